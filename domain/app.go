@@ -115,6 +115,7 @@ type Service struct {
 	holders    []holder           // in the order of their names
 	counts     []counted          // of persons
 	proposals  []Proposal         // the newest, in the order in which they were made
+	keepings   []keeping          // what keeps data although a person is to be erased
 }
 
 // A bulkVoid is a [BuildVoided] with the fact that proves it.
@@ -179,6 +180,7 @@ func (s Service) Fold(f Fact, own Own) Service {
 			s.counts = add(own, s.counts, c)
 		}
 		s.proposals = foldProposal(s.proposals, e, f)
+		s.keepings = keep(own, s.keepings, e, f.ID)
 		switch e.Kind {
 		case catalog.CessationNotified:
 			s.notices = add(own, s.notices, f.yesFrom())
@@ -249,6 +251,9 @@ func (s Service) say(e Event, ref Reference, at deadline.Instant) (Event, error)
 		}
 		kept, err := ref.note(e, at)
 		if err != nil {
+			return nil, err
+		}
+		if err := s.checkKeeping(e, ref.By); err != nil {
 			return nil, err
 		}
 		return kept, s.checkDecision(e, ref, at)

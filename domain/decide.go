@@ -70,6 +70,9 @@ func (s Subject) Decide(cmd Command, ref Reference, at, recorded deadline.Instan
 	case VoidRecords:
 		return one(s.voidRecords(cmd))
 	case OrderErasure:
+		if err := s.kept(ref, recorded); err != nil {
+			return nil, err
+		}
 		return one(s.erase(cmd, recorded))
 	case Say:
 		if err := s.checkHeld(cmd.Event, min(at, recorded)); err != nil {

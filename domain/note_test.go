@@ -65,6 +65,10 @@ var notes = []struct{ good, bad string }{
 	{"access.approved approver=desk;reason=a_complaint", "-reason"},
 	{"withdrawal.confirmed channel=feedback", "-channel"},
 	{"purpose.achieved purpose=ads", "purpose=All"},
+	{"hold.declared hold=case;reason=evidence;authority=a_court;request=q1;until=2030-01-01;evidence=HASH", "until=spring"},
+	{"hold.ended hold=case;reason=judged", "-reason"},
+	{"duty.declared duty=books;law=PIPL_56;reason=records;months=36;until=2030-01-01;evidence=HASH", "months=many"},
+	{"duty.ended duty=books;reason=over", "-reason"},
 	{"retention.ended purpose=ads;category=clicks", "category=Clicks"},
 	{"processing.stopped system=crm;purpose=ads", "-system"},
 	{"data.deleted system=crm;method=erased;category=clicks;despite_hold=no", "method=by_hand"},
@@ -111,7 +115,8 @@ func say(t *testing.T, n Noted, person bool) ([]Event, error) {
 		}
 		return proposed(t).Decide(Say{n}, r, t0, t0)
 	}
-	return Service{App: App{Name: "shop"}}.Decide(Say{n}, r, t0, t0)
+	s := keepingOf(noted("hold.declared", map[string]string{"hold": "case"}), noted("duty.declared", map[string]string{"duty": "books"}))
+	return s.Decide(Say{n}, r, t0, t0)
 }
 
 // disclosing is a reference whose policy has a ground to disclose.

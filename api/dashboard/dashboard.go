@@ -37,7 +37,7 @@ const Root = "/ui/"
 // A Config says what stands behind the pages.
 type Config struct {
 	API      http.Handler      // answers as the HTTP API does
-	May      http.Handler // answers with {} what the API would not refuse, and does nothing; nil: it refuses nobody
+	May      http.Handler      // answers with {} what the API would not refuse, and does nothing; nil: it refuses nobody
 	Sessions *session.Sessions // nil: nobody is authenticated, and every page says so
 	Version  string
 	Now      func() time.Time

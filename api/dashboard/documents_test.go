@@ -27,6 +27,8 @@ func office(t *testing.T, did *[]string) http.Handler {
 				return
 			}
 			fmt.Fprint(w, `{"rejected":[{"seq":1,"app":"shop","at":"2026-03-01T00:00:00Z","code":"malformed","seen":true},{"seq":2,"app":"shop","at":"2026-03-02T00:00:00Z","code":"unknown-act","may_be_no":true}]}`)
+		case "GET /v1/apps/shop/erasures":
+			fmt.Fprint(w, `{"jobs":[{"id":"spring","of":"closed","state":"running","began":"2026-03-01T00:00:00Z","persons":9,"erased":4,"kept":1}]}`)
 		case "POST /v1/rejected/2/retry":
 			*did = append(*did, "retry")
 			no(422, `{"status":422,"code":"unknown-act","path":"data.act","detail":"no such act"}`)
@@ -80,7 +82,8 @@ func TestRejectedMessagesAreHandledFromThePage(t *testing.T) {
 func TestRetentionCountsWhatWasErased(t *testing.T) {
 	b := &browser{d: &fakeAPI{t: t, h: office(t, new([]string))}}
 	body := b.do(httptest.NewRequest("GET", "/ui/retention", nil)).Body.String()
-	for _, want := range []string{"Nothing has to be deleted", `Persons erased</th><td class="number">5</td>`, `Holds placed</th><td class="number">0</td>`} {
+	for _, want := range []string{"Nothing has to be deleted", `Persons erased</th><td class="number">5</td>`, `Holds placed</th><td class="number">0</td>`,
+		`spring</th><td>closed accounts</td><td>running</td>`, `<td class="number">9</td><td class="number">4</td><td class="number">1</td>`} {
 		if !strings.Contains(body, want) {
 			t.Errorf("no %s in %s", want, body)
 		}

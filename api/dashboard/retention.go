@@ -7,6 +7,18 @@ type retention struct {
 	report
 	Counts []dayCount // records of erasures and holds since the beginning, by type
 	May    bool       // whoever looks may see the counts
+	Jobs   []job      // erasures of many, the newest first; none for who may not see them
+}
+
+// A job is an erasure of many, and how far it is.
+type job struct {
+	ID      string `json:"id"`
+	Of      string `json:"of"`
+	State   string `json:"state"`
+	Began   string `json:"began"`
+	Persons int64  `json:"persons"`
+	Erased  int64  `json:"erased"`
+	Kept    int64  `json:"kept"`
 }
 
 // erasures are the types of records that tell of deleting and of holding back.
@@ -25,6 +37,12 @@ func readRetention(a *ask) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+
+	var jobs struct{ Jobs []job }
+	if err := a.get(a.of("/erasures"), nil, &jobs); err != nil && !isForbidden(err) && !isUnknown(err) {
+		return nil, err
+	}
+	r.Jobs = jobs.Jobs
 
 	var activity struct{ Days []dayCount }
 	err = a.get(a.of("/activity"), nil, &activity)

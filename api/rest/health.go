@@ -17,6 +17,7 @@ type StatusReport struct {
 	Head        string       `json:"head" doc:"the position of the last durable record"`
 	Projections []Projection `json:"projections,omitempty" doc:"and what else follows the log"`
 	Reading     []Reading    `json:"reading,omitempty" doc:"questions under way that read the whole log"`
+	Limits      *Limits      `json:"limits,omitempty" doc:"how much is taken at once"`
 	Process     *Process     `json:"process,omitempty" doc:"where several processes serve one ledger: which of them answered"`
 }
 

@@ -65,7 +65,8 @@ func (s *server) fail(ctx context.Context, route string, err error) error {
 var recorders = map[string]bool{
 	"record-events": true, "record-operator-events": true, "record-group-event": true, "put-app": true,
 	"publish-calendar": true,
-	"publish-policy":   true, "publish-surface": true, "erase-subject": true, "retry-rejected": true,
+	"publish-policy":   true, "publish-surface": true, "erase-subject": true, "begin-erasure": true, "add-to-erasure": true,
+	"start-erasure": true, "cancel-erasure": true, "retry-rejected": true,
 	"see-rejected": true, "propose": true, "approve-proposal": true, "decline-proposal": true, "withdraw-proposal": true,
 }
 

@@ -77,6 +77,7 @@ type Config struct {
 	Documents Documents                                  // nil: no audit report and no registers
 	Rebuild   func(ctx context.Context) (Rebuilt, error) // nil: projections are not compared
 	Approvals *approval.Approvals                        // nil: nobody is authenticated, and so nobody approves
+	Erasures  Erasures                                   // nil: persons are erased one by one
 	Webhooks  Webhooks                                   // nil: apps are told nothing by HTTP
 	Wait      Waiter                                     // nil: min_position is answered by what the projection has
 
@@ -135,6 +136,9 @@ func (s *server) routes(mux *http.ServeMux) huma.API {
 	s.pastRoutes(api)
 	s.eraseRoute(api)
 	s.proposalRoutes(api)
+	if s.Erasures != nil {
+		s.erasureRoutes(api)
+	}
 	if s.Policies != nil {
 		s.groupRoute(api)
 	}

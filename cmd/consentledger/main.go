@@ -63,7 +63,7 @@ func newRoot() *cobra.Command {
 	configfile.Flag(root)
 	addGrouped(root, appTeams, newRecord(), newCheck(), newPrompt(), newState(), newSurface(), newSigner(), newSchema(), newImport(), newWebhook())
 	addGrouped(root, privacyOfficers, newPolicy(), newRequest(), newObligation(), newIncident(), newService(), newCalendar(), newDeadline(),
-		newReport(), newSubject(), newReceipt(), newVoid(), newDispute(), newProposal())
+		newReport(), newSubject(), newErasure(), newHold(), newReceipt(), newVoid(), newDispute(), newProposal())
 	addGrouped(root, auditors, newReplay(), newLawful(), newExport(), newLog(), verifier.New())
 	addGrouped(root, operators, newServe(), newConfig(), newApp(), newAccess(), newDoctor(), newStatus(), newAlarms(), newRejected(), newHealthcheck(),
 		newKeys(), newBackup(), newRestore(), newMigrate(), bench.New(), newMan())

@@ -71,6 +71,7 @@ func serveVerb() (_ *cobra.Command, check func(*cobra.Command) error) {
 	f.StringVar(&s.Process, "process", "", "what this process is called, where several serve one ledger; also by "+server.ProcessVariable+" (default: the host's name and something random)")
 	kekFlag(c, &s.KEK)
 	f.StringVar(&s.BackupTo, "backup-recipients", "", "a file with who may read backups that are made over HTTP, an age recipient a line; needed with --authenticate (default: whom the request names)")
+	limitFlags(c, &s.Limits)
 	accessFlags(c, &s.Access)
 	natsFlags(c, &s.NATS)
 	tellingFlags(c, &s.Telling)
@@ -153,6 +154,14 @@ func wayFlags(c *cobra.Command, w *server.Ways) {
 	f.StringArrayVar(&w.TwoPersons, "two-persons", nil, "types of operators' events that take two principals in an app, beside those that always do, as in shop=hold.released,recipient.added; may stand several times")
 	f.Float64Var(&w.Rate, "rate", 0, "how many requests a second each principal may send over HTTP; who sends more is told to wait (default: as many as they like)")
 	f.IntVar(&w.Burst, "burst", 0, "how many of them at once (default: ten times --rate, and one at least)")
+}
+
+// limitFlags give a verb the flags of how much is taken at once.
+func limitFlags(c *cobra.Command, l *server.Limits) {
+	f := c.Flags()
+	f.StringVar(&l.Memory, "memory-ceiling", "", "the memory above which nothing new is taken but questions about one person, as in 2GiB (default: three quarters of what there is, at least 1GiB)")
+	f.IntVar(&l.Connections, "max-connections", 0, "how many connections of HTTP there are at once; one more is closed (default: 4096)")
+	f.StringToIntVar(&l.AtOnce, "at-once", nil, "how many requests are worked on at once, by their class, as in record=64,heavy=4,nats-record=1024 (default: see docs/limits.md)")
 }
 
 // natsFlags give a verb the flags of an external NATS server.

@@ -221,6 +221,30 @@ var NoteRules = slices.Concat(proposalRules, principalRules, []NoteRule{
 		Fields: []FieldRule{name("winner"), text("clause")},
 	},
 	{
+		Kind: HoldDeclared, Source: "PIPL 47; civil procedure law, preservation of evidence",
+		Says: "data must not be erased, by order of somebody: everybody's, or those of who made one request",
+		Fields: []FieldRule{
+			name("hold"), text("reason"), text("authority"), optional(field(FormRecord, "request")), optional(date("until")), optional(hash("evidence")),
+		},
+	},
+	{
+		Kind: HoldEnded, Source: "PIPL 47",
+		Says:   "a hold is over",
+		Fields: []FieldRule{name("hold"), text("reason")},
+	},
+	{
+		Kind: DutyDeclared, Source: "PIPL 47, 56; network data regulation, 12",
+		Says: "a law asks to keep data for a time: until a day, or so many months after a history ends",
+		Fields: []FieldRule{
+			name("duty"), text("law"), text("reason"), optional(number("months")), optional(date("until")), optional(hash("evidence")),
+		},
+	},
+	{
+		Kind: DutyEnded, Source: "PIPL 47",
+		Says:   "a duty to keep data is over",
+		Fields: []FieldRule{name("duty"), text("reason")},
+	},
+	{
 		Kind: "decision.made", Person: true, Source: "PIPL 24; VII(II)",
 		Says:   "a decision about the person was made by a machine",
 		Fields: []FieldRule{name("decision"), optional(yes("significant")), text("purpose")},

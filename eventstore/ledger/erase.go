@@ -60,6 +60,16 @@ func (l *Ledger) tryErase(ctx context.Context, req Request, ref domain.Reference
 		return Receipt{}, err
 	}
 	defer unlock()
+	receipt, err := l.order(ctx, req, ref, p)
+	if err != nil {
+		return Receipt{}, err
+	}
+	return receipt, l.finishErasure(ctx, stream)
+}
+
+// order notes and records the order to erase p, whose stream is locked.
+func (l *Ledger) order(ctx context.Context, req Request, ref domain.Reference, p *vault.Person) (Receipt, error) {
+	stream := subjectStream(p)
 	f, err := l.fold(ctx, stream)
 	if err != nil {
 		return Receipt{}, err
@@ -86,11 +96,7 @@ func (l *Ledger) tryErase(ctx context.Context, req Request, ref domain.Reference
 			return Receipt{}, err
 		}
 	}
-	receipt, err := l.commit(ctx, r, f, nil, decide)
-	if err != nil {
-		return Receipt{}, err
-	}
-	return receipt, l.finishErasure(ctx, stream)
+	return l.commit(ctx, r, f, nil, decide)
 }
 
 // FinishErasures finishes what was ordered and not finished, and says how many
@@ -103,30 +109,7 @@ func (l *Ledger) FinishErasures(ctx context.Context) (int, error) {
 		}
 		orders = append(orders, o)
 	}
-	n := 0
-	for _, o := range orders {
-		stream := domain.SubjectStream(domain.AppName(o.App), o.Pseudonym.String())
-		f, err := l.fold(ctx, stream)
-		if err != nil {
-			return n, err
-		}
-		if f.subject.Ordered() == (domain.EventID{}) {
-			continue // noted, and never ordered
-		}
-		_, err = l.race(ctx, stream.App, func() (Receipt, error) {
-			unlock, err := l.lock(ctx, stream)
-			if err != nil {
-				return Receipt{}, err
-			}
-			defer unlock()
-			return Receipt{}, l.finishErasure(ctx, stream)
-		})
-		if err != nil {
-			return n, err
-		}
-		n++
-	}
-	return n, nil
+	return l.finishOrders(ctx, orders)
 }
 
 // finishErasure deletes the entry of whom it was ordered to erase, records that
@@ -146,6 +129,11 @@ func (l *Ledger) finishErasure(ctx context.Context, stream domain.StreamID) erro
 	if err := l.vault.Erase(ctx, &vault.Person{App: order.App, Pseudonym: name}, at, l.Now().Time().Add(horizon)); err != nil {
 		return err
 	}
+	return l.recordErased(ctx, stream, f, order)
+}
+
+// recordErased records that it is done, and takes the note away. The stream is locked.
+func (l *Ledger) recordErased(ctx context.Context, stream domain.StreamID, f *fold, order vault.Order) error {
 	k, err := l.vault.AppKey(ctx, order.App)
 	if err != nil {
 		return err

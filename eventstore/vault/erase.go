@@ -17,6 +17,18 @@ import (
 // [Vault.ErasedAt] that there was an erasure. Erasing again is no error and
 // changes nothing, so who does not know how an Erase ended calls it again.
 func (v *Vault) Erase(ctx context.Context, p *Person, at, until time.Time) error {
+	if err := v.Delete(ctx, p, at, until); err != nil {
+		return err
+	}
+	if err := v.Purge(ctx, p.App, p.Pseudonym); err != nil {
+		return fmt.Errorf("vault: erase %s: %w", p.Pseudonym, err)
+	}
+	return nil
+}
+
+// Delete is [Vault.Erase] that leaves the tables as they are: nothing of p can be read any
+// more, and old bytes stay on disk until [Vault.Purge].
+func (v *Vault) Delete(ctx context.Context, p *Person, at, until time.Time) error {
 	defer v.people.forget(p)
 	for range tries {
 		err := v.erase(ctx, p, at, until)
@@ -34,11 +46,7 @@ func (v *Vault) Erase(ctx context.Context, p *Person, at, until time.Time) error
 		if err := v.sweepNear(ctx, p); err != nil {
 			return fmt.Errorf("vault: erase %s: %w", p.Pseudonym, err)
 		}
-		err = v.rows.Sync(ctx)
-		if err == nil {
-			err = v.rows.Purge(ctx, entryKey(p.App, p.Pseudonym), partKeys(p.App, p.Pseudonym), foldKeys(p.App, p.Pseudonym), linkKeys(p.App, p.Pseudonym), detachKeys(p.App, p.Pseudonym), ownNearKeys(p.App, p.Pseudonym))
-		}
-		if err != nil {
+		if err := v.rows.Sync(ctx); err != nil {
 			return fmt.Errorf("vault: erase %s: %w", p.Pseudonym, err)
 		}
 		return nil

@@ -75,9 +75,8 @@ func foldKeys(app string, p Pseudonym) []byte { return rowKey(foldRows, app, p[:
 func foldKey(app string, p Pseudonym, name string) []byte {
 	return rowKey(foldRows, app, p[:], []byte(name))
 }
-func orderKey(app string, p Pseudonym) []byte   { return rowKey(orderRows, app, p[:]) }
-func tombKeys(app string, m mac) []byte         { return rowKey(tombRows, app, m[:]) }
-func detachKeys(app string, p Pseudonym) []byte { return rowKey(detachRows, app, p[:]) }
+func orderKey(app string, p Pseudonym) []byte { return rowKey(orderRows, app, p[:]) }
+func tombKeys(app string, m mac) []byte       { return rowKey(tombRows, app, m[:]) }
 func detachKey(app string, p Pseudonym, m mac) []byte {
 	return rowKey(detachRows, app, p[:], m[:])
 }

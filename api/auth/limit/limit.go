@@ -90,3 +90,6 @@ func (l *Limit) of(who string) *rate.Limiter {
 	}
 	return b.limiter
 }
+
+// Name names a principal as a [Limit] counts it.
+func Name(p auth.Principal) string { return whoIs(p) }

@@ -100,6 +100,7 @@ type Config struct {
 	// Process is what this process is called among the others; empty: there is none.
 	Process string
 
+	Admit   Admit  // of requests that wait for an answer; nil: there is always a place
 	Workers int    // how many messages of a road are worked on at once; zero: 4096
 	Watch   *Watch // is told how the roads are; nil: nobody asks
 

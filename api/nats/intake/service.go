@@ -82,6 +82,11 @@ func (s *service) endpoints() []endpoint {
 }
 
 func (s *service) record(r *natsservice.Request) {
+	leave, busy := s.enter(r, false)
+	if busy != nil {
+		_ = r.Answer(overloaded(busy, nil)) // whose answer is lost asks again
+		return
+	}
 	began := s.began()
 	values := credentials(r.Header)
 	req, hint, err := readMessage(r.Subject, r.Header, r.Data)
@@ -90,6 +95,7 @@ func (s *service) record(r *natsservice.Request) {
 		req, err = s.signedBy(msg.ctx, req, values)
 	}
 	if err != nil {
+		defer leave()
 		defer msg.end(err)
 		if r.Answer(refusal(err)) == nil {
 			return
@@ -107,6 +113,7 @@ func (s *service) record(r *natsservice.Request) {
 		req = s.dated(req, s.Ledger.Now().Time())
 	}
 	taken := s.jobs.do(s.stop, s.jobs.person(req.App, req.Person), func() {
+		defer leave()
 		receipt, err := s.execute(msg.ctx, r, req)
 		defer msg.end(err)
 		if err != nil {
@@ -119,6 +126,7 @@ func (s *service) record(r *natsservice.Request) {
 		_ = r.Answer(nil, wire.AppendReceipt(make([]byte, 0, 192), receipt)) // the usual one fits; a lost one is asked for again
 	})
 	if !taken {
+		leave()
 		s.refuse(r, hint, errBusy)
 		msg.end(errBusy)
 	}
@@ -206,7 +214,13 @@ func (s *service) ask(r *natsservice.Request, read func([]byte) (question, error
 	if who, err := domain.ParsePersonKey(person); err == nil {
 		person = who.String()
 	}
+	leave, busy := s.enter(r, true)
+	if busy != nil {
+		_ = r.Answer(overloaded(busy, q.cannot))
+		return
+	}
 	taken := s.jobs.do(s.stop, s.jobs.key(string(app), person), func() {
+		defer leave()
 		answer, err := q.answer(app)
 		if err != nil {
 			s.cannot(r, q, err)
@@ -215,6 +229,7 @@ func (s *service) ask(r *natsservice.Request, read func([]byte) (question, error
 		s.answer(r, answer)
 	})
 	if !taken {
+		leave()
 		s.cannot(r, q, errBusy)
 	}
 }

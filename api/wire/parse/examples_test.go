@@ -29,6 +29,8 @@ var unready = map[string]domain.Code{
 	"subject.reassigned": domain.UnknownPerson,
 	"subject.closed":     domain.UnknownPerson,
 	"exemption.ended":    domain.UnknownRecord,
+	"hold.ended":         domain.UnknownRecord,
+	"duty.ended":         domain.UnknownRecord,
 	"policy.effective":   domain.UnknownVersion,
 	"service.ceased":     domain.TooEarly,
 	"obligation.met":     domain.UnknownObligation,

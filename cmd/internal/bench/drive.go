@@ -93,7 +93,7 @@ func (p *Program) post(ctx context.Context, route, kind string, body []byte) err
 			return err
 		}
 		switch {
-		case answer.StatusCode == http.StatusTooManyRequests:
+		case answer.StatusCode == http.StatusTooManyRequests || bytes.Contains(text, []byte(`"code":"overloaded"`)):
 			// It pushes back: a well-behaved client waits.
 			select {
 			case <-time.After(50 * time.Millisecond):

@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"net"
 	"net/http"
 	"strings"
 	"sync/atomic"
@@ -19,7 +18,7 @@ import (
 type entrance struct {
 	config   Config
 	waits    waiting
-	listener net.Listener // nil: it is not listened to
+	listener *edge.Conns // nil: it is not listened to
 	answers  atomic.Pointer[http.Handler]
 	stop     context.CancelFunc
 	ended    chan error // nil: nothing is answered yet
@@ -58,7 +57,7 @@ func (e *entrance) answer(h http.Handler) error {
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	e.stop, e.ended = stop, make(chan error, 1)
-	go func() { e.ended <- ServeHTTP(ctx, e.listener, e, speaks) }()
+	go func() { e.ended <- serveConns(ctx, e.listener, e, speaks) }()
 	return nil
 }
 

@@ -21,7 +21,7 @@ func (h *Server) status(ctx context.Context) rest.StatusReport {
 	defer cancel()
 	report := rest.StatusReport{
 		Version: buildinfo.Version, Store: h.Dir.recordsIn, Vault: embeddedPart, Views: embeddedPart,
-		Started: h.Started, Reading: h.readings.report(), Process: h.processReport(),
+		Started: h.Started, Reading: h.readings.report(), Process: h.processReport(), Limits: h.limitsReport(),
 	}
 	if h.Dir.shared != nil {
 		report.Vault = PostgreSQL.short

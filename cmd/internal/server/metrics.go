@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"time"
 
+	"consentledger/api/admission"
 	"consentledger/api/auth/session"
 	"consentledger/api/nats/intake"
 	"consentledger/cmd/internal/telemetry"
@@ -14,6 +15,8 @@ import (
 	"consentledger/eventstore/ledger"
 	"consentledger/eventstore/tracing"
 	"consentledger/projections/requests"
+
+	"go.opentelemetry.io/otel/metric"
 )
 
 // measured is what a ledger tells while it runs. The zero measured: nothing.
@@ -25,7 +28,8 @@ type measured struct {
 	turned    func(domain.Code) // a message was rejected
 	limited   func()            // a request was one too many
 	sessions  session.Counter   // somebody signed in or out, or was refused
-	tried     func(taken bool)  // an event was sent to a webhook
+	refused   func(admission.Class, admission.Why)
+	tried     func(taken bool) // an event was sent to a webhook
 }
 
 // newMeasured makes what is told as it happens, as far as anybody wants to know.
@@ -41,7 +45,8 @@ func newMeasured(t *telemetry.Telemetry) (m measured, err error) {
 	rejected, err4 := telemetry.Rejected.Int64Counter(t.Meter)
 	limited, err5 := telemetry.Limited.Int64Counter(t.Meter)
 	sent, err6 := telemetry.WebhookAttempts.Int64Counter(t.Meter)
-	if err := errors.Join(err1, err2, err3, err4, err5, err6); err != nil {
+	overload, err7 := telemetry.Overload.Int64Counter(t.Meter)
+	if err := errors.Join(err1, err2, err3, err4, err5, err6, err7); err != nil {
 		return m, err
 	}
 
@@ -70,6 +75,12 @@ func newMeasured(t *telemetry.Telemetry) (m measured, err error) {
 	m.synced = func(records int) { batch.Record(ctx, int64(records)) }
 	limited.Add(ctx, 0) // it is there before the first is refused: a rate begins somewhere
 	m.limited = func() { limited.Add(ctx, 1) }
+	reasons := map[admission.Why]metric.MeasurementOption{}
+	for _, why := range telemetry.Overload.Values {
+		reasons[admission.Why(why)] = telemetry.Overload.Of(why)
+		overload.Add(ctx, 0, reasons[admission.Why(why)])
+	}
+	m.refused = func(_ admission.Class, why admission.Why) { overload.Add(ctx, 1, reasons[why]) }
 	m.turned = func(code domain.Code) {
 		rejected.Add(ctx, 1, telemetry.Rejected.Of(codes.Of(telemetry.Rejected, string(code))))
 	}
@@ -87,7 +98,7 @@ func (h *Server) measure(ctx context.Context, tell telemetry.Tell) error {
 	defer cancel()
 	tell(telemetry.Failures, float64(h.Measured.telemetry.Failures()))
 	return errors.Join(
-		h.measureFollowers(ctx, tell), h.measureIntake(ctx, tell), h.measureObligations(ctx, tell), h.measureDisk(tell), h.measureWebhooks(ctx, tell))
+		h.measureFollowers(ctx, tell), h.measureIntake(ctx, tell), h.measureObligations(ctx, tell), h.measureDisk(tell), h.measureWebhooks(ctx, tell), h.measureLimits(tell))
 }
 
 // measureFollowers says how far behind is who follows the log.

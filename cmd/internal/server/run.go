@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 	"time"
 
 	"consentledger/api/auth"
+	"consentledger/api/edge"
 	"consentledger/api/nats/intake"
 	"consentledger/cmd/internal/telemetry"
 )
@@ -125,13 +127,13 @@ type listeners struct {
 	measures net.Listener // of the metrics for whoever asks; nil: there is none
 }
 
-// listenHTTP takes the address of HTTP.
-func (c Config) listenHTTP() (net.Listener, error) {
+// listenHTTP takes the address of HTTP, for so many connections as the configuration says.
+func (c Config) listenHTTP() (*edge.Conns, error) {
 	l, err := net.Listen("tcp", c.HTTP)
 	if err != nil {
 		return nil, fmt.Errorf("HTTP: %w; name another address with --http", err)
 	}
-	return l, nil
+	return &edge.Conns{Listener: l, Most: cmp.Or(c.Limits.Connections, maxConnections), Within: takeWithin}, nil
 }
 
 // listen takes the addresses that the configuration names.
@@ -241,8 +243,8 @@ func (h *Server) keep(w *workers) {
 // listened to, by intake and for operators.
 func (h *Server) answer(w *workers, on listeners) (ready chan struct{}) {
 	h.api = h.Handler()
-	if h.asked = h.api; h.keys != nil {
-		h.asked, h.may = auth.Guard(h.api, h.ways), auth.May(h.ways)
+	if h.asked = h.places.Guard(h.api); h.keys != nil {
+		h.asked, h.may = auth.Guard(h.asked, h.ways), auth.May(h.ways)
 		w.Go(func() { h.keepAccess(w.ctx) })
 		w.Go(func() { h.finishApproved(w.ctx) })
 	}

@@ -19,12 +19,14 @@ import (
 	"time"
 	_ "time/tzdata" // apps name their time zones
 
+	"consentledger/api/admission"
 	"consentledger/api/approval"
 	"consentledger/api/audit/witness"
 	"consentledger/api/auth"
 	"consentledger/api/auth/session"
 	"consentledger/api/auth/token"
 	"consentledger/api/edge"
+	"consentledger/api/erasing"
 	"consentledger/api/followup"
 	"consentledger/api/nats/intake"
 	"consentledger/api/nats/outbox"
@@ -60,6 +62,7 @@ type Config struct {
 	NATS       ExternalNATS // instead of the embedded one
 	ESDB       string       // where clients of EventStoreDB may read; empty: nowhere
 	Telling    Telling
+	Limits     Limits
 	Demo       bool
 	Files      vfs.FS // of the store; nil: the real disk
 	Store      string // where the records are instead of the data directory; empty: see [Location]
@@ -86,7 +89,7 @@ type Config struct {
 
 // Check refuses a configuration that cannot be, before anything is opened.
 func (c Config) Check() error {
-	return errors.Join(c.NATS.Check(), c.checkMany(), c.CheckAccess())
+	return errors.Join(c.NATS.Check(), c.checkMany(), c.CheckAccess(), c.Limits.Check())
 }
 
 // A Server is a running ledger.
@@ -106,6 +109,9 @@ type Server struct {
 	Conn      *nats.Conn
 	Intake    intake.Config
 	rejected  *intake.Rejections
+
+	places     *admission.Admission // of requests over HTTP
+	natsPlaces *admission.Admission // and over NATS
 
 	api       http.Handler
 	asked     http.Handler // api, for who is authenticated
@@ -128,6 +134,7 @@ type Server struct {
 	Outbox    *outbox.Outbox
 	changes   *outbox.Outbox // of consents; nil: they are not told on NATS
 	hooks     *webhook.Hooks
+	erasing   *erasing.Jobs
 	turns     *turns
 	entrance  *entrance // of HTTP; nil: it is not answered, and nothing is waited for
 	process   string
@@ -152,6 +159,9 @@ func (h *Server) followUp(ctx context.Context) error {
 			return fmt.Errorf("an erasure that was ordered could not be finished: %w", err)
 		}
 	}
+	var jobs sync.WaitGroup
+	jobs.Go(func() { h.erasing.Run(ctx) })
+	defer jobs.Wait()
 	h.tell(ctx)
 	return nil
 }
@@ -172,6 +182,9 @@ func (h *Server) Open(ctx context.Context) error {
 	tune.AddProc()
 	tune.GC()
 	if err := h.openDirectory(ctx); err != nil {
+		return err
+	}
+	if err := h.openLimits(); err != nil {
 		return err
 	}
 	if err := h.openNATS(ctx); err != nil {
@@ -241,6 +254,7 @@ func (h *Server) openFollowers() error {
 		Traces:  h.Measured.traces,
 		Turn:    h.turns.turn(workFollowUps),
 	}
+	h.erasing = &erasing.Jobs{Ledger: h.Dir.Ledger, Rows: h.Dir.Rows(), Log: h.Log, Busy: h.busy}
 	h.openTelling()
 	return nil
 }
@@ -252,7 +266,7 @@ func (h *Server) openIntake() {
 		Seal: h.Dir.seal, Unseal: h.Dir.unseal, Again: h.again, Watch: new(intake.Watch),
 		Rows: h.Dir.Rows(), Apps: func() []domain.AppName { return h.Logs.Logged() },
 		Traces: h.Measured.traces, Turned: h.Measured.turned, Process: h.process,
-		Sender: h.senders(auth.Record), AskedBy: h.senders(auth.Check),
+		Sender: h.senders(auth.Record), AskedBy: h.senders(auth.Check), Admit: h.admitNATS,
 	}
 	if h.turns.many() {
 		h.Intake.Turn = func(ctx context.Context, do func(context.Context) error) error {
@@ -336,12 +350,26 @@ func (h *Server) Close() error {
 	return err
 }
 
+// ServeHTTP answers on l until ctx is done. A client that is slow with its headers, its
+// body or in taking an answer is cut off; see [edge.Limit] for bodies.
 func ServeHTTP(ctx context.Context, l net.Listener, handler http.Handler, speaks *tls.Config) error {
+	conns := &edge.Conns{Listener: l, Most: maxConnections, Within: takeWithin}
+	return serveConns(ctx, conns, handler, speaks)
+}
+
+func serveConns(ctx context.Context, l *edge.Conns, handler http.Handler, speaks *tls.Config) error {
 	s := &http.Server{
 		Handler:           handler,
 		TLSConfig:         speaks,
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    maxHeaders,
+		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: maxStreams},
+		ConnState: func(c net.Conn, state http.ConnState) {
+			if state == http.StateIdle && l.Crowded() {
+				c.Close() // somebody else needs it more
+			}
+		},
 	}
 	done := make(chan error, 1)
 	go func() {

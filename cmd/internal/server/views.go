@@ -143,6 +143,7 @@ func (h *Server) Handler() http.Handler {
 		Documents: documents{h},
 		Approvals: h.approvals,
 		Webhooks:  h.hooks,
+		Erasures:  restErasures{h.erasing, h},
 		Wait:      h,
 		Status:    h.status,
 		Ready:     h.ready,

@@ -76,6 +76,13 @@ var (
 	SignInRefusals = &Metric{Name: "consentledger.session.refusals", Unit: "{refusal}", Kind: Counter,
 		Text:  "How often a browser was not signed in, or not taken for who had signed in, by why",
 		Label: "why", Values: []string{"key", "role", "state", "provider", "link", "form", "rate", "session", "away"}}
+	Overload = &Metric{Name: "consentledger.overload.refused", Unit: "{request}", Kind: Counter,
+		Text:  "Requests that were refused because too much was under way, over HTTP and NATS, by why",
+		Label: "why", Values: []string{"full", "principal", "bodies", "memory"}}
+	Working = &Metric{Name: "consentledger.requests.working", Unit: "{request}", Kind: Gauge,
+		Text: "Requests that are being worked on, by their class", Label: "class", Values: []string{"quick", "record", "batch", "heavy"}}
+	MemoryCeiling = &Metric{Name: "consentledger.memory.ceiling", Unit: "By", Kind: Gauge,
+		Text: "The memory above which nothing new is taken"}
 
 	IntakeWaiting = &Metric{Name: "consentledger.intake.waiting", Unit: "{message}", Kind: Gauge,
 		Text: "Messages in the stream of incoming events that are not recorded yet"}
@@ -126,7 +133,7 @@ var projections = slices.Sorted(slices.Values(views.Names()))
 
 // Metrics are all of them.
 var Metrics = []*Metric{
-	AppendDuration, AppendBatch, Folds, Rejected, Limited, SignIns, SignOuts, SignInRefusals, IntakeWaiting, IntakeLag, Unseen,
+	AppendDuration, AppendBatch, Folds, Rejected, Limited, Overload, Working, MemoryCeiling, SignIns, SignOuts, SignInRefusals, IntakeWaiting, IntakeLag, Unseen,
 	ProjectionLag, ProjectionBehind, ProjectionProgress, ProjectionStopped, CheckpointLag, FollowUpLag, OutboxLag, WebhookAttempts, Webhooks, Turns, RebuildProgress,
 	Obligations, DiskFree, DiskReserve, DiskSize, Failures,
 }

@@ -20,7 +20,7 @@ func newVerifyErasure() *cobra.Command {
 		Long: `Check offline a certificate that a person was erased: both of its records were in the log
 when the log was signed, and are of one erasure. Key and origin are what you knew before.
 That the ledger did what it recorded is the word of who keeps it; that it said so, and when,
-cannot be taken back.`,
+cannot be taken back. A certificate of many, of erasure certify, is checked a person a line.`,
 		Example: `  consentledger verify erasure erased.json --key "$(cat smartkey.vkey)"`,
 		Args:    cobra.ExactArgs(1),
 		RunE:    func(c *cobra.Command, args []string) error { return verifyErasure(c, args[0], t) },
@@ -33,6 +33,12 @@ func verifyErasure(c *cobra.Command, file string, t trust) error {
 	v, origin, err := t.verifier()
 	if err != nil {
 		return err
+	}
+	if many, err := isBatch(file); err != nil || many {
+		if err != nil {
+			return err
+		}
+		return verifyBatch(c, file, t)
 	}
 	text, err := files.ReadPlain(c, "FILE", file, erasure.Max)
 	if err != nil {

@@ -1,0 +1,305 @@
+// Package admission bounds what a server works on at once, so that a server that is asked
+// for more than it can do refuses some of it early, and does the rest as fast as ever.
+//
+// Every request belongs to a [Class], and each class has places of its own: a report that
+// reads for minutes takes no place of a question that takes a millisecond. Who finds no
+// place waits in a short line for a short time, and is then refused. Nothing of a refused
+// request was done, and the answer says so and when to come again.
+//
+// Beside the places there are three bounds. One principal holds no more than a part of a
+// class, so that others get through. The bodies that are being read have a bound in bytes.
+// And once the process has more memory than its ceiling, it takes nothing new but
+// questions until it has less.
+//
+// Health has no places and is never refused.
+package admission
+
+import (
+	"context"
+	"math/rand/v2"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// A Class is a kind of work, of which only so much is done at once.
+type Class int
+
+// The classes. What no route says is [Heavy].
+const (
+	Free   Class = iota // health, metrics: never counted
+	Quick               // questions about one person, what the ledger is: milliseconds
+	Record              // one event, one order: a disk sync
+	Batch               // many events in one body
+	Heavy               // lists, reports, exports, whatever reads the log
+	classes
+)
+
+// Names are the classes' names, as metrics and status say them.
+var Names = [classes]string{Free: "free", Quick: "quick", Record: "record", Batch: "batch", Heavy: "heavy"}
+
+func (c Class) String() string { return Names[c] }
+
+// Bounds say how much of one class is done at once.
+type Bounds struct {
+	Places   int           // requests worked on at once
+	Line     int           // how many more may wait
+	Patience time.Duration // how long they wait
+}
+
+// A Config says what a server takes.
+type Config struct {
+	Bounds [classes]Bounds
+	Share  float64      // the part of a class that one principal may hold, waiting included; zero: all
+	Bodies int64        // bytes of bodies that are read at once
+	Memory int64        // bytes that the process may have; zero: no ceiling
+	Used   func() int64 // how many it has; nil: as the runtime says
+
+	Refused func(Class, Why) // is told of each refusal; nil: nobody
+}
+
+// Default returns what a machine with so many processors takes, in so much memory. Away
+// says that questions wait for a store elsewhere.
+//
+// Events at once share one disk sync, and sixteen for each processor already keep it busy:
+// more of them only wait for each other. Questions wait for no disk, so that fewer do; if
+// the store is elsewhere they share its answers, and many at once are good. Four batches
+// keep every processor and the disk busy; see package rest, where they take turns. Heavy
+// work leaves half of the processors to others. The line is as long as the places, so that
+// who is taken is answered in about twice the time that a busy server needs anyway.
+func Default(processors int, memory int64, away bool) Config {
+	c := Config{Share: 0.75, Bodies: 64 << 20, Memory: memory}
+	quick := 4 * processors
+	if away {
+		quick = 64 * processors
+	}
+	c.Bounds[Quick] = Bounds{Places: quick, Line: quick, Patience: time.Second}
+	c.Bounds[Record] = Bounds{Places: 16 * processors, Line: 16 * processors, Patience: time.Second}
+	c.Bounds[Batch] = Bounds{Places: 8, Line: 24, Patience: 5 * time.Second}
+	c.Bounds[Heavy] = Bounds{Places: max(1, processors/2), Line: 16, Patience: 5 * time.Second}
+	return c
+}
+
+// DefaultNATS returns what is taken at once of requests over NATS. A back end sends many
+// over one connection, and they wait where their persons' earlier ones are: there is no
+// line. What the stream holds is not counted: it waits there.
+func DefaultNATS(memory int64) Config {
+	c := Config{Memory: memory}
+	c.Bounds[Quick] = Bounds{Places: 1024}
+	c.Bounds[Record] = Bounds{Places: 1024}
+	return c
+}
+
+// Why is why something was refused.
+type Why string
+
+// The reasons.
+const (
+	Full     Why = "full"      // every place of the class is taken, and the line is full or too slow
+	TooMany  Why = "principal" // one principal holds its part of the class
+	Bodies   Why = "bodies"    // the bodies that are being read are too many bytes
+	NoMemory Why = "memory"    // the process has more memory than its ceiling
+)
+
+// Reasons are all of them.
+var Reasons = []string{string(Full), string(TooMany), string(Bodies), string(NoMemory)}
+
+// A Refusal says that something was not taken. Nothing of it was done.
+type Refusal struct {
+	Class Class
+	Why   Why
+	After time.Duration // when to come again
+}
+
+func (r *Refusal) Error() string {
+	switch r.Why {
+	case TooMany:
+		return "you have too many requests of this kind under way: wait for their answers, or send fewer at once"
+	case Bodies:
+		return "too many large bodies are being read at once"
+	case NoMemory:
+		return "the server has reached its ceiling of memory, and takes nothing new until it has less"
+	}
+	return "the server does as much of this as it can at once"
+}
+
+// An Admission is the places of a server. Its methods may be called concurrently.
+type Admission struct {
+	config Config
+	places [classes]chan struct{}
+	lines  [classes]atomic.Int64
+	bodies atomic.Int64
+	memory memory
+
+	mu    sync.Mutex
+	held  map[holder]int // by each principal, waiting included
+	count [classes]int64 // refusals
+}
+
+type holder struct {
+	class Class
+	who   string
+}
+
+// New returns a server's places.
+func New(c Config) *Admission {
+	a := &Admission{config: c, held: map[holder]int{}}
+	for class, b := range c.Bounds {
+		a.places[class] = make(chan struct{}, b.Places)
+	}
+	a.memory = memory{ceiling: c.Memory, used: c.Used}
+	if a.memory.used == nil {
+		a.memory.used = ProcessMemory
+	}
+	return a
+}
+
+// Config returns what the server takes.
+func (a *Admission) Config() Config { return a.config }
+
+// Enter takes a place for a request of somebody, with a body of so many bytes; empty:
+// nobody is known. The caller calls leave when the request is answered. The error is a
+// [*Refusal], or that of ctx.
+func (a *Admission) Enter(ctx context.Context, class Class, who string, body int64) (leave func(), err error) {
+	if class == Free {
+		return func() {}, nil
+	}
+	if class != Quick && a.memory.full() {
+		return nil, a.refuse(class, NoMemory)
+	}
+	if !a.hold(holder{class, who}) {
+		return nil, a.refuse(class, TooMany)
+	}
+	if a.bodies.Add(body) > a.config.Bodies && body > 0 {
+		a.bodies.Add(-body)
+		a.let(holder{class, who})
+		return nil, a.refuse(class, Bodies)
+	}
+
+	gone := func() {
+		a.bodies.Add(-body)
+		a.let(holder{class, who})
+	}
+	if err := a.wait(ctx, class); err != nil {
+		gone()
+		return nil, err
+	}
+	return func() {
+		<-a.places[class]
+		gone()
+	}, nil
+}
+
+// Try is [Admission.Enter] for who waits elsewhere: it takes a place that is there now.
+func (a *Admission) Try(class Class) (leave func(), err error) {
+	if class != Quick && a.memory.full() {
+		return nil, a.refuse(class, NoMemory)
+	}
+	select {
+	case a.places[class] <- struct{}{}:
+		return func() { <-a.places[class] }, nil
+	default:
+		return nil, a.refuse(class, Full)
+	}
+}
+
+// wait takes a place, and waits for it in line.
+func (a *Admission) wait(ctx context.Context, class Class) error {
+	select {
+	case a.places[class] <- struct{}{}:
+		return nil
+	default:
+	}
+
+	bounds := a.config.Bounds[class]
+	if a.lines[class].Add(1) > int64(bounds.Line) {
+		a.lines[class].Add(-1)
+		return a.refuse(class, Full)
+	}
+	defer a.lines[class].Add(-1)
+	patience := time.NewTimer(bounds.Patience)
+	defer patience.Stop()
+
+	select {
+	case a.places[class] <- struct{}{}:
+		return nil
+	case <-patience.C:
+		return a.refuse(class, Full)
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// hold counts a request of a principal, unless they have too many.
+func (a *Admission) hold(h holder) bool {
+	if h.who == "" || a.config.Share == 0 {
+		return true
+	}
+	bounds := a.config.Bounds[h.class]
+	most := max(1, int(a.config.Share*float64(bounds.Places+bounds.Line)))
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.held[h] >= most {
+		return false
+	}
+	a.held[h]++
+	return true
+}
+
+func (a *Admission) let(h holder) {
+	if h.who == "" || a.config.Share == 0 {
+		return
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.held[h]--; a.held[h] == 0 {
+		delete(a.held, h)
+	}
+}
+
+// refuse counts a refusal. Those who are refused together come again apart.
+func (a *Admission) refuse(class Class, why Why) error {
+	a.mu.Lock()
+	a.count[class]++
+	a.mu.Unlock()
+	if a.config.Refused != nil {
+		a.config.Refused(class, why)
+	}
+	least := time.Second
+	if class == Batch || class == Heavy {
+		least = 5 * time.Second
+	}
+	return &Refusal{Class: class, Why: why, After: least + rand.N(least)}
+}
+
+// A Standing is how much of a class is under way.
+type Standing struct {
+	Class            Class
+	Working, Waiting int
+	Refused          int64 // since the server started
+}
+
+// Standing returns how much of every class is under way.
+func (a *Admission) Standing() (all []Standing) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for c := Quick; c < classes; c++ {
+		all = append(all, Standing{c, len(a.places[c]), int(a.lines[c].Load()), a.count[c]})
+	}
+	return all
+}
+
+// Busy reports whether somebody waits for a place to ask or to record: work that nobody
+// waits for leaves them the machine meanwhile.
+func (a *Admission) Busy() bool {
+	for _, c := range []Class{Quick, Record} {
+		if a.lines[c].Load() > 0 || len(a.places[c]) == cap(a.places[c]) && cap(a.places[c]) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// Processors is how many goroutines run at once, which the bounds follow.
+func Processors() int { return runtime.GOMAXPROCS(0) }

@@ -1,0 +1,107 @@
+package erasing
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+
+	"consentledger/api/audit/erasure"
+	"consentledger/domain"
+	"consentledger/eventstore"
+	"consentledger/eventstore/codec"
+	"consentledger/eventstore/vault"
+	"consentledger/projections/transparency/merkle"
+)
+
+// Logs prove what is in an app's log.
+type Logs interface {
+	Find(ctx context.Context, app domain.AppName, id eventstore.EventID) (int64, error)
+	Proof(ctx context.Context, app domain.AppName, index int64) (merkle.Proof, error)
+}
+
+// Streams read one person's records.
+type Streams interface {
+	Stream(ctx context.Context, stream domain.StreamID) iter.Seq2[codec.Entry, error]
+}
+
+// Certify writes the certificate of a job: of everybody whom it erased, as far as it is.
+// Who had been erased before it has a certificate of their own.
+func (j *Jobs) Certify(ctx context.Context, app domain.AppName, id string, logs Logs, streams Streams, w io.Writer) error {
+	job, err := j.need(ctx, app, id)
+	if err != nil {
+		return err
+	}
+	if job.State == Draft || job.State == Running {
+		return domain.Refusal{Code: domain.TooEarly, Text: "the job has not ended: its certificate is of all whom it erased"}
+	}
+	out := json.NewEncoder(w)
+	out.SetEscapeHTML(false)
+	n, err := j.count(ctx, job)
+	if err != nil {
+		return err
+	}
+	if err := out.Encode(erasure.NewBatch(string(app), id, n)); err != nil {
+		return err
+	}
+	for name, err := range j.erased(ctx, job) {
+		if err != nil {
+			return err
+		}
+		c, err := certificate(ctx, app, name, logs, streams)
+		if err != nil {
+			return fmt.Errorf("person %s: %w", name, err)
+		}
+		if err := out.Encode(c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// certificate proves that one person was erased.
+func certificate(ctx context.Context, app domain.AppName, name vault.Pseudonym, logs Logs, streams Streams) (c erasure.Certificate, err error) {
+	var ordered, erased eventstore.EventID
+	for e, err := range streams.Stream(ctx, domain.SubjectStream(app, name.String())) {
+		if err != nil {
+			return c, err
+		}
+		switch e.Event.(type) {
+		case domain.ErasureOrdered:
+			ordered = e.ID
+		case domain.SubjectErased:
+			erased = e.ID
+		}
+	}
+	if ordered == (eventstore.EventID{}) || erased == (eventstore.EventID{}) {
+		return c, errors.New("the history does not say that they were erased")
+	}
+
+	prove := func(id eventstore.EventID) ([]byte, error) {
+		index, err := logs.Find(ctx, app, id)
+		if err != nil {
+			return nil, err
+		}
+		p, err := logs.Proof(ctx, app, index)
+		return p.Format(), err
+	}
+	first, err := prove(ordered)
+	if err != nil {
+		return c, err
+	}
+	second, err := prove(erased)
+	return erasure.New(first, second), err
+}
+
+// count returns how many persons a job erased.
+func (j *Jobs) count(ctx context.Context, job Job) (n int64, err error) {
+	for _, err := range j.erased(ctx, job) {
+		if err != nil {
+			return 0, err
+		}
+		n++
+	}
+	return n, nil
+}

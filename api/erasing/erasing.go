@@ -1,0 +1,374 @@
+// Package erasing erases many persons as a job that goes on in the background.
+//
+// Somebody begins a [Job] and says of whom: by ids that are handed over in parts, or
+// everybody of an app, or whose account was closed before a day. Two principals order it,
+// as they order to erase one. From then on one process works on it, a chunk of persons at
+// a time:
+//
+//	order   each person of the chunk: the order is recorded, their rows are deleted
+//	finish  the tables are written anew once for the chunk, and each person's record says
+//	        that it is done
+//
+// How far it is is a row beside the persons, so that a job goes on after a kill, in
+// whatever process has the turn then. A chunk that was begun is begun again: who is erased
+// already is not erased twice. A job that is cancelled finishes the chunk's persons that
+// were ordered, and leaves the others.
+//
+// Who may not be erased, as under a legal hold, is passed over and named, by their
+// pseudonym, with the reason. Outside ids are looked up when they are handed over, and not
+// kept: the rows of a job hold pseudonyms, which say nothing once a person is erased.
+//
+// The work leaves room: while others wait for the ledger, the job rests.
+package erasing
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"iter"
+	"log/slog"
+	"strconv"
+	"sync"
+	"time"
+
+	"consentledger/domain"
+	"consentledger/domain/content"
+	"consentledger/domain/deadline"
+	"consentledger/eventstore"
+	"consentledger/eventstore/ledger"
+	"consentledger/eventstore/vault"
+)
+
+// A Ledger is what erasing uses of [ledger.Ledger].
+type Ledger interface {
+	Pseudonym(ctx context.Context, app domain.AppName, who domain.PersonKey) (string, bool, error)
+	App(ctx context.Context, app domain.AppName) (domain.Reference, error)
+	Subject(ctx context.Context, stream domain.StreamID) (domain.Subject, error)
+	Kept(ctx context.Context, app domain.AppName, name vault.Pseudonym) (bool, error)
+	Everybody(ctx context.Context, app domain.AppName, after vault.Pseudonym) iter.Seq2[vault.Pseudonym, error]
+	OrderErasure(ctx context.Context, req ledger.Request, name vault.Pseudonym) (ledger.Receipt, error)
+	FinishErasures(ctx context.Context) (int, error)
+	Now() deadline.Instant
+}
+
+// The states of a job.
+const (
+	Draft     = "draft"     // ids are being handed over
+	Running   = "running"   // it is worked on, or waits for its turn
+	Cancelled = "cancelled" // somebody ended it
+	Done      = "done"
+)
+
+// Of whom a job is.
+const (
+	OfIDs    = "ids"
+	OfAll    = "everybody"
+	OfClosed = "closed"
+)
+
+// A Job is an erasure of many, and how far it is. It names nobody.
+type Job struct {
+	ID           string
+	App          domain.AppName
+	Of           string
+	ClosedBefore deadline.Instant // of [OfClosed]
+	Reason       string
+	By           [2]string
+	Evidence     content.Hash
+	Began        deadline.Instant
+	RecordedBy   string
+
+	State   string
+	Parts   int   // ids that were handed over, in parts
+	Persons int64 // who is known to be meant; of an app as a whole, as far as it was looked through
+	Unknown int64 // ids that lead to nobody
+	Erased  int64
+	Already int64 // had been erased before
+	Kept    int64 // may not be erased
+	Part    int   // the part that is worked on
+	After   vault.Pseudonym
+	Ended   deadline.Instant // zero: it goes on
+	Error   string           // why it does not go on now; it is tried again
+}
+
+// Most are the bounds of what is handed over.
+const (
+	MostInPart = 10_000
+	MostParts  = 1_000
+	MostJobs   = 100 // of one app, that have not ended
+)
+
+// Jobs are all jobs of a ledger. Its methods may be called concurrently.
+type Jobs struct {
+	Ledger Ledger
+	Rows   eventstore.Rows
+	Log    *slog.Logger
+	Busy   func() bool // others wait for the ledger; nil: nobody does
+	Chunk  int         // persons between two writings of the tables; zero: 5,000
+
+	mu   sync.Mutex // of what is read, changed and written
+	wake chan struct{}
+	once sync.Once
+}
+
+// A Begin is what somebody orders.
+type Begin struct {
+	ID           string // names the job, so that beginning it again is the same one; empty: random
+	Of           string
+	ClosedBefore deadline.Instant
+	Reason       string
+	By           [2]string
+	Evidence     content.Hash
+	RecordedBy   string
+}
+
+// Unknown is the code of a job that is not there.
+const Unknown domain.Code = "unknown-job"
+
+// Begin begins a job. One of ids begins as a draft: [Jobs.Add] says whose, [Jobs.Start]
+// that these are all.
+func (j *Jobs) Begin(ctx context.Context, app domain.AppName, b Begin) (Job, error) {
+	if _, err := j.Ledger.App(ctx, app); err != nil {
+		return Job{}, err
+	}
+	if err := b.check(); err != nil {
+		return Job{}, err
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	job := Job{
+		ID: b.ID, App: app, Of: b.Of, ClosedBefore: b.ClosedBefore, Reason: b.Reason, By: b.By, Evidence: b.Evidence,
+		Began: j.Ledger.Now(), RecordedBy: b.RecordedBy, State: Draft,
+	}
+	if job.ID == "" {
+		job.ID = rand.Text()
+	}
+	if b.Of != OfIDs {
+		job.State = Running
+	}
+	if old, has, err := j.read(ctx, app, job.ID); err != nil || has {
+		if err == nil && !old.same(job) {
+			err = domain.Refusal{Code: domain.IDReused, Path: "id", Text: "another job has this id"}
+		}
+		return old, err
+	}
+
+	open, err := j.open(ctx, app)
+	if err != nil {
+		return Job{}, err
+	}
+	if open >= MostJobs {
+		return Job{}, refuse("", fmt.Sprintf("%d jobs of this app have not ended: wait for some, or cancel them", open))
+	}
+	defer j.awake()
+	return job, j.write(ctx, job)
+}
+
+func (b Begin) check() error {
+	switch {
+	case b.ID != "" && !isID(b.ID):
+		return refuse("id", "want 1 to 64 letters, digits and dashes")
+	case b.By[0] == "" || b.By[1] == "" || b.By[0] == b.By[1]:
+		return domain.Refusal{Code: domain.TwoPersons, Path: "by", Text: "erasing takes two different persons"}
+	case b.Of != OfIDs && b.Of != OfAll && b.Of != OfClosed:
+		return refuse("of", "want ids, everybody or closed")
+	case b.Of == OfClosed && b.ClosedBefore == 0:
+		return refuse("closed_before", "of whom was closed: say before when, as in 2026-01-31T00:00:00Z")
+	case b.Of != OfClosed && b.ClosedBefore != 0:
+		return refuse("closed_before", "goes with of: closed")
+	}
+	return nil
+}
+
+func refuse(path, text string) error {
+	return domain.Refusal{Code: domain.Malformed, Path: path, Text: text}
+}
+
+func isID(s string) bool {
+	for _, r := range s {
+		if (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '-' {
+			return false
+		}
+	}
+	return len(s) >= 1 && len(s) <= 64
+}
+
+// same reports whether both were ordered alike.
+func (j Job) same(o Job) bool {
+	return j.Of == o.Of && j.ClosedBefore == o.ClosedBefore && j.Reason == o.Reason && j.By == o.By && j.Evidence == o.Evidence
+}
+
+// Add hands over ids. Parts are numbered from 1; a part that is handed over again takes the
+// place of the first, so that whoever does not know whether one arrived sends it again.
+func (j *Jobs) Add(ctx context.Context, app domain.AppName, id string, part int, who []domain.PersonKey) (Job, error) {
+	switch {
+	case part < 1 || part > MostParts:
+		return Job{}, refuse("part", fmt.Sprintf("want 1 to %d", MostParts))
+	case len(who) == 0 || len(who) > MostInPart:
+		return Job{}, refuse("subjects", fmt.Sprintf("want 1 to %d ids in a part", MostInPart))
+	}
+	var names []vault.Pseudonym
+	unknown := 0
+	for _, w := range who {
+		text, known, err := j.Ledger.Pseudonym(ctx, app, w)
+		if err != nil {
+			return Job{}, err
+		}
+		if !known {
+			unknown++
+			continue
+		}
+		name, err := vault.ParsePseudonym(text)
+		if err != nil {
+			return Job{}, err
+		}
+		names = append(names, name)
+	}
+	names = inOrder(names)
+
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	job, err := j.need(ctx, app, id)
+	if err != nil {
+		return Job{}, err
+	}
+	if job.State != Draft {
+		return Job{}, domain.Refusal{Code: domain.IllegalMove, Text: "ids are handed over to a draft, and this job is " + job.State}
+	}
+	if part > job.Parts+1 {
+		return Job{}, refuse("part", "the next part is "+strconv.Itoa(job.Parts+1))
+	}
+	old, had, err := j.readPart(ctx, app, id, part)
+	if err != nil {
+		return Job{}, err
+	}
+	if had {
+		job.Persons -= int64(len(old.names))
+		job.Unknown -= int64(old.unknown)
+	}
+	job.Parts = max(job.Parts, part)
+	job.Persons += int64(len(names))
+	job.Unknown += int64(unknown)
+	return job, j.write(ctx, job, partRow(app, id, part, names, unknown))
+}
+
+// Start says that all ids are handed over.
+func (j *Jobs) Start(ctx context.Context, app domain.AppName, id string) (Job, error) {
+	return j.move(ctx, app, id, func(job *Job) error {
+		switch {
+		case job.State == Running || job.State == Done:
+			return nil
+		case job.State != Draft:
+			return domain.Refusal{Code: domain.IllegalMove, Text: "the job is " + job.State}
+		case job.Parts == 0:
+			return refuse("", "nobody's ids were handed over yet")
+		}
+		job.State = Running
+		return nil
+	})
+}
+
+// Cancel ends a job. Who was erased stays erased.
+func (j *Jobs) Cancel(ctx context.Context, app domain.AppName, id string) (Job, error) {
+	return j.move(ctx, app, id, func(job *Job) error {
+		switch job.State {
+		case Done:
+			return domain.Refusal{Code: domain.IllegalMove, Text: "the job is done"}
+		case Draft, Running:
+			job.State, job.Ended, job.Error = Cancelled, j.Ledger.Now(), ""
+		}
+		return nil
+	})
+}
+
+func (j *Jobs) move(ctx context.Context, app domain.AppName, id string, how func(*Job) error) (Job, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	job, err := j.need(ctx, app, id)
+	if err != nil {
+		return Job{}, err
+	}
+	if err := how(&job); err != nil {
+		return Job{}, err
+	}
+	defer j.awake()
+	return job, j.write(ctx, job)
+}
+
+// Get returns a job.
+func (j *Jobs) Get(ctx context.Context, app domain.AppName, id string) (Job, error) {
+	return j.need(ctx, app, id)
+}
+
+func (j *Jobs) need(ctx context.Context, app domain.AppName, id string) (Job, error) {
+	job, has, err := j.read(ctx, app, id)
+	if err == nil && !has {
+		err = domain.Refusal{Code: Unknown, Path: "id", Text: "there is no such job of this app"}
+	}
+	return job, err
+}
+
+// awake tells Run that there may be work.
+func (j *Jobs) awake() {
+	select {
+	case j.bell() <- struct{}{}:
+	default:
+	}
+}
+
+func (j *Jobs) bell() chan struct{} {
+	j.once.Do(func() { j.wake = make(chan struct{}, 1) })
+	return j.wake
+}
+
+// How long Run waits before it looks for jobs that another process began, and before it
+// tries again what failed.
+const (
+	lookEvery = 10 * time.Second
+	tryEvery  = 10 * time.Second
+)
+
+// Run works on jobs until ctx is done, one after the other. One process at a time does.
+func (j *Jobs) Run(ctx context.Context) {
+	for ctx.Err() == nil {
+		worked, err := j.next(ctx)
+		if err != nil && ctx.Err() == nil {
+			j.Log.Error("a job that erases persons is held up, and is tried again", "error", err)
+		}
+		if worked && err == nil {
+			continue
+		}
+		wait := lookEvery
+		if err != nil {
+			wait = tryEvery
+		}
+		select {
+		case <-j.bell():
+		case <-time.After(wait):
+		case <-ctx.Done():
+		}
+	}
+}
+
+// next works on the job that was begun first, until it has ended.
+func (j *Jobs) next(ctx context.Context) (worked bool, err error) {
+	job, has, err := j.first(ctx)
+	if err != nil || !has {
+		return false, err
+	}
+	for ctx.Err() == nil {
+		more, err := j.step(ctx, job.App, job.ID)
+		if err != nil {
+			_, noted := j.move(ctx, job.App, job.ID, func(job *Job) error {
+				job.Error = "it cannot go on now, and is tried again; the server's log says why"
+				return nil
+			})
+			return true, errors.Join(err, noted)
+		}
+		if !more {
+			return true, nil
+		}
+	}
+	return true, ctx.Err()
+}

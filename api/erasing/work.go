@@ -1,0 +1,214 @@
+package erasing
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"consentledger/domain"
+	"consentledger/eventstore/ledger"
+	"consentledger/eventstore/vault"
+)
+
+// chunk is how many persons there are between two writings of the tables, where nobody said.
+const chunk = 5_000
+
+// A round is what became of one chunk.
+type round struct {
+	erased, already, kept, persons int64
+	part                           int // where the next one begins
+	after                          vault.Pseudonym
+	last                           bool
+	rows                           []Refused
+	names                          []vault.Pseudonym // who was erased
+}
+
+// A Refused is somebody who may not be erased, and why.
+type Refused struct {
+	Person string
+	Code   string
+	Text   string
+}
+
+// step works on the next chunk of a job, and reports whether there are more.
+func (j *Jobs) step(ctx context.Context, app domain.AppName, id string) (more bool, err error) {
+	job, err := j.need(ctx, app, id)
+	if err != nil || job.State != Running {
+		return false, err
+	}
+	r := round{part: max(1, job.Part), after: job.After}
+	if err := j.order(ctx, job, &r); err != nil {
+		return false, err
+	}
+	if _, err := j.Ledger.FinishErasures(ctx); err != nil {
+		return false, err
+	}
+
+	now, err := j.finish(ctx, app, id, r)
+	return now.State == Running, err
+}
+
+// finish notes what became of a chunk. It counts also if somebody cancelled the job
+// meanwhile.
+func (j *Jobs) finish(ctx context.Context, app domain.AppName, id string, r round) (Job, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	job, err := j.need(ctx, app, id)
+	if err != nil {
+		return Job{}, err
+	}
+	job.Erased += r.erased
+	job.Already += r.already
+	job.Kept += r.kept
+	job.Part, job.After, job.Error = r.part, r.after, ""
+	if job.Of != OfIDs {
+		job.Persons += r.persons
+	}
+	if r.last && job.State == Running {
+		job.State, job.Ended = Done, j.Ledger.Now()
+	}
+	return job, j.write(ctx, job, rowsOf(app, id, r)...)
+}
+
+// order orders to erase the persons of one chunk. It ends early if the job is cancelled:
+// the next round begins where this one ended.
+func (j *Jobs) order(ctx context.Context, job Job, r *round) error {
+	most, n := j.Chunk, 0
+	if most == 0 {
+		most = chunk
+	}
+	ordered := func() int { return int(r.erased + r.already + r.kept) }
+	var some []vault.Pseudonym
+	for name, err := range j.persons(ctx, job, r) {
+		if err != nil {
+			return err
+		}
+		some = append(some, name)
+		if n++; len(some) < min(atOnce, most-ordered()) {
+			continue
+		}
+		if err := j.orderSome(ctx, job, some, r); err != nil {
+			return err
+		}
+		some = some[:0]
+		if ordered() >= most || n >= 20*most || j.cancelled(ctx, job) {
+			return nil
+		}
+	}
+	if err := j.orderSome(ctx, job, some, r); err != nil {
+		return err
+	}
+	r.last = true
+	return ctx.Err()
+}
+
+// atOnce is how many persons are ordered to be erased side by side, so that they share the
+// disk's syncs.
+const atOnce = 16
+
+// orderSome orders to erase some persons side by side.
+func (j *Jobs) orderSome(ctx context.Context, job Job, some []vault.Pseudonym, r *round) error {
+	if len(some) == 0 {
+		return nil
+	}
+	if err := j.rest(ctx); err != nil {
+		return err
+	}
+	each, errs := make([]round, len(some)), make([]error, len(some))
+	var all sync.WaitGroup
+	for i, name := range some {
+		all.Go(func() { errs[i] = j.orderOne(ctx, job, name, &each[i]) })
+	}
+	all.Wait()
+	if err := errors.Join(errs...); err != nil {
+		return err // who was ordered is counted when the chunk is begun again
+	}
+
+	for _, one := range each {
+		r.erased, r.already, r.kept, r.persons = r.erased+one.erased, r.already+one.already, r.kept+one.kept, r.persons+one.persons
+		r.rows, r.names = append(r.rows, one.rows...), append(r.names, one.names...)
+	}
+	r.after = some[len(some)-1]
+	return nil
+}
+
+func (j *Jobs) cancelled(ctx context.Context, job Job) bool {
+	now, err := j.need(ctx, job.App, job.ID)
+	return err == nil && now.State == Cancelled
+}
+
+// rest waits while others wait for the ledger, but not for ever: a ledger that is always
+// busy erases slowly.
+func (j *Jobs) rest(ctx context.Context) error {
+	for range 4 {
+		if j.Busy == nil || !j.Busy() {
+			break
+		}
+		select {
+		case <-time.After(5 * time.Millisecond):
+		case <-ctx.Done():
+		}
+	}
+	return ctx.Err()
+}
+
+// orderOne orders to erase one person. The order's id derives from the job and the person,
+// so that ordering it twice does nothing.
+func (j *Jobs) orderOne(ctx context.Context, job Job, name vault.Pseudonym, r *round) error {
+	if job.Of == OfClosed {
+		s, err := j.Ledger.Subject(ctx, domain.SubjectStream(job.App, name.String()))
+		if err != nil || s.Ended() == 0 || s.Ended() >= job.ClosedBefore {
+			return err
+		}
+	}
+	r.persons++
+	there, err := j.Ledger.Kept(ctx, job.App, name)
+	if err != nil {
+		return err
+	}
+	if !there {
+		return j.gone(ctx, job, name, r)
+	}
+	_, err = j.Ledger.OrderErasure(ctx, ledger.Request{
+		App: job.App, Source: source, ID: job.ID + " " + name.String(), Actor: string(domain.Operator), RecordedBy: job.RecordedBy,
+		Command: domain.OrderErasure{Reason: job.Reason, Evidence: job.Evidence, By: job.By},
+	}, name)
+	no, refused := errors.AsType[domain.Refusal](err)
+	switch {
+	case refused && no.Code == domain.AlreadyOver, errors.Is(err, vault.ErrErased):
+		return j.gone(ctx, job, name, r)
+	case refused:
+		r.kept++
+		r.rows = append(r.rows, Refused{Person: name.String(), Code: string(no.Code), Text: no.Text})
+		return nil
+	case err != nil:
+		return err
+	}
+	r.erase(name)
+	return nil
+}
+
+// erase counts whom the job erased.
+func (r *round) erase(name vault.Pseudonym) {
+	r.erased++
+	r.names = append(r.names, name)
+}
+
+// source is what orders of jobs come from.
+const source = "erasure-job"
+
+// gone counts whose entry is not there any more: they were erased before the job began, or
+// by it, in a chunk that is begun again.
+func (j *Jobs) gone(ctx context.Context, job Job, name vault.Pseudonym, r *round) error {
+	s, err := j.Ledger.Subject(ctx, domain.SubjectStream(job.App, name.String()))
+	if err != nil {
+		return err
+	}
+	if at := s.Ended(); at != 0 && at < job.Began {
+		r.already++
+		return nil
+	}
+	r.erase(name)
+	return nil
+}

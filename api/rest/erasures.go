@@ -1,0 +1,277 @@
+package rest
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"strconv"
+	"time"
+
+	"consentledger/api/erasing"
+	"consentledger/domain"
+	"consentledger/domain/content"
+	"consentledger/domain/deadline"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+)
+
+// Erasures erase many persons; see [erasing.Jobs].
+type Erasures interface {
+	Begin(ctx context.Context, app domain.AppName, b erasing.Begin) (erasing.Job, error)
+	Add(ctx context.Context, app domain.AppName, id string, part int, who []domain.PersonKey) (erasing.Job, error)
+	Start(ctx context.Context, app domain.AppName, id string) (erasing.Job, error)
+	Cancel(ctx context.Context, app domain.AppName, id string) (erasing.Job, error)
+	Get(ctx context.Context, app domain.AppName, id string) (erasing.Job, error)
+	List(ctx context.Context, app domain.AppName) ([]erasing.Job, error)
+	Kept(ctx context.Context, app domain.AppName, id string, most int) ([]erasing.Refused, error)
+	Certify(ctx context.Context, app domain.AppName, id string, w io.Writer) error
+}
+
+// A NewErasure begins to erase many.
+type NewErasure struct {
+	ID           string   `json:"id,omitempty" doc:"names the job: with the same id it is begun once; absent: a random one"`
+	Of           string   `json:"of" enum:"ids,everybody,closed" doc:"ids: handed over in parts, then started; everybody of the app, as when it ends; closed: whose account was closed before a moment"`
+	ClosedBefore string   `json:"closed_before,omitempty" format:"date-time" doc:"of closed: before when"`
+	Reason       string   `json:"reason" example:"service-ended" doc:"a code; kept in the clear"`
+	By           []string `json:"by" minItems:"2" maxItems:"2" doc:"two principals who order it; kept in the clear"`
+	Evidence     string   `json:"evidence,omitempty" doc:"sha256:... of the decision"`
+}
+
+// ErasurePart is some of the persons of a job.
+type ErasurePart struct {
+	Part     int      `json:"part" minimum:"1" maximum:"1000" doc:"numbered from 1; the same part again takes the place of the first"`
+	Subjects []string `json:"subjects" minItems:"1" maxItems:"10000" doc:"account:ID, device:ID or ID; looked up now, and not kept"`
+}
+
+// An ErasureJob is how far an erasure of many is. It names nobody.
+type ErasureJob struct {
+	ID           string   `json:"id"`
+	Of           string   `json:"of" enum:"ids,everybody,closed"`
+	ClosedBefore string   `json:"closed_before,omitempty" format:"date-time"`
+	Reason       string   `json:"reason"`
+	By           []string `json:"by"`
+	Evidence     string   `json:"evidence,omitempty"`
+	Began        string   `json:"began" format:"date-time"`
+	RecordedBy   string   `json:"recorded_by,omitempty"`
+	State        string   `json:"state" enum:"draft,running,cancelled,done"`
+	Parts        int      `json:"parts,omitzero" doc:"of ids that were handed over"`
+	Persons      int64    `json:"persons" doc:"who is meant; of everybody and closed: as far as the app was looked through"`
+	Unknown      int64    `json:"unknown" doc:"ids that lead to nobody"`
+	Erased       int64    `json:"erased"`
+	Already      int64    `json:"already" doc:"had been erased before the job began"`
+	Kept         int64    `json:"kept" doc:"may not be erased; see kept_persons"`
+	Ended        string   `json:"ended,omitempty" format:"date-time"`
+	Error        string   `json:"error,omitempty" doc:"why it does not go on now; it is tried again"`
+
+	KeptPersons []KeptPerson `json:"kept_persons,omitempty" doc:"of one job: the first thousand of who may not be erased"`
+}
+
+// A KeptPerson is somebody who may not be erased, and why.
+type KeptPerson struct {
+	Person string `json:"person" doc:"the pseudonym"`
+	Code   string `json:"code" example:"on-hold"`
+	Why    string `json:"why"`
+}
+
+// ErasureJobs are the erasures of many of an app, the newest first.
+type ErasureJobs struct {
+	Jobs []ErasureJob `json:"jobs"`
+}
+
+type newErasureBody struct {
+	App     string `path:"app"`
+	RawBody []byte `contentType:"application/json"`
+}
+
+type erasureIn struct {
+	App string `path:"app"`
+	Job string `path:"job" doc:"its id"`
+}
+
+type erasurePartBody struct {
+	App     string `path:"app"`
+	Job     string `path:"job" doc:"its id"`
+	RawBody []byte `contentType:"application/json"`
+}
+
+func (s *server) erasureRoutes(api huma.API) {
+	const all, one = "/v1/apps/{app}/erasures", "/v1/apps/{app}/erasures/{job}"
+	route(s, api, "list-erasures", http.MethodGet, all, "Erasures of many, and how far they are", s.listErasures)
+	bodied[NewErasure](s, api, "begin-erasure", http.MethodPost, all,
+		"Begin to erase many, in the background. It cannot be undone", maxBody, s.beginErasure)
+	route(s, api, "get-erasure", http.MethodGet, one, "How far one is, and who may not be erased", s.getErasure)
+	bodied[ErasurePart](s, api, "add-to-erasure", http.MethodPost, one+"/subjects",
+		"Hand over ids of a draft, in parts", maxBody, s.addToErasure)
+	route(s, api, "start-erasure", http.MethodPost, one+"/start", "Say that all ids are handed over: it begins", s.changeErasure(s.Erasures.Start))
+	route(s, api, "cancel-erasure", http.MethodPost, one+"/cancel", "End it; who was erased stays erased", s.changeErasure(s.Erasures.Cancel))
+
+	certify := huma.Operation{
+		OperationID: "certify-erasure", Method: http.MethodGet, Path: one + "/certificate", SkipValidateParams: true,
+		Summary: "The certificate of everybody whom it erased, a line of JSON each; it verifies offline",
+		Responses: map[string]*huma.Response{"200": {
+			Description: "The certificate", Content: map[string]*huma.MediaType{"application/x-ndjson": {Schema: aFile}},
+		}},
+	}
+	huma.Register(api, certify, s.certifyErasure)
+}
+
+func (s *server) listErasures(ctx context.Context, in *appIn) (*out[ErasureJobs], error) {
+	app, err := domain.ParseAppName(in.App)
+	if err != nil {
+		return nil, bad(err.Error())
+	}
+	list, err := s.Erasures.List(ctx, app)
+	if err != nil {
+		return nil, err
+	}
+	a := ErasureJobs{Jobs: []ErasureJob{}}
+	for _, j := range list {
+		a.Jobs = append(a.Jobs, erasureJob(j))
+	}
+	return ok(a)
+}
+
+func (s *server) beginErasure(ctx context.Context, in *newErasureBody) (*out[ErasureJob], error) {
+	app, err := domain.ParseAppName(in.App)
+	if err != nil {
+		return nil, bad(err.Error())
+	}
+	var b NewErasure
+	if err := strict(in.RawBody, &b); err != nil {
+		return nil, err
+	}
+	if len(b.By) != 2 {
+		return nil, domain.Refusal{Code: domain.TwoPersons, Path: "by", Text: "erasing takes two different persons"}
+	}
+	begin := erasing.Begin{ID: b.ID, Of: b.Of, Reason: b.Reason, By: [2]string(b.By), RecordedBy: s.principal(ctx)}
+	if b.Evidence != "" {
+		if begin.Evidence, err = content.ParseNamedHash(b.Evidence); err != nil {
+			return nil, bad("evidence: a hash is written sha256: and 64 lower-case hex digits")
+		}
+	}
+	if b.ClosedBefore != "" {
+		at, err := time.Parse(time.RFC3339, b.ClosedBefore)
+		if err != nil {
+			return nil, bad("closed_before: want a moment as in 2026-01-31T00:00:00Z")
+		}
+		begin.ClosedBefore = deadline.At(at)
+	}
+	j, err := s.Erasures.Begin(ctx, app, begin)
+	return erasureAnswer(j, err)
+}
+
+func (s *server) addToErasure(ctx context.Context, in *erasurePartBody) (*out[ErasureJob], error) {
+	app, err := domain.ParseAppName(in.App)
+	if err != nil {
+		return nil, bad(err.Error())
+	}
+	var b ErasurePart
+	if err := strict(in.RawBody, &b); err != nil {
+		return nil, err
+	}
+	if len(b.Subjects) > erasing.MostInPart {
+		return nil, bad("subjects: a part holds 1 to " + strconv.Itoa(erasing.MostInPart) + " ids")
+	}
+	who := make([]domain.PersonKey, len(b.Subjects))
+	for i, id := range b.Subjects {
+		if who[i], err = domain.ParsePersonKey(id); err != nil {
+			return nil, bad("subjects[" + strconv.Itoa(i) + "]: " + err.Error())
+		}
+	}
+	j, err := s.Erasures.Add(ctx, app, in.Job, b.Part, who)
+	return erasureAnswer(j, err)
+}
+
+func (s *server) changeErasure(
+	how func(context.Context, domain.AppName, string) (erasing.Job, error),
+) func(context.Context, *erasureIn) (*out[ErasureJob], error) {
+	return func(ctx context.Context, in *erasureIn) (*out[ErasureJob], error) {
+		app, err := domain.ParseAppName(in.App)
+		if err != nil {
+			return nil, bad(err.Error())
+		}
+		j, err := how(ctx, app, in.Job)
+		return erasureAnswer(j, err)
+	}
+}
+
+// mostKept is how many of who may not be erased are shown with a job.
+const mostKept = 1000
+
+func (s *server) getErasure(ctx context.Context, in *erasureIn) (*out[ErasureJob], error) {
+	app, err := domain.ParseAppName(in.App)
+	if err != nil {
+		return nil, bad(err.Error())
+	}
+	j, err := s.Erasures.Get(ctx, app, in.Job)
+	if err != nil {
+		return nil, noErasure(err)
+	}
+	a := erasureJob(j)
+	kept, err := s.Erasures.Kept(ctx, app, in.Job, mostKept)
+	if err != nil {
+		return nil, err
+	}
+	for _, k := range kept {
+		a.KeptPersons = append(a.KeptPersons, KeptPerson{Person: k.Person, Code: k.Code, Why: k.Text})
+	}
+	return ok(a)
+}
+
+func (s *server) certifyErasure(ctx context.Context, in *erasureIn) (*huma.StreamResponse, error) {
+	const id = "certify-erasure"
+	app, err := domain.ParseAppName(in.App)
+	if err != nil {
+		return nil, s.fail(ctx, id, bad(err.Error()))
+	}
+	j, err := s.Erasures.Get(ctx, app, in.Job)
+	if err == nil && (j.State == erasing.Draft || j.State == erasing.Running) {
+		err = domain.Refusal{Code: domain.TooEarly, Text: "the job has not ended: its certificate is of all whom it erased"}
+	}
+	if err != nil {
+		return nil, s.fail(ctx, id, noErasure(err))
+	}
+	return &huma.StreamResponse{Body: func(c huma.Context) {
+		c.SetHeader("Content-Type", "application/x-ndjson")
+		_, w := humago.Unwrap(c)
+		if err := s.Erasures.Certify(ctx, app, in.Job, w); err != nil {
+			s.breakOff(ctx, w, err) // whoever verifies sees that it was cut
+		}
+	}}, nil
+}
+
+func erasureAnswer(j erasing.Job, err error) (*out[ErasureJob], error) {
+	if err != nil {
+		return nil, noErasure(err)
+	}
+	return ok(erasureJob(j))
+}
+
+// noErasure names what is not there.
+func noErasure(err error) error {
+	if r, is := errors.AsType[domain.Refusal](err); is && r.Code == erasing.Unknown {
+		p := plain(http.StatusNotFound, r.Text)
+		p.Type, p.Code = "urn:consentledger:problem:"+string(r.Code), string(r.Code)
+		return failure{p}
+	}
+	return err
+}
+
+func erasureJob(j erasing.Job) ErasureJob {
+	a := ErasureJob{
+		ID: j.ID, Of: j.Of, Reason: j.Reason, By: j.By[:], Began: j.Began.String(), RecordedBy: j.RecordedBy, State: j.State,
+		Parts: j.Parts, Persons: j.Persons, Unknown: j.Unknown, Erased: j.Erased, Already: j.Already, Kept: j.Kept, Error: j.Error,
+	}
+	if j.ClosedBefore != 0 {
+		a.ClosedBefore = j.ClosedBefore.String()
+	}
+	if j.Ended != 0 {
+		a.Ended = j.Ended.String()
+	}
+	if j.Evidence != (content.Hash{}) {
+		a.Evidence = string(j.Evidence.Append(nil))
+	}
+	return a
+}

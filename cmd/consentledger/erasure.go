@@ -1,0 +1,302 @@
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+
+	"consentledger/api/rest"
+	"consentledger/cmd/internal/exit"
+	"consentledger/cmd/internal/files"
+	"consentledger/cmd/internal/output"
+	"consentledger/cmd/internal/remote"
+
+	"github.com/spf13/cobra"
+)
+
+const erasureHelp = `Erase many persons, in the background.
+
+Whom to erase is said by a file of ids, a line each (--file); or it is everybody of an app,
+as when it ends (--everybody); or whose account was closed before a day (--closed-before).
+The server goes on by itself, after a restart too, and leaves room for others meanwhile.
+Who may not be erased, as under a legal hold, is passed over and named with the reason.
+
+One person: subject erase. What is erased, and what is not: docs/erasure.md.`
+
+func newErasure() *cobra.Command {
+	c := &cobra.Command{Use: "erasure", Short: "Erase many persons, in the background", Long: erasureHelp, Args: cobra.NoArgs}
+	c.PersistentFlags().String("app", "", "whose persons they are")
+	c.MarkPersistentFlagRequired("app")
+	c.AddCommand(newErasureBegin(), newErasureList(), newErasureShow(), newErasureCancel(), newErasureCertify())
+	return c
+}
+
+var erasureColumns = []string{"id", "of", "state", "persons", "erased", "already", "kept", "unknown", "began", "ended", "reason", "error"}
+
+func erasurePath(c *cobra.Command, parts ...string) (string, error) {
+	app, err := c.Flags().GetString("app")
+	if err != nil {
+		return "", err
+	}
+	path := "/v1/apps/" + url.PathEscape(app) + "/erasures"
+	for _, part := range parts {
+		path += "/" + url.PathEscape(part)
+	}
+	return path, nil
+}
+
+// askErasure asks the server something of jobs; in nil: without a body.
+func askErasure(c *cobra.Command, method string, in any, parts ...string) ([]byte, error) {
+	path, err := erasurePath(c, parts...)
+	if err != nil {
+		return nil, err
+	}
+	if method == http.MethodGet {
+		return remote.Get(c, path)
+	}
+	return remote.Post(c, path, in)
+}
+
+func newErasureBegin() *cobra.Command {
+	var in rest.NewErasure
+	var file string
+	var everybody, wait bool
+	c := &cobra.Command{
+		Use: "begin", Short: "Begin to erase many; it cannot be undone", Args: cobra.NoArgs,
+		Example: `  consentledger erasure begin --app shop --file ids.txt --reason inactive --by officer --by second
+  consentledger erasure begin --app shop --everybody --reason service-ended --by officer --by second --wait
+  consentledger erasure begin --app shop --closed-before 2026-01-31T00:00:00Z --reason retention-ended --by officer --by second`,
+		RunE: func(c *cobra.Command, _ []string) error {
+			switch {
+			case file != "" && !everybody && in.ClosedBefore == "":
+				in.Of = "ids"
+			case everybody && file == "" && in.ClosedBefore == "":
+				in.Of = "everybody"
+			case in.ClosedBefore != "" && file == "" && !everybody:
+				in.Of = "closed"
+			default:
+				return exit.Usage(errors.New("say whom, by one of --file, --everybody and --closed-before"))
+			}
+			answer, err := beginErasure(c, in, file)
+			if err != nil {
+				return err
+			}
+			if wait {
+				return awaitErasure(c, answer)
+			}
+			return output.One(c, answer, erasureColumns...)
+		},
+	}
+	f := c.Flags()
+	f.StringVar(&file, "file", "", "a file of ids, a line each, as in user-1 or device:abc; -: standard input")
+	f.BoolVar(&everybody, "everybody", false, "everybody of the app")
+	f.StringVar(&in.ClosedBefore, "closed-before", "", "whose account was closed before this moment, as in 2026-01-31T00:00:00Z")
+	f.StringVar(&in.Reason, "reason", "", "a code, as in service-ended; kept in the clear")
+	f.StringSliceVar(&in.By, "by", nil, "a principal who orders it; twice; kept in the clear")
+	f.StringVar(&in.Evidence, "evidence", "", "sha256:... of the decision")
+	f.StringVar(&in.ID, "id", "", "names the job, so that beginning it again is the same one (default: random)")
+	f.BoolVar(&wait, "wait", false, "wait until it has ended, and tell how far it is")
+	c.MarkFlagRequired("reason")
+	c.MarkFlagRequired("by")
+	output.Flag(c)
+	return c
+}
+
+// beginErasure begins a job. The ids of a file are handed over in parts; whoever was cut
+// off in between begins again with the same --id.
+func beginErasure(c *cobra.Command, in rest.NewErasure, file string) ([]byte, error) {
+	answer, err := askErasure(c, http.MethodPost, in)
+	if err != nil || file == "" {
+		return answer, err
+	}
+	var job rest.ErasureJob
+	if err := json.Unmarshal(answer, &job); err != nil {
+		return nil, err
+	}
+	if job.State != "draft" { // it was begun before
+		return answer, nil
+	}
+	if err := handOver(c, job.ID, file); err != nil {
+		return nil, fmt.Errorf("job %s is a draft, and erases nobody: %w", job.ID, err)
+	}
+	return askErasure(c, http.MethodPost, nil, job.ID, "start")
+}
+
+// idsInPart is how many ids are handed over at once.
+const idsInPart = 5000
+
+// handOver hands over the ids of a file.
+func handOver(c *cobra.Command, job, file string) error {
+	in := c.InOrStdin()
+	if file != "-" {
+		f, err := files.OpenInput(file)
+		if err != nil {
+			return exit.Usage(fmt.Errorf("--file: %w", err))
+		}
+		defer f.Close()
+		in = f
+	}
+	part := rest.ErasurePart{Part: 1}
+	send := func() error {
+		if len(part.Subjects) == 0 {
+			return nil
+		}
+		_, err := askErasure(c, http.MethodPost, part, job, "subjects")
+		if err != nil {
+			return fmt.Errorf("ids %d to %d: %w", (part.Part-1)*idsInPart+1, (part.Part-1)*idsInPart+len(part.Subjects), err)
+		}
+		part = rest.ErasurePart{Part: part.Part + 1}
+		return nil
+	}
+
+	lines := bufio.NewScanner(in)
+	for lines.Scan() {
+		id := strings.TrimSpace(strings.TrimSuffix(lines.Text(), "\r"))
+		if id == "" {
+			continue
+		}
+		if part.Subjects = append(part.Subjects, id); len(part.Subjects) == idsInPart {
+			if err := send(); err != nil {
+				return err
+			}
+		}
+	}
+	return errors.Join(lines.Err(), send())
+}
+
+// awaitErasure tells how far a job is until it has ended.
+func awaitErasure(c *cobra.Command, answer []byte) error {
+	var job rest.ErasureJob
+	said := ""
+	for {
+		if err := json.Unmarshal(answer, &job); err != nil {
+			return err
+		}
+		line := fmt.Sprintf("%d of %d erased, %d may not be erased", job.Erased+job.Already, job.Persons, job.Kept)
+		if job.Error != "" {
+			line += "; " + job.Error
+		}
+		if line != said {
+			fmt.Fprintln(c.ErrOrStderr(), line)
+			said = line
+		}
+		if job.State != "running" {
+			return output.One(c, answer, erasureColumns...)
+		}
+		select {
+		case <-time.After(500 * time.Millisecond):
+		case <-c.Context().Done():
+			return c.Context().Err()
+		}
+		var err error
+		if answer, err = askErasure(c, http.MethodGet, nil, job.ID); err != nil {
+			return err
+		}
+	}
+}
+
+func newErasureList() *cobra.Command {
+	c := &cobra.Command{
+		Use: "list", Short: "List erasures of many, the newest first", Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			answer, err := askErasure(c, http.MethodGet, nil)
+			if err != nil {
+				return err
+			}
+			rows, err := output.Member(answer, "jobs")
+			if err != nil {
+				return err
+			}
+			return output.Rows(c, rows, erasureColumns...)
+		},
+	}
+	output.Flag(c)
+	return c
+}
+
+func newErasureShow() *cobra.Command {
+	var wait bool
+	c := &cobra.Command{
+		Use: "show JOB", Short: "Show how far one is, and who may not be erased", Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			answer, err := askErasure(c, http.MethodGet, nil, args[0])
+			if err != nil {
+				return err
+			}
+			if wait {
+				return awaitErasure(c, answer)
+			}
+			if err := output.One(c, answer, erasureColumns...); err != nil || output.Form(c) != "table" {
+				return err
+			}
+			kept, err := output.Member(answer, "kept_persons")
+			if err != nil || len(kept) == 0 {
+				return nil
+			}
+			fmt.Fprintln(c.OutOrStdout(), "\nWho may not be erased:")
+			return output.Rows(c, kept, "person", "code", "why")
+		},
+	}
+	c.Flags().BoolVar(&wait, "wait", false, "wait until it has ended, and tell how far it is")
+	output.Flag(c)
+	return c
+}
+
+func newErasureCancel() *cobra.Command {
+	c := &cobra.Command{
+		Use: "cancel JOB", Short: "End one; who was erased stays erased", Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			answer, err := askErasure(c, http.MethodPost, nil, args[0], "cancel")
+			if err != nil {
+				return err
+			}
+			return output.One(c, answer, erasureColumns...)
+		},
+	}
+	output.Flag(c)
+	return c
+}
+
+func newErasureCertify() *cobra.Command {
+	var file string
+	c := &cobra.Command{
+		Use: "certify JOB", Short: "Write the certificate of everybody whom one erased, which verifies offline", Args: cobra.ExactArgs(1),
+		Long: `Write the certificate of everybody whom a job erased: a line of JSON that says of what it
+is, and for each person a line with the two records and the proofs that both were in the log.
+Whoever has the log's key verifies it offline: consentledger verify erasure FILE --key KEY`,
+		Example: "  consentledger erasure certify --app shop 7Q3F... --file erased.jsonl",
+		RunE: func(c *cobra.Command, args []string) error {
+			path, err := erasurePath(c, args[0], "certificate")
+			if err != nil {
+				return err
+			}
+			r, err := remote.Open(c.Context(), c, http.MethodGet, path, "", nil)
+			if err != nil {
+				return err
+			}
+			defer r.Close()
+			if file == "" {
+				_, err = io.Copy(c.OutOrStdout(), r)
+				return err
+			}
+			if err := files.CheckOut("--file", file); err != nil {
+				return err
+			}
+			f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+			if err != nil {
+				return exit.Usage(fmt.Errorf("--file: %w", err))
+			}
+			_, err = io.Copy(f, r)
+			return errors.Join(err, f.Close())
+		},
+	}
+	c.Flags().StringVar(&file, "file", "", "write the certificate to this new file")
+	return c
+}

@@ -1,0 +1,251 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"consentledger/api/rest"
+	"consentledger/cmd/internal/server"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/micro"
+)
+
+// A flood is many clients who send events of their own, each once.
+type flood struct {
+	mu       sync.Mutex
+	accepted map[string]bool // the event ids of receipts
+	refused  int
+	wrong    []string
+}
+
+// took notes a receipt. Two receipts of two events are of two records.
+func (f *flood) took(body []byte) {
+	var r struct {
+		ID string `json:"event_id"`
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if err := json.Unmarshal(body, &r); err != nil || r.ID == "" || f.accepted[r.ID] {
+		f.wrong = append(f.wrong, fmt.Sprintf("a receipt: %s", body))
+	}
+	f.accepted[r.ID] = true
+}
+
+// turned notes a refusal, which says what it is, that nothing was done, and when to come
+// again.
+func (f *flood) turned(after string, body []byte) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.refused++
+	if after == "" || !strings.Contains(string(body), `"code":"overloaded"`) || !strings.Contains(string(body), `"outcome":"refused"`) {
+		f.wrong = append(f.wrong, fmt.Sprintf("a refusal: Retry-After %q, %s", after, body))
+	}
+}
+
+func (f *flood) event(road string, client, n int) []byte {
+	return fmt.Appendf(nil, `{"specversion":"1.0","id":"%s-%d-%d","source":"smartkey/android","type":"consent.given","subject":"flood-%s-%d",`+
+		`"data":{"act":"agree-popup","locale":"en"}}`, road, client, n, road, client)
+}
+
+func (f *flood) overHTTP(r *running, client, events int) {
+	for n := range events {
+		resp, err := http.Post(r.http+"/v1/apps/smartkey/events", "application/cloudevents+json", bytes.NewReader(f.event("http", client, n)))
+		if err != nil {
+			f.mu.Lock()
+			f.wrong = append(f.wrong, err.Error())
+			f.mu.Unlock()
+			return
+		}
+		body, _ := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		if resp.StatusCode == http.StatusServiceUnavailable {
+			f.turned(resp.Header.Get("Retry-After"), body)
+			continue
+		}
+		f.took(body)
+	}
+}
+
+func (f *flood) overNATS(nc *nats.Conn, client, events int) {
+	for n := range events {
+		m, err := nc.Request("consent.v1.smartkey.record", f.event("nats", client, n), time.Minute)
+		if err != nil {
+			f.mu.Lock()
+			f.wrong = append(f.wrong, err.Error())
+			f.mu.Unlock()
+			return
+		}
+		if m.Header.Get(micro.ErrorCodeHeader) == "503" {
+			f.turned(m.Header.Get("Retry-After"), m.Data)
+			continue
+		}
+		f.took(m.Data)
+	}
+}
+
+// limitsOf returns what the server says of its limits.
+func limitsOf(t *testing.T, r *running) rest.Limits {
+	t.Helper()
+	resp, err := http.Get(r.http + "/v1/status")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	var s rest.StatusReport
+	if err := json.NewDecoder(resp.Body).Decode(&s); err != nil || s.Limits == nil {
+		t.Fatalf("status: %v, %+v", err, s)
+	}
+	return *s.Limits
+}
+
+func classOf(t *testing.T, l rest.Limits, over, class string) rest.ClassLimit {
+	t.Helper()
+	for _, c := range l.Classes {
+		if c.Over == over && c.Class == class {
+			return c
+		}
+	}
+	t.Fatalf("there is no class %s over %s: %+v", class, over, l)
+	return rest.ClassLimit{}
+}
+
+// Ten times as many clients as it takes at once: what it accepts is recorded once each, what
+// it refuses is told so, what lies in the stream waits, and it stays below its ceiling.
+func TestTenTimesTheLoad(t *testing.T) {
+	const calm, events = 8, 6 // places and line of records
+	r := startWith(t, server.Config{
+		Data: t.TempDir(), HTTP: "127.0.0.1:0", NATSListen: "127.0.0.1:0",
+		Limits: server.Limits{AtOnce: map[string]int{"record": calm / 2, "nats-record": calm / 2}},
+	})
+	for _, verb := range [][]string{{"app", "add", "smartkey", "--handler", "Flood"}, {"policy", "publish", "smartkey/policy.yaml", "--app", "smartkey"}} {
+		if out, err := cli(t, r, verb...); err != nil {
+			t.Fatalf("%v: %v %s", verb, err, out)
+		}
+	}
+	nc, err := nats.Connect(r.nats)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nc.Close()
+	js, err := nc.JetStream()
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	f := &flood{accepted: map[string]bool{}}
+	var all sync.WaitGroup
+	for client := range 10 * calm {
+		all.Go(func() { f.overHTTP(r, client, events) })
+		all.Go(func() { f.overNATS(nc, client, events) })
+	}
+	const inStream = 50
+	for n := range inStream {
+		if _, err := js.Publish("consent.v1.smartkey.in.consent.given", f.event("stream", n, 0)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	health := 0
+	for range 20 {
+		if resp, err := http.Get(r.http + "/livez"); err == nil && resp.StatusCode == http.StatusOK {
+			resp.Body.Close()
+			health++
+		}
+	}
+	all.Wait()
+	if len(f.wrong) > 0 {
+		t.Fatalf("%d answers are wrong: %s", len(f.wrong), f.wrong[0])
+	}
+	if f.refused == 0 || len(f.accepted) == 0 || health != 20 {
+		t.Errorf("%d were accepted, %d refused, health answered %d of 20", len(f.accepted), f.refused, health)
+	}
+
+	recorded := func() (ids []string) {
+		out, err := cli(t, r, "replay", "--app", "smartkey", "--type", "consent.given", "-o", "jsonl")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(out) {
+			var e struct {
+				ID string `json:"event_id"`
+			}
+			if err := json.Unmarshal([]byte(line), &e); err != nil {
+				t.Fatalf("%s: %v", line, err)
+			}
+			ids = append(ids, e.ID)
+		}
+		return ids
+	}
+	// What was accepted is there, and all that the stream held arrives; nothing else does.
+	ids := recorded()
+	for len(ids) < len(f.accepted)+inStream {
+		ids = recorded()
+	}
+	slices.Sort(ids)
+	if n := len(slices.Compact(slices.Clone(ids))); n != len(ids) || n != len(f.accepted)+inStream {
+		t.Errorf("%d records have %d ids; %d were accepted, and %d came by the stream", len(ids), n, len(f.accepted), inStream)
+	}
+	for id := range f.accepted {
+		if _, has := slices.BinarySearch(ids, id); !has {
+			t.Errorf("%s was accepted, and is not in the log", id)
+		}
+	}
+
+	l := limitsOf(t, r)
+	if over, by := classOf(t, l, "http", "record"), classOf(t, l, "nats", "record"); over.Refused+by.Refused < int64(f.refused) || over.Working+by.Working > calm {
+		t.Errorf("it refused %d, and says %+v, %+v", f.refused, over, by)
+	}
+	if l.Memory == 0 || l.Memory >= l.MemoryCeiling {
+		t.Errorf("it has %d bytes, and its ceiling is %d", l.Memory, l.MemoryCeiling)
+	}
+}
+
+// While heavy work takes every place of its own, questions are answered as ever, and more
+// heavy work is refused.
+func TestReportsDoNotBlockChecks(t *testing.T) {
+	r := startWith(t, server.Config{
+		Data: t.TempDir(), HTTP: "127.0.0.1:0", NATSListen: "127.0.0.1:0", Demo: true,
+		Limits: server.Limits{AtOnce: map[string]int{"heavy": 2}},
+	})
+	// Two who send their question slowly work on it, and two wait.
+	for range 4 {
+		c, err := net.Dial("tcp", strings.TrimPrefix(r.http, "http://"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		if _, err := fmt.Fprintf(c, "POST /v1/apps/smartkey/export HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\nContent-Length: 500\r\n\r\n{",
+			strings.TrimPrefix(r.http, "http://")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	full := func() bool {
+		heavy := classOf(t, limitsOf(t, r), "http", "heavy")
+		return heavy.Working == 2 && heavy.Waiting == 2
+	}
+	for !full() {
+		time.Sleep(time.Millisecond)
+	}
+	resp, err := http.Get(r.http + "/v1/apps/smartkey/reports/deadlines")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusServiceUnavailable || resp.Header.Get("Retry-After") == "" {
+		t.Errorf("a fifth: %s", resp.Status)
+	}
+	for range 50 {
+		if got := may(t, r, "user-1", "personalisation"); got == "unknown" {
+			t.Fatal("a check beside them has no answer")
+		}
+	}
+}
