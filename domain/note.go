@@ -141,6 +141,8 @@ var NoteRules = []NoteRule{
 	aboutPerson("retention.ended", "the period for which data may be kept is over, or the purpose is reached", "IX(II); PIPL 19, 47", "purpose", "category"),
 	aboutPerson("purpose.achieved", "what data were collected for is reached, or cannot be any more: the period for which they are kept begins", "PIPL 47(1), 19", "purpose"),
 	aboutPerson("processing.stopped", "processing stopped in a system", "PIPL 15, 47; VII(I)", "system", "purpose"),
+	ofItself(ConsentExpired, "a consent ended by itself: its time was up, it was used up, or a child came of the age to decide", "PIPL 14, 15, 31", "consent", "purposes,").about(),
+	ofItself(ConsentStale, "the policy changed so that a consent does not cover it: the person is asked again", "PIPL 14", "consent", "purposes,", "policy", "version#").about(),
 	aboutPerson("data.deleted", "data were deleted or made anonymous in a system", "PIPL 47", "system", "method", "category", "despite_hold?"),
 }
 
@@ -171,6 +173,12 @@ func aboutPerson(kind NoteKind, says, source string, fields ...string) NoteRule 
 func ofItself(kind NoteKind, says, source string, fields ...string) NoteRule {
 	r := note(kind, says, source, fields...)
 	r.Own = true
+	return r
+}
+
+// about returns r as a rule for notes about a person.
+func (r NoteRule) about() NoteRule {
+	r.Person = true
 	return r
 }
 

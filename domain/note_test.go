@@ -66,6 +66,8 @@ var notes = []struct{ good, bad string }{
 	{"purpose.achieved purpose=ads", "purpose=All"},
 	{"retention.ended purpose=ads;category=clicks", "category=Clicks"},
 	{"processing.stopped system=crm;purpose=ads", "-system"},
+	{"consent.expired consent=7f3a;purposes=ads", "purposes=Ads"},
+	{"consent.stale consent=7f3a;purposes=ads;policy=privacy;version=HASH", "version=2"},
 	{"data.deleted system=crm;method=erased;category=clicks;despite_hold=no", "method=by_hand"},
 }
 
@@ -87,7 +89,8 @@ func noteOf(text, change string) Noted {
 // say records a note in the history that its kind belongs to.
 func say(n Noted, person bool) ([]Event, error) {
 	if person {
-		return Subject{}.Decide(Say{n}, ref(), t0, t0)
+		r, s := lapsed(n.Kind)
+		return s.Decide(Say{n}, r, t0+2, t0+2)
 	}
 	r := disclosing()
 	if rule, _ := NoteRuleOf(n.Kind); rule.Own {

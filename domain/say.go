@@ -47,7 +47,7 @@ func (s Subject) say(e Event, ref Reference, at deadline.Instant) ([]Event, erro
 	case RequestMade:
 		return []Event{e}, nil
 	case Noted:
-		return one(e, e.check(true))
+		return one(e, s.noteOfPerson(e, ref, at))
 	}
 	return nil, refuse(WrongStream, "this is not said about a person, or not by itself")
 }

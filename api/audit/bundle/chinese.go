@@ -76,6 +76,7 @@ var chinese = wording{
 		"app.registered": "应用登记", "policy.published": "隐私政策发布", "policy.effective": "隐私政策生效", "policy.acknowledged": "已阅隐私政策", "policy.notified": "变更告知",
 		"policy.inconsistency": "政策条款矛盾的处理", "policy.precedence": "专项政策优先", "group.told": "已告知同组应用", "signer.registered": "签名者登记", "service.ceased": "服务停止",
 		"consent.given": "同意", "consent.refused": "拒绝同意", "consent.withdrawn": "撤回同意", "consent.requested": "征求同意", "consent.used": "单次同意已使用", "withdrawal.confirmed": "确认撤回生效",
+		"consent.expired": "同意到期", "consent.stale": "同意因政策变更失效",
 		"notice.presented": "告知展示", "surface.published": "界面发布", "permission.granted": "系统权限授予", "permission.denied": "系统权限拒绝",
 		"permission.revoked": "系统权限撤销", "record.voided": "记录作废", "build.voided": "按版本作废", "build.disputed": "按版本争议", "record.disputed": "记录争议", "check.answered": "处理许可查询", "data.accessed": "数据读取",
 		"request.received": "收到请求", "subject.requested": "提出请求", "request.acknowledged": "受理请求", "identity.requested": "要求身份验证",

@@ -43,6 +43,7 @@ var closed = map[string][]string{
 	"projections":         {"eventstore/memory", "eventstore/embedded"},
 	"api/intake":          {"projections"}, // what comes in does not look at what goes out
 	"api/react":           {"projections"},
+	"api/lapse":           {"projections"},
 	"api/outbox":          {"projections"},                                                                                    // it tells facts, not answers
 	"api/natsrest":        {"projections", "eventstore", "domain"},                                                            // it hands bytes to a handler
 	"api/client":          {"domain", "projections", "api/wire", "eventstore/ledger", "eventstore/codec", "eventstore/vault"}, // apps link it

@@ -25,6 +25,7 @@ import (
 	"consentledger/api/auth/token"
 	"consentledger/api/edge"
 	"consentledger/api/intake"
+	"consentledger/api/lapse"
 	"consentledger/api/outbox"
 	"consentledger/api/react"
 	"consentledger/api/webhook"
@@ -123,6 +124,7 @@ type Server struct {
 	Outbox    *outbox.Outbox
 	changes   *outbox.Outbox // of consents; nil: they are not told on NATS
 	hooks     *webhook.Hooks
+	lapses    *lapse.Follower // consents that end by themselves
 	turns     *turns
 	process   string
 	Started   string
