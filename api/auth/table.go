@@ -166,6 +166,7 @@ var Routes = []Route{
 	{"GET /v1/apps/{app}/calendars", ReadPolicy, OfApp},
 	{"POST /v1/deadlines/compute", ReadPolicy, OfNone},
 	{"GET /v1/apps/{app}/activity", Count, OfApp},
+	{"GET /v1/apps/{app}/newest", Count, OfApp},
 	{"GET /v1/apps/{app}/consents/counts", Count, OfApp},
 	{"GET /v1/apps/{app}/consents/opposed", ReadPerson, OfApp},
 	{"GET /v1/apps/{app}/policies/{version}/progress", Count, OfApp},

@@ -28,6 +28,7 @@ type page struct {
 	Now     time.Time
 	Version string
 	Token   string // of the page's forms
+	Live    *live  // nil: it stays as it was written
 
 	words map[string]string
 }
@@ -94,6 +95,15 @@ func (p *page) Time(instant string) string {
 		return instant
 	}
 	return t.UTC().Format("2006-01-02 15:04 UTC")
+}
+
+// Clock is Time to the second.
+func (p *page) Clock(instant string) string {
+	t, err := time.Parse(time.RFC3339, instant)
+	if err != nil {
+		return instant
+	}
+	return t.UTC().Format("2006-01-02 15:04:05 UTC")
 }
 
 // Hours returns how many hours ago something happened.
@@ -191,7 +201,7 @@ func (d *dashboard) show(v view) http.HandlerFunc {
 			http.Redirect(w, r, to, http.StatusSeeOther)
 			return
 		}
-		p.Data = data
+		p.Data, p.Live = data, liveOf(v, a, data)
 		d.write(w, v, a, p, err)
 	}
 }
@@ -214,7 +224,7 @@ func (d *dashboard) write(w http.ResponseWriter, v view, a *ask, p *page, err er
 		http.Error(w, "this page cannot be written", http.StatusInternalServerError)
 		return
 	}
-	if status == http.StatusUnauthorized {
+	if status == http.StatusUnauthorized && a.Header.Get("Sec-Fetch-Dest") != "empty" { // a script asks nobody for a key
 		w.Header().Set("WWW-Authenticate", `Basic realm="consentledger", charset="UTF-8"`)
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")

@@ -29,8 +29,8 @@ import (
 type world struct {
 	*ledger.Ledger
 	t       testing.TB
-	store   memory.Store
-	rows    memory.Rows
+	store   eventstore.Store
+	rows    eventstore.Rows
 	vault   *vault.Vault
 	ahead   atomic.Int64 // milliseconds
 	nobody  atomic.Bool  // is to be told
@@ -40,9 +40,14 @@ type world struct {
 
 func newWorld(t testing.TB) *world {
 	t.Helper()
-	w := &world{t: t}
+	return newWorldOn(t, new(memory.Store), new(memory.Rows))
+}
+
+func newWorldOn(t testing.TB, store eventstore.Store, rows eventstore.Rows) *world {
+	t.Helper()
+	w := &world{t: t, store: store, rows: rows}
 	var err error
-	if w.vault, err = vault.Open(t.Context(), new(memory.Rows), vault.NewMemoryKeys()); err != nil {
+	if w.vault, err = vault.Open(t.Context(), rows, vault.NewMemoryKeys()); err != nil {
 		t.Fatal(err)
 	}
 	w.Ledger = w.open()
@@ -57,7 +62,7 @@ func newWorld(t testing.TB) *world {
 func (w *world) open() *ledger.Ledger {
 	w.t.Helper()
 	l, err := ledger.Open(context.Background(), ledger.Config{
-		Store: &w.store, Vault: w.vault, Shared: true,
+		Store: w.store, Vault: w.vault, Shared: true,
 		Now: func() deadline.Instant { return deadline.At(time.Now()) + deadline.Instant(w.ahead.Load()) },
 	})
 	if err != nil {
@@ -123,7 +128,7 @@ func (w *world) after(d time.Duration) deadline.Instant {
 // follow starts a process that follows, and returns how to stop it.
 func (w *world) follow(l lapse.Ledger) (f *lapse.Follower, stop func()) {
 	f = &lapse.Follower{
-		Ledger: l, Rows: &w.rows, Log: slog.New(slog.DiscardHandler),
+		Ledger: l, Rows: w.rows, Log: slog.New(slog.DiscardHandler),
 		Wanted: func(context.Context) (bool, error) { return !w.nobody.Load(), nil },
 	}
 	ctx, cancel := context.WithCancel(context.Background())

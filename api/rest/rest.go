@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"consentledger/api/edge"
+	"consentledger/api/live"
 	"consentledger/domain"
 	"consentledger/domain/deadline"
 	"consentledger/eventstore"
@@ -85,6 +86,10 @@ type Config struct {
 	Version   string
 	Log       *slog.Logger    // nil: nothing is logged
 	Traces    *tracing.Traces // nil: nothing is traced
+
+	Newest  Newest                         // nil: no route of what was recorded last
+	Streams *live.Streams                  // those of this process
+	Still   func(ctx context.Context) bool // whether who opened a stream may still hear it; nil: they may
 }
 
 // A Waiter waits until every projection has applied a position, or ctx ends.
@@ -134,6 +139,9 @@ func (s *server) routes(mux *http.ServeMux) huma.API {
 	s.eraseRoute(api)
 	if s.Policies != nil {
 		s.groupRoute(api)
+	}
+	if s.Newest != nil {
+		s.newestRoute(api)
 	}
 	if s.Requests != nil {
 		s.deadlineRoutes(api)

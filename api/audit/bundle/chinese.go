@@ -34,7 +34,7 @@ var chinese = wording{
 		"elements": "要素", "ends": "终止日", "evidence": "证据", "filed": "报送日", "founded": "属实", "ground": "事由", "group": "应用组", "held": "举办日", "high_risk": "高风险",
 		"count": "数量", "first": "起始序号", "how": "方式", "kind": "类别", "last": "末尾序号", "level": "级别", "limited_by": "限制事由", "measure": "措施", "measures": "处置措施", "mechanism": "出境机制", "method": "方法", "minors": "涉及未成年人",
 		"national_security": "涉及国家安全", "notified": "告知时间", "observation": "观测", "of": "针对", "office": "职位", "ordered": "依命令", "outcome": "结果", "persons": "人数",
-		"persons_told": "已告知个人", "processor": "受托人", "purpose": "处理目的", "purposes": "处理目的", "question": "问题", "reason": "理由", "recipient": "接收方", "recipients": "接收人数",
+		"persons_told": "已告知个人", "processor": "受托人", "consent": "同意记录", "policy": "隐私政策", "purpose": "处理目的", "purposes": "处理目的", "question": "问题", "reason": "理由", "recipient": "接收方", "recipients": "接收人数",
 		"record": "记录", "reference": "编号", "remedies": "已告知救济途径", "remedies_told": "已告知救济途径", "report": "报告", "reportable": "应报告", "returned": "已返还", "scope": "范围",
 		"separate_consent": "单独同意", "service": "服务", "significant": "重大影响", "since": "起始日", "situation": "已告知情况", "step": "步骤", "subject": "主题", "successor": "承继方",
 		"summary": "摘要", "system": "系统", "times": "次数", "too_late": "逾期", "topic": "主题", "types": "请求类型", "unit": "单位", "upheld": "维持", "valid_until": "有效期至",

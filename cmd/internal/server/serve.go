@@ -26,6 +26,7 @@ import (
 	"consentledger/api/edge"
 	"consentledger/api/intake"
 	"consentledger/api/lapse"
+	"consentledger/api/live"
 	"consentledger/api/outbox"
 	"consentledger/api/react"
 	"consentledger/api/webhook"
@@ -125,6 +126,7 @@ type Server struct {
 	changes   *outbox.Outbox // of consents; nil: they are not told on NATS
 	hooks     *webhook.Hooks
 	lapses    *lapse.Follower // consents that end by themselves
+	streams   live.Streams    // by which pages hear that something was recorded
 	turns     *turns
 	process   string
 	Started   string
@@ -335,6 +337,7 @@ func ServeHTTP(ctx context.Context, l net.Listener, handler http.Handler, speaks
 		TLSConfig:         speaks,
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       2 * time.Minute,
+		BaseContext:       func(net.Listener) context.Context { return live.WithClosing(context.Background(), ctx.Done()) },
 	}
 	done := make(chan error, 1)
 	go func() {

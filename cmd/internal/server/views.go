@@ -149,6 +149,9 @@ func (h *Server) Handler() http.Handler {
 		Log:       h.Log,
 		Traces:    h.Measured.traces,
 		Principal: auth.Recorder,
+		Newest:    h.Dir.Ledger,
+		Streams:   &h.streams,
+		Still:     auth.Still,
 	}))
 	mux.Handle("/v1/access/", auth.Handler(h.keys, h.Log))
 	mux.Handle(token.Pattern, token.Handler(h.tokens, h.Log))
