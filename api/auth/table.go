@@ -191,6 +191,7 @@ var Routes = []Route{
 	{"POST /v1/apps/{app}/receipts", Receipt, OfApp},
 	{"GET /v1/replay", Replay, OfQuery},
 	{"POST /v1/replay", Replay, OfBody},
+	{"POST /v1/apps/{app}/verify", ReadLog, OfApp},
 	{"GET /log/{app}/checkpoint", ReadLog, OfApp},
 	{"GET /log/{app}/tile/{path...}", ReadLog, OfApp},
 	{"GET /log/{app}/proof", ReadLog, OfApp},

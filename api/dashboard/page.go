@@ -130,6 +130,17 @@ func (p *page) Rows(caption string, rows []obligation) any {
 	}{p, caption, rows}
 }
 
+// Book is what the page Audit shows of accesses, or of what left the house, for its template.
+func (p *page) Book(name string) any {
+	of := p.Data.(*audits)
+	return struct {
+		P     *page
+		Name  string
+		Of    *audits
+		Shown bool
+	}{p, name, of, of.Book == name && of.Asked.Reason != ""}
+}
+
 // Step is a step's form for its template.
 func (p *page) Step(f stepForm) any {
 	return struct {

@@ -87,6 +87,7 @@ type Config struct {
 	Log       *slog.Logger    // nil: nothing is logged
 	Traces    *tracing.Traces // nil: nothing is traced
 
+	Keys    Keys                           // nil: no route that verifies
 	Newest  Newest                         // nil: no route of what was recorded last
 	Streams *live.Streams                  // those of this process
 	Still   func(ctx context.Context) bool // whether who opened a stream may still hear it; nil: they may
@@ -142,6 +143,9 @@ func (s *server) routes(mux *http.ServeMux) huma.API {
 	}
 	if s.Newest != nil {
 		s.newestRoute(api)
+	}
+	if s.Keys != nil {
+		s.verifyRoute(api)
 	}
 	if s.Requests != nil {
 		s.deadlineRoutes(api)

@@ -28,7 +28,7 @@ function tell() {
   if (ended) say(said.ended)
   else if (paused) say(waiting > 0 ? said.waiting.replace('%d', waiting) : said.paused)
   else if (stream === null || stream.readyState !== EventSource.OPEN) say(said.away)
-  else say(said.on)
+  else say(said.fresh)
 }
 
 // open begins to hear. The browser comes again by itself if the connection is lost, and says

@@ -149,6 +149,7 @@ func (h *Server) Handler() http.Handler {
 		Log:       h.Log,
 		Traces:    h.Measured.traces,
 		Principal: auth.Recorder,
+		Keys:      h.Logs,
 		Newest:    h.Dir.Ledger,
 		Streams:   &h.streams,
 		Still:     auth.Still,
