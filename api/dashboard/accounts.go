@@ -3,6 +3,7 @@ package dashboard
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"slices"
@@ -128,7 +129,7 @@ func readVerified(a *ask) (any, error) {
 		return nil, &problem{Status: http.StatusBadRequest, Code: "upload-form"}
 	}
 	page.Verified = &verified{}
-	return page, a.send(a.of("/verify"), "application/octet-stream", file, page.Verified)
+	return page, a.do(http.MethodPost, a.of("/verify"), map[string][]byte{"file": file}, page.Verified)
 }
 
 func readAccesses(a *ask) (any, error) {
@@ -216,25 +217,52 @@ func (p *audits) replay(a *ask, kind string, take func(line []byte) error) error
 			asked[name] = day + "T00:00:00Z"
 		}
 	}
-	var history recorder
-	if err := a.do(http.MethodPost, "/v1/replay", asked, &history); err != nil {
-		return err
-	}
-	for line := range bytes.Lines(history.body.Bytes()) {
-		if err := take(line); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// send sends bytes to the API as they are, and reads its answer.
-func (a *ask) send(path, kind string, body []byte, answer any) error {
-	r, err := a.request(http.MethodPost, path, nil)
+	r, err := a.request(http.MethodPost, "/v1/replay", asked)
 	if err != nil {
 		return err
 	}
-	r.Header.Set("Content-Type", kind)
-	r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
-	return a.answer(r, path, answer)
+	into := &lines{header: http.Header{}, status: http.StatusOK, take: take}
+	a.api.ServeHTTP(into, r)
+	return into.end()
+}
+
+// lines takes an answer of the API line by line: a history may be long, and is not kept.
+type lines struct {
+	header http.Header
+	status int
+	take   func(line []byte) error
+	rest   []byte // the beginning of a line, or what the API says instead
+	err    error
+}
+
+func (l *lines) Header() http.Header    { return l.header }
+func (l *lines) WriteHeader(status int) { l.status = status }
+
+func (l *lines) Write(b []byte) (int, error) {
+	l.rest = append(l.rest, b...)
+	for l.status == http.StatusOK && l.err == nil {
+		line, rest, whole := bytes.Cut(l.rest, []byte("\n"))
+		if !whole {
+			break
+		}
+		if bytes.HasPrefix(line, []byte(`{"error":`)) {
+			l.err = errors.New("the history broke off")
+			break
+		}
+		l.err = l.take(line)
+		l.rest = rest
+	}
+	return len(b), l.err
+}
+
+// end returns what was wrong.
+func (l *lines) end() error {
+	if l.status == http.StatusOK {
+		return l.err
+	}
+	p := &problem{Status: l.status}
+	if err := json.Unmarshal(l.rest, p); err != nil {
+		p.Detail = http.StatusText(l.status)
+	}
+	return p
 }

@@ -54,11 +54,6 @@ func (a *ask) do(method, path string, body, answer any) error {
 		return err
 	}
 
-	return a.answer(r, path, answer)
-}
-
-// answer sends a request and reads its answer.
-func (a *ask) answer(r *http.Request, path string, answer any) error {
 	w := recorder{header: http.Header{}, status: http.StatusOK}
 	a.api.ServeHTTP(&w, r)
 	if into, raw := answer.(*recorder); raw && w.status == http.StatusOK {

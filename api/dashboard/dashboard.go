@@ -110,6 +110,7 @@ var views = []view{
 	{name: "deadlines", path: "deadlines", menu: true, live: true, read: readDeadlines},
 	{name: "consents", path: "consents", menu: true, read: readConsents},
 	{name: "person", path: "person", menu: true, post: true, read: readPerson},
+	{name: "minors", path: "minors", menu: true, post: true, token: true, read: readMinors},
 	{name: "policies", path: "policies", menu: true, read: readPolicies},
 	{name: "intake", path: "intake", menu: true, live: true, read: readIntake, act: handleRejected},
 	{name: "retention", path: "retention", menu: true, read: readRetention},

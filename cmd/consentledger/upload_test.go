@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -39,12 +40,12 @@ func TestAFileIsVerifiedByUpload(t *testing.T) {
 	}
 	send := func(key, file string) (a upload.Answer, status int) {
 		t.Helper()
-		r, err := http.NewRequestWithContext(t.Context(), "POST", g.running.http+"/v1/apps/shop/verify", strings.NewReader(file))
+		r, err := http.NewRequestWithContext(t.Context(), "POST", g.running.http+"/v1/apps/shop/verify", strings.NewReader(`{"file":"`+base64.StdEncoding.EncodeToString([]byte(file))+`"}`))
 		if err != nil {
 			t.Fatal(err)
 		}
 		r.Header.Set("Authorization", "Bearer "+key)
-		r.Header.Set("Content-Type", "application/octet-stream")
+		r.Header.Set("Content-Type", "application/json")
 		answer, err := http.DefaultClient.Do(r)
 		if err != nil {
 			t.Fatal(err)
@@ -79,7 +80,10 @@ func TestAFileIsVerifiedByUpload(t *testing.T) {
 			t.Errorf("%+v", a)
 		}
 	}
-	if _, status := send(viewer, strings.Repeat("x", upload.Max+1)); status != http.StatusRequestEntityTooLarge {
+	if _, status := send(viewer, strings.Repeat("x", upload.Max+1)); status != http.StatusBadRequest {
+		t.Errorf("a file that is larger than it may be: %d", status)
+	}
+	if _, status := send(viewer, strings.Repeat("x", upload.Max+1<<12)); status != http.StatusRequestEntityTooLarge {
 		t.Errorf("a file that is too large: %d", status)
 	}
 	if _, status := send(g.keys[auth.Support].Key, receipt); status != http.StatusForbidden {
