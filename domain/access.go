@@ -3,7 +3,17 @@ package domain
 import (
 	"consentledger/domain/deadline"
 	"consentledger/domain/internal/form"
+	"consentledger/domain/policy"
 )
+
+// accessEvents are the rows of what was asked of the ledger, and answered.
+var accessEvents = []EventRule{
+	{Name: "check.answered", Event: CheckAnswered{}, Nouns: in(AccessNoun), By: ByLedger, Views: InRequests | InReport | InFollowUps, Idle: true,
+		purposes: func(e Event, room []policy.PurposeID) []policy.PurposeID {
+			return append(room, e.(CheckAnswered).Purpose)
+		}},
+	{Name: "data.accessed", Event: DataAccessed{}, Nouns: in(AccessNoun), By: ByLedger, Idle: true},
+}
 
 // An AccessKind says by which way somebody read what the ledger keeps.
 type AccessKind string
@@ -39,8 +49,8 @@ func (DataAccessed) isEvent() {}
 // Unstated is the reason of who read nothing personal and did not say why.
 const Unstated = "unstated"
 
-// MaxWords bounds what an accessor says.
-const MaxWords = 500
+// maxWords bounds what an accessor says.
+const maxWords = 500
 
 // Check refuses an access that does not say why. Who opens personal parts says
 // it by a code and in words, and who they are; only the ledger itself need not.
@@ -48,7 +58,7 @@ func (e DataAccessed) Check(actor Actor) error {
 	if !form.IsName(e.Reason, 64) {
 		return refuseAt(ReasonMissing, "reason", `say why this is read, by a code of 1 to 64 of a-z, 0-9 and "-", as in subject-request, dispute, authority or audit`)
 	}
-	if len(e.Words) > MaxWords || len(e.Name) > MaxWords {
+	if len(e.Words) > maxWords || len(e.Name) > maxWords {
 		return refuseAt(TooLarge, "why", "what is said of an access has at most 500 bytes")
 	}
 	if e.Parts == 0 || actor == System {

@@ -1,6 +1,7 @@
 package domain
 
 import (
+	"consentledger/domain/catalog"
 	"consentledger/domain/deadline"
 	"consentledger/domain/internal/form"
 	"consentledger/domain/policy"
@@ -177,16 +178,16 @@ func (s Service) Fold(f Fact, own Own) Service {
 			s.counts = add(own, s.counts, c)
 		}
 		switch e.Kind {
-		case cessationNotified:
+		case catalog.CessationNotified:
 			s.notices = add(own, s.notices, f.yesFrom())
-		case cessationDecided:
+		case catalog.CessationDecided:
 			// A decision that was kept before dates were checked may have none.
 			if day, err := deadline.ParseDate(policy.FieldOf(e.Fields, "effective")); err == nil {
 				s.decided = day
 			}
 		}
 	default:
-		unknownEvent(e, "Service")
+		mustBeIdle(e, ServiceNoun)
 	}
 	return s
 }
@@ -217,7 +218,7 @@ func (s Service) Decide(cmd Command, ref Reference, at, recorded deadline.Instan
 	case Say:
 		return one(s.say(cmd.Event, ref, max(at, recorded)))
 	}
-	return nil, refuse(WrongStream, "this is not about an app as a whole")
+	return nil, notTaken(cmd, ServiceNoun, "this is not about an app as a whole")
 }
 
 func (s Service) say(e Event, ref Reference, at deadline.Instant) (Event, error) {

@@ -1,5 +1,7 @@
 package domain
 
+import "consentledger/domain/internal/form"
+
 // A By is who does something, as every record says it.
 type By struct {
 	Actor     Actor
@@ -7,25 +9,6 @@ type By struct {
 	Signer    string // whose signature over what was sent was verified; empty: none
 	App       bool   // it came through a door for apps
 }
-
-// checkDoor refuses what no app may say.
-func (b By) checkDoor(cmd Command) error {
-	if !b.App {
-		return nil
-	}
-	switch cmd := cmd.(type) {
-	case VoidRecords, OrderErasure, RegisterApp, PublishPolicy, PublishSurface, TakeStep, OpenDuties, MeetObligation, VoidObligation, MoveObligations, StartObligation, WarnObligation, HoldObligation, OweAgain, PublishCalendar:
-		return errNotForApps
-	case Say:
-		switch cmd.Event.(type) {
-		case SignerRegistered, ServiceCeased, BuildVoided, BuildDisputed, ExemptionInvoked, ExemptionEnded, HoldPlaced, HoldReleased, RestrictionApplied, RestrictionLifted, PolicyEffective, CheckAnswered, RequestMade:
-			return errNotForApps
-		}
-	}
-	return nil
-}
-
-var errNotForApps = refuse(NotForApps, "this is recorded by an operator, never by an app; see consentledger record --operator")
 
 // An Actor is in what part somebody acts.
 type Actor string
@@ -51,7 +34,7 @@ func (b By) is(principal, signer string) bool {
 
 // Ledger is the principal of what the ledger says of itself. No door lets
 // anybody in by that name, see [ParsePrincipal].
-const Ledger = "ledger"
+const Ledger = form.Ledger
 
 // anonymous reports whether nobody vouches for what was sent.
 func (b By) anonymous() bool {

@@ -21,7 +21,7 @@ func (PublishCalendar) isCommand() {}
 func EvolveCalendars(c deadline.Calendars, f Fact) deadline.Calendars {
 	e, ok := f.Event.(CalendarPublished)
 	if !ok {
-		unknownEvent(f.Event, "Calendars")
+		mustBeIdle(f.Event, CalendarNoun)
 	}
 	return c.Add(e.Calendar, f.Recorded)
 }
@@ -34,7 +34,7 @@ func DecideCalendars(c deadline.Calendars, cmd Command, by By) ([]Event, error) 
 	}
 	p, ok := cmd.(PublishCalendar)
 	if !ok {
-		return nil, refuse(WrongStream, "this is not about a calendar")
+		return nil, notTaken(cmd, CalendarNoun, "this is not about a calendar")
 	}
 	k := p.Calendar
 	if c.Knows(k) {

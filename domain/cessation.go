@@ -1,15 +1,10 @@
 package domain
 
 import (
+	"consentledger/domain/catalog"
 	"consentledger/domain/deadline"
 	"consentledger/domain/policy"
 )
-
-// cessationNotified is the note that persons were told of the end.
-const cessationNotified NoteKind = "cessation.notified"
-
-// cessationDecided is the note that the service will end.
-const cessationDecided NoteKind = "cessation.decided"
 
 // noticeRules returns the rules by which the end of a service is announced, as
 // they bind at a moment.
@@ -30,7 +25,7 @@ func noticeRules(policies Policies, at deadline.Instant) []deadline.Rule {
 // were told first. Whoever ends the service all the same says so: the decision
 // is kept, and stands out by it.
 func (s Service) checkDecision(n Noted, ref Reference, at deadline.Instant) error {
-	if n.Kind != cessationDecided || policy.FieldOf(n.Fields, "too_late") == "yes" {
+	if n.Kind != catalog.CessationDecided || policy.FieldOf(n.Fields, "too_late") == "yes" {
 		return nil
 	}
 	effective, err := deadline.ParseDate(policy.FieldOf(n.Fields, "effective"))

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	. "consentledger/domain"
+	"consentledger/domain/catalog"
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
 	"consentledger/domain/policy"
@@ -336,8 +337,8 @@ func TestPromptAsksForWhatIsOpen(t *testing.T) {
 }
 
 func TestNotesAreHeldToTheirRules(t *testing.T) {
-	seen := map[NoteKind]bool{}
-	for _, r := range NoteRules {
+	seen := map[catalog.Note]bool{}
+	for _, r := range catalog.NoteRules {
 		if seen[r.Kind] || r.Source == "" || r.Says == "" || !r.Fields[0].Required {
 			t.Errorf("%s: the rule is not one", r.Kind)
 		}

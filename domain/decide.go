@@ -76,10 +76,8 @@ func (s Subject) Decide(cmd Command, ref Reference, at, recorded deadline.Instan
 			return nil, err
 		}
 		return s.say(cmd.Event, ref, max(at, recorded))
-	case RegisterApp, PublishPolicy, PublishSurface, OpenRequest, TakeStep, OpenDuties, MeetObligation, VoidObligation, MoveObligations, StartObligation, WarnObligation, HoldObligation, OweAgain, PublishCalendar:
-		return nil, refuse(WrongStream, "this command is not about a person")
 	}
-	panic(fmt.Sprintf("domain: command %T has no case in Subject.Decide", cmd))
+	return nil, notTaken(cmd, SubjectNoun, "this command is not about a person")
 }
 
 func one(e Event, err error) ([]Event, error) {
@@ -349,56 +347,4 @@ func (p Policies) bound(id policy.PermissionID, now deadline.Instant) (purposes 
 		}
 	}
 	return purposes, known
-}
-
-// IsNo reports whether a person says no by cmd. It is never refused for its
-// time, whoever had the person's outside id then. What ends a history, or the
-// part of somebody in it, is none: it is about who is meant, not about what may
-// be done.
-func IsNo(cmd Command) bool {
-	switch cmd := cmd.(type) {
-	case RefuseConsent, WithdrawConsent:
-		return true
-	case ChangePermission:
-		return cmd.Change != Granted
-	case OpenRequest:
-		return slices.Contains(cmd.Types, AskWithdraw)
-	case Say, RegisterApp, PublishPolicy, PublishSurface, GiveConsent, RequestConsent, AcknowledgePolicy, PresentNotice, VoidRecords,
-		TakeStep, OpenDuties, MeetObligation, VoidObligation, MoveObligations, StartObligation, WarnObligation, HoldObligation, OweAgain, OrderErasure, PublishCalendar:
-		return false
-	}
-	panic(fmt.Sprintf("domain: command %T has no case in IsNo", cmd))
-}
-
-// IsOptOut reports whether a person says no by a command: it takes away, or the
-// person objects to a decision by a machine. What stands beside it does not refuse it.
-func IsOptOut(cmd Command) bool {
-	say, ok := cmd.(Say)
-	if !ok {
-		return IsNo(cmd)
-	}
-	note, ok := say.Event.(Noted)
-	return ok && note.Kind == "decision.objected"
-}
-
-// Clamp returns the time that a fact carries for what its source claims: a no
-// from the future is from now, with the claim kept beside it. A claim of
-// nothing is now.
-func Clamp(cmd Command, claimed, recorded deadline.Instant) (at, kept deadline.Instant) {
-	switch {
-	case claimed == 0:
-		return recorded, 0
-	case claimed <= recorded:
-		return claimed, 0
-	}
-	switch cmd := cmd.(type) {
-	case RefuseConsent, WithdrawConsent, Say, OpenRequest, TakeStep, OpenDuties, MeetObligation, VoidObligation, MoveObligations, StartObligation, WarnObligation, HoldObligation, OweAgain, OrderErasure:
-		return recorded, claimed
-	case ChangePermission:
-		if cmd.Change != Granted {
-			return recorded, claimed
-		}
-	case RegisterApp, PublishPolicy, PublishSurface, GiveConsent, RequestConsent, AcknowledgePolicy, PresentNotice, VoidRecords, PublishCalendar:
-	}
-	return claimed, 0
 }

@@ -18,15 +18,15 @@
 // the rules that it was recorded under, see [Rules]. What facts look like on disk is
 // package codec's to say: no type here has a tag.
 //
-// What can be said as a list is a table: [CountRules] says what a grant must be to
-// count, [LackRules] what it should prove, [StepRules] which steps a request and an
-// incident take and when, [NoteRules] what is only noted. [May] answers "may we?",
-// [Prompt] "what must we ask?".
+// What can be said as a list is a table: [Events] and [Commands] have a row for every
+// type, [CountRules] says what a grant must be to count, [LackRules] what it should
+// prove. [May] answers "may we?", [Prompt] "what must we ask?".
 //
-// Three packages are below this one and know nothing of persons: domain/policy is what
+// Five packages are below this one and know nothing of persons: domain/policy is what
 // a policy says and what changes from one version to the next, domain/deadline is by
-// when something is owed, domain/content is the hash by which texts are named. To add
-// an event, see docs/contributing.md.
+// when something is owed, domain/catalog lists what is noted and which steps a request
+// and an incident take and when, domain/amount is money, domain/content is the hash by
+// which texts are named. To add an event, see docs/contributing.md.
 //
 // Words. App, group (of apps), subject, guardian, band (of age), purpose, policy,
 // policy version, surface, control, presentation, consent (given, refused, withdrawn,

@@ -4,13 +4,11 @@ import (
 	"slices"
 	"strings"
 
+	"consentledger/domain/catalog"
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
 	"consentledger/domain/policy"
 )
-
-// reopened is the step that opens a request again: with types, those alone.
-const reopened StepKind = "request.reopened"
 
 // OweAgain asks to record that a request is owed an answer again, since the
 // one in which it went on has ended without one, or was found to be of another
@@ -61,7 +59,7 @@ func (r Request) checkOriginal(ref Reference) error {
 		return no(IllegalMove, "that request came in later than this one: let the later one go on in the earlier")
 	case !covers(o.Received.Purposes, r.Received.Purposes):
 		return no(IllegalMove, "that request is about other purposes: what this one asks of the rest would have no answer")
-	case r.Marks.Has("identity-known") && !o.Marks.Has("identity-known"):
+	case r.Marks.Has(catalog.IdentityKnown) && !o.Marks.Has(catalog.IdentityKnown):
 		return no(IllegalMove, "this is the only one of the two of which it is known who asks: record identity.passed there first")
 	}
 
@@ -177,7 +175,7 @@ func (r Request) oweAgain(cmd OweAgain, ref Reference) ([]Event, error) {
 	if len(types) == 0 {
 		return nil, nil
 	}
-	step := Stepped{Kind: reopened, Fields: Fields(map[string]string{"reason": reason, "of": cmd.Original, "types": namesOf(types)})}
+	step := Stepped{Kind: catalog.Reopened, Fields: Fields(map[string]string{"reason": reason, "of": cmd.Original, "types": namesOf(types)})}
 	restored, err := r.restore(types, ref.Calendars)
 	return append([]Event{step}, restored...), err
 }

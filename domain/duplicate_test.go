@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	. "consentledger/domain"
+	"consentledger/domain/catalog"
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
 	"consentledger/domain/policy"
@@ -80,7 +81,7 @@ func TestADuplicateIsTheSameQuestionOfTheSamePersonOwedNoLaterElsewhere(t *testi
 			if got, _ := errors.AsType[Refusal](err); got.Code != tt.code {
 				t.Errorf("%v, want %q", err, tt.code)
 			}
-			if open := len(tt.code) > 0; r.Marks.Has("open") != open {
+			if open := len(tt.code) > 0; r.Marks.Has(catalog.Open) != open {
 				t.Errorf("open: %v", r.Marks)
 			}
 		})
@@ -176,7 +177,7 @@ func TestOnlyThePartThatHadNoAnswerThereIsOwedAgain(t *testing.T) {
 	if got := b.states(); got != "facts15 void, d15 void, d30 void, id30 void, facts15.2 not_started, d15.2 running" {
 		t.Error(got)
 	}
-	if err := b.step("request.answered outcome=full channel=email", t0+6); err != nil || b.Marks.Has("open") {
+	if err := b.step("request.answered outcome=full channel=email", t0+6); err != nil || b.Marks.Has(catalog.Open) {
 		t.Error(err, b.Marks)
 	}
 }

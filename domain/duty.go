@@ -95,7 +95,7 @@ func (d Duties) Decide(cmd Command, ref Reference, at, recorded deadline.Instant
 	case HoldObligation:
 		return d.hold(cmd, min(at, recorded), ref.Calendars)
 	}
-	return nil, refuse(WrongStream, "this is not about an obligation")
+	return nil, notTaken(cmd, ObligationNoun, "this is not about an obligation")
 }
 
 func (d Duties) openDuties(cmd OpenDuties, ref Reference) ([]Event, error) {

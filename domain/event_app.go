@@ -6,6 +6,19 @@ import (
 	"consentledger/domain/policy"
 )
 
+// appEvents are the rows of what is about an app as a whole.
+var appEvents = []EventRule{
+	{Name: "app.registered", Event: AppRegistered{}, Nouns: in(ServiceNoun), By: ByPublisher, Views: InRequests | InPolicies | InFollowUps},
+	{Name: "signer.registered", Event: SignerRegistered{}, Nouns: in(ServiceNoun), By: ByOperator},
+	{Name: "service.ceased", Event: ServiceCeased{}, Nouns: in(ServiceNoun), By: ByOperator},
+	{Name: "build.voided", Event: BuildVoided{}, Nouns: in(ServiceNoun), By: ByOperator, Views: InConsents | InReport},
+	{Name: "build.disputed", Event: BuildDisputed{}, Nouns: in(ServiceNoun), By: ByOperator},
+	{Name: "policy.published", Event: PolicyPublished{}, Nouns: in(PolicyNoun), By: ByPublisher, Views: InConsents | InPolicies | InReport | InFollowUps},
+	{Name: "policy.effective", Event: PolicyEffective{}, Nouns: in(PolicyNoun), By: ByOperator, Views: InFollowUps, Idle: true},
+	{Name: "surface.published", Event: SurfacePublished{}, Nouns: in(SurfaceNoun), By: ByPublisher},
+	{Name: "calendar.published", Event: CalendarPublished{}, Nouns: in(CalendarNoun), By: ByPublisher, Views: InRequests | InReport | InFollowUps},
+}
+
 // AppRegistered records that an app may record from now on, or that what is
 // known about it changed.
 type AppRegistered struct{ App App }
@@ -74,3 +87,12 @@ type SurfacePublished struct {
 	Publisher string // the principal that published it
 	Signer    string // whose signature over what was sent was verified; empty: none
 }
+
+func (AppRegistered) isEvent()    {}
+func (PolicyPublished) isEvent()  {}
+func (SignerRegistered) isEvent() {}
+func (ServiceCeased) isEvent()    {}
+func (BuildVoided) isEvent()      {}
+func (BuildDisputed) isEvent()    {}
+func (PolicyEffective) isEvent()  {}
+func (SurfacePublished) isEvent() {}

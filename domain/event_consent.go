@@ -6,6 +6,31 @@ import (
 	"consentledger/domain/policy"
 )
 
+// consentEvents are the rows of what a person says, and was shown.
+var consentEvents = []EventRule{
+	{Name: "consent.given", Event: ConsentGiven{}, Nouns: in(SubjectNoun), By: ByApp, Views: InConsents | InReport | InFollowUps, purposes: ofItems},
+	{Name: "consent.refused", Event: ConsentRefused{}, Nouns: in(SubjectNoun), By: ByApp, Views: InConsents | InReport,
+		purposes: names(func(e ConsentRefused) []policy.PurposeID { return e.Scope.Purposes })},
+	{Name: "consent.withdrawn", Event: ConsentWithdrawn{}, Nouns: in(SubjectNoun), By: ByApp, Views: InConsents | InRequests | InReport,
+		purposes: names(func(e ConsentWithdrawn) []policy.PurposeID { return e.Scope.Purposes })},
+	{Name: "consent.used", Event: ConsentUsed{}, Nouns: in(SubjectNoun), By: ByApp, Views: InConsents, lasts: lastsAsUse},
+	{Name: "consent.requested", Event: ConsentRequested{}, Nouns: in(SubjectNoun), By: ByApp, Views: InReport, Idle: true,
+		purposes: names(func(e ConsentRequested) []policy.PurposeID { return e.Purposes })},
+	{Name: "policy.acknowledged", Event: PolicyAcknowledged{}, Nouns: in(SubjectNoun), By: ByApp},
+	{Name: "notice.presented", Event: NoticePresented{}, Nouns: in(SubjectNoun), By: ByApp},
+	{Name: "permission.granted", Event: PermissionGranted{}, Nouns: in(SubjectNoun), By: ByApp},
+	{Name: "permission.denied", Event: PermissionDenied{}, Nouns: in(SubjectNoun), By: ByApp, lasts: lastsOutside},
+	{Name: "permission.revoked", Event: PermissionRevoked{}, Nouns: in(SubjectNoun), By: ByApp, Views: InConsents | InRequests | InReport,
+		purposes: names(func(e PermissionRevoked) []policy.PurposeID { return e.Withdraws })},
+}
+
+func ofItems(e Event, room []policy.PurposeID) []policy.PurposeID {
+	for _, item := range e.(ConsentGiven).Items {
+		room = append(room, item.Purpose)
+	}
+	return room
+}
+
 // ConsentGiven records a yes. Items say what it covers, and what it does not
 // and why: what falls short is recorded and does not count.
 type ConsentGiven struct {
@@ -184,3 +209,14 @@ type PermissionRevoked struct {
 	Details    Personal
 	Rests      []Rest // purposes that it withdraws and that go on: they rest on something else than consent
 }
+
+func (ConsentGiven) isEvent()       {}
+func (ConsentRefused) isEvent()     {}
+func (ConsentWithdrawn) isEvent()   {}
+func (PolicyAcknowledged) isEvent() {}
+func (NoticePresented) isEvent()    {}
+func (PermissionGranted) isEvent()  {}
+func (PermissionDenied) isEvent()   {}
+func (PermissionRevoked) isEvent()  {}
+func (ConsentUsed) isEvent()        {}
+func (ConsentRequested) isEvent()   {}

@@ -6,6 +6,35 @@ import (
 	"consentledger/domain/policy"
 )
 
+// personEvents are the rows of what is found out or decided about a person.
+var personEvents = []EventRule{
+	{Name: "record.voided", Event: RecordVoided{}, Nouns: in(SubjectNoun), By: ByOperator, Views: InConsents | InRequests | InReport | InFollowUps, lasts: lastsAsVoid},
+	{Name: "record.disputed", Event: RecordDisputed{}, Nouns: in(SubjectNoun), By: ByApp, Views: InReport},
+	{Name: "exemption.invoked", Event: ExemptionInvoked{}, Nouns: in(SubjectNoun, ServiceNoun), By: ByOperator, Views: InReport,
+		purposes: names(func(e ExemptionInvoked) []policy.PurposeID { return e.Purposes })},
+	{Name: "exemption.ended", Event: ExemptionEnded{}, Nouns: in(SubjectNoun, ServiceNoun), By: ByOperator, Views: InReport, lasts: lastsAsEnd},
+	{Name: "hold.placed", Event: HoldPlaced{}, Nouns: in(SubjectNoun), By: ByOperator, Views: InFollowUps, lasts: lastsByItself,
+		check: must(func(e HoldPlaced) error { return reasoned(e.Reason) })},
+	{Name: "hold.released", Event: HoldReleased{}, Nouns: in(SubjectNoun), By: ByOperator, Views: InFollowUps,
+		check: must(func(e HoldReleased) error { return reasoned(e.Reason) })},
+	{Name: "restriction.applied", Event: RestrictionApplied{}, Nouns: in(SubjectNoun), By: ByOperator, lasts: lastsByItself,
+		check: must(func(e RestrictionApplied) error { return reasoned(e.Reason) })},
+	{Name: "restriction.lifted", Event: RestrictionLifted{}, Nouns: in(SubjectNoun), By: ByOperator,
+		check: must(func(e RestrictionLifted) error { return reasoned(e.Reason) })},
+	{Name: "age.recorded", Event: AgeRecorded{}, Nouns: in(SubjectNoun), By: ByApp, Views: InConsents | InReport | InFollowUps},
+	{Name: "minor.found", Event: MinorDataFound{}, Nouns: in(SubjectNoun), By: ByLedger, Views: InReport, Idle: true, lasts: lastsAsDuty},
+	{Name: "guardian.verified", Event: GuardianVerified{}, Nouns: in(SubjectNoun), By: ByApp, Views: InConsents | InReport, check: must(GuardianVerified.check)},
+	{Name: "guardian.ended", Event: GuardianEnded{}, Nouns: in(SubjectNoun), By: ByApp, Views: InReport, lasts: lastsAsEnd},
+	{Name: "subject.linked", Event: SubjectLinked{}, Nouns: in(SubjectNoun), By: ByApp, Views: InConsents},
+	{Name: "subject.unlinked", Event: SubjectUnlinked{}, Nouns: in(SubjectNoun), By: ByApp, Views: InConsents},
+	{Name: "subject.reassigned", Event: SubjectReassigned{}, Nouns: in(SubjectNoun), By: ByApp, Views: InConsents | InReport | InFollowUps, lasts: lastsAsHistory},
+	{Name: "subject.closed", Event: SubjectClosed{}, Nouns: in(SubjectNoun), By: ByApp, Views: InConsents | InReport | InFollowUps, lasts: lastsAsHistory},
+	{Name: "subject.test", Event: SubjectMarkedTest{}, Nouns: in(SubjectNoun), By: ByApp, Views: InConsents | InRequests,
+		check: must(func(e SubjectMarkedTest) error { return reasoned(e.Reason) })},
+	{Name: "erasure.ordered", Event: ErasureOrdered{}, Nouns: in(SubjectNoun), By: ByPublisher, Views: InConsents | InReport | InFollowUps},
+	{Name: "subject.erased", Event: SubjectErased{}, Nouns: in(SubjectNoun), By: ByLedger, Views: InReport},
+}
+
 // RecordVoided records that facts of this stream were recorded by mistake. A
 // voided yes is gone; a voided no still stands in the way of the yes before it.
 // Of other facts see [Code] NotVoidable: some have a way of their own to end.
@@ -119,3 +148,22 @@ type CheckAnswered struct {
 	Category  policy.CategoryID
 	Recipient policy.RecipientID
 }
+
+func (RecordVoided) isEvent()       {}
+func (RecordDisputed) isEvent()     {}
+func (ExemptionInvoked) isEvent()   {}
+func (ExemptionEnded) isEvent()     {}
+func (HoldPlaced) isEvent()         {}
+func (HoldReleased) isEvent()       {}
+func (RestrictionApplied) isEvent() {}
+func (RestrictionLifted) isEvent()  {}
+func (AgeRecorded) isEvent()        {}
+func (MinorDataFound) isEvent()     {}
+func (GuardianVerified) isEvent()   {}
+func (GuardianEnded) isEvent()      {}
+func (SubjectLinked) isEvent()      {}
+func (SubjectUnlinked) isEvent()    {}
+func (SubjectReassigned) isEvent()  {}
+func (SubjectClosed) isEvent()      {}
+func (SubjectMarkedTest) isEvent()  {}
+func (CheckAnswered) isEvent()      {}

@@ -10,7 +10,7 @@ import (
 // The limits on a yes. A no has none.
 const (
 	FutureSkew = 5 * deadline.Minute // how far ahead of the ledger's a source's clock may be
-	LateLimit  = 30 * deadline.Day   // how late a yes may come that is not an import
+	lateLimit  = 30 * deadline.Day   // how late a yes may come that is not an import
 )
 
 // A yes is a wish to consent with everything that decides whether it counts.
@@ -38,7 +38,7 @@ func (s Subject) give(cmd GiveConsent, ref Reference, at, recorded deadline.Inst
 	switch {
 	case at > recorded.Add(FutureSkew):
 		return nil, refuseAt(AtInFuture, "time", "a yes may not be more than 5 minutes ahead of the ledger's clock")
-	case at < recorded.Add(-LateLimit) && !cmd.Import:
+	case at < recorded.Add(-lateLimit) && !cmd.Import:
 		return nil, refuseAt(AtTooLate, "time", "a yes more than 30 days old is taken only as an import, marked so")
 	case cmd.Until != 0 && cmd.Until <= at:
 		return nil, refuseAt(AlreadyOver, "data.until", "the consent would end before it was given")

@@ -3,13 +3,10 @@ package domain
 import (
 	"strconv"
 
+	"consentledger/domain/catalog"
 	"consentledger/domain/deadline"
 	"consentledger/domain/policy"
 )
-
-// HeadcountRecorded is the kind of note that says how many persons' data are
-// handled.
-const HeadcountRecorded NoteKind = "headcount.recorded"
 
 // A counted is a count of persons that was noted.
 type counted struct {
@@ -22,7 +19,7 @@ type counted struct {
 // nobody was counted.
 func countIn(n Noted) (counted, bool) {
 	day, err := deadline.ParseDate(policy.FieldOf(n.Fields, "counted"))
-	if n.Kind != HeadcountRecorded || err != nil {
+	if n.Kind != catalog.HeadcountRecorded || err != nil {
 		return counted{}, false
 	}
 	persons, err := strconv.Atoi(policy.FieldOf(n.Fields, "persons"))
@@ -42,7 +39,7 @@ func (s Service) Reached(d policy.DutyRule, rule deadline.Rule) deadline.Instant
 	}
 	var list []deadline.Headcount
 	for _, c := range s.counts {
-		if d.Opens(string(HeadcountRecorded), c.fields) {
+		if d.Opens(string(catalog.HeadcountRecorded), c.fields) {
 			list = append(list, deadline.Headcount{At: zone.Midnight(c.day), Persons: c.persons})
 		}
 	}

@@ -2,7 +2,6 @@ package domain
 
 import (
 	"strings"
-	"unicode/utf8"
 
 	"consentledger/domain/internal/form"
 )
@@ -96,56 +95,13 @@ func ParsePersonKey(s string) (PersonKey, error) {
 	switch {
 	case kind != "account" && kind != "device":
 		return PersonKey{}, form.Error(`a person is named "account:ID" or "device:ID"`)
-	case id == "" || len(id) > 128 || !isOpaque(id, ""):
+	case id == "" || len(id) > 128 || !form.IsOpaque(id, ""):
 		return PersonKey{}, form.Error("a person's id is 1 to 128 of A-Z, a-z, 0-9, dot, underscore, tilde and hyphen; use an opaque account or installation id, not an e-mail address")
-	case looksPersonal(id):
+	case form.LooksPersonal(id):
 		return PersonKey{}, form.Error("a person's id must be opaque: this one looks like a phone or identity-card number")
 	}
 	return PersonKey{kind, id}, nil
 }
 
-// isOpaque reports whether an id has letters, digits and separators alone, or
-// some more.
-func isOpaque(id, more string) bool {
-	for i := range len(id) {
-		if c := id[i]; (c < 'a' || c > 'z') && (c < '0' || c > '9') && (c < 'A' || c > 'Z') && !separates(c) && strings.IndexByte(more, c) < 0 {
-			return false
-		}
-	}
-	return true
-}
-
-func separates(c byte) bool { return c == '.' || c == '_' || c == '~' || c == '-' }
-
 // String returns the form "kind:id". It is personal: never log it.
 func (k PersonKey) String() string { return k.Kind + ":" + k.ID }
-
-// looksPersonal reports whether id has the form of a mobile number of the
-// PRC or of an identity-card number, with or without separators.
-func looksPersonal(id string) bool {
-	var room [18]byte // the longest form
-	plain := room[:0]
-	for i := range len(id) {
-		c := id[i]
-		switch {
-		case separates(c):
-			continue
-		case c >= utf8.RuneSelf || len(plain) == cap(plain):
-			return false
-		}
-		plain = append(plain, c)
-	}
-	switch len(plain) {
-	case 11:
-		return form.DigitsOnly(plain) && plain[0] == '1' && plain[1] >= '3'
-	case 13:
-		return form.DigitsOnly(plain) && string(plain[:3]) == "861"
-	case 18:
-		return form.DigitsOnly(plain[:17]) && isBirthDate(string(plain[6:14]))
-	}
-	return false
-}
-
-func isBirthDate(s string) bool {
-	return (strings.HasPrefix(s, "19") || strings.HasPrefix(s, "20")) && s[4:6] >= "01" && s[4:6] <= "12" && s[6:8] >= "01" && s[6:8] <= "31"
-}

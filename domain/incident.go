@@ -3,6 +3,7 @@ package domain
 import (
 	"slices"
 
+	"consentledger/domain/catalog"
 	"consentledger/domain/deadline"
 )
 
@@ -11,8 +12,8 @@ import (
 // as the policy's duties say; see [policy.DutyRule].
 type Incident struct {
 	At    deadline.Instant // when it was discovered
-	Marks Marks
-	Steps []StepKind
+	Marks catalog.Marks
+	Steps []catalog.Step
 	State string // the last word of the step that made it stand so: "contained"
 
 	taken []taken
@@ -25,16 +26,16 @@ func (i Incident) Evolve(f Fact) Incident { return i.Fold(f, Shared) }
 func (i Incident) Fold(f Fact, own Own) Incident {
 	e, ok := f.Event.(Stepped)
 	if !ok {
-		unknownEvent(f.Event, "Incident")
+		mustBeIdle(f.Event, IncidentNoun)
 	}
-	rule, _ := StepRuleOf(e.Kind)
+	rule, _ := catalog.StepRuleOf(e.Kind)
 	if i.At == 0 {
 		i.At = f.noFrom()
 	}
 	if e.Late() {
-		i.Marks = i.Marks.afterLate(rule, f.noFrom(), i.taken)
+		i.Marks = afterLate(i.Marks, rule, f.noFrom(), i.taken)
 	} else {
-		i.Marks, i.State = i.Marks.after(rule), i.stateAfter(e.Kind)
+		i.Marks, i.State = i.Marks.After(rule), i.stateAfter(e.Kind)
 	}
 	i.Steps, i.taken = add(own, i.Steps, e.Kind), add(own, i.taken, taken{e.Kind, f.noFrom()})
 	return i
@@ -42,7 +43,7 @@ func (i Incident) Fold(f Fact, own Own) Incident {
 
 // stateAfter returns how an incident stands after a step that was not late. One
 // that is opened again stands as it did before anybody contained it.
-func (i Incident) stateAfter(kind StepKind) string {
+func (i Incident) stateAfter(kind catalog.Step) string {
 	switch kind {
 	case "incident.suspected":
 		return "suspected"
@@ -68,19 +69,19 @@ func (i Incident) stateAfter(kind StepKind) string {
 func (i Incident) Decide(cmd Command, ref Reference, at, recorded deadline.Instant) ([]Event, error) {
 	s, ok := cmd.(TakeStep)
 	if !ok {
-		return nil, refuse(WrongStream, "this is not about an incident")
+		return nil, notTaken(cmd, IncidentNoun, "this is not about an incident")
 	}
 	if err := ref.By.checkDoor(cmd); err != nil {
 		return nil, err
 	}
-	rule, err := checkShape(s, IncidentNoun)
+	rule, err := checkShape(s, catalog.Incident)
 	if err != nil {
 		return nil, err
 	}
 	if s.Details != "" {
 		return nil, refuseAt(Malformed, "data.details", "an incident is about nobody in particular: there is nobody's vault to seal a text in")
 	}
-	if refusal := i.Marks.allow(rule); refusal != nil {
+	if refusal := allow(i.Marks, rule); refusal != nil {
 		if !i.takesLate(rule, min(at, recorded)) {
 			return nil, refusal
 		}
@@ -92,13 +93,13 @@ func (i Incident) Decide(cmd Command, ref Reference, at, recorded deadline.Insta
 // takesLate reports whether a step that is not legal any more is kept: it was
 // legal when it happened, or tells what was done for what had happened. That it
 // was found out, of what somebody found to be nothing, opens it again or is none.
-func (i Incident) takesLate(r StepRule, at deadline.Instant) bool {
+func (i Incident) takesLate(r catalog.StepRule, at deadline.Instant) bool {
 	dismissed := i.State == "dismissed"
 	switch {
-	case !r.canBeLate(), dismissed && r.Opens(), len(i.Steps) == 0:
+	case !r.CanBeLate(), dismissed && r.Opens(), len(i.Steps) == 0:
 		return false
-	case i.State == "closed" && r.reports():
+	case i.State == "closed" && r.Reports():
 		return true
 	}
-	return overtakes(i.taken, at) && Marks(nil).at(at, i.taken).allow(r) == nil
+	return overtakes(i.taken, at) && allow(marksAt(nil, at, i.taken), r) == nil
 }

@@ -4,18 +4,10 @@ import (
 	"slices"
 	"strings"
 
+	"consentledger/domain/catalog"
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
 	"consentledger/domain/policy"
-)
-
-// What the ledger says of a consent that is worth less than it was although nobody
-// said so: it expired, or a new version of the policy made it stale. Nothing is decided
-// by these notes. Where a person stands is found each time anew, see [Subject.Standing];
-// the notes are so that apps can be told, in the order of everything else.
-const (
-	ConsentExpired NoteKind = "consent.expired"
-	ConsentStale   NoteKind = "consent.stale"
 )
 
 // A Lapse is a consent that expired or went stale, for some of its purposes.
@@ -74,8 +66,8 @@ func LapseOf(f Fact, p policy.PurposeID, at deadline.Instant, policies Policies)
 func (s Subject) checkLapse(n Noted, ref Reference, at deadline.Instant) error {
 	want := Expired
 	switch n.Kind {
-	case ConsentExpired:
-	case ConsentStale:
+	case catalog.ConsentExpired:
+	case catalog.ConsentStale:
 		want = Stale
 	default:
 		return nil
@@ -90,7 +82,7 @@ func (s Subject) checkLapse(n Noted, ref Reference, at deadline.Instant) error {
 
 // noteOfPerson answers Noted about a person.
 func (s Subject) noteOfPerson(n Noted, ref Reference, at deadline.Instant) error {
-	if r, _ := NoteRuleOf(n.Kind); r.Own && (ref.By.App || ref.By.Principal != Ledger) {
+	if r, _ := catalog.NoteRuleOf(n.Kind); r.Own && (ref.By.App || ref.By.Principal != Ledger) {
 		return ErrOwnNote
 	}
 	if err := n.check(true); err != nil {

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	. "consentledger/domain"
+	"consentledger/domain/catalog"
 	"consentledger/domain/deadline"
 	"consentledger/domain/policy"
 )
@@ -31,12 +32,12 @@ func until(id byte, at, end deadline.Instant, purposes ...policy.PurposeID) Fact
 
 // lapsed returns a history in which a note of that kind about ads is true at t0+2, and by
 // the ledger.
-func lapsed(kind NoteKind) (Reference, Subject) {
+func lapsed(kind catalog.Note) (Reference, Subject) {
 	r, s := ref(), Subject{}
 	switch kind {
-	case ConsentExpired:
+	case catalog.ConsentExpired:
 		r.By, s = By{Actor: System, Principal: Ledger}, fold(until(1, t0, t0+1, "ads"))
-	case ConsentStale:
+	case catalog.ConsentStale:
 		r, s = staleSince(t0+1), fold(until(1, t0, 0, "ads"))
 		r.By = By{Actor: System, Principal: Ledger}
 	}
@@ -109,9 +110,9 @@ func TestAGrantSaysWhenItLapses(t *testing.T) {
 
 // TestALapseIsSaidOnlyWhileItIsTrue, and by the ledger alone.
 func TestALapseIsSaidOnlyWhileItIsTrue(t *testing.T) {
-	for _, kind := range []NoteKind{ConsentExpired, ConsentStale} {
+	for _, kind := range []catalog.Note{catalog.ConsentExpired, catalog.ConsentStale} {
 		fields := map[string]string{"consent": "7f3a", "purposes": "ads"}
-		if kind == ConsentStale {
+		if kind == catalog.ConsentStale {
 			fields["policy"], fields["version"] = "privacy", reportHash
 		}
 		n := Noted{Kind: kind, Fields: Fields(fields)}

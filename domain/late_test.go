@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	. "consentledger/domain"
+	"consentledger/domain/catalog"
 	"consentledger/domain/deadline"
 )
 
@@ -26,7 +27,7 @@ func (x taking) command() TakeStep {
 		name, value, _ := strings.Cut(f, "=")
 		fields[name] = value
 	}
-	return TakeStep{Kind: StepKind(kind), Fields: Fields(fields)}
+	return TakeStep{Kind: catalog.Step(kind), Fields: Fields(fields)}
 }
 
 func TestAStepOfAnIncidentThatArrivesLateIsTaken(t *testing.T) {
@@ -69,7 +70,7 @@ func TestAStepOfAnIncidentThatArrivesLateIsTaken(t *testing.T) {
 				i = i.Evolve(Fact{At: at, Recorded: recorded, Event: e})
 			}
 		}
-		if got := strings.Join(i.Marks, " "); i.State != tt.state || !slices.Equal(sorted(i.Marks), sorted(strings.Fields(tt.marks))) {
+		if got := strings.Join(i.Marks.Names(), " "); i.State != tt.state || !slices.Equal(sorted(i.Marks.Names()), sorted(strings.Fields(tt.marks))) {
 			t.Errorf("%s: it is %s, with the marks %s; want %s, %s", tt.name, i.State, got, tt.state, tt.marks)
 		}
 	}
@@ -114,7 +115,7 @@ func TestAStepOfARequestThatArrivesLateIsTakenAndMovesNoClock(t *testing.T) {
 			}
 			fold(at, events)
 		}
-		if !slices.Equal(sorted(r.Marks), sorted(strings.Fields(tt.marks))) {
+		if !slices.Equal(sorted(r.Marks.Names()), sorted(strings.Fields(tt.marks))) {
 			t.Errorf("%s: the marks are %v, want %s", tt.name, r.Marks, tt.marks)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 
 	"consentledger/cmd/consentledger/law"
 	. "consentledger/domain"
+	"consentledger/domain/catalog"
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
 	"consentledger/domain/policy"
@@ -37,7 +38,7 @@ func TestARequestThatNoPolicyPromisesIsOwedByLawOrWithoutADate(t *testing.T) {
 			if err := r.do(OpenRequest{Types: []RequestType{tt.asked}, Channel: "email", Subject: "00ff", Authenticated: tt.known}, t0+deadline.Instant(deadline.Hour)); err != nil {
 				t.Fatal(err)
 			}
-			if !slices.Equal(r.Received.Unpromised, []RequestType{tt.asked}) || !r.Marks.Has("open") {
+			if !slices.Equal(r.Received.Unpromised, []RequestType{tt.asked}) || !r.Marks.Has(catalog.Open) {
 				t.Errorf("unpromised %v, marks %v", r.Received.Unpromised, r.Marks)
 			}
 			x, ok := r.Duties.Find("reply." + tt.id)

@@ -3,6 +3,7 @@ package domain
 import (
 	"strings"
 
+	"consentledger/domain/catalog"
 	"consentledger/domain/content"
 	"consentledger/domain/policy"
 )
@@ -133,7 +134,7 @@ func IsOf(target string, fields []policy.Field) bool {
 // obligation follows from, which had the members about: another audit, another
 // recipient. The first member of a note says what it is about.
 func (n Noted) Contradicts(about []policy.Field) bool {
-	rule, known := NoteRuleOf(n.Kind)
+	rule, known := catalog.NoteRuleOf(n.Kind)
 	if !known {
 		return false
 	}

@@ -3,6 +3,7 @@ package domain
 import (
 	"slices"
 
+	"consentledger/domain/catalog"
 	"consentledger/domain/deadline"
 	"consentledger/domain/policy"
 )
@@ -10,7 +11,7 @@ import (
 // A NextStep is a step that is possible of a case as it stands, with what each of its
 // fields may say.
 type NextStep struct {
-	StepRule
+	catalog.StepRule
 	Ask []NextField // the rule's fields, but for those that have nothing to say now
 
 	Reasoned bool // it takes the reasons in words, sealed for the person, or the letter as evidence
@@ -20,7 +21,7 @@ type NextStep struct {
 
 // A NextField is a field and, where a list decides what it may say, that list.
 type NextField struct {
-	FieldRule
+	catalog.FieldRule
 	Options []Option // empty: whatever fits the form
 	Several bool     // more than one option may be named, with commas between them
 }
@@ -35,8 +36,8 @@ type Option struct{ Code, Title string }
 // rejection, for one. Steps that happened before a later one are not among them.
 func (r Request) NextSteps(ref Reference, at deadline.Instant) []NextStep {
 	var all []NextStep
-	for _, rule := range StepRules {
-		if rule.Noun != RequestNoun || rule.Found || r.At == 0 || r.Marks.allow(rule) != nil {
+	for _, rule := range catalog.StepRules {
+		if rule.Of != catalog.Request || rule.Found || r.At == 0 || allow(r.Marks, rule) != nil {
 			continue
 		}
 		if next, possible := r.next(rule, ref, at); possible {
@@ -47,7 +48,7 @@ func (r Request) NextSteps(ref Reference, at deadline.Instant) []NextStep {
 }
 
 // next returns a step that the marks allow, and whether all that it must name is there.
-func (r Request) next(rule StepRule, ref Reference, at deadline.Instant) (NextStep, bool) {
+func (r Request) next(rule catalog.StepRule, ref Reference, at deadline.Instant) (NextStep, bool) {
 	next := NextStep{StepRule: rule, Reasoned: rule.Kind == "request.rejected", Sealed: r.Received.Subject != ""}
 	if rule.Kind == "request.extended" {
 		// The earliest moment at which anybody can have been told says whether there is
@@ -73,7 +74,7 @@ func (r Request) next(rule StepRule, ref Reference, at deadline.Instant) (NextSt
 }
 
 // nextField returns what a field may say, and whether a list decides it.
-func (r Request) nextField(f FieldRule, rule StepRule, ref Reference, at deadline.Instant) (field NextField, listed bool) {
+func (r Request) nextField(f catalog.FieldRule, rule catalog.StepRule, ref Reference, at deadline.Instant) (field NextField, listed bool) {
 	field.FieldRule = f
 	switch {
 	case f.Name == "elements":
@@ -96,11 +97,11 @@ func (r Request) nextField(f FieldRule, rule StepRule, ref Reference, at deadlin
 		field.Options = []Option{{Code: r.fee}}
 	case f.Name == "remedies_told":
 		field.Options = []Option{{Code: "yes"}}
-	case f.Form == FormReason:
+	case f.Form == catalog.FormReason:
 		field.Options = r.pausable(ref, at)
-	case f.Form == FormYes:
+	case f.Form == catalog.FormYes:
 		field.Options = []Option{{Code: "yes"}, {Code: "no"}}
-	case f.Form == FormChoice:
+	case f.Form == catalog.FormChoice:
 		field.Options = choices(f)
 	default:
 		return field, false
@@ -144,11 +145,11 @@ func (r Request) pausable(ref Reference, at deadline.Instant) []Option {
 // NextSteps returns the steps that are possible now, see [Request.NextSteps].
 func (i Incident) NextSteps() []NextStep {
 	var all []NextStep
-	for _, rule := range StepRules {
-		if rule.Noun != IncidentNoun || i.At == 0 || i.Marks.allow(rule) != nil {
+	for _, rule := range catalog.StepRules {
+		if rule.Of != catalog.Incident || i.At == 0 || allow(i.Marks, rule) != nil {
 			// The report to the authority and what is done for persons are told of an
 			// incident that is over, too: what is owed is owed still.
-			if i.State != "closed" || !rule.reports() {
+			if i.State != "closed" || !rule.Reports() {
 				continue
 			}
 		}
@@ -156,9 +157,9 @@ func (i Incident) NextSteps() []NextStep {
 		for _, f := range rule.Fields {
 			field := NextField{FieldRule: f}
 			switch f.Form {
-			case FormChoice:
+			case catalog.FormChoice:
 				field.Options = choices(f)
-			case FormYes:
+			case catalog.FormYes:
 				field.Options = []Option{{Code: "yes"}, {Code: "no"}}
 			}
 			next.Ask = append(next.Ask, field)
@@ -176,16 +177,10 @@ func grounds(list []policy.Ground) []Option {
 	return all
 }
 
-func choices(f FieldRule) []Option {
+func choices(f catalog.FieldRule) []Option {
 	var all []Option
 	for _, c := range f.Choices {
 		all = append(all, Option{Code: c})
 	}
 	return all
 }
-
-// formCodes name the forms of fields for programs, in the order of the constants.
-var formCodes = [...]string{"", "name", "text", "date", "hash", "number", "yes-or-no", "record", "amount", "time", "codes", "names", "choice", "reason", "code", "principal"}
-
-// Code returns the form's name for programs, as in "yes-or-no".
-func (f Form) Code() string { return formCodes[f] }

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	. "consentledger/domain"
+	"consentledger/domain/catalog"
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
 )
@@ -20,7 +21,7 @@ func filled(t *testing.T, n NextStep, at deadline.Instant) TakeStep {
 			values[f.Name] = f.Options[0].Code
 			continue
 		}
-		values[f.Name] = map[Form]string{FormName: "x", FormText: "x", FormNumber: "1", FormAmount: "10.00 CNY", FormTime: at.String(), FormPrincipal: "boss"}[f.Form]
+		values[f.Name] = map[catalog.Form]string{catalog.FormName: "x", catalog.FormText: "x", catalog.FormNumber: "1", catalog.FormAmount: "10.00 CNY", catalog.FormTime: at.String(), catalog.FormPrincipal: "boss"}[f.Form]
 		if values[f.Name] == "" {
 			t.Fatalf("%s: %s is asked for without a list, and has the form %s", n.Kind, f.Name, f.Form.Code())
 		}
@@ -39,12 +40,12 @@ func filled(t *testing.T, n NextStep, at deadline.Instant) TakeStep {
 // Every step that is offered is taken, and none is taken that was not offered: of
 // requests in every state that their steps lead to.
 func TestWhatIsOfferedNextIsWhatIsTaken(t *testing.T) {
-	offered := map[StepKind]bool{}
+	offered := map[catalog.Step]bool{}
 	for _, types := range [][]RequestType{{AskAccess}, {AskCopy}, {AskComplaint, AskCopy}, {AskQuestion}} {
 		seen := map[string]bool{}
 		var walk func(r *run, at deadline.Instant, depth int)
 		walk = func(r *run, at deadline.Instant, depth int) {
-			marks := slices.Sorted(slices.Values(r.Marks))
+			marks := slices.Sorted(slices.Values(r.Marks.Names()))
 			state := strings.Join(marks, " ") + r.states()
 			if seen[state] || depth == 0 {
 				return
@@ -52,10 +53,10 @@ func TestWhatIsOfferedNextIsWhatIsTaken(t *testing.T) {
 			seen[state] = true
 
 			next := r.NextSteps(r.ref, at)
-			for _, rule := range StepRules {
+			for _, rule := range catalog.StepRules {
 				i := slices.IndexFunc(next, func(n NextStep) bool { return n.Kind == rule.Kind })
 				if i < 0 {
-					if rule.Noun == RequestNoun && rule.Kind != "request.repeated" && rule.Kind != "request.duplicate" {
+					if rule.Of == catalog.Request && rule.Kind != "request.repeated" && rule.Kind != "request.duplicate" {
 						if _, err := r.Decide(TakeStep{Kind: rule.Kind, Fields: fieldsOf(t, rule), Details: "because"}, r.ref, at, at); err == nil {
 							t.Errorf("%v: %s is taken, and was not offered", r.Marks, rule.Kind)
 						}
@@ -73,9 +74,9 @@ func TestWhatIsOfferedNextIsWhatIsTaken(t *testing.T) {
 		}
 		walk(newRun(t, types...), t0+deadline.Instant(2*deadline.Hour), 4)
 	}
-	for _, rule := range StepRules {
+	for _, rule := range catalog.StepRules {
 		found := rule.Kind == "request.repeated" || strings.HasPrefix(string(rule.Kind), "fee.")
-		if rule.Noun == RequestNoun && !found && rule.Kind != "clock.paused" && rule.Kind != "clock.resumed" && !offered[rule.Kind] {
+		if rule.Of == catalog.Request && !found && rule.Kind != "clock.paused" && rule.Kind != "clock.resumed" && !offered[rule.Kind] {
 			t.Errorf("%s was never offered: the walk does not get there", rule.Kind)
 		}
 	}
@@ -85,7 +86,7 @@ func TestWhatIsOfferedNextIsWhatIsTaken(t *testing.T) {
 // shows otherwise, and a clock that stands still for nothing is not paused.
 func TestWhatIsOfferedDependsOnTheClocks(t *testing.T) {
 	r := newRun(t, AskCopy)
-	offer := func(kind StepKind, at deadline.Instant) *NextStep {
+	offer := func(kind catalog.Step, at deadline.Instant) *NextStep {
 		all := r.NextSteps(r.ref, at)
 		if i := slices.IndexFunc(all, func(n NextStep) bool { return n.Kind == kind }); i >= 0 {
 			return &all[i]
@@ -126,14 +127,14 @@ func TestWhatIsOfferedNextOfAnIncidentIsWhatIsTaken(t *testing.T) {
 	for len(todo) > 0 {
 		p := todo[0]
 		todo = todo[1:]
-		state := p.i.State + strings.Join(slices.Sorted(slices.Values(p.i.Marks)), " ")
+		state := p.i.State + strings.Join(slices.Sorted(slices.Values(p.i.Marks.Names())), " ")
 		if seen[state] {
 			continue
 		}
 		seen[state] = true
 		next := p.i.NextSteps()
-		for _, rule := range StepRules {
-			if rule.Noun != IncidentNoun {
+		for _, rule := range catalog.StepRules {
+			if rule.Of != catalog.Incident {
 				continue
 			}
 			i := slices.IndexFunc(next, func(n NextStep) bool { return n.Kind == rule.Kind })

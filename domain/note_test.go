@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	. "consentledger/domain"
+	"consentledger/domain/catalog"
 	"consentledger/domain/policy"
 )
 
@@ -83,7 +84,7 @@ func noteOf(text, change string) Noted {
 		}
 		m[name] = strings.ReplaceAll(strings.ReplaceAll(value, "HASH", reportHash), "_", " ")
 	}
-	return Noted{Kind: NoteKind(kind), Fields: Fields(m)}
+	return Noted{Kind: catalog.Note(kind), Fields: Fields(m)}
 }
 
 // say records a note in the history that its kind belongs to.
@@ -93,7 +94,7 @@ func say(n Noted, person bool) ([]Event, error) {
 		return s.Decide(Say{n}, r, t0+2, t0+2)
 	}
 	r := disclosing()
-	if rule, _ := NoteRuleOf(n.Kind); rule.Own {
+	if rule, _ := catalog.NoteRuleOf(n.Kind); rule.Own {
 		r.By.Principal = Ledger
 	}
 	return Service{App: App{Name: "shop"}}.Decide(Say{n}, r, t0, t0)
@@ -109,7 +110,7 @@ func disclosing() Reference {
 }
 
 func TestEveryKindOfNoteIsTakenAsItShouldBeAndNotOtherwise(t *testing.T) {
-	for _, rule := range NoteRules {
+	for _, rule := range catalog.NoteRules {
 		i := slices.IndexFunc(notes, func(n struct{ good, bad string }) bool { return strings.HasPrefix(n.good, string(rule.Kind)+" ") })
 		if i < 0 {
 			t.Errorf("%s: the table has no example", rule.Kind)
@@ -132,8 +133,8 @@ func TestEveryKindOfNoteIsTakenAsItShouldBeAndNotOtherwise(t *testing.T) {
 			t.Errorf("%s is taken where it does not belong", rule.Kind)
 		}
 	}
-	if len(notes) != len(NoteRules) {
-		t.Errorf("%d examples of %d kinds", len(notes), len(NoteRules))
+	if len(notes) != len(catalog.NoteRules) {
+		t.Errorf("%d examples of %d kinds", len(notes), len(catalog.NoteRules))
 	}
 }
 

@@ -10,6 +10,16 @@ import (
 	"consentledger/domain/policy"
 )
 
+// dutyEvents are the rows of what is owed by a date.
+var dutyEvents = []EventRule{
+	{Name: "obligation.opened", Event: ObligationOpened{}, Nouns: in(RequestNoun, ObligationNoun), By: ByLedger, Views: InRequests | InFollowUps},
+	{Name: "obligation.moved", Event: ObligationMoved{}, Nouns: in(RequestNoun, ObligationNoun), By: ByLedger, Views: InRequests | InFollowUps},
+	{Name: "obligation.met", Event: ObligationMet{}, Nouns: in(RequestNoun, ObligationNoun), By: ByOperator, Views: InRequests | InFollowUps},
+	{Name: "obligation.voided", Event: ObligationVoided{}, Nouns: in(RequestNoun, ObligationNoun), By: ByOperator, Views: InRequests | InFollowUps},
+	{Name: "obligation.at_risk", Event: ObligationAtRisk{}, Nouns: in(RequestNoun, ObligationNoun), By: ByLedger, Views: InRequests | InFollowUps},
+	{Name: "obligation.overdue", Event: ObligationOverdue{}, Nouns: in(RequestNoun, ObligationNoun), By: ByLedger, Views: InRequests | InFollowUps},
+}
+
 // An Obligation is something owed by a date, on one rule. Those that follow
 // from one fact, and those of one request, live in one stream.
 type Obligation struct {

@@ -11,33 +11,9 @@ import (
 // An error of a parser may reach the outside: it must not repeat what was sent.
 func tells(t *testing.T, err error, sent string) {
 	t.Helper()
-	if len(sent) > 6 && strings.Contains(err.Error(), sent) && !strings.Contains("12.50 CNY 2026-03-02T09:30:00.000Z", sent) {
+	if len(sent) > 6 && strings.Contains(err.Error(), sent) && !strings.Contains("2026-03-02T09:30:00.000Z", sent) {
 		t.Errorf("the error repeats %q: %v", sent, err)
 	}
-}
-
-func FuzzParseAmount(f *testing.F) {
-	for _, s := range []string{"12.50 CNY", "0 JPY", "0.1 CNY", "12 JPY", "1.5 JPY", "1e3 CNY", "5e-1 EUR", "-1 CNY", "-0 CNY", "+7 USD", "NaN CNY", "Infinity CNY",
-		"1.005 CNY", "99999999999999999999 CNY", "1 XXX", " 1 CNY", "1  CNY", "", "CNY", "0x10 CNY", "1_000 CNY"} {
-		f.Add(s)
-	}
-	f.Fuzz(func(t *testing.T, s string) {
-		a, err := ParseAmount(s)
-		if err != nil {
-			tells(t, err, s)
-			return
-		}
-		again, err := ParseAmount(a.String())
-		if err != nil || again.String() != a.String() || again.Value.Cmp(&a.Value) != 0 {
-			t.Errorf("%q is %s, which is read as %s: %v", s, a, again, err)
-		}
-		if a.Value.Negative || a.Value.Exponent != -coins[a.Currency] {
-			t.Errorf("%q is %s", s, a)
-		}
-		if twice, err := a.Add(a); err != nil || twice.Value.Cmp(&a.Value) < 0 {
-			t.Errorf("%s and %s is %s: %v", a, a, twice, err)
-		}
-	})
 }
 
 // rfc3339 is the form of a time, whose fields' bounds package time knows.

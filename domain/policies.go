@@ -2,7 +2,6 @@ package domain
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -203,10 +202,10 @@ func (p Policies) Fold(f Fact, own Own) Policies {
 	switch e := f.Event.(type) {
 	case PolicyPublished:
 		return Policies{add(own, p.versions, e), add(own, p.ruleSets, policy.RuleSet(e.Document.DeadlineRules)), opens(&e.Document, p.opening)}
-	case PolicyEffective:
-		return p // the version itself says from when on it binds
+	default:
+		mustBeIdle(e, PolicyNoun) // of one that begins to bind the version itself says from when on
 	}
-	panic(fmt.Sprintf("domain: event %T has no case in Policies.Evolve", f.Event))
+	return p
 }
 
 // opens returns kinds with those of facts that open a duty in the document.

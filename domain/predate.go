@@ -4,7 +4,7 @@ import "consentledger/domain/deadline"
 
 // Redelivery is how long after it happened an event may still be delivered. For
 // so long it is known whether it is from before somebody was erased.
-const Redelivery = LateLimit
+const Redelivery = lateLimit
 
 // Predates reports whether a command may be about whoever had the outside id
 // before the history s began, or would have begun. Such a one joins no history:

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	. "consentledger/domain"
+	"consentledger/domain/catalog"
 	"consentledger/domain/deadline"
 )
 
@@ -25,7 +26,7 @@ func TestAPrincipalHasANameThatSaysNothingOfAPerson(t *testing.T) {
 
 func TestNoStepTakesWhatIsPersonalIntoTheClear(t *testing.T) {
 	incident := func(step string, fields map[string]string) error {
-		_, err := Incident{}.Decide(TakeStep{Kind: StepKind(step), Fields: Fields(fields)}, promises(), t0, t0)
+		_, err := Incident{}.Decide(TakeStep{Kind: catalog.Step(step), Fields: Fields(fields)}, promises(), t0, t0)
 		return err
 	}
 	for _, step := range []string{

@@ -4,11 +4,20 @@ import (
 	"slices"
 	"strings"
 
+	"consentledger/domain/catalog"
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
 	"consentledger/domain/internal/form"
 	"consentledger/domain/policy"
 )
+
+// requestEvents are the rows of what persons ask for.
+var requestEvents = []EventRule{
+	{Name: "request.received", Event: RequestReceived{}, Nouns: in(RequestNoun), By: ByApp, Views: InRequests | InReport | InFollowUps,
+		purposes: names(func(e RequestReceived) []policy.PurposeID { return e.Purposes })},
+	{Name: "subject.requested", Event: RequestMade{}, Nouns: in(SubjectNoun), By: ByLedger, lasts: lastsAsRequest,
+		check: must(func(RequestMade) error { return nil })},
+}
 
 // A RequestType is what a person asks for.
 type RequestType uint8
@@ -126,18 +135,18 @@ func (s Subject) Requests() []string {
 	return ids
 }
 
-// RepeatWindow is how long a request is remembered as an earlier one for the
+// repeatWindow is how long a request is remembered as an earlier one for the
 // same: a fee may be asked for those that repeat it (VII(III): "beyond the
 // reasonable limit", which the policy does not say).
-const RepeatWindow = 90 * deadline.Day
+const repeatWindow = 90 * deadline.Day
 
 // repeats returns how many earlier requests of the person asked for one of the
-// same things within [RepeatWindow].
+// same things within [repeatWindow].
 func (s Subject) repeats(types []RequestType, at deadline.Instant) int {
 	n := 0
 	for _, m := range s.requests {
 		same := slices.ContainsFunc(m.Types, func(t RequestType) bool { return slices.Contains(types, t) })
-		if same && m.at < at && at-m.at <= deadline.Instant(RepeatWindow) {
+		if same && m.at < at && at-m.at <= deadline.Instant(repeatWindow) {
 			n++
 		}
 	}
@@ -150,9 +159,9 @@ type Request struct {
 	Received RequestReceived
 	At       deadline.Instant
 	Recorded deadline.Instant
-	Marks    Marks
+	Marks    catalog.Marks
 	Done     []RequestType // answered or rejected
-	Outcome  StepKind      // the step that closed it; empty: open
+	Outcome  catalog.Step  // the step that closed it; empty: open
 	Duties   Duties
 
 	rounds  int      // how often it was opened
@@ -190,29 +199,29 @@ func (r Request) Fold(f Fact, own Own) Request {
 	case Stepped:
 		return r.step(e, f, own)
 	default:
-		unknownEvent(e, "Request")
+		mustBeIdle(e, RequestNoun)
 	}
 	return r
 }
 
-func (e RequestReceived) marks() Marks {
-	m := Marks{"open"}
+func (e RequestReceived) marks() catalog.Marks {
+	m := catalog.Marks{catalog.Open}
 	if e.Authenticated {
-		m = append(m, "identity-known")
+		m = append(m, catalog.IdentityKnown)
 	}
 	if slices.Contains(e.Types, AskComplaint) {
-		m = append(m, "complaint")
+		m = append(m, catalog.Complaint)
 	}
 	return m
 }
 
 func (r Request) step(e Stepped, f Fact, own Own) Request {
-	rule, _ := StepRuleOf(e.Kind)
+	rule, _ := catalog.StepRuleOf(e.Kind)
 	if e.Late() {
-		r.Marks, r.taken = r.Marks.afterLate(rule, f.noFrom(), r.taken), add(own, r.taken, taken{e.Kind, f.noFrom()})
+		r.Marks, r.taken = afterLate(r.Marks, rule, f.noFrom(), r.taken), add(own, r.taken, taken{e.Kind, f.noFrom()})
 		return r
 	}
-	r.Marks, r.taken = r.Marks.after(rule), add(own, r.taken, taken{e.Kind, f.noFrom()})
+	r.Marks, r.taken = r.Marks.After(rule), add(own, r.taken, taken{e.Kind, f.noFrom()})
 	switch {
 	case rule.Closes:
 		for _, t := range typesOf(e.Fields, r.left()) {
@@ -220,13 +229,13 @@ func (r Request) step(e Stepped, f Fact, own Own) Request {
 		}
 		r.Done = slices.Concat(r.Done, typesOf(e.Fields, r.left()))
 		if len(r.left()) == 0 {
-			r.Marks, r.Outcome = r.Marks.after(StepRule{Clears: []string{"open"}}), e.Kind
+			r.Marks, r.Outcome = r.Marks.After(catalog.StepRule{Clears: []catalog.Mark{catalog.Open}}), e.Kind
 		}
 	case rule.Voids:
 		r.Outcome, r.closed = e.Kind, closing{f.noFrom(), f.Recorded, e.Field("of")}
 	case e.Kind == "fee.quoted":
 		r.fee = e.Field("amount")
-	case e.Kind == reopened:
+	case e.Kind == catalog.Reopened:
 		again := typesOf(e.Fields, r.Received.Types)
 		had := func(t RequestType) bool { return slices.Contains(again, t) }
 		r.Done = without(r.Received.Types, had)

@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	. "consentledger/domain"
+	"consentledger/domain/amount"
+	"consentledger/domain/catalog"
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
 	"consentledger/domain/policy"
@@ -63,7 +65,7 @@ func (r *run) step(text string, at deadline.Instant) error {
 		name, value, _ := strings.Cut(f, "=")
 		fields[name] = strings.NewReplacer("_CNY", " CNY", "_USD", " USD").Replace(value)
 	}
-	s := TakeStep{Kind: StepKind(kind), Fields: Fields(fields)}
+	s := TakeStep{Kind: catalog.Step(kind), Fields: Fields(fields)}
 	if kind == "request.rejected" {
 		s.Details = "because"
 	}
@@ -172,17 +174,17 @@ func TestTheLifeOfARequest(t *testing.T) {
 // TestEveryMoveIsRefusedWhereOneOfItsNeedsIsNotMet tries every step of a request
 // with marks that are right but for one, and with all of them.
 func TestEveryMoveIsRefusedWhereOneOfItsNeedsIsNotMet(t *testing.T) {
-	for _, rule := range StepRules {
-		if rule.Noun != RequestNoun {
+	for _, rule := range catalog.StepRules {
+		if rule.Of != catalog.Request {
 			continue
 		}
-		if len(rule.Needs) == 0 {
+		if len(rule.Needs)+len(rule.Lacks) == 0 {
 			t.Errorf("%s: needs nothing", rule.Kind)
 		}
-		for wrong := -1; wrong < len(rule.Needs); wrong++ {
+		for wrong := -1; wrong < len(rule.Needs)+len(rule.Lacks); wrong++ {
 			r := Request{Received: RequestReceived{Version: v1, Types: []RequestType{AskComplaint}, Subject: "00ff"}, At: t0, Recorded: t0}
-			for i, need := range rule.Needs {
-				if mark, not := strings.CutPrefix(need, "!"); not == (i == wrong) {
+			for i, mark := range append(rule.Needs[:len(rule.Needs):len(rule.Needs)], rule.Lacks...) {
+				if needed := i < len(rule.Needs); needed != (i == wrong) {
 					r.Marks = append(r.Marks, mark)
 				}
 			}
@@ -196,13 +198,13 @@ func TestEveryMoveIsRefusedWhereOneOfItsNeedsIsNotMet(t *testing.T) {
 }
 
 // fieldsOf returns fields that a step may have.
-func fieldsOf(t *testing.T, rule StepRule) []policy.Field {
+func fieldsOf(t *testing.T, rule catalog.StepRule) []policy.Field {
 	t.Helper()
-	values := map[Form]string{FormName: "x", FormText: "x", FormNumber: "1", FormYes: "yes", FormAmount: "10.00 CNY", FormTime: t0.String(), FormCodes: "REJ-1",
-		FormNames: "complaint", FormReason: "clarification", FormPrincipal: "boss"}
+	values := map[catalog.Form]string{catalog.FormName: "x", catalog.FormText: "x", catalog.FormNumber: "1", catalog.FormYes: "yes", catalog.FormAmount: "10.00 CNY", catalog.FormTime: t0.String(), catalog.FormCodes: "REJ-1",
+		catalog.FormNames: "complaint", catalog.FormReason: "clarification", catalog.FormPrincipal: "boss"}
 	m := map[string]string{}
 	for _, f := range rule.Fields {
-		if m[f.Name] = values[f.Form]; f.Form == FormChoice {
+		if m[f.Name] = values[f.Form]; f.Form == catalog.FormChoice {
 			m[f.Name] = f.Choices[0]
 		}
 		if m[f.Name] == "" {
@@ -241,7 +243,7 @@ func TestADateInTheHandlersFavourNeedsEvidence(t *testing.T) {
 			name, value, _ := strings.Cut(f, "=")
 			fields[name] = value
 		}
-		return TakeStep{Kind: StepKind(kind), Fields: Fields(fields), Evidence: evidence}
+		return TakeStep{Kind: catalog.Step(kind), Fields: Fields(fields), Evidence: evidence}
 	}
 	letter, answered := content.Hash{9}, "request.answered outcome=full channel=email"
 	for _, tt := range []struct {
@@ -329,7 +331,7 @@ func TestADuplicateGoesOnWhereSomethingIsOwed(t *testing.T) {
 func TestNothingThatAnAppSaysMovesARequest(t *testing.T) {
 	r := newRun(t, AskAccess)
 	r.ref.By.App = true
-	for _, rule := range StepRules {
+	for _, rule := range catalog.StepRules {
 		err := r.do(TakeStep{Kind: rule.Kind}, t0+deadline.Instant(deadline.Day))
 		if got, _ := errors.AsType[Refusal](err); got.Code != NotForApps {
 			t.Errorf("%s: %v", rule.Kind, err)
@@ -363,7 +365,7 @@ func TestIncidents(t *testing.T) {
 			fields[name] = value
 		}
 		at++
-		events, err := i.Decide(TakeStep{Kind: StepKind(kind), Fields: Fields(fields)}, promises(), at, at)
+		events, err := i.Decide(TakeStep{Kind: catalog.Step(kind), Fields: Fields(fields)}, promises(), at, at)
 		if got, _ := errors.AsType[Refusal](err); string(got.Code) != tt.code {
 			t.Fatalf("%s: %v, want %q", tt.step, err, tt.code)
 		}
@@ -402,13 +404,13 @@ func TestAServiceDoesNotEndBeforeItsNoticeHasRun(t *testing.T) {
 
 func TestAmounts(t *testing.T) {
 	for text, want := range map[string]string{"12.5 CNY": "12.50 CNY", "0 CNY": "0.00 CNY", "100 JPY": "100 JPY", "1.5 JPY": "", "-1 CNY": "", "NaN CNY": "", "1e9 CNY": "", "12.5": "", "12.5 XXX": "", "12.505 CNY": ""} {
-		a, err := ParseAmount(text)
+		a, err := amount.Parse(text)
 		if got := a.String(); (err == nil) != (want != "") || err == nil && got != want {
 			t.Errorf("%q: %q, %v", text, got, err)
 		}
 	}
-	a, _ := ParseAmount("0.10 CNY")
-	b, _ := ParseAmount("0.20 CNY")
+	a, _ := amount.Parse("0.10 CNY")
+	b, _ := amount.Parse("0.20 CNY")
 	if sum, err := a.Add(b); err != nil || sum.String() != "0.30 CNY" {
 		t.Errorf("%v, %v", sum, err)
 	}
@@ -416,7 +418,7 @@ func TestAmounts(t *testing.T) {
 		part, whole int64
 		want        string
 	}{{1, 3, "33.3"}, {2, 3, "66.7"}, {1, 800, "0.1"}, {3, 800, "0.4"}, {0, 0, ""}, {5, 5, "100.0"}} {
-		if got := Percent(tt.part, tt.whole); got != tt.want {
+		if got := amount.Percent(tt.part, tt.whole); got != tt.want {
 			t.Errorf("%d of %d: %s", tt.part, tt.whole, got)
 		}
 	}

@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 
+	"consentledger/domain/amount"
+	"consentledger/domain/catalog"
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
 	"consentledger/domain/policy"
@@ -36,7 +38,7 @@ func (r Request) checkStep(cmd TakeStep, ref Reference) error {
 
 // asked are the reasons for which a clock stands still while the person is to
 // answer, by the step that asks them.
-var asked = map[string]StepKind{"identity_verification": "identity.requested", "clarification": "clarification.requested"}
+var asked = map[string]catalog.Step{"identity_verification": "identity.requested", "clarification": "clarification.requested"}
 
 // checkPause refuses a pause that has a cause of its own, which is recorded: no
 // clock stands still for an answer that nobody was asked for, nor for a legal
@@ -54,7 +56,7 @@ func checkPause(reason string) error {
 // awaits reports whether the person was asked for what a pause waits for, and
 // has not answered.
 func (r Request) awaits(reason string) bool {
-	rule, _ := StepRuleOf(asked[reason])
+	rule, _ := catalog.StepRuleOf(asked[reason])
 	return slices.ContainsFunc(rule.Sets, r.Marks.Has)
 }
 
@@ -154,9 +156,9 @@ func codesOf(grounds []policy.Ground) string {
 
 // checkPaid refuses a payment of another sum than was asked: one in parts is
 // recorded when it is whole.
-func (r Request) checkPaid(amount string) error {
-	paid, err := ParseAmount(amount)
-	asked, bad := ParseAmount(r.fee)
+func (r Request) checkPaid(sum string) error {
+	paid, err := amount.Parse(sum)
+	asked, bad := amount.Parse(r.fee)
 	if err != nil || bad != nil || paid.String() != asked.String() {
 		return refuseAt(IllegalMove, "data.amount", "the fee that was quoted is "+r.fee+": record its payment once it is whole, in its currency")
 	}

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"consentledger/domain/catalog"
 	"consentledger/domain/deadline"
 	"consentledger/domain/internal/form"
 	"consentledger/domain/policy"
@@ -43,7 +44,7 @@ func (r Request) receive(cmd OpenRequest, ref Reference, at, recorded deadline.I
 	opened, err := e.open(v.Document, "", at, ref)
 	events := append([]Event{e}, opened...)
 	if n := who.repeats(cmd.Types, at); n > 0 {
-		events = append(events, Stepped{Kind: "request.repeated", Fields: Fields(map[string]string{"times": itoa(n), "days": itoa(int(RepeatWindow / deadline.Day))})})
+		events = append(events, Stepped{Kind: "request.repeated", Fields: Fields(map[string]string{"times": itoa(n), "days": itoa(int(repeatWindow / deadline.Day))})})
 	}
 	return events, err
 }
@@ -129,7 +130,7 @@ func (e RequestReceived) byLaw(d policy.Document, promised map[deadline.RuleID][
 // startOf returns when a rule's clock starts for a request received at a
 // moment; zero if it waits for a step.
 func (e RequestReceived) startOf(r deadline.Rule, at deadline.Instant) deadline.Instant {
-	waits := slices.ContainsFunc(StepRules, func(s StepRule) bool { return s.Starts != "" && s.Starts == r.ClockStart })
+	waits := slices.ContainsFunc(catalog.StepRules, func(s catalog.StepRule) bool { return s.Starts != "" && s.Starts == r.ClockStart })
 	if waits && !(r.ClockStart == "IdentityVerified" && e.Authenticated) {
 		return 0
 	}

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"consentledger/domain/catalog"
 	"consentledger/domain/deadline"
 	"consentledger/domain/policy"
 )
@@ -13,11 +14,11 @@ func (r Request) take(cmd TakeStep, ref Reference, at, recorded deadline.Instant
 	if err := ref.By.checkDoor(cmd); err != nil {
 		return nil, err
 	}
-	rule, err := checkShape(cmd, RequestNoun)
+	rule, err := checkShape(cmd, catalog.Request)
 	if err != nil {
 		return nil, err
 	}
-	refusal := r.Marks.allow(rule)
+	refusal := allow(r.Marks, rule)
 	late := refusal != nil && r.takesLate(rule, min(at, recorded))
 	if refusal != nil && !late {
 		return nil, refusal
@@ -35,7 +36,7 @@ func (r Request) take(cmd TakeStep, ref Reference, at, recorded deadline.Instant
 		cmd.Fields = withField(cmd.Fields, lateField, "yes")
 		return []Event{Stepped(cmd)}, nil
 	}
-	if cmd.Kind == reopened {
+	if cmd.Kind == catalog.Reopened {
 		return r.reopen(cmd, ref, min(at, recorded))
 	}
 	follows, err := r.follow(cmd, rule, ref, at, recorded)
@@ -45,15 +46,15 @@ func (r Request) take(cmd TakeStep, ref Reference, at, recorded deadline.Instant
 // takesLate reports whether a step that is not legal any more is kept, since it was
 // legal when it happened. An answer takes the request out of what is open without
 // a mark of its own, so the answers are looked at, too.
-func (r Request) takesLate(rule StepRule, at deadline.Instant) bool {
-	return rule.canBeLate() && !rule.Found && overtakes(r.taken, at) && r.marksAt(at).allow(rule) == nil
+func (r Request) takesLate(rule catalog.StepRule, at deadline.Instant) bool {
+	return rule.CanBeLate() && !rule.Found && overtakes(r.taken, at) && allow(r.marksAt(at), rule) == nil
 }
 
 // marksAt returns the marks as they were at a moment.
-func (r Request) marksAt(at deadline.Instant) Marks {
-	m := r.Received.marks().at(at, r.taken)
-	if !r.Marks.Has("open") && !r.answeredAfter(at) && len(r.left()) == 0 {
-		m = m.after(StepRule{Clears: []string{"open"}})
+func (r Request) marksAt(at deadline.Instant) catalog.Marks {
+	m := marksAt(r.Received.marks(), at, r.taken)
+	if !r.Marks.Has(catalog.Open) && !r.answeredAfter(at) && len(r.left()) == 0 {
+		m = m.After(catalog.StepRule{Clears: []catalog.Mark{catalog.Open}})
 	}
 	return m
 }
@@ -64,10 +65,10 @@ func (r Request) answeredAfter(at deadline.Instant) bool {
 }
 
 // follow returns what a step does to the clocks.
-func (r Request) follow(cmd TakeStep, rule StepRule, ref Reference, at, recorded deadline.Instant) ([]Event, error) {
+func (r Request) follow(cmd TakeStep, rule catalog.StepRule, ref Reference, at, recorded deadline.Instant) ([]Event, error) {
 	early, late, k := min(at, recorded), max(at, recorded), ref.Calendars
 	switch {
-	case rule.Pauses == "*":
+	case rule.PausesAsSaid:
 		events, err := r.Duties.pause(policy.FieldOf(cmd.Fields, "reason"), late, k)
 		if err == nil && len(events) == 0 {
 			err = refuseAt(NotPausable, "data.reason", "no rule of this request stands still for that reason")
@@ -75,7 +76,7 @@ func (r Request) follow(cmd TakeStep, rule StepRule, ref Reference, at, recorded
 		return events, err
 	case rule.Pauses != "":
 		return r.Duties.pause(rule.Pauses, late, k)
-	case rule.Resumes == "*":
+	case rule.ResumesAll:
 		return r.resumeAll(early, k)
 	case rule.Resumes != "":
 		return r.goOn(rule, early, k)
@@ -92,7 +93,7 @@ func (r Request) follow(cmd TakeStep, rule StepRule, ref Reference, at, recorded
 }
 
 // goOn lets clocks go on, and starts those that waited for the same.
-func (r Request) goOn(rule StepRule, at deadline.Instant, k deadline.Calendars) ([]Event, error) {
+func (r Request) goOn(rule catalog.StepRule, at deadline.Instant, k deadline.Calendars) ([]Event, error) {
 	resumed, err := r.Duties.resume(rule.Resumes, at, k)
 	if err != nil || rule.Starts == "" {
 		return resumed, err
@@ -146,7 +147,7 @@ func (r Request) reopen(cmd TakeStep, ref Reference, at deadline.Instant) ([]Eve
 		return nil, refuse(UnknownVersion, "the version whose promises bind is not there any more")
 	}
 	again := r.Received
-	again.Authenticated = again.Authenticated || r.Marks.Has("identity-known")
+	again.Authenticated = again.Authenticated || r.Marks.Has(catalog.IdentityKnown)
 	opened, err := again.open(v.Document, "."+itoa(r.rounds+1), at, ref)
 	return append([]Event{Stepped(cmd)}, opened...), err
 }

@@ -6,7 +6,8 @@ import (
 	"consentledger/domain/internal/form"
 )
 
-// say answers the events about a person that are recorded as they are.
+// say answers the events about a person that are recorded as they are: those of which more
+// is asked than themselves have a case, of the others the table says what they must be.
 func (s Subject) say(e Event, ref Reference, at deadline.Instant) ([]Event, error) {
 	switch e := e.(type) {
 	case AgeRecorded:
@@ -19,8 +20,6 @@ func (s Subject) say(e Event, ref Reference, at deadline.Instant) ([]Event, erro
 		return one(e, s.checkUsed(e))
 	case RecordDisputed:
 		return one(e, s.checkRecords(e.Records, e.Reason))
-	case GuardianVerified:
-		return one(e, e.check())
 	case GuardianEnded:
 		return one(e, s.checkGuardian(e))
 	case SubjectLinked:
@@ -30,24 +29,15 @@ func (s Subject) say(e Event, ref Reference, at deadline.Instant) ([]Event, erro
 			return nil, refuse(UnknownLink, "the two histories are not linked")
 		}
 		return []Event{e}, nil
-	case HoldPlaced:
-		return one(e, reasoned(e.Reason))
-	case HoldReleased:
-		return one(e, reasoned(e.Reason))
-	case RestrictionApplied:
-		return one(e, reasoned(e.Reason))
-	case RestrictionLifted:
-		return one(e, reasoned(e.Reason))
 	case SubjectReassigned:
 		return one(e, s.checkEnd(e.Reason))
 	case SubjectClosed:
 		return one(e, s.checkEnd(e.Reason))
-	case SubjectMarkedTest:
-		return one(e, reasoned(e.Reason))
-	case RequestMade:
-		return []Event{e}, nil
 	case Noted:
 		return one(e, s.noteOfPerson(e, ref, at))
+	}
+	if check := RuleOf(e).check; check != nil {
+		return one(e, check(e))
 	}
 	return nil, refuse(WrongStream, "this is not said about a person, or not by itself")
 }

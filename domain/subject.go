@@ -191,7 +191,7 @@ func (s Subject) Evolve(f Fact) Subject { return s.Fold(f, Shared) }
 
 // Fold is [Subject.Evolve] for a caller who owns as much of s as it says.
 func (s Subject) Fold(f Fact, own Own) Subject {
-	s.known = add(own, s.known, known{f.ID, lastingOf(f.Event)})
+	s.known = add(own, s.known, known{f.ID, RuleOf(f.Event).lasts})
 	if s.since == 0 {
 		s.since, s.began = f.Recorded, f.noFrom()
 	}
@@ -269,10 +269,10 @@ func (s Subject) foldPerson(f Fact, own Own) Subject {
 		s.erased = f.Recorded
 	case RequestMade:
 		s.requests = add(own, s.requests, made{e, f.noFrom()})
-	case ConsentRequested, MinorDataFound, Noted:
-		// nothing that is answered follows from them
+	case Noted:
+		// nothing that is answered follows from it
 	default:
-		unknownEvent(e, "Subject")
+		mustBeIdle(e, SubjectNoun)
 	}
 	return s
 }

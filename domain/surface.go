@@ -115,7 +115,8 @@ func (s Surfaces) Fold(f Fact, own Own) Surfaces {
 	case SurfacePublished:
 		return Surfaces{add(own, s.list, e)}
 	}
-	panic(fmt.Sprintf("domain: event %T has no case in Surfaces.Evolve", f.Event))
+	mustBeIdle(f.Event, SurfaceNoun)
+	return s
 }
 
 // Decide answers cmd with the facts it makes true. What is published already
@@ -134,7 +135,7 @@ func (s Surfaces) Decide(cmd Command, ref Reference) ([]Event, error) {
 		}
 		return []Event{SurfacePublished{cmd.ID, cmd.Surface, ref.By.Principal, ref.By.Signer}}, nil
 	}
-	return nil, refuse(WrongStream, "a surface stream takes surface.published only")
+	return nil, notTaken(cmd, SurfaceNoun, "a surface stream takes surface.published only")
 }
 
 // check refuses a surface that does not fit its policy, or that leaves out what

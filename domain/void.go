@@ -40,29 +40,6 @@ var lastingTexts = [...]string{
 	lastsOutside:   "the operating system's no is not voided: record what it says now",
 }
 
-// lastingOf returns why an event of a person's history cannot be voided.
-func lastingOf(e Event) lasting {
-	switch e.(type) {
-	case HoldPlaced, RestrictionApplied:
-		return lastsByItself
-	case GuardianEnded, ExemptionEnded:
-		return lastsAsEnd
-	case ConsentUsed:
-		return lastsAsUse
-	case SubjectReassigned, SubjectClosed:
-		return lastsAsHistory
-	case RecordVoided:
-		return lastsAsVoid
-	case RequestMade:
-		return lastsAsRequest
-	case MinorDataFound:
-		return lastsAsDuty
-	case PermissionDenied:
-		return lastsOutside
-	}
-	return 0
-}
-
 // Place returns how many facts of the history come before one; -1: it is not of it.
 func (s Subject) Place(id EventID) int {
 	return slices.IndexFunc(s.known, func(k known) bool { return k.id == id })

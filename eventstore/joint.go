@@ -2,7 +2,6 @@ package eventstore
 
 import (
 	"context"
-	"errors"
 	"iter"
 )
 
@@ -20,15 +19,11 @@ type Joint interface {
 	// a [*ConflictError] neither was made.
 	AppendWith(ctx context.Context, c Change, stream Stream, expected Revision, records ...Record) (Position, error)
 
-	// ReadBehind is ReadStream for whoever knows at which position the record at
-	// revision after stands, as what lies in the rows may say. That record need not be
-	// read for it. If it stands elsewhere, or is not there, the sequence is one error that
-	// wraps [ErrElsewhere].
-	ReadBehind(ctx context.Context, stream Stream, after Revision, at Position) iter.Seq2[Recorded, error]
+	// ReadBehind returns at which position the record at revision after stands, which
+	// need not be read for it, and what ReadStream yields after it. Zero: the stream has
+	// no such record.
+	ReadBehind(ctx context.Context, stream Stream, after Revision) (Position, iter.Seq2[Recorded, error], error)
 }
-
-// ErrElsewhere says that a record does not stand where somebody knew it to.
-var ErrElsewhere = errors.New("the record stands elsewhere")
 
 // An AppendWith makes a change of rows and appends records. It never leaves the
 // records without the change. See [Appending].

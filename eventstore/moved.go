@@ -128,8 +128,12 @@ func (m moved) CatchUp(ctx context.Context, after Position) (Position, []Recorde
 }
 
 // ReadBehind implements [Joint]. It is called where rows lie beside the store.
-func (m moved) ReadBehind(ctx context.Context, stream Stream, after Revision, at Position) iter.Seq2[Recorded, error] {
-	return m.all(m.Store.(Joint).ReadBehind(ctx, stream, after, m.own(at)))
+func (m moved) ReadBehind(ctx context.Context, stream Stream, after Revision) (Position, iter.Seq2[Recorded, error], error) {
+	at, rest, err := m.Store.(Joint).ReadBehind(ctx, stream, after)
+	if at == 0 || err != nil {
+		return 0, rest, err
+	}
+	return m.shown(at), m.all(rest), nil
 }
 
 // Beside implements [Joint].

@@ -29,7 +29,7 @@ const patience = 3 * time.Second
 // Run runs the projections until ctx is done or all have stopped. It calls stopped with
 // the error of each that stops, which names the projection and where it stands.
 func (g *Group) Run(ctx context.Context, stopped func(error)) {
-	c := crew{Group: g, stopped: stopped}
+	c := workers{Group: g, stopped: stopped}
 	defer c.wait.Wait()
 
 	places := map[eventstore.Position][]*Runner{}
@@ -47,15 +47,15 @@ func (g *Group) Run(ctx context.Context, stopped func(error)) {
 	}
 }
 
-// A crew is a group at work.
-type crew struct {
+// Workers are a group at work.
+type workers struct {
 	*Group
 	stopped func(error)
 	wait    sync.WaitGroup
 }
 
 // follow runs projections that stand at one position.
-func (c *crew) follow(ctx context.Context, at eventstore.Position, runners []*Runner) {
+func (c *workers) follow(ctx context.Context, at eventstore.Position, runners []*Runner) {
 	for len(runners) > 0 {
 		at, runners = c.together(ctx, at, runners)
 	}
@@ -63,7 +63,7 @@ func (c *crew) follow(ctx context.Context, at eventstore.Position, runners []*Ru
 
 // together reads the history for projections that stand at one position, and returns
 // who is left, and where, once one went on by itself.
-func (c *crew) together(ctx context.Context, at eventstore.Position, runners []*Runner) (eventstore.Position, []*Runner) {
+func (c *workers) together(ctx context.Context, at eventstore.Position, runners []*Runner) (eventstore.Position, []*Runner) {
 	hurry := make(chan struct{}, 1)
 	for _, r := range runners {
 		r.readBy(hurry)
@@ -84,7 +84,7 @@ func (c *crew) together(ctx context.Context, at eventstore.Position, runners []*
 	return at, nil
 }
 
-func (c *crew) stop(at eventstore.Position, runners []*Runner, err error) {
+func (c *workers) stop(at eventstore.Position, runners []*Runner, err error) {
 	for _, r := range runners {
 		c.stopped(r.stop(at, err))
 	}
@@ -92,7 +92,7 @@ func (c *crew) stop(at eventstore.Position, runners []*Runner, err error) {
 
 // apply lets projections apply entries that come after a position, and returns those
 // that did. One that is late is left alone, and goes on by itself.
-func (c *crew) apply(ctx context.Context, after eventstore.Position, entries []codec.Entry, runners []*Runner) (in []*Runner, late bool) {
+func (c *workers) apply(ctx context.Context, after eventstore.Position, entries []codec.Entry, runners []*Runner) (in []*Runner, late bool) {
 	at := entries[len(entries)-1].Position
 	done := make(chan *Runner, len(runners)) // nil: it stopped
 	for _, r := range runners {

@@ -14,9 +14,11 @@ import (
 	"strings"
 
 	"consentledger/api/auth"
-	"consentledger/api/natsrest"
+	"consentledger/api/nats/operator"
+	"consentledger/api/nats/subject"
 	"consentledger/api/wire"
-	"consentledger/api/wire/subject"
+	"consentledger/api/wire/parse"
+	"consentledger/api/wire/schema"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/go-json-experiment/json"
@@ -106,11 +108,11 @@ func (b *builder) add(s auth.Subject) error {
 		return b.tell(s)
 	}
 
-	i := slices.IndexFunc(natsrest.Routes, func(r natsrest.Route) bool { return strings.Replace(r.Subject, "*", "{app}", 1) == s.Subject })
+	i := slices.IndexFunc(operator.Routes, func(r operator.Route) bool { return strings.Replace(r.Subject, "*", "{app}", 1) == s.Subject })
 	if i < 0 {
 		return fmt.Errorf("nothing says what is sent on it")
 	}
-	return b.route(s, natsrest.Routes[i], what)
+	return b.route(s, operator.Routes[i], what)
 }
 
 // receive adds a channel on which the ledger listens, and what it does with what comes.
@@ -134,21 +136,21 @@ func (b *builder) receive(s auth.Subject, x exchange) error {
 // tell adds the channels on which the ledger tells apps something, one for each type.
 func (b *builder) tell(s auth.Subject) error {
 	for _, t := range slices.Concat(wire.ConsentTypes, wire.ObligationTypes) {
-		schema, about := "told-obligation", "obligations, into the JetStream stream CONSENT_OUT"
+		name, about := "told-obligation", "obligations, into the JetStream stream CONSENT_OUT"
 		if slices.Contains(wire.ConsentTypes, t) {
-			schema, about = "told-consent", "consents, into the JetStream stream CONSENT_CHANGES, where serve has --tell-consents"
+			name, about = "told-consent", "consents, into the JetStream stream CONSENT_CHANGES, where serve has --tell-consents"
 		}
-		if b.schemas[schema] == nil {
-			told, has := wire.ToldSchema(schema)
+		if b.schemas[name] == nil {
+			told, has := schema.Told(name)
 			if !has {
-				return fmt.Errorf("there is no schema %s", schema)
+				return fmt.Errorf("there is no schema %s", name)
 			}
-			b.schemas[schema] = told
+			b.schemas[name] = told
 		}
 		message := "told." + t
 		b.messages[message] = object{
 			"name": t, "title": t, "contentType": "application/cloudevents+json",
-			"payload": object{"allOf": []any{ref("components/schemas", schema), object{"properties": object{"type": object{"const": t}}}}},
+			"payload": object{"allOf": []any{ref("components/schemas", name), object{"properties": object{"type": object{"const": t}}}}},
 		}
 		b.operations["tell."+t] = b.operation(s, exchange{
 			name: "out." + t, address: subject.Of("{app}", "out."+t), says: "Tell what becomes of " + about + ". At least once, with the same id each time",
@@ -167,7 +169,7 @@ func (b *builder) operation(s auth.Subject, x exchange, action string) object {
 		}
 	}
 	if strings.Contains(x.address, "{type}") {
-		parameters["type"] = object{"description": "the type of the event", "enum": wire.Types()}
+		parameters["type"] = object{"description": "the type of the event", "enum": parse.Types()}
 	}
 	b.channels[x.name] = object{"address": x.address, "title": x.says, "parameters": parameters, "messages": refs(x.sent)}
 
@@ -190,7 +192,7 @@ func (b *builder) operation(s auth.Subject, x exchange, action string) object {
 
 // events returns the messages of all events that can be sent.
 func (b *builder) events() (names []string) {
-	for _, t := range wire.Types() {
+	for _, t := range parse.Types() {
 		b.message("event."+t, t, "application/cloudevents+json")
 		names = append(names, "event."+t)
 	}
@@ -210,28 +212,28 @@ func (b *builder) named(schemas ...string) (names []string) {
 	return names
 }
 
-// message adds a message that has a schema of package wire. Names of components begin
+// message adds a message that has a schema of package schema. Names of components begin
 // apart, so that those of HTTP do not meet these.
-func (b *builder) message(message, schema, contentType string) {
+func (b *builder) message(message, name, contentType string) {
 	if b.messages[message] != nil {
 		return
 	}
-	text, has := wire.Schema(schema)
+	text, has := schema.Of(name)
 	if !has {
-		panic("asyncapi: there is no schema " + schema)
+		panic("asyncapi: there is no schema " + name)
 	}
 	var s object
 	if err := json.Unmarshal(text, &s); err != nil {
-		panic("asyncapi: schema " + schema + ": " + err.Error())
+		panic("asyncapi: schema " + name + ": " + err.Error())
 	}
 	delete(s, "$schema") // AsyncAPI has one for all payloads
 	delete(s, "$id")
 	b.schemas[message] = s
-	b.messages[message] = object{"name": schema, "title": schema, "contentType": contentType, "payload": ref("components/schemas", message)}
+	b.messages[message] = object{"name": name, "title": name, "contentType": contentType, "payload": ref("components/schemas", message)}
 }
 
 // route adds a subject that is a route of HTTP.
-func (b *builder) route(s auth.Subject, r natsrest.Route, name string) error {
+func (b *builder) route(s auth.Subject, r operator.Route, name string) error {
 	op := operationOf(b.paths[r.Path], r.Method)
 	if op == nil && strings.HasPrefix(r.Path, "/log/") {
 		op = &huma.Operation{Summary: "The proof that a record is in the log", Responses: map[string]*huma.Response{
@@ -277,7 +279,7 @@ func (b *builder) route(s auth.Subject, r natsrest.Route, name string) error {
 
 // body returns the schema of the body of a message: that of the route, and beside it what
 // the route has in its path and its query.
-func (b *builder) body(r natsrest.Route, op *huma.Operation) (object, error) {
+func (b *builder) body(r operator.Route, op *huma.Operation) (object, error) {
 	payload := object{"type": "object"}
 	if op.RequestBody != nil {
 		_, body := contentOf(op.RequestBody.Content)

@@ -12,6 +12,7 @@ import (
 	"consentledger/api/internal/npm"
 	"consentledger/api/rest"
 	"consentledger/api/wire"
+	"consentledger/api/wire/parse"
 	"consentledger/domain"
 	"consentledger/domain/policy"
 	"consentledger/eventstore/codec"
@@ -195,7 +196,7 @@ func TestWhatIsSentFitsItsSchema(t *testing.T) {
 	if fits("told.consent.given", told) == nil {
 		t.Error("a withdrawal is a consent")
 	}
-	for _, example := range wire.Examples(1767225600000) {
+	for _, example := range parse.Examples(1767225600000) {
 		if err := fits("event."+example.Type, example.Event); err != nil {
 			t.Errorf("%s: %v", example.Type, err)
 		}

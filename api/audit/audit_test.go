@@ -28,8 +28,8 @@ import (
 
 const base = "logs.example.com/consent"
 
-// A house is a log that is kept and served.
-type house struct {
+// A testServer is a log that is kept and served.
+type testServer struct {
 	t     *testing.T
 	dir   string
 	store *tampered
@@ -61,9 +61,9 @@ func (s *tampered) ReadAt(ctx context.Context, positions ...eventstore.Position)
 	}
 }
 
-func newHouse(t *testing.T) *house {
+func newTestServer(t *testing.T) *testServer {
 	t.Helper()
-	h := &house{t: t, dir: t.TempDir(), store: new(tampered)}
+	h := &testServer{t: t, dir: t.TempDir(), store: new(tampered)}
 	var err error
 	if h.keep, err = transparency.OpenKeep(filepath.Join(h.dir, "keep"), base, nil); err != nil {
 		t.Fatal(err)
@@ -101,7 +101,7 @@ func someRecords(n int) (all [][]byte) {
 }
 
 // add records and waits until they are sealed.
-func (h *house) add(records ...[]byte) {
+func (h *testServer) add(records ...[]byte) {
 	h.t.Helper()
 	ctx := h.t.Context()
 	for _, r := range records {
@@ -131,7 +131,7 @@ func idOf(record []byte) (id eventstore.EventID) {
 	return id
 }
 
-func (h *house) vkey() string {
+func (h *testServer) vkey() string {
 	h.t.Helper()
 	key, err := h.keep.VerifierKey("demo")
 	if err != nil {
@@ -140,7 +140,7 @@ func (h *house) vkey() string {
 	return key
 }
 
-func (h *house) get(path string, headers ...string) (*http.Response, []byte) {
+func (h *testServer) get(path string, headers ...string) (*http.Response, []byte) {
 	h.t.Helper()
 	req, err := http.NewRequestWithContext(h.t.Context(), http.MethodGet, h.url+path, nil)
 	if err != nil {
@@ -162,7 +162,7 @@ func (h *house) get(path string, headers ...string) (*http.Response, []byte) {
 }
 
 func TestRoutes(t *testing.T) {
-	h := newHouse(t)
+	h := newTestServer(t)
 	records := someRecords(300)
 	h.add(records...)
 	for _, c := range []struct {
@@ -223,7 +223,7 @@ func TestRoutes(t *testing.T) {
 // TestProofsAreWaitedFor: who asks before the record is there gets its proof
 // when it is sealed, and who asks for what never comes is told what to do.
 func TestProofsAreWaitedFor(t *testing.T) {
-	h := newHouse(t)
+	h := newTestServer(t)
 	records := someRecords(3)
 	got := make(chan []byte, 1)
 	go func() {
@@ -248,7 +248,7 @@ func TestProofsAreWaitedFor(t *testing.T) {
 // TestPartialStays: a partial tile of an older checkpoint is served, the same,
 // when the tile is full.
 func TestPartialStays(t *testing.T) {
-	h := newHouse(t)
+	h := newTestServer(t)
 	records := someRecords(600)
 	h.add(records[:100]...)
 	paths := []string{"/tile/0/000.p/100", "/tile/entries/000.p/100", "/tile/0/000.p/1"}
@@ -269,7 +269,7 @@ func TestPartialStays(t *testing.T) {
 // it was signed is in no answer, nobody keeps the answer, and the logs stop.
 func TestWhatWasNotSignedIsNotServed(t *testing.T) {
 	for _, path := range []string{"/tile/entries/000", "/tile/entries/000.p/7", "/proof?index=5"} {
-		h := newHouse(t)
+		h := newTestServer(t)
 		records := someRecords(300)
 		h.add(records...)
 		h.store.at.Store(6) // of the record at index 5
@@ -293,7 +293,7 @@ func TestWhatWasNotSignedIsNotServed(t *testing.T) {
 
 // TestProofOverHTTP: what is served verifies offline.
 func TestProofOverHTTP(t *testing.T) {
-	h := newHouse(t)
+	h := newTestServer(t)
 	records := someRecords(300)
 	h.add(records...)
 	v, err := note.NewVerifier(h.vkey())

@@ -13,6 +13,7 @@ import (
 
 	"consentledger/api/audit/bundle"
 	"consentledger/api/audit/witness"
+	"consentledger/api/query"
 	"consentledger/api/wire"
 	"consentledger/domain"
 	"consentledger/domain/content"
@@ -201,7 +202,7 @@ func (x *Exporter) selection(ctx context.Context, app domain.AppName, ask Export
 		if *t.to, err = deadline.ParseInstant(t.text); err != nil {
 			return s, malformed(t.name + ": " + err.Error())
 		}
-		if *t.to, err = wire.HasCome(t.name, *t.to, deadline.At(x.Now())); err != nil {
+		if *t.to, err = query.HasCome(t.name, *t.to, deadline.At(x.Now())); err != nil {
 			return s, err
 		}
 	}

@@ -107,7 +107,7 @@ func torch(t *testing.T, at, vkey string) error {
 var outsiders = map[string]outsider{"fsck": fsck, "torchwood": torch}
 
 // Read implements [verify.Source].
-func (h *house) Read(_ context.Context, paths ...string) (files [][]byte, err error) {
+func (h *testServer) Read(_ context.Context, paths ...string) (files [][]byte, err error) {
 	for _, path := range paths {
 		resp, body := h.get("/" + path)
 		if resp.StatusCode != http.StatusOK {
@@ -121,7 +121,7 @@ func (h *house) Read(_ context.Context, paths ...string) (files [][]byte, err er
 // TestOutsidersAccept: programs that are not ours accept our log, as it is
 // served and as it is published in files, at sizes where tiles begin and end.
 func TestOutsidersAccept(t *testing.T) {
-	h := newHouse(t)
+	h := newTestServer(t)
 	records := someRecords(66_000)
 	done, dir := 0, t.TempDir()
 	for _, size := range []int{1, 256, 257, 66_000} {
@@ -174,12 +174,12 @@ func publishAs(t *testing.T, records [][]byte, checkpoint []byte) string {
 // TestOutsidersReject: what was tampered with is rejected by programs that are
 // not ours, served and on disk, whether the tiles were made to fit or not.
 func TestOutsidersReject(t *testing.T) {
-	h := newHouse(t)
+	h := newTestServer(t)
 	records := someRecords(700)
 	h.add(records...)
 	_, checkpoint := h.get("/checkpoint")
 	vkey := h.vkey()
-	otherKey := newHouse(t)
+	otherKey := newTestServer(t)
 	otherKey.add(records...)
 
 	// What is published here untouched is accepted: so it is the tampering
@@ -246,7 +246,7 @@ func judged(t *testing.T, dir, vkey string) (verdicts []error) {
 
 // TestOutsiderVerifiesProof: Torchwood accepts our proofs and no others.
 func TestOutsiderVerifiesProof(t *testing.T) {
-	h := newHouse(t)
+	h := newTestServer(t)
 	records := someRecords(300)
 	h.add(records...)
 	v, err := note.NewVerifier(h.vkey())

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"consentledger/api/edge"
-	"consentledger/api/wire"
+	"consentledger/api/wire/parse"
 	"consentledger/domain"
 	"consentledger/eventstore"
 	"consentledger/projections/transparency"
@@ -64,7 +64,7 @@ func (s server) wanted(ctx context.Context, app domain.AppName, event, number st
 		}
 		return func() (int64, error) { return s.logs.Find(ctx, app, id) }, nil
 	}
-	index, ok := wire.ParseCount(number)
+	index, ok := parse.Count(number)
 	if !ok {
 		return nil, badRequest("the index is a number from 0, without a sign or zeros before it, as in index=17")
 	}

@@ -94,7 +94,7 @@ func (a *authority) run(args ...string) ([]byte, error) {
 // TestStamps: an authority that is not ours stamps the log as it grows, OpenSSL
 // and we accept the stamp, and neither accepts it of another checkpoint.
 func TestStamps(t *testing.T) {
-	h, a := newHouse(t), startAuthority(t)
+	h, a := newTestServer(t), startAuthority(t)
 	h.stamps.URL, h.stamps.Roots = a.url, a.roots
 	if resp, _ := h.get("/timestamp"); resp.StatusCode != http.StatusNotFound {
 		t.Errorf("before there is a stamp: %s", resp.Status)
@@ -151,7 +151,7 @@ func TestStamps(t *testing.T) {
 
 // TestAnAuthorityThatIsNotTrusted: its stamp is not kept.
 func TestAnAuthorityThatIsNotTrusted(t *testing.T) {
-	h, a := newHouse(t), startAuthority(t)
+	h, a := newTestServer(t), startAuthority(t)
 	h.add(someRecords(3)...)
 	h.stamps.URL, h.stamps.Roots = a.url, x509.NewCertPool()
 	if err := h.stamps.Stamp(t.Context(), "demo"); err == nil {

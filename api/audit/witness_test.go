@@ -154,7 +154,7 @@ func (w *litewitness) ask(old int64, proof tlog.TreeProof, checkpoint []byte) (i
 
 // consistency proves that our log of one size begins with that of another,
 // from the tiles that are served.
-func (h *house) consistency(old int64, checkpoint []byte) tlog.TreeProof {
+func (h *testServer) consistency(old int64, checkpoint []byte) tlog.TreeProof {
 	h.t.Helper()
 	v, err := note.NewVerifier(h.vkey())
 	if err != nil {
@@ -176,7 +176,7 @@ func (h *house) consistency(old int64, checkpoint []byte) tlog.TreeProof {
 }
 
 // fork signs, with our key, a checkpoint over records that are not ours.
-func (h *house) fork(records [][]byte) ([]byte, merkle.Edge) {
+func (h *testServer) fork(records [][]byte) ([]byte, merkle.Edge) {
 	h.t.Helper()
 	skey, err := os.ReadFile(filepath.Join(h.dir, "keep", "demo.key"))
 	if err != nil {
@@ -201,7 +201,7 @@ func (h *house) fork(records [][]byte) ([]byte, merkle.Edge) {
 // refuses a fork and a log that was rolled back, though our own key signed
 // them.
 func TestWitness(t *testing.T) {
-	h := newHouse(t)
+	h := newTestServer(t)
 	records := someRecords(900)
 	h.add(records[:300]...)
 	w := startWitness(t, h.vkey())
@@ -242,7 +242,7 @@ func TestWitness(t *testing.T) {
 
 // cosigned wants our checkpoint with the witness's line to satisfy a policy
 // that asks for both, and our own reader still.
-func (h *house) cosigned(checkpoint []byte, line, vkey string) {
+func (h *testServer) cosigned(checkpoint []byte, line, vkey string) {
 	h.t.Helper()
 	ours, err := note.NewVerifier(h.vkey())
 	if err != nil {

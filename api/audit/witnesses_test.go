@@ -26,7 +26,7 @@ import (
 )
 
 // show shows the log to its witnesses once.
-func (h *house) show() {
+func (h *testServer) show() {
 	h.t.Helper()
 	if err := h.witnesses.Show(h.t.Context(), "demo"); err != nil {
 		h.t.Fatal(err)
@@ -34,7 +34,7 @@ func (h *house) show() {
 }
 
 // policyOf asks for the signatures of all witnesses, or of so many.
-func (h *house) policyOf(quorum string, witnesses ...*litewitness) witness.Policy {
+func (h *testServer) policyOf(quorum string, witnesses ...*litewitness) witness.Policy {
 	h.t.Helper()
 	text, names := "log "+h.vkey()+"\n", ""
 	for i, w := range witnesses {
@@ -49,7 +49,7 @@ func (h *house) policyOf(quorum string, witnesses ...*litewitness) witness.Polic
 }
 
 // witnessed returns what is told of the witnesses.
-func (h *house) witnessed() (a witnessedAnswer) {
+func (h *testServer) witnessed() (a witnessedAnswer) {
 	h.t.Helper()
 	resp, text := h.get("/witnesses")
 	if resp.StatusCode != http.StatusOK {
@@ -65,7 +65,7 @@ func (h *house) witnessed() (a witnessedAnswer) {
 // log as it grows; what they signed is served, proves records, and satisfies
 // whoever asks for both.
 func TestTheLogsAreShownToTheirWitnesses(t *testing.T) {
-	h := newHouse(t)
+	h := newTestServer(t)
 	records := someRecords(600)
 	h.add(records[:300]...)
 	north, south := startWitness(t, h.vkey()), startWitness(t, h.vkey())
@@ -95,46 +95,46 @@ func TestTheLogsAreShownToTheirWitnesses(t *testing.T) {
 	}
 }
 
-// A doorkeeper says of every access that it is recorded, and opens nothing.
-type doorkeeper struct{ reads int }
+// A recorder says of every access that it is recorded, and opens nothing.
+type recorder struct{ reads int }
 
-func (*doorkeeper) Pseudonym(context.Context, domain.AppName, domain.PersonKey) (string, bool, error) {
+func (*recorder) Pseudonym(context.Context, domain.AppName, domain.PersonKey) (string, bool, error) {
 	return "", false, nil
 }
 
-func (*doorkeeper) App(context.Context, domain.AppName) (domain.Reference, error) {
+func (*recorder) App(context.Context, domain.AppName) (domain.Reference, error) {
 	return domain.Reference{}, nil
 }
 
-func (*doorkeeper) Subject(context.Context, domain.StreamID) (domain.Subject, error) {
+func (*recorder) Subject(context.Context, domain.StreamID) (domain.Subject, error) {
 	return domain.Subject{}, nil
 }
 
-func (*doorkeeper) Stream(context.Context, domain.StreamID) iter.Seq2[codec.Entry, error] {
+func (*recorder) Stream(context.Context, domain.StreamID) iter.Seq2[codec.Entry, error] {
 	return func(func(codec.Entry, error) bool) {}
 }
 
-func (d *doorkeeper) Access(context.Context, ledger.Access) (ledger.Opened, error) {
+func (d *recorder) Access(context.Context, ledger.Access) (ledger.Opened, error) {
 	d.reads++
 	return ledger.Opened{}, nil
 }
 
-// keyed are the logs of a house and the keys that it keeps.
-type keyed struct {
+// A keptLog is the logs of a server and the keys that it keeps.
+type keptLog struct {
 	*transparency.Log
 	keep *transparency.Keep
 }
 
-func (k keyed) VerifierKey(app domain.AppName) (string, error) { return k.keep.VerifierKey(app) }
+func (k keptLog) VerifierKey(app domain.AppName) (string, error) { return k.keep.VerifierKey(app) }
 
 // TestEvidenceThatWitnessesSigned: a bundle of the newest tree that both
 // witnesses signed satisfies whoever asks for both; one of a newer tree does not.
 func TestEvidenceThatWitnessesSigned(t *testing.T) {
-	h := newHouse(t)
+	h := newTestServer(t)
 	h.add(publishings(0, 300)...)
 	north, south := startWitness(t, h.vkey()), startWitness(t, h.vkey())
 	h.witnesses.Policy = h.policyOf("all", north, south)
-	x := &Exporter{Logs: keyed{h.logs, h.keep}, Ledger: new(doorkeeper), Witnesses: h.witnesses, Now: time.Now}
+	x := &Exporter{Logs: keptLog{h.logs, h.keep}, Ledger: new(recorder), Witnesses: h.witnesses, Now: time.Now}
 	ask := ExportRequest{Lang: "en", Cosigned: true}
 	if _, err := x.Export(t.Context(), "demo", ask, "tester"); !errors.Is(err, transparency.ErrNotThere) {
 		t.Errorf("before anybody signed: %v", err)
@@ -165,7 +165,7 @@ func publishings(from, n int) (all [][]byte) {
 }
 
 // exported makes a bundle and verifies it.
-func (h *house) exported(x *Exporter, ask ExportRequest) *bundle.Opened {
+func (h *testServer) exported(x *Exporter, ask ExportRequest) *bundle.Opened {
 	h.t.Helper()
 	f, err := x.Export(h.t.Context(), "demo", ask, "tester")
 	if err != nil {
@@ -189,7 +189,7 @@ func (h *house) exported(x *Exporter, ask ExportRequest) *bundle.Opened {
 
 // provesCosigned wants a proof of a record which Torchwood accepts under our
 // policy, and refuses without the witnesses' signatures.
-func (h *house) provesCosigned(index int, record []byte) {
+func (h *testServer) provesCosigned(index int, record []byte) {
 	h.t.Helper()
 	rule, err := torchwood.ParsePolicy([]byte(h.policyText()))
 	if err != nil {
@@ -214,8 +214,8 @@ func (h *house) provesCosigned(index int, record []byte) {
 	}
 }
 
-// policyText writes the policy of the house's witnesses again.
-func (h *house) policyText() string {
+// policyText writes the policy of the server's witnesses again.
+func (h *testServer) policyText() string {
 	text, names := "log "+h.vkey()+"\n", ""
 	for _, w := range h.witnesses.Policy.Witnesses {
 		text += fmt.Sprintf("witness %s %s\n", w.Name, w.Verifier)
@@ -227,7 +227,7 @@ func (h *house) policyText() string {
 // TestWitnessesThatDoNotSign: a witness that is away or that saw another history
 // takes nothing from what the others signed, and it is told why.
 func TestWitnessesThatDoNotSign(t *testing.T) {
-	h := newHouse(t)
+	h := newTestServer(t)
 	records := someRecords(200)
 	h.add(records[:100]...)
 	good, bad := startWitness(t, h.vkey()), startWitness(t, h.vkey())
@@ -265,14 +265,14 @@ func TestWitnessesThatDoNotSign(t *testing.T) {
 }
 
 // restartWitnesses is what a new start with another policy does.
-func (h *house) restartWitnesses(p witness.Policy) {
+func (h *testServer) restartWitnesses(p witness.Policy) {
 	old := h.witnesses
 	*old = witness.Witnesses{Logs: old.Logs, Policy: p, Shelf: old.Shelf, Now: old.Now, Log: old.Log}
 }
 
 // TestAWitnessThatSawMore: a log that was rolled back learns it from a witness.
 func TestAWitnessThatSawMore(t *testing.T) {
-	h := newHouse(t)
+	h := newTestServer(t)
 	h.add(someRecords(10)...)
 	w := startWitness(t, h.vkey())
 	longer, _ := h.fork(someRecords(30))

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"consentledger/domain"
+	"consentledger/domain/catalog"
 	"consentledger/domain/deadline"
 	"consentledger/eventstore"
 	"consentledger/eventstore/ledger"
@@ -70,7 +71,7 @@ func (k *Keys) Issue(ctx context.Context, w Wish, by string) (Key, Listed, error
 	}
 	key, l := k.make(w)
 	l.by = by
-	if err := k.record(ctx, domain.KeyIssued, l, by); err != nil {
+	if err := k.record(ctx, catalog.KeyIssued, l, by); err != nil {
 		return Key{}, Listed{}, err
 	}
 	if err := k.write(ctx, eventstore.Change{Put: []eventstore.Row{l.row()}}); err != nil {
@@ -170,7 +171,7 @@ func (k *Keys) Rotate(ctx context.Context, id string, overlap time.Duration, by 
 		l.Expires = old.Expires
 	}
 	l.by, l.instead = by, old.ID
-	if err := k.record(ctx, domain.KeyRotated, l, by); err != nil {
+	if err := k.record(ctx, catalog.KeyRotated, l, by); err != nil {
 		return Key{}, Listed{}, err
 	}
 	ends := rowTo(endsRow+old.ID, ending{rowsVersion, min(old.Expires, now+deadline.Instant(overlap.Milliseconds())), by})
@@ -194,7 +195,7 @@ func (k *Keys) Revoke(ctx context.Context, id, by string) (Listed, error) {
 			return Listed{}, err
 		}
 	}
-	return l, k.record(ctx, domain.KeyRevoked, l, l.revokedBy)
+	return l, k.record(ctx, catalog.KeyRevoked, l, l.revokedBy)
 }
 
 // Setup issues the key by which the first administrator gets in: for an hour, and only
@@ -225,9 +226,9 @@ func (k *Keys) Settle(ctx context.Context) error {
 		return err
 	}
 	for _, l := range list {
-		what := domain.KeyIssued
+		what := catalog.KeyIssued
 		if l.instead != "" {
-			what = domain.KeyRotated
+			what = catalog.KeyRotated
 		}
 		if err := k.record(ctx, what, l, l.by); err != nil {
 			return err
@@ -235,7 +236,7 @@ func (k *Keys) Settle(ctx context.Context) error {
 		if l.Revoked == 0 {
 			continue
 		}
-		if err := k.record(ctx, domain.KeyRevoked, l, l.revokedBy); err != nil {
+		if err := k.record(ctx, catalog.KeyRevoked, l, l.revokedBy); err != nil {
 			return err
 		}
 	}
@@ -243,7 +244,7 @@ func (k *Keys) Settle(ctx context.Context) error {
 }
 
 // record records what became of a key in the log of each app that it is for.
-func (k *Keys) record(ctx context.Context, what domain.NoteKind, l Listed, by string) error {
+func (k *Keys) record(ctx context.Context, what catalog.Note, l Listed, by string) error {
 	apps := l.Apps
 	if l.AllApps {
 		apps = k.Apps()

@@ -4,8 +4,8 @@ import (
 	"slices"
 	"strings"
 
-	"consentledger/api/natsrest"
-	"consentledger/api/wire/subject"
+	"consentledger/api/nats/operator"
+	"consentledger/api/nats/subject"
 	"consentledger/domain"
 )
 
@@ -20,7 +20,7 @@ type Subject struct {
 // Subjects are all that clients of a ledger use. Those of operators are the operation of
 // the route of HTTP that they are.
 //
-// What is sent there by package natsrest names the sender once more, by the key in a
+// What is sent there by package operator names the sender once more, by the key in a
 // header Authorization: NATS does not tell a receiver who sent a message.
 var Subjects = subjects()
 
@@ -32,7 +32,7 @@ func subjects() []Subject {
 		{Subject: subject.Of("{app}", "prompt"), Operation: Prompt},
 		{Subject: subject.Of("{app}", "out.>"), Operation: Listen, Listens: true},
 	}
-	for _, r := range natsrest.Routes {
+	for _, r := range operator.Routes {
 		route, has := RouteOf(r.Method, r.Path)
 		if !has {
 			panic("auth: no row of the route " + r.Method + " " + r.Path)

@@ -14,7 +14,7 @@ import (
 	"testing"
 	"time"
 
-	"consentledger/api/intake"
+	"consentledger/api/nats/intake"
 	"consentledger/api/policyfile"
 	"consentledger/api/rest"
 	"consentledger/domain"

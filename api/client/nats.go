@@ -1,6 +1,7 @@
 package client
 
 import (
+	"consentledger/api/nats/subject"
 	"context"
 	"fmt"
 	"strconv"
@@ -32,7 +33,7 @@ func (n *NATSTransport) send(ctx context.Context, app string, r request) (answer
 	if r.verb == batchVerb {
 		return answer{}, errNoBatch
 	}
-	m := nats.NewMsg("consent.v1." + app + "." + string(r.verb))
+	m := nats.NewMsg(subject.Of(app, string(r.verb)))
 	m.Data = r.body
 	if n.Key != "" {
 		m.Header.Set("Authorization", "Bearer "+n.Key)

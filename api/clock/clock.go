@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"consentledger/domain"
+	"consentledger/domain/catalog"
 	"consentledger/domain/deadline"
 	"consentledger/eventstore/ledger"
 )
@@ -93,7 +94,7 @@ func (w *Watch) record(ctx context.Context, what string, step, watched time.Dura
 		_, err := w.Ledger.Execute(ctx, ledger.Request{
 			App: app, Source: "consentledger/clock", ID: id, Body: []byte(id),
 			Actor: string(domain.System), RecordedBy: domain.Ledger,
-			Command: domain.Say{Event: domain.Noted{Kind: domain.ClockObserved, Fields: domain.Fields(fields)}},
+			Command: domain.Say{Event: domain.Noted{Kind: catalog.ClockObserved, Fields: domain.Fields(fields)}},
 		})
 		if err != nil && ctx.Err() == nil {
 			w.Log.Warn("an observation of the clock could not be recorded", "app", app, "error", err)

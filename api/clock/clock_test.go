@@ -18,9 +18,9 @@ import (
 	"consentledger/eventstore/vault"
 )
 
-// A house is a ledger in a bubble. Its wall clock can be set, the one that only
+// A testLedger is a ledger in a bubble. Its wall clock can be set, the one that only
 // counts is the bubble's.
-type house struct {
+type testLedger struct {
 	t     *testing.T
 	store memory.Store
 	rows  memory.Rows
@@ -28,13 +28,13 @@ type house struct {
 	set   atomic.Int64 // by so much the wall clock is off, in nanoseconds
 }
 
-func (h *house) wall() deadline.Instant {
+func (h *testLedger) wall() deadline.Instant {
 	return deadline.Instant(time.Now().Add(time.Duration(h.set.Load())).UnixMilli())
 }
 
 // run watches the clock while what happens, and returns what was recorded of
 // it, one line each.
-func (h *house) run(happens func()) []string {
+func (h *testLedger) run(happens func()) []string {
 	h.t.Helper()
 	if h.keys == nil {
 		h.keys = vault.NewMemoryKeys()
@@ -68,7 +68,7 @@ func (h *house) run(happens func()) []string {
 	return h.observed()
 }
 
-func (h *house) observed() (lines []string) {
+func (h *testLedger) observed() (lines []string) {
 	h.t.Helper()
 	for r, err := range h.store.ReadAll(h.t.Context(), 0) {
 		if err != nil {
@@ -96,23 +96,23 @@ func (h *house) observed() (lines []string) {
 
 func TestTheClockIsWatched(t *testing.T) {
 	for name, c := range map[string]struct {
-		happens func(h *house)
+		happens func(h *testLedger)
 		want    string
 	}{
-		"an hour in which nobody touches it": {func(*house) { time.Sleep(time.Hour) }, ""},
-		"a day in which nobody touches it":   {func(*house) { time.Sleep(25 * time.Hour) }, "clock.observed observation=steady watched=86400"},
-		"somebody sets it an hour back": {func(h *house) {
+		"an hour in which nobody touches it": {func(*testLedger) { time.Sleep(time.Hour) }, ""},
+		"a day in which nobody touches it":   {func(*testLedger) { time.Sleep(25 * time.Hour) }, "clock.observed observation=steady watched=86400"},
+		"somebody sets it an hour back": {func(h *testLedger) {
 			time.Sleep(61 * time.Second)
 			h.set.Add(-int64(time.Hour))
 			time.Sleep(61 * time.Second)
 		}, "clock.observed direction=back observation=stepped step=3600000 watched=70"},
-		"somebody sets it a day forward, and back": {func(h *house) {
+		"somebody sets it a day forward, and back": {func(h *testLedger) {
 			h.set.Add(int64(24 * time.Hour))
 			time.Sleep(61 * time.Second)
 			h.set.Add(-int64(24 * time.Hour))
 			time.Sleep(61 * time.Second)
 		}, "clock.observed direction=forward observation=stepped step=86400000 watched=10; clock.observed direction=back observation=stepped step=86400000 watched=60"},
-		"it runs a little fast, as clocks do": {func(h *house) {
+		"it runs a little fast, as clocks do": {func(h *testLedger) {
 			for range 360 {
 				h.set.Add(int64(300 * time.Millisecond))
 				time.Sleep(10 * time.Second)
@@ -121,7 +121,7 @@ func TestTheClockIsWatched(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				h := &house{t: t}
+				h := &testLedger{t: t}
 				if got := strings.Join(h.run(func() { c.happens(h) }), "; "); got != c.want {
 					t.Errorf("recorded %q, want %q", got, c.want)
 				}
@@ -132,7 +132,7 @@ func TestTheClockIsWatched(t *testing.T) {
 
 func TestAClockThatWasSetBackWhileNobodyWatched(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := &house{t: t}
+		h := &testLedger{t: t}
 		h.run(func() { time.Sleep(61 * time.Second) })
 		h.set.Store(-int64(2 * time.Hour))
 		got := h.run(func() { time.Sleep(61 * time.Second) })

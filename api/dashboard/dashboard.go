@@ -69,7 +69,7 @@ func Handler(c Config) http.Handler {
 			mux.HandleFunc("POST "+Root+v.path, d.show(v))
 		}
 	}
-	for _, x := range papers {
+	for _, x := range documents {
 		mux.HandleFunc(x.method+" "+Root+x.path, d.print(x))
 	}
 	for _, x := range downloads {

@@ -12,12 +12,12 @@ import (
 	"testing"
 	"time"
 
-	"consentledger/domain"
+	"consentledger/domain/catalog"
 )
 
-// A desk is an API with one request, which takes what is sent to it as the ledger does:
+// A fakeAPI is an API with one request, which takes what is sent to it as the ledger does:
 // what has an id that it knows is answered as before.
-type desk struct {
+type fakeAPI struct {
 	t     *testing.T
 	h     http.Handler
 	taken []map[string]any
@@ -26,13 +26,13 @@ type desk struct {
 	wrong string // the problem that the next event meets
 }
 
-func newDesk(t *testing.T) *desk {
-	d := &desk{t: t, seen: map[string]bool{}, role: true}
+func newFakeAPI(t *testing.T) *fakeAPI {
+	d := &fakeAPI{t: t, seen: map[string]bool{}, role: true}
 	d.h = Handler(Config{API: d, Version: "test", Now: time.Now})
 	return d
 }
 
-func (d *desk) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (d *fakeAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch r.Method + " " + r.URL.Path {
 	case "GET /v1/apps":
 		fmt.Fprint(w, `{"apps":[{"app":"shop"}]}`)
@@ -70,7 +70,7 @@ func (d *desk) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // A browser keeps the cookies of one.
 type browser struct {
-	d       *desk
+	d       *fakeAPI
 	cookies []*http.Cookie
 	key     string
 }
@@ -113,7 +113,7 @@ func (b *browser) send(form url.Values) *httptest.ResponseRecorder {
 }
 
 func TestAFormRecordsOnceWhatItSays(t *testing.T) {
-	d := newDesk(t)
+	d := newFakeAPI(t)
 	b := &browser{d: d}
 	body, form := b.open()
 	if !strings.Contains(body, "p-1") || !strings.Contains(body, "REJ-1 · security") {
@@ -148,7 +148,7 @@ func TestAFormRecordsOnceWhatItSays(t *testing.T) {
 // What was not shown to this browser, with this key and for this app, cannot
 // let it record anything.
 func TestAFormIsBoundToItsBrowser(t *testing.T) {
-	d := newDesk(t)
+	d := newFakeAPI(t)
 	b := &browser{d: d, key: "clk_ann"}
 	_, form := b.open()
 	for name, change := range map[string]func(form url.Values) *browser{
@@ -182,7 +182,7 @@ func TestWhatIsWrongStandsAtItsField(t *testing.T) {
 		{`{"status":503,"code":"outcome-unknown","detail":"ask again"}`, `<p class="wrong" role="alert">`, "Send it again"},
 		{`{"status":422,"code":"a-code-of-tomorrow","path":"data.nowhere","detail":"well"}`, `<p class="wrong" role="alert">`, "well"},
 	} {
-		d := newDesk(t)
+		d := newFakeAPI(t)
 		b := &browser{d: d}
 		_, form := b.open()
 		d.wrong = c.problem
@@ -197,7 +197,7 @@ func TestWhatIsWrongStandsAtItsField(t *testing.T) {
 		}
 	}
 
-	d := newDesk(t)
+	d := newFakeAPI(t)
 	b := &browser{d: d}
 	_, form := b.open()
 	d.wrong = `{"status":409,"code":"id-reused","detail":"other"}`
@@ -211,7 +211,7 @@ func TestWhatIsWrongStandsAtItsField(t *testing.T) {
 }
 
 func TestWhoMayNotSeesNoForm(t *testing.T) {
-	d := newDesk(t)
+	d := newFakeAPI(t)
 	d.role = false
 	body, _ := (&browser{d: d}).open()
 	if strings.Contains(body, "<details") || strings.Contains(body, `method="post"`) || !strings.Contains(body, "As of position 7") {
@@ -228,14 +228,14 @@ func TestEveryStepHasItsWords(t *testing.T) {
 			t.Errorf("%s is no text", key)
 		}
 	}
-	for _, rule := range domain.StepRules {
+	for _, rule := range catalog.StepRules {
 		want("step." + string(rule.Kind))
 		for _, f := range rule.Fields {
 			want("field." + f.Name)
 			for _, c := range f.Choices {
 				want("choice." + c)
 			}
-			if len(f.Choices) == 0 && f.Form != domain.FormYes {
+			if len(f.Choices) == 0 && f.Form != catalog.FormYes {
 				want("form." + f.Form.Code())
 			}
 		}

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"consentledger/api/imports"
-	"consentledger/api/wire"
+	"consentledger/api/wire/parse"
 	"consentledger/domain"
 )
 
@@ -51,7 +51,7 @@ func looked(t *testing.T, m imports.Mapping, text string, file imports.File) (pl
 			t.Fatalf("%d of %d: %v", len(events), plan.Events(), err)
 		}
 		for _, e := range batch {
-			if _, err := wire.ParseEvent("demo", e.JSON); err != nil {
+			if _, err := parse.Event("demo", e.JSON); err != nil {
 				t.Errorf("%s: %v", e.JSON, err)
 			}
 			var event map[string]any
@@ -288,7 +288,7 @@ func FuzzLook(f *testing.F) {
 			t.Fatalf("%d of %d events: %v", len(events), plan.Events(), err)
 		}
 		for _, e := range events {
-			if _, err := wire.ParseEvent(domain.AppName("demo"), e.JSON); err != nil {
+			if _, err := parse.Event(domain.AppName("demo"), e.JSON); err != nil {
 				t.Fatalf("%s: %v", e.JSON, err)
 			}
 		}

@@ -15,6 +15,7 @@ import (
 
 	"consentledger/api/lapse"
 	"consentledger/domain"
+	"consentledger/domain/catalog"
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
 	"consentledger/domain/policy"
@@ -151,7 +152,7 @@ func (w *world) said() (all []string) {
 			w.t.Fatal(err)
 		}
 		n, is := e.Event.(domain.Noted)
-		if !is || n.Kind != domain.ConsentExpired && n.Kind != domain.ConsentStale {
+		if !is || n.Kind != catalog.ConsentExpired && n.Kind != catalog.ConsentStale {
 			continue
 		}
 		who, _, err := w.Outside(w.t.Context(), "demo", e.Stream.ID)

@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"consentledger/domain"
+	"consentledger/domain/catalog"
 	"consentledger/domain/deadline"
 	"consentledger/domain/policy"
 	"consentledger/eventstore"
@@ -161,9 +162,9 @@ func (f *Follower) person(ctx context.Context, s domain.StreamID) error {
 func request(app domain.AppName, l domain.Lapse) ledger.Request {
 	grant := eventstore.EventID(l.Grant).String()
 	fields := map[string]string{"consent": grant, "purposes": names(l.Purposes)}
-	kind, id := domain.ConsentExpired, "expired "+grant+" "+l.Since.String()
+	kind, id := catalog.ConsentExpired, "expired "+grant+" "+l.Since.String()
 	if l.Status == domain.Stale {
-		kind, id = domain.ConsentStale, "stale "+grant+" "+l.Version.String()
+		kind, id = catalog.ConsentStale, "stale "+grant+" "+l.Version.String()
 		fields["policy"], fields["version"] = l.Policy, l.Version.String()
 	}
 	return ledger.Request{

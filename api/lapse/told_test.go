@@ -15,7 +15,7 @@ import (
 	"time"
 
 	"consentledger/api/lapse"
-	"consentledger/api/outbox"
+	"consentledger/api/nats/outbox"
 	"consentledger/api/webhook"
 	"consentledger/api/wire"
 	"consentledger/domain"

@@ -6,7 +6,7 @@ import (
 	"slices"
 
 	"consentledger/api/auth"
-	"consentledger/api/wire"
+	"consentledger/api/wire/parse"
 	"consentledger/domain"
 	"consentledger/eventstore/ledger"
 )
@@ -52,7 +52,7 @@ func maySay(ctx context.Context, r ledger.Request) error {
 		return nil
 	case r.Person != own:
 		return forbid("subject: this subject token is for one person, and this is about another: let the back end record it, or mint a token for them")
-	case !slices.Contains(ownTypes, wire.TypeOf(r)):
+	case !slices.Contains(ownTypes, parse.TypeOf(r)):
 		return forbid("type: by a subject token a person says what they do themselves, and not this: let the back end record it")
 	case r.Actor != string(domain.Person) || r.OnBehalfOf != "":
 		return forbid("actor: by a subject token a person acts, and for themselves: leave out actor and onbehalfof, or let the back end record it")

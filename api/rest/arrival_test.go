@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"consentledger/api/wire"
+	"consentledger/api/wire/parse"
 )
 
 // What was kept and is handed on again, and says no time, is from when it came: by the
@@ -30,7 +30,7 @@ func TestWhatIsHandedOnAgainIsFromWhenItCame(t *testing.T) {
 			r := httptest.NewRequest("POST", path, strings.NewReader(e))
 			r.Header.Set("Content-Type", "application/json")
 			w := httptest.NewRecorder()
-			h.h.ServeHTTP(w, r.WithContext(wire.WithArrival(t.Context(), came)))
+			h.h.ServeHTTP(w, r.WithContext(parse.WithArrival(t.Context(), came)))
 			if w.Code != 200 || !strings.Contains(w.Body.String(), `"recorded"`) {
 				t.Fatalf("%s: %d %s", path, w.Code, w.Body)
 			}

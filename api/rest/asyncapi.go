@@ -34,16 +34,16 @@ func AsyncAPI(version string) ([]byte, error) { return asyncapi.Document(describ
 // nothing to stand on, and are never asked.
 func described(version string) *huma.OpenAPI {
 	s := &server{Config: Config{
-		Version:  version,
-		Policies: struct{ Policies }{},
-		Requests: struct{ Requests }{},
-		Papers:   struct{ Papers }{},
-		Evidence: struct{ Evidence }{},
-		Rejected: struct{ Rejected }{},
-		Webhooks: struct{ Webhooks }{},
-		Consents: struct{ Consents }{},
-		Activity: struct{ Activity }{},
-		Rebuild:  func(context.Context) (Rebuilt, error) { panic("rest: a description is asked") },
+		Version:   version,
+		Policies:  struct{ Policies }{},
+		Requests:  struct{ Requests }{},
+		Documents: struct{ Documents }{},
+		Evidence:  struct{ Evidence }{},
+		Rejected:  struct{ Rejected }{},
+		Webhooks:  struct{ Webhooks }{},
+		Consents:  struct{ Consents }{},
+		Activity:  struct{ Activity }{},
+		Rebuild:   func(context.Context) (Rebuilt, error) { panic("rest: a description is asked") },
 	}}
 	return s.routes(http.NewServeMux()).OpenAPI()
 }

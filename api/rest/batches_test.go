@@ -169,7 +169,7 @@ func TestInABatchWhatComesBehindABrokenRowWaits(t *testing.T) {
 	}, ",") + "]"
 	statuses := func() (all []int) {
 		var rows Rows
-		if err := json.Unmarshal([]byte(h.want(200, "", "POST", appDoor, batch)), &rows); err != nil {
+		if err := json.Unmarshal([]byte(h.want(200, "", "POST", appEndpoint, batch)), &rows); err != nil {
 			t.Fatal(err)
 		}
 		for _, r := range rows.Results {

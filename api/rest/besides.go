@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"strings"
 
-	"consentledger/api/wire"
+	"consentledger/api/wire/parse"
 	"consentledger/domain"
 	"consentledger/eventstore/ledger"
 )
@@ -27,7 +27,7 @@ type besides struct {
 }
 
 func besidesOf(h http.Header, sent []byte) besides {
-	b := besides{sent: sent, signatures: h.Values(wire.SignatureHeader), ours: maps.Clone(h), keys: h.Values(keyHeader)}
+	b := besides{sent: sent, signatures: h.Values(parse.SignatureHeader), ours: maps.Clone(h), keys: h.Values(keyHeader)}
 	maps.DeleteFunc(b.ours, func(name string, _ []string) bool { return !strings.HasPrefix(name, "Consent-") })
 	switch {
 	case len(b.keys) > 1:
@@ -67,8 +67,8 @@ func (b besides) read(
 	if err != nil {
 		return ledger.Request{}, key, err
 	}
-	if req, err = wire.Sign(req, b.signatures, b.sent, form); err == nil {
-		err = wire.StrayHeaders(&req, b.ours, wire.SignatureHeader)
+	if req, err = parse.Sign(req, b.signatures, b.sent, form); err == nil {
+		err = parse.StrayHeaders(&req, b.ours, parse.SignatureHeader)
 	}
 	if err != nil {
 		return ledger.Request{}, key, err

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"consentledger/api/wire"
+	"consentledger/api/wire/parse"
 	"consentledger/domain"
 	"consentledger/eventstore/codec"
 	"consentledger/eventstore/ledger"
@@ -19,7 +19,7 @@ import (
 )
 
 // keepsClaims reports whether each of a person's records has sealed what was not understood.
-func (h *house) keepsClaims(id string) bool {
+func (h *testServer) keepsClaims(id string) bool {
 	h.t.Helper()
 	all := true
 	for e, err := range h.ledg.History(h.t.Context(), "demo", domain.PersonKey{Kind: "account", ID: id}) {
@@ -38,21 +38,21 @@ func TestASignatureThatDoesNotHoldRefusesNoOptOut(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.receipt(operatorDoor, aboutApp("s", "signer.registered", `{"name":"backend","key":"`+base64.StdEncoding.EncodeToString(public)+`"}`))
+	h.receipt(operatorEndpoint, aboutApp("s", "signer.registered", `{"name":"backend","key":"`+base64.StdEncoding.EncodeToString(public)+`"}`))
 	other := base64.StdEncoding.EncodeToString(ed25519.Sign(private, []byte("something else")))
 	for i, text := range []string{"nobody;" + other, "backend;" + other, "backend;AAAA", "garbled", ";", "", "backend;" + other + ";x"} {
 		header := "Consent-Signature: " + text
 		who := "ann-" + string(rune('a'+i))
 		for name, no := range map[string]string{"structured": event("", who, "consent.withdrawn", `{"all":true}`), "refused": event("", who, "consent.refused", `{"purposes":["mail"]}`)} {
-			r := h.receipt(appDoor, no, header, "Idempotency-Key: "+name)
-			if again := h.receipt(appDoor, no, "Idempotency-Key: "+name); again.EventID != r.EventID || r.NotUnderstood != "consent-signature" {
+			r := h.receipt(appEndpoint, no, header, "Idempotency-Key: "+name)
+			if again := h.receipt(appEndpoint, no, "Idempotency-Key: "+name); again.EventID != r.EventID || r.NotUnderstood != "consent-signature" {
 				t.Errorf("%q: %+v, and without the signature %+v", text, r, again)
 			}
 			if !h.keepsClaims(who) {
 				t.Errorf("%q: what it said is not kept", text)
 			}
 		}
-		if code, answer := h.do("POST", appDoor, event("g", who, "consent.given", yes), header); code != 400 && code != 403 {
+		if code, answer := h.do("POST", appEndpoint, event("g", who, "consent.given", yes), header); code != 400 && code != 403 {
 			t.Errorf("%q: a grant is %d %s", text, code, answer)
 		}
 		if n := h.records(who); n != 2 {
@@ -67,15 +67,15 @@ func TestASignatureBesideABatchOrBinaryModeRefusesNoOptOut(t *testing.T) {
 	signature := "Consent-Signature: backend;" + base64.StdEncoding.EncodeToString(make([]byte, 64))
 	batch := "[" + event("1", "ann", "consent.withdrawn", `{"all":true}`) + "," + event("2", "ann", "consent.given", yes) + "]"
 	var rows Rows
-	if err := json.Unmarshal([]byte(h.want(200, "", "POST", appDoor, batch, signature)), &rows); err != nil {
+	if err := json.Unmarshal([]byte(h.want(200, "", "POST", appEndpoint, batch, signature)), &rows); err != nil {
 		t.Fatal(err)
 	}
 	if a, b := rows.Results[0], rows.Results[1]; a.Status != 200 || a.Receipt.NotUnderstood != "consent-signature" || b.Status != 400 || !strings.Contains(b.Problem.Detail, "neither binary mode nor a batch") {
 		t.Errorf("%+v, %+v", a.Receipt, b.Problem)
 	}
 	binary := []string{"ce-specversion: 1.0", "ce-id: b", "ce-source: a", "ce-subject: bo", signature}
-	h.want(200, `"not_understood":"consent-signature"`, "POST", appDoor, `{"all":true}`, append(binary, "ce-type: consent.withdrawn")...)
-	h.want(400, "neither binary mode nor a batch", "POST", appDoor, yes, append(binary, "ce-type: consent.given")...)
+	h.want(200, `"not_understood":"consent-signature"`, "POST", appEndpoint, `{"all":true}`, append(binary, "ce-type: consent.withdrawn")...)
+	h.want(400, "neither binary mode nor a batch", "POST", appEndpoint, yes, append(binary, "ce-type: consent.given")...)
 }
 
 func TestAnOptOutIsTakenByItsOwnIDBesideAKey(t *testing.T) {
@@ -83,7 +83,7 @@ func TestAnOptOutIsTakenByItsOwnIDBesideAKey(t *testing.T) {
 	h.furnish()
 	no := event("own", "ann", "consent.withdrawn", `{"all":true}`)
 	for _, key := range []string{"middleware-1", "middleware-2", "a b", "", strings.Repeat("x", 300)} {
-		r := h.receipt(appDoor, no, "Idempotency-Key: "+key)
+		r := h.receipt(appEndpoint, no, "Idempotency-Key: "+key)
 		if r.NotUnderstood != "idempotency-key" || r.ID != "own" {
 			t.Errorf("%q: %+v", key, r)
 		}
@@ -95,16 +95,16 @@ func TestAnOptOutIsTakenByItsOwnIDBesideAKey(t *testing.T) {
 		t.Error("the key is not kept")
 	}
 	binary := []string{"ce-specversion: 1.0", "ce-id: b", "ce-source: a", "ce-subject: bo", "Idempotency-Key: k"}
-	h.want(200, `"not_understood":"idempotency-key"`, "POST", appDoor, `{"all":true}`, append(binary, "ce-type: consent.withdrawn")...)
-	h.want(400, "without Idempotency-Key", "POST", appDoor, yes, append(binary, "ce-type: consent.given")...)
-	h.want(400, "without Idempotency-Key", "POST", appDoor, event("g", "ann", "consent.given", yes), "Idempotency-Key: k")
+	h.want(200, `"not_understood":"idempotency-key"`, "POST", appEndpoint, `{"all":true}`, append(binary, "ce-type: consent.withdrawn")...)
+	h.want(400, "without Idempotency-Key", "POST", appEndpoint, yes, append(binary, "ce-type: consent.given")...)
+	h.want(400, "without Idempotency-Key", "POST", appEndpoint, event("g", "ann", "consent.given", yes), "Idempotency-Key: k")
 
-	both := h.receipt(appDoor, event("both", "cy", "consent.withdrawn", `{"purposes":["mail"],"act":5}`), "Idempotency-Key: k", "Consent-Signature: x")
+	both := h.receipt(appEndpoint, event("both", "cy", "consent.withdrawn", `{"purposes":["mail"],"act":5}`), "Idempotency-Key: k", "Consent-Signature: x")
 	if both.NotUnderstood != "consent-signature,idempotency-key,data.act" {
 		t.Errorf("%+v", both)
 	}
-	h.want(409, `"id-reused"`, "POST", appDoor, event("own", "ann", "consent.withdrawn", `{"purposes":["mail"]}`), "Idempotency-Key: k")
-	rows := h.want(200, "", "POST", appDoor, "["+event("r1", "dan", "consent.withdrawn", `{"all":true}`)+","+event("", "dan", "consent.refused", `{"all":true}`)+","+event("r3", "dan", "consent.given", yes)+"]", "Idempotency-Key: night")
+	h.want(409, `"id-reused"`, "POST", appEndpoint, event("own", "ann", "consent.withdrawn", `{"purposes":["mail"]}`), "Idempotency-Key: k")
+	rows := h.want(200, "", "POST", appEndpoint, "["+event("r1", "dan", "consent.withdrawn", `{"all":true}`)+","+event("", "dan", "consent.refused", `{"all":true}`)+","+event("r3", "dan", "consent.given", yes)+"]", "Idempotency-Key: night")
 	if strings.Count(rows, `"receipt"`) != 2 || strings.Count(rows, `"not_understood":"idempotency-key"`) != 1 || !strings.Contains(rows, `"id":"night/2"`) {
 		t.Error(rows)
 	}
@@ -116,7 +116,7 @@ func TestAHeaderThatStandsTwiceRefusesNoOptOut(t *testing.T) {
 	h := open(t)
 	h.furnish()
 	send := func(event string, headers ...string) *httptest.ResponseRecorder {
-		r := httptest.NewRequest("POST", "http://localhost"+appDoor, strings.NewReader(event))
+		r := httptest.NewRequest("POST", "http://localhost"+appEndpoint, strings.NewReader(event))
 		r.Header.Set("Content-Type", "application/json")
 		for _, line := range headers {
 			name, value, _ := strings.Cut(line, ": ")
@@ -157,15 +157,15 @@ func TestAGroupTakesAnOptOutWhateverStandsBeside(t *testing.T) {
 	if n := h.records("ann"); n != 1 {
 		t.Errorf("%d records, want one: the id is the same", n)
 	}
-	kept, err := wire.GroupEvent{Group: "acme", By: "gate", Event: []byte(no)}.Request()
+	kept, err := parse.GroupEvent{Group: "acme", By: "gate", Event: []byte(no)}.Request()
 	if err != nil {
 		t.Fatal(err)
 	}
 	kept.Unread = kept.Unread.With("consent-signature", "x")
-	if kept, err = (wire.GroupEvent{Group: "acme", By: "gate", Event: []byte(no)}).Keep(kept); err != nil {
+	if kept, err = (parse.GroupEvent{Group: "acme", By: "gate", Event: []byte(no)}).Keep(kept); err != nil {
 		t.Fatal(err)
 	}
-	told, err := wire.ParseKeptGroupEvent(domain.Personal(kept.Group))
+	told, err := parse.KeptGroupEvent(domain.Personal(kept.Group))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -179,12 +179,12 @@ func TestAContentTypeWithABrokenParameterIsItsType(t *testing.T) {
 	h.furnish()
 	for i, typ := range []string{"application/json; charset", "application/cloudevents+json; charset=", "application/json;charset=utf-8;charset=utf-8", "application/json; =x", "application/json;;"} {
 		who := "ann-" + string(rune('a'+i))
-		h.want(200, `"event_id"`, "POST", appDoor, event("no", who, "consent.withdrawn", `{"all":true}`), "Content-Type: "+typ)
-		h.want(200, `"event_id"`, "POST", appDoor, event("yes", who, "consent.given", yes), "Content-Type: "+typ)
+		h.want(200, `"event_id"`, "POST", appEndpoint, event("no", who, "consent.withdrawn", `{"all":true}`), "Content-Type: "+typ)
+		h.want(200, `"event_id"`, "POST", appEndpoint, event("yes", who, "consent.given", yes), "Content-Type: "+typ)
 		h.want(200, `"allowed"`, "POST", "/v1/apps/demo/check", `{"subject":"`+who+`","purpose":"mail"}`, "Content-Type: "+typ)
 	}
 	for _, typ := range []string{"text/plain; application/json", "text/plain, application/json", "application/json, text/plain", "application/json; charset=utf-16", "; application/json"} {
-		h.want(415, "", "POST", appDoor, event("no", "bo", "consent.withdrawn", `{"all":true}`), "Content-Type: "+typ)
+		h.want(415, "", "POST", appEndpoint, event("no", "bo", "consent.withdrawn", `{"all":true}`), "Content-Type: "+typ)
 	}
 }
 
@@ -196,7 +196,7 @@ func TestABrokenEventOfABatchDoesNotTouchItsNeighbours(t *testing.T) {
 		id := string(rune('a' + i))
 		batch := "[" + event(id+"1", "ann", "consent.withdrawn", `{"all":true}`) + " ,\n" + broken + "," + event(id+"2", "cy", "consent.refused", `{"all":true}`) + "]"
 		var rows Rows
-		if err := json.Unmarshal([]byte(h.want(200, "", "POST", appDoor, batch)), &rows); err != nil || len(rows.Results) != 3 {
+		if err := json.Unmarshal([]byte(h.want(200, "", "POST", appEndpoint, batch)), &rows); err != nil || len(rows.Results) != 3 {
 			t.Fatalf("%.40s: %+v, %v", broken, rows, err)
 		}
 		if s := rows.Results; s[0].Status != 200 || s[1].Status != 400 || s[2].Status != 200 {
@@ -205,9 +205,9 @@ func TestABrokenEventOfABatchDoesNotTouchItsNeighbours(t *testing.T) {
 	}
 	good := event("g", "ann", "consent.withdrawn", `{"all":true}`)
 	for _, batch := range []string{"[" + good + "," + good, "[" + good + ",]", "[," + good + "]", "[" + good + "]]", "[" + good + `,{"a":"b}]`, "[" + good + ",{]}]", "[" + good + "] x", "["} {
-		h.want(400, "not a JSON array", "POST", appDoor, batch)
+		h.want(400, "not a JSON array", "POST", appEndpoint, batch)
 	}
-	h.want(400, "1 to 1000", "POST", appDoor, "[ ]")
+	h.want(400, "1 to 1000", "POST", appEndpoint, "[ ]")
 }
 
 func FuzzSplit(f *testing.F) {
@@ -255,18 +255,18 @@ func TestAHeaderOfOursThatIsNotReadRefusesNoOptOut(t *testing.T) {
 	h.want(200, "", "PUT", "/v1/apps/demo", `{"environment":"test","jurisdiction":"CN","group":"acme"}`)
 	const reason, named = "Consent-Reason: audit", `"not_understood":"consent-reason"`
 	no, grant := event("no", "ann", "consent.withdrawn", `{"all":true}`), event("yes", "ann", "consent.given", yes)
-	for _, door := range []string{appDoor, operatorDoor} {
-		h.want(200, named, "POST", door, no, reason)
-		h.want(200, named, "POST", door, "["+event("row", "ann", "consent.withdrawn", `{"all":true}`)+"]", reason)
-		h.want(400, "Consent-... that is not read here", "POST", door, grant, reason)
-		h.want(200, `"status":400`, "POST", door, "["+grant+"]", reason)
+	for _, endpoint := range []string{appEndpoint, operatorEndpoint} {
+		h.want(200, named, "POST", endpoint, no, reason)
+		h.want(200, named, "POST", endpoint, "["+event("row", "ann", "consent.withdrawn", `{"all":true}`)+"]", reason)
+		h.want(400, "Consent-... that is not read here", "POST", endpoint, grant, reason)
+		h.want(200, `"status":400`, "POST", endpoint, "["+grant+"]", reason)
 	}
 	h.want(200, named, "POST", "/v1/groups/acme/events", event("group", "ann", "consent.refused", `{"all":true}`), reason)
 	h.want(400, "Consent-... that is not read here", "POST", "/v1/groups/acme/events", event("linked", "ann", "subject.linked", `{"other":"device:d","proof":"login"}`), reason)
 
 	binary := []string{"ce-specversion: 1.0", "ce-id: b", "ce-source: a", "ce-subject: bo", reason}
-	h.want(200, named, "POST", appDoor, `{"all":true}`, append(binary, "ce-type: consent.withdrawn")...)
-	h.want(400, "Consent-... that is not read here", "POST", appDoor, yes, append(binary, "ce-type: consent.given")...)
+	h.want(200, named, "POST", appEndpoint, `{"all":true}`, append(binary, "ce-type: consent.withdrawn")...)
+	h.want(400, "Consent-... that is not read here", "POST", appEndpoint, yes, append(binary, "ce-type: consent.given")...)
 	if !h.keepsClaims("ann") || !h.keepsClaims("bo") {
 		t.Error("what the header said is not kept")
 	}
@@ -281,7 +281,7 @@ func TestAnAttributeThatStandsTwiceInBinaryModeRefusesNoOptOut(t *testing.T) {
 	h := open(t)
 	h.furnish()
 	send := func(kind, data string, twice ...string) *httptest.ResponseRecorder {
-		r := httptest.NewRequest("POST", "http://localhost"+appDoor, strings.NewReader(data))
+		r := httptest.NewRequest("POST", "http://localhost"+appEndpoint, strings.NewReader(data))
 		r.Header = map[string][]string{"Content-Type": {"application/json"}, "Ce-Specversion": {"1.0"}, "Ce-Id": {kind}, "Ce-Source": {"a"}, "Ce-Subject": {"ann"}, "Ce-Type": {kind}}
 		r.Header.Add(twice[0], twice[1])
 		r.Header.Add(twice[0], twice[2])

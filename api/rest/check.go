@@ -5,7 +5,9 @@ import (
 	"context"
 	"net/http"
 
+	"consentledger/api/query"
 	"consentledger/api/wire"
+	"consentledger/api/wire/parse"
 	"consentledger/domain"
 	"consentledger/domain/deadline"
 
@@ -82,7 +84,7 @@ func (s *server) checkMany(ctx context.Context, in *checkBody) (*out[any], error
 	}
 	body := bytes.Clone(in.RawBody)
 	if err := json.Unmarshal(body, &shape); err != nil || shape.Checks == nil {
-		q, err := wire.ParseCheck(body) // which says what is wrong
+		q, err := parse.Check(body) // which says what is wrong
 		if err != nil {
 			return nil, err
 		}
@@ -100,7 +102,7 @@ func (s *server) checkMany(ctx context.Context, in *checkBody) (*out[any], error
 }
 
 func (s *server) checkRow(ctx context.Context, app domain.AppName, v []byte, now deadline.Instant) CheckRow {
-	q, err := wire.ParseCheck(v)
+	q, err := parse.Check(v)
 	if err != nil {
 		p := s.problem(ctx, "check-many", err)
 		return CheckRow{Status: p.Status, Problem: &p}
@@ -132,7 +134,7 @@ func (s *server) answer(
 	if err := mayAsk(ctx, q.Subject); err != nil {
 		return wire.CheckAnswer{}, 0, err
 	}
-	a, err := wire.Check(ctx, s.Ledger, app, q, s.principal(ctx), now)
+	a, err := query.Check(ctx, s.Ledger, app, q, s.principal(ctx), now)
 	switch {
 	case err == nil:
 		return a, http.StatusOK, nil

@@ -11,6 +11,7 @@ import (
 
 	"consentledger/api/auth"
 	"consentledger/api/wire"
+	"consentledger/api/wire/parse"
 	"consentledger/domain"
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
@@ -90,7 +91,7 @@ func (s *server) computeDeadline(ctx context.Context, in *rawBody) (*out[wire.Du
 // noEmpty refuses what is empty in a question, in its pauses too: an app without a
 // name is none, and a pause that ends nowhere was meant to end.
 func noEmpty(body []byte) error {
-	if err := wire.NoEmpty(body); err != nil {
+	if err := parse.NoEmpty(body); err != nil {
 		return err
 	}
 	var in struct {
@@ -100,7 +101,7 @@ func noEmpty(body []byte) error {
 		return err
 	}
 	for i, p := range in.Pauses {
-		if r, empty := errors.AsType[domain.Refusal](wire.NoEmpty(p)); empty {
+		if r, empty := errors.AsType[domain.Refusal](parse.NoEmpty(p)); empty {
 			r.Path, r.Text = fmt.Sprintf("pauses[%d].%s", i, r.Path), fmt.Sprintf("pauses[%d].%s", i, r.Text)
 			return r
 		}

@@ -20,15 +20,15 @@ import (
 	"github.com/go-json-experiment/json"
 )
 
-// A desk is a house whose ledger is told things at times that the test chooses.
-type desk struct {
-	*house
+// A timedServer is one whose ledger is told things at times that the test chooses.
+type timedServer struct {
+	*testServer
 	*projectiontest.Teller
 	view *requests.View
 }
 
 // Wait brings the projection up to date.
-func (d *desk) Wait(ctx context.Context, _ eventstore.Position) error {
+func (d *timedServer) Wait(ctx context.Context, _ eventstore.Position) error {
 	at, err := d.view.Checkpoint(ctx)
 	if err != nil {
 		return err
@@ -44,21 +44,21 @@ func (d *desk) Wait(ctx context.Context, _ eventstore.Position) error {
 	return nil
 }
 
-// openDesk returns a desk with two requests, of which one is answered, and an
+// openTimed returns one with two requests, of which one is answered, and an
 // incident.
-func openDesk(t *testing.T) (d *desk, open, answered domain.StreamID) {
+func openTimed(t *testing.T) (d *timedServer, open, answered domain.StreamID) {
 	t.Helper()
-	d = &desk{house: &house{t: t}, Teller: projectiontest.NewTeller(t)}
+	d = &timedServer{testServer: &testServer{t: t}, Teller: projectiontest.NewTeller(t)}
 	var err error
 	if d.view, err = requests.Open(t.Context(), readmodel.Dir(t.TempDir())); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { d.view.Close() })
-	v := views{d.house}
-	d.house.ledg = d.Teller.Ledger
-	d.house.h = Handler(Config{Ledger: d.Teller.Ledger, Consents: v, Policies: v, Activity: v, Requests: d.view, FeedKey: []byte("key"), Wait: d,
+	v := views{d.testServer}
+	d.testServer.ledg = d.Teller.Ledger
+	d.testServer.h = Handler(Config{Ledger: d.Teller.Ledger, Consents: v, Policies: v, Activity: v, Requests: d.view, FeedKey: []byte("key"), Wait: d,
 		Status: func(context.Context) StatusReport { return StatusReport{} }, Ready: func(context.Context) []Check { return nil },
-		Version: "test", Log: slog.New(slog.NewTextHandler(&d.house.log, nil))})
+		Version: "test", Log: slog.New(slog.NewTextHandler(&d.testServer.log, nil))})
 	d.Register()
 	doc := projectiontest.Document("one")
 	doc.DeadlineRules[0].Source = "=1+1" // as a spreadsheet would take it
@@ -76,7 +76,7 @@ func openDesk(t *testing.T) (d *desk, open, answered domain.StreamID) {
 
 const reports = "/v1/apps/smartkey/reports/deadlines"
 
-func (d *desk) page(method, path, body string) Obligations {
+func (d *timedServer) page(method, path, body string) Obligations {
 	d.t.Helper()
 	var a Obligations
 	if err := json.Unmarshal([]byte(d.want(200, `"as_of"`, method, path, body)), &a); err != nil {
@@ -86,7 +86,7 @@ func (d *desk) page(method, path, body string) Obligations {
 }
 
 func TestTheReportIsReadInPagesThatStayAsTheyBegan(t *testing.T) {
-	d, open, _ := openDesk(t)
+	d, open, _ := openTimed(t)
 	whole := d.page("GET", "/v1/apps/smartkey/obligations", "")
 	if len(whole.Obligations) != 6 || whole.Next != "" || whole.Summary != nil || whole.KnownAt != "" {
 		t.Fatalf("%+v", whole)
@@ -109,7 +109,7 @@ func TestTheReportIsReadInPagesThatStayAsTheyBegan(t *testing.T) {
 }
 
 func TestTheReportOfAPastDayIsWhatWasAnsweredThen(t *testing.T) {
-	d, open, _ := openDesk(t)
+	d, open, _ := openTimed(t)
 	then := d.Time().String()
 	was := d.want(200, `"summary"`, "GET", reports+"?known_at="+then, "")
 	if live := d.want(200, "", "GET", reports, ""); live != strings.Replace(was, `"known_at":"`+then+`",`, "", 1) {
@@ -130,7 +130,7 @@ func TestTheReportOfAPastDayIsWhatWasAnsweredThen(t *testing.T) {
 }
 
 func TestQueriesOfAPersonHaveABodyForm(t *testing.T) {
-	d, open, _ := openDesk(t)
+	d, open, _ := openTimed(t)
 	for _, c := range []struct {
 		method, path, body string
 		want               int
@@ -157,7 +157,7 @@ func TestQueriesOfAPersonHaveABodyForm(t *testing.T) {
 }
 
 func TestRequestsAndIncidentsAreListedAndShown(t *testing.T) {
-	d, open, answered := openDesk(t)
+	d, open, answered := openTimed(t)
 	list := "/v1/apps/smartkey/requests"
 	b := d.want(200, `"next":"`, "GET", list+"?limit=1", "")
 	var a Cases
@@ -179,7 +179,7 @@ func TestRequestsAndIncidentsAreListedAndShown(t *testing.T) {
 }
 
 func TestTheReportIsTakenAwayAsAFile(t *testing.T) {
-	d, open, _ := openDesk(t)
+	d, open, _ := openTimed(t)
 	code, text, header := d.ask("GET", reports+"?format=csv", "")
 	rows, err := csv.NewReader(strings.NewReader(strings.TrimPrefix(text, "\ufeff"))).ReadAll()
 	if err != nil || code != 200 || len(rows) != 7 || strings.Join(rows[0], ",") != strings.Join(report.Columns, ",") || header.Get("Content-Type") != "text/csv; charset=utf-8" {
@@ -199,7 +199,7 @@ func TestTheReportIsTakenAwayAsAFile(t *testing.T) {
 }
 
 func TestTheFeedOpensByItsTokenAlone(t *testing.T) {
-	d, _, _ := openDesk(t)
+	d, _, _ := openTimed(t)
 	var f Feed
 	if err := json.Unmarshal([]byte(d.want(200, `"path"`, "GET", "/v1/apps/smartkey/reports/feed", "")), &f); err != nil {
 		t.Fatal(err)
@@ -229,7 +229,7 @@ func TestTheFeedOpensByItsTokenAlone(t *testing.T) {
 
 // A filter by which nothing can be found is no empty report.
 func TestAFilterNamesWhatThereCanBe(t *testing.T) {
-	d, _, _ := openDesk(t)
+	d, _, _ := openTimed(t)
 	for query, part := range map[string]string{
 		"reports/deadlines?kind=bananas":        "kind: nothing of that kind is owed",
 		"obligations?kind=Reply":                "kind: nothing of that kind is owed",

@@ -61,7 +61,7 @@ func (r recorded) headers() (lines []string) {
 }
 
 // analytics opens a house whose policy asks for analytics, which ada has given.
-func analytics(t *testing.T) *house {
+func analytics(t *testing.T) *testServer {
 	t.Helper()
 	h := open(t)
 	d := doc
@@ -73,7 +73,7 @@ func analytics(t *testing.T) *house {
 	h.want(200, `"receipt"`, "PUT", "/v1/apps/demo", appJSON)
 	h.want(200, "", "POST", "/v1/apps/demo/policies", fmt.Sprintf(`{"document":%s,"texts":{%q:%q}}`, document, d.Texts[0].Hash, text))
 	for _, who := range []string{"ada", "~tilde"} {
-		h.receipt(appDoor, event("grant", who, "consent.given", strings.Replace(yes, "mail", "analytics", 1)))
+		h.receipt(appEndpoint, event("grant", who, "consent.given", strings.Replace(yes, "mail", "analytics", 1)))
 	}
 	return h
 }
@@ -93,8 +93,8 @@ func TestWhatDotNetSends(t *testing.T) {
 		}
 		t.Run(binary.Meant, func(t *testing.T) {
 			h := analytics(t)
-			code, body := h.do("POST", appDoor, binary.Body, binary.headers()...)
-			again, other := h.do("POST", appDoor, structured.Body, structured.headers()...)
+			code, body := h.do("POST", appEndpoint, binary.Body, binary.headers()...)
+			again, other := h.do("POST", appEndpoint, structured.Body, structured.headers()...)
 			if code != again || body != other {
 				t.Errorf("in binary mode %d %s\nin structured mode %d %s", code, body, again, other)
 			}
@@ -106,13 +106,13 @@ func TestWhatDotNetSends(t *testing.T) {
 		})
 	}
 	h := analytics(t)
-	if b := h.want(200, `"subject":"account:bob"`, "POST", appDoor, batch.Body, batch.headers()...); strings.Count(b, `"outcome":"recorded"`) != 2 {
+	if b := h.want(200, `"subject":"account:bob"`, "POST", appEndpoint, batch.Body, batch.headers()...); strings.Count(b, `"outcome":"recorded"`) != 2 {
 		t.Errorf("a batch is answered by %s", b)
 	}
 }
 
 // check holds an answer to what is meant.
-func (r recorded) check(t *testing.T, h *house, code int, body string, got wire.Receipt) {
+func (r recorded) check(t *testing.T, h *testServer, code int, body string, got wire.Receipt) {
 	id, subject := "w-1", "account:ada"
 	switch r.Name {
 	case "id":

@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"consentledger/api/wire"
+	"consentledger/api/wire/parse"
 	"consentledger/domain"
 	"consentledger/eventstore/ledger"
 	"consentledger/eventstore/tracing"
@@ -44,8 +45,8 @@ type Rows struct {
 	Results []Row `json:"results"`
 }
 
-// A door is a way in for events.
-type door struct {
+// An endpoint takes events.
+type endpoint struct {
 	server *server
 	parse  func(app domain.AppName, structured []byte) (ledger.Request, error)
 	binary func(app domain.AppName, header map[string][]string, data []byte, id string) (ledger.Request, error)
@@ -53,11 +54,11 @@ type door struct {
 
 func (s *server) eventRoutes(api huma.API) {
 	s.eventRoute(api, "record-events", "/v1/apps/{app}/events", "Record one CloudEvent about a person, or a JSON array of up to 1000 with a result for each",
-		"The door for apps. What only operators record is refused here. "+binaryMode, wire.ParseEvent, wire.ParseBinary)
+		"The endpoint for apps. What only operators record is refused here. "+binaryMode, parse.Event, parse.BinaryEvent)
 	s.eventRoute(api, "record-operator-events", "/v1/apps/{app}/operator/events", "Record what operators record: one CloudEvent, or a JSON array of up to 1000",
-		"The door for operators: voids, holds, restrictions, exemptions, signers, and everything about the app as a whole, which names no subject. "+
+		"The endpoint for operators: voids, holds, restrictions, exemptions, signers, and everything about the app as a whole, which names no subject. "+
 			"The actor is operator unless the event says another. Where serve has no --authenticate, whoever reaches this route may use it: "+
-			"so let nobody reach it but operators. "+binaryMode, wire.ParseOperatorEvent, wire.ParseOperatorBinary)
+			"so let nobody reach it but operators. "+binaryMode, parse.OperatorEvent, parse.OperatorBinaryEvent)
 }
 
 const binaryMode = "A CloudEvent in binary mode has its attributes in ce- headers and its data as the body, of any JSON type; " +
@@ -66,7 +67,7 @@ const binaryMode = "A CloudEvent in binary mode has its attributes in ce- header
 
 func (s *server) eventRoute(api huma.API, id, path, summary, description string, parse func(domain.AppName, []byte) (ledger.Request, error),
 	binary func(domain.AppName, map[string][]string, []byte, string) (ledger.Request, error)) {
-	bodied[map[string]any](s, api, id, http.MethodPost, path, summary, maxBody, door{s, parse, binary}.record)
+	bodied[map[string]any](s, api, id, http.MethodPost, path, summary, maxBody, endpoint{s, parse, binary}.record)
 	op := api.OpenAPI().Paths[path].Post
 	op.Metadata = map[string]any{takesOptOuts: true}
 	op.Description = description
@@ -88,19 +89,19 @@ func (s *server) eventRoute(api huma.API, id, path, summary, description string,
 	}
 }
 
-func (d door) record(ctx context.Context, in *eventsIn) (*out[any], error) {
+func (d endpoint) record(ctx context.Context, in *eventsIn) (*out[any], error) {
 	app, err := domain.ParseAppName(in.App)
 	if err != nil {
 		return nil, bad(err.Error())
 	}
 	sent := bytes.Clone(in.RawBody) // Huma uses the bytes again
-	body := bytes.TrimSpace(wire.WithoutMark(sent))
+	body := bytes.TrimSpace(parse.WithoutMark(sent))
 	mode, err := modeOf(in.headers, body)
 	if err != nil {
 		return nil, err
 	}
 	with := besidesOf(in.headers, sent)
-	if mode == wire.Batch {
+	if mode == parse.Batch {
 		return d.recordBatch(ctx, app, body, with)
 	}
 	req, key, err := d.read(app, mode, in.headers, body, with)
@@ -115,13 +116,13 @@ func (d door) record(ctx context.Context, in *eventsIn) (*out[any], error) {
 }
 
 // read reads one event, and returns by which key it is known; empty: by its own id.
-func (d door) read(
-	app domain.AppName, mode wire.Mode, headers http.Header, body []byte, with besides,
+func (d endpoint) read(
+	app domain.AppName, mode parse.Mode, headers http.Header, body []byte, with besides,
 ) (ledger.Request, string, error) {
-	if mode == wire.Structured {
+	if mode == parse.Structured {
 		return with.read(0, nil, func(key string) (ledger.Request, error) { return d.named(app, body, key) })
 	}
-	return with.read(0, wire.ErrSignedForm, func(key string) (ledger.Request, error) {
+	return with.read(0, parse.ErrSignedForm, func(key string) (ledger.Request, error) {
 		if key != "" && len(headers.Values("ce-id")) > 0 {
 			return ledger.Request{}, errKeyAndID
 		}
@@ -130,7 +131,7 @@ func (d door) read(
 }
 
 // named reads a structured event, which gets the key as its id if there is one.
-func (d door) named(app domain.AppName, event []byte, key string) (ledger.Request, error) {
+func (d endpoint) named(app domain.AppName, event []byte, key string) (ledger.Request, error) {
 	event, err := withID(event, key)
 	if err != nil {
 		return ledger.Request{}, err
@@ -143,26 +144,26 @@ func signature(header string, sent []byte) (*ledger.Signature, error) {
 	if header == "" {
 		return nil, nil
 	}
-	return wire.ParseSignature([]string{header}, sent)
+	return parse.Signature([]string{header}, sent)
 }
 
 // modeOf tells how the request carries events, and refuses what the content type
 // does not announce.
-func modeOf(headers http.Header, body []byte) (wire.Mode, error) {
+func modeOf(headers http.Header, body []byte) (parse.Mode, error) {
 	array := len(body) > 0 && body[0] == '['
-	mode, err := wire.ModeOf(headers)
+	mode, err := parse.ModeOf(headers)
 	switch {
 	case err != nil:
 		return 0, failure{plain(http.StatusUnsupportedMediaType,
 			"events come as application/cloudevents+json, application/cloudevents-batch+json or application/json")}
-	case mode == wire.Structured && array:
+	case mode == parse.Structured && array:
 		return 0, bad("a batch has the content type application/cloudevents-batch+json")
-	case mode == wire.Batch && !array:
+	case mode == parse.Batch && !array:
 		return 0, bad("a batch is a JSON array of events")
-	case mode == wire.Plain && array:
-		return wire.Batch, nil
-	case mode == wire.Plain:
-		return wire.Structured, nil
+	case mode == parse.Plain && array:
+		return parse.Batch, nil
+	case mode == parse.Plain:
+		return parse.Structured, nil
 	}
 	return mode, nil
 }
@@ -174,7 +175,7 @@ func (s *server) execute(ctx context.Context, req ledger.Request) (ledger.Receip
 	ctx, span := s.eventSpan(ctx, req)
 	defer span.End()
 	req.RecordedBy = s.principal(ctx)
-	receipt, err := s.Ledger.Execute(ctx, wire.Arrived(ctx, req, s.Ledger.Now()))
+	receipt, err := s.Ledger.Execute(ctx, parse.Arrived(ctx, req, s.Ledger.Now()))
 	if err != nil {
 		tracing.Fail(span, wire.ProblemOf(err).Code)
 	}
@@ -185,7 +186,7 @@ func (s *server) execute(ctx context.Context, req ledger.Request) (ledger.Receip
 // they share disk syncs. One person's rows keep their order.
 const lanes = 64
 
-func (d door) recordBatch(ctx context.Context, app domain.AppName, body []byte, with besides) (*out[any], error) {
+func (d endpoint) recordBatch(ctx context.Context, app domain.AppName, body []byte, with besides) (*out[any], error) {
 	events, err := split(body)
 	if err != nil {
 		return nil, err
@@ -205,7 +206,7 @@ func (d door) recordBatch(ctx context.Context, app domain.AppName, body []byte, 
 	var broken [lanes]map[domain.PersonKey]error // why a person's row could not be recorded now
 	seed := maphash.MakeSeed()
 	for i, e := range events {
-		req, key, err := with.read(i+1, wire.ErrSignedForm,
+		req, key, err := with.read(i+1, parse.ErrSignedForm,
 			func(key string) (ledger.Request, error) { return d.named(app, e, key) })
 		if err != nil {
 			rows[i] = d.server.rowOf(ctx, ledger.Receipt{}, err)

@@ -14,7 +14,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 )
 
-// Evidence makes what leaves the house as evidence; see [audit.Exporter].
+// Evidence makes what leaves the organisation as evidence; see [audit.Exporter].
 type Evidence interface {
 	Export(ctx context.Context, app domain.AppName, ask audit.ExportRequest, principal string) (*os.File, error)
 	Receipt(ctx context.Context, app domain.AppName, ask audit.ReceiptRequest, principal string) ([]byte, error)

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"consentledger/api/wire"
+	"consentledger/api/wire/parse"
 	"consentledger/domain"
 	"consentledger/domain/policy"
 	"consentledger/eventstore/ledger"
@@ -71,16 +72,16 @@ func (s *server) recordGroup(ctx context.Context, in *groupIn) (*out[GroupRows],
 		return nil, err
 	}
 	sent := bytes.Clone(in.RawBody)
-	event := wire.GroupEvent{Group: group, By: s.principal(ctx)}
-	body := bytes.TrimSpace(wire.WithoutMark(sent))
+	event := parse.GroupEvent{Group: group, By: s.principal(ctx)}
+	body := bytes.TrimSpace(parse.WithoutMark(sent))
 	mode, err := modeOf(in.headers, body)
-	if err == nil && mode == wire.Batch {
+	if err == nil && mode == parse.Batch {
 		err = bad("a group is told one event at a time")
 	}
 	var form error // why it cannot be signed
-	if err == nil && mode == wire.Binary {
-		form = wire.ErrSignedForm
-		body, err = wire.StructuredOf(in.headers, body)
+	if err == nil && mode == parse.Binary {
+		form = parse.ErrSignedForm
+		body, err = parse.StructuredOf(in.headers, body)
 	}
 	if err != nil {
 		return nil, err

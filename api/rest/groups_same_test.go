@@ -65,8 +65,8 @@ func TestBinaryModeIsReadByEveryRouteForEvents(t *testing.T) {
 		{group, "consent.withdrawn", `{"all":true}`, `{"all":true}`},
 		{group, "consent.refused", `{"purposes":["mail"],"act":"gpc"}`, `{"act":"gpc","purposes":["mail"]}`},
 		{group, "subject.linked", `{"other":"device:x","proof":"login"}`, `{"other":"device:x","proof":"login"}`},
-		{operatorDoor, "hold.placed", `{"reason":"litigation"}`, `{"reason":"litigation"}`},
-		{appDoor, "consent.withdrawn", `{"all":true}`, `{"all":true}`},
+		{operatorEndpoint, "hold.placed", `{"reason":"litigation"}`, `{"reason":"litigation"}`},
+		{appEndpoint, "consent.withdrawn", `{"all":true}`, `{"all":true}`},
 	} {
 		first := h.want(200, "", "POST", c.path, c.binary, headers(c.kind+c.path, c.kind, "ann")...)
 		again := h.want(200, "", "POST", c.path, event(c.kind+c.path, "ann", c.kind, c.structured))
@@ -86,7 +86,7 @@ func TestBinaryModeIsReadByEveryRouteForEvents(t *testing.T) {
 	h.want(200, `"code":"nothing-named"`, "POST", group, ``, headers("none", "consent.withdrawn", "bo")...)
 	h.want(400, "foo_bar", "POST", group, `{"other":"device:x","proof":"login"}`, headers("odd4", "subject.linked", "bo", "Ce-Foo_bar: 1")...)
 	h.want(400, "one event at a time", "POST", group, `[`+event("b", "bo", "consent.withdrawn", `{"all":true}`)+`]`)
-	h.want(200, `"id":"k-1"`, "POST", operatorDoor, `{"reason":"litigation"}`,
+	h.want(200, `"id":"k-1"`, "POST", operatorEndpoint, `{"reason":"litigation"}`,
 		"Ce-Specversion: 1.0", "Ce-Source: test", "Ce-Type: hold.placed", "Ce-Subject: cleo", "Idempotency-Key: k-1")
 	h.want(200, `"id":"k-2"`, "POST", group, `{"all":true}`,
 		"Ce-Specversion: 1.0", "Ce-Source: test", "Ce-Type: consent.withdrawn", "Ce-Subject: cleo", "Idempotency-Key: k-2")

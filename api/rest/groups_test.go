@@ -27,7 +27,7 @@ func (b brokenApp) Execute(ctx context.Context, req ledger.Request) (ledger.Rece
 }
 
 // toldGroups returns what is recorded of groups that were told: app and record.
-func (h *house) toldGroups() (notes []string) {
+func (h *testServer) toldGroups() (notes []string) {
 	h.t.Helper()
 	for line := range strings.Lines(h.want(200, "", "GET", "/v1/replay?type=group.told", "")) {
 		var e struct {
@@ -106,14 +106,14 @@ func TestWhatTheLedgerSaysOfItselfComesInByNoDoor(t *testing.T) {
 	h := openWithViews(t)
 	h.furnish()
 	h.want(200, "", "PUT", "/v1/apps/demo", strings.Replace(appJSON, "{", `{"group":"acme",`, 1))
-	given := h.receipt(appDoor, event("e1", "ann", "consent.given", yes))
+	given := h.receipt(appEndpoint, event("e1", "ann", "consent.given", yes))
 	for kind, data := range map[string]string{
 		"group.told":     fmt.Sprintf(`{"group":"acme","record":%q}`, given.EventID),
 		"clock.observed": `{"observation":"steady","watched":"86400"}`,
 		"key.issued":     `{"key":"abcdefghijkl"}`,
 		"messages.lost":  `{"stream":"incoming","how":"gap","first":"387"}`,
 	} {
-		for _, path := range []string{appDoor, operatorDoor, "/v1/groups/acme/events"} {
+		for _, path := range []string{appEndpoint, operatorEndpoint, "/v1/groups/acme/events"} {
 			for _, e := range []string{aboutApp(kind, kind, data), event(kind, "ann", kind, data)} {
 				h.want(403, "what the ledger says of itself", "POST", path, e)
 				if path != "/v1/groups/acme/events" {

@@ -15,7 +15,7 @@ import (
 )
 
 // records counts what the ledger has of a person.
-func (h *house) records(id string) (n int) {
+func (h *testServer) records(id string) (n int) {
 	h.t.Helper()
 	for _, err := range h.ledg.History(h.t.Context(), "demo", domain.PersonKey{Kind: "account", ID: id}) {
 		if err != nil {
@@ -214,7 +214,7 @@ func receiptIn(t *testing.T, answer string) string {
 }
 
 // headOf returns the position of the newest record.
-func (h *house) headOf() string {
+func (h *testServer) headOf() string {
 	h.t.Helper()
 	p, err := h.ledg.Head(h.t.Context())
 	if err != nil {

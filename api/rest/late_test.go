@@ -12,7 +12,7 @@ import (
 )
 
 func TestYesesBeforeALateWithdrawalAreReported(t *testing.T) {
-	d, _, _ := openDesk(t)
+	d, _, _ := openTimed(t)
 	ann := domain.PersonKey{Kind: "account", ID: "ann"}
 	said := d.Time()
 	d.Rest(deadline.Hour)

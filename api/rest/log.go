@@ -10,7 +10,9 @@ import (
 	"unicode/utf8"
 
 	"consentledger/api/auth"
+	"consentledger/api/query"
 	"consentledger/api/wire"
+	"consentledger/api/wire/parse"
 	"consentledger/eventstore/blobs"
 	"consentledger/eventstore/codec"
 
@@ -102,7 +104,7 @@ func (s *server) replay(ctx context.Context, in *replayIn) (*huma.StreamResponse
 }
 
 func (s *server) queryReplay(ctx context.Context, in *replayBody) (*huma.StreamResponse, error) {
-	r, err := wire.ParseReplay(bytes.Clone(in.RawBody))
+	r, err := parse.Replay(bytes.Clone(in.RawBody))
 	if err != nil {
 		return nil, s.fail(ctx, "replay", err)
 	}
@@ -110,7 +112,7 @@ func (s *server) queryReplay(ctx context.Context, in *replayBody) (*huma.StreamR
 }
 
 func (s *server) replayOf(ctx context.Context, r wire.ReplayRequest) (*huma.StreamResponse, error) {
-	selection, err := wire.AskedSelection(r, s.Ledger.Now())
+	selection, err := query.AskedSelection(r, s.Ledger.Now())
 	if err != nil {
 		return nil, s.fail(ctx, "replay", err)
 	}

@@ -61,7 +61,7 @@ func next(t *testing.T, lines <-chan string, begins string) string {
 }
 
 // streams lets a house have the route, and returns its address.
-func (h *house) streams(t *testing.T, s *live.Streams) (address string, may *atomic.Bool) {
+func (h *testServer) streams(t *testing.T, s *live.Streams) (address string, may *atomic.Bool) {
 	may = new(atomic.Bool)
 	may.Store(true)
 	h.conf.Newest, h.conf.Streams = h.ledg, s
@@ -72,7 +72,7 @@ func (h *house) streams(t *testing.T, s *live.Streams) (address string, may *ato
 	return server.URL, may
 }
 
-func (h *house) say(id string) {
+func (h *testServer) say(id string) {
 	h.want(200, `"event_id"`, "POST", "/v1/apps/demo/events",
 		`{"specversion":"1.0","id":"`+id+`","source":"test","type":"consent.withdrawn","subject":"ada-`+id+`","data":{"all":true}}`)
 }

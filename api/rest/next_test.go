@@ -8,7 +8,7 @@ import (
 )
 
 // next asks which steps are possible, and returns their types.
-func (d *desk) next(path string) (a NextSteps, types []string) {
+func (d *timedServer) next(path string) (a NextSteps, types []string) {
 	d.t.Helper()
 	if err := json.Unmarshal([]byte(d.want(200, `"as_of"`, "GET", path+"/next", "")), &a); err != nil {
 		d.t.Fatal(err)
@@ -22,7 +22,7 @@ func (d *desk) next(path string) (a NextSteps, types []string) {
 // A step that is offered is taken through the route of operators, and then is offered
 // no more, although no projection has heard of it yet.
 func TestTheNextStepsAreThoseThatAreTaken(t *testing.T) {
-	d, open, answered := openDesk(t)
+	d, open, answered := openTimed(t)
 	path := "/v1/apps/smartkey/requests/" + open.ID
 	a, types := d.next(path)
 	if a.RecordedBy != "unauthenticated" || !slices.Contains(types, "request.answered") || slices.Contains(types, "request.reopened") || slices.Contains(types, "request.duplicate") {

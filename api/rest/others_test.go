@@ -19,9 +19,9 @@ import (
 
 // all returns a handler with every route. What some of them would ask is not
 // there: it is for what is checked and told before that.
-func (h *house) all() http.Handler {
+func (h *testServer) all() http.Handler {
 	c := h.conf
-	c.Requests, c.Rejected, c.Evidence, c.Papers = struct{ Requests }{}, struct{ Rejected }{}, struct{ Evidence }{}, struct{ Papers }{}
+	c.Requests, c.Rejected, c.Evidence, c.Documents = struct{ Requests }{}, struct{ Rejected }{}, struct{ Evidence }{}, struct{ Documents }{}
 	c.FeedKey = []byte("a key of 32 bytes for the feeds.")
 	return Handler(c)
 }

@@ -5,7 +5,7 @@ import (
 	"context"
 	"net/http"
 
-	"consentledger/api/past"
+	"consentledger/api/lawfulness"
 	"consentledger/domain"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -25,9 +25,9 @@ type lawfulIn struct {
 }
 
 func (s *server) pastRoutes(api huma.API) {
-	bodied[past.DiffRequest](s, api, "diff-person", http.MethodPost, "/v1/apps/{app}/replay/diff",
-		"What changed for a person between two moments, and by which events", maxBody, func(ctx context.Context, in *checkBody) (*out[past.Diff], error) {
-			var r past.DiffRequest
+	bodied[lawfulness.DiffRequest](s, api, "diff-person", http.MethodPost, "/v1/apps/{app}/replay/diff",
+		"What changed for a person between two moments, and by which events", maxBody, func(ctx context.Context, in *checkBody) (*out[lawfulness.Diff], error) {
+			var r lawfulness.DiffRequest
 			if err := question(bytes.Clone(in.RawBody), &r); err != nil {
 				return nil, err
 			}
@@ -35,7 +35,7 @@ func (s *server) pastRoutes(api huma.API) {
 			if err != nil {
 				return nil, err
 			}
-			d, err := past.DiffOf(ctx, s.Ledger, name, r)
+			d, err := lawfulness.DiffOf(ctx, s.Ledger, name, r)
 			if err != nil {
 				return nil, err
 			}
@@ -49,7 +49,7 @@ func (s *server) pastRoutes(api huma.API) {
 			return ok(d)
 		})
 	route(s, api, "get-lawful", http.MethodGet, "/v1/apps/{app}/lawful",
-		"Was it lawful, as it was known then? It reads the log, a page at a time", func(ctx context.Context, in *lawfulIn) (*out[past.Lawful], error) {
+		"Was it lawful, as it was known then? It reads the log, a page at a time", func(ctx context.Context, in *lawfulIn) (*out[lawfulness.Lawful], error) {
 			limit := 0
 			if in.Limit != "" {
 				var err error
@@ -61,7 +61,7 @@ func (s *server) pastRoutes(api huma.API) {
 			if err != nil {
 				return nil, err
 			}
-			return s.lawful(ctx, in.App, past.LawfulRequest{
+			return s.lawful(ctx, in.App, lawfulness.LawfulRequest{
 				Subject: in.Subject,
 				Purpose: in.Purpose,
 				Action:  in.Action,
@@ -74,9 +74,9 @@ func (s *server) pastRoutes(api huma.API) {
 			})
 		})
 	isRecorded(api, "/v1/apps/{app}/lawful")
-	bodied[past.LawfulRequest](s, api, "query-lawful", http.MethodPost, "/v1/apps/{app}/lawful", "The same, with no id in the URL", maxBody,
-		func(ctx context.Context, in *checkBody) (*out[past.Lawful], error) {
-			r, err := past.ParseLawful(bytes.Clone(in.RawBody))
+	bodied[lawfulness.LawfulRequest](s, api, "query-lawful", http.MethodPost, "/v1/apps/{app}/lawful", "The same, with no id in the URL", maxBody,
+		func(ctx context.Context, in *checkBody) (*out[lawfulness.Lawful], error) {
+			r, err := lawfulness.ParseLawful(bytes.Clone(in.RawBody))
 			if err != nil {
 				return nil, err
 			}
@@ -84,12 +84,12 @@ func (s *server) pastRoutes(api huma.API) {
 		})
 }
 
-func (s *server) lawful(ctx context.Context, app string, r past.LawfulRequest) (*out[past.Lawful], error) {
+func (s *server) lawful(ctx context.Context, app string, r lawfulness.LawfulRequest) (*out[lawfulness.Lawful], error) {
 	name, err := domain.ParseAppName(app)
 	if err != nil {
 		return nil, bad(err.Error())
 	}
-	a, err := past.LawfulOf(ctx, s.Ledger, name, r)
+	a, err := lawfulness.LawfulOf(ctx, s.Ledger, name, r)
 	if err != nil {
 		return nil, err
 	}

@@ -12,6 +12,7 @@ import (
 
 	"consentledger/api/edge"
 	"consentledger/api/wire"
+	"consentledger/api/wire/parse"
 	"consentledger/domain"
 	"consentledger/projections"
 	"consentledger/projections/readmodel"
@@ -99,12 +100,12 @@ func notYetKnown(behind *projections.BehindError) wire.Problem {
 	return p
 }
 
-// question parses a body that asks something; see [wire.NoEmpty].
+// question parses a body that asks something; see [parse.NoEmpty].
 func question(body []byte, into any) error {
 	if err := strict(body, into); err != nil {
 		return err
 	}
-	return wire.NoEmpty(body)
+	return parse.NoEmpty(body)
 }
 
 // plain is the problem that a status alone makes.

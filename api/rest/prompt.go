@@ -5,7 +5,9 @@ import (
 	"context"
 	"net/http"
 
+	"consentledger/api/query"
 	"consentledger/api/wire"
+	"consentledger/api/wire/parse"
 	"consentledger/domain"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -24,7 +26,7 @@ func (s *server) promptRoutes(api huma.API) {
 		})
 	bodied[wire.PromptRequest](s, api, "query-prompt", http.MethodPost, "/v1/apps/{app}/subjects/prompt", "The same, with no id in the URL", maxBody,
 		func(ctx context.Context, in *checkBody) (*out[wire.PromptAnswer], error) {
-			r, err := wire.ParsePrompt(bytes.Clone(in.RawBody))
+			r, err := parse.Prompt(bytes.Clone(in.RawBody))
 			if err != nil {
 				return nil, err
 			}
@@ -40,7 +42,7 @@ func (s *server) prompt(ctx context.Context, app string, r wire.PromptRequest) (
 	if err := mayAsk(ctx, r.Subject); err != nil {
 		return nil, err
 	}
-	a, err := wire.Prompt(ctx, s.Ledger, name, r, s.Ledger.Now())
+	a, err := query.Prompt(ctx, s.Ledger, name, r, s.Ledger.Now())
 	if err != nil {
 		return nil, err
 	}

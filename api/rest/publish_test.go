@@ -112,7 +112,7 @@ func TestASpecificPolicyIsComparedWithTheGeneralOne(t *testing.T) {
 	h.want(200, `"material":[],"stale":[],"scopes":[{"purpose":"mail","actions":["provide"]}],"rights_reduced":false,"touched":[{"purpose":"mail","people":3}]`, "POST", path, `{"document":`+body+`}`)
 
 	h.want(200, `"receipt"`, "POST", "/v1/apps/demo/policies", `{"document":`+body+`}`) // nothing need be declared
-	r := h.receipt(appDoor, event("s", "ann", "consent.given", `{"act":"click","policy":"mail-rules","purposes":["mail"]}`))
+	r := h.receipt(appEndpoint, event("s", "ann", "consent.given", `{"act":"click","policy":"mail-rules","purposes":["mail"]}`))
 	h.want(200, "", "GET", "/v1/apps/demo/consents/counts?min_position="+r.Position, "")
 	h.want(200, `"touched":[{"purpose":"mail","people":2}]`, "POST", path, fmt.Sprintf(`{"old":%q,"new":%q}`, general, version))
 	more := special
@@ -154,7 +154,7 @@ const surfaceJSON = `{"schema":"surface/1","build":"1.0","screen":"welcome","pol
 	"controls":[{"id":"yes","label":"yes","act":"click","initial":"button","purposes":["mail"]},{"id":"no","label":"no","initial":"button","refuses":true}]}`
 
 // surface publishes a screen and returns its id.
-func (h *house) surface(version content.Hash) string {
+func (h *testServer) surface(version content.Hash) string {
 	h.t.Helper()
 	body := fmt.Sprintf(surfaceJSON, version, doc.Texts[0].Hash, content.Hash{8})
 	var a SurfaceAnswer

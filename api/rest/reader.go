@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"consentledger/api/wire"
+	"consentledger/api/wire/parse"
 	"consentledger/domain"
 	"consentledger/eventstore/ledger"
 )
@@ -19,7 +20,7 @@ type ReaderIn struct {
 	By     string `header:"Consent-By" doc:"who reads it, UTF-8, percent-encoded; recorded, sealed"`
 }
 
-func (in ReaderIn) reader() (wire.Reader, error) { return wire.ParseReader(in.Reason, in.Why, in.By) }
+func (in ReaderIn) reader() (wire.Reader, error) { return parse.Reader(in.Reason, in.Why, in.By) }
 
 // recordReading records that history is about to be shown to somebody, before it
 // is. While that cannot be recorded nothing is shown. An answer of nothing shows

@@ -15,7 +15,7 @@ import (
 
 // readings returns the accesses that are recorded, a line each, and forgets
 // those that it returned before.
-func readings(t *testing.T, h *house, seen *int) []string {
+func readings(t *testing.T, h *testServer, seen *int) []string {
 	t.Helper()
 	var all []string
 	for e, err := range h.ledg.Replay(t.Context(), 0) {

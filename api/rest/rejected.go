@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"consentledger/api/wire"
+	"consentledger/api/wire/parse"
 	"consentledger/domain"
 	"consentledger/eventstore/ledger"
 
@@ -192,7 +193,7 @@ func (s *server) seeRejected(ctx context.Context, in *seenIn) (*out[Seen], error
 }
 
 func sequence(text string) (uint64, error) {
-	n, ok := wire.ParseCount(text)
+	n, ok := parse.Count(text)
 	if !ok || n == 0 {
 		return 0, bad("a rejected message is named by its sequence, as the list shows it")
 	}

@@ -21,7 +21,7 @@ import (
 )
 
 // A shelf holds rejected messages 1 to n, in memory: what NATS does is tested
-// in api/intake, and the two together in cmd.
+// in api/nats/intake, and the two together in cmd.
 type shelf struct {
 	n    uint64
 	seen map[uint64]string
@@ -80,9 +80,9 @@ func (s *shelf) MarkSeen(_ context.Context, seq uint64, why string) error {
 func TestRejectedMessagesOverHTTP(t *testing.T) {
 	var log bytes.Buffer
 	s := &shelf{n: 1500, seen: map[uint64]string{}}
-	house := open(t)
-	house.furnish()
-	ledg := house.ledg
+	testServer := open(t)
+	testServer.furnish()
+	ledg := testServer.ledg
 	begun, err := ledg.Head(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -147,7 +147,7 @@ func TestRejectedMessagesOverHTTP(t *testing.T) {
 	do(400, "GET", "/v1/rejected/7?app=other", "", who...)
 	do(200, "GET", "/v1/rejected/7?app=demo", "", who...)
 	do(200, "GET", "/v1/rejected/100?app=demo", "", who...)
-	house.want(422, "an app is not called invalid", "PUT", "/v1/apps/invalid", appJSON)
+	testServer.want(422, "an app is not called invalid", "PUT", "/v1/apps/invalid", appJSON)
 	for e, err := range ledg.Replay(t.Context(), begun) {
 		if err != nil || e.Stream.App != "demo" {
 			t.Errorf("%s begins a stream of an app that is none, %v", e.Stream, err)

@@ -64,20 +64,20 @@ type Blobs interface {
 
 // A Config is what the handler stands on.
 type Config struct {
-	Ledger   Ledger
-	Blobs    Blobs
-	Consents Consents
-	Policies Policies
-	Activity Activity
-	Requests Requests                                   // nil: no routes of requests, incidents and obligations
-	Law      Law                                        // for questions by when something is owed
-	FeedKey  []byte                                     // whose digest of an app's name opens its calendar feed; nil: there is no feed
-	Rejected Rejected                                   // nil: there is no NATS, and so no routes of rejected messages
-	Evidence Evidence                                   // nil: no routes of bundles and receipts
-	Papers   Papers                                     // nil: no audit report and no registers
-	Rebuild  func(ctx context.Context) (Rebuilt, error) // nil: projections are not compared
-	Webhooks Webhooks                                   // nil: apps are told nothing by HTTP
-	Wait     Waiter                                     // nil: min_position is answered by what the projection has
+	Ledger    Ledger
+	Blobs     Blobs
+	Consents  Consents
+	Policies  Policies
+	Activity  Activity
+	Requests  Requests                                   // nil: no routes of requests, incidents and obligations
+	Law       Law                                        // for questions by when something is owed
+	FeedKey   []byte                                     // whose digest of an app's name opens its calendar feed; nil: there is no feed
+	Rejected  Rejected                                   // nil: there is no NATS, and so no routes of rejected messages
+	Evidence  Evidence                                   // nil: no routes of bundles and receipts
+	Documents Documents                                  // nil: no audit report and no registers
+	Rebuild   func(ctx context.Context) (Rebuilt, error) // nil: projections are not compared
+	Webhooks  Webhooks                                   // nil: apps are told nothing by HTTP
+	Wait      Waiter                                     // nil: min_position is answered by what the projection has
 
 	Status    func(ctx context.Context) StatusReport
 	Ready     func(ctx context.Context) []Check
@@ -155,7 +155,7 @@ func (s *server) routes(mux *http.ServeMux) huma.API {
 	}
 	s.schemaRoutes(api)
 	s.logRoutes(api)
-	if s.Papers != nil {
+	if s.Documents != nil {
 		s.paperRoutes(api)
 	}
 	if s.Rebuild != nil {

@@ -32,8 +32,8 @@ import (
 	"github.com/go-json-experiment/json"
 )
 
-// A house is a handler with everything behind it.
-type house struct {
+// A testServer is a handler with everything behind it.
+type testServer struct {
 	t    *testing.T
 	h    http.Handler
 	log  bytes.Buffer
@@ -43,7 +43,7 @@ type house struct {
 	conf Config
 }
 
-type views struct{ h *house }
+type views struct{ h *testServer }
 
 func (v views) OpposedCounts(ctx context.Context, app domain.AppName, _ deadline.Instant) ([]consents.OpposedCount, eventstore.Position, error) {
 	p, err := v.h.ledg.Head(ctx)
@@ -107,7 +107,7 @@ var doc = policy.Document{
 
 const text = "We send mail."
 
-func open(t *testing.T) *house {
+func open(t *testing.T) *testServer {
 	t.Helper()
 	ctx := t.Context()
 	rows := new(memory.Rows)
@@ -120,7 +120,7 @@ func open(t *testing.T) *house {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := &house{t: t, ledg: l}
+	h := &testServer{t: t, ledg: l}
 	h.conf = Config{
 		Ledger: l, Blobs: blobs.New(rows), Consents: views{h}, Policies: views{h}, Activity: views{h}, Wait: views{h}, Version: "test",
 		Status: func(context.Context) StatusReport { return StatusReport{Version: "test", Head: "0"} },
@@ -134,12 +134,12 @@ func open(t *testing.T) *house {
 }
 
 // do asks and returns the status and the body. Headers are "Name: value".
-func (h *house) do(method, path, body string, headers ...string) (int, string) {
+func (h *testServer) do(method, path, body string, headers ...string) (int, string) {
 	code, b, _ := h.ask(method, path, body, headers...)
 	return code, b
 }
 
-func (h *house) ask(method, path, body string, headers ...string) (int, string, http.Header) {
+func (h *testServer) ask(method, path, body string, headers ...string) (int, string, http.Header) {
 	h.t.Helper()
 	r := httptest.NewRequest(method, path, strings.NewReader(body))
 	if body != "" {
@@ -160,7 +160,7 @@ func (h *house) ask(method, path, body string, headers ...string) (int, string, 
 	return w.Code, w.Body.String(), w.Header()
 }
 
-func (h *house) want(code int, part, method, path, body string, headers ...string) string {
+func (h *testServer) want(code int, part, method, path, body string, headers ...string) string {
 	h.t.Helper()
 	got, b := h.do(method, path, body, headers...)
 	if got != code || !strings.Contains(b, part) {
@@ -181,7 +181,7 @@ func published(t *testing.T) (body string, version content.Hash) {
 	return fmt.Sprintf(`{"document":%s,"texts":{%q:%q}}`, b, doc.Texts[0].Hash, text), version
 }
 
-func (h *house) furnish() content.Hash {
+func (h *testServer) furnish() content.Hash {
 	h.t.Helper()
 	body, version := published(h.t)
 	h.want(200, `"receipt"`, "PUT", "/v1/apps/demo", appJSON)

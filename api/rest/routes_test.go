@@ -20,7 +20,7 @@ type told struct {
 }
 
 // routes returns every route, with members of its path filled in.
-func (h *house) routes(t *testing.T) (all []told) {
+func (h *testServer) routes(t *testing.T) (all []told) {
 	t.Helper()
 	var doc struct {
 		Paths map[string]map[string]struct {
@@ -110,7 +110,7 @@ func TestEveryRouteRefusesWhatItWouldNotSee(t *testing.T) {
 func TestAHeadRecordsNothing(t *testing.T) {
 	h := open(t)
 	h.furnish()
-	h.receipt(appDoor, event("e1", "ann", "consent.given", yes))
+	h.receipt(appEndpoint, event("e1", "ann", "consent.given", yes))
 	h.h = h.all()
 	begun, err := h.ledg.Head(t.Context())
 	if err != nil {
@@ -144,7 +144,7 @@ func TestAHeadRecordsNothing(t *testing.T) {
 }
 
 // twice asks with a header that stands twice.
-func (h *house) twice(r told, name, body string) (int, string) {
+func (h *testServer) twice(r told, name, body string) (int, string) {
 	req := httptest.NewRequest(r.method, r.path, strings.NewReader(body))
 	if body != "" {
 		req.Header.Set("Content-Type", "application/json")
@@ -156,7 +156,7 @@ func (h *house) twice(r told, name, body string) (int, string) {
 }
 
 // head asks with HEAD. What is not there to be asked is as a handler that panics.
-func (h *house) head(path string) (int, string, http.Header) {
+func (h *testServer) head(path string) (int, string, http.Header) {
 	w := httptest.NewRecorder()
 	h.h.ServeHTTP(w, httptest.NewRequest(http.MethodHead, path, nil))
 	return w.Code, w.Body.String(), w.Header()

@@ -4,7 +4,7 @@ import (
 	"context"
 	"net/http"
 
-	"consentledger/api/wire"
+	"consentledger/api/wire/schema"
 
 	"github.com/danielgtaylor/huma/v2"
 )
@@ -28,11 +28,11 @@ type schemaOut struct {
 
 func (s *server) schemaRoutes(api huma.API) {
 	route(s, api, "list-schemas", http.MethodGet, "/v1/schemas", "The names of the JSON Schemas",
-		func(context.Context, *none) (*out[SchemaList], error) { return ok(SchemaList{wire.Schemas()}) })
+		func(context.Context, *none) (*out[SchemaList], error) { return ok(SchemaList{schema.Names()}) })
 	op := huma.Operation{OperationID: "get-schema", Method: http.MethodGet, Path: schemaPath + "{name}", SkipValidateParams: true,
 		Summary: "The JSON Schema (2020-12) of an event type, a request or an answer"}
 	huma.Register(api, op, func(ctx context.Context, in *schemaIn) (*schemaOut, error) {
-		text, has := wire.Schema(in.Name)
+		text, has := schema.Of(in.Name)
 		if !has {
 			return nil, failure{plain(http.StatusNotFound, "there is no schema of that name; /v1/schemas lists them")}
 		}

@@ -63,7 +63,7 @@ func TestWhatTheSDKsForGoAndJavaScriptSend(t *testing.T) {
 				for _, c := range names {
 					events = append(events, c.sent)
 				}
-				answers := send(t, s.URL+appDoor, events)
+				answers := send(t, s.URL+appEndpoint, events)
 				for i, c := range names {
 					want := c.exact
 					if raw {

@@ -8,7 +8,9 @@ import (
 	"strconv"
 
 	"consentledger/api/auth"
+	"consentledger/api/query"
 	"consentledger/api/wire"
+	"consentledger/api/wire/parse"
 	"consentledger/domain"
 	"consentledger/eventstore"
 
@@ -86,11 +88,11 @@ func (s *server) subjectRoutes(api huma.API) {
 			if err != nil {
 				return nil, bad(err.Error())
 			}
-			r, err := wire.ParseState(bytes.Clone(in.RawBody))
+			r, err := parse.State(bytes.Clone(in.RawBody))
 			if err != nil {
 				return nil, err
 			}
-			a, err := wire.StateOf(ctx, s.Ledger, name, r, s.Ledger.Now())
+			a, err := query.State(ctx, s.Ledger, name, r, s.Ledger.Now())
 			if err != nil {
 				return nil, err
 			}
@@ -224,7 +226,7 @@ func count(text string, most int) (int, error) {
 	if text == "" {
 		return most, nil
 	}
-	n, ok := wire.ParseCount(text)
+	n, ok := parse.Count(text)
 	if !ok || n < 1 || n > int64(most) {
 		return 0, bad("a limit is a number from 1 to " + strconv.Itoa(most) + ", without a sign or zeros before it")
 	}

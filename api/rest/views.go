@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"consentledger/api/auth"
+	"consentledger/api/query"
 	"consentledger/api/wire"
 	"consentledger/domain"
 	"consentledger/domain/content"
@@ -205,7 +206,7 @@ func (s *server) activity(ctx context.Context, in *activityIn) (*out[ActivityAns
 		if day.text != "" && err != nil {
 			return nil, bad(day.member + ": a day is written as in 2026-03-02")
 		}
-		if _, err := wire.HasCome(day.member, deadline.At(first), s.Ledger.Now()); err != nil {
+		if _, err := query.HasCome(day.member, deadline.At(first), s.Ledger.Now()); err != nil {
 			return nil, err
 		}
 	}

@@ -20,7 +20,7 @@ import (
 type realViews struct {
 	*consents.View
 	policies *policies.View
-	h        *house
+	h        *testServer
 }
 
 func (v *realViews) Wait(ctx context.Context, _ eventstore.Position) error {
@@ -55,7 +55,7 @@ func (v *realViews) Apps(ctx context.Context) ([]AppCount, eventstore.Position, 
 }
 
 // openWithViews is open with projections behind the routes.
-func openWithViews(t *testing.T) *house {
+func openWithViews(t *testing.T) *testServer {
 	t.Helper()
 	h := open(t)
 	dir := t.TempDir()

@@ -9,7 +9,7 @@ import (
 	"sync"
 	"time"
 
-	"consentledger/api/outbox"
+	"consentledger/api/nats/outbox"
 	"consentledger/api/wire"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"

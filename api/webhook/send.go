@@ -15,7 +15,7 @@ import (
 	"strings"
 	"time"
 
-	"consentledger/api/outbox"
+	"consentledger/api/nats/outbox"
 
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 )

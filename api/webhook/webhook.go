@@ -30,7 +30,7 @@ import (
 	"sync"
 	"time"
 
-	"consentledger/api/outbox"
+	"consentledger/api/nats/outbox"
 	"consentledger/api/wire"
 	"consentledger/domain"
 	"consentledger/eventstore"

@@ -24,19 +24,6 @@ const (
 	ByHeader     = "Consent-By"
 )
 
-// ParseReader reads the headers of a request.
-func ParseReader(reason, why, by string) (Reader, error) {
-	r := Reader{Reason: reason}
-	var err error
-	if r.Why, err = url.PathUnescape(why); err == nil {
-		r.By, err = url.PathUnescape(by)
-	}
-	if err != nil {
-		return Reader{}, malformed("%s and %s are percent-encoded UTF-8", WhyHeader, ByHeader)
-	}
-	return r, nil
-}
-
 // Headers returns what [ParseReader] reads, without what is not said.
 func (r Reader) Headers() [][2]string {
 	all := [][2]string{{ReasonHeader, r.Reason}, {WhyHeader, url.PathEscape(r.Why)}, {ByHeader, url.PathEscape(r.By)}}

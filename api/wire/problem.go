@@ -86,3 +86,9 @@ func ProblemOf(err error) Problem {
 	}
 	return p
 }
+
+// IsRefusal reports whether err is final and the caller's to read.
+func IsRefusal(err error) bool {
+	_, ok := errors.AsType[domain.Refusal](err)
+	return ok
+}

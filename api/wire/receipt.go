@@ -87,7 +87,7 @@ func receiptReason(r ledger.Receipt) string {
 	var sentences []string
 	for purpose, why := range pairs(r.Short) {
 		says := "The consent does not count for " + purpose + ": " + shortReason(why) + "."
-		if todo, is := advice[domain.Shortfall(why)]; is {
+		if todo, is := Advice[domain.Shortfall(why)]; is {
 			says += " " + todo
 		}
 		sentences = append(sentences, says)
@@ -157,4 +157,19 @@ func ParsePosition(s string) (eventstore.Position, error) {
 		return 0, domain.Refusal{Code: domain.Malformed, Text: "a position is a token that the ledger gave out: give it back as it was"}
 	}
 	return eventstore.Position(p), nil
+}
+
+// Advice says what to do about a consent that does not count. The answer to who
+// records it and the check say the same.
+var Advice = map[domain.Shortfall]string{
+	domain.ActGivesNone:   "Ask the person, and name the act of the policy by which they said yes.",
+	domain.TickedBefore:   "Show a box that is not ticked, and record what the person does with it.",
+	domain.NeedsSeparate:  "Ask for this purpose alone, on a control of its own, or name the act that the policy has for it.",
+	domain.NeedsControl:   "Name the control that the person used, which offers this purpose, or ask on one that does.",
+	domain.NeedsExplicit:  "The purpose was changed: ask for it by an act that says yes to the change, not by a general one.",
+	domain.NeedsDocument:  "Record it again with a proof that names document, method and checked_by.",
+	domain.NeedsGuardian:  "Ask the guardian, and record that the guardian consents, with what proves it.",
+	domain.GuardianLapsed: "Ask the person.",
+	domain.NoBindingText:  "It names no locale, or one in which the policy has no authoritative text: name the locale of the text that was shown, or publish the text.",
+	domain.NoVersionThen:  "Record it again, under another id, with the hash of the version that was shown as version.",
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
-	"strings"
 	"testing"
 
 	"consentledger/domain"
@@ -51,23 +50,6 @@ func BenchmarkReceipt(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		_ = AppendReceipt(make([]byte, 0, 192), ledger.Receipt{Event: eventstore.EventID{1, 2, 3}, Position: 123456, ID: "w-1", Person: domain.PersonKey{Kind: "account", ID: "ada"}})
-	}
-}
-
-func TestEveryReasonWhyAConsentFallsShortSaysWhatToDo(t *testing.T) {
-	for _, r := range domain.CountRules {
-		todo := advice[r.Short]
-		if !strings.HasSuffix(todo, ".") {
-			t.Errorf("%s has no advice", r.Short)
-			continue
-		}
-		receipt := receiptReason(ledger.Receipt{Short: "ads=" + string(r.Short)})
-		if check := shortSentence(r, false); !strings.Contains(receipt, todo) || !strings.Contains(check, todo) || !strings.Contains(receipt, "for ads: "+r.Says) {
-			t.Errorf("%s: the receipt says %s, the check%s", r.Short, receipt, check)
-		}
-	}
-	if len(advice) != len(domain.CountRules) {
-		t.Errorf("%d of %d rules have advice", len(advice), len(domain.CountRules))
 	}
 }
 

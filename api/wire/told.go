@@ -1,10 +1,10 @@
 package wire
 
 import (
-	"reflect"
 	"strings"
 
 	"consentledger/domain"
+	"consentledger/domain/catalog"
 	"consentledger/domain/policy"
 	"consentledger/eventstore/codec"
 )
@@ -15,8 +15,8 @@ const (
 	GivenType     = "consent.given"
 	RefusedType   = "consent.refused"
 	WithdrawnType = "consent.withdrawn"
-	ExpiredType   = string(domain.ConsentExpired)
-	StaleType     = string(domain.ConsentStale)
+	ExpiredType   = string(catalog.ConsentExpired)
+	StaleType     = string(catalog.ConsentStale)
 )
 
 // ConsentTypes are all of them. Nobody says the last two: a consent ended by itself, or a
@@ -76,7 +76,7 @@ func IsConsentChange(e codec.Entry) bool {
 	case domain.PermissionRevoked:
 		return len(x.Withdraws) > 0
 	case domain.Noted:
-		return x.Kind == domain.ConsentExpired || x.Kind == domain.ConsentStale
+		return x.Kind == catalog.ConsentExpired || x.Kind == catalog.ConsentStale
 	}
 	return false
 }
@@ -143,16 +143,4 @@ func texts(purposes []policy.PurposeID) []string {
 		all[i] = string(p)
 	}
 	return all
-}
-
-// ToldSchema returns the JSON Schema of what is told, by its name: told-consent or
-// told-obligation.
-func ToldSchema(name string) (map[string]any, bool) {
-	switch name {
-	case "told-consent":
-		return schemaOf(reflect.TypeFor[ConsentChange](), anAnswer), true
-	case "told-obligation":
-		return schemaOf(reflect.TypeFor[Outgoing](), anAnswer), true
-	}
-	return nil, false
 }

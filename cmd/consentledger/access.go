@@ -4,80 +4,20 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
 	"net/url"
-	"os"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
 
 	"consentledger/api/auth"
 	"consentledger/cmd/internal/exit"
-	"consentledger/cmd/internal/files"
+	"consentledger/cmd/internal/output"
+	"consentledger/cmd/internal/remote"
 	"consentledger/cmd/internal/server"
 	"consentledger/domain"
 
 	"github.com/spf13/cobra"
 )
-
-// Where the key is that a verb shows to the server. There is no flag for the key itself:
-// what stands on a command line, everybody on the machine can read.
-const (
-	accessKeyVariable     = "CONSENTLEDGER_KEY"
-	accessKeyFileVariable = "CONSENTLEDGER_KEY_FILE"
-)
-
-// accessKey returns the key to show; empty: none.
-func accessKey(c *cobra.Command) (string, error) {
-	name, err := c.Flags().GetString("key-file")
-	if err != nil {
-		return "", err
-	}
-	text, from := "", "--key-file"
-	if name == "" {
-		if text, from = os.Getenv(accessKeyVariable), accessKeyVariable; text == "" {
-			name, from = os.Getenv(accessKeyFileVariable), accessKeyFileVariable
-		}
-	}
-	if name != "" {
-		b, err := files.ReadOwnFile(name, files.MaxKeyFile)
-		if err != nil {
-			return "", server.Unread(from, err)
-		}
-		text = string(b)
-	}
-	if text = strings.TrimSpace(text); text == "" {
-		return "", nil
-	}
-	if tokenForm.MatchString(text) { // what is wrong with it the server says
-		return text, nil
-	}
-	if _, err := auth.ParseKey(text); err != nil {
-		return "", exit.Usage(fmt.Errorf("%s: %w", from, err))
-	}
-	return text, nil
-}
-
-// tokenForm is the form of a token of an identity provider.
-var tokenForm = regexp.MustCompile(`^eyJ[A-Za-z0-9_-]*\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$`)
-
-// showKey puts the key into a request, unless it could be read on its way.
-func showKey(c *cobra.Command, r *http.Request) error {
-	key, err := accessKey(c)
-	if err != nil || key == "" {
-		return err
-	}
-	port := r.URL.Port()
-	if port == "" {
-		port = "80"
-	}
-	if r.URL.Scheme != "https" && !server.IsLoopback(r.URL.Hostname()+":"+port) && !server.IsLoopback("["+r.URL.Hostname()+"]:"+port) {
-		return exit.Usage(errors.New("--server: the key would be read on the way to another machine: use https://"))
-	}
-	r.Header.Set("Authorization", "Bearer "+key)
-	return nil
-}
 
 func newAccess() *cobra.Command {
 	key := &cobra.Command{
@@ -86,8 +26,8 @@ func newAccess() *cobra.Command {
 		Args:  cobra.NoArgs,
 		Long: `The keys by which apps and people are let in, where serve has --authenticate.
 
-A verb shows the key that is in ` + accessKeyVariable + `, or in the file that
-` + accessKeyFileVariable + ` or --key-file names. There is no flag for the key itself: everybody
+A verb shows the key that is in ` + remote.KeyVariable + `, or in the file that
+` + remote.KeyFileVariable + ` or --key-file names. There is no flag for the key itself: everybody
 on a machine can read command lines.
 
 Who may do what: docs/access.md.`,
@@ -118,7 +58,7 @@ administrator gets one, or somebody who lost theirs.`,
 			if data != "" {
 				return issueOffline(c, data, in)
 			}
-			answer, err := callJSON(c, http.MethodPost, "/v1/access/keys", in)
+			answer, err := remote.Post(c, "/v1/access/keys", in)
 			if err != nil {
 				return err
 			}
@@ -135,7 +75,7 @@ administrator gets one, or somebody who lost theirs.`,
 	f.StringVar(&data, "data", "", "the data directory of a stopped server, in which the key is issued without asking one")
 	c.MarkFlagRequired("name")
 	c.MarkFlagRequired("role")
-	outputFlagOr(c, "table")
+	output.FlagOr(c, "table")
 	return c
 }
 
@@ -179,7 +119,7 @@ func offlineKeys(d *server.DataDir) *auth.Keys {
 // printKey prints a key for a shell on standard output, and what it is for beside it.
 func printKey(c *cobra.Command, answer []byte) error {
 	if c.Flags().Changed("output") {
-		return printOne(c, answer, append([]string{"key"}, keyColumns...)...)
+		return output.One(c, answer, append([]string{"key"}, keyColumns...)...)
 	}
 	var a auth.KeyAnswer
 	if err := json.Unmarshal(answer, &a); err != nil {
@@ -195,11 +135,11 @@ func newAccessList() *cobra.Command {
 	c := &cobra.Command{
 		Use: "list", Short: "List the keys, without their secrets", Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			answer, err := call(c, http.MethodGet, "/v1/access/keys", "", nil)
+			answer, err := remote.Get(c, "/v1/access/keys")
 			if err != nil {
 				return err
 			}
-			rows, err := member(answer, "keys")
+			rows, err := output.Member(answer, "keys")
 			if err != nil {
 				return err
 			}
@@ -208,11 +148,11 @@ func newAccessList() *cobra.Command {
 					return err
 				}
 			}
-			return printRows(c, rows, keyColumns...)
+			return output.Rows(c, rows, keyColumns...)
 		},
 	}
 	c.Flags().BoolVar(&all, "all", false, "also those that have ended or were revoked")
-	outputFlag(c)
+	output.Flag(c)
 	return c
 }
 
@@ -237,7 +177,7 @@ goes on for --overlap, so that its holder can change over without being locked o
 				return exit.Usage(errors.New("--overlap: want whole hours, as in 24h"))
 			}
 			in := auth.RotateRequest{OverlapHours: int(overlap / time.Hour)}
-			answer, err := callJSON(c, http.MethodPost, "/v1/access/keys/"+url.PathEscape(args[0])+"/rotate", in)
+			answer, err := remote.Post(c, "/v1/access/keys/"+url.PathEscape(args[0])+"/rotate", in)
 			if err != nil {
 				return err
 			}
@@ -245,7 +185,7 @@ goes on for --overlap, so that its holder can change over without being locked o
 		},
 	}
 	c.Flags().DurationVar(&overlap, "overlap", 24*time.Hour, "for how long the older key goes on")
-	outputFlagOr(c, "table")
+	output.FlagOr(c, "table")
 	return c
 }
 
@@ -253,13 +193,13 @@ func newAccessRevoke() *cobra.Command {
 	c := &cobra.Command{
 		Use: "revoke ID", Short: "End a key at once", Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			answer, err := call(c, http.MethodPost, "/v1/access/keys/"+url.PathEscape(args[0])+"/revoke", "", nil)
+			answer, err := remote.Post(c, "/v1/access/keys/"+url.PathEscape(args[0])+"/revoke", nil)
 			if err != nil {
 				return err
 			}
-			return printOne(c, answer, keyColumns...)
+			return output.One(c, answer, keyColumns...)
 		},
 	}
-	outputFlag(c)
+	output.Flag(c)
 	return c
 }

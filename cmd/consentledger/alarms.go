@@ -3,9 +3,10 @@ package main
 import (
 	"encoding/json"
 	"fmt"
-	"net/http"
 
 	"consentledger/cmd/internal/exit"
+	"consentledger/cmd/internal/output"
+	"consentledger/cmd/internal/remote"
 
 	"github.com/spf13/cobra"
 )
@@ -22,7 +23,7 @@ is an alarm, so that a cron job notices. /readyz stays green: it says whether th
 ledger can answer.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			body, err := call(c, http.MethodGet, "/v1/alarms", "", nil)
+			body, err := remote.Get(c, "/v1/alarms")
 			if err != nil {
 				return err
 			}
@@ -30,23 +31,18 @@ ledger can answer.`,
 			if err := json.Unmarshal(body, &list); err != nil {
 				return err
 			}
-			p := newPrinter(c, "name", "app", "count", "since", "detail", "see")
+			p := output.NewPrinter(c, "name", "app", "count", "since", "detail", "see")
 			for _, row := range list.Alarms {
-				if err := p.row(row); err != nil {
+				if err := p.Row(row); err != nil {
 					return err
 				}
 			}
-			if err := p.end(); err != nil || len(list.Alarms) == 0 {
+			if err := p.End(); err != nil || len(list.Alarms) == 0 {
 				return err
 			}
-			return alarming{fmt.Errorf("%d alarms: somebody must look", len(list.Alarms))}
+			return exit.Alarm(fmt.Errorf("%d alarms: somebody must look", len(list.Alarms)))
 		},
 	}
-	outputFlag(c)
+	output.Flag(c)
 	return c
 }
-
-// An alarming answer is one that somebody must look at.
-type alarming struct{ error }
-
-func (alarming) ExitCode() int { return exit.CodeAlarm }

@@ -3,35 +3,33 @@ package main
 import (
 	"errors"
 	"net/http"
-	"net/url"
 	"strings"
 
+	"consentledger/cmd/internal/commandline"
 	"consentledger/cmd/internal/exit"
+	"consentledger/cmd/internal/output"
+	"consentledger/cmd/internal/remote"
 
 	"github.com/spf13/cobra"
 )
 
 func newApp() *cobra.Command {
 	list := &cobra.Command{Use: "list", Short: "List the apps", Args: cobra.NoArgs, RunE: func(c *cobra.Command, _ []string) error {
-		answer, err := call(c, http.MethodGet, "/v1/apps", "", nil)
+		answer, err := remote.Get(c, "/v1/apps")
 		if err != nil {
 			return err
 		}
-		rows, err := member(answer, "apps")
-		if err != nil {
-			return err
-		}
-		return printRows(c, rows, "app", "policies")
+		return output.List(c, answer, "apps", "app", "policies")
 	}}
 	show := &cobra.Command{Use: "show APP", Short: "Show one app", Args: cobra.ExactArgs(1), RunE: func(c *cobra.Command, args []string) error {
-		answer, err := call(c, http.MethodGet, "/v1/apps/"+url.PathEscape(args[0]), "", nil)
+		answer, err := remote.Get(c, remote.App(args[0]))
 		if err != nil {
 			return err
 		}
-		return printOne(c, answer, appColumns...)
+		return output.One(c, answer, appColumns...)
 	}}
-	outputFlag(list)
-	outputFlag(show)
+	output.Flag(list)
+	output.Flag(show)
 	app := &cobra.Command{Use: "app", Short: "Register apps: who may record"}
 	app.AddCommand(newAppAdd(), newAppEnvironment(), list, show)
 	return app
@@ -53,13 +51,13 @@ is known changes by "app move" alone: which consents count depends on it.`,
 	f := c.Flags()
 	f.String("handler", "", "who answers for the app (the personal information handler)")
 	f.String("group", "", "the apps of one handler that answer requests together")
-	_ = f.SetAnnotation("group", mayBeEmpty, nil) // which leaves the group
+	_ = f.SetAnnotation("group", commandline.MayBeEmpty, nil) // which leaves the group
 	f.String("environment", "test", "of a new app: test or production")
 	f.String("jurisdiction", "CN", "whose law applies: a country's two letters, or EU")
 	f.String("time-zone", "Asia/Shanghai", "where its days begin and end")
 	f.String("binary-escapes", "exact", "raw: its senders of CloudEvents in binary mode escape nothing in ce- headers: the SDKs for Go and JavaScript; exact: that for .NET")
 	locales := f.StringSlice("locales", []string{"en"}, "the languages it shows texts in")
-	outputFlag(c)
+	output.Flag(c)
 
 	c.RunE = func(c *cobra.Command, args []string) error {
 		known, err := appKnown(c, args[0])
@@ -78,18 +76,18 @@ is known changes by "app move" alone: which consents count depends on it.`,
 			in["locales"] = *locales
 		}
 
-		answer, err := callJSON(c, http.MethodPut, "/v1/apps/"+url.PathEscape(args[0]), in)
+		answer, err := remote.Put(c, remote.App(args[0]), in)
 		if err != nil {
 			return err
 		}
-		return printNoted(c, answer, appColumns...)
+		return output.Noted(c, answer, appColumns...)
 	}
 	return c
 }
 
 // appKnown reports whether an app is registered.
 func appKnown(c *cobra.Command, app string) (bool, error) {
-	_, err := call(c, http.MethodGet, "/v1/apps/"+url.PathEscape(app), "", nil)
+	_, err := remote.Get(c, remote.App(app))
 	if p, is := errors.AsType[*exit.ProblemError](err); is && p.Status == http.StatusNotFound {
 		return false, nil
 	}
@@ -104,14 +102,14 @@ func newAppEnvironment() *cobra.Command {
 not bind does not count, in a test app it does. What is recorded already keeps its
 worth: the move holds for what is recorded from now on.`,
 	}
-	outputFlag(c)
+	output.Flag(c)
 	c.RunE = func(c *cobra.Command, args []string) error {
 		in := map[string]string{"environment": args[1]}
-		answer, err := callJSON(c, http.MethodPost, "/v1/apps/"+url.PathEscape(args[0])+"/environment", in)
+		answer, err := remote.Post(c, remote.App(args[0])+"/environment", in)
 		if err != nil {
 			return err
 		}
-		return printNoted(c, answer, appColumns...)
+		return output.Noted(c, answer, appColumns...)
 	}
 	return c
 }

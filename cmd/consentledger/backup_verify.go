@@ -1,6 +1,7 @@
 package main
 
 import (
+	"consentledger/cmd/internal/output"
 	"consentledger/cmd/internal/server"
 
 	"github.com/spf13/cobra"
@@ -26,12 +27,12 @@ func newBackupVerify() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return printRestored(c, rows)
+			return output.Values(c, rows, "part", "count", "note")
 		},
 	}
 	backupFlags(c, &v.Files)
 	c.Flags().StringArrayVar(&v.Checkpoints, "checkpoint", nil, "a checkpoint that was published, a file or a URL; once for every app")
 	c.Flags().BoolVar(&v.Older, "older-vault", false, "take a vault that is older than the log")
-	outputFlag(c)
+	output.Flag(c)
 	return c
 }

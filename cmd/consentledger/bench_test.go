@@ -137,8 +137,8 @@ func TestBenchSaysWhatItCannotDo(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("bench %s: %v", c.args, err)
 		}
-		if exitCode(t.Context(), err) != exit.CodeUsage {
-			t.Errorf("bench %s: exit code %d", c.args, exitCode(t.Context(), err))
+		if exit.Code(t.Context(), err) != exit.CodeUsage {
+			t.Errorf("bench %s: exit code %d", c.args, exit.Code(t.Context(), err))
 		}
 	}
 }

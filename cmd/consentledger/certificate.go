@@ -2,19 +2,12 @@ package main
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
-	"net/http"
-	"net/url"
-	"time"
 
 	"consentledger/api/audit/erasure"
-	"consentledger/cmd/internal/exit"
+	"consentledger/cmd/internal/certificate"
+	"consentledger/cmd/internal/commandline"
 	"consentledger/cmd/internal/files"
-	"consentledger/domain"
-	"consentledger/eventstore"
-	"consentledger/eventstore/codec"
-	"consentledger/projections/transparency/merkle"
 
 	"github.com/spf13/cobra"
 )
@@ -25,13 +18,6 @@ It holds the two records of the log that say so, that it was ordered and that it
 and the proofs that both were in the log when the log was signed. It names the person by the
 pseudonym of their history, which their own receipts carry, too, and no outside id. Whoever
 has the log's key verifies it offline: consentledger verify erasure FILE --key KEY`
-
-// maxBetween is how many records are looked at between an order and that it is done: others
-// record meanwhile.
-const maxBetween = 1000
-
-// certificateWait is how long the end of the log is waited for.
-const certificateWait = 10 * time.Second
 
 func newSubjectCertificate() *cobra.Command {
 	var app, event, file string
@@ -46,7 +32,7 @@ func newSubjectCertificate() *cobra.Command {
 			if err := files.CheckOut("--file", file); err != nil {
 				return err
 			}
-			ordered, erased, err := erasureProofs(c, app, event)
+			ordered, erased, err := certificate.Proofs(c, app, event)
 			if err != nil {
 				return err
 			}
@@ -61,67 +47,9 @@ func newSubjectCertificate() *cobra.Command {
 			return err
 		},
 	}
-	appFlag(c, &app)
+	commandline.AppFlag(c, &app)
 	c.Flags().StringVar(&event, "event", "", "the event id that subject erase printed")
 	c.Flags().StringVar(&file, "file", "", "write the certificate to this file")
 	c.MarkFlagRequired("event")
 	return c
-}
-
-// erasureProofs returns the proofs of an order to erase, and that it was done.
-func erasureProofs(c *cobra.Command, app, event string) (ordered, erased []byte, err error) {
-	until := time.Now().Add(certificateWait)
-	ordered, order, index, err := awaitProof(c, app, url.Values{"event": {event}}, until)
-	if err != nil {
-		return nil, nil, err
-	}
-	if _, is := order.Event.(domain.ErasureOrdered); !is {
-		return nil, nil, exit.Usage(fmt.Errorf("--event: the event is of the type %s: want the id that subject erase printed", order.Type))
-	}
-	for n := int64(1); n <= maxBetween; n++ {
-		proof, e, _, err := awaitProof(c, app, url.Values{"index": {fmt.Sprint(index + n)}}, until)
-		if p, is := errors.AsType[*exit.ProblemError](err); is && p.Status == http.StatusNotFound {
-			break
-		}
-		if err != nil {
-			return nil, nil, err
-		}
-		if done, is := e.Event.(domain.SubjectErased); is && eventstore.EventID(done.Order) == order.ID {
-			return ordered, proof, nil
-		}
-	}
-	return nil, nil, exit.NotFound(errors.New("it was ordered, and the log does not say yet that it was done: ask again"))
-}
-
-// awaitProof is fetchProof that waits until the log has the record: it is signed a moment
-// after what was recorded.
-func awaitProof(c *cobra.Command, app string, query url.Values, until time.Time) (text []byte, e codec.Entry, index int64, err error) {
-	for {
-		text, e, index, err = fetchProof(c, app, query)
-		p, is := errors.AsType[*exit.ProblemError](err)
-		if !is || p.Status != http.StatusNotFound || time.Now().After(until) {
-			return text, e, index, err
-		}
-		select {
-		case <-time.After(200 * time.Millisecond):
-		case <-c.Context().Done():
-			return nil, e, 0, c.Context().Err()
-		}
-	}
-}
-
-// fetchProof returns a proof, the record in it and the record's place in the log.
-func fetchProof(c *cobra.Command, app string, query url.Values) (text []byte, e codec.Entry, index int64, err error) {
-	text, err = call(c, http.MethodGet, "/log/"+url.PathEscape(app)+"/proof?"+query.Encode(), "", nil)
-	if err != nil {
-		return nil, e, 0, err
-	}
-	p, err := merkle.ParseProof(text)
-	if err == nil {
-		e, err = erasure.Read(p.Extra)
-	}
-	if err != nil {
-		return nil, e, 0, fmt.Errorf("the server's proof cannot be read: %w", err)
-	}
-	return text, e, p.Index, nil
 }

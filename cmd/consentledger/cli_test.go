@@ -18,6 +18,7 @@ import (
 	"testing"
 
 	"consentledger/cmd/internal/exit"
+	"consentledger/cmd/internal/output"
 
 	"github.com/spf13/cobra"
 )
@@ -165,7 +166,7 @@ func TestAHistoryThatBreaksOffIsAnError(t *testing.T) {
 	} {
 		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { answer(w) }))
 		out, err := cli(t, &running{http: s.URL}, "replay")
-		if code := exitCode(t.Context(), err); out != whole || code != exit.CodeUnavailable {
+		if code := exit.Code(t.Context(), err); out != whole || code != exit.CodeUnavailable {
 			t.Errorf("%s: exit code %d: %v\n%s", name, code, err, out)
 		}
 		s.Close()
@@ -176,17 +177,17 @@ func TestNoCellIsAFormulaOrSteersTheTerminal(t *testing.T) {
 	cells := []string{"=1+1", "+1", "-1", "@a", "\tx", "\rx", "plain", `say "no", please`, "a=b", "-", "\x1b[2J", "two\nlines"}
 	var rows []json.RawMessage
 	for _, text := range cells {
-		rows = append(rows, rowOf(map[string]any{"a": text, "n": json.Number("1000000")}))
+		rows = append(rows, output.Object(map[string]any{"a": text, "n": json.Number("1000000")}))
 	}
 	print := func(form string) string {
 		c := &cobra.Command{}
-		outputFlag(c)
+		output.Flag(c)
 		if err := c.Flags().Set("output", form); err != nil {
 			t.Fatal(err)
 		}
 		var out bytes.Buffer
 		c.SetOut(&out)
-		if err := printRows(c, rows, "a", "n"); err != nil {
+		if err := output.Rows(c, rows, "a", "n"); err != nil {
 			t.Fatal(err)
 		}
 		return out.String()

@@ -15,7 +15,7 @@ import (
 	"testing"
 	"time"
 
-	"consentledger/api/intake"
+	"consentledger/api/nats/intake"
 	ledgerserver "consentledger/cmd/internal/server"
 
 	"github.com/nats-io/jwt/v2"

@@ -15,7 +15,7 @@ import (
 	"strings"
 	"testing"
 
-	"consentledger/api/intake"
+	"consentledger/api/nats/intake"
 	ledgerserver "consentledger/cmd/internal/server"
 	"consentledger/eventstore/postgres/pgserver"
 	"consentledger/eventstore/postgres/pgserver/pgservertest"

@@ -174,9 +174,9 @@ func TestAFullDisk(t *testing.T) {
 
 	l := &crowd{url: r.http, odd: map[string]bool{}}
 	ctx, stop := context.WithCancel(t.Context())
-	var crew sync.WaitGroup
+	var workers sync.WaitGroup
 	for n := range 4 {
-		crew.Go(func() { l.run(ctx, fmt.Sprint("u", n)) })
+		workers.Go(func() { l.run(ctx, fmt.Sprint("u", n)) })
 	}
 	eventually(t, "true", func() string { acked, _ := l.counts(); return fmt.Sprint(acked > 200) })
 	fillUp(t, disk)
@@ -193,7 +193,7 @@ func TestAFullDisk(t *testing.T) {
 		return fmt.Sprint(err == nil)
 	})
 	stop()
-	crew.Wait()
+	workers.Wait()
 	acked, full := l.counts()
 	t.Logf("%d acknowledged, %d refused (%d while it was full), else %v", acked, full, before, l.odd)
 	nothingIsLost(t, r, l.acked)
@@ -213,7 +213,7 @@ func readyOrDown(r *running) string {
 func whileItIsFull(t *testing.T, r *running, nc *nats.Conn) {
 	t.Helper()
 	_, err := cli(t, r, "record", "--app", "smartkey", "--type", "consent.withdrawn", "--subject", "ada", "--data", `{"all":true}`)
-	if exitCode(t.Context(), err) != exit.CodeUnavailable || !strings.Contains(err.Error(), "disk-full: the ledger's disk is full") {
+	if exit.Code(t.Context(), err) != exit.CodeUnavailable || !strings.Contains(err.Error(), "disk-full: the ledger's disk is full") {
 		t.Errorf("recorded on a full disk: %v", err)
 	}
 	if m, err := nc.Request("consent.v1.smartkey.record", []byte(given("n1", "cy")), 10*time.Second); err != nil || m.Header.Get("Nats-Service-Error-Code") != "503" || !strings.Contains(string(m.Data), `"code":"disk-full"`) || !strings.Contains(string(m.Data), `"outcome":"unknown"`) {

@@ -116,7 +116,7 @@ func TestNothingOfWhoWasErasedIsOnDisk(t *testing.T) {
 	run("app", "add", "shop", "--handler", "Shop Ltd")
 	run("policy", "publish", "--app", "shop", "testdata/shop/policy.yaml")
 	const person, words = "wilhelmina-1871", "the-blue-parlour"
-	comesByEveryDoor(t, r, person, words)
+	comesByEveryEndpoint(t, r, person, words)
 	comesOften(t, r, person)
 	if err := r.stop(); err != nil { // what is stopped is in tables
 		t.Fatal(err)
@@ -164,9 +164,9 @@ func comesOften(t *testing.T, r *running, person string) {
 	}
 }
 
-// comesByEveryDoor records a consent of a person by HTTP, by a request over NATS
+// comesByEveryEndpoint records a consent of a person by HTTP, by a request over NATS
 // and by JetStream, each with their words.
-func comesByEveryDoor(t *testing.T, r *running, person, words string) {
+func comesByEveryEndpoint(t *testing.T, r *running, person, words string) {
 	t.Helper()
 	event := func(id string) []byte {
 		return fmt.Appendf(nil, `{"specversion":"1.0","id":%q,"source":"t","type":"consent.given","subject":%q,"data":{"act":"agree","purposes":["ads"],"details":{"screen":%q}}}`, id, person, words)

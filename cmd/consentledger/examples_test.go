@@ -1,6 +1,7 @@
 package main
 
 import (
+	"consentledger/cmd/internal/commandline"
 	"strings"
 	"testing"
 
@@ -24,14 +25,14 @@ func TestEveryVerbHasAnExampleAndSaysWhatIsRequired(t *testing.T) {
 		if !strings.Contains(c.Example, c.CommandPath()) {
 			t.Errorf("%s has no example of itself: %q", c.CommandPath(), c.Example)
 		}
-		if example := exampleOf(c); c.Example == "  "+example {
+		if example := commandline.Example(c); c.Example == "  "+example {
 			understood(t, newRoot(), strings.Fields(example)[1:])
 		}
 		help := c.UsageString()
 		c.Flags().VisitAll(func(f *pflag.Flag) {
-			if isRequired(f) {
+			if commandline.IsRequired(f) {
 				flags++
-				if !strings.Contains(help, required+strings.TrimPrefix(f.Usage, required)) {
+				if !strings.Contains(help, "required: "+strings.TrimPrefix(f.Usage, "required: ")) {
 					t.Errorf("the help of %s does not say that --%s is required", c.CommandPath(), f.Name)
 				}
 			}

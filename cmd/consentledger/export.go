@@ -5,12 +5,13 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"os"
 
 	"consentledger/api/audit"
 	"consentledger/api/audit/bundle"
 	"consentledger/cmd/internal/files"
+	"consentledger/cmd/internal/history"
+	"consentledger/cmd/internal/remote"
 
 	"github.com/spf13/cobra"
 )
@@ -57,7 +58,7 @@ Verify it with: consentledger verify bundle FILE --key KEY`,
 	f.BoolVar(&x.ask.Disclose, "disclose", false, "open the personal texts")
 	f.StringSliceVar(&x.ask.Events, "event", nil, "with --disclose: open only those of these records")
 	f.StringSliceVar(&x.ask.Roles, "role", nil, "with --disclose: open only those in these roles, as in details")
-	readerFlags(c, &x.ask.Reader)
+	history.ReaderFlags(c, &x.ask.Reader)
 	c.MarkFlagRequired("app")
 	c.MarkFlagRequired("out")
 	return c
@@ -72,7 +73,7 @@ func (x *exported) run(c *cobra.Command, _ []string) error {
 	if err != nil {
 		return err
 	}
-	in, err := open(c.Context(), c, http.MethodPost, "/v1/apps/"+url.PathEscape(x.app)+"/export", "application/json", ask)
+	in, err := remote.Open(c.Context(), c, http.MethodPost, remote.App(x.app)+"/export", "application/json", ask)
 	if err != nil {
 		return err
 	}

@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"consentledger/api/intake"
+	"consentledger/api/nats/intake"
 	"consentledger/cmd/internal/exit"
 	ledgerserver "consentledger/cmd/internal/server"
 
@@ -69,7 +69,7 @@ func (o outside) check(t *testing.T) {
 	if err == nil {
 		t.Fatal("the ledger ran")
 	}
-	if code := exitCode(t.Context(), err); code != o.code {
+	if code := exit.Code(t.Context(), err); code != o.code {
 		t.Errorf("exit code %d, want %d: %v", code, o.code, err)
 	}
 	for _, want := range o.want {
@@ -107,7 +107,7 @@ func TestFlagsOfSomebodysNATSAreCheckedFirst(t *testing.T) {
 	} {
 		dir := filepath.Join(t.TempDir(), "data")
 		_, err := cli(t, nil, append([]string{"serve", "--http", "127.0.0.1:0", "--data", dir}, strings.Fields(test.args)...)...)
-		if err == nil || exitCode(t.Context(), err) != test.code || !strings.Contains(err.Error(), "--nats") {
+		if err == nil || exit.Code(t.Context(), err) != test.code || !strings.Contains(err.Error(), "--nats") {
 			t.Errorf("serve %s: %v, want exit code %d", test.args, err, test.code)
 		}
 		if _, err := os.Stat(dir); err == nil {

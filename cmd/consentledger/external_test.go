@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"consentledger/api/intake"
+	"consentledger/api/nats/intake"
 	"consentledger/cmd/internal/exit"
 	"consentledger/cmd/internal/server"
 
@@ -108,7 +108,7 @@ func workRejected(t *testing.T, r *running, u natsUser) {
 	if code, v := get(t, r.http+"/readyz?verbose"); code != 200 || !strings.Contains(fmt.Sprint(v["alarms"]), "1 rejected messages may be a withdrawal") {
 		t.Errorf("one message of one app keeps all others from being answered, or is not told: %d %v", code, v)
 	}
-	if out, err := cli(t, r, "alarms", "-o", "csv"); exitCode(t.Context(), err) != exit.CodeAlarm || !strings.Contains(out, "rejected-messages,smartkey,1,") {
+	if out, err := cli(t, r, "alarms", "-o", "csv"); exit.Code(t.Context(), err) != exit.CodeAlarm || !strings.Contains(out, "rejected-messages,smartkey,1,") {
 		t.Errorf("alarms: %s, %v", out, err)
 	}
 	if raw, err := cli(t, r, "rejected", "show", "2", "--raw", "--reason", "incident", "--why", "to look", "--by", "Li Na"); err != nil || raw != "cy says no" {
@@ -140,7 +140,7 @@ func workRejected(t *testing.T, r *running, u natsUser) {
 	if out, err := cli(t, r, "rejected", "retry", "1"); err != nil || !strings.Contains(out, "event_id") {
 		t.Errorf("what was rejected because the app was not known yet: %s, %v", out, err)
 	}
-	if _, err := cli(t, r, "rejected", "show", "99"); err == nil || exitCode(t.Context(), err) != exit.CodeNotFound {
+	if _, err := cli(t, r, "rejected", "show", "99"); err == nil || exit.Code(t.Context(), err) != exit.CodeNotFound {
 		t.Errorf("show 99: %v", err)
 	}
 }

@@ -41,7 +41,7 @@ func TestAStoreThatDiedStartsAnew(t *testing.T) {
 
 			failed.Store(&errno)
 			_, err := cli(t, r, "record", "--app", "smartkey", "--type", "consent.withdrawn", "--subject", "ada", "--data", `{"all":true}`)
-			if exitCode(t.Context(), err) != exit.CodeUnavailable {
+			if exit.Code(t.Context(), err) != exit.CodeUnavailable {
 				t.Errorf("recorded on a disk that fails: %v", err)
 			}
 			go func() { ended <- r.wait() }()

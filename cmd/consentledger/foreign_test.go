@@ -18,7 +18,9 @@ import (
 	"time"
 
 	"consentledger/cmd/internal/files"
+	"consentledger/cmd/internal/publication"
 	"consentledger/cmd/internal/server"
+	"consentledger/cmd/internal/signing"
 	"consentledger/cmd/internal/terminal"
 )
 
@@ -194,15 +196,18 @@ func TestFilesOfOnesOwnAreBoundedAndPlain(t *testing.T) {
 	}
 
 	readers := map[string]func(file string) error{
-		"--sign":                     func(file string) error { _, err := sign(file, "backend", nil); return err },
-		"--nats-creds":               func(file string) error { return server.ExternalNATS{Creds: file}.CheckCreds() },
-		"--nats-ca":                  func(file string) error { return server.ExternalNATS{CA: file}.CheckCA() },
-		"--nats-cert":                func(file string) error { return server.ExternalNATS{Cert: file, Key: at("text")}.CheckCert() },
-		"--nats-key":                 func(file string) error { return server.ExternalNATS{Cert: at("text"), Key: file}.CheckCert() },
-		"--witnesses":                func(file string) error { _, err := server.PolicyOf(file, files.ReadOwnFile); return err },
-		"--timestamp-roots":          func(file string) error { _, err := server.RootsOf(file, files.ReadOwnFile); return err },
-		"--evidence":                 func(file string) error { _, err := hashOf(file); return err },
-		"a text that a policy names": func(file string) error { _, err := beside(at("policy.yaml"))(filepath.Base(file)); return err },
+		"--sign":            func(file string) error { _, err := signing.Key{File: file, Signer: "backend"}.Headers(nil); return err },
+		"--nats-creds":      func(file string) error { return server.ExternalNATS{Creds: file}.CheckCreds() },
+		"--nats-ca":         func(file string) error { return server.ExternalNATS{CA: file}.CheckCA() },
+		"--nats-cert":       func(file string) error { return server.ExternalNATS{Cert: file, Key: at("text")}.CheckCert() },
+		"--nats-key":        func(file string) error { return server.ExternalNATS{Cert: at("text"), Key: file}.CheckCert() },
+		"--witnesses":       func(file string) error { _, err := server.PolicyOf(file, files.ReadOwnFile); return err },
+		"--timestamp-roots": func(file string) error { _, err := server.RootsOf(file, files.ReadOwnFile); return err },
+		"--evidence":        func(file string) error { _, err := files.HashOf(file); return err },
+		"a text that a policy names": func(file string) error {
+			_, err := publication.Beside(at("policy.yaml"))(filepath.Base(file))
+			return err
+		},
 	}
 	for flag, read := range readers {
 		for _, c := range []struct{ name, want string }{
@@ -227,7 +232,7 @@ func TestFilesOfOnesOwnAreBoundedAndPlain(t *testing.T) {
 			t.Errorf("%s of a link to a plain file: %v", flag, err)
 		}
 	}
-	sum, err := hashOf(at("link"))
+	sum, err := files.HashOf(at("link"))
 	if err != nil || sum != "sha256:982d9e3eb996f559e633f4d194def3761d909f5a3b647d1a851fead67c32c9d1" {
 		t.Errorf("the hash of a text is %s, %v", sum, err)
 	}

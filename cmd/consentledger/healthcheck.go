@@ -12,6 +12,7 @@ import (
 
 	"consentledger/api/rest"
 	"consentledger/cmd/internal/exit"
+	"consentledger/cmd/internal/remote"
 
 	"github.com/spf13/cobra"
 )
@@ -35,12 +36,12 @@ An alarm (see consentledger alarms) leaves the server ready.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if within <= 0 {
-				return unready{errors.New("--within: want a time above zero, as in 5s")}
+				return exit.Failed(errors.New("--within: want a time above zero, as in 5s"))
 			}
 			ctx, cancel := context.WithTimeout(c.Context(), within)
 			defer cancel()
 			if err := askReady(ctx, c); err != nil {
-				return unready{errors.New("not ready: " + oneLine(err.Error()))}
+				return exit.Failed(errors.New("not ready: " + oneLine(err.Error())))
 			}
 			fmt.Fprintln(c.OutOrStdout(), "ready")
 			return nil
@@ -50,14 +51,9 @@ An alarm (see consentledger alarms) leaves the server ready.`,
 	return c
 }
 
-// An unready is the answer of a healthcheck that is not "ready".
-type unready struct{ error }
-
-func (unready) ExitCode() int { return exit.CodeError }
-
 // askReady returns what a server misses; nil: nothing.
 func askReady(ctx context.Context, c *cobra.Command) error {
-	resp, err := send(ctx, c, http.MethodGet, "/readyz", "", nil)
+	resp, err := remote.Send(ctx, c, http.MethodGet, "/readyz", "", nil)
 	if err != nil {
 		return err
 	}

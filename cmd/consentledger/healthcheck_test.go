@@ -22,7 +22,7 @@ func health(t *testing.T, r *running, args ...string) (code int, line string) {
 	if out != "" {
 		t.Errorf("it fails and prints %q", out)
 	}
-	return exitCode(t.Context(), err), err.Error()
+	return exit.Code(t.Context(), err), err.Error()
 }
 
 func TestHealthcheckSaysWhatIsMissing(t *testing.T) {

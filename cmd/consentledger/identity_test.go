@@ -22,6 +22,7 @@ import (
 	"consentledger/api/audit"
 	"consentledger/api/auth"
 	"consentledger/api/auth/token"
+	"consentledger/cmd/internal/remote"
 	"consentledger/cmd/internal/server"
 
 	"github.com/nats-io/nats.go"
@@ -548,7 +549,7 @@ func TestAVerbSaysHowItGetsIn(t *testing.T) {
 	secured.StartTLS()
 	defer secured.Close()
 	g := guard(t)
-	for server, want := range map[string]string{secured.URL: "SSL_CERT_FILE", g.running.http: accessKeyVariable} {
+	for server, want := range map[string]string{secured.URL: "SSL_CERT_FILE", g.running.http: remote.KeyVariable} {
 		root := newRoot()
 		root.SetOut(io.Discard)
 		root.SetErr(io.Discard)
@@ -585,8 +586,8 @@ func TestAKeyIsNotShownInTheClear(t *testing.T) {
 	if _, err := cli(t, nil, "status", "--key-file", file); err == nil || !strings.Contains(err.Error(), "--key-file: this is no key") || strings.Contains(err.Error(), "secret") {
 		t.Errorf("%v", err)
 	}
-	t.Setenv(accessKeyVariable, "secret")
-	if _, err := cli(t, nil, "status"); err == nil || !strings.Contains(err.Error(), accessKeyVariable) {
+	t.Setenv(remote.KeyVariable, "secret")
+	if _, err := cli(t, nil, "status"); err == nil || !strings.Contains(err.Error(), remote.KeyVariable) {
 		t.Errorf("%v", err)
 	}
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"consentledger/cmd/internal/remote"
 	"crypto/x509"
 	"fmt"
 	"io"
@@ -67,7 +68,7 @@ func TestTheImageRuns(t *testing.T) {
 
 	ask := func(args ...string) (string, error) {
 		c := run(append(args, "--server", address)...)
-		c.Env = []string{accessKeyVariable + "=" + key}
+		c.Env = []string{remote.KeyVariable + "=" + key}
 		out, err := c.CombinedOutput()
 		return string(out), err
 	}

@@ -1,7 +1,7 @@
 package main
 
 import (
-	"consentledger/domain"
+	"consentledger/domain/catalog"
 
 	"github.com/spf13/cobra"
 )
@@ -9,6 +9,6 @@ import (
 func newIncident() *cobra.Command {
 	c := &cobra.Command{Use: "incident", Short: "What happened to personal data, who was told, and when"}
 	c.AddCommand(incidentListCommand(), incidentShowCommand())
-	c.AddCommand(newSteps(domain.IncidentNoun)...)
+	c.AddCommand(newSteps(catalog.Incident)...)
 	return c
 }

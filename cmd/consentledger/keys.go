@@ -1,14 +1,13 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 
 	"consentledger/cmd/internal/exit"
 	"consentledger/cmd/internal/server"
-	"consentledger/eventstore/postgres"
+	"consentledger/cmd/internal/vaultkeys"
 	"consentledger/eventstore/vault"
 
 	"github.com/spf13/cobra"
@@ -104,7 +103,7 @@ func newKeysRetire() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			n, err := retireKeys(c.Context(), address, args[0])
+			n, err := vaultkeys.Retire(c.Context(), address, args[0])
 			if err != nil {
 				return err
 			}
@@ -116,41 +115,4 @@ func newKeysRetire() *cobra.Command {
 	c.Flags().StringVar(&at.Vault, "vault", "",
 		"where the vault is, as serve has it; also by "+server.VaultVariable+" or "+server.VaultFileVariable)
 	return c
-}
-
-// retireKeys wraps what lives in the vault at an address under the newest epoch of a
-// file, destroys the older ones, and returns how many keys were wrapped.
-func retireKeys(ctx context.Context, address, file string) (n int, err error) {
-	keys, err := vault.OpenSealedKeys(file, false, server.KEKOf(""))
-	if err != nil {
-		return 0, fmt.Errorf("FILE: %w", err)
-	}
-	at, err := postgres.ParseAddress(address)
-	if err != nil {
-		return 0, exit.Usage(fmt.Errorf("%s: %w", server.VaultPlace.Flag, err))
-	}
-	rows, err := postgres.OpenRows(at, postgres.Options{})
-	if err != nil {
-		return 0, err
-	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	// An empty vault would be bound to any keys: then those of the right one were lost.
-	if err := server.CheckMoved(ctx, rows); err != nil {
-		return 0, fmt.Errorf("the vault at %s: %w", at, err)
-	}
-	used, err := vault.Used(ctx, rows)
-	if err == nil && !used {
-		err = exit.Usage(fmt.Errorf("%s: there is no vault at %s", server.VaultPlace.Flag, at))
-	}
-	if err != nil {
-		return 0, err
-	}
-	v, err := vault.Open(ctx, rows, keys)
-	if err != nil {
-		return 0, fmt.Errorf("the vault at %s, with the keys of %s: %w", at, file, err)
-	}
-	if n, err = v.Rewrap(ctx); err != nil {
-		return n, err
-	}
-	return n, keys.Retire()
 }

@@ -3,13 +3,11 @@ package main
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
-	"net/http"
 
-	"consentledger/cmd/internal/exit"
-	"consentledger/cmd/internal/files"
+	"consentledger/cmd/internal/output"
+	"consentledger/cmd/internal/remote"
 	"consentledger/cmd/internal/server"
-	"consentledger/eventstore/vault"
+	"consentledger/cmd/internal/vaultkeys"
 
 	"github.com/spf13/cobra"
 )
@@ -36,37 +34,24 @@ func newKeysRotate() *cobra.Command {
   consentledger keys rotate --retire /mnt/safe/keys`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			if cp == "" {
-				return tellKeys(c, http.MethodPost, "/v1/vault/keys/rotate", nil)
+			path, in := "/v1/vault/keys/rotate", any(nil)
+			if cp != "" {
+				sum, err := vaultkeys.SumOfCopy(cp)
+				if err != nil {
+					return err
+				}
+				path, in = "/v1/vault/keys/retire", server.RetireRequest{Sum: sum}
 			}
-			sum, err := sumOf(cp)
+			answer, err := remote.Post(c, path, in)
 			if err != nil {
 				return err
 			}
-			body, err := json.Marshal(server.RetireRequest{Sum: sum})
-			if err != nil {
-				return err
-			}
-			return tellKeys(c, http.MethodPost, "/v1/vault/keys/retire", body)
+			return printKeys(c, answer)
 		},
 	}
 	c.Flags().StringVar(&cp, "retire", "", "destroy the older epochs: a copy of the file of the keys as it is now, which shows that there is one")
-	outputFlag(c)
+	output.Flag(c)
 	return c
-}
-
-// sumOf returns the line that a file of keys ends with. The file is read to it: of a copy
-// that is damaged above, the keys could not be had.
-func sumOf(name string) (string, error) {
-	text, err := files.ReadOwnFile(name, files.MaxKeyFile)
-	if err != nil {
-		return "", server.Unread("--retire", err)
-	}
-	sum, err := vault.SumOfCopy(text)
-	if err != nil {
-		return "", exit.Usage(fmt.Errorf("--retire: %s is no whole copy of a file of keys: %w", name, err))
-	}
-	return sum, nil
 }
 
 func newKeysStatus() *cobra.Command {
@@ -76,38 +61,32 @@ func newKeysStatus() *cobra.Command {
 		Short:   "Show which epochs of keys wrap how much in the vault of a running server, and how far a rotation is",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			return tellKeys(c, http.MethodGet, "/v1/vault/keys", nil)
+			answer, err := remote.Get(c, "/v1/vault/keys")
+			if err != nil {
+				return err
+			}
+			return printKeys(c, answer)
 		},
 	}
-	outputFlag(c)
+	output.Flag(c)
 	return c
 }
 
-// tellKeys asks the server and prints how the keys are, an epoch a row.
-func tellKeys(c *cobra.Command, method, path string, body []byte) error {
-	kind := ""
-	if body != nil {
-		kind = "application/json"
-	}
-	answer, err := call(c, method, path, kind, body)
-	if err != nil {
-		return err
-	}
+// printKeys prints how the keys are, an epoch a row.
+func printKeys(c *cobra.Command, answer []byte) error {
 	var k server.KeysReport
 	if err := json.Unmarshal(answer, &k); err != nil {
 		return errors.New("the server's answer is no JSON: is it of this version?")
 	}
-	var rows []json.RawMessage
+	var rows []map[string]any
 	for _, n := range k.Epochs {
 		does := "unwraps"
 		if n == k.Epoch {
 			does = "wraps"
 		}
-		row, err := json.Marshal(map[string]any{"epoch": n, "does": does, "keys": k.Wrapped[n], "state": k.State, "sum": k.Sum, "done": k.Done, "total": k.Total, "error": k.Error})
-		if err != nil {
-			return err
-		}
-		rows = append(rows, row)
+		rows = append(rows, map[string]any{
+			"epoch": n, "does": does, "keys": k.Wrapped[n], "state": k.State, "sum": k.Sum, "done": k.Done, "total": k.Total, "error": k.Error,
+		})
 	}
-	return printRows(c, rows, "epoch", "does", "keys", "state", "done", "total", "sum", "error")
+	return output.Values(c, rows, "epoch", "does", "keys", "state", "done", "total", "sum", "error")
 }

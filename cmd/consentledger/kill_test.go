@@ -15,7 +15,7 @@ import (
 	"testing"
 	"time"
 
-	"consentledger/api/intake"
+	"consentledger/api/nats/intake"
 	"consentledger/api/wire"
 	"consentledger/domain/rounds"
 
@@ -159,7 +159,7 @@ func (b *book) load(t *testing.T, c *child, asked, sent []*wish) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	var crew sync.WaitGroup
+	var workers sync.WaitGroup
 	for _, r := range []struct {
 		left    []*wish
 		clients int
@@ -172,7 +172,7 @@ func (b *book) load(t *testing.T, c *child, asked, sent []*wish) {
 		for n := range r.clients {
 			nc := c.connect(t)
 			defer nc.Close()
-			crew.Go(func() {
+			workers.Go(func() {
 				for i := n; i < len(r.left) && r.work(ctx, nc, r.left[i]); i += r.clients {
 				}
 				for r.work(ctx, nc, r.next()) {
@@ -186,7 +186,7 @@ func (b *book) load(t *testing.T, c *child, asked, sent []*wish) {
 	}
 	c.kill(t)
 	cancel()
-	crew.Wait()
+	workers.Wait()
 }
 
 // ask sends w on the request road and notes the answer. It returns false if
@@ -234,9 +234,9 @@ func (b *book) repeat(t *testing.T, c *child, wishes []*wish) {
 	t.Helper()
 	nc := c.connect(t)
 	defer nc.Close()
-	var crew sync.WaitGroup
+	var workers sync.WaitGroup
 	for n := range 16 {
-		crew.Go(func() {
+		workers.Go(func() {
 			for i := n; i < len(wishes); i += 16 {
 				w := wishes[i]
 				m, err := nc.RequestWithContext(t.Context(), "consent.v1.smartkey.record", w.body)
@@ -251,7 +251,7 @@ func (b *book) repeat(t *testing.T, c *child, wishes []*wish) {
 			}
 		})
 	}
-	crew.Wait()
+	workers.Wait()
 }
 
 // settle waits until the stream is drained, and returns what was rejected.

@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"consentledger/api/intake"
+	"consentledger/api/nats/intake"
 	"consentledger/api/wire"
 	"consentledger/cmd/internal/demo"
 	"consentledger/cmd/internal/server"

@@ -4,12 +4,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
 	"net/url"
 	"time"
 
+	"consentledger/cmd/internal/commandline"
 	"consentledger/cmd/internal/exit"
 	"consentledger/cmd/internal/files"
+	"consentledger/cmd/internal/output"
+	"consentledger/cmd/internal/remote"
 	"consentledger/cmd/internal/server"
 	"consentledger/domain"
 
@@ -47,8 +49,7 @@ comes with what it proves, proves nothing. Its name is the log's origin.`,
 		},
 	}
 	c.Flags().StringVar(&data, "data", "data", "the data directory; its server may be running")
-	c.Flags().StringVar(&app, "app", "", "the app")
-	c.MarkFlagRequired("app")
+	commandline.AppFlag(c, &app)
 	return c
 }
 
@@ -78,7 +79,7 @@ or in ten years, with: consentledger verify proof`,
 			if cosigned {
 				query.Set("cosigned", "1")
 			}
-			proof, err := call(c, http.MethodGet, "/log/"+url.PathEscape(app)+"/proof?"+query.Encode(), "", nil)
+			proof, err := remote.Get(c, "/log/"+url.PathEscape(app)+"/proof?"+query.Encode())
 			if err != nil {
 				return err
 			}
@@ -90,12 +91,11 @@ or in ten years, with: consentledger verify proof`,
 		},
 	}
 	f := c.Flags()
-	f.StringVar(&app, "app", "", "the app")
+	commandline.AppFlag(c, &app)
 	f.StringVar(&event, "event", "", "the event id of a receipt")
 	f.Int64Var(&index, "index", -1, "the record's place in the log, from 0")
 	f.StringVar(&file, "file", "", "write the proof to this file")
 	f.BoolVar(&cosigned, "cosigned", false, "in the newest tree that a quorum of witnesses signed, with their signatures")
-	c.MarkFlagRequired("app")
 	return c
 }
 
@@ -112,23 +112,23 @@ nobody else. The server must have been told its witnesses: serve --witnesses FIL
 		Example: "  consentledger log show-witnesses --app smartkey",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			text, err := call(c, http.MethodGet, "/log/"+url.PathEscape(app)+"/witnesses", "", nil)
+			text, err := remote.Get(c, "/log/"+url.PathEscape(app)+"/witnesses")
 			if err != nil {
 				return err
 			}
 			return printWitnesses(c, text)
 		},
 	}
-	appFlag(c, &app)
-	outputFlag(c)
+	commandline.AppFlag(c, &app)
+	output.Flag(c)
 	return c
 }
 
 // printWitnesses prints a row a witness, and what the quorum signed beside it.
 // As JSON it is one document.
 func printWitnesses(c *cobra.Command, text []byte) error {
-	if c.Flags().Lookup("output").Value.String() == "json" {
-		return printOne(c, text)
+	if output.Form(c) == "json" {
+		return output.One(c, text)
 	}
 	var quorum struct {
 		Size    int64  `json:"size"`
@@ -140,7 +140,7 @@ func printWitnesses(c *cobra.Command, text []byte) error {
 	if err := json.Unmarshal(text, &quorum); err != nil {
 		return err
 	}
-	rows, err := member(text, "witnesses")
+	rows, err := output.Member(text, "witnesses")
 	if err != nil {
 		return err
 	}
@@ -150,5 +150,5 @@ func printWitnesses(c *cobra.Command, text []byte) error {
 	}
 	fmt.Fprintf(c.ErrOrStderr(), "signed by a quorum: %s\nlongest time without one: %s, from %s to %s\n",
 		last, time.Duration(quorum.Seconds)*time.Second, quorum.From, quorum.To)
-	return printRows(c, rows, "name", "size", "at", "error")
+	return output.Rows(c, rows, "name", "size", "at", "error")
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 
+	"consentledger/cmd/internal/commandline"
 	"consentledger/cmd/internal/exit"
 	"consentledger/cmd/internal/verifier"
 	"consentledger/projections/transparency/publish"
@@ -50,10 +51,9 @@ that has more records than the log, or others, is left as it is: it is evidence.
 		},
 	}
 	f := c.Flags()
-	f.StringVar(&app, "app", "", "the app")
+	commandline.AppFlag(c, &app)
 	f.StringVar(&data, "data", "", "the data directory of a stopped server (default: ask the running one)")
 	f.StringVar(&out, "out", "", "the directory of the copy; it is made if it is not there")
-	c.MarkFlagRequired("app")
 	c.MarkFlagRequired("out")
 	return c
 }

@@ -23,7 +23,7 @@ import (
 	"testing"
 	"time"
 
-	"consentledger/api/intake"
+	"consentledger/api/nats/intake"
 	"consentledger/api/rest"
 	"consentledger/api/wire"
 	"consentledger/cmd/internal/demo"
@@ -438,8 +438,8 @@ func (w *watcher) watch(ctx context.Context, a *asker) {
 
 // roads has clients at work on both roads of NATS until ctx is done.
 func (f *fleet) roads(ctx context.Context, b *book) {
-	var crew sync.WaitGroup
-	defer crew.Wait()
+	var workers sync.WaitGroup
+	defer workers.Wait()
 	for n := range 5 {
 		nc, err := nats.Connect(f.nats.url(), nats.MaxReconnects(-1), nats.ReconnectWait(100*time.Millisecond))
 		if err != nil {
@@ -447,7 +447,7 @@ func (f *fleet) roads(ctx context.Context, b *book) {
 			return
 		}
 		queued := n >= 3
-		crew.Go(func() {
+		workers.Go(func() {
 			defer nc.Close()
 			for ctx.Err() == nil {
 				w := b.next(queued)

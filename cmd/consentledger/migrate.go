@@ -1,11 +1,10 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
-	"fmt"
 
 	"consentledger/cmd/internal/migrate"
+	"consentledger/cmd/internal/output"
 	"consentledger/cmd/internal/server"
 
 	"github.com/spf13/cobra"
@@ -71,7 +70,7 @@ func newMigrate() *cobra.Command {
 			if report == nil {
 				return err
 			}
-			return errors.Join(printMigration(c, report), err)
+			return errors.Join(output.Values(c, report, "part", "does", "count", "bytes", "signed", "root", "note"), err)
 		},
 	}
 	f := c.Flags()
@@ -87,21 +86,9 @@ func newMigrate() *cobra.Command {
 	f.StringVar(&m.ToAt.Keys, "to-vault-keys", "", "the file, or the directory for a file keys, into which the keys of the vault are copied, for their owner alone")
 	f.BoolVar(&m.Dry, "dry-run", false, "copy nothing: tell what would be copied, and what stands in the way")
 	f.BoolVar(&m.Undo, "undo", false, "take a migration back, as long as nothing was recorded in its target")
-	outputFlag(c)
+	output.Flag(c)
 	c.MarkFlagRequired("from")
 	c.MarkFlagRequired("to")
 	c.MarkFlagsMutuallyExclusive("dry-run", "undo")
 	return c
-}
-
-func printMigration(c *cobra.Command, rows []migrate.Row) error {
-	var objects []json.RawMessage
-	for _, r := range rows {
-		text, err := json.Marshal(r)
-		if err != nil {
-			return fmt.Errorf("a row does not make JSON: %w", err)
-		}
-		objects = append(objects, text)
-	}
-	return printRows(c, objects, "part", "does", "count", "bytes", "signed", "root", "note")
 }

@@ -2,10 +2,12 @@ package main
 
 import (
 	"encoding/json"
-	"net/http"
-	"net/url"
 
 	"consentledger/api/rest"
+	"consentledger/cmd/internal/commandline"
+	"consentledger/cmd/internal/output"
+	"consentledger/cmd/internal/recording"
+	"consentledger/cmd/internal/remote"
 
 	"github.com/spf13/cobra"
 )
@@ -46,7 +48,7 @@ type mistake struct {
 }
 
 func (m mistake) command() *cobra.Command {
-	var t tale
+	var t recording.Event
 	var subject, build, from, to, reason, evidence string
 	var by []string
 	c := &cobra.Command{Use: "records ID...", Short: m.short, Long: m.short + ".\n\nRecords " + m.kind + ".", Example: m.example, Args: cobra.MinimumNArgs(1)}
@@ -60,37 +62,31 @@ func (m mistake) command() *cobra.Command {
 		if m.void {
 			data["by"] = by
 		}
-		if err := withEvidence(data, evidence); err != nil {
+		if err := recording.Evidence(data, evidence); err != nil {
 			return err
 		}
-		return t.tell(c, m.kind, subject, data)
+		return t.Record(c, m.kind, subject, data)
 	}
-	t.flags(c)
+	t.Flags(c)
 	f := c.Flags()
 	if m.build {
 		c.Use, c.Args = "build", cobra.NoArgs
 		f.StringVar(&build, "build", "", "the build of the app that recorded wrongly")
 		f.StringVar(&from, "from", "", "since when, included, RFC 3339, by the ledger's time")
 		f.StringVar(&to, "to", "", "until when, not included")
-		require(c, "build", "from", "to")
+		commandline.Require(c, "build", "from", "to")
 	} else {
 		f.StringVar(&subject, "subject", "", "the person whose records they are, as in user-1 or device:abc")
-		require(c, "subject")
+		commandline.Require(c, "subject")
 	}
 	f.StringVar(&reason, "reason", "", "what was wrong, a code as in recorded-by-mistake")
 	f.StringVar(&evidence, "evidence", "", "the document that shows it: its file, or its hash")
-	require(c, "reason")
+	commandline.Require(c, "reason")
 	if m.void {
 		f.StringSliceVar(&by, "by", nil, "a principal who orders it; twice; kept in the clear")
-		require(c, "by", "evidence")
+		commandline.Require(c, "by", "evidence")
 	}
 	return c
-}
-
-func require(c *cobra.Command, flags ...string) {
-	for _, name := range flags {
-		c.MarkFlagRequired(name)
-	}
 }
 
 func newVoidPreview() *cobra.Command {
@@ -106,14 +102,14 @@ To void, see void records and void build.`,
 		Example: `  consentledger void preview --app smartkey --build 5.2.1+1203 --from 2026-03-01T00:00:00Z --to 2026-03-02T00:00:00Z
   consentledger void preview --app smartkey --records 01234567-89ab-8def-8123-456789abcdef`,
 		RunE: func(c *cobra.Command, _ []string) error {
-			answer, err := callJSON(c, http.MethodPost, "/v1/apps/"+url.PathEscape(app)+"/voids/preview", b)
+			answer, err := remote.Post(c, remote.App(app)+"/voids/preview", b)
 			if err != nil {
 				return err
 			}
 			return printPreview(c, answer)
 		},
 	}
-	appFlag(c, &app)
+	commandline.AppFlag(c, &app)
 	f := c.Flags()
 	f.StringVar(&b.Build, "build", "", "the build of the app that recorded wrongly")
 	f.StringVar(&b.From, "from", "", "since when, included, RFC 3339, by the ledger's time")
@@ -121,25 +117,25 @@ To void, see void records and void build.`,
 	f.StringSliceVar(&b.Records, "records", nil, "event ids, instead of a build")
 	f.IntVar(&b.Limit, "limit", 100, "how many persons to name, at most 1000")
 	f.StringVar(&b.Cursor, "cursor", "", "the persons after those of the page before: what its next says")
-	outputFlag(c)
+	output.Flag(c)
 	return c
 }
 
 // printPreview prints a preview: as a table itself, then its effects, then a
 // line for every change of every person.
 func printPreview(c *cobra.Command, answer []byte) error {
-	if err := printOne(c, answer, "records", "persons", "by_type", "unknown", "tests", "next"); err != nil || c.Flags().Lookup("output").Value.String() != "table" {
+	if err := output.One(c, answer, "records", "persons", "by_type", "unknown", "tests", "next"); err != nil || output.Form(c) != "table" {
 		return err
 	}
 	var a rest.VoidCount
 	if err := json.Unmarshal(answer, &a); err != nil {
 		return err
 	}
-	effects, err := member(answer, "effects")
+	effects, err := output.Member(answer, "effects")
 	if err != nil {
 		return err
 	}
-	if err := printRows(c, effects, "purpose", "before", "after", "persons"); err != nil {
+	if err := output.Rows(c, effects, "purpose", "before", "after", "persons"); err != nil {
 		return err
 	}
 	var persons []json.RawMessage
@@ -148,8 +144,8 @@ func printPreview(c *cobra.Command, answer []byte) error {
 			p.Changes = []rest.VoidChange{{}}
 		}
 		for _, change := range p.Changes {
-			persons = append(persons, rowOf(map[string]any{"person": p.Person, "records": p.Records, "purpose": change.Purpose, "before": change.Before, "after": change.After}))
+			persons = append(persons, output.Object(map[string]any{"person": p.Person, "records": p.Records, "purpose": change.Purpose, "before": change.Before, "after": change.After}))
 		}
 	}
-	return printRows(c, persons, "person", "records", "purpose", "before", "after")
+	return output.Rows(c, persons, "person", "records", "purpose", "before", "after")
 }

@@ -53,7 +53,7 @@ func TestWhatIsNoFileIsRefusedByTheNameOfItsArgument(t *testing.T) {
 				}
 			}
 			_, err := cli(t, nil, args...)
-			if err == nil || exitCode(t.Context(), err) != exit.CodeUsage || !strings.HasPrefix(err.Error(), c.argument+": ") || !strings.Contains(err.Error(), "this is "+want) {
+			if err == nil || exit.Code(t.Context(), err) != exit.CodeUsage || !strings.HasPrefix(err.Error(), c.argument+": ") || !strings.Contains(err.Error(), "this is "+want) {
 				t.Errorf("%q: %v, want %s: ... this is %s", args, err, c.argument, want)
 			}
 		}
@@ -87,7 +87,7 @@ func TestWhatIsWrittenTakesThePlaceOfNoDevice(t *testing.T) {
 			dir: "is a directory: name the file to write", at("none/file"): "there is no directory " + at("none"),
 		} {
 			_, err := cli(t, r, append(strings.Fields(args), path)...)
-			if err == nil || exitCode(t.Context(), err) != exit.CodeUsage || !strings.HasPrefix(err.Error(), flag+": ") || !strings.Contains(err.Error(), want) {
+			if err == nil || exit.Code(t.Context(), err) != exit.CodeUsage || !strings.HasPrefix(err.Error(), flag+": ") || !strings.Contains(err.Error(), want) {
 				t.Errorf("%s %s: %v, want %s: ... %s", args, path, err, flag, want)
 			}
 		}

@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"consentledger/api/intake"
+	"consentledger/api/nats/intake"
 	"consentledger/cmd/internal/exit"
 	ledgerserver "consentledger/cmd/internal/server"
 
@@ -71,7 +71,7 @@ func TestAWrongCredentialEndsALedgerThatWaitedForNATS(t *testing.T) {
 	go func() { ended <- ledgerserver.Run(t.Context(), config, &banner{ready: make(chan struct{})}) }()
 	awaitRedNATS(t, &running{http: "http://" + config.HTTP})
 	c.start()
-	if err := <-ended; err == nil || !strings.Contains(err.Error(), "--nats-creds") || exitCode(t.Context(), err) != exit.CodeError {
+	if err := <-ended; err == nil || !strings.Contains(err.Error(), "--nats-creds") || exit.Code(t.Context(), err) != exit.CodeError {
 		t.Errorf("ended with %v; want an error that names --nats-creds", err)
 	}
 }

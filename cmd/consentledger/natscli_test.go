@@ -14,7 +14,7 @@ import (
 	"sync"
 	"testing"
 
-	"consentledger/api/natsrest"
+	"consentledger/api/nats/operator"
 )
 
 // natsTool is the nats command line tool, which is nobody's code here. The
@@ -253,7 +253,7 @@ func TestOperatorsSubjectsAreRoutesOfHTTP(t *testing.T) {
 	if err := json.NewDecoder(resp.Body).Decode(&doc); err != nil {
 		t.Fatal(err)
 	}
-	for _, route := range natsrest.Routes {
+	for _, route := range operator.Routes {
 		op, has := doc.Paths[route.Path][strings.ToLower(route.Method)]
 		if !has {
 			t.Errorf("%s leads to %s %s, which is no route", route.Subject, route.Method, route.Path)

@@ -1,7 +1,7 @@
 package main
 
 import (
-	"consentledger/cmd/internal/files"
+	"consentledger/cmd/internal/recording"
 
 	"github.com/spf13/cobra"
 )
@@ -13,7 +13,7 @@ func newObligation() *cobra.Command {
 }
 
 func newObligationMeet() *cobra.Command {
-	var t tale
+	var t recording.Event
 	var evidence string
 	c := &cobra.Command{
 		Use: "meet STREAM OBLIGATION", Aliases: []string{"met"}, Short: "Record that what was owed was done",
@@ -23,32 +23,28 @@ document shows that it was done before: name it with --evidence.`,
 		Args:    cobra.ExactArgs(2),
 		RunE: func(c *cobra.Command, args []string) error {
 			data := map[string]any{"stream": args[0], "obligation": args[1]}
-			if evidence != "" {
-				hash, err := hashOf(evidence)
-				if err != nil {
-					return files.NamedBy("--evidence", err)
-				}
-				data["evidence"] = hash
+			if err := recording.Evidence(data, evidence); err != nil {
+				return err
 			}
-			return t.tell(c, "obligation.met", "", data)
+			return t.Record(c, "obligation.met", "", data)
 		},
 	}
-	t.flags(c)
+	t.Flags(c)
 	c.Flags().StringVar(&evidence, "evidence", "", "a document that shows it: its file, or its hash")
 	return c
 }
 
 func newObligationVoid() *cobra.Command {
-	var t tale
+	var t recording.Event
 	var reason string
 	c := &cobra.Command{
 		Use: "void STREAM OBLIGATION", Aliases: []string{"voided"}, Short: "Record that nothing is owed any more, though nothing was done",
 		Args: cobra.ExactArgs(2),
 		RunE: func(c *cobra.Command, args []string) error {
-			return t.tell(c, "obligation.voided", "", map[string]any{"stream": args[0], "obligation": args[1], "reason": reason})
+			return t.Record(c, "obligation.voided", "", map[string]any{"stream": args[0], "obligation": args[1], "reason": reason})
 		},
 	}
-	t.flags(c)
+	t.Flags(c)
 	c.Flags().StringVar(&reason, "reason", "", "why, by a code")
 	c.MarkFlagRequired("reason")
 	return c

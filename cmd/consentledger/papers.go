@@ -1,49 +1,37 @@
 package main
 
 import (
-	"errors"
-	"net/http"
 	"net/url"
 
-	"consentledger/api/report/account"
+	"consentledger/api/report/auditreport"
 	"consentledger/api/wire"
+	"consentledger/cmd/internal/commandline"
 	"consentledger/cmd/internal/files"
+	"consentledger/cmd/internal/history"
+	"consentledger/cmd/internal/output"
+	"consentledger/cmd/internal/remote"
 	"consentledger/cmd/internal/server"
 
 	"github.com/spf13/cobra"
 )
 
-// A paperForm is how a paper is written.
-type paperForm struct{ account.Form }
-
-func (f *paperForm) String() string { return string(f.Form) }
-func (f *paperForm) Type() string   { return "form" }
-
-func (f *paperForm) Set(s string) (err error) {
-	if f.Form, err = account.ParseForm(s); err != nil || s == "" {
-		return errors.New("want json, csv, md or html")
-	}
-	return nil
-}
-
 // paperFlags gives a verb the flags of papers. It returns a function that
 // fetches the paper and writes it.
 func paperFlags(c *cobra.Command, app *string, query url.Values) func(path string, headers ...[2]string) error {
-	form, file, lang := &paperForm{account.Markdown}, "", "en"
+	var file, lang string
 	f := c.Flags()
 	f.StringVar(app, "app", "", "the app")
-	f.VarP(form, "output", "o", "how to write it: json, csv (a zip with a table for every section), md or html (to be printed)")
+	output.FlagOf(c, "md", "how to write it: json, csv (a zip with a table for every section), md or html (to be printed)", "json", "csv", "md", "html")
 	f.StringVar(&lang, "lang", "en", "the language: en or zh")
 	f.StringVar(&file, "out", "", "write to this file instead of standard output")
 	c.MarkFlagRequired("app")
-	c.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"json", "csv", "md", "html"}, cobra.ShellCompDirectiveNoFileComp))
 	return func(path string, headers ...[2]string) error {
 		if err := files.CheckOut("--out", file); err != nil {
 			return err
 		}
-		query.Set("format", form.String())
+		query.Set("format", output.Form(c))
 		query.Set("lang", lang)
-		text, err := call(c, http.MethodGet, "/v1/apps/"+url.PathEscape(*app)+path+"?"+query.Encode(), "", nil, headers...)
+		text, err := remote.Get(c, remote.App(*app)+path+"?"+query.Encode(), headers...)
 		if err != nil {
 			return err
 		}
@@ -71,23 +59,17 @@ derived again for it. It holds no personal data. That it was made is recorded.`,
 	write := paperFlags(c, &app, query)
 	c.Flags().StringVar(&from, "from", "", "begin with the first record of this time or later, RFC 3339 (default: the beginning)")
 	c.Flags().StringVar(&to, "to", "", "end before the first record of this time or later, RFC 3339 (default: now)")
-	readerFlags(c, &who)
+	history.ReaderFlags(c, &who)
 	c.RunE = func(*cobra.Command, []string) error {
-		setIf(query, "from", from)
-		setIf(query, "to", to)
-		err := waiting(c, server.ReadingAudit, func() error { return write("/reports/audit", who.Headers()...) })
+		commandline.SetIf(query, "from", from)
+		commandline.SetIf(query, "to", to)
+		err := remote.Waiting(c, server.ReadingAudit, func() error { return write("/reports/audit", who.Headers()...) })
 		if err == nil {
-			askWhy(c, "", who)
+			history.AskWhy(c, "", who)
 		}
 		return err
 	}
 	return c
-}
-
-func setIf(query url.Values, name, value string) {
-	if value != "" {
-		query.Set(name, value)
-	}
 }
 
 func newReportRegister() *cobra.Command {
@@ -98,12 +80,12 @@ func newReportRegister() *cobra.Command {
 		Short:     "A register that the law asks for, as of a moment",
 		Example:   "  consentledger report register processing --app smartkey -o html --out processing.html",
 		Args:      cobra.MatchAll(cobra.ExactArgs(1), cobra.OnlyValidArgs),
-		ValidArgs: account.Registers,
+		ValidArgs: auditreport.Registers,
 	}
 	write := paperFlags(c, &app, query)
 	c.Flags().StringVar(&at, "at", "", "how it stood then, RFC 3339 (default: now)")
 	c.RunE = func(_ *cobra.Command, args []string) error {
-		setIf(query, "at", at)
+		commandline.SetIf(query, "at", at)
 		return write("/registers/" + args[0])
 	}
 	return c

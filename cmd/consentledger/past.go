@@ -5,12 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
-	"net/url"
 
-	"consentledger/api/past"
+	"consentledger/api/lawfulness"
+	"consentledger/cmd/internal/commandline"
 	"consentledger/cmd/internal/exit"
-	"consentledger/cmd/internal/server"
+	"consentledger/cmd/internal/history"
+	"consentledger/cmd/internal/output"
 	"consentledger/domain"
 	"consentledger/eventstore/ledger"
 
@@ -20,7 +20,7 @@ import (
 
 func newReplayDiff() *cobra.Command {
 	var data, app string
-	var r past.DiffRequest
+	var r lawfulness.DiffRequest
 	c := &cobra.Command{
 		Use:   "diff",
 		Short: "What changed for a person between two moments, and by which events",
@@ -31,12 +31,12 @@ not count. Exit code 8 says that something changed, 0 that nothing did.`,
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if err := r.Check(); err != nil {
-				return wrongFlag(err)
+				return commandline.WrongFlag(err)
 			}
-			askWhy(c, data, r.Reader)
-			var d past.Diff
-			answer, err := askPast(c, data, app, "/replay/diff", r, func(ctx context.Context, l *ledger.Ledger, name domain.AppName) (any, error) {
-				return past.DiffOf(ctx, l, name, r)
+			history.AskWhy(c, data, r.Reader)
+			var d lawfulness.Diff
+			answer, err := history.Ask(c, data, app, "/replay/diff", r, func(ctx context.Context, l *ledger.Ledger, name domain.AppName) (any, error) {
+				return lawfulness.DiffOf(ctx, l, name, r)
 			})
 			if err == nil {
 				err = json.Unmarshal(answer, &d)
@@ -45,52 +45,28 @@ not count. Exit code 8 says that something changed, 0 that nothing did.`,
 				err = printDiff(c, answer, d)
 			}
 			if err == nil && d.Differs() {
-				err = differs{errors.New("something changed between the two moments")}
+				err = exit.Differs(errors.New("something changed between the two moments"))
 			}
 			return err
 		},
 	}
 	f := c.Flags()
 	f.StringVar(&data, "data", "", "the data directory of a stopped server")
-	f.StringVar(&app, "app", "", "the app")
+	commandline.AppFlag(c, &app)
 	f.StringVar(&r.Subject, "subject", "", "the person, as in user-1")
 	f.StringVar(&r.Action, "action", "", "collect, use, provide, publish or export (default: use)")
 	f.StringVar(&r.From, "from", "", "the first of the two moments, RFC 3339")
 	f.StringVar(&r.To, "to", "", "the second of the two moments, RFC 3339")
-	readerFlags(c, &r.Reader)
-	for _, name := range []string{"app", "subject", "from", "to"} {
-		c.MarkFlagRequired(name)
-	}
-	outputFlag(c)
+	history.ReaderFlags(c, &r.Reader)
+	commandline.Require(c, "subject", "from", "to")
+	output.Flag(c)
 	return c
 }
 
-// askPast asks the server, or the directory if one is named.
-func askPast(c *cobra.Command, data, app, path string, r any, in func(context.Context, *ledger.Ledger, domain.AppName) (any, error)) (answer json.RawMessage, err error) {
-	name, err := domain.ParseAppName(app)
-	if err != nil {
-		return nil, exit.Usage(errors.New("--app: " + err.Error()))
-	}
-	if data == "" {
-		return callJSON(c, http.MethodPost, "/v1/apps/"+url.PathEscape(app)+path, r)
-	}
-	d, err := server.OpenDataDir(c.Context(), data, "", false)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, d.Close()) }()
-	unrecorded(c)
-	a, err := in(c.Context(), d.Ledger, name)
-	if err != nil {
-		return nil, err
-	}
-	return gojson.Marshal(a)
-}
-
 // printDiff prints a row for every purpose for which something changed.
-func printDiff(c *cobra.Command, answer json.RawMessage, d past.Diff) error {
-	if c.Flags().Lookup("output").Value.String() == "json" {
-		return printOne(c, answer)
+func printDiff(c *cobra.Command, answer json.RawMessage, d lawfulness.Diff) error {
+	if output.Form(c) == "json" {
+		return output.One(c, answer)
 	}
 	var rows []json.RawMessage
 	for _, x := range d.Purposes {
@@ -101,19 +77,19 @@ func printDiff(c *cobra.Command, answer json.RawMessage, d past.Diff) error {
 		for _, e := range x.By {
 			by = append(by, e.Type+" "+e.EventID)
 		}
-		rows = append(rows, rowOf(map[string]any{"purpose": x.Purpose, "was": stood(x.Before), "is": stood(x.After), "by": by, "before": x.Before, "after": x.After}))
+		rows = append(rows, output.Object(map[string]any{"purpose": x.Purpose, "was": stood(x.Before), "is": stood(x.After), "by": by, "before": x.Before, "after": x.After}))
 	}
-	return printRows(c, rows, "purpose", "was", "is", "by")
+	return output.Rows(c, rows, "purpose", "was", "is", "by")
 }
 
 // stood says in a few words where somebody stood.
-func stood(s past.Stand) string {
+func stood(s lawfulness.Stand) string {
 	return fmt.Sprintf("%s (%s)", map[bool]string{true: "allowed", false: "not allowed"}[s.Allowed], s.Status)
 }
 
 func newLawful() *cobra.Command {
 	var data, app string
-	var r past.LawfulRequest
+	var r lawfulness.LawfulRequest
 	c := &cobra.Command{
 		Use:   "lawful",
 		Short: "Was it lawful? Who had agreed, and what was answered, as it was known then",
@@ -127,44 +103,42 @@ after_withdrawal is not empty were answered yes although a no counts from before
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if err := r.Check(); err != nil {
-				return wrongFlag(err)
+				return commandline.WrongFlag(err)
 			}
-			askWhy(c, data, r.Reader)
+			history.AskWhy(c, data, r.Reader)
 			return lawful(c, data, app, r)
 		},
 	}
 	f := c.Flags()
 	f.StringVar(&data, "data", "", "the data directory of a stopped server")
-	f.StringVar(&app, "app", "", "the app")
+	commandline.AppFlag(c, &app)
 	f.StringVar(&r.Subject, "subject", "", "only this person, as in user-1")
 	f.StringVar(&r.Purpose, "purpose", "", "the purpose")
 	f.StringVar(&r.Action, "action", "", "collect, use, provide, publish or export (default: use)")
 	f.StringVar(&r.At, "at", "", "a moment, RFC 3339, instead of a span")
 	f.StringVar(&r.From, "from", "", "the beginning of a span, included, RFC 3339")
 	f.StringVar(&r.To, "to", "", "its end, RFC 3339: here it is included, too")
-	readerFlags(c, &r.Reader)
-	for _, name := range []string{"app", "purpose"} {
-		c.MarkFlagRequired(name)
-	}
-	outputFlag(c)
+	history.ReaderFlags(c, &r.Reader)
+	commandline.Require(c, "purpose")
+	output.Flag(c)
 	return c
 }
 
 // lawful prints every page. As JSON it is one object: the first page with the
 // findings of all.
-func lawful(c *cobra.Command, data, app string, r past.LawfulRequest) error {
+func lawful(c *cobra.Command, data, app string, r lawfulness.LawfulRequest) error {
 	r.Limit = 1000
-	form := c.Flags().Lookup("output").Value.String()
-	p := newPrinter(c, "person", "answer", "stood", "basis", "version", "act", "evidence", "events", "later", "after_withdrawal")
-	var whole *past.Lawful
+	form := output.Form(c)
+	p := output.NewPrinter(c, "person", "answer", "stood", "basis", "version", "act", "evidence", "events", "later", "after_withdrawal")
+	var whole *lawfulness.Lawful
 	for {
-		answer, err := askPast(c, data, app, "/lawful", r, func(ctx context.Context, l *ledger.Ledger, name domain.AppName) (any, error) {
-			return past.LawfulOf(ctx, l, name, r)
+		answer, err := history.Ask(c, data, app, "/lawful", r, func(ctx context.Context, l *ledger.Ledger, name domain.AppName) (any, error) {
+			return lawfulness.LawfulOf(ctx, l, name, r)
 		})
 		if err != nil {
 			return err
 		}
-		var page past.Lawful
+		var page lawfulness.Lawful
 		if err := json.Unmarshal(answer, &page); err != nil {
 			return err
 		}
@@ -182,30 +156,30 @@ func lawful(c *cobra.Command, data, app string, r past.LawfulRequest) error {
 		}
 	}
 	if whole == nil {
-		return p.end()
+		return p.End()
 	}
 	whole.Next = ""
 	text, err := gojson.Marshal(whole)
 	if err != nil {
 		return err
 	}
-	return printOne(c, text)
+	return output.One(c, text)
 }
 
-func printFindings(p *printer, form string, findings []past.Finding) error {
+func printFindings(p *output.Printer, form string, findings []lawfulness.Finding) error {
 	for _, f := range findings {
 		var row any = f
 		if form != "jsonl" {
 			row = findingCells(f)
 		}
-		if err := p.row(rowOf(row)); err != nil {
+		if err := p.Row(output.Object(row)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func findingCells(f past.Finding) map[string]any {
+func findingCells(f lawfulness.Finding) map[string]any {
 	s := f.Stood
 	row := map[string]any{"person": f.Person, "stood": stood(s), "basis": s.Basis, "version": s.Version, "act": s.Act, "evidence": s.Evidence, "events": s.Events}
 	if s.Ground != nil {

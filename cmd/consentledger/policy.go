@@ -1,15 +1,15 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
-	"net/http"
 	"net/url"
-	"path/filepath"
 
 	"consentledger/api/policyfile"
+	"consentledger/cmd/internal/commandline"
 	"consentledger/cmd/internal/files"
+	"consentledger/cmd/internal/output"
 	"consentledger/cmd/internal/publication"
+	"consentledger/cmd/internal/remote"
 
 	"github.com/spf13/cobra"
 )
@@ -27,14 +27,14 @@ func newPolicyLint() *cobra.Command {
 			return err
 		}
 		failed := 0
-		var rows []json.RawMessage
-		for _, f := range policyfile.Lint(file, beside(args[0])) {
-			rows = append(rows, rowOf(finding{publication.Place(args[0], f), f.Line, f.Column, f.Severity.String(), f.Code, f.Message}))
+		var rows []finding
+		for _, f := range policyfile.Lint(file, publication.Beside(args[0])) {
+			rows = append(rows, finding{publication.Place(args[0], f), f.Line, f.Column, f.Severity.String(), f.Code, f.Message})
 			if f.Severity == policyfile.SeverityError {
 				failed++
 			}
 		}
-		if err := printRows(c, rows, "place", "severity", "code", "message"); err != nil {
+		if err := output.Values(c, rows, "place", "severity", "code", "message"); err != nil {
 			return err
 		}
 		if failed > 0 {
@@ -42,7 +42,7 @@ func newPolicyLint() *cobra.Command {
 		}
 		return nil
 	}}
-	outputFlag(c)
+	output.Flag(c)
 	return c
 }
 
@@ -54,16 +54,6 @@ type finding struct {
 	Severity string `json:"severity"`
 	Code     string `json:"code"`
 	Message  string `json:"message"`
-}
-
-// beside opens the texts that a policy file names, relative to it.
-func beside(name string) func(string) ([]byte, error) {
-	return func(path string) ([]byte, error) {
-		if !filepath.IsLocal(path) {
-			return nil, fmt.Errorf("%s is not below the policy file's folder", path)
-		}
-		return files.ReadOwnFile(filepath.Join(filepath.Dir(name), path), files.MaxInput)
-	}
 }
 
 func newPolicyPublish() *cobra.Command {
@@ -80,78 +70,49 @@ before takes over later.`,
 			if err != nil {
 				return err
 			}
-			read, err := publication.Read(args[0], file, beside(args[0]))
+			read, err := publication.Read(args[0], file, publication.Beside(args[0]))
 			if err != nil {
 				return err
 			}
 			read.Effective, read.Material, read.Stale = p.Effective, p.Material, p.Stale
-			answer, err := callJSON(c, http.MethodPost, "/v1/apps/"+url.PathEscape(app)+"/policies", read)
+			answer, err := remote.Post(c, remote.App(app)+"/policies", read)
 			if err != nil {
 				return err
 			}
-			return printNoted(c, answer, "policy", "version", "effective", "in_force", "material")
+			return output.Noted(c, answer, "policy", "version", "effective", "in_force", "material")
 		}}
-	outputFlag(c)
-	c.Flags().StringVar(&app, "app", "", "the app")
+	output.Flag(c)
+	commandline.AppFlag(c, &app)
 	c.Flags().StringVar(&p.Effective, "effective", "", "when it binds, RFC 3339 (default: at once)")
 	c.Flags().StringSliceVar(&p.Material, "material", nil, "the kinds of material change it makes, as in MAT-1")
 	c.Flags().StringSliceVar(&p.Stale, "stale", nil, "the purposes whose earlier consents must be asked for again")
-	c.MarkFlagRequired("app")
 	return c
-}
-
-// printNoted is [printOne], and tells what the answer notes.
-func printNoted(c *cobra.Command, answer json.RawMessage, columns ...string) error {
-	if err := printNotes(c, answer); err != nil {
-		return err
-	}
-	return printOne(c, answer, columns...)
-}
-
-// printNotes tells what an answer notes, beside what is printed of it.
-func printNotes(c *cobra.Command, answer []byte) error {
-	var said struct {
-		Notes []string `json:"notes"`
-	}
-	if err := json.Unmarshal(answer, &said); err != nil {
-		return err
-	}
-	for _, note := range said.Notes {
-		fmt.Fprintln(c.ErrOrStderr(), "note: "+note)
-	}
-	return nil
 }
 
 func newPolicyList() *cobra.Command {
 	var app string
 	c := &cobra.Command{Use: "list", Short: "List an app's policy versions", Args: cobra.NoArgs, RunE: func(c *cobra.Command, _ []string) error {
-		answer, err := call(c, http.MethodGet, "/v1/apps/"+url.PathEscape(app)+"/policies", "", nil)
+		answer, err := remote.Get(c, remote.App(app)+"/policies")
 		if err != nil {
 			return err
 		}
-		rows, err := member(answer, "policies")
-		if err != nil {
-			return err
-		}
-		return printRows(c, rows, "policy", "version", "effective", "in_force", "material")
+		return output.List(c, answer, "policies", "policy", "version", "effective", "in_force", "material")
 	}}
-	c.Flags().StringVar(&app, "app", "", "the app")
-	c.MarkFlagRequired("app")
-	outputFlag(c)
+	commandline.AppFlag(c, &app)
+	output.Flag(c)
 	return c
 }
 
 func newPolicyShow() *cobra.Command {
 	var app string
 	c := &cobra.Command{Use: "show VERSION", Short: "Show one version, whole as JSON", Args: cobra.ExactArgs(1), RunE: func(c *cobra.Command, args []string) error {
-		answer, err := call(c, http.MethodGet, "/v1/apps/"+url.PathEscape(app)+"/policies/"+url.PathEscape(args[0]), "", nil)
+		answer, err := remote.Get(c, remote.App(app)+"/policies/"+url.PathEscape(args[0]))
 		if err != nil {
 			return err
 		}
-		return printOne(c, answer, "policy", "version", "effective", "in_force", "material", "stale")
+		return output.One(c, answer, "policy", "version", "effective", "in_force", "material", "stale")
 	}}
-	outputFlagOr(c, "json")
-	c.Flags().StringVar(&app, "app", "", "the app")
-	c.MarkFlagRequired("app")
+	output.FlagOr(c, "json")
+	commandline.AppFlag(c, &app)
 	return c
 }

@@ -1,12 +1,12 @@
 package main
 
 import (
-	"encoding/json"
-	"fmt"
-	"net/http"
 	"net/url"
 
-	"consentledger/cmd/internal/exit"
+	"consentledger/cmd/internal/commandline"
+	"consentledger/cmd/internal/output"
+	"consentledger/cmd/internal/policies"
+	"consentledger/cmd/internal/remote"
 
 	"github.com/spf13/cobra"
 )
@@ -33,64 +33,23 @@ about the purpose is counted once:
 			if len(args) == 1 {
 				version = args[0]
 			}
-			version, err := versionOr(c, app, version)
+			version, err := policies.InForceUnless(c, app, version)
 			if err != nil {
 				return err
 			}
-			setIf(query, "min_position", c.Flags().Lookup("min-position").Value.String())
-			answer, err := call(c, http.MethodGet, "/v1/apps/"+url.PathEscape(app)+"/policies/"+url.PathEscape(version)+"/progress?"+query.Encode(), "", nil)
+			commandline.SetIf(query, "min_position", c.Flags().Lookup("min-position").Value.String())
+			answer, err := remote.Get(c, remote.App(app)+"/policies/"+url.PathEscape(version)+"/progress?"+query.Encode())
 			if err != nil {
 				return err
 			}
-			if c.Flags().Lookup("output").Value.String() == "json" {
-				return printOne(c, answer)
+			if output.Form(c) == "json" {
+				return output.One(c, answer)
 			}
-			rows, err := member(answer, "progress")
-			if err != nil {
-				return err
-			}
-			return printRows(c, rows, "purpose", "agreed", "older", "waiting", "refused", "refused_before", "other")
+			return output.List(c, answer, "progress", "purpose", "agreed", "older", "waiting", "refused", "refused_before", "other")
 		},
 	}
-	appFlag(c, &app)
+	commandline.AppFlag(c, &app)
 	c.Flags().String("min-position", "", "wait until the answer holds at least this position")
-	outputFlag(c)
+	output.Flag(c)
 	return c
-}
-
-// versionOr returns a version, or the one of the app's first policy that is in force.
-func versionOr(c *cobra.Command, app, version string) (string, error) {
-	if version != "" {
-		return version, nil
-	}
-	versions, err := versionsOf(c, app)
-	if err != nil {
-		return "", err
-	}
-	for _, v := range versions {
-		if v.InForce {
-			return v.Version, nil
-		}
-	}
-	return "", exit.NotFound(fmt.Errorf("no version of a policy of this app is in force; see consentledger policy list"))
-}
-
-// A knownVersion is a version as policy list has it.
-type knownVersion struct {
-	Policy  string `json:"policy"`
-	Version string `json:"version"`
-	InForce bool   `json:"in_force"`
-}
-
-// versionsOf asks which versions there are.
-func versionsOf(c *cobra.Command, app string) ([]knownVersion, error) {
-	answer, err := call(c, http.MethodGet, "/v1/apps/"+url.PathEscape(app)+"/policies", "", nil)
-	if err != nil {
-		return nil, err
-	}
-	var known struct {
-		Policies []knownVersion `json:"policies"`
-	}
-	err = json.Unmarshal(answer, &known)
-	return known.Policies, err
 }

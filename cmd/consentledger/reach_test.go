@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"consentledger/api/natsrest"
+	"consentledger/api/nats/operator"
 	"consentledger/cmd/internal/server"
 	"consentledger/projections"
 )
@@ -134,7 +134,7 @@ func overNATS(t *testing.T, h *server.Server, handler http.Handler) {
 	ctx, cancel := context.WithCancel(t.Context())
 	ready, done := make(chan struct{}), make(chan error, 1)
 	go func() {
-		done <- natsrest.Run(ctx, natsrest.Config{Conn: h.Conn, Handler: handler, Log: h.Log}, func() { close(ready) })
+		done <- operator.Run(ctx, operator.Config{Conn: h.Conn, Handler: handler, Log: h.Log}, func() { close(ready) })
 	}()
 	<-ready
 	for subject, body := range map[string]string{"counts": "", "activity": "", "requests": "{}", "deadlines": "{}"} {

@@ -2,11 +2,12 @@ package main
 
 import (
 	"fmt"
-	"net/http"
-	"net/url"
 
 	"consentledger/api/audit"
 	"consentledger/api/audit/receipt"
+	"consentledger/cmd/internal/commandline"
+	"consentledger/cmd/internal/history"
+	"consentledger/cmd/internal/remote"
 
 	"github.com/spf13/cobra"
 )
@@ -28,7 +29,7 @@ there a second after the record. Verify it offline with: consentledger verify re
 		Args:    cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			ask.Event = args[0]
-			text, err := callJSON(c, http.MethodPost, "/v1/apps/"+url.PathEscape(app)+"/receipts", ask)
+			text, err := remote.Post(c, remote.App(app)+"/receipts", ask)
 			if err != nil {
 				return err
 			}
@@ -36,10 +37,10 @@ there a second after the record. Verify it offline with: consentledger verify re
 			return err
 		},
 	}
-	appFlag(c, &app)
+	commandline.AppFlag(c, &app)
 	c.Flags().StringVar(&ask.Form, "form", receipt.Kantara, "kantara or iso27560")
 	c.Flags().BoolVar(&ask.Disclose, "disclose", false, "with the person's own words; say who reads them and why")
 	c.Flags().BoolVar(&ask.Cosigned, "cosigned", false, "in the newest tree that a quorum of witnesses signed, with their signatures")
-	readerFlags(c, &ask.Reader)
+	history.ReaderFlags(c, &ask.Reader)
 	return c
 }

@@ -6,21 +6,25 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 	"strings"
 
 	"consentledger/api/wire"
+	"consentledger/cmd/internal/commandline"
 	"consentledger/cmd/internal/exit"
 	"consentledger/cmd/internal/files"
+	"consentledger/cmd/internal/output"
+	"consentledger/cmd/internal/recording"
+	"consentledger/cmd/internal/remote"
+	"consentledger/cmd/internal/signing"
 
 	"github.com/spf13/cobra"
 )
 
 func newRecord() *cobra.Command {
 	var app, kind, person, data, id, source, at string
-	var key signingKey
+	var key signing.Key
 	var operator bool
-	var sealing sealing
+	var proof recording.Sealing
 	c := &cobra.Command{
 		Use:   "record [FILE|-]",
 		Short: "Record an event: a CloudEvent from a file, or one made of flags",
@@ -36,30 +40,30 @@ event is recorded all the same, and its proof is there later, with: log proof`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			attrs := map[string]string{"type": kind, "subject": person, "id": id, "source": source, "time": at}
-			if err := sealing.check(c); err != nil {
+			if err := proof.Check(c); err != nil {
 				return err
 			}
 			body, err := eventBody(c, args, attrs, data, operator)
 			if err != nil {
 				return err
 			}
-			door := "/events"
+			endpoint := "/events"
 			if operator {
-				door = "/operator/events"
+				endpoint = "/operator/events"
 			}
-			headers, err := key.headers(body)
+			headers, err := key.Headers(body)
 			if err != nil {
 				return err
 			}
-			answer, err := call(c, http.MethodPost, "/v1/apps/"+url.PathEscape(app)+door, "application/cloudevents+json", body, headers...)
+			answer, err := remote.Call(c, http.MethodPost, remote.App(app)+endpoint, "application/cloudevents+json", body, headers...)
 			if err != nil {
 				return err
 			}
-			return sealing.print(c, app, answer)
+			return proof.Print(c, app, answer)
 		},
 	}
 	f := c.Flags()
-	f.StringVar(&app, "app", "", "the app")
+	commandline.AppFlag(c, &app)
 	f.StringVar(&kind, "type", "", "the event type, as in consent.withdrawn; see: schema list")
 	f.StringVar(&person, "subject", "", "the person, as in user-1 or device:abc")
 	f.StringVar(&data, "data", "{}", "the event's data, JSON")
@@ -67,10 +71,9 @@ event is recorded all the same, and its proof is there later, with: log proof`,
 	f.StringVar(&source, "source", "consentledger-cli", "who sends it")
 	f.StringVar(&at, "time", "", "when it happened, RFC 3339 (default: now)")
 	f.BoolVar(&operator, "operator", false, "as an operator, not as an app; what is about the app as a whole needs no --subject")
-	key.flags(c)
-	c.MarkFlagRequired("app")
-	sealing.flags(c)
-	outputFlag(c)
+	key.Flags(c)
+	proof.Flags(c)
+	output.Flag(c)
 	return c
 }
 
@@ -129,11 +132,11 @@ func newCheck() *cobra.Command {
 					body[name] = v
 				}
 			}
-			answer, err := callJSON(c, http.MethodPost, "/v1/apps/"+url.PathEscape(app)+"/check", body)
+			answer, err := remote.Post(c, remote.App(app)+"/check", body)
 			if err != nil {
 				return err
 			}
-			if err := printOne(c, answer, checkColumns...); err != nil {
+			if err := output.One(c, answer, checkColumns...); err != nil {
 				return err
 			}
 			var a wire.CheckAnswer
@@ -141,13 +144,13 @@ func newCheck() *cobra.Command {
 				return err
 			}
 			if !a.Allowed {
-				return notAllowed{a.Reason}
+				return exit.NotAllowed(a.Reason)
 			}
 			return nil
 		},
 	}
 	f := c.Flags()
-	f.StringVar(&app, "app", "", "the app")
+	commandline.AppFlag(c, &app)
 	f.String("subject", "", "the person, as in user-1 or device:abc")
 	f.String("purpose", "", "the purpose")
 	f.String("action", "", "collect, use, provide, publish or export (default: use)")
@@ -156,9 +159,7 @@ func newCheck() *cobra.Command {
 	f.String("version", "", "the policy version that the processing goes by (default: the one in force)")
 	f.String("valid-at", "", "was it allowed then? RFC 3339 (default: now)")
 	f.String("known-at", "", "as far as was known then, RFC 3339 (default: now)")
-	for _, name := range []string{"app", "subject", "purpose"} {
-		c.MarkFlagRequired(name)
-	}
-	outputFlag(c)
+	commandline.Require(c, "subject", "purpose")
+	output.Flag(c)
 	return c
 }

@@ -3,10 +3,13 @@ package main
 import (
 	"encoding/json"
 	"fmt"
-	"net/http"
 	"net/url"
 
 	"consentledger/api/wire"
+	"consentledger/cmd/internal/commandline"
+	"consentledger/cmd/internal/history"
+	"consentledger/cmd/internal/output"
+	"consentledger/cmd/internal/remote"
 
 	"github.com/spf13/cobra"
 )
@@ -19,9 +22,9 @@ func newRejected() *cobra.Command {
 
 func newRejectedList() *cobra.Command {
 	c := &cobra.Command{Use: "list", Short: "List them, with the reasons", Args: cobra.NoArgs, RunE: func(c *cobra.Command, _ []string) error {
-		p := newPrinter(c, "seq", "app", "at", "code", "path", "may_be_no", "seen", "why")
+		p := output.NewPrinter(c, "seq", "app", "at", "code", "path", "may_be_no", "seen", "why")
 		for query := (url.Values{}); ; {
-			body, err := call(c, http.MethodGet, "/v1/rejected?"+query.Encode(), "", nil)
+			body, err := remote.Get(c, "/v1/rejected?"+query.Encode())
 			if err != nil {
 				return err
 			}
@@ -33,17 +36,17 @@ func newRejectedList() *cobra.Command {
 				return err
 			}
 			for _, row := range page.Rejected {
-				if err := p.row(row); err != nil {
+				if err := p.Row(row); err != nil {
 					return err
 				}
 			}
 			if page.Next == "" {
-				return p.end()
+				return p.End()
 			}
 			query.Set("after", page.Next)
 		}
 	}}
-	outputFlag(c)
+	output.Flag(c)
 	return c
 }
 
@@ -56,13 +59,13 @@ func newRejectedShow() *cobra.Command {
 		Example: `  consentledger rejected show 17 --reason incident --why "an app sends what we refuse" --by "Li Na"`,
 		RunE: func(c *cobra.Command, args []string) error {
 			query := url.Values{}
-			setIf(query, "app", app)
-			body, err := call(c, http.MethodGet, rejectedPath(args[0], "?"+query.Encode()), "", nil, reader.Headers()...)
+			commandline.SetIf(query, "app", app)
+			body, err := remote.Get(c, rejectedPath(args[0], "?"+query.Encode()), reader.Headers()...)
 			if err != nil {
 				return err
 			}
 			if !raw {
-				return printOne(c, body, "seq", "app", "at", "code", "path", "text", "subject", "seen", "why")
+				return output.One(c, body, "seq", "app", "at", "code", "path", "text", "subject", "seen", "why")
 			}
 			var m struct{ Data []byte }
 			if err := json.Unmarshal(body, &m); err != nil {
@@ -72,16 +75,16 @@ func newRejectedShow() *cobra.Command {
 			return err
 		},
 	}
-	readerFlags(c, &reader)
+	history.ReaderFlags(c, &reader)
 	c.Flags().StringVar(&app, "app", "", "of a message that was sent to no registered app: for which app it is read; the access is recorded with it")
 	c.Flags().BoolVar(&raw, "raw", false, "print the bytes that were sent, and nothing else")
-	outputFlagOr(c, "json")
+	output.FlagOr(c, "json")
 	return c
 }
 
 func newRejectedRetry() *cobra.Command {
 	return &cobra.Command{Use: "retry SEQ", Short: "Send one to the ledger again, unchanged", Args: cobra.ExactArgs(1), RunE: func(c *cobra.Command, args []string) error {
-		body, err := call(c, http.MethodPost, rejectedPath(args[0], "/retry"), "", nil)
+		body, err := remote.Post(c, rejectedPath(args[0], "/retry"), nil)
 		if err != nil {
 			return err
 		}
@@ -93,7 +96,7 @@ func newRejectedRetry() *cobra.Command {
 func newRejectedSeen() *cobra.Command {
 	var why string
 	c := &cobra.Command{Use: "mark-seen SEQ", Aliases: []string{"seen"}, Short: "Say that somebody looked at one, and why it may rest", Args: cobra.ExactArgs(1), RunE: func(c *cobra.Command, args []string) error {
-		_, err := callJSON(c, http.MethodPost, rejectedPath(args[0], "/seen"), map[string]string{"why": why})
+		_, err := remote.Post(c, rejectedPath(args[0], "/seen"), map[string]string{"why": why})
 		return err
 	}}
 	c.Flags().StringVar(&why, "why", "", "why it may rest; kept in the clear, so no personal data")

@@ -3,11 +3,12 @@ package main
 import (
 	"encoding/json"
 	"fmt"
-	"net/http"
 	"strings"
 
 	"consentledger/api/rest"
 	"consentledger/cmd/internal/exit"
+	"consentledger/cmd/internal/output"
+	"consentledger/cmd/internal/remote"
 	"consentledger/cmd/internal/server"
 
 	"github.com/spf13/cobra"
@@ -24,8 +25,8 @@ func replayCheck(c *cobra.Command, data string) error {
 		answer = rest.RebuiltOf(rows)
 	} else {
 		var body []byte
-		err := waiting(c, server.ReadingRebuild, func() (err error) {
-			body, err = call(c, http.MethodPost, "/v1/replay/check", "", nil)
+		err := remote.Waiting(c, server.ReadingRebuild, func() (err error) {
+			body, err = remote.Post(c, "/v1/replay/check", nil)
 			return err
 		})
 		if err != nil {
@@ -35,26 +36,21 @@ func replayCheck(c *cobra.Command, data string) error {
 			return err
 		}
 	}
-	p := newPrinter(c, "projection", "table", "position", "same", "live", "rebuilt")
+	p := output.NewPrinter(c, "projection", "table", "position", "same", "live", "rebuilt")
 	var wrong []string
 	for _, t := range answer.Tables {
 		if !t.Same {
 			wrong = append(wrong, t.Projection+"."+t.Table)
 		}
-		if err := p.row(rowOf(t)); err != nil {
+		if err := p.Row(output.Object(t)); err != nil {
 			return err
 		}
 	}
-	if err := p.end(); err != nil {
+	if err := p.End(); err != nil {
 		return err
 	}
 	if len(wrong) > 0 {
-		return differs{fmt.Errorf("not what history makes of it: %s; stop the server, remove the directory views, and start it again", strings.Join(wrong, ", "))}
+		return exit.Differs(fmt.Errorf("not what history makes of it: %s; stop the server, remove the directory views, and start it again", strings.Join(wrong, ", ")))
 	}
 	return nil
 }
-
-// A differs says that two things that were compared are not the same.
-type differs struct{ error }
-
-func (differs) ExitCode() int { return exit.CodeDiffers }

@@ -4,13 +4,15 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
 	"net/url"
 	"time"
 
 	"consentledger/api/report"
 	"consentledger/api/rest"
+	"consentledger/cmd/internal/commandline"
 	"consentledger/cmd/internal/exit"
+	"consentledger/cmd/internal/output"
+	"consentledger/cmd/internal/remote"
 
 	"github.com/spf13/cobra"
 )
@@ -58,10 +60,10 @@ func newReportDeadlines() *cobra.Command {
 			"  consentledger report deadlines --app smartkey --known-at 2026-03-01T00:00:00Z -o xlsx > deadlines.xlsx",
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			switch f := c.Flags().Lookup("output").Value.String(); f {
+			switch f := output.Form(c); f {
 			case "csv", "xlsx", "ics":
 				q.Format = f
-				file, err := callJSON(c, http.MethodPost, deadlinePath(app), q)
+				file, err := remote.Post(c, deadlinePath(app), q)
 				if err != nil {
 					return err
 				}
@@ -72,23 +74,23 @@ func newReportDeadlines() *cobra.Command {
 		},
 	}
 	deadlineFlags(c, &app, &q)
-	reportFlag(c)
+	output.ReportFlag(c)
 	return c
 }
 
-func deadlinePath(app string) string { return "/v1/apps/" + url.PathEscape(app) + "/reports/deadlines" }
+func deadlinePath(app string) string { return remote.App(app) + "/reports/deadlines" }
 
 // printDeadlines prints every page of the report. As JSON it is one object: the
 // first page with the obligations of all.
 func printDeadlines(c *cobra.Command, app string, q rest.DeadlineQuery) error {
 	q.Format, q.Limit = "json", "1000"
-	first, rows, err := allPages(c, deadlinePath(app), &q.Cursor, func() any { return q }, "obligations")
+	first, rows, err := remote.Pages(c, deadlinePath(app), &q.Cursor, func() any { return q }, "obligations")
 	if err != nil {
 		return err
 	}
-	switch c.Flags().Lookup("output").Value.String() {
+	switch output.Form(c) {
 	case "table":
-		if err := printRows(c, rows, obligationColumns...); err != nil {
+		if err := output.Rows(c, rows, obligationColumns...); err != nil {
 			return err
 		}
 		if len(rows) == 0 {
@@ -96,7 +98,7 @@ func printDeadlines(c *cobra.Command, app string, q rest.DeadlineQuery) error {
 		}
 		return printLate(c, first)
 	case "jsonl":
-		return printRows(c, rows, obligationColumns...)
+		return output.Rows(c, rows, obligationColumns...)
 	}
 	whole := struct {
 		App         json.RawMessage   `json:"app"`
@@ -111,44 +113,18 @@ func printDeadlines(c *cobra.Command, app string, q rest.DeadlineQuery) error {
 		return err
 	}
 	whole.Obligations = append([]json.RawMessage{}, rows...) // an empty list is written as one
-	return printOne(c, rowOf(whole))
-}
-
-// allPages asks for a list until there is no more, and returns the first answer
-// and all rows. Cursor is the member of the body that body returns.
-func allPages(c *cobra.Command, path string, cursor *string, body func() any, list string) (first []byte, rows []json.RawMessage, err error) {
-	for {
-		answer, err := callJSON(c, http.MethodPost, path, body())
-		if err != nil {
-			return nil, nil, err
-		}
-		if first == nil {
-			first = answer
-		}
-		part, err := member(answer, list)
-		if err != nil {
-			return nil, nil, err
-		}
-		rows = append(rows, part...)
-		var next struct{ Next string }
-		if err := json.Unmarshal(answer, &next); err != nil {
-			return nil, nil, err
-		}
-		if *cursor = next.Next; next.Next == "" {
-			return first, rows, nil
-		}
-	}
+	return output.One(c, output.Object(whole))
 }
 
 // printLate prints the yeses of late withdrawals below a report, if there are
 // any.
 func printLate(c *cobra.Command, first []byte) error {
-	late, err := member(first, "answered_after_withdrawal")
+	late, err := output.Member(first, "answered_after_withdrawal")
 	if err != nil || len(late) == 0 {
 		return err
 	}
 	fmt.Fprintln(c.OutOrStdout(), "\nYeses answered between the two times of a late withdrawal:")
-	return printRows(c, late, report.LateColumns...)
+	return output.Rows(c, late, report.LateColumns...)
 }
 
 func newReportLate() *cobra.Command {
@@ -161,25 +137,20 @@ func newReportLate() *cobra.Command {
 			"It was right by what was known; whoever acted on it processed without consent. Answers are known as far as they are logged.",
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			answer, err := callJSON(c, http.MethodPost, "/v1/apps/"+url.PathEscape(app)+"/reports/late-withdrawals", q)
+			answer, err := remote.Post(c, remote.App(app)+"/reports/late-withdrawals", q)
 			if err != nil {
 				return err
 			}
-			rows, err := member(answer, "answered_after_withdrawal")
-			if err != nil {
-				return err
-			}
-			return printRows(c, rows, report.LateColumns...)
+			return output.List(c, answer, "answered_after_withdrawal", report.LateColumns...)
 		},
 	}
 	f := c.Flags()
-	f.StringVar(&app, "app", "", "the app")
+	commandline.AppFlag(c, &app)
 	f.StringVar(&q.Subject, "subject", "", "only of this person, as in user-1")
 	f.StringVar(&q.Person, "person", "", "only of this pseudonym, as the report has it")
 	f.StringVar(&q.KnownAt, "known-at", "", "as far as was known then, RFC 3339 (default: now)")
 	f.StringVar(&q.Min, "min-position", "", "wait until the answer holds at least this position")
-	c.MarkFlagRequired("app")
-	outputFlag(c)
+	output.Flag(c)
 	return c
 }
 
@@ -193,16 +164,15 @@ func newReportFeed() *cobra.Command {
 			"To end every address that was given out, stop the server, remove feed.key from its data directory, and start it again.",
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			answer, err := call(c, http.MethodGet, "/v1/apps/"+url.PathEscape(app)+"/reports/feed", "", nil)
+			answer, err := remote.Get(c, remote.App(app)+"/reports/feed")
 			if err != nil {
 				return err
 			}
-			return printOne(c, answer, "app", "path")
+			return output.One(c, answer, "app", "path")
 		},
 	}
-	c.Flags().StringVar(&app, "app", "", "the app")
-	c.MarkFlagRequired("app")
-	outputFlag(c)
+	commandline.AppFlag(c, &app)
+	output.Flag(c)
 	return c
 }
 
@@ -221,32 +191,32 @@ func newReportActivity() *cobra.Command {
 				return err
 			}
 			for flag, name := range map[string]string{"from": "from", "until": "until", "min-position": "min_position"} {
-				setIf(query, name, c.Flags().Lookup(flag).Value.String())
+				commandline.SetIf(query, name, c.Flags().Lookup(flag).Value.String())
 			}
-			answer, err := call(c, http.MethodGet, "/v1/apps/"+url.PathEscape(app)+"/activity?"+query.Encode(), "", nil)
+			answer, err := remote.Get(c, remote.App(app)+"/activity?"+query.Encode())
 			if err != nil {
 				return err
 			}
-			if c.Flags().Lookup("output").Value.String() == "json" {
-				return printOne(c, answer)
+			if output.Form(c) == "json" {
+				return output.One(c, answer)
 			}
-			rows, err := member(answer, "days")
+			rows, err := output.Member(answer, "days")
 			if err != nil {
 				return err
 			}
-			if err := printRows(c, rows, "day", "type", "count", "voided"); err != nil || c.Flags().Lookup("output").Value.String() != "table" {
+			if err := output.Rows(c, rows, "day", "type", "count", "voided"); err != nil || output.Form(c) != "table" {
 				return err
 			}
-			return printOne(c, answer, "tests", "as_of")
+			return output.One(c, answer, "tests", "as_of")
 		},
 	}
-	appFlag(c, &app)
+	commandline.AppFlag(c, &app)
 	c.Flags().String("from", "", "the first day, included, as in 2026-03-02 (default: the beginning)")
 	c.Flags().String("to", "", "the day after the last one, not included (default: tomorrow)")
 	c.Flags().String("until", "", "the last day, included, instead of --to")
 	c.MarkFlagsMutuallyExclusive("to", "until")
 	c.Flags().String("min-position", "", "wait until the answer holds at least this position")
-	outputFlag(c)
+	output.Flag(c)
 	return c
 }
 

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"consentledger/cmd/internal/commandline"
+	"consentledger/cmd/internal/output"
+	"consentledger/cmd/internal/remote"
 	"encoding/json"
 	"fmt"
-	"net/http"
 	"net/url"
 
 	"github.com/spf13/cobra"
@@ -24,55 +26,55 @@ func newReportConsents() *cobra.Command {
 			"  consentledger report consents --app smartkey --opposed -o csv",
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			setIf(query, "min_position", c.Flags().Lookup("min-position").Value.String())
+			commandline.SetIf(query, "min_position", c.Flags().Lookup("min-position").Value.String())
 			if opposed {
 				return printOpposed(c, app, query)
 			}
-			answer, err := call(c, http.MethodGet, "/v1/apps/"+url.PathEscape(app)+"/consents/counts?"+query.Encode(), "", nil)
+			answer, err := remote.Get(c, remote.App(app)+"/consents/counts?"+query.Encode())
 			if err != nil {
 				return err
 			}
-			format := c.Flags().Lookup("output").Value.String()
+			format := output.Form(c)
 			if format == "json" {
-				return printOne(c, answer)
+				return output.One(c, answer)
 			}
-			rows, err := member(answer, "counts")
+			rows, err := output.Member(answer, "counts")
 			if err != nil {
 				return err
 			}
-			if err := printRows(c, rows, "purpose", "status", "people"); err != nil || format != "table" {
+			if err := output.Rows(c, rows, "purpose", "status", "people"); err != nil || format != "table" {
 				return err
 			}
 			if len(rows) == 0 {
 				fmt.Fprintln(c.ErrOrStderr(), "nobody but tests has said anything yet")
 			}
-			voided, err := member(answer, "voided")
+			voided, err := output.Member(answer, "voided")
 			if err != nil {
 				return err
 			}
 			if len(voided) > 0 {
 				fmt.Fprintln(c.OutOrStdout(), "\nAnswers that were recorded by mistake, and voided:")
-				if err := printRows(c, voided, "answer", "answers"); err != nil {
+				if err := output.Rows(c, voided, "answer", "answers"); err != nil {
 					return err
 				}
 			}
-			signals, err := member(answer, "opposed")
+			signals, err := output.Member(answer, "opposed")
 			if err != nil {
 				return err
 			}
 			if len(signals) > 0 {
 				fmt.Fprintln(c.OutOrStdout(), "\nPeople who said yes where a machine's signal says no:")
-				if err := printRows(c, signals, "purpose", "status", "opposed_by", "people"); err != nil {
+				if err := output.Rows(c, signals, "purpose", "status", "opposed_by", "people"); err != nil {
 					return err
 				}
 			}
-			return printOne(c, answer, "tests", "as_of")
+			return output.One(c, answer, "tests", "as_of")
 		},
 	}
-	appFlag(c, &app)
+	commandline.AppFlag(c, &app)
 	c.Flags().BoolVar(&opposed, "opposed", false, "list the people who said yes where a machine's signal says no")
 	c.Flags().String("min-position", "", "wait until the answer holds at least this position")
-	outputFlag(c)
+	output.Flag(c)
 	return c
 }
 
@@ -81,11 +83,11 @@ func printOpposed(c *cobra.Command, app string, query url.Values) error {
 	query.Set("limit", "1000")
 	var rows []json.RawMessage
 	for {
-		answer, err := call(c, http.MethodGet, "/v1/apps/"+url.PathEscape(app)+"/consents/opposed?"+query.Encode(), "", nil)
+		answer, err := remote.Get(c, remote.App(app)+"/consents/opposed?"+query.Encode())
 		if err != nil {
 			return err
 		}
-		part, err := member(answer, "opposed")
+		part, err := output.Member(answer, "opposed")
 		if err != nil {
 			return err
 		}
@@ -95,7 +97,7 @@ func printOpposed(c *cobra.Command, app string, query url.Values) error {
 			return err
 		}
 		if next.Next == "" {
-			return printRows(c, rows, "person", "purpose", "status", "since", "opposed_by", "opposed_event")
+			return output.Rows(c, rows, "person", "purpose", "status", "since", "opposed_by", "opposed_event")
 		}
 		query.Set("cursor", next.Next)
 	}

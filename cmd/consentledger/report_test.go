@@ -100,7 +100,7 @@ func TestTheVerbsThatReadWhatIsOwed(t *testing.T) {
 		"report deadlines --app smartkey --known-at yesterday":        exit.CodeUsage,
 		"obligation list --app smartkey --due-before 2026-02-30":      exit.CodeUsage,
 	} {
-		if _, err := ledgerSays(t, r, strings.Fields(args)...); err == nil || exitCode(t.Context(), err) != code {
+		if _, err := ledgerSays(t, r, strings.Fields(args)...); err == nil || exit.Code(t.Context(), err) != code {
 			t.Errorf("%s: %v, want exit code %d", args, err, code)
 		}
 	}

@@ -1,9 +1,11 @@
 package main
 
 import (
-	"net/url"
-
 	"consentledger/api/rest"
+	"consentledger/cmd/internal/commandline"
+	"consentledger/cmd/internal/history"
+	"consentledger/cmd/internal/output"
+	"consentledger/cmd/internal/remote"
 
 	"github.com/spf13/cobra"
 )
@@ -20,19 +22,19 @@ recorded first, page by page, and without --reason, --why and --by nothing is sh
   consentledger report who --app smartkey --purpose personalisation --status withdrawn --reason audit --why 'yearly sample' --by ann -o csv`,
 		RunE: func(c *cobra.Command, _ []string) error {
 			q.Limit = "1000"
-			_, rows, err := allPages(c, "/v1/apps/"+url.PathEscape(app)+"/consents/who", &q.Cursor, func() any { return q }, "people")
+			_, rows, err := remote.Pages(c, remote.App(app)+"/consents/who", &q.Cursor, func() any { return q }, "people")
 			if err != nil {
 				return err
 			}
-			return printRows(c, rows, "subject", "purpose", "status", "since", "policy", "version", "because", "person")
+			return output.Rows(c, rows, "subject", "purpose", "status", "since", "policy", "version", "because", "person")
 		},
 	}
-	appFlag(c, &app)
+	commandline.AppFlag(c, &app)
 	f := c.Flags()
 	f.StringVar(&q.Purpose, "purpose", "", "the purpose")
 	f.StringVar(&q.Status, "status", "", "given (the default), refused, withdrawn, expired, stale or ask-again")
-	readerFlags(c, &q.Reader)
+	history.ReaderFlags(c, &q.Reader)
 	c.MarkFlagRequired("purpose")
-	outputFlag(c)
+	output.Flag(c)
 	return c
 }

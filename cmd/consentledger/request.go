@@ -4,7 +4,9 @@ import (
 	"strings"
 
 	"consentledger/cmd/internal/files"
+	"consentledger/cmd/internal/recording"
 	"consentledger/domain"
+	"consentledger/domain/catalog"
 
 	"github.com/spf13/cobra"
 )
@@ -12,12 +14,12 @@ import (
 func newRequest() *cobra.Command {
 	c := &cobra.Command{Use: "request", Short: "What persons ask for, and what became of it"}
 	c.AddCommand(newRequestOpen(), requestListCommand(), requestShowCommand())
-	c.AddCommand(newSteps(domain.RequestNoun)...)
+	c.AddCommand(newSteps(catalog.Request)...)
 	return c
 }
 
 func newRequestOpen() *cobra.Command {
-	var t tale
+	var t recording.Event
 	var subject, types, channel, purposes, policy, document, guardian string
 	var authenticated bool
 	c := &cobra.Command{
@@ -42,7 +44,7 @@ back at once. The receipt says the request's id.`,
 			if authenticated {
 				data["authenticated"] = true
 			}
-			words, err := wordsOf(c, "text")
+			words, err := recording.Words(c, "text")
 			if err != nil {
 				return err
 			}
@@ -50,14 +52,14 @@ back at once. The receipt says the request's id.`,
 				data["text"] = words
 			}
 			if document != "" {
-				if data["document"], err = hashOf(document); err != nil {
+				if data["document"], err = files.HashOf(document); err != nil {
 					return files.NamedBy("--document", err)
 				}
 			}
-			return t.tell(c, "request.received", subject, data, "request")
+			return t.Record(c, "request.received", subject, data, "request")
 		},
 	}
-	t.flags(c)
+	t.Flags(c)
 	f := c.Flags()
 	f.StringVar(&subject, "subject", "", "who asks, as in user-1 or device:abc; left out: nobody that we know, as an authority")
 	f.StringVar(&types, "types", "", "what is asked for, with commas: "+typeNames())

@@ -4,11 +4,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
 	"net/url"
 
 	"consentledger/api/rest"
+	"consentledger/cmd/internal/commandline"
 	"consentledger/cmd/internal/exit"
+	"consentledger/cmd/internal/output"
+	"consentledger/cmd/internal/remote"
+	"consentledger/cmd/internal/worklist"
 
 	"github.com/spf13/cobra"
 )
@@ -37,19 +40,19 @@ func caseList(many string, columns ...string) *cobra.Command {
 	var app string
 	var q rest.CaseQuery
 	c := &cobra.Command{Use: "list", Short: "List " + many + ", oldest first", Args: cobra.NoArgs, RunE: func(c *cobra.Command, _ []string) error {
-		_, rows, err := allPages(c, "/v1/apps/"+url.PathEscape(app)+"/"+many+"/query", &q.Cursor, func() any { return q }, "cases")
+		_, rows, err := remote.Pages(c, remote.App(app)+"/"+many+"/query", &q.Cursor, func() any { return q }, "cases")
 		if err != nil {
 			return err
 		}
 		if many == "requests" {
-			if rows, err = withDueDates(c, app, q.KnownAt, rows); err != nil {
+			if rows, err = worklist.WithDueDates(c, app, q.KnownAt, rows); err != nil {
 				return err
 			}
 		}
-		return printRows(c, rows, columns...)
+		return output.Rows(c, rows, columns...)
 	}}
 	f := c.Flags()
-	f.StringVar(&app, "app", "", "the app")
+	commandline.AppFlag(c, &app)
 	f.StringVar(&q.State, "state", "", "only those in this state, as in open")
 	f.StringVar(&q.KnownAt, "known-at", "", "as far as was known then, RFC 3339 (default: now)")
 	f.StringVar(&q.Min, "min-position", "", "wait until the answer holds at least this position")
@@ -58,8 +61,7 @@ func caseList(many string, columns ...string) *cobra.Command {
 		f.StringVar(&q.Subject, "subject", "", "only of this person, as in user-1")
 		f.StringVar(&q.Person, "person", "", "only of this pseudonym, as the list has it")
 	}
-	c.MarkFlagRequired("app")
-	outputFlag(c)
+	output.Flag(c)
 	return c
 }
 
@@ -74,28 +76,27 @@ func caseShow(many, short string) *cobra.Command {
 				times.Set(member, v)
 			}
 		}
-		answer, err := call(c, http.MethodGet, "/v1/apps/"+url.PathEscape(app)+"/"+many+"/"+url.PathEscape(args[0])+"?"+times.Encode(), "", nil)
+		answer, err := remote.Get(c, remote.App(app)+"/"+many+"/"+url.PathEscape(args[0])+"?"+times.Encode())
 		if err != nil {
 			return err
 		}
 		return printCase(c, answer)
 	}}
 	f := c.Flags()
-	f.StringVar(&app, "app", "", "the app")
+	commandline.AppFlag(c, &app)
 	f.String("known-at", "", "as far as was known then, RFC 3339 (default: now)")
 	f.String("as-of", "", "how it stands at that moment, RFC 3339 (default: --known-at, or else now)")
 	f.String("min-position", "", "wait until the answer holds at least this position")
-	c.MarkFlagRequired("app")
-	outputFlagOr(c, "json")
+	output.FlagOr(c, "json")
 	return c
 }
 
 func printCase(c *cobra.Command, answer []byte) error {
 	columns := []string{"id", "state", "types", "person", "channel", "at", "recorded", "closed", "marks", "done", "unpromised", "no_date"}
-	if c.Flags().Lookup("output").Value.String() != "table" {
-		return printOne(c, answer, columns...)
+	if output.Form(c) != "table" {
+		return output.One(c, answer, columns...)
 	}
-	if err := newPrinter(c, columns...).asLines(answer); err != nil {
+	if err := output.NewPrinter(c, columns...).Lines(answer); err != nil {
 		return err
 	}
 	for _, part := range []struct {
@@ -105,12 +106,12 @@ func printCase(c *cobra.Command, answer []byte) error {
 		{"steps", []string{"recorded", "kind", "actor", "recorded_by", "fields"}},
 		{"obligations", []string{"state", "due_date", "working_days_left", "provisional", "kind", "rule"}},
 	} {
-		rows, err := member(answer, part.member)
+		rows, err := output.Member(answer, part.member)
 		if err != nil {
 			return err
 		}
 		fmt.Fprintln(c.OutOrStdout(), "\n"+part.member+":")
-		if err := printRows(c, rows, part.columns...); err != nil {
+		if err := output.Rows(c, rows, part.columns...); err != nil {
 			return err
 		}
 	}
@@ -122,19 +123,19 @@ func obligationListCommand() *cobra.Command {
 	var q rest.DeadlineQuery
 	c := &cobra.Command{Use: "list", Short: "List what is owed by when", Args: cobra.NoArgs, RunE: func(c *cobra.Command, _ []string) error {
 		q.Limit = "1000"
-		_, rows, err := allPages(c, obligationPath(app), &q.Cursor, func() any { return q }, "obligations")
+		_, rows, err := remote.Pages(c, obligationPath(app), &q.Cursor, func() any { return q }, "obligations")
 		if err != nil {
 			return err
 		}
-		return printRows(c, rows, obligationColumns...)
+		return output.Rows(c, rows, obligationColumns...)
 	}}
 	deadlineFlags(c, &app, &q)
-	outputFlag(c)
+	output.Flag(c)
 	return c
 }
 
 func obligationPath(app string) string {
-	return "/v1/apps/" + url.PathEscape(app) + "/obligations/query"
+	return remote.App(app) + "/obligations/query"
 }
 
 var errNoObligation = errors.New("there is no obligation of that id in that stream")
@@ -145,25 +146,24 @@ func obligationShowCommand() *cobra.Command {
 	var q rest.DeadlineQuery
 	c := &cobra.Command{Use: "show STREAM ID", Short: "Show one obligation, whole", Args: cobra.ExactArgs(2), RunE: func(c *cobra.Command, args []string) error {
 		q.Stream, q.ID = args[0], args[1]
-		answer, err := callJSON(c, http.MethodPost, obligationPath(app), q)
+		answer, err := remote.Post(c, obligationPath(app), q)
 		if err != nil {
 			return err
 		}
-		rows, err := member(answer, "obligations")
+		rows, err := output.Member(answer, "obligations")
 		if err != nil {
 			return err
 		}
 		if len(rows) == 0 {
 			return exit.NotFound(errNoObligation)
 		}
-		return printOne(c, json.RawMessage(rows[0]), obligationColumns...)
+		return output.One(c, json.RawMessage(rows[0]), obligationColumns...)
 	}}
 	f := c.Flags()
-	f.StringVar(&app, "app", "", "the app")
+	commandline.AppFlag(c, &app)
 	f.StringVar(&q.AsOf, "as-of", "", "how it stands at that moment, RFC 3339 (default: --known-at, or else now)")
 	f.StringVar(&q.KnownAt, "known-at", "", "as far as was known then, RFC 3339 (default: now)")
 	f.StringVar(&q.Min, "min-position", "", "wait until the answer holds at least this position")
-	c.MarkFlagRequired("app")
-	outputFlagOr(c, "json")
+	output.FlagOr(c, "json")
 	return c
 }

@@ -1,8 +1,8 @@
 package main
 
 import (
-	"encoding/json"
-
+	"consentledger/cmd/internal/commandline"
+	"consentledger/cmd/internal/output"
 	"consentledger/cmd/internal/server"
 
 	"github.com/spf13/cobra"
@@ -52,7 +52,7 @@ func newRestore() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return printRestored(c, rows)
+			return output.Values(c, rows, "part", "count", "note")
 		},
 	}
 	f := c.Flags()
@@ -65,17 +65,9 @@ func newRestore() *cobra.Command {
 	f.StringArrayVar(&r.Erased, "erased", nil, "a certificate that somebody was erased after the log's backup, who is erased again; once for each")
 	f.BoolVar(&r.Drill, "drill", false, "verify everything, and make a directory that can be read but not served")
 	f.BoolVar(&r.Older, "older-vault", false, "take a vault that is older than the log: what was sealed since is lost")
-	outputFlag(c)
+	output.Flag(c)
 	c.MarkFlagRequired("to")
 	return c
-}
-
-func printRestored(c *cobra.Command, rows []server.RestoredRow) error {
-	var objects []json.RawMessage
-	for _, r := range rows {
-		objects = append(objects, rowOf(r))
-	}
-	return printRows(c, objects, "part", "count", "note")
 }
 
 // backupFlags give a verb the flags of a backup's two files, and of who can read them.
@@ -84,7 +76,5 @@ func backupFlags(c *cobra.Command, b *server.BackupNames) {
 	f.StringVar(&b.Log, "log", "", "the file of the log")
 	f.StringVar(&b.Vault, "vault", "", "the file of the vault")
 	f.StringArrayVar(&b.Identities, "identity", nil, "a file with an age identity that can read them; more than once for more")
-	for _, name := range []string{"log", "vault", "identity"} {
-		c.MarkFlagRequired(name)
-	}
+	commandline.Require(c, "log", "vault", "identity")
 }

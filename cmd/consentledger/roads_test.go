@@ -157,7 +157,7 @@ func TestALostDirectoryOfNATSIsTold(t *testing.T) {
 	if code, v := get(t, r.http+"/readyz"); code != http.StatusOK || v["ok"] != true {
 		t.Errorf("the ledger can answer, and is said to be not ready: %d %v", code, v)
 	}
-	if out, err := cli(t, r, "alarms", "-o", "csv"); exitCode(t.Context(), err) != exit.CodeAlarm ||
+	if out, err := cli(t, r, "alarms", "-o", "csv"); exit.Code(t.Context(), err) != exit.CodeAlarm ||
 		!strings.Contains(out, "messages-lost,,1,") || !strings.Contains(out, "after message 3, if anything, is gone") {
 		t.Errorf("alarms: %s, %v", out, err)
 	}

@@ -1,15 +1,16 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
-	"net/http"
 	"strings"
 
 	"consentledger/api/rest"
-	"consentledger/api/wire"
+	"consentledger/api/wire/parse"
+	"consentledger/api/wire/schema"
 	"consentledger/cmd/internal/buildinfo"
 	"consentledger/cmd/internal/exit"
+	"consentledger/cmd/internal/output"
+	"consentledger/cmd/internal/remote"
 	"consentledger/cmd/internal/server"
 
 	"github.com/spf13/cobra"
@@ -19,20 +20,20 @@ func newStatus() *cobra.Command {
 	c := &cobra.Command{Use: "status", Short: "How far everything that follows the log is",
 		Long: "How far everything that follows the log is. With -o json also the version, the store and its last record.",
 		Args: cobra.NoArgs, RunE: func(c *cobra.Command, _ []string) error {
-			answer, err := call(c, http.MethodGet, "/v1/status", "", nil)
+			answer, err := remote.Get(c, "/v1/status")
 			if err != nil {
 				return err
 			}
-			if c.Flags().Lookup("output").Value.String() == "json" {
-				return printOne(c, answer)
+			if output.Form(c) == "json" {
+				return output.One(c, answer)
 			}
-			parts, err := member(answer, "projections")
+			parts, err := output.Member(answer, "projections")
 			if err != nil {
 				return err
 			}
-			return printRows(c, parts, "name", "position", "behind", "seconds", "error")
+			return output.Rows(c, parts, "name", "position", "behind", "seconds", "error")
 		}}
-	outputFlag(c)
+	output.Flag(c)
 	return c
 }
 
@@ -51,48 +52,48 @@ func newSchemaAsyncAPI() *cobra.Command {
 }
 
 func newSchema() *cobra.Command {
-	schema := &cobra.Command{Use: "schema", Short: "The event types, each with an example"}
+	verb := &cobra.Command{Use: "schema", Short: "The event types, each with an example"}
 	all := false
 	list := &cobra.Command{Use: "list", Short: "List the event types", Args: cobra.NoArgs, RunE: func(c *cobra.Command, _ []string) error {
-		names := wire.Types()
+		names := parse.Types()
 		if all {
-			names = wire.Schemas()
+			names = schema.Names()
 		}
-		var rows []json.RawMessage
+		var rows []map[string]string
 		for _, kind := range names {
-			rows = append(rows, rowOf(map[string]string{"type": kind}))
+			rows = append(rows, map[string]string{"type": kind})
 		}
-		return printRows(c, rows, "type")
+		return output.Values(c, rows, "type")
 	}}
 	list.Flags().BoolVar(&all, "all", false, "also what has a JSON Schema alone: requests and answers, policies and surfaces")
-	outputFlag(list)
+	output.Flag(list)
 	jsonSchema := false
 	show := &cobra.Command{
 		Use: "show TYPE", Short: "Show an event of one type, as one may send it now, or with --json-schema its JSON Schema",
 		Example: "  consentledger schema show consent.given | consentledger record --app smartkey -",
-		Args:    cobra.ExactArgs(1), ValidArgs: wire.Schemas(),
+		Args:    cobra.ExactArgs(1), ValidArgs: schema.Names(),
 		RunE: func(c *cobra.Command, args []string) error {
 			if jsonSchema {
-				text, has := wire.Schema(args[0])
+				text, has := schema.Of(args[0])
 				if !has {
-					return exit.NotFound(fmt.Errorf("no schema of %q; there are: %s", args[0], strings.Join(wire.Schemas(), ", ")))
+					return exit.NotFound(fmt.Errorf("no schema of %q; there are: %s", args[0], strings.Join(schema.Names(), ", ")))
 				}
 				_, err := fmt.Fprintf(c.OutOrStdout(), "%s\n", text)
 				return err
 			}
-			for _, e := range wire.Examples(server.Now()) {
-				if e.Type == wire.Canonical(args[0]) {
+			for _, e := range parse.Examples(server.Now()) {
+				if e.Type == parse.Canonical(args[0]) {
 					_, err := fmt.Fprintf(c.OutOrStdout(), "%s\n", e.Event)
 					return err
 				}
 			}
-			if _, has := wire.Schema(args[0]); has {
+			if _, has := schema.Of(args[0]); has {
 				return exit.NotFound(fmt.Errorf("%s is no event type and has no example: --json-schema shows its schema; consentledger policy new and surface new write files to begin with", args[0]))
 			}
-			return exit.NotFound(fmt.Errorf("no event type %q; there are: %s", args[0], strings.Join(wire.Types(), ", ")))
+			return exit.NotFound(fmt.Errorf("no event type %q; there are: %s", args[0], strings.Join(parse.Types(), ", ")))
 		},
 	}
 	show.Flags().BoolVar(&jsonSchema, "json-schema", false, "the JSON Schema (2020-12) of the type, or of policy/1, surface/1, event, check, answer, receipt, ... as the server has them under /v1/schemas/")
-	schema.AddCommand(list, show, newSchemaAsyncAPI())
-	return schema
+	verb.AddCommand(list, show, newSchemaAsyncAPI())
+	return verb
 }

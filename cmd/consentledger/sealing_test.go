@@ -26,7 +26,7 @@ func TestAReceiptIsPrintedAlsoWithoutItsProof(t *testing.T) {
 	defer server.Close()
 	for _, form := range []string{"table", "json", "jsonl", "csv"} {
 		out, err := cli(t, nil, "record", "--server", server.URL, "--app", "demo", "--type", "consent.withdrawn", "--subject", "ada", "--wait-sealed=2s", "-o", form)
-		if err == nil || exitCode(t.Context(), err) != exit.CodeUnavailable || !strings.Contains(err.Error(), "the event is recorded") ||
+		if err == nil || exit.Code(t.Context(), err) != exit.CodeUnavailable || !strings.Contains(err.Error(), "the event is recorded") ||
 			!strings.Contains(err.Error(), "log fetch-proof --app demo --event 01234567-89ab-cdef-0123-456789abcdef") {
 			t.Errorf("-o %s: %v", form, err)
 		}

@@ -88,15 +88,15 @@ func newServe() *cobra.Command {
 	f.StringVar(&s.Process, "process", "", "what this process is called, where several serve one ledger; also by "+server.ProcessVariable+" (default: the host's name and something random)")
 	kekFlag(c, &s.KEK)
 	f.StringVar(&s.BackupTo, "backup-recipients", "", "a file with who may read backups that are made over HTTP, an age recipient a line; needed with --authenticate (default: whom the request names)")
-	doorFlags(c, &s.Access)
+	accessFlags(c, &s.Access)
 	natsFlags(c, &s.NATS)
 	tellingFlags(c, &s.Telling)
 	f.BoolVar(&s.Demo, "demo", false, "with a sample app, SmartKey, its policy and simulated users")
 	return c
 }
 
-// doorFlags give a verb the flags of who is let in.
-func doorFlags(c *cobra.Command, d *server.Access) {
+// accessFlags give a verb the flags of who is let in.
+func accessFlags(c *cobra.Command, d *server.Access) {
 	f := c.Flags()
 	f.BoolVar(&d.Authenticate, "authenticate", false, "let nobody in without a key (see consentledger access key); needed on every address that is not loopback")
 	f.StringVar(&d.Cert, "tls-cert", "", "the certificate (PEM) of HTTP and of the embedded NATS server; it is read again when it changes")

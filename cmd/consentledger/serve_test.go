@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"io"
 	"net/http"
 	"regexp"
@@ -13,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"consentledger/cmd/internal/exit"
 	"consentledger/cmd/internal/server"
 
 	"github.com/nats-io/nats.go"
@@ -123,7 +123,7 @@ func cli(t *testing.T, r *running, args ...string) (string, error) {
 func may(t *testing.T, r *running, user, purpose string) (status string) {
 	t.Helper()
 	out, err := cli(t, r, "check", "--app", "smartkey", "--subject", user, "--purpose", purpose, "-o", "jsonl")
-	if _, no := errors.AsType[notAllowed](err); err != nil && !no {
+	if err != nil && exit.Code(t.Context(), err) != exit.CodeNotAllowed {
 		t.Fatal(err)
 	}
 	var a struct {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"consentledger/cmd/internal/recording"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -31,9 +32,9 @@ type flag struct {
 }
 
 func newServiceStep(use, short, kind string, flags ...flag) *cobra.Command {
-	var t tale
+	var t recording.Event
 	c := &cobra.Command{Use: use, Short: short, Args: cobra.NoArgs}
-	t.flags(c)
+	t.Flags(c)
 	for _, f := range flags {
 		c.Flags().String(f.name, "", f.usage)
 		if f.required {
@@ -43,14 +44,14 @@ func newServiceStep(use, short, kind string, flags ...flag) *cobra.Command {
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		data := map[string]any{}
 		if kind != "service.ceased" && kind != "cessation.notified" {
-			data["service"] = t.app
+			data["service"] = t.App
 		}
 		for _, f := range flags {
 			if v, _ := c.Flags().GetString(f.name); v != "" {
 				data[strings.ReplaceAll(f.name, "-", "_")] = v
 			}
 		}
-		return t.tell(c, kind, "", data)
+		return t.Record(c, kind, "", data)
 	}
 	return c
 }

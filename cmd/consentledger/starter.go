@@ -1,14 +1,12 @@
 package main
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"path/filepath"
 	"strings"
 
 	"consentledger/api/policyfile/starter"
+	"consentledger/cmd/internal/commandline"
 	"consentledger/cmd/internal/exit"
 	"consentledger/cmd/internal/files"
 	"consentledger/domain"
@@ -18,7 +16,7 @@ import (
 
 // starterFlags gives a verb the flags that choose a template.
 func starterFlags(c *cobra.Command, choice *starter.Choice) {
-	appFlag(c, &choice.App)
+	commandline.AppFlag(c, &choice.App)
 	c.Flags().StringVar(&choice.Law, "law", "eu", "whose law: "+strings.Join(starter.Laws, " or "))
 	c.Flags().StringVar(&choice.Language, "language", "en", "the language of the texts and of the explanations: "+strings.Join(starter.Languages, " or "))
 	c.RegisterFlagCompletionFunc("law", cobra.FixedCompletions(starter.Laws, cobra.ShellCompDirectiveNoFileComp))
@@ -53,7 +51,7 @@ that is there already is written over.`,
 			file := nameOr(args, "policy.yaml")
 			text := strings.TrimSuffix(filepath.Base(file), filepath.Ext(file)) + "." + choice.Language + ".txt"
 			policy, words := choice.Policy(text)
-			if err := writeNew(newFile{file, policy}, newFile{filepath.Join(filepath.Dir(file), text), words}); err != nil {
+			if err := files.WriteNew(files.NewFile{Name: file, Text: policy}, files.NewFile{Name: filepath.Join(filepath.Dir(file), text), Text: words}); err != nil {
 				return err
 			}
 			handler := choice.Handler
@@ -93,20 +91,20 @@ signed is written beside it, and its hash stands where that of the certificate w
 			if text == "" {
 				text = "policy." + choice.Language + ".txt"
 			}
-			var unsigned []newFile
+			var unsigned []files.NewFile
 			if certificate == "" {
 				certificate = "unsigned.txt"
-				says := newFile{filepath.Join(filepath.Dir(file), certificate), choice.Unsigned()}
-				if there, err := files.ReadOwnFile(says.name, files.MaxPolicyFile); err != nil || string(there) != says.text { // another screen of the build
+				says := files.NewFile{Name: filepath.Join(filepath.Dir(file), certificate), Text: choice.Unsigned()}
+				if there, err := files.ReadOwnFile(says.Name, files.MaxPolicyFile); err != nil || string(there) != says.Text { // another screen of the build
 					unsigned = append(unsigned, says)
 				}
 			}
-			if err := writeNew(append(unsigned, newFile{file, choice.Surface(text, certificate)})...); err != nil {
+			if err := files.WriteNew(append(unsigned, files.NewFile{Name: file, Text: choice.Surface(text, certificate)})...); err != nil {
 				return err
 			}
 			said := "wrote " + file
 			if len(unsigned) > 0 {
-				said += ", and beside it " + unsigned[0].name + ", in place of a certificate"
+				said += ", and beside it " + unsigned[0].Name + ", in place of a certificate"
 			}
 			_, err := fmt.Fprintf(c.OutOrStdout(), "%s\nnext:\n  consentledger surface publish --app %s %s\n", said, choice.App, file)
 			return err
@@ -123,29 +121,4 @@ func nameOr(args []string, otherwise string) string {
 		return args[0]
 	}
 	return otherwise
-}
-
-type newFile struct{ name, text string }
-
-// writeNew writes files that are not there yet: all of them, or it says which one is.
-func writeNew(files ...newFile) error {
-	for _, f := range files {
-		if _, err := os.Lstat(f.name); err == nil {
-			return exit.Usage(fmt.Errorf("%s is there already, and is not written over: name another FILE, or move it away", f.name))
-		}
-	}
-	for _, f := range files {
-		out, err := os.OpenFile(f.name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
-		if errors.Is(err, fs.ErrNotExist) {
-			return exit.Usage(fmt.Errorf("%s: there is no directory %s: make it first", f.name, filepath.Dir(f.name)))
-		}
-		if err != nil {
-			return err
-		}
-		_, err = out.WriteString(f.text)
-		if err = errors.Join(err, out.Close()); err != nil {
-			return err
-		}
-	}
-	return nil
 }

@@ -1,17 +1,11 @@
 package main
 
 import (
-	"encoding/json"
-	"errors"
-	"net/http"
-	"net/url"
-
 	"consentledger/api/wire"
-	"consentledger/cmd/internal/exit"
-	"consentledger/cmd/internal/server"
-	"consentledger/domain"
+	"consentledger/cmd/internal/commandline"
+	"consentledger/cmd/internal/history"
+	"consentledger/cmd/internal/output"
 
-	gojson "github.com/go-json-experiment/json"
 	"github.com/spf13/cobra"
 )
 
@@ -25,55 +19,21 @@ func newState() *cobra.Command {
 		Example: "  consentledger state --app smartkey --subject user-2 --known-at 2026-03-01T00:00:00Z",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			answer, err := state(c, data, app, r)
+			answer, err := history.State(c, data, app, r)
 			if err != nil {
 				return err
 			}
-			rows, err := member(answer, "purposes")
-			if err != nil {
-				return err
-			}
-			return printRows(c, rows, "purpose", "allowed", "status", "why", "since", "until", "events", "sequences")
+			return output.List(c, answer, "purposes", "purpose", "allowed", "status", "why", "since", "until", "events", "sequences")
 		},
 	}
 	f := c.Flags()
 	f.StringVar(&data, "data", "", "the data directory of a stopped server")
-	f.StringVar(&app, "app", "", "the app")
+	commandline.AppFlag(c, &app)
 	f.StringVar(&r.Subject, "subject", "", "the person, as in user-1 or device:abc")
 	f.StringVar(&r.Action, "action", "", "collect, use, provide, publish or export (default: use)")
 	f.StringVar(&r.ValidAt, "valid-at", "", "where they stood then, RFC 3339 (default: --known-at, or else now)")
 	f.StringVar(&r.KnownAt, "known-at", "", "as far as was known then, RFC 3339 (default: now)")
-	for _, name := range []string{"app", "subject"} {
-		c.MarkFlagRequired(name)
-	}
-	outputFlag(c)
+	commandline.Require(c, "subject")
+	output.Flag(c)
 	return c
-}
-
-// state asks the server, or the directory if one is named.
-func state(c *cobra.Command, data, app string, r wire.StateRequest) (json.RawMessage, error) {
-	name, err := domain.ParseAppName(app)
-	if err != nil {
-		return nil, exit.Usage(errors.New("--app: " + err.Error()))
-	}
-	if err := wire.CheckState(r); err != nil {
-		return nil, wrongFlag(err)
-	}
-	if data != "" {
-		return stateDir(c, data, name, r)
-	}
-	return callJSON(c, http.MethodPost, "/v1/apps/"+url.PathEscape(app)+"/subjects/state", r)
-}
-
-func stateDir(c *cobra.Command, path string, app domain.AppName, r wire.StateRequest) (answer json.RawMessage, err error) {
-	d, err := server.OpenDataDir(c.Context(), path, "", false)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, d.Close()) }()
-	a, err := wire.StateOf(c.Context(), d.Ledger, app, r, d.Ledger.Now())
-	if err != nil {
-		return nil, err
-	}
-	return gojson.Marshal(a)
 }

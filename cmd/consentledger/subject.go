@@ -3,11 +3,14 @@ package main
 import (
 	"encoding/json"
 	"fmt"
-	"net/http"
 	"net/url"
 
 	"consentledger/api/rest"
 	"consentledger/api/wire"
+	"consentledger/cmd/internal/commandline"
+	"consentledger/cmd/internal/output"
+	"consentledger/cmd/internal/recording"
+	"consentledger/cmd/internal/remote"
 
 	"github.com/spf13/cobra"
 )
@@ -61,7 +64,7 @@ crosses only when the person confirms it: record a consent.given that names it i
 }
 
 func (v subjectVerb) command() *cobra.Command {
-	var t tale
+	var t recording.Event
 	var subject, other, word, evidence string
 	member, says := "reason", "why, a code as in logout"
 	if v.proof {
@@ -74,13 +77,13 @@ func (v subjectVerb) command() *cobra.Command {
 			if v.other {
 				data["other"] = other
 			}
-			if err := withEvidence(data, evidence); err != nil {
+			if err := recording.Evidence(data, evidence); err != nil {
 				return err
 			}
-			return t.tell(c, v.kind, subject, data)
+			return t.Record(c, v.kind, subject, data)
 		},
 	}
-	t.flags(c)
+	t.Flags(c)
 	f := c.Flags()
 	f.StringVar(&subject, "subject", "", "the person, as in user-1 or device:abc")
 	f.StringVar(&word, member, "", says)
@@ -96,19 +99,6 @@ func (v subjectVerb) command() *cobra.Command {
 	return c
 }
 
-// withEvidence puts the hash of a document into data, if there is one.
-func withEvidence(data map[string]any, evidence string) error {
-	if evidence == "" {
-		return nil
-	}
-	hash, err := hashOf(evidence)
-	if err != nil {
-		return fmt.Errorf("--evidence: %w", err)
-	}
-	data["evidence"] = hash
-	return nil
-}
-
 func newSubjectShow() *cobra.Command {
 	var app, subject string
 	c := &cobra.Command{
@@ -120,12 +110,12 @@ account:ada), that is shown before all else: they are two persons until you link
 		Example: "  consentledger subject show --app smartkey --subject user-1",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			subjects := "/v1/apps/" + url.PathEscape(app) + "/subjects/"
-			answer, err := callJSON(c, http.MethodPost, subjects+"state", wire.StateRequest{Subject: subject})
+			subjects := remote.App(app) + "/subjects/"
+			answer, err := remote.Post(c, subjects+"state", wire.StateRequest{Subject: subject})
 			if err != nil {
 				return err
 			}
-			purposes, err := member(answer, "purposes")
+			purposes, err := output.Member(answer, "purposes")
 			if err != nil {
 				return err
 			}
@@ -140,21 +130,21 @@ account:ada), that is shown before all else: they are two persons until you link
 			return printPerson(c, app, purposes, near, entries)
 		},
 	}
-	appFlag(c, &app)
+	commandline.AppFlag(c, &app)
 	c.Flags().StringVar(&subject, "subject", "", "the person, as in user-1 or device:abc")
 	c.MarkFlagRequired("subject")
-	outputFlag(c)
+	output.Flag(c)
 	return c
 }
 
 // wholeHistory asks for a person's entries, page by page.
 func wholeHistory(c *cobra.Command, path, subject string) (entries []json.RawMessage, err error) {
 	for query := (url.Values{}); ; {
-		answer, err := callJSON(c, http.MethodPost, path+"?"+query.Encode(), rest.Subject{Subject: subject})
+		answer, err := remote.Post(c, path+"?"+query.Encode(), rest.Subject{Subject: subject})
 		if err != nil {
 			return nil, err
 		}
-		rows, err := member(answer, "entries")
+		rows, err := output.Member(answer, "entries")
 		if err != nil {
 			return nil, err
 		}
@@ -177,25 +167,25 @@ func nearMisses(answer json.RawMessage) ([]json.RawMessage, error) {
 }
 
 func printPerson(c *cobra.Command, app string, purposes, near, entries []json.RawMessage) error {
-	switch c.Flags().Lookup("output").Value.String() {
+	switch output.Form(c) {
 	case "json":
 		whole := map[string]any{"app": app, "purposes": purposes, "entries": entries}
 		if len(near) > 0 {
 			whole["near"] = near
 		}
-		return printOne(c, rowOf(whole))
+		return output.One(c, output.Object(whole))
 	case "table":
 		if len(near) > 0 {
 			fmt.Fprintln(c.OutOrStdout(), "Other persons have an id that is nearly this one. If one is the same person: subject link")
-			if err := printRows(c, near, "person", "kind", "differs"); err != nil {
+			if err := output.Rows(c, near, "person", "kind", "differs"); err != nil {
 				return err
 			}
 		}
-		if err := printRows(c, purposes, "purpose", "allowed", "status", "why", "since", "until"); err != nil {
+		if err := output.Rows(c, purposes, "purpose", "allowed", "status", "why", "since", "until"); err != nil {
 			return err
 		}
 	}
-	return printRows(c, entries, "position", "recorded", "at", "sequence", "type", "actor", "event_id")
+	return output.Rows(c, entries, "position", "recorded", "at", "sequence", "type", "actor", "event_id")
 }
 
 func newSubjectErase() *cobra.Command {
@@ -214,7 +204,7 @@ sealed, until the ledger starts again, and backups for as long as they are kept.
 		Example: "  consentledger subject erase --app smartkey --subject user-2 --reason subject-request --by officer --by second",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			answer, err := callJSON(c, http.MethodPost, "/v1/apps/"+url.PathEscape(app)+"/subjects/erase", e)
+			answer, err := remote.Post(c, remote.App(app)+"/subjects/erase", e)
 			if err != nil {
 				return err
 			}
@@ -222,15 +212,13 @@ sealed, until the ledger starts again, and backups for as long as they are kept.
 			return err
 		},
 	}
-	appFlag(c, &app)
+	commandline.AppFlag(c, &app)
 	f := c.Flags()
 	f.StringVar(&e.Subject, "subject", "", "the person, as in user-1 or device:abc")
 	f.StringVar(&e.Reason, "reason", "", "a code, as in subject-request; kept in the clear")
 	f.StringSliceVar(&e.By, "by", nil, "a principal who orders it; twice; kept in the clear")
 	f.StringVar(&e.Evidence, "evidence", "", "sha256:... of the request or the decision")
 	f.StringVar(&e.ID, "id", "", "names the order, so that asking again is the same one (default: random)")
-	for _, name := range []string{"subject", "reason", "by"} {
-		c.MarkFlagRequired(name)
-	}
+	commandline.Require(c, "subject", "reason", "by")
 	return c
 }

@@ -2,15 +2,21 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
 
 	"consentledger/api/policyfile"
+	"consentledger/cmd/internal/commandline"
 	"consentledger/cmd/internal/exit"
 	"consentledger/cmd/internal/files"
+	"consentledger/cmd/internal/output"
+	"consentledger/cmd/internal/policies"
 	"consentledger/cmd/internal/publication"
+	"consentledger/cmd/internal/remote"
+	"consentledger/cmd/internal/signing"
 
 	"github.com/spf13/cobra"
 )
@@ -25,13 +31,13 @@ var surfaceColumns = []string{"id", "build", "screen", "policy", "version", "pub
 
 func newSurfacePublish() *cobra.Command {
 	var app string
-	var key signingKey
+	var key signing.Key
 	c := &cobra.Command{Use: "publish FILE", Short: "Publish a surface: JSON or YAML of the schema surface/1", Args: cobra.ExactArgs(1), RunE: func(c *cobra.Command, args []string) error {
 		file, err := files.ReadInput(c, "FILE", args[0], files.MaxPolicyFile)
 		if err != nil {
 			return err
 		}
-		surface, err := policyfile.Surface(args[0], file, beside(args[0]))
+		surface, err := policyfile.Surface(args[0], file, publication.Beside(args[0]))
 		if err != nil {
 			return exit.Usage(err)
 		}
@@ -41,29 +47,29 @@ func newSurfacePublish() *cobra.Command {
 			}
 		}
 		body := surface.JSON
-		headers, err := key.headers(body)
+		headers, err := key.Headers(body)
 		if err != nil {
 			return err
 		}
-		answer, err := call(c, http.MethodPost, "/v1/apps/"+url.PathEscape(app)+"/surfaces", "application/json", body, headers...)
+		answer, err := remote.Call(c, http.MethodPost, remote.App(app)+"/surfaces", "application/json", body, headers...)
 		if err != nil {
 			return err
 		}
-		return printNoted(c, answer, surfaceColumns...)
+		return output.Noted(c, answer, surfaceColumns...)
 	}}
 	c.Long = "Publish a surface: JSON or YAML of the schema surface/1. A file without a version means that of its policy which is in\n" +
 		"force now; it may name the files of texts and of the certificate instead of their hashes (docs/policy.md).\n\nWhoever publishes it may record no consent to it: signed, by --sign,\n" +
 		"that is held by the key; unsigned, by the principal, and nobody is authenticated yet."
-	appFlag(c, &app)
-	key.flags(c)
-	outputFlag(c)
+	commandline.AppFlag(c, &app)
+	key.Flags(c)
+	output.Flag(c)
 	return c
 }
 
 // aboutVersionInForce returns a surface about the version of its policy that is in
 // force, which the server knows.
 func aboutVersionInForce(c *cobra.Command, app string, surface policyfile.SurfaceFile) (policyfile.SurfaceFile, error) {
-	versions, err := versionsOf(c, app)
+	versions, err := policies.Versions(c, app)
 	if err != nil {
 		return surface, err
 	}
@@ -78,38 +84,29 @@ func aboutVersionInForce(c *cobra.Command, app string, surface policyfile.Surfac
 func newSurfaceList() *cobra.Command {
 	var app string
 	c := &cobra.Command{Use: "list", Short: "List an app's surfaces", Args: cobra.NoArgs, RunE: func(c *cobra.Command, _ []string) error {
-		answer, err := call(c, http.MethodGet, "/v1/apps/"+url.PathEscape(app)+"/surfaces", "", nil)
+		answer, err := remote.Get(c, remote.App(app)+"/surfaces")
 		if err != nil {
 			return err
 		}
-		rows, err := member(answer, "surfaces")
-		if err != nil {
-			return err
-		}
-		return printRows(c, rows, surfaceColumns...)
+		return output.List(c, answer, "surfaces", surfaceColumns...)
 	}}
-	appFlag(c, &app)
-	outputFlag(c)
+	commandline.AppFlag(c, &app)
+	output.Flag(c)
 	return c
 }
 
 func newSurfaceShow() *cobra.Command {
 	var app string
 	c := &cobra.Command{Use: "show ID", Short: "Show one surface, whole as JSON", Args: cobra.ExactArgs(1), RunE: func(c *cobra.Command, args []string) error {
-		answer, err := call(c, http.MethodGet, "/v1/apps/"+url.PathEscape(app)+"/surfaces/"+url.PathEscape(args[0]), "", nil)
+		answer, err := remote.Get(c, remote.App(app)+"/surfaces/"+url.PathEscape(args[0]))
 		if err != nil {
 			return err
 		}
-		return printOne(c, answer, surfaceColumns...)
+		return output.One(c, answer, surfaceColumns...)
 	}}
-	appFlag(c, &app)
-	outputFlagOr(c, "json")
+	commandline.AppFlag(c, &app)
+	output.FlagOr(c, "json")
 	return c
-}
-
-func appFlag(c *cobra.Command, app *string) {
-	c.Flags().StringVar(app, "app", "", "the app")
-	c.MarkFlagRequired("app")
 }
 
 func newPrompt() *cobra.Command {
@@ -121,22 +118,18 @@ func newPrompt() *cobra.Command {
 		Example: "  consentledger prompt --app smartkey --subject user-2 --locale en",
 		RunE: func(c *cobra.Command, _ []string) error {
 			body["subject"], body["locale"] = subject, locale
-			answer, err := callJSON(c, http.MethodPost, "/v1/apps/"+url.PathEscape(app)+"/subjects/prompt", body)
+			answer, err := remote.Post(c, remote.App(app)+"/subjects/prompt", body)
 			if err != nil {
 				return err
 			}
-			rows, err := member(answer, "items")
-			if err != nil {
-				return err
-			}
-			return printRows(c, rows, "purpose", "reason", "separate", "explicit", "not_before", "policy", "version")
+			return output.List(c, answer, "items", "purpose", "reason", "separate", "explicit", "not_before", "policy", "version")
 		},
 	}
-	appFlag(c, &app)
+	commandline.AppFlag(c, &app)
 	c.Flags().StringVar(&subject, "subject", "", "the person, as in user-1 or device:abc")
 	c.Flags().StringVar(&locale, "locale", "en", "the language of the texts")
 	c.MarkFlagRequired("subject")
-	outputFlag(c)
+	output.Flag(c)
 	return c
 }
 
@@ -157,33 +150,33 @@ func newPolicyDiff() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			answer, err := callJSON(c, http.MethodPost, "/v1/apps/"+url.PathEscape(app)+"/policies/diff", body)
+			answer, err := remote.Post(c, remote.App(app)+"/policies/diff", body)
 			if err != nil {
 				return err
 			}
-			if c.Flags().Lookup("output").Value.String() != "table" {
-				return printOne(c, answer, "material", "stale", "rights_reduced")
+			if output.Form(c) != "table" {
+				return output.One(c, answer, "material", "stale", "rights_reduced")
 			}
-			rows, err := member(answer, "differences")
+			rows, err := output.Member(answer, "differences")
 			if err != nil {
 				return err
 			}
-			if err := printRows(c, rows, "section", "name", "old", "new", "material", "reduces"); err != nil {
+			if err := output.Rows(c, rows, "section", "name", "old", "new", "material", "reduces"); err != nil {
 				return err
 			}
-			return printOne(c, answer, "material", "stale", "scopes", "rights_reduced", "touched")
+			return output.One(c, answer, "material", "stale", "scopes", "rights_reduced", "touched")
 		},
 	}
-	appFlag(c, &app)
+	commandline.AppFlag(c, &app)
 	c.Flags().StringVar(&file, "file", "", "a policy file: the same as the argument FILE")
 	c.Flags().MarkHidden("file")
-	outputFlag(c)
+	output.Flag(c)
 	return c
 }
 
 func diffBody(c *cobra.Command, args []string, file string) (any, error) {
 	if file == "" && len(args) != 2 || file != "" && len(args) > 0 {
-		return nil, exit.Usage(errTwoVersions)
+		return nil, exit.Usage(errors.New("name two versions by their hashes, or one policy file, and not both"))
 	}
 	if file == "" {
 		return map[string]string{"old": args[0], "new": args[1]}, nil
@@ -196,6 +189,6 @@ func diffBody(c *cobra.Command, args []string, file string) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	p, err := publication.Read(file, text, beside(file))
+	p, err := publication.Read(file, text, publication.Beside(file))
 	return map[string]json.RawMessage{"document": p.Document}, err
 }

@@ -3,11 +3,12 @@ package main
 import (
 	"encoding/json"
 	"fmt"
-	"net/http"
 	"net/url"
 
 	"consentledger/api/audit"
+	"consentledger/cmd/internal/commandline"
 	"consentledger/cmd/internal/files"
+	"consentledger/cmd/internal/remote"
 
 	"github.com/spf13/cobra"
 )
@@ -26,7 +27,7 @@ Verify them offline with consentledger verify timestamp, or with OpenSSL:
 		Example: "  consentledger log timestamp --app smartkey --file stamp",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			text, err := call(c, http.MethodGet, "/log/"+url.PathEscape(app)+"/timestamp", "", nil)
+			text, err := remote.Get(c, "/log/"+url.PathEscape(app)+"/timestamp")
 			if err != nil {
 				return err
 			}
@@ -44,7 +45,7 @@ Verify them offline with consentledger verify timestamp, or with OpenSSL:
 			return err
 		},
 	}
-	appFlag(c, &app)
+	commandline.AppFlag(c, &app)
 	c.Flags().StringVar(&file, "file", "stamp", "the files' name, to which .checkpoint and .tsr are added")
 	return c
 }

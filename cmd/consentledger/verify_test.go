@@ -172,7 +172,7 @@ func TestAnotherHistoryIsReadOnly(t *testing.T) {
 		t.Errorf("status: %v", v)
 	}
 	_, err = cli(t, r, "record", "--app", "smartkey", "--type", "consent.given", "--subject", "hal", "--data", `{"act":"agree-popup"}`)
-	if code := exitCode(context.Background(), err); code != exit.CodeUnavailable {
+	if code := exit.Code(context.Background(), err); code != exit.CodeUnavailable {
 		t.Errorf("recorded with %v, exit code %d", err, code)
 	}
 	if status := may(t, r, "eve", "personalisation"); status != "given" {
@@ -203,7 +203,7 @@ func TestLostSigningState(t *testing.T) {
 		t.Errorf("readyz: %d", code)
 	}
 	_, err := cli(t, r, "record", "--app", "smartkey", "--type", "consent.given", "--subject", "hal", "--data", `{"act":"agree-popup"}`)
-	if code := exitCode(context.Background(), err); code != exit.CodeUnavailable {
+	if code := exit.Code(context.Background(), err); code != exit.CodeUnavailable {
 		t.Errorf("recorded with %v, exit code %d", err, code)
 	}
 	if status := may(t, r, "ann", "personalisation"); status != "given" {
@@ -289,7 +289,7 @@ func TestRestoredDirectoryIsFoundOut(t *testing.T) {
 		if err == nil {
 			return out
 		}
-		if code := exitCode(context.Background(), err); code != exit.CodeNotAuthentic || strings.Count(out, "— consentledger.internal/") != 2 {
+		if code := exit.Code(context.Background(), err); code != exit.CodeNotAuthentic || strings.Count(out, "— consentledger.internal/") != 2 {
 			t.Errorf("exit code %d, and told:\n%s", code, out)
 		}
 		return err.Error()

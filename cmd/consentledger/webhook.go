@@ -4,12 +4,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
 	"net/url"
 	"time"
 
 	"consentledger/api/rest"
+	"consentledger/cmd/internal/commandline"
 	"consentledger/cmd/internal/exit"
+	"consentledger/cmd/internal/output"
+	"consentledger/cmd/internal/remote"
 
 	"github.com/spf13/cobra"
 )
@@ -43,7 +45,7 @@ func webhookPath(c *cobra.Command, parts ...string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	path := "/v1/apps/" + url.PathEscape(app) + "/webhooks"
+	path := remote.App(app) + "/webhooks"
 	for _, part := range parts {
 		path += "/" + url.PathEscape(part)
 	}
@@ -57,9 +59,9 @@ func postWebhook(c *cobra.Command, in any, parts ...string) ([]byte, error) {
 		return nil, err
 	}
 	if in == nil {
-		return call(c, http.MethodPost, path, "", nil)
+		return remote.Post(c, path, nil)
 	}
-	return callJSON(c, http.MethodPost, path, in)
+	return remote.Post(c, path, in)
 }
 
 func newWebhookAdd() *cobra.Command {
@@ -79,15 +81,15 @@ func newWebhookAdd() *cobra.Command {
 	}
 	c.Flags().StringSliceVar(&in.Types, "type", nil, "what it is sent, as in consent.withdrawn or obligation.overdue (default: all of consents)")
 	c.Flags().StringVar(&in.From, "after", "", "only what comes after this position; 0: the beginning of the log (default: what is recorded from now on)")
-	alsoNamed(c, "from", "after")
-	outputFlagOr(c, "table")
+	commandline.AlsoNamed(c, "from", "after")
+	output.FlagOr(c, "table")
 	return c
 }
 
 // printSecret prints a secret for a shell on standard output, and what it is for beside it.
 func printSecret(c *cobra.Command, answer []byte) error {
 	if c.Flags().Changed("output") {
-		return printOne(c, answer, append([]string{"secret"}, webhookColumns...)...)
+		return output.One(c, answer, append([]string{"secret"}, webhookColumns...)...)
 	}
 	var a rest.WebhookAnswer
 	if err := json.Unmarshal(answer, &a); err != nil {
@@ -106,18 +108,14 @@ func newWebhookList() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			answer, err := call(c, http.MethodGet, path, "", nil)
+			answer, err := remote.Get(c, path)
 			if err != nil {
 				return err
 			}
-			rows, err := member(answer, "webhooks")
-			if err != nil {
-				return err
-			}
-			return printRows(c, rows, webhookColumns...)
+			return output.List(c, answer, "webhooks", webhookColumns...)
 		},
 	}
-	outputFlag(c)
+	output.Flag(c)
 	return c
 }
 
@@ -137,7 +135,7 @@ func newWebhookRotate() *cobra.Command {
 		},
 	}
 	c.Flags().DurationVar(&overlap, "overlap", 24*time.Hour, "for how long the older secret signs as well")
-	outputFlagOr(c, "table")
+	output.FlagOr(c, "table")
 	return c
 }
 
@@ -152,13 +150,13 @@ names its position; --after 0 sends everything.`,
 			if err != nil {
 				return err
 			}
-			return printOne(c, answer, webhookColumns...)
+			return output.One(c, answer, webhookColumns...)
 		},
 	}
 	c.Flags().StringVar(&in.From, "after", "", "only what comes after this position; 0: the beginning of the log")
 	c.MarkFlagRequired("after")
-	alsoNamed(c, "from", "after")
-	outputFlag(c)
+	commandline.AlsoNamed(c, "from", "after")
+	output.Flag(c)
 	return c
 }
 
@@ -170,10 +168,10 @@ func newWebhookRemove() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return printOne(c, answer, "removed")
+			return output.One(c, answer, "removed")
 		},
 	}
-	outputFlag(c)
+	output.Flag(c)
 	return c
 }
 
@@ -186,9 +184,9 @@ func webhookVerb(name, short string) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return printOne(c, answer, webhookColumns...)
+			return output.One(c, answer, webhookColumns...)
 		},
 	}
-	outputFlag(c)
+	output.Flag(c)
 	return c
 }

@@ -1,16 +1,15 @@
 package main
 
 import (
-	"consentledger/domain"
+	"consentledger/domain/catalog"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 )
 
 // stepVerbs has the verb of every step of a request or an incident that somebody
 // records: what one tells the program to do. The kind of the event says what was done,
 // and was the verb before; it is still taken.
-var stepVerbs = map[domain.StepKind]string{
+var stepVerbs = map[catalog.Step]string{
 	"request.acknowledged":    "acknowledge",
 	"identity.requested":      "ask-identity",
 	"identity.passed":         "pass-identity",
@@ -60,26 +59,4 @@ func addGrouped(root *cobra.Command, group *cobra.Group, verbs ...*cobra.Command
 		verb.GroupID = group.ID
 	}
 	root.AddCommand(verbs...)
-}
-
-// hideAliases leaves out of every help the words that a verb had before. They work, for
-// scripts that have them; nobody has to learn them.
-func hideAliases(root *cobra.Command) {
-	usage := root.UsageFunc()
-	root.SetUsageFunc(func(c *cobra.Command) error {
-		before := c.Aliases
-		c.Aliases = nil
-		defer func() { c.Aliases = before }()
-		return usage(c)
-	})
-}
-
-// alsoNamed takes a flag by a name that it had before, too.
-func alsoNamed(c *cobra.Command, before, name string) {
-	c.Flags().SetNormalizeFunc(func(_ *pflag.FlagSet, given string) pflag.NormalizedName {
-		if given == before {
-			given = name
-		}
-		return pflag.NormalizedName(given)
-	})
 }

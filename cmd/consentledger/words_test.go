@@ -6,7 +6,7 @@ import (
 	"testing"
 	"unicode/utf8"
 
-	"consentledger/domain"
+	"consentledger/domain/catalog"
 
 	"github.com/spf13/cobra"
 )
@@ -14,14 +14,14 @@ import (
 // Every step that somebody records has a verb of its own, and the word for it from
 // before leads to the same one.
 func TestEveryStepHasAVerbAndKeepsItsOlderWord(t *testing.T) {
-	kinds := map[domain.StepKind]bool{}
+	kinds := map[catalog.Step]bool{}
 	root := newRoot()
-	for _, rule := range domain.StepRules {
+	for _, rule := range catalog.StepRules {
 		if rule.Found {
 			continue
 		}
 		kinds[rule.Kind] = true
-		noun, verb := string(rule.Noun), stepVerbs[rule.Kind]
+		noun, verb := string(rule.Of), stepVerbs[rule.Kind]
 		if verb == "" {
 			t.Errorf("stepVerbs (words.go) has no verb of %s: say what one tells the program to do", rule.Kind)
 			continue

@@ -5,6 +5,26 @@ import (
 	"consentledger/domain/deadline"
 )
 
+// accessShapes are of what was asked of the ledger, and answered.
+var accessShapes = []shape{
+	written[checkAnsweredV1]("check.answered.v1", func(e domain.CheckAnswered) any { return answeredShape(e) }),
+	split[dataAccessedV1]("data.accessed.v1", accessShape),
+}
+
+// accessShape returns the shape of an access. Who reads and why is personal,
+// and the reader's own.
+func accessShape(e domain.DataAccessed) (any, []Plain) {
+	s := dataAccessedV1{e.Accessor, nil, int64(e.From), string(e.Kind), e.Parts, e.Reason, e.Records, e.Roles, e.Subject, int64(e.To)}
+	for _, id := range e.Events {
+		s.Events = append(s.Events, eventID(id))
+	}
+	plains := append(personal("accessor", e.Name), personal("why", e.Words)...)
+	for i := range plains {
+		plains[i].Ref = e.Accessor
+	}
+	return s, plains
+}
+
 type dataAccessedV1 struct {
 	Accessor string   `json:"accessor,omitzero"`
 	Events   []string `json:"events,omitempty"`
@@ -16,20 +36,6 @@ type dataAccessedV1 struct {
 	Roles    []string `json:"roles,omitempty"`
 	Subject  string   `json:"subject,omitzero"`
 	To       int64    `json:"to,omitzero"`
-}
-
-// shapeOfAccess returns the shape of an access. Who reads and why is personal,
-// and the reader's own.
-func shapeOfAccess(e domain.DataAccessed) (string, any, []Plain) {
-	s := dataAccessedV1{e.Accessor, nil, int64(e.From), string(e.Kind), e.Parts, e.Reason, e.Records, e.Roles, e.Subject, int64(e.To)}
-	for _, id := range e.Events {
-		s.Events = append(s.Events, eventID(id))
-	}
-	plains := append(personal("accessor", e.Name), personal("why", e.Words)...)
-	for i := range plains {
-		plains[i].Ref = e.Accessor
-	}
-	return "data.accessed.v1", s, plains
 }
 
 func (s dataAccessedV1) event() (domain.Event, error) {

@@ -11,6 +11,33 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
+// appShapes are of what is about an app as a whole.
+var appShapes = []shape{
+	older[appRegisteredV1]("app.registered.v1"),
+	written[appRegisteredV2]("app.registered.v2", func(e domain.AppRegistered) any {
+		a := e.App
+		return appRegisteredV2{string(a.Escapes), a.Environment.String(), a.Group, a.Handler, a.Jurisdiction, a.Locales, string(a.Name), a.TimeZone}
+	}),
+	older[policyPublishedV1]("policy.published.v1"),
+	document("policy.published.v2", publishedShape),
+	written[policyEffectiveV1]("policy.effective.v1", func(e domain.PolicyEffective) any { return policyEffectiveV1{e.Version.String()} }),
+	written[signerRegisteredV1]("signer.registered.v1", func(e domain.SignerRegistered) any {
+		return signerRegisteredV1{e.Device, hex.EncodeToString(e.Key[:]), e.Name, e.Retired}
+	}),
+	written[serviceCeasedV1]("service.ceased.v1", func(e domain.ServiceCeased) any { return serviceCeasedV1(e) }),
+	written[buildVoidedV1]("build.voided.v1", func(e domain.BuildVoided) any {
+		return buildVoidedV1{e.Build, e.By[:], hash(e.Evidence), int64(e.From), e.Reason, int64(e.To)}
+	}),
+	written[buildDisputedV1]("build.disputed.v1", func(e domain.BuildDisputed) any {
+		return buildDisputedV1{e.Build, hash(e.Evidence), int64(e.From), e.Reason, int64(e.To)}
+	}),
+	document("surface.published.v1", func(e domain.SurfacePublished) (surfacePublishedV1, error) {
+		surface, err := surfacedoc.Marshal(e.Surface)
+		return surfacePublishedV1{e.ID.String(), e.Publisher, e.Signer, surface}, err
+	}),
+	written[calendarPublishedV1]("calendar.published.v1", func(e domain.CalendarPublished) any { return calendarShape(e) }),
+}
+
 // The shapes of what is about an app as a whole.
 type (
 	policyEffectiveV1 struct {
@@ -45,25 +72,6 @@ type (
 		Surface   jsontext.Value `json:"surface"`
 	}
 )
-
-func shapeOfApp(e domain.Event) (string, any, error) {
-	switch e := e.(type) {
-	case domain.PolicyEffective:
-		return "policy.effective.v1", policyEffectiveV1{e.Version.String()}, nil
-	case domain.SignerRegistered:
-		return "signer.registered.v1", signerRegisteredV1{e.Device, hex.EncodeToString(e.Key[:]), e.Name, e.Retired}, nil
-	case domain.ServiceCeased:
-		return "service.ceased.v1", serviceCeasedV1(e), nil
-	case domain.BuildVoided:
-		return "build.voided.v1", buildVoidedV1{e.Build, e.By[:], hash(e.Evidence), int64(e.From), e.Reason, int64(e.To)}, nil
-	case domain.BuildDisputed:
-		return "build.disputed.v1", buildDisputedV1{e.Build, hash(e.Evidence), int64(e.From), e.Reason, int64(e.To)}, nil
-	case domain.SurfacePublished:
-		surface, err := surfacedoc.Marshal(e.Surface)
-		return "surface.published.v1", surfacePublishedV1{e.ID.String(), e.Publisher, e.Signer, surface}, err
-	}
-	panic(fmt.Sprintf("codec: event %T has no case in shapeOfApp", e))
-}
 
 func (s policyEffectiveV1) event() (domain.Event, error) {
 	var r reader

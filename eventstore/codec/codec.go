@@ -253,11 +253,11 @@ func Decode(r eventstore.Recorded) (Entry, error) {
 
 func decode(r eventstore.Recorded) (Entry, error) {
 	if e, data, ok := scanLine(r); ok {
-		if read, known := shapes[e.Type]; known {
+		if shape := shapeOfName[e.Type]; shape != nil {
 			var err error
 			e.Event, _ = said.Of(e.Type, data, func() (event domain.Event, ok bool) {
 				if event, ok = scanShape(e.Type, data); !ok {
-					event, err = read(data)
+					event, err = shape.read(data)
 				}
 				return event, err == nil
 			})
@@ -284,12 +284,12 @@ func reflected(r eventstore.Recorded) (Entry, error) {
 	if l.V != 1 || l.Type != r.Type || e.ID != r.ID || l.Stream != string(r.Stream) {
 		return Entry{}, fmt.Errorf("the line says v%d %s of %s, the store says otherwise", l.V, l.Type, l.Stream)
 	}
-	read, ok := shapes[l.Type]
-	if !ok {
+	shape := shapeOfName[l.Type]
+	if shape == nil {
 		return Entry{}, fmt.Errorf("unknown type %q", l.Type)
 	}
 	var err error
-	e.Event, err = read(l.Data)
+	e.Event, err = shape.read(l.Data)
 	return e, err
 }
 

@@ -410,3 +410,21 @@ func FuzzDecode(f *testing.F) {
 		}
 	})
 }
+
+func TestEveryEventIsWrittenInOneShapeOfItsName(t *testing.T) {
+	written := map[reflect.Type]string{}
+	for _, s := range shapes {
+		if s.of == nil {
+			continue
+		}
+		if other, twice := written[s.of]; twice {
+			t.Errorf("%s is written as %s and as %s", s.of, other, s.name)
+		}
+		written[s.of] = s.name
+	}
+	for _, r := range domain.Events {
+		if name := KindOf(written[reflect.TypeOf(r.Event)]); name != r.Name {
+			t.Errorf("%T is written as %q here, and is called %q in domain.Events", r.Event, name, r.Name)
+		}
+	}
+}

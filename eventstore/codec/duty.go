@@ -1,12 +1,37 @@
 package codec
 
 import (
-	"fmt"
-
 	"consentledger/domain"
 	"consentledger/domain/deadline"
 	"consentledger/domain/policy"
 )
+
+// dutyShapes are of what is owed by a date.
+var dutyShapes = []shape{
+	written[obligationOpenedV1]("obligation.opened.v1", func(e domain.ObligationOpened) any { return openedShape(e) }),
+	written[obligationMovedV1]("obligation.moved.v1", func(e domain.ObligationMoved) any {
+		return obligationMovedV1{eventID(e.By), dueShape(e.Due), e.ID, pauseShapes(e.Pauses), dueShape(e.Was), e.Why.String()}
+	}),
+	written[obligationMetV1]("obligation.met.v1", func(e domain.ObligationMet) any {
+		s := obligationMetV1{Evidence: hash(e.Evidence), ID: e.ID, Late: e.Late, Met: int64(e.Met)}
+		if e.By != (domain.Cause{}) {
+			by := causeShape(e.By)
+			s.By = &by
+		}
+		return s
+	}),
+	written[obligationVoidedV1]("obligation.voided.v1", func(e domain.ObligationVoided) any { return obligationVoidedV1(e) }),
+	written[obligationAtRiskV1]("obligation.at_risk.v1", func(e domain.ObligationAtRisk) any { return obligationAtRiskV1{e.ID, int64(e.Until)} }),
+	written[obligationOverdueV1]("obligation.overdue.v1", func(e domain.ObligationOverdue) any { return obligationOverdueV1{e.ID, int64(e.Until)} }),
+}
+
+func openedShape(e domain.ObligationOpened) *obligationOpenedV1 {
+	o := e.Obligation
+	return &obligationOpenedV1{
+		causeShape(e.Cause), dueShape(e.Due), o.ID, o.Keeps, string(o.Kind), o.MetBy, ruleShape(o.Rule), hash(o.RuleSet), o.Target,
+		names(o.Types), hash(o.Version),
+	}
+}
 
 // The shapes of what is owed by a date.
 type (
@@ -108,30 +133,6 @@ type (
 	obligationOverdueV1 obligationWarnedV1
 )
 
-func shapeOfDuty(e domain.Event) (string, any) {
-	switch e := e.(type) {
-	case domain.ObligationOpened:
-		o := e.Obligation
-		return "obligation.opened.v1", &obligationOpenedV1{causeShape(e.Cause), dueShape(e.Due), o.ID, o.Keeps, string(o.Kind), o.MetBy, ruleShape(o.Rule), hash(o.RuleSet), o.Target, names(o.Types), hash(o.Version)}
-	case domain.ObligationMoved:
-		return "obligation.moved.v1", obligationMovedV1{eventID(e.By), dueShape(e.Due), e.ID, pauseShapes(e.Pauses), dueShape(e.Was), e.Why.String()}
-	case domain.ObligationMet:
-		s := obligationMetV1{Evidence: hash(e.Evidence), ID: e.ID, Late: e.Late, Met: int64(e.Met)}
-		if e.By != (domain.Cause{}) {
-			by := causeShape(e.By)
-			s.By = &by
-		}
-		return "obligation.met.v1", s
-	case domain.ObligationVoided:
-		return "obligation.voided.v1", obligationVoidedV1(e)
-	case domain.ObligationAtRisk:
-		return "obligation.at_risk.v1", obligationAtRiskV1{e.ID, int64(e.Until)}
-	case domain.ObligationOverdue:
-		return "obligation.overdue.v1", obligationOverdueV1{e.ID, int64(e.Until)}
-	}
-	panic(fmt.Sprintf("codec: event %T has no case in shapeOfDuty", e))
-}
-
 func pauseShapes(pauses []deadline.Pause) []pauseV1 {
 	var shapes []pauseV1
 	for _, p := range pauses {
@@ -158,13 +159,13 @@ func (s causeV1) cause(r *reader) domain.Cause {
 
 func ruleShape(x deadline.Rule) ruleV1 {
 	return ruleV1{
-		x.Calendar, x.ClockStart, written(x.Direction), x.ExtendedLength, string(x.ID), x.Law, x.Length, x.Pause, x.Persons,
-		written(x.Result), written(x.Roll), x.Source, x.TimeZone, x.Unit.String(), string(x.YearDay),
+		x.Calendar, x.ClockStart, spelled(x.Direction), x.ExtendedLength, string(x.ID), x.Law, x.Length, x.Pause, x.Persons,
+		spelled(x.Result), spelled(x.Roll), x.Source, x.TimeZone, x.Unit.String(), string(x.YearDay),
 	}
 }
 
-// written writes an enumeration's value, and its zero value as nothing.
-func written[E interface {
+// spelled writes an enumeration's value, and its zero value as nothing.
+func spelled[E interface {
 	~uint8
 	String() string
 }](e E) string {

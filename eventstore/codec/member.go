@@ -98,9 +98,7 @@ func eventID(id domain.EventID) string {
 	return eventstore.EventID(id).String()
 }
 
-func as[S interface {
-	event() (domain.Event, error)
-}](data []byte) (domain.Event, error) {
+func as[S readable](data []byte) (domain.Event, error) {
 	var shape S
 	if err := json.Unmarshal(data, &shape, json.RejectUnknownMembers(true)); err != nil {
 		return nil, err

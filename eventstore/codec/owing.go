@@ -1,6 +1,8 @@
 package codec
 
 import (
+	"reflect"
+
 	"consentledger/domain"
 	"consentledger/domain/policy"
 	"consentledger/eventstore"
@@ -113,8 +115,7 @@ func (e Entry) Owed() []Entry {
 	var owed []Entry
 	for _, w := range e.Owing {
 		for _, event := range w.Events(cause) {
-			name, _ := shapeOfDuty(event)
-			o := Entry{Envelope: e.Envelope, Type: name, Event: event, Revision: eventstore.Revision(len(owed) + 1), Position: e.Position}
+			o := Entry{Envelope: e.Envelope, Type: shapeOfEvent[reflect.TypeOf(event)].name, Event: event, Revision: eventstore.Revision(len(owed) + 1), Position: e.Position}
 			o.Stream, o.Owing = domain.OwedStream(e.Stream, uint64(e.Revision)), nil
 			owed = append(owed, o)
 		}

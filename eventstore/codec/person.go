@@ -1,10 +1,31 @@
 package codec
 
-import (
-	"fmt"
+import "consentledger/domain"
 
-	"consentledger/domain"
-)
+// personShapes are of what is found out about a person.
+var personShapes = []shape{
+	split[ageRecordedV1]("age.recorded.v1", func(e domain.AgeRecorded) (any, []Plain) {
+		return ageRecordedV1{e.Band.String(), e.Basis}, personal("birth-date", e.BirthDate)
+	}),
+	written[minorFoundV1]("minor.found.v1", func(e domain.MinorDataFound) any { return minorFoundV1{e.Band.String()} }),
+	split[guardianVerifiedV1]("guardian.verified.v1", func(e domain.GuardianVerified) (any, []Plain) {
+		plains := personal("identity", e.Identity)
+		for i := range plains {
+			plains[i].Ref = string(e.Guardian)
+		}
+		return guardianVerifiedV1{string(e.Guardian), proofShape(e.Proof)}, plains
+	}),
+	written[guardianEndedV1]("guardian.ended.v1", func(e domain.GuardianEnded) any { return guardianEndedV1{string(e.Guardian), e.Reason} }),
+	written[subjectLinkedV1]("subject.linked.v1", func(e domain.SubjectLinked) any { return subjectLinkedV1{hash(e.Evidence), e.Other, e.Proof} }),
+	written[subjectUnlinkedV1]("subject.unlinked.v1", func(e domain.SubjectUnlinked) any { return subjectUnlinkedV1(e) }),
+	written[subjectReassignedV1]("subject.reassigned.v1", func(e domain.SubjectReassigned) any { return subjectReassignedV1(e) }),
+	written[subjectClosedV1]("subject.closed.v1", func(e domain.SubjectClosed) any { return subjectClosedV1(e) }),
+	written[subjectTestV1]("subject.test.v1", func(e domain.SubjectMarkedTest) any { return subjectTestV1(e) }),
+	written[erasureOrderedV1]("erasure.ordered.v1", func(e domain.ErasureOrdered) any {
+		return erasureOrderedV1{e.By[:], hash(e.Evidence), e.Reason}
+	}),
+	written[subjectErasedV1]("subject.erased.v1", func(e domain.SubjectErased) any { return subjectErasedV1{eventID(e.Order)} }),
+}
 
 // The shapes of what is found out about a person.
 type (
@@ -36,34 +57,6 @@ type (
 	subjectClosedV1     reasonV1
 	subjectTestV1       reasonV1
 )
-
-func shapeOfPerson(e domain.Event) (string, any, []Plain) {
-	switch e := e.(type) {
-	case domain.AgeRecorded:
-		return "age.recorded.v1", ageRecordedV1{e.Band.String(), e.Basis}, personal("birth-date", e.BirthDate)
-	case domain.MinorDataFound:
-		return "minor.found.v1", minorFoundV1{e.Band.String()}, nil
-	case domain.GuardianVerified:
-		plains := personal("identity", e.Identity)
-		for i := range plains {
-			plains[i].Ref = string(e.Guardian)
-		}
-		return "guardian.verified.v1", guardianVerifiedV1{string(e.Guardian), proofShape(e.Proof)}, plains
-	case domain.GuardianEnded:
-		return "guardian.ended.v1", guardianEndedV1{string(e.Guardian), e.Reason}, nil
-	case domain.SubjectLinked:
-		return "subject.linked.v1", subjectLinkedV1{hash(e.Evidence), e.Other, e.Proof}, nil
-	case domain.SubjectUnlinked:
-		return "subject.unlinked.v1", subjectUnlinkedV1(e), nil
-	case domain.SubjectReassigned:
-		return "subject.reassigned.v1", subjectReassignedV1(e), nil
-	case domain.SubjectClosed:
-		return "subject.closed.v1", subjectClosedV1(e), nil
-	case domain.SubjectMarkedTest:
-		return "subject.test.v1", subjectTestV1(e), nil
-	}
-	panic(fmt.Sprintf("codec: event %T has no case in shapeOfPerson", e))
-}
 
 func (s ageRecordedV1) event() (domain.Event, error) {
 	var r reader

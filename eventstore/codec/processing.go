@@ -1,12 +1,44 @@
 package codec
 
 import (
-	"fmt"
-
 	"consentledger/domain"
+	"consentledger/domain/catalog"
 	"consentledger/domain/deadline"
 	"consentledger/domain/policy"
 )
+
+// processingShapes are of other facts about processing.
+var processingShapes = []shape{
+	written[consentUsedV1]("consent.used.v1", func(e domain.ConsentUsed) any { return consentUsedV1{eventIDs(e.Consents)} }),
+	written[consentRequestedV1]("consent.requested.v1", func(e domain.ConsentRequested) any {
+		return consentRequestedV1{e.Locale, e.Purposes, e.Reason, e.TooSoon}
+	}),
+	written[recordDisputedV1]("record.disputed.v1", func(e domain.RecordDisputed) any {
+		return recordDisputedV1{hash(e.Evidence), e.Reason, eventIDs(e.Records)}
+	}),
+	split[exemptionInvokedV1]("exemption.invoked.v1", func(e domain.ExemptionInvoked) (any, []Plain) {
+		return exemptionInvokedV1{
+			names(e.Actions), e.Approver, e.Code, e.Doubtful, e.List.String(), e.Purposes, e.Reason, int64(e.Until),
+		}, personal("justification", e.Justification)
+	}),
+	written[exemptionEndedV1]("exemption.ended.v1", func(e domain.ExemptionEnded) any { return exemptionEndedV1{eventID(e.Exemption)} }),
+	written[holdPlacedV1]("hold.placed.v1", func(e domain.HoldPlaced) any { return holdPlacedV1{e.Authority, e.Reason} }),
+	written[holdReleasedV1]("hold.released.v1", func(e domain.HoldReleased) any { return holdReleasedV1(e) }),
+	written[restrictionAppliedV1]("restriction.applied.v1", func(e domain.RestrictionApplied) any { return restrictionAppliedV1(e) }),
+	written[restrictionLiftedV1]("restriction.lifted.v1", func(e domain.RestrictionLifted) any { return restrictionLiftedV1(e) }),
+	split[notedV1]("noted.v1", func(e domain.Noted) (any, []Plain) {
+		return notedV1{hash(e.Evidence), fieldShapes(e.Fields), string(e.Kind)}, details(e.Details)
+	}),
+}
+
+// fieldShapes returns the fields of a note or a step as they are written.
+func fieldShapes(fields []policy.Field) map[string]string {
+	shapes := make(map[string]string, len(fields))
+	for _, f := range fields {
+		shapes[f.Name] = f.Value
+	}
+	return shapes
+}
 
 // The shapes of other facts about processing.
 type (
@@ -67,39 +99,6 @@ type (
 	}
 )
 
-func shapeOfProcessing(e domain.Event) (string, any, []Plain) {
-	switch e := e.(type) {
-	case domain.ConsentUsed:
-		return "consent.used.v1", consentUsedV1{eventIDs(e.Consents)}, nil
-	case domain.ConsentRequested:
-		return "consent.requested.v1", consentRequestedV1{e.Locale, e.Purposes, e.Reason, e.TooSoon}, nil
-	case domain.RecordDisputed:
-		return "record.disputed.v1", recordDisputedV1{hash(e.Evidence), e.Reason, eventIDs(e.Records)}, nil
-	case domain.ExemptionInvoked:
-		return "exemption.invoked.v1", exemptionInvokedV1{names(e.Actions), e.Approver, e.Code, e.Doubtful, e.List.String(), e.Purposes, e.Reason, int64(e.Until)},
-			personal("justification", e.Justification)
-	case domain.ExemptionEnded:
-		return "exemption.ended.v1", exemptionEndedV1{eventID(e.Exemption)}, nil
-	case domain.HoldPlaced:
-		return "hold.placed.v1", holdPlacedV1{e.Authority, e.Reason}, nil
-	case domain.HoldReleased:
-		return "hold.released.v1", holdReleasedV1(e), nil
-	case domain.RestrictionApplied:
-		return "restriction.applied.v1", restrictionAppliedV1(e), nil
-	case domain.RestrictionLifted:
-		return "restriction.lifted.v1", restrictionLiftedV1(e), nil
-	case domain.CheckAnswered:
-		return "check.answered.v1", answeredShape(e), nil
-	case domain.Noted:
-		s := notedV1{hash(e.Evidence), map[string]string{}, string(e.Kind)}
-		for _, f := range e.Fields {
-			s.Fields[f.Name] = f.Value
-		}
-		return "noted.v1", s, details(e.Details)
-	}
-	panic(fmt.Sprintf("codec: event %T has no case in shapeOfProcessing", e))
-}
-
 func answeredShape(e domain.CheckAnswered) checkAnsweredV1 {
 	return checkAnsweredV1{
 		e.Action.String(), e.Allowed, e.Basis.String(), eventIDs(e.Because), string(e.Category), string(e.Purpose),
@@ -155,5 +154,5 @@ func (s checkAnsweredV1) event() (domain.Event, error) {
 
 func (s notedV1) event() (domain.Event, error) {
 	var r reader
-	return domain.Noted{Kind: domain.NoteKind(s.Kind), Fields: domain.Fields(s.Fields), Evidence: r.hash(s.Evidence)}, r.err
+	return domain.Noted{Kind: catalog.Note(s.Kind), Fields: domain.Fields(s.Fields), Evidence: r.hash(s.Evidence)}, r.err
 }

@@ -185,7 +185,7 @@ func scanLine(r eventstore.Recorded) (e Entry, data []byte, ok bool) {
 // RecordedAt returns when a record was recorded, without reading what it says. A
 // record that this program cannot read is an [*UnreadableError], as of [Decode].
 func RecordedAt(r eventstore.Recorded) (deadline.Instant, error) {
-	if e, _, ok := scanLine(r); ok && shapes[e.Type] != nil {
+	if e, _, ok := scanLine(r); ok && shapeOfName[e.Type] != nil {
 		return e.Recorded, nil
 	}
 	e, err := Decode(r)

@@ -1,11 +1,24 @@
 package codec
 
 import (
-	"fmt"
-
 	"consentledger/domain"
+	"consentledger/domain/catalog"
 	"consentledger/domain/policy"
 )
+
+// requestShapes are of requests, and of the steps of requests and incidents.
+var requestShapes = []shape{
+	split[requestReceivedV1]("request.received.v1", func(e domain.RequestReceived) (any, []Plain) {
+		return requestReceivedV1{
+			e.Authenticated, eventID(e.Cause), string(e.Channel), hash(e.Document), string(e.Guardian), e.Policy, e.Purposes, e.Subject,
+			names(e.Types), names(e.Unpromised), hash(e.Version),
+		}, details(e.Text)
+	}),
+	written[subjectRequestedV1]("subject.requested.v1", func(e domain.RequestMade) any { return subjectRequestedV1{e.Request, names(e.Types)} }),
+	split[steppedV1]("stepped.v1", func(e domain.Stepped) (any, []Plain) {
+		return steppedV1{hash(e.Evidence), fieldShapes(e.Fields), string(e.Kind)}, details(e.Details)
+	}),
+}
 
 // The shapes of requests, and of the steps of requests and incidents.
 type (
@@ -29,25 +42,6 @@ type (
 	steppedV1 notedV1
 )
 
-func shapeOfRequest(e domain.Event) (string, any, []Plain) {
-	switch e := e.(type) {
-	case domain.RequestReceived:
-		return "request.received.v1", requestReceivedV1{
-			e.Authenticated, eventID(e.Cause), string(e.Channel), hash(e.Document), string(e.Guardian), e.Policy, e.Purposes, e.Subject,
-			names(e.Types), names(e.Unpromised), hash(e.Version),
-		}, details(e.Text)
-	case domain.RequestMade:
-		return "subject.requested.v1", subjectRequestedV1{e.Request, names(e.Types)}, nil
-	case domain.Stepped:
-		s := steppedV1{hash(e.Evidence), map[string]string{}, string(e.Kind)}
-		for _, f := range e.Fields {
-			s.Fields[f.Name] = f.Value
-		}
-		return "stepped.v1", s, details(e.Details)
-	}
-	panic(fmt.Sprintf("codec: event %T has no case in shapeOfRequest", e))
-}
-
 func (s requestReceivedV1) event() (domain.Event, error) {
 	var r reader
 	return domain.RequestReceived{
@@ -64,5 +58,5 @@ func (s subjectRequestedV1) event() (domain.Event, error) {
 
 func (s steppedV1) event() (domain.Event, error) {
 	var r reader
-	return domain.Stepped{Kind: domain.StepKind(s.Kind), Fields: domain.Fields(s.Fields), Evidence: r.hash(s.Evidence)}, r.err
+	return domain.Stepped{Kind: catalog.Step(s.Kind), Fields: domain.Fields(s.Fields), Evidence: r.hash(s.Evidence)}, r.err
 }

@@ -3,8 +3,8 @@ package codec
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
-	"sync"
 
 	"consentledger/domain"
 	"consentledger/domain/content"
@@ -15,106 +15,82 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// shapes is every shape that was ever written.
-var shapes = map[string]func([]byte) (domain.Event, error){
-	"app.registered.v1":      as[appRegisteredV1],
-	"policy.published.v1":    as[policyPublishedV1],
-	"consent.given.v1":       as[consentGivenV1],
-	"consent.refused.v1":     as[consentRefusedV1],
-	"consent.withdrawn.v1":   as[consentWithdrawnV1],
-	"policy.acknowledged.v1": as[policyAcknowledgedV1],
-	"notice.presented.v1":    as[noticePresentedV1],
-	"permission.granted.v1":  as[permissionGrantedV1],
-	"permission.denied.v1":   as[permissionDeniedV1],
-	"permission.revoked.v1":  as[permissionRevokedV1],
-	"record.voided.v1":       as[recordVoidedV1],
+// shapes is every shape that was ever written. The rows stand beside the shapes.
+var shapes = slices.Concat(appShapes, saidShapes, personShapes, processingShapes, requestShapes, dutyShapes, accessShapes)
 
-	"app.registered.v2":      as[appRegisteredV2],
-	"policy.published.v2":    as[policyPublishedV2],
-	"consent.given.v2":       as[consentGivenV2],
-	"consent.refused.v2":     as[consentRefusedV2],
-	"consent.withdrawn.v2":   as[consentWithdrawnV2],
-	"notice.presented.v2":    as[noticePresentedV2],
-	"policy.effective.v1":    as[policyEffectiveV1],
-	"signer.registered.v1":   as[signerRegisteredV1],
-	"service.ceased.v1":      as[serviceCeasedV1],
-	"build.voided.v1":        as[buildVoidedV1],
-	"build.disputed.v1":      as[buildDisputedV1],
-	"surface.published.v1":   as[surfacePublishedV1],
-	"consent.used.v1":        as[consentUsedV1],
-	"consent.requested.v1":   as[consentRequestedV1],
-	"record.disputed.v1":     as[recordDisputedV1],
-	"exemption.invoked.v1":   as[exemptionInvokedV1],
-	"exemption.ended.v1":     as[exemptionEndedV1],
-	"hold.placed.v1":         as[holdPlacedV1],
-	"hold.released.v1":       as[holdReleasedV1],
-	"restriction.applied.v1": as[restrictionAppliedV1],
-	"restriction.lifted.v1":  as[restrictionLiftedV1],
-	"age.recorded.v1":        as[ageRecordedV1],
-	"minor.found.v1":         as[minorFoundV1],
-	"guardian.verified.v1":   as[guardianVerifiedV1],
-	"guardian.ended.v1":      as[guardianEndedV1],
-	"subject.linked.v1":      as[subjectLinkedV1],
-	"subject.unlinked.v1":    as[subjectUnlinkedV1],
-	"subject.reassigned.v1":  as[subjectReassignedV1],
-	"subject.closed.v1":      as[subjectClosedV1],
-	"subject.test.v1":        as[subjectTestV1],
-	"check.answered.v1":      as[checkAnsweredV1],
-	"noted.v1":               as[notedV1],
-	"data.accessed.v1":       as[dataAccessedV1],
-	"erasure.ordered.v1":     as[erasureOrderedV1],
-	"subject.erased.v1":      as[subjectErasedV1],
+// A shape is one form of an event's data. Names and forms are for ever.
+type shape struct {
+	name  string
+	read  func([]byte) (domain.Event, error)
+	of    reflect.Type // of the events that are written in it; nil: it is only read
+	write func(domain.Event) (data any, personal []Plain, err error)
+}
 
-	"request.received.v1":   as[requestReceivedV1],
-	"subject.requested.v1":  as[subjectRequestedV1],
-	"stepped.v1":            as[steppedV1],
-	"obligation.opened.v1":  as[obligationOpenedV1],
-	"obligation.moved.v1":   as[obligationMovedV1],
-	"obligation.met.v1":     as[obligationMetV1],
-	"obligation.voided.v1":  as[obligationVoidedV1],
-	"obligation.at_risk.v1": as[obligationAtRiskV1],
-	"obligation.overdue.v1": as[obligationOverdueV1],
-	"calendar.published.v1": as[calendarPublishedV1],
+// written is the row of the shape in which an event is written. Its event method reads
+// what write has made.
+func written[S readable, E domain.Event](name string, write func(E) any) shape {
+	return split[S](name, func(e E) (any, []Plain) { return write(e), nil })
+}
+
+// split is [written] of an event that has personal parts.
+func split[S readable, E domain.Event](name string, write func(E) (any, []Plain)) shape {
+	return shape{name, as[S], reflect.TypeFor[E](), func(e domain.Event) (any, []Plain, error) {
+		data, personal := write(e.(E))
+		return data, personal, nil
+	}}
+}
+
+// document is [written] of an event that holds a document.
+func document[S readable, E domain.Event](name string, write func(E) (S, error)) shape {
+	return shape{name, as[S], reflect.TypeFor[E](), func(e domain.Event) (any, []Plain, error) {
+		data, err := write(e.(E))
+		return data, nil, err
+	}}
+}
+
+// older is the row of a shape that is only read.
+func older[S readable](name string) shape { return shape{name: name, read: as[S]} }
+
+// readable is the data of a line, as it is read.
+type readable interface {
+	event() (domain.Event, error)
+}
+
+var shapeOfName, shapeOfEvent = func() (map[string]*shape, map[reflect.Type]*shape) {
+	names, events := map[string]*shape{}, map[reflect.Type]*shape{}
+	for i, s := range shapes {
+		names[s.name] = &shapes[i]
+		if s.of != nil {
+			events[s.of] = &shapes[i]
+		}
+	}
+	return names, events
+}()
+
+// shapeOf returns an event's newest name and shape, and what of it is personal.
+func shapeOf(e domain.Event) (name string, data any, personal []Plain, err error) {
+	s := shapeOfEvent[reflect.TypeOf(e)]
+	if s == nil {
+		panic(fmt.Sprintf("codec: event %T is written in no shape", e))
+	}
+	data, personal, err = s.write(e)
+	return s.name, data, personal, err
 }
 
 // Kind returns a shape's name without its version: what an event is called,
 // whichever shape it has. A note or a step is called by its own kind.
 func (e Entry) Kind() string {
-	if name, own := ownKind(e.Event); own {
-		return name
+	switch x := e.Event.(type) {
+	case domain.Noted:
+		return string(x.Kind)
+	case domain.Stepped:
+		return string(x.Kind)
 	}
 	return KindOf(e.Type)
 }
 
-func ownKind(e domain.Event) (string, bool) {
-	switch x := e.(type) {
-	case domain.Noted:
-		return string(x.Kind), true
-	case domain.Stepped:
-		return string(x.Kind), true
-	}
-	return "", false
-}
-
-// kindNames are the names of the events of each type that were asked for.
-var kindNames sync.Map
-
 // Kind is [Entry.Kind] of an event that is not recorded yet.
-func Kind(e domain.Event) string {
-	if name, own := ownKind(e); own {
-		return name
-	}
-	t := reflect.TypeOf(e)
-	if name, known := kindNames.Load(t); known {
-		return name.(string)
-	}
-	shape, _, _, err := shapeOf(e)
-	if err != nil {
-		panic("codec: an event whose shape cannot be written has no name: " + err.Error())
-	}
-	kindNames.Store(t, KindOf(shape))
-	return KindOf(shape)
-}
+func Kind(e domain.Event) string { return domain.NameOf(e) }
 
 // KindOf returns a shape's name without its version.
 func KindOf(shape string) string {
@@ -127,10 +103,49 @@ func KindOf(shape string) string {
 // Types returns the names of every shape that was ever written.
 func Types() []string {
 	names := make([]string, 0, len(shapes))
-	for name := range shapes {
-		names = append(names, name)
+	for _, s := range shapes {
+		names = append(names, s.name)
 	}
 	return names
+}
+
+// saidShapes are of what was said and shown.
+var saidShapes = []shape{
+	older[consentGivenV1]("consent.given.v1"),
+	split[consentGivenV2]("consent.given.v2", func(e domain.ConsentGiven) (any, []Plain) {
+		shape := givenShape(e)
+		return &shape, details(e.Details)
+	}),
+	older[consentRefusedV1]("consent.refused.v1"),
+	split[consentRefusedV2]("consent.refused.v2", func(e domain.ConsentRefused) (any, []Plain) {
+		shape := refusedShape(e)
+		return &shape, details(e.Details)
+	}),
+	older[consentWithdrawnV1]("consent.withdrawn.v1"),
+	split[consentWithdrawnV2]("consent.withdrawn.v2", func(e domain.ConsentWithdrawn) (any, []Plain) {
+		return &consentWithdrawnV2{
+			string(e.Act), e.Scope.All, e.Build, string(e.Guardian), e.Scope.Purposes, restShapes(e.Rests), e.Signal, e.Unknown,
+		}, details(e.Details)
+	}),
+	split[policyAcknowledgedV1]("policy.acknowledged.v1", func(e domain.PolicyAcknowledged) (any, []Plain) {
+		return &policyAcknowledgedV1{string(e.Act), e.Locale, e.Policy, e.Version.String()}, details(e.Details)
+	}),
+	older[noticePresentedV1]("notice.presented.v1"),
+	split[noticePresentedV2]("notice.presented.v2", func(e domain.NoticePresented) (any, []Plain) {
+		return noticePresentedV2{
+			e.Build, e.Kind, e.Locale, e.Read.Opened, e.Policy, e.Read.Scrolled, hash(e.Surface), hash(e.Text), e.Version.String(),
+		}, details(e.Details)
+	}),
+	split[permissionGrantedV1]("permission.granted.v1", func(e domain.PermissionGranted) (any, []Plain) {
+		return &permissionGrantedV1{string(e.Permission)}, details(e.Details)
+	}),
+	split[permissionDeniedV1]("permission.denied.v1", func(e domain.PermissionDenied) (any, []Plain) {
+		return permissionDeniedV1{string(e.Permission)}, details(e.Details)
+	}),
+	split[permissionRevokedV1]("permission.revoked.v1", func(e domain.PermissionRevoked) (any, []Plain) {
+		return &permissionRevokedV1{string(e.Permission), restShapes(e.Rests), e.Withdraws}, details(e.Details)
+	}),
+	written[recordVoidedV1]("record.voided.v1", func(e domain.RecordVoided) any { return voidedShape(e) }),
 }
 
 // The shapes. Members stand in the order that RFC 8785 wants.
@@ -209,67 +224,6 @@ type (
 		Records  []string `json:"records"`
 	}
 )
-
-// shapeOf returns an event's newest name and shape, and what of it is personal.
-func shapeOf(e domain.Event) (string, any, []Plain, error) {
-	switch e := e.(type) {
-	case domain.AppRegistered:
-		a := e.App
-		return "app.registered.v2", appRegisteredV2{string(a.Escapes), a.Environment.String(), a.Group, a.Handler, a.Jurisdiction, a.Locales, string(a.Name), a.TimeZone}, nil, nil
-	case domain.PolicyPublished:
-		shape, err := publishedShape(e)
-		return "policy.published.v2", shape, nil, err
-	case domain.ConsentGiven:
-		shape := givenShape(e)
-		return "consent.given.v2", &shape, details(e.Details), nil
-	case domain.ConsentRefused:
-		shape := refusedShape(e)
-		return "consent.refused.v2", &shape, details(e.Details), nil
-	case domain.ConsentWithdrawn:
-		return "consent.withdrawn.v2", &consentWithdrawnV2{string(e.Act), e.Scope.All, e.Build, string(e.Guardian), e.Scope.Purposes, restShapes(e.Rests), e.Signal, e.Unknown}, details(e.Details), nil
-	case domain.PolicyAcknowledged:
-		return "policy.acknowledged.v1", &policyAcknowledgedV1{string(e.Act), e.Locale, e.Policy, e.Version.String()}, details(e.Details), nil
-	case domain.NoticePresented:
-		return "notice.presented.v2", noticePresentedV2{
-			e.Build, e.Kind, e.Locale, e.Read.Opened, e.Policy, e.Read.Scrolled, hash(e.Surface), hash(e.Text), e.Version.String(),
-		}, details(e.Details), nil
-	case domain.PermissionGranted:
-		return "permission.granted.v1", &permissionGrantedV1{string(e.Permission)}, details(e.Details), nil
-	case domain.PermissionDenied:
-		return "permission.denied.v1", permissionDeniedV1{string(e.Permission)}, details(e.Details), nil
-	case domain.PermissionRevoked:
-		return "permission.revoked.v1", &permissionRevokedV1{string(e.Permission), restShapes(e.Rests), e.Withdraws}, details(e.Details), nil
-	case domain.RecordVoided:
-		return "record.voided.v1", voidedShape(e), nil, nil
-	case domain.ConsentUsed, domain.ConsentRequested, domain.RecordDisputed, domain.ExemptionInvoked, domain.ExemptionEnded, domain.Noted,
-		domain.HoldPlaced, domain.HoldReleased, domain.RestrictionApplied, domain.RestrictionLifted, domain.CheckAnswered:
-		name, shape, plains := shapeOfProcessing(e)
-		return name, shape, plains, nil
-	case domain.AgeRecorded, domain.MinorDataFound, domain.GuardianVerified, domain.GuardianEnded, domain.SubjectLinked, domain.SubjectUnlinked,
-		domain.SubjectReassigned, domain.SubjectClosed, domain.SubjectMarkedTest:
-		name, shape, plains := shapeOfPerson(e)
-		return name, shape, plains, nil
-	case domain.CalendarPublished:
-		return "calendar.published.v1", calendarShape(e), nil, nil
-	case domain.ErasureOrdered:
-		return "erasure.ordered.v1", erasureOrderedV1{e.By[:], hash(e.Evidence), e.Reason}, nil, nil
-	case domain.SubjectErased:
-		return "subject.erased.v1", subjectErasedV1{eventID(e.Order)}, nil, nil
-	case domain.DataAccessed:
-		name, shape, plains := shapeOfAccess(e)
-		return name, shape, plains, nil
-	case domain.RequestReceived, domain.RequestMade, domain.Stepped:
-		name, shape, plains := shapeOfRequest(e)
-		return name, shape, plains, nil
-	case domain.ObligationOpened, domain.ObligationMoved, domain.ObligationMet, domain.ObligationVoided, domain.ObligationAtRisk, domain.ObligationOverdue:
-		name, shape := shapeOfDuty(e)
-		return name, shape, nil, nil
-	case domain.PolicyEffective, domain.SignerRegistered, domain.ServiceCeased, domain.BuildVoided, domain.BuildDisputed, domain.SurfacePublished:
-		name, shape, err := shapeOfApp(e)
-		return name, shape, nil, err
-	}
-	panic(fmt.Sprintf("codec: event %T has no case in shapeOf", e))
-}
 
 func voidedShape(e domain.RecordVoided) recordVoidedV1 {
 	s := recordVoidedV1{By: e.By[:], Evidence: hash(e.Evidence), Reason: e.Reason}

@@ -184,25 +184,22 @@ func (d store) ReadStream(ctx context.Context, stream eventstore.Stream, after e
 
 // ReadBehind implements [eventstore.Joint]. Two questions to the index are a third of what
 // an iterator over it costs: that nothing comes next, as mostly, the tables' filters say.
-func (d store) ReadBehind(ctx context.Context, stream eventstore.Stream, after eventstore.Revision, at eventstore.Position) iter.Seq2[eventstore.Recorded, error] {
-	return func(yield func(eventstore.Recorded, error) bool) {
-		stands, err := d.place(stream, after)
-		if err == nil && (stands == 0 || stands != at) {
-			err = fmt.Errorf("embedded: stream %s: revision %d is not at %d: %w", stream, after, at, eventstore.ErrElsewhere)
-		}
-		next := eventstore.Position(0)
-		if err == nil {
-			next, err = d.place(stream, after+1)
-		}
-		if err != nil {
-			yield(eventstore.Recorded{}, err)
-			return
-		}
-		if next != 0 {
-			d.ReadStream(ctx, stream, after)(yield)
-		}
+func (d store) ReadBehind(
+	ctx context.Context, stream eventstore.Stream, after eventstore.Revision,
+) (at eventstore.Position, rest iter.Seq2[eventstore.Recorded, error], err error) {
+	at, err = d.place(stream, after)
+	if err != nil || at == 0 {
+		return 0, none, err
 	}
+	next, err := d.place(stream, after+1)
+	if err != nil || next == 0 {
+		return at, none, err
+	}
+	return at, d.ReadStream(ctx, stream, after), nil
 }
+
+// none yields nothing.
+func none(func(eventstore.Recorded, error) bool) {}
 
 // place returns where the index has a record of a stream; zero: nowhere, or not where it
 // is durable.

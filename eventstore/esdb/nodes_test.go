@@ -63,19 +63,19 @@ func readConfig(dir string) (c clusterConfig, err error) {
 	return c, json.Unmarshal(data, &c)
 }
 
-// A door is a listener that is handed its connections.
-type door struct {
+// A listener is handed its connections.
+type listener struct {
 	conns  chan net.Conn
 	closed chan struct{}
 	once   sync.Once
 	at     net.Addr
 }
 
-func newDoor(at net.Addr) *door {
-	return &door{conns: make(chan net.Conn), closed: make(chan struct{}), at: at}
+func newListener(at net.Addr) *listener {
+	return &listener{conns: make(chan net.Conn), closed: make(chan struct{}), at: at}
 }
 
-func (d *door) Accept() (net.Conn, error) {
+func (d *listener) Accept() (net.Conn, error) {
 	select {
 	case c := <-d.conns:
 		return c, nil
@@ -84,12 +84,12 @@ func (d *door) Accept() (net.Conn, error) {
 	}
 }
 
-func (d *door) Close() error { d.once.Do(func() { close(d.closed) }); return nil }
+func (d *listener) Close() error { d.once.Do(func() { close(d.closed) }); return nil }
 
-func (d *door) Addr() net.Addr { return d.at }
+func (d *listener) Addr() net.Addr { return d.at }
 
 // hand gives a connection to whoever serves, and reports whether anybody does.
-func (d *door) hand(c net.Conn) bool {
+func (d *listener) hand(c net.Conn) bool {
 	select {
 	case d.conns <- c:
 		return true
@@ -109,7 +109,7 @@ type core struct {
 
 type coreNode struct {
 	server *esdbserver.Server
-	door   *door
+	door   *listener
 	life   net.Conn // by which its process says that it lives; nil: there is none
 	heard  time.Time
 	stale  bool      // it was replaced while it slept
@@ -177,7 +177,7 @@ func writeWhole(name, text string) error {
 }
 
 func (n *coreNode) serve() {
-	n.door = newDoor(&net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 1})
+	n.door = newListener(&net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 1})
 	go func() { _ = n.server.Serve(n.door) }()
 }
 

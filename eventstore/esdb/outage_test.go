@@ -23,13 +23,13 @@ import (
 
 // Pipes are how servers are reached.
 type pipes struct {
-	t       *testing.T
-	mu      sync.Mutex
-	doors   map[string]*door
-	clients atomic.Int64
+	t         *testing.T
+	mu        sync.Mutex
+	listeners map[string]*listener
+	clients   atomic.Int64
 }
 
-func newPipes(t *testing.T) *pipes { return &pipes{t: t, doors: map[string]*door{}} }
+func newPipes(t *testing.T) *pipes { return &pipes{t: t, listeners: map[string]*listener{}} }
 
 // address returns the connection string of some nodes, and their addresses.
 func (p *pipes) address(n int) (hosts []string, connection string) {
@@ -45,9 +45,9 @@ func (p *pipes) serve(s *esdbserver.Server, at string) {
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	d := newDoor(host)
+	d := newListener(host)
 	p.mu.Lock()
-	p.doors[at] = d
+	p.listeners[at] = d
 	p.mu.Unlock()
 	done := make(chan struct{})
 	go func() { defer close(done); _ = s.Serve(d) }()
@@ -57,7 +57,7 @@ func (p *pipes) serve(s *esdbserver.Server, at string) {
 // dial connects to whoever serves at an address.
 func (p *pipes) dial(ctx context.Context, host string) (net.Conn, error) {
 	p.mu.Lock()
-	d := p.doors[host]
+	d := p.listeners[host]
 	p.mu.Unlock()
 	if d == nil {
 		return nil, errors.New("connection refused")

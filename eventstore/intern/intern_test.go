@@ -12,9 +12,9 @@ import (
 )
 
 func TestAStringSaysWhatItsBytesSaid(t *testing.T) {
-	var crew sync.WaitGroup
+	var workers sync.WaitGroup
 	for range 4 {
-		crew.Go(func() {
+		workers.Go(func() {
 			for i := range 5000 { // more than are remembered
 				for _, text := range []string{"", fmt.Sprint("text ", i), strings.Repeat("x", i%200)} {
 					b := []byte(text)
@@ -27,7 +27,7 @@ func TestAStringSaysWhatItsBytesSaid(t *testing.T) {
 			}
 		})
 	}
-	crew.Wait()
+	workers.Wait()
 }
 
 func TestTheSameNameIsHeldOnce(t *testing.T) {

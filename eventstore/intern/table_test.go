@@ -45,9 +45,9 @@ func TestATableMakesTheSameOnce(t *testing.T) {
 
 func TestATableNeverReturnsWhatWasMadeOfOtherBytes(t *testing.T) {
 	var table intern.Table[string]
-	var crew sync.WaitGroup
+	var workers sync.WaitGroup
 	for range 4 {
-		crew.Go(func() {
+		workers.Go(func() {
 			for i := range 5000 { // more than are remembered
 				text := fmt.Sprint("text ", i%3000)
 				b := []byte(text)
@@ -59,5 +59,5 @@ func TestATableNeverReturnsWhatWasMadeOfOtherBytes(t *testing.T) {
 			}
 		})
 	}
-	crew.Wait()
+	workers.Wait()
 }

@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 
 	"consentledger/domain"
@@ -52,11 +53,11 @@ func onDisk(b *testing.B, memory int) *ledger.Ledger {
 func benchExecute(b *testing.B, command domain.Command, followers int) {
 	l := onDisk(b, 0)
 	ctx, stop := context.WithCancel(b.Context())
-	var crew sync.WaitGroup
-	defer crew.Wait()
+	var workers sync.WaitGroup
+	defer workers.Wait()
 	defer stop()
 	for range followers {
-		crew.Go(func() {
+		workers.Go(func() {
 			for range l.Follow(ctx, 0) { // until it is told to stop
 			}
 		})
@@ -86,16 +87,32 @@ func person(n uint64) uint64 {
 	return n * 2654435761 % (n/10 + 1)
 }
 
+// cpuOf reports how much CPU the process takes for each operation, whatever else the
+// machine does, once what it returns is called.
+func cpuOf(b *testing.B) func() {
+	began := cpuNow(b)
+	return func() { b.ReportMetric(float64(cpuNow(b)-began)/float64(b.N), "cpu-ns/op") }
+}
+
+func cpuNow(b *testing.B) int64 {
+	b.Helper()
+	var used syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &used); err != nil {
+		b.Fatal(err)
+	}
+	return used.Utime.Nano() + used.Stime.Nano()
+}
+
 // BenchmarkCrowd has 64 clients, and ten times as many persons as fit into memory,
 // each with a dozen records: nearly everybody is read anew.
 func BenchmarkCrowd(b *testing.B) {
 	const persons, history = 20_000, 12
 	l := onDisk(b, 6<<20)
 	ctx, stop := context.WithCancel(b.Context())
-	var crew sync.WaitGroup
-	defer crew.Wait()
+	var workers sync.WaitGroup
+	defer workers.Wait()
 	defer stop()
-	crew.Go(func() {
+	workers.Go(func() {
 		if err := l.KeepSnapshots(ctx); err != nil {
 			b.Error(err)
 		}
@@ -110,6 +127,7 @@ func BenchmarkCrowd(b *testing.B) {
 			b.Error(err)
 		}
 	}
+	loaded := cpuNow(b)
 	var clients sync.WaitGroup
 	for c := range uint64(64) {
 		clients.Go(func() {
@@ -121,10 +139,12 @@ func BenchmarkCrowd(b *testing.B) {
 		})
 	}
 	clients.Wait()
+	b.Logf("loading: %d ns of CPU a record", (cpuNow(b)-loaded)/(persons*history))
 
 	someone := func() uint64 { return next.Add(1) * 2654435761 % persons }
 	b.SetParallelism(64 / runtime.GOMAXPROCS(0))
 	b.Run("record", func(b *testing.B) {
+		defer cpuOf(b)()
 		b.RunParallel(func(pb *testing.PB) {
 			for pb.Next() {
 				record(someone())
@@ -132,6 +152,7 @@ func BenchmarkCrowd(b *testing.B) {
 		})
 	})
 	b.Run("check", func(b *testing.B) {
+		defer cpuOf(b)()
 		b.RunParallel(func(pb *testing.PB) {
 			for pb.Next() {
 				if _, err := l.State(ctx, "demo", account(fmt.Sprint("p", someone())), ledger.AsOf{}); err != nil {

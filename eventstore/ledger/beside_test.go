@@ -40,26 +40,28 @@ func (s *besideStore) ReadStream(ctx context.Context, stream eventstore.Stream, 
 	return s.counting(s.Joint.ReadStream(ctx, stream, after))
 }
 
-func (s *besideStore) ReadBehind(ctx context.Context, stream eventstore.Stream, after eventstore.Revision, at eventstore.Position) iter.Seq2[eventstore.Recorded, error] {
+func (s *besideStore) ReadBehind(
+	ctx context.Context, stream eventstore.Stream, after eventstore.Revision,
+) (eventstore.Position, iter.Seq2[eventstore.Recorded, error], error) {
+	at, rest, err := s.Joint.ReadBehind(ctx, stream, after)
 	if s.elsewhere {
 		at++
 	}
-	return s.counting(s.Joint.ReadBehind(ctx, stream, after, at))
+	return at, s.counting(rest), err
 }
 
-// TestASnapshotBesideItsRecordsIsEnough: where both lie in one database, a person who is
-// not in memory costs no record but those that came after the snapshot; and all of
-// them, if the snapshot is of another history.
-func TestASnapshotBesideItsRecordsIsEnough(t *testing.T) {
-	const recorded = 16 // two intervals
+// besideWorld returns a world whose vault lies beside its log, and how a ledger is opened
+// on it that has nobody in memory.
+func besideWorld(t *testing.T) (*world, *besideStore, func() *ledger.Ledger) {
+	t.Helper()
 	db, err := embedded.Open("db", embedded.Options{FS: vfs.NewMem()})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer db.Close()
+	t.Cleanup(func() { db.Close() })
 	keys, w := vault.NewMemoryKeys(), newWorld()
 	store := &besideStore{Joint: db.Store()}
-	open := func() *ledger.Ledger {
+	return w, store, func() *ledger.Ledger {
 		v, err := vault.Open(t.Context(), db.Rows(), keys)
 		if err != nil {
 			t.Fatal(err)
@@ -70,7 +72,49 @@ func TestASnapshotBesideItsRecordsIsEnough(t *testing.T) {
 		}
 		return l
 	}
+}
 
+// TestWhoWasNotInMemoryIsKeptWithTheirRecord: somebody who was read from the store to
+// record costs only what came after that the next time, though nobody writes snapshots
+// meanwhile.
+func TestWhoWasNotInMemoryIsKeptWithTheirRecord(t *testing.T) {
+	w, store, open := besideWorld(t)
+	first := open()
+	begin(t, first)
+	w.live(t, first, 0, 3)
+
+	for round, read := range []int{3, 1, 1} { // what came after the newest snapshot
+		l := open()
+		if _, err := l.State(t.Context(), "demo", account("nobody"), ledger.AsOf{}); err != nil { // reads the app's own streams
+			t.Fatal(err)
+		}
+		store.records = 0
+		w.live(t, l, 100+10*round, 2) // the second finds in memory what the first read
+		if store.records != read {
+			t.Errorf("round %d: %d records were read to record, want %d", round, store.records, read)
+		}
+		// Of the two, the first went with a snapshot.
+		cold := open()
+		if _, err := cold.State(t.Context(), "demo", account("nobody"), ledger.AsOf{}); err != nil {
+			t.Fatal(err)
+		}
+		store.records = 0
+		got, want := w.state(t, cold), w.state(t, l)
+		if store.records != 1 {
+			t.Errorf("round %d: %d records were read to ask, want the one that came after the snapshot", round, store.records)
+		}
+		if got.Position != want.Position || !reflect.DeepEqual(got.Subject.Standing("ads", w.now, got.Reference), want.Subject.Standing("ads", w.now, want.Reference)) {
+			t.Errorf("round %d: it answers as of %d otherwise than from memory as of %d", round, got.Position, want.Position)
+		}
+	}
+}
+
+// TestASnapshotBesideItsRecordsIsEnough: where both lie in one database, a person who is
+// not in memory costs no record but those that came after the snapshot; and all of
+// them, if the snapshot is of another history.
+func TestASnapshotBesideItsRecordsIsEnough(t *testing.T) {
+	const recorded = 16 // two intervals
+	w, store, open := besideWorld(t)
 	l := open()
 	begin(t, l)
 	keeping(t, l, func() { w.live(t, l, 0, recorded) })

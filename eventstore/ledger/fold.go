@@ -31,6 +31,7 @@ type fold struct {
 	continued atomic.Bool // somebody folded into it: the room behind its lists is taken
 
 	kept atomic.Uint64 // the revision at which the newest snapshot was taken; zero: none was
+	read bool          // it was read from the store: it was not in memory
 
 	// by the noun of the stream, one of:
 	subject domain.Subject
@@ -165,7 +166,8 @@ func (l *Ledger) foldUntil(ctx context.Context, stream domain.StreamID, until ev
 		f, err = l.foldOn(ctx, stream, newFold(), until)
 	}
 	if err == nil && until == 0 {
-		l.due.add(stream, f)
+		f.read = true
+		l.due.add(stream, f, agedTail)
 	}
 	return f, err
 }
@@ -175,9 +177,9 @@ var errOtherHistory = errors.New("the snapshot is of another history")
 // foldOn folds the records after f. The one that f ends with is read too: if it is
 // not there, or is another, f is of another history. Where the snapshots lie in one
 // database with the records, they are of one history, and it is enough that the index has
-// it in its place: a record costs as much to read as all else that a person costs who is
-// not in memory. A fold that comes from a
-// snapshot may hold one list in two places, so none is changed where it is.
+// it, in its place if f says one: a record costs as much to read as all else that a
+// person costs who is not in memory. A fold that comes from a snapshot may hold one list
+// in two places, so none is changed where it is.
 func (l *Ledger) foldOn(ctx context.Context, stream domain.StreamID, f *fold, until eventstore.Position) (*fold, error) {
 	own, same := domain.Alone, true
 	var records iter.Seq2[eventstore.Recorded, error]
@@ -185,14 +187,18 @@ func (l *Ledger) foldOn(ctx context.Context, stream domain.StreamID, f *fold, un
 	case f.revision == 0:
 		records = l.store.ReadStream(ctx, name, 0)
 	case l.joint != nil:
-		own, records = domain.Newest, l.joint.ReadBehind(ctx, name, f.revision, f.position)
+		at, rest, err := l.joint.ReadBehind(ctx, name, f.revision)
+		if err != nil {
+			return nil, err
+		}
+		if at == 0 || f.position != 0 && f.position != at {
+			return nil, errOtherHistory
+		}
+		own, f.position, records = domain.Newest, at, rest
 	default:
 		own, same, records = domain.Newest, false, l.store.ReadStream(ctx, name, f.revision-1)
 	}
 	for e, err := range entries(records) {
-		if errors.Is(err, eventstore.ErrElsewhere) {
-			return nil, errOtherHistory
-		}
 		if err != nil {
 			return nil, err
 		}

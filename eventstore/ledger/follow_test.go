@@ -38,9 +38,9 @@ func TestFollowersOfOneLedgerReadTheSame(t *testing.T) {
 	}
 	read := map[string][]codec.Entry{}
 	var mu sync.Mutex
-	var crew sync.WaitGroup
+	var workers sync.WaitGroup
 	reader := func(name string, after int) {
-		crew.Go(func() {
+		workers.Go(func() {
 			list := follow(after, records)
 			mu.Lock()
 			defer mu.Unlock()
@@ -56,11 +56,11 @@ func TestFollowersOfOneLedgerReadTheSame(t *testing.T) {
 		r.Person.ID = fmt.Sprint(i % 50)
 		must(t, l, r)
 	}
-	crew.Wait()
+	workers.Wait()
 	for _, after := range []int{0, 1, 255, 256, 511, 700, records - 300, records - 1} {
 		reader("later", after)
 	}
-	crew.Wait()
+	workers.Wait()
 	var all []codec.Entry
 	for e, err := range l.Replay(t.Context(), 0) {
 		if err != nil {
@@ -141,9 +141,9 @@ func TestFollowersMissNothing(t *testing.T) {
 	l.KeepLittle()
 	written := newGauge()
 	var failures atomic.Int64
-	var crew sync.WaitGroup
+	var workers sync.WaitGroup
 	reader := func(after eventstore.Position, lag int64, rounds int) {
-		crew.Go(func() {
+		workers.Go(func() {
 			for at, round := after, 0; at < records; round++ {
 				read := 0
 				for entries, err := range l.Follow(t.Context(), at) {
@@ -193,7 +193,7 @@ func TestFollowersMissNothing(t *testing.T) {
 			reader(head, 300, 2)
 		}
 	}
-	crew.Wait()
+	workers.Wait()
 	if failures.Load() == 0 {
 		t.Error("the store never failed: this has proved nothing")
 	}

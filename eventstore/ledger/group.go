@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"consentledger/domain"
+	"consentledger/domain/catalog"
 	"consentledger/eventstore"
 )
 
@@ -18,6 +19,6 @@ func ToldGroup(app domain.AppName, group string, record eventstore.EventID) Requ
 	fields := domain.Fields(map[string]string{"group": group, "record": record.String()})
 	return Request{
 		App: app, Source: "ledger", ID: id, Body: []byte(id), Actor: string(domain.System), RecordedBy: domain.Ledger,
-		Command: domain.Say{Event: domain.Noted{Kind: domain.GroupTold, Fields: fields}},
+		Command: domain.Say{Event: domain.Noted{Kind: catalog.GroupTold, Fields: fields}},
 	}
 }

@@ -1,4 +1,4 @@
-// Package ledger is the store as the rest of the house sees it: persons, apps
+// Package ledger is the store as everything above it sees it: persons, apps
 // and policies, not bytes. One request moves one stream by one append, but for a
 // link: it is recorded in the other person's history first, then in one's own.
 //
@@ -60,7 +60,7 @@ type Request struct {
 	Actor      string // person, guardian, operator, system or authority
 	RecordedBy string // the authenticated principal, or unauthenticated
 	OnBehalfOf string
-	FromApp    bool // it came through a door for apps
+	FromApp    bool // it came to an endpoint for apps
 
 	// Traceparent says in which trace the event was made, in the form of W3C Trace
 	// Context, or is a text that says nothing; empty: the event has none. It is not
@@ -380,12 +380,21 @@ func (l *Ledger) commit(ctx context.Context, r resolved, f *fold, extra []codec.
 	if err != nil {
 		return Receipt{}, err
 	}
+	next, err := grown(stream, records, f)
+	if err != nil {
+		return Receipt{}, err
+	}
+	if err := l.beside(&draft, p, stream, f, next); err != nil {
+		return Receipt{}, err
+	}
 	pos, err := l.write(ctx, draft, eventstore.Stream(stream.String()), f.revision, records)
 	if err != nil {
 		l.folds.forget(stream) // who knows what is there now
 		return Receipt{}, err
 	}
-	l.remember(stream, records, f, pos)
+	next.position = pos
+	l.due.add(stream, next, interval(next.revision))
+	l.folds.put(stream, next, pos)
 	return receiptOf(said[0].Envelope, pos, said[0].Event), nil
 }
 
@@ -403,23 +412,22 @@ func (l *Ledger) formerly(ctx context.Context, r resolved, f *fold, digest [16]b
 	return before.receipt, true, nil
 }
 
-// remember folds what was just appended, so that the next request of the stream need
-// not read it. It folds what everybody reads of the records: nothing personal, and
-// events that all share who said the same.
-func (l *Ledger) remember(stream domain.StreamID, records []eventstore.Record, f *fold, last eventstore.Position) {
+// grown returns the fold with what is about to be appended, so that the next request of
+// the stream need not read it. Only its position is not known yet. It folds what
+// everybody will read of the records: nothing personal, and events that all share who
+// said the same.
+func grown(stream domain.StreamID, records []eventstore.Record, f *fold) (*fold, error) {
 	next, own := f.next()
 	for i, r := range records {
 		e, err := codec.Decode(eventstore.Recorded{
-			Record: r, Stream: eventstore.Stream(stream.String()), Revision: f.revision + eventstore.Revision(i) + 1, Position: last,
+			Record: r, Stream: eventstore.Stream(stream.String()), Revision: f.revision + eventstore.Revision(i) + 1,
 		})
 		if err != nil {
-			l.folds.forget(stream) // whoever reads it is told why
-			return
+			return nil, err // nothing is appended that nobody could read
 		}
 		next.add(e, own)
 	}
-	l.due.add(stream, next)
-	l.folds.put(stream, next, last)
+	return next, nil
 }
 
 // Now returns the time at which everything that was recorded counts: now, but

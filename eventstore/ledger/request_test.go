@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"consentledger/domain"
+	"consentledger/domain/catalog"
 	"consentledger/domain/deadline"
 	"consentledger/domain/policy"
 	"consentledger/eventstore/codec"
@@ -146,7 +147,7 @@ func TestAnIncidentHasAStream(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	step := func(id string, kind domain.StepKind, fields map[string]string) error {
+	step := func(id string, kind catalog.Step, fields map[string]string) error {
 		_, err := l.ExecuteOn(t.Context(), stream, ledger.Request{Source: "desk", ID: id, Body: []byte(id), Actor: "operator", RecordedBy: "officer", Command: domain.TakeStep{Kind: kind, Fields: domain.Fields(fields)}})
 		return err
 	}

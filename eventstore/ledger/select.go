@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"consentledger/domain"
+	"consentledger/domain/catalog"
 	"consentledger/domain/deadline"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
@@ -97,7 +98,7 @@ func (s Selection) lets(e codec.Entry) bool {
 
 // IsType reports whether records of the type with that name exist.
 func IsType(name string) bool {
-	_, note := domain.NoteRuleOf(domain.NoteKind(name))
-	_, step := domain.StepRuleOf(domain.StepKind(name))
+	_, note := catalog.NoteRuleOf(catalog.Note(name))
+	_, step := catalog.StepRuleOf(catalog.Step(name))
 	return note || step || slices.ContainsFunc(codec.Types(), func(shape string) bool { return codec.KindOf(shape) == name })
 }

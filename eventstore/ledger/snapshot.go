@@ -27,7 +27,7 @@ import (
 // few of them.
 type snapshot struct {
 	revision eventstore.Revision
-	position eventstore.Position
+	position eventstore.Position // zero: where the index has it, see [Ledger.beside]
 	recorded deadline.Instant
 	last     eventstore.EventID
 	answers  answers
@@ -147,6 +147,23 @@ func (l *Ledger) keep(ctx context.Context, stream domain.StreamID, f *fold) erro
 	return err
 }
 
+// beside adds the snapshot of a fold to what the vault keeps with the append that makes it
+// so: of a person who was not in memory, and will mostly be gone again when they come
+// back, as while many are loaded one after the other. It costs less than to read the
+// record then. Which position the append will have nobody knows yet: the index does, by
+// the same write. So it is done only where vault and records lie in one database.
+func (l *Ledger) beside(d *vault.Draft, p *vault.Person, stream domain.StreamID, before, next *fold) error {
+	if l.joint == nil || p == nil || !before.read || !ofPerson(stream) || p.Pseudonym.String() != stream.ID {
+		return nil
+	}
+	text, err := writeSnapshot(next)
+	if err != nil {
+		return err
+	}
+	next.kept.Store(uint64(next.revision))
+	return d.KeepFold(p, string(stream.Noun), text)
+}
+
 func (f *fold) snapshot() *snapshot {
 	return &snapshot{f.revision, f.position, f.recorded, f.last, f.answered, f.subject}
 }
@@ -173,10 +190,10 @@ type agedFold struct {
 // place comes again with its stream's next record.
 const mostDue = 1024
 
-// add notes that a snapshot is to be written, if enough has been recorded since
-// the last.
-func (d *due) add(stream domain.StreamID, f *fold) {
-	if f.revision-eventstore.Revision(f.kept.Load()) < interval(f.revision) || !d.wanted.Load() {
+// add notes that a snapshot is to be written, if so many records have come since the
+// last.
+func (d *due) add(stream domain.StreamID, f *fold, tail eventstore.Revision) {
+	if f.revision-eventstore.Revision(f.kept.Load()) < tail || !ofPerson(stream) || !d.wanted.Load() {
 		return
 	}
 	d.mu.Lock()

@@ -13,7 +13,7 @@ import (
 	"strconv"
 	"strings"
 
-	"consentledger/eventstore/wholefile"
+	"consentledger/eventstore/atomicfile"
 )
 
 // FileKeys are keys in a text file that only its owner can read:
@@ -187,7 +187,7 @@ func (k *FileKeys) replace(epochs []epoch) error {
 	if err := os.Rename(next, k.path); err != nil {
 		return fmt.Errorf("keys: %w", err)
 	}
-	if err := wholefile.SyncDir(filepath.Dir(k.path)); err != nil {
+	if err := atomicfile.SyncDir(filepath.Dir(k.path)); err != nil {
 		return fmt.Errorf("keys: %w", err)
 	}
 	k.sum = sumLine(text)
@@ -208,7 +208,7 @@ func writeKeys(path string, text []byte) error {
 		os.Remove(path) // no key in it was ever used
 		return err
 	}
-	return wholefile.SyncDir(filepath.Dir(path))
+	return atomicfile.SyncDir(filepath.Dir(path))
 }
 
 // formatKeys returns the text that parseKeys reads.

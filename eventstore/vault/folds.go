@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"consentledger/eventstore"
 )
@@ -13,13 +14,11 @@ import (
 // before, is sealed as parts are, and goes when the person is erased. Nothing
 // says when it survives a crash: whoever reads it must be able to do without.
 func (v *Vault) KeepFold(ctx context.Context, p *Person, name string, text []byte) error {
-	if name == "" || len(name) > MaxName {
-		return fmt.Errorf("vault: a fold has a name of 1 to %d bytes, this has %d", MaxName, len(name))
+	row, err := p.foldRow(name, text)
+	if err != nil {
+		return err
 	}
-	err := v.rows.Write(ctx, eventstore.Change{
-		Present: [][]byte{entryKey(p.App, p.Pseudonym)},
-		Put:     []eventstore.Row{{Key: foldKey(p.App, p.Pseudonym, name), Value: versioned(p.seal(text, p.foldPlace(name)))}},
-	})
+	err = v.rows.Write(ctx, eventstore.Change{Present: [][]byte{entryKey(p.App, p.Pseudonym)}, Put: []eventstore.Row{row}})
 	if errors.Is(err, eventstore.ErrCondition) {
 		v.people.forget(p)
 		return ErrErased
@@ -28,6 +27,27 @@ func (v *Vault) KeepFold(ctx context.Context, p *Person, name string, text []byt
 		return fmt.Errorf("vault: fold of %s: %w", p.Pseudonym, err)
 	}
 	return nil
+}
+
+// KeepFold is [Vault.KeepFold] of somebody of the draft, by the write that makes it.
+func (d *Draft) KeepFold(p *Person, name string, text []byte) error {
+	row, err := p.foldRow(name, text)
+	if err != nil {
+		return err
+	}
+	if !slices.Contains(d.people, p) && d.joining != p {
+		d.change.Present = append(d.change.Present, entryKey(p.App, p.Pseudonym))
+		d.people = append(d.people, p)
+	}
+	d.change.Put = append(d.change.Put, row)
+	return nil
+}
+
+func (p *Person) foldRow(name string, text []byte) (eventstore.Row, error) {
+	if name == "" || len(name) > MaxName {
+		return eventstore.Row{}, fmt.Errorf("vault: a fold has a name of 1 to %d bytes, this has %d", MaxName, len(name))
+	}
+	return eventstore.Row{Key: foldKey(p.App, p.Pseudonym, name), Value: versioned(p.seal(text, p.foldPlace(name)))}, nil
 }
 
 // KeptFold returns what [Vault.KeepFold] kept of a person under a name, and whether anything

@@ -65,16 +65,16 @@ CREATE TABLE builds (
 
 // A View is the projection. Its queries may be called concurrently.
 type View struct {
-	db     *readmodel.DB
-	people generations.Map[whom, *person] // owned by Apply
-	sorts  generations.Map[sort, int64]   // likewise
-	desk   desk                           // likewise
+	db      *readmodel.DB
+	people  generations.Map[whom, *person] // owned by Apply
+	classes generations.Map[class, int64]  // likewise
+	pending pending                        // likewise
 }
 
 // Open returns the View kept in a place.
 func Open(ctx context.Context, place readmodel.Place) (*View, error) {
 	db, err := readmodel.Open(ctx, place, "activity", schema)
-	return &View{db: db, people: generations.Map[whom, *person]{Each: 32_768}, sorts: generations.Map[sort, int64]{Each: 2048}, desk: newDesk()}, err
+	return &View{db: db, people: generations.Map[whom, *person]{Each: 32_768}, classes: generations.Map[class, int64]{Each: 2048}, pending: newPending()}, err
 }
 
 // Gate lets queries fail as long as check does; see [readmodel.DB.Gate].
@@ -99,11 +99,11 @@ func (v *View) Hash(ctx context.Context) (map[string]readmodel.Sum, eventstore.P
 
 // Apply implements [projections.Projection].
 func (v *View) Apply(ctx context.Context, entries []codec.Entry) error {
-	defer v.desk.clear()
+	defer v.pending.clear()
 	err := v.db.Apply(ctx, entries, func(tx *readmodel.Tx) error {
-		b := batch{view: v, tx: tx, desk: &v.desk}
+		b := batch{view: v, tx: tx, pending: &v.pending}
 		if err := tx.Row(`SELECT EXISTS (SELECT 1 FROM builds), (SELECT coalesce(max(number), 0) FROM people), (SELECT coalesce(max(number), 0) FROM sorts)`,
-			nil, &b.builds, &b.persons, &b.sorts); err != nil {
+			nil, &b.builds, &b.persons, &b.classes); err != nil {
 			return err
 		}
 		for i := range entries {
@@ -115,7 +115,7 @@ func (v *View) Apply(ctx context.Context, entries []codec.Entry) error {
 	})
 	if err != nil { // what is remembered may be ahead of the file
 		v.people.Clear()
-		v.sorts.Clear()
+		v.classes.Clear()
 	}
 	return err
 }

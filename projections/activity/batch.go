@@ -2,6 +2,7 @@ package activity
 
 import (
 	"cmp"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -23,16 +24,16 @@ type count struct{ events, voided int64 }
 
 // A batch is one Apply.
 type batch struct {
-	view           *View
-	tx             *readmodel.Tx
-	*desk                // of the view
-	persons, sorts int64 // the numbers given last
-	builds         bool  // a build was voided
+	view             *View
+	tx               *readmodel.Tx
+	*pending               // of the view
+	persons, classes int64 // the numbers given last
+	builds           bool  // a build was voided
 }
 
-// A desk is what a batch gathers, ahead of the file: the batches of a view take
+// Pending is what a batch will write, gathered ahead of the file: the batches of a view take
 // turns at one.
-type desk struct {
+type pending struct {
 	counts                map[counted]int64
 	owners                map[domain.StreamID]*person // whose streams were looked up; nil: nobody's
 	touched               map[whom]*person
@@ -40,15 +41,15 @@ type desk struct {
 	events, owned, newest readmodel.Rows
 }
 
-func newDesk() desk {
-	return desk{
+func newPending() pending {
+	return pending{
 		counts: map[counted]int64{}, owners: map[domain.StreamID]*person{}, touched: map[whom]*person{},
 		events: readmodel.RowsOf("INSERT INTO events", 8, ""), owned: readmodel.RowsOf("INSERT INTO owners", 2, " ON CONFLICT DO NOTHING"), newest: readmodel.RowsOf("INSERT INTO newest", 2, " ON CONFLICT (number) DO UPDATE SET last = excluded.last"),
 	}
 }
 
 // clear makes room for the next batch.
-func (d *desk) clear() {
+func (d *pending) clear() {
 	clear(d.counts)
 	clear(d.owners)
 	clear(d.touched)
@@ -61,18 +62,18 @@ func (d *desk) clear() {
 
 // A counted is an event as it is counted.
 type counted struct {
-	sort
+	class
 	day    int64 // since 1970
 	voided bool
 }
 
 func (b *batch) entry(e *codec.Entry) error {
 	var room [16]policy.PurposeID
-	ids, err := purposesOf(e.Event, room[:0])
-	if err != nil {
-		return err
+	ids, known := domain.PurposesOf(e.Event, room[:0])
+	if !known {
+		return fmt.Errorf("event %T is not in the table of events", e.Event)
 	}
-	c := counted{sort: sort{e.Stream.App, e.Kind(), listOf(ids), domain.BuildOf(e.Event)}, day: dayOf(e.Recorded)}
+	c := counted{class: class{e.Stream.App, e.Kind(), listOf(ids), domain.BuildOf(e.Event)}, day: dayOf(e.Recorded)}
 	p, err := b.person(e)
 	if err != nil {
 		return err
@@ -102,7 +103,7 @@ func (b *batch) about(e *codec.Entry, p *person, c counted) error {
 	if c.voided, err = b.isVoided(c.app, c.build, e.Recorded); err != nil {
 		return err
 	}
-	n, err := b.number(c.sort)
+	n, err := b.number(c.class)
 	if err != nil {
 		return err
 	}

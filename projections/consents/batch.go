@@ -19,17 +19,17 @@ import (
 
 // A batch is one Apply. People are written once per batch.
 type batch struct {
-	ctx    context.Context // of Apply
-	view   *View
-	tx     *readmodel.Tx
-	newest int64               // the newest person's number
-	at     eventstore.Position // of the entry under way: what was known then is asked for
-	*desk                      // of the view
+	ctx      context.Context // of Apply
+	view     *View
+	tx       *readmodel.Tx
+	newest   int64               // the newest person's number
+	at       eventstore.Position // of the entry under way: what was known then is asked for
+	*pending                     // of the view
 }
 
-// A desk is what a batch gathers, ahead of the file: the batches of a view take
+// Pending is what a batch will write, gathered ahead of the file: the batches of a view take
 // turns at one.
-type desk struct {
+type pending struct {
 	people map[key]*person // whom the batch touched
 	dirty  []*person       // with rows that are not settled
 	counts map[count]int64 // the change in people
@@ -48,8 +48,8 @@ type count struct {
 	terms   int64
 }
 
-func newDesk() desk {
-	return desk{
+func newPending() pending {
+	return pending{
 		people: map[key]*person{}, counts: map[count]int64{}, voided: map[count]int64{},
 		persons: readmodel.RowsOf("INSERT INTO people", 6,
 			" ON CONFLICT (number) DO UPDATE SET test = excluded.test, linked = excluded.linked, builds = excluded.builds"),
@@ -60,7 +60,7 @@ func newDesk() desk {
 }
 
 // clear makes room for the next batch.
-func (d *desk) clear() {
+func (d *pending) clear() {
 	clear(d.people)
 	clear(d.order)
 	clear(d.dirty)

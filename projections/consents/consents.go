@@ -106,7 +106,7 @@ type View struct {
 	references references
 	terms      map[terms]int64 // owned by Apply, as all below; nil: not read yet
 	people     generations.Map[key, *person]
-	desk       desk
+	pending    pending
 }
 
 // Open returns the View kept in a place. It asks persons for what a
@@ -116,7 +116,7 @@ func Open(ctx context.Context, place readmodel.Place, persons Persons) (*View, e
 	if err != nil {
 		return nil, err
 	}
-	v := &View{db: db, persons: persons, people: newPeople(), desk: newDesk()}
+	v := &View{db: db, persons: persons, people: newPeople(), pending: newPending()}
 	if err := db.View(ctx, v.references.read); err != nil {
 		return nil, errors.Join(fmt.Errorf("consents: %w", err), db.Close())
 	}
@@ -159,9 +159,9 @@ func (v *View) Apply(ctx context.Context, entries []codec.Entry) error {
 	if err != nil {
 		return err
 	}
-	defer v.desk.clear()
+	defer v.pending.clear()
 	err = v.db.Apply(ctx, entries, func(tx *readmodel.Tx) error {
-		b := batch{ctx: ctx, view: v, tx: tx, desk: &v.desk}
+		b := batch{ctx: ctx, view: v, tx: tx, pending: &v.pending}
 		if v.terms == nil {
 			if err := v.loadTerms(tx); err != nil {
 				return err
@@ -192,7 +192,7 @@ func (v *View) Apply(ctx context.Context, entries []codec.Entry) error {
 // keep keeps the people of a batch in memory, and the folds of those whom the ledger
 // does not remember as of its end.
 func (v *View) keep(at eventstore.Position) {
-	for k, p := range v.desk.people {
+	for k, p := range v.pending.people {
 		v.people.Delete(k) // at the weight that it had
 		if p.folded && v.persons.Remembers(p.stream(), at) {
 			p.subject, p.folded = domain.Subject{}, false

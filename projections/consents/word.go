@@ -20,8 +20,12 @@ type word struct {
 }
 
 // wordIn returns what an entry may change, and false if it says nothing about
-// consents of a person. An event that it has no case for is an error.
+// consents of a person. The table of events says which do; one of them that has no case
+// here is an error.
 func wordIn(e *codec.Entry) (w word, ok bool, err error) {
+	if !domain.ViewsOf(e.Event).Has(domain.InConsents) {
+		return w, false, nil
+	}
 	switch x := e.Event.(type) {
 	case domain.ConsentGiven:
 		w.purposes = make([]policy.PurposeID, 0, len(x.Items))
@@ -45,15 +49,8 @@ func wordIn(e *codec.Entry) (w word, ok bool, err error) {
 		w.rows, w.recount = true, true
 	case domain.SubjectMarkedTest:
 		w.recount = true
-	case domain.PolicyAcknowledged, domain.NoticePresented, domain.PermissionGranted, domain.PermissionDenied, domain.ConsentRequested,
-		domain.ExemptionInvoked, domain.ExemptionEnded, domain.HoldPlaced, domain.HoldReleased, domain.RestrictionApplied, domain.RestrictionLifted,
-		domain.GuardianEnded, domain.MinorDataFound, domain.CheckAnswered, domain.Noted, domain.DataAccessed, domain.SubjectErased, domain.RecordDisputed,
-		domain.RequestMade, domain.RequestReceived, domain.Stepped,
-		domain.ObligationOpened, domain.ObligationMoved, domain.ObligationMet, domain.ObligationVoided, domain.ObligationAtRisk, domain.ObligationOverdue:
-		return w, false, nil // no row depends on them
-	case domain.AppRegistered, domain.PolicyPublished, domain.PolicyEffective, domain.SignerRegistered, domain.ServiceCeased,
-		domain.BuildVoided, domain.BuildDisputed, domain.SurfacePublished, domain.CalendarPublished:
-		return w, false, nil // not about a person
+	case domain.PolicyPublished, domain.BuildVoided:
+		return w, false, nil // about no one person: see [batch.entry]
 	default:
 		return w, false, fmt.Errorf("event %T has no case in consents", e.Event)
 	}

@@ -77,22 +77,14 @@ func (v *View) Apply(ctx context.Context, entries []codec.Entry) error {
 }
 
 func apply(tx *readmodel.Tx, e codec.Entry) error {
-	switch e.Stream.Noun {
-	case domain.SubjectNoun, domain.AccessNoun, domain.SurfaceNoun, domain.RequestNoun, domain.IncidentNoun, domain.ObligationNoun, domain.CalendarNoun:
-		if e.Event != nil {
-			return nil // of no app as a whole, and of no policy
-		}
-	case domain.ServiceNoun, domain.PolicyNoun:
+	if !domain.ViewsOf(e.Event).Has(domain.InPolicies) {
+		return nil
 	}
 	switch x := e.Event.(type) {
 	case domain.AppRegistered:
 		return register(tx, e, x.App)
 	case domain.PolicyPublished:
 		return publish(tx, e, x)
-	case domain.PolicyEffective:
-		return nil // the version says itself from when on it binds
-	case domain.SignerRegistered, domain.ServiceCeased, domain.BuildVoided, domain.BuildDisputed, domain.ExemptionInvoked, domain.ExemptionEnded, domain.Noted:
-		return nil // about an app, not about what is shown of it here
 	}
 	return fmt.Errorf("event %T has no case in policies", e.Event)
 }

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"consentledger/domain"
+	"consentledger/domain/catalog"
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
 	"consentledger/domain/policy"
@@ -152,7 +153,7 @@ func (w *Teller) Step(stream domain.StreamID, text string) {
 		name, value, _ := strings.Cut(f, "=")
 		fields[name] = strings.ReplaceAll(value, "_", " ")
 	}
-	s := domain.TakeStep{Kind: domain.StepKind(words[0]), Fields: domain.Fields(fields)}
+	s := domain.TakeStep{Kind: catalog.Step(words[0]), Fields: domain.Fields(fields)}
 	if words[0] == "request.rejected" {
 		s.Details = "because"
 	}

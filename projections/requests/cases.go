@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"consentledger/domain"
+	"consentledger/domain/catalog"
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
 	"consentledger/domain/policy"
@@ -118,7 +119,7 @@ func (b *batch) receive(e codec.Entry, x domain.RequestReceived) error {
 	}
 	fact := e.Fact()
 	fact.Event = x
-	c.Marks = domain.Request{}.Evolve(fact).Marks
+	c.Marks = domain.Request{}.Evolve(fact).Marks.Names()
 	return b.writeCase(e, c)
 }
 
@@ -201,7 +202,7 @@ func (b *batch) foldRequest(e codec.Entry, x domain.Stepped, c *Case) error {
 		return err
 	}
 	closed := c.Closed
-	c.Marks, c.Done, c.State, c.Closed = r.Marks, nil, "open", 0
+	c.Marks, c.Done, c.State, c.Closed = r.Marks.Names(), nil, "open", 0
 	for _, t := range r.Done {
 		c.Done = append(c.Done, t.String())
 	}
@@ -217,7 +218,7 @@ func (b *batch) foldRequest(e codec.Entry, x domain.Stepped, c *Case) error {
 func (b *batch) foldIncident(c *Case) error {
 	var i domain.Incident
 	err := b.steps(c, func(f domain.Fact) { i = i.Evolve(f) })
-	c.Marks, c.State = i.Marks, i.State
+	c.Marks, c.State = i.Marks.Names(), i.State
 	return err
 }
 
@@ -230,7 +231,7 @@ func (b *batch) steps(c *Case, fold func(domain.Fact)) error {
 			fold(domain.Fact{
 				At:       s.At,
 				Recorded: s.Recorded,
-				Event:    domain.Stepped{Kind: domain.StepKind(s.Kind), Fields: s.Fields},
+				Event:    domain.Stepped{Kind: catalog.Step(s.Kind), Fields: s.Fields},
 			})
 		}
 		return err

@@ -48,14 +48,14 @@ func (o *Obligation) columns() []any {
 // find reads the rows of obligations that a condition on d, of duties, and r, of
 // duty_rows, lets through, in the order in which they were written.
 func (x *index) find(tx *readmodel.Tx, where string, args ...any) (list []*Obligation, err error) {
-	sorts := x.all()
+	classes := x.all()
 	err = tx.Each("SELECT d.number, d.sort, r.number, "+openingColumns+", "+rowColumns+
 		" FROM duty_rows r CROSS JOIN duties d ON d.number = r.duty WHERE "+where+" ORDER BY r.number", args, func(scan func(...any) error) error {
 		o, of := new(Obligation), 0
 		if err := scan(slices.Concat([]any{&o.duty, &of, &o.row}, o.opening(), o.columns())...); err != nil {
 			return err
 		}
-		kind, err := sortAt(sorts, of)
+		kind, err := classAt(classes, of)
 		if err != nil {
 			return err
 		}

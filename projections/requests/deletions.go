@@ -2,6 +2,7 @@ package requests
 
 import (
 	"consentledger/domain"
+	"consentledger/domain/catalog"
 	"consentledger/domain/deadline"
 	"consentledger/domain/policy"
 	"consentledger/eventstore"
@@ -11,7 +12,7 @@ import (
 
 // A Deletion says that data were deleted, or are to go.
 type Deletion struct {
-	Kind     domain.NoteKind
+	Kind     catalog.Note
 	Event    string
 	Recorded deadline.Instant
 	Fields   []policy.Field // sorted by name

@@ -48,7 +48,7 @@ func (b *batch) duty(e codec.Entry) error {
 }
 
 func (b *batch) opened(e codec.Entry, stream string, x domain.ObligationOpened) (*Obligation, error) {
-	kind, err := b.sortOf(e, x)
+	kind, err := b.classOf(e, x)
 	if err != nil {
 		return nil, err
 	}
@@ -80,9 +80,9 @@ func (o *Obligation) waits(r deadline.Rule, d deadline.Due) {
 	}
 }
 
-// sortOf returns what an obligation has in common with others, and writes it if
+// classOf returns what an obligation has in common with others, and writes it if
 // it is the first that has.
-func (b *batch) sortOf(e codec.Entry, x domain.ObligationOpened) (*sort, error) {
+func (b *batch) classOf(e codec.Entry, x domain.ObligationOpened) (*class, error) {
 	clock, err := b.clock(e.Stream.App, x)
 	if err != nil {
 		return nil, err
@@ -119,16 +119,16 @@ func (b *batch) sortOf(e codec.Entry, x domain.ObligationOpened) (*sort, error) 
 	if x.Obligation.RuleSet != (content.Hash{}) {
 		c.ruleSet = x.Obligation.RuleSet.String()
 	}
-	if s := b.view.index.sort(c); s != nil {
+	if s := b.view.index.class(c); s != nil {
 		return s, nil
 	}
-	for _, s := range b.sorts {
+	for _, s := range b.classes {
 		if s.common == c {
 			return s, nil
 		}
 	}
-	s := &sort{b.size.sorts + int64(len(b.sorts)) + 1, c}
-	b.sorts = append(b.sorts, s)
+	s := &class{b.size.classes + int64(len(b.classes)) + 1, c}
+	b.classes = append(b.classes, s)
 	_, err = b.tx.Exec("INSERT INTO sorts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", s.number,
 		string(c.app), c.id, string(c.kind), c.types, c.target,
 		string(c.rule), c.source, c.law, c.version, c.ruleSet, c.keeps, c.causeKind, c.clock, c.month)

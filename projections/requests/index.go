@@ -19,17 +19,17 @@ import (
 // end where the next begins, and nothing else, so that an index that is further
 // than a snapshot still holds what the snapshot holds.
 type index struct {
-	mu    sync.RWMutex
-	asOf  eventstore.Position
-	from  string // the writer of what was read; see [readmodel.Tx.Writer]
-	count size
-	sorts []*sort // by their numbers
-	known map[common]*sort
-	apps  map[domain.AppName]*owed
+	mu      sync.RWMutex
+	asOf    eventstore.Position
+	from    string // the writer of what was read; see [readmodel.Tx.Writer]
+	count   size
+	classes []*class // by their numbers
+	known   map[common]*class
+	apps    map[domain.AppName]*owed
 }
 
 // A size is how far an index is.
-type size struct{ rows, duties, sorts int64 }
+type size struct{ rows, duties, classes int64 }
 
 // An owed is what an app owes.
 type owed struct {
@@ -41,7 +41,7 @@ type owed struct {
 // A duty is an obligation, as far as nothing changes it.
 type duty struct {
 	stream, person string
-	of             *sort
+	of             *class
 	newest         int   // of its rows
 	next           *duty // that was opened in the same stream
 }
@@ -50,7 +50,7 @@ type duty struct {
 type row struct {
 	standing
 	duty     *duty
-	of       *sort // the duty's, at hand
+	of       *class // the duty's, at hand
 	opened   deadline.Instant
 	number   int64
 	from, to eventstore.Position
@@ -114,7 +114,7 @@ func (x *index) read(tx *readmodel.Tx, position eventstore.Position) error {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if x.from != tx.Writer() { // what is here may be of entries that were lost
-		x.asOf, x.count, x.sorts, x.known, x.apps, x.from = 0, size{}, nil, nil, nil, tx.Writer()
+		x.asOf, x.count, x.classes, x.known, x.apps, x.from = 0, size{}, nil, nil, nil, tx.Writer()
 	}
 	if x.asOf >= position {
 		return nil
@@ -131,14 +131,14 @@ func (x *index) read(tx *readmodel.Tx, position eventstore.Position) error {
 
 // follow adds what Apply wrote to an index of some size, and as far as the file
 // was before; another's readers have read it already, or will.
-func (x *index) follow(before, position eventstore.Position, was size, sorts []*sort, lines []*line) {
+func (x *index) follow(before, position eventstore.Position, was size, classes []*class, lines []*line) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if x.asOf != before || x.count != was {
 		return
 	}
-	for _, s := range sorts {
-		x.addSort(s)
+	for _, s := range classes {
+		x.addClass(s)
 	}
 	for _, n := range lines {
 		x.addRow(n)
@@ -146,12 +146,12 @@ func (x *index) follow(before, position eventstore.Position, was size, sorts []*
 	x.asOf = position
 }
 
-func (x *index) addSort(s *sort) {
+func (x *index) addClass(s *class) {
 	if x.known == nil {
-		x.known = map[common]*sort{}
+		x.known = map[common]*class{}
 	}
-	x.sorts, x.known[s.common] = append(x.sorts, s), s
-	x.count.sorts++
+	x.classes, x.known[s.common] = append(x.classes, s), s
+	x.count.classes++
 }
 
 func (x *index) addRow(n *line) {
@@ -223,11 +223,11 @@ func (w *owed) open(d duty) *duty {
 	return &d
 }
 
-// all returns the sorts by their numbers, less one.
-func (x *index) all() []*sort {
+// all returns the classes by their numbers, less one.
+func (x *index) all() []*class {
 	x.mu.RLock()
 	defer x.mu.RUnlock()
-	return x.sorts
+	return x.classes
 }
 
 func (x *index) size() size {
@@ -236,8 +236,8 @@ func (x *index) size() size {
 	return x.count
 }
 
-// sort returns the sort that has something; nil: there is none yet.
-func (x *index) sort(c common) *sort {
+// class returns the class that has something; nil: there is none yet.
+func (x *index) class(c common) *class {
 	x.mu.RLock()
 	defer x.mu.RUnlock()
 	return x.known[c]
@@ -283,12 +283,12 @@ func (x *index) of(app domain.AppName, person string) (streams []string) {
 
 func (x *index) readSorts(tx *readmodel.Tx) error {
 	return tx.Each("SELECT number, app, id, kind, types, target, rule, source, law, version, rule_set, keeps, cause_kind, clock, month FROM sorts WHERE number > ? ORDER BY number",
-		[]any{x.count.sorts}, func(scan func(...any) error) error {
-			s := new(sort)
+		[]any{x.count.classes}, func(scan func(...any) error) error {
+			s := new(class)
 			err := scan(&s.number, &s.app, &s.id, &s.kind, &s.types, &s.target, &s.rule, &s.source, &s.law, &s.version,
 				&s.ruleSet, &s.keeps, &s.causeKind, &s.clock, &s.month)
 			if err == nil {
-				x.addSort(s)
+				x.addClass(s)
 			}
 			return err
 		})
@@ -307,7 +307,7 @@ func (x *index) readRows(tx *readmodel.Tx) error {
 			if err != nil {
 				return err
 			}
-			if o.of, err = sortAt(x.sorts, of); err == nil {
+			if o.of, err = classAt(x.classes, of); err == nil {
 				o.Kind = o.of.kind // which its standing depends on
 				x.addRow(n)
 			}
@@ -315,12 +315,12 @@ func (x *index) readRows(tx *readmodel.Tx) error {
 		})
 }
 
-// sortAt returns the sort of a number.
-func sortAt(sorts []*sort, n int) (*sort, error) {
-	if n < 1 || n > len(sorts) {
-		return nil, fmt.Errorf("an obligation is of sort %d of %d", n, len(sorts))
+// classAt returns the class of a number.
+func classAt(classes []*class, n int) (*class, error) {
+	if n < 1 || n > len(classes) {
+		return nil, fmt.Errorf("an obligation is of class %d of %d", n, len(classes))
 	}
-	return sorts[n-1], nil
+	return classes[n-1], nil
 }
 
 // open reads the row of a number from the file.

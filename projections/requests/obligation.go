@@ -35,18 +35,18 @@ type Obligation struct {
 
 	kept
 
-	of   *sort // what it has in common with others
-	duty int64 // its number
-	row  int64 // the number of this row of it; zero: it has none yet
+	of   *class // what it has in common with others
+	duty int64  // its number
+	row  int64  // the number of this row of it; zero: it has none yet
 }
 
-// A sort is what many obligations have in common: a row of the table sorts.
-type sort struct {
+// A class is what many obligations have in common: a row of the table sorts.
+type class struct {
 	number int64
 	common
 }
 
-// common is a sort's columns, to be compared.
+// common is a class's columns, to be compared.
 type common struct {
 	app       domain.AppName
 	id        string // of the obligation within its stream
@@ -64,13 +64,13 @@ type common struct {
 	month     string // of opening, where the rule is
 }
 
-// describe tells an obligation of a sort what it has in common with others.
-func (s *sort) describe(o *Obligation) {
+// describe tells an obligation of a class what it has in common with others.
+func (s *class) describe(o *Obligation) {
 	o.App, o.ID, o.Kind, o.Types, o.Target, o.Rule, o.Source, o.Law = s.app, s.id, s.kind, wordsOf(s.types), s.target, s.rule, s.source, s.law
 	o.Version, o.RuleSet, o.Keeps, o.CauseKind, o.Clock, o.of = s.version, s.ruleSet, wordsOf(s.keeps), s.causeKind, s.clock, s
 }
 
-// kept is what is kept of an obligation beside its [sort], in the tables duties,
+// kept is what is kept of an obligation beside its [class], in the tables duties,
 // duty_rows and duty_moves.
 type kept struct {
 	Person string // a pseudonym

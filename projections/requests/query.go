@@ -61,7 +61,7 @@ func ParseLane(text string) (Lane, error) {
 }
 
 // group returns the lane of the obligations of a sort.
-func (s *sort) group() Lane {
+func (s *class) group() Lane {
 	if s.types == "" || s.types == listOf([]string{domain.AskWithdraw.String()}) {
 		return LaneOther
 	}

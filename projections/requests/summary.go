@@ -8,13 +8,13 @@ import (
 	"strconv"
 	"strings"
 
-	"consentledger/domain"
+	"consentledger/domain/amount"
 	"consentledger/domain/policy"
 	"consentledger/eventstore"
 )
 
 // A Summary adds a report up. Percentages have one digit after the point, and
-// are empty of nothing; see [domain.Percent].
+// are empty of nothing; see [amount.Percent].
 type Summary struct {
 	Total   Tally
 	States  []StateCount
@@ -87,7 +87,7 @@ func (g *gathered) add(s State, reply bool, days int, n int64) {
 }
 
 func (g *gathered) tally() Tally {
-	g.OnTime = domain.Percent(g.Met, g.Met+g.Late+g.Overdue)
+	g.OnTime = amount.Percent(g.Met, g.Met+g.Late+g.Overdue)
 	g.Median = median(g.days, g.Replies)
 	return g.Tally
 }
@@ -152,7 +152,7 @@ func (r *reading) summary() (Summary, error) {
 
 // A heap is what many rows have in common that are counted.
 type heap struct {
-	of      *sort
+	of      *class
 	state   State
 	binding bool
 	days    int32
@@ -215,7 +215,7 @@ func (r *reading) grounds(s *Summary) error {
 }
 
 func (r *reading) fees(s *Summary) error {
-	sums := map[string]map[string]domain.Amount{}
+	sums := map[string]map[string]amount.Amount{}
 	err := r.tx.Each("SELECT kind, amount, count(*) FROM steps s WHERE app = ? AND kind IN ('fee.paid', 'fee.quoted', 'fee.waived') AND amount <> '' AND position > ? AND position <= ?"+notTests+" GROUP BY kind, amount",
 		[]any{string(r.App), int64(r.SinceSteps), int64(r.asOf), int64(r.asOf)}, func(scan func(...any) error) error {
 			var kind, text string
@@ -223,13 +223,13 @@ func (r *reading) fees(s *Summary) error {
 			if err := scan(&kind, &text, &n); err != nil {
 				return err
 			}
-			a, err := domain.ParseAmount(text)
+			a, err := amount.Parse(text)
 			if err != nil {
 				return fmt.Errorf("%s: %w", kind, err)
 			}
 			of := sums[a.Currency]
 			if of == nil {
-				of = map[string]domain.Amount{}
+				of = map[string]amount.Amount{}
 				sums[a.Currency] = of
 			}
 			for range n {

@@ -25,7 +25,7 @@ func (s *site) ask(n, size int64) ([]byte, error) {
 
 // TestWhatWasNotSignedIsNotServed: whatever happens to a record in the store
 // while the logs run, it is never given out as if it had been signed. Whoever asks
-// for it finds out, and the house is told. What was not touched can still be had.
+// for it finds out, and the server is told. What was not touched can still be had.
 func TestWhatWasNotSignedIsNotServed(t *testing.T) {
 	last := func(s *shelf) { s.records[699].Data = []byte("not this") }
 	for name, c := range map[string]struct {
@@ -66,7 +66,7 @@ func TestWhatWasNotSignedIsNotServed(t *testing.T) {
 					t.Errorf("the logs go on: %v", fault)
 				}
 				if s.end(); len(s.halted) == 0 {
-					t.Error("the house was not told")
+					t.Error("the server was not told")
 				}
 				if _, err := s.ask(2, 700); c.index < 512 && name != "moved" && name != "slipped in before it" && name != "gone from its place" && err != nil {
 					t.Errorf("what was not touched: %v", err)
@@ -188,9 +188,9 @@ func TestManyReadersAtOnce(t *testing.T) {
 	s.shelf.add("demo", numbered(0, 65_400)...)
 	s.start()
 	s.sealed("demo")
-	var crew sync.WaitGroup
+	var workers sync.WaitGroup
 	for k := range 12 {
-		crew.Go(func() {
+		workers.Go(func() {
 			for i := range 60 {
 				size := s.checkpoint("demo").Size
 				n := (size/merkle.Width*int64(k) + int64(i)) % (size/merkle.Width + 1)
@@ -212,7 +212,7 @@ func TestManyReadersAtOnce(t *testing.T) {
 	for i := int64(65_400); i < 66_000; i += 3 { // over the end of a run
 		s.shelf.add("demo", numbered(i, i+3)...)
 	}
-	crew.Wait()
+	workers.Wait()
 	s.sealed("demo")
 	s.end()
 }

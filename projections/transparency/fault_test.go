@@ -63,7 +63,7 @@ func (s *shelf) renumber() {
 }
 
 // TestOtherRecordsAreAFault: whatever happened to the store while nobody
-// looked, it is found, nothing more is signed, and the house is told. Without
+// looked, it is found, nothing more is signed, and the server is told. Without
 // tiles Run finds it, with them Check does.
 func TestOtherRecordsAreAFault(t *testing.T) {
 	for name, tamper := range tampers {
@@ -94,7 +94,7 @@ func TestOtherRecordsAreAFault(t *testing.T) {
 					t.Errorf("stopped by %v, want a fault of demo", err)
 				}
 				if s.end(); len(s.halted) == 0 {
-					t.Error("the house was not told")
+					t.Error("the server was not told")
 				}
 				if s.signedNow() != before {
 					t.Error("something was signed")

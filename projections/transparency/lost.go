@@ -12,7 +12,7 @@ import (
 
 	"consentledger/domain"
 	"consentledger/eventstore"
-	"consentledger/eventstore/wholefile"
+	"consentledger/eventstore/atomicfile"
 )
 
 // A LostError says that what an app's log is signed with is gone, although the
@@ -129,6 +129,6 @@ func setAside(keep, tiles string) (string, error) {
 				return "", err
 			}
 		}
-		return aside, wholefile.SyncDir(filepath.Dir(keep))
+		return aside, atomicfile.SyncDir(filepath.Dir(keep))
 	}
 }

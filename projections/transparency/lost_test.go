@@ -12,7 +12,7 @@ import (
 )
 
 // TestWhatIsLostIsNotMadeUp: whatever is gone of what signs, nothing is signed
-// with anything else, the house is told, and what is there stays as it is.
+// with anything else, the server is told, and what is there stays as it is.
 // Bringing it back is all that it takes.
 func TestWhatIsLostIsNotMadeUp(t *testing.T) {
 	for name, gone := range map[string][]string{
@@ -44,7 +44,7 @@ func TestWhatIsLostIsNotMadeUp(t *testing.T) {
 				s.end()
 			}
 			if len(s.halted) == 0 {
-				t.Error("the house was not told")
+				t.Error("the server was not told")
 			}
 			if after := s.listed(); !slices.Equal(after, before) {
 				t.Errorf("there is %v, was %v", after, before)

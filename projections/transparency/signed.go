@@ -13,7 +13,7 @@ import (
 
 	"consentledger/domain"
 	"consentledger/eventstore"
-	"consentledger/eventstore/wholefile"
+	"consentledger/eventstore/atomicfile"
 	"consentledger/projections/transparency/merkle"
 
 	"golang.org/x/mod/sumdb/note"
@@ -32,7 +32,7 @@ type signed struct {
 
 // open returns what is kept for an app, or makes a key and signs that the log
 // is empty. The key is written behind what it signed, and then the register:
-// nothing that was signed leaves the house before both are durable.
+// nothing that was signed leaves the server before both are durable.
 func (k *Keep) open(ctx context.Context, app domain.AppName) (*signed, error) {
 	if k.shared != nil {
 		return k.openShared(ctx, app)
@@ -196,7 +196,7 @@ func (k *Keep) commit(ctx context.Context, drafts ...draft) error {
 			return err
 		}
 	}
-	if err := wholefile.SyncDir(k.dir); err != nil {
+	if err := atomicfile.SyncDir(k.dir); err != nil {
 		return err
 	}
 	for _, d := range drafts {
@@ -218,7 +218,7 @@ func writeDurable(path string, data []byte) error {
 	if err := os.Rename(path+".next", path); err != nil {
 		return err
 	}
-	return wholefile.SyncDir(filepath.Dir(path))
+	return atomicfile.SyncDir(filepath.Dir(path))
 }
 
 // writeNext writes the file that shall take another's place.

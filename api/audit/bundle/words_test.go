@@ -7,6 +7,7 @@ import (
 	"unicode"
 
 	"consentledger/domain"
+	"consentledger/domain/catalog"
 	"consentledger/domain/content"
 	"consentledger/domain/policy"
 	"consentledger/eventstore/codec"
@@ -23,11 +24,11 @@ func TestEveryCodeHasAChineseName(t *testing.T) {
 			t.Errorf("%s %q is called %q", what, code, name)
 		}
 	}
-	rules := map[string][]domain.FieldRule{}
-	for _, r := range domain.NoteRules {
+	rules := map[string][]catalog.FieldRule{}
+	for _, r := range catalog.NoteRules {
 		rules[string(r.Kind)] = r.Fields
 	}
-	for _, r := range domain.StepRules {
+	for _, r := range catalog.StepRules {
 		rules[string(r.Kind)] = r.Fields
 	}
 	for kind, fields := range rules {
@@ -87,10 +88,10 @@ func TestNoEnglishCodeIsInAChineseReport(t *testing.T) {
 		events = append(events, domain.CheckAnswered{Purpose: "乙", Action: action, Why: domain.WhyConsent})
 	}
 	events = append(events, domain.RequestReceived{Types: domain.RequestTypes()}, domain.ConsentWithdrawn{Scope: domain.Scope{All: true}})
-	for _, r := range domain.NoteRules {
+	for _, r := range catalog.NoteRules {
 		events = append(events, domain.Noted{Kind: r.Kind, Fields: filled(r.Fields)})
 	}
-	for _, r := range domain.StepRules {
+	for _, r := range catalog.StepRules {
 		events = append(events, domain.Stepped{Kind: r.Kind, Fields: filled(r.Fields)})
 	}
 	r := &report{wording: chinese, of: &reading{}}
@@ -153,13 +154,13 @@ func TestADisputePackOfABitOfEverythingIsChinese(t *testing.T) {
 }
 
 // filled fills in fields with what their rules offer, and else with Chinese.
-func filled(rules []domain.FieldRule) (all []policy.Field) {
+func filled(rules []catalog.FieldRule) (all []policy.Field) {
 	for _, r := range rules {
 		value := "丙"
 		switch {
 		case len(r.Choices) > 0:
 			value = r.Choices[0]
-		case r.Form == domain.FormYes:
+		case r.Form == catalog.FormYes:
 			value = "yes"
 		case r.Name == "types":
 			value = "access,delete"

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"consentledger/eventstore"
-	"consentledger/eventstore/wholefile"
+	"consentledger/eventstore/atomicfile"
 )
 
 // A Shelf keeps what witnesses and authorities said, each under a name: whole, or not
@@ -33,7 +33,7 @@ func (d Dir) Read(name string) ([]byte, error) { return os.ReadFile(filepath.Joi
 
 // Write implements [Shelf].
 func (d Dir) Write(name string, data []byte) error {
-	return wholefile.Write(filepath.Join(string(d), name), data)
+	return atomicfile.Write(filepath.Join(string(d), name), data)
 }
 
 // Names implements [Shelf].

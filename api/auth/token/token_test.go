@@ -22,8 +22,8 @@ import (
 	"github.com/go-json-experiment/json"
 )
 
-// A desk mints tokens, at a time that the test says, by a key that may be revoked.
-type desk struct {
+// A minter mints tokens, at a time that the test says, by a key that may be revoked.
+type minter struct {
 	*testing.T
 	*token.Signer
 	seed    []byte
@@ -31,9 +31,9 @@ type desk struct {
 	revoked bool
 }
 
-func newDesk(t *testing.T, fill byte) *desk {
+func newMinter(t *testing.T, fill byte) *minter {
 	t.Helper()
-	d := &desk{T: t, at: time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC), seed: slices.Repeat([]byte{fill}, ed25519.SeedSize)}
+	d := &minter{T: t, at: time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC), seed: slices.Repeat([]byte{fill}, ed25519.SeedSize)}
 	var err error
 	d.Signer, err = token.NewSigner(d.seed, func() time.Time { return d.at }, func(string) bool { return !d.revoked })
 	if err != nil {
@@ -44,7 +44,7 @@ func newDesk(t *testing.T, fill byte) *desk {
 
 var ada = domain.PersonKey{Kind: "account", ID: "ada"}
 
-func (d *desk) mint(actions ...token.Action) string {
+func (d *minter) mint(actions ...token.Action) string {
 	d.Helper()
 	text, _, err := d.Mint(token.Subject{App: "shop", Person: ada, Actions: actions}, 10*time.Minute,
 		auth.Principal{Pseudonym: "p-shop", Key: "abcdefghijkl"})
@@ -55,7 +55,7 @@ func (d *desk) mint(actions ...token.Action) string {
 }
 
 // authenticate is what the guard does with a credential.
-func (d *desk) authenticate(text string) (auth.Principal, error) {
+func (d *minter) authenticate(text string) (auth.Principal, error) {
 	if !d.Takes(text) {
 		return auth.Principal{}, errNotTaken
 	}
@@ -65,7 +65,7 @@ func (d *desk) authenticate(text string) (auth.Principal, error) {
 var errNotTaken = errors.New("not taken")
 
 func TestATokenIsForOnePersonInOneApp(t *testing.T) {
-	d := newDesk(t, 1)
+	d := newMinter(t, 1)
 	p, err := d.authenticate(d.mint(token.Record))
 	if err != nil || p.Only == nil || p.Only.Person != ada || !p.In("shop") || p.In("bank") {
 		t.Fatalf("%+v %v", p, err)
@@ -85,7 +85,7 @@ func TestATokenIsForOnePersonInOneApp(t *testing.T) {
 }
 
 func TestATokenEnds(t *testing.T) {
-	d := newDesk(t, 1)
+	d := newMinter(t, 1)
 	text := d.mint(token.Record)
 	d.at = d.at.Add(10*time.Minute - time.Second)
 	if _, err := d.authenticate(text); err != nil {
@@ -104,7 +104,7 @@ func TestATokenEnds(t *testing.T) {
 }
 
 // signed returns a token that a test made, with a key and a head of its own.
-func (d *desk) signed(seed []byte, typ, kid string, claims map[string]any) string {
+func (d *minter) signed(seed []byte, typ, kid string, claims map[string]any) string {
 	d.Helper()
 	options := (&jose.SignerOptions{}).WithType(jose.ContentType(typ)).WithHeader("kid", kid)
 	s, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.EdDSA, Key: ed25519.NewKeyFromSeed(seed)}, options)
@@ -119,7 +119,7 @@ func (d *desk) signed(seed []byte, typ, kid string, claims map[string]any) strin
 }
 
 func TestATokenThatIsNotGoodLetsNobodyIn(t *testing.T) {
-	d, other := newDesk(t, 1), newDesk(t, 2)
+	d, other := newMinter(t, 1), newMinter(t, 2)
 	good := d.mint(token.Record)
 	parts := strings.Split(good, ".")
 	head, err := base64.RawURLEncoding.DecodeString(parts[0])
@@ -181,7 +181,7 @@ func TestATokenThatIsNotGoodLetsNobodyIn(t *testing.T) {
 }
 
 func TestABackEndMintsWhatItAsksFor(t *testing.T) {
-	d := newDesk(t, 1)
+	d := newMinter(t, 1)
 	h := token.Handler(d.Signer, slog.New(slog.DiscardHandler))
 	ask := func(body string) (int, string) {
 		r := httptest.NewRequest("POST", "/v1/apps/shop/tokens", strings.NewReader(body))

@@ -9,7 +9,7 @@ import (
 
 	"consentledger/api/policyfile"
 	"consentledger/api/policyfile/starter"
-	"consentledger/api/wire"
+	"consentledger/api/wire/schema"
 	"consentledger/eventstore/codec/policydoc"
 	"consentledger/eventstore/codec/shape"
 	"consentledger/eventstore/codec/surfacedoc"
@@ -49,18 +49,18 @@ func fits(t *testing.T, schema string, file []byte) error {
 	return compiled[schema].Validate(v)
 }
 
-func compile(t *testing.T, schema string) *jsonschema.Schema {
+func compile(t *testing.T, name string) *jsonschema.Schema {
 	t.Helper()
-	text, _ := wire.Schema(schema)
+	text, _ := schema.Of(name)
 	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
 	if err != nil {
 		t.Fatal(err)
 	}
 	c := jsonschema.NewCompiler()
-	if err := c.AddResource("urn:"+schema, doc); err != nil {
+	if err := c.AddResource("urn:"+name, doc); err != nil {
 		t.Fatal(err)
 	}
-	s, err := c.Compile("urn:" + schema)
+	s, err := c.Compile("urn:" + name)
 	if err != nil {
 		t.Fatal(err)
 	}

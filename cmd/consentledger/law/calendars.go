@@ -9,7 +9,7 @@ import (
 	"slices"
 	"strings"
 
-	"consentledger/api/wire"
+	"consentledger/api/wire/parse"
 	"consentledger/domain/deadline"
 )
 
@@ -120,7 +120,7 @@ func projections(c deadline.Calendars, jurisdiction string, members map[string]j
 }
 
 func year(k *deadline.Calendar, text string) error {
-	n, ok := wire.ParseCount(text)
+	n, ok := parse.Count(text)
 	if !ok || n > 9999 {
 		return fmt.Errorf("%q is no year", text)
 	}

@@ -6,7 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"consentledger/api/wire/subject"
+	"consentledger/api/nats/subject"
 	"consentledger/cmd/internal/demo"
 )
 

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"consentledger/api/edge"
-	"consentledger/api/intake"
+	"consentledger/api/nats/intake"
 	"consentledger/cmd/internal/demo"
 	"consentledger/cmd/internal/server"
 	"consentledger/cmd/internal/views"

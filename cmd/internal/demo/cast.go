@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"time"
 
-	"consentledger/api/wire/subject"
+	"consentledger/api/nats/subject"
 
 	"github.com/nats-io/nats.go/jetstream"
 )

@@ -13,7 +13,7 @@ import (
 	"strings"
 	"time"
 
-	"consentledger/api/wire/subject"
+	"consentledger/api/nats/subject"
 	"consentledger/cmd/consentledger/smartkey"
 	"consentledger/cmd/internal/publication"
 	"consentledger/domain"

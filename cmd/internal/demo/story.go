@@ -2,6 +2,7 @@ package demo
 
 import (
 	"consentledger/domain"
+	"consentledger/domain/catalog"
 	"consentledger/domain/deadline"
 	"consentledger/domain/policy"
 )
@@ -78,7 +79,7 @@ func (s *story) incidents() {
 	s.acts[len(s.acts)-1].id = "leak"
 	for _, x := range []struct {
 		after deadline.Span
-		kind  domain.StepKind
+		kind  catalog.Step
 		pairs []string
 	}{
 		{deadline.Hour, "incident.detected", []string{"kind", "leak", "what", "the folder was public for two days", "system", "warehouse"}},

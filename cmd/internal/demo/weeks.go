@@ -9,6 +9,7 @@ import (
 
 	"consentledger/cmd/consentledger/law"
 	"consentledger/domain"
+	"consentledger/domain/catalog"
 	"consentledger/domain/deadline"
 	"consentledger/domain/policy"
 	"consentledger/eventstore/ledger"
@@ -174,12 +175,12 @@ func (s *story) ask(id, person string, at deadline.Instant, r domain.OpenRequest
 }
 
 // step tells a step of a request or an incident. Pairs are names and values.
-func (s *story) step(of string, at deadline.Instant, kind domain.StepKind, details domain.Personal, pairs ...string) {
+func (s *story) step(of string, at deadline.Instant, kind catalog.Step, details domain.Personal, pairs ...string) {
 	id := fmt.Sprintf("%s %s", of, kind)
 	s.acts = append(s.acts, act{at: at, id: id, of: of, cmd: domain.TakeStep{Kind: kind, Fields: pairsOf(pairs), Details: details}})
 }
 
-func (s *story) note(at deadline.Instant, person string, kind domain.NoteKind, pairs ...string) {
+func (s *story) note(at deadline.Instant, person string, kind catalog.Note, pairs ...string) {
 	id := fmt.Sprintf("note %s %s %s", kind, person, pairs[1])
 	s.acts = append(s.acts, act{at: at, id: id, person: person, cmd: domain.Say{Event: domain.Noted{Kind: kind, Fields: pairsOf(pairs)}}})
 }

@@ -44,6 +44,28 @@ type ConflictError struct{ error }
 
 func (ConflictError) ExitCode() int { return CodeConflict }
 
+// A coded error ends the program with a code of its own.
+type coded struct {
+	error
+	code int
+}
+
+func (e coded) ExitCode() int { return e.code }
+
+// NotAllowed makes an error of the answer no to "may we?", for shells.
+func NotAllowed(reason string) error {
+	return coded{errors.New("not allowed: " + reason), CodeNotAllowed}
+}
+
+// Differs says that two things that were compared are not the same.
+func Differs(err error) error { return coded{err, CodeDiffers} }
+
+// Alarm says that there is something that somebody must look at.
+func Alarm(err error) error { return coded{err, CodeAlarm} }
+
+// Failed ends the program with [CodeError], whatever err would end it with.
+func Failed(err error) error { return coded{err, CodeError} }
+
 // Usage makes an error of a call that cannot be understood.
 func Usage(err error) error { return UsageError{err} }
 

@@ -124,6 +124,9 @@ func OrNotFound(err error) error {
 	return err
 }
 
+// Unread says which flag names a file that could not be read.
+func Unread(flag string, err error) error { return NamedBy(flag, OrNotFound(err)) }
+
 // A FileReader reads a file of at most so many bytes: [ReadPlainFile], or
 // [ReadOwnFile].
 type FileReader func(name string, limit int64) ([]byte, error)

@@ -9,7 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"consentledger/api/intake"
+	"consentledger/api/nats/intake"
 	"consentledger/cmd/internal/exit"
 	"consentledger/cmd/internal/files"
 	"consentledger/cmd/internal/server"

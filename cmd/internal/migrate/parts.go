@@ -9,7 +9,7 @@ import (
 	"path/filepath"
 
 	"consentledger/cmd/internal/server"
-	"consentledger/eventstore/wholefile"
+	"consentledger/eventstore/atomicfile"
 )
 
 // A rowKind is what becomes of rows whose keys begin alike, when a ledger is migrated.
@@ -101,7 +101,7 @@ func copyFiles(from, to string, files []server.FileCopy) error {
 		}
 	}
 	for dir := range dirs {
-		if err := wholefile.SyncDir(filepath.Join(to, dir)); err != nil {
+		if err := atomicfile.SyncDir(filepath.Join(to, dir)); err != nil {
 			return err
 		}
 	}

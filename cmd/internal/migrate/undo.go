@@ -6,7 +6,7 @@ import (
 	"errors"
 	"fmt"
 
-	"consentledger/api/intake"
+	"consentledger/api/nats/intake"
 	"consentledger/cmd/internal/exit"
 	"consentledger/cmd/internal/server"
 	"consentledger/eventstore"

@@ -5,9 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"strings"
 
 	"consentledger/api/policyfile"
+	"consentledger/cmd/internal/files"
 	"consentledger/eventstore/codec/policydoc"
 )
 
@@ -44,6 +46,17 @@ func Read(name string, file []byte, open func(string) ([]byte, error)) (Publicat
 	return p, err
 }
 
+// Place says where in a file a finding is.
 func Place(file string, f policyfile.Finding) string {
 	return fmt.Sprintf("%s:%d:%d", file, f.Line, f.Column)
+}
+
+// Beside opens the texts that a policy file names, relative to it.
+func Beside(name string) func(string) ([]byte, error) {
+	return func(path string) ([]byte, error) {
+		if !filepath.IsLocal(path) {
+			return nil, fmt.Errorf("%s is not below the policy file's folder", path)
+		}
+		return files.ReadOwnFile(filepath.Join(filepath.Dir(name), path), files.MaxInput)
+	}
 }

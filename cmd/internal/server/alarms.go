@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"consentledger/api/intake"
+	"consentledger/api/nats/intake"
 	"consentledger/api/rest"
 	"consentledger/domain/deadline"
 )

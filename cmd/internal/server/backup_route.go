@@ -74,7 +74,7 @@ func (h *Server) readersOf(asked string) ([]age.Recipient, error) {
 	case h.Config.BackupTo != "":
 		text, err := files.ReadOwnFile(h.Config.BackupTo, files.MaxKeyFile)
 		if err != nil {
-			return nil, Unread("--backup-recipients", err)
+			return nil, files.Unread("--backup-recipients", err)
 		}
 		if known = recipientLines(string(text)); len(recipientLines(asked)) == 0 {
 			asked = string(text)

@@ -17,7 +17,7 @@ import (
 	"strings"
 	"time"
 
-	"consentledger/api/intake"
+	"consentledger/api/nats/intake"
 	"consentledger/cmd/internal/exit"
 	"consentledger/cmd/internal/files"
 	"consentledger/eventstore"

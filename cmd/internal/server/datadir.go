@@ -353,7 +353,7 @@ func WriteDurably(on vfs.FS, path, base, text string) error {
 	return syncDir(on, path)
 }
 
-// syncDir is [wholefile.SyncDir] on a file system that may be in memory.
+// syncDir is [atomicfile.SyncDir] on a file system that may be in memory.
 func syncDir(on vfs.FS, path string) error {
 	dir, err := on.OpenDir(path)
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 	"slices"
 	"strings"
 
-	"consentledger/eventstore/wholefile"
+	"consentledger/eventstore/atomicfile"
 )
 
 // What becomes of the entries of a data directory. Those that end with a star begin
@@ -106,5 +106,5 @@ func WritePrivate(name, text string) error {
 	if err := os.Rename(name+".new", name); err != nil {
 		return err
 	}
-	return wholefile.SyncDir(filepath.Dir(name))
+	return atomicfile.SyncDir(filepath.Dir(name))
 }

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"consentledger/api/report/account"
+	"consentledger/api/report/auditreport"
 	"consentledger/cmd/internal/buildinfo"
 	"consentledger/domain"
 	"consentledger/domain/deadline"
@@ -18,27 +18,27 @@ import (
 // documents makes the reports of a server.
 type documents struct{ *Server }
 
-// Audit implements [rest.Papers]. The log's root is derived again for it.
-func (p documents) Audit(ctx context.Context, app domain.AppName, from, to deadline.Instant) (account.Report, error) {
+// Audit implements [rest.Documents]. The log's root is derived again for it.
+func (p documents) Audit(ctx context.Context, app domain.AppName, from, to deadline.Instant) (auditreport.Report, error) {
 	outside, err := p.outside(ctx, app)
 	if err != nil {
-		return account.Report{}, err
+		return auditreport.Report{}, err
 	}
 	reading, done := p.readings.begin(ReadingAudit)
 	defer done()
-	return account.Make(ctx, notedLedger{p.Dir.Ledger, reading}, p.requests, app, from, to, outside)
+	return auditreport.Make(ctx, notedLedger{p.Dir.Ledger, reading}, p.requests, app, from, to, outside)
 }
 
-// Register implements [rest.Papers].
+// Register implements [rest.Documents].
 func (p documents) Register(
 	ctx context.Context, app domain.AppName, name string, at deadline.Instant,
-) (account.Register, error) {
-	return account.MakeRegister(ctx, p.Dir.Ledger, p.requests, app, name, at)
+) (auditreport.Register, error) {
+	return auditreport.MakeRegister(ctx, p.Dir.Ledger, p.requests, app, name, at)
 }
 
 // outside says what no history says.
-func (p documents) outside(ctx context.Context, app domain.AppName) (account.Outside, error) {
-	o := account.Outside{Made: deadline.At(time.Now()).String(), Software: buildinfo.Version, SHA256: ownHash()}
+func (p documents) outside(ctx context.Context, app domain.AppName) (auditreport.Outside, error) {
+	o := auditreport.Outside{Made: deadline.At(time.Now()).String(), Software: buildinfo.Version, SHA256: ownHash()}
 	if n, err := p.rejected.Unseen(ctx); err == nil { // not known while NATS is away
 		o.Rejected = &n
 	}
@@ -47,11 +47,11 @@ func (p documents) outside(ctx context.Context, app domain.AppName) (account.Out
 	return o, err
 }
 
-func (p documents) integrity(ctx context.Context, app domain.AppName) (account.Integrity, error) {
-	var i account.Integrity
+func (p documents) integrity(ctx context.Context, app domain.AppName) (auditreport.Integrity, error) {
+	var i auditreport.Integrity
 	text, err := p.Logs.Checkpoint(app)
 	if errors.Is(err, transparency.ErrNotThere) || errors.Is(err, transparency.ErrNotReady) {
-		return account.Integrity{Fault: err.Error()}, nil
+		return auditreport.Integrity{Fault: err.Error()}, nil
 	}
 	if err != nil {
 		return i, err
@@ -61,7 +61,7 @@ func (p documents) integrity(ctx context.Context, app domain.AppName) (account.I
 	if err != nil {
 		return i, err
 	}
-	i = account.Integrity{Origin: c.Origin, Size: c.Size, Root: c.Root.String(), Checkpoint: string(text)}
+	i = auditreport.Integrity{Origin: c.Origin, Size: c.Size, Root: c.Root.String(), Checkpoint: string(text)}
 	if i.Key, err = p.Logs.VerifierKey(app); err != nil {
 		return i, err
 	}
@@ -80,7 +80,7 @@ func (p documents) integrity(ctx context.Context, app domain.AppName) (account.I
 }
 
 // witnessed says what those outside signed.
-func (p documents) witnessed(app domain.AppName, i *account.Integrity) error {
+func (p documents) witnessed(app domain.AppName, i *auditreport.Integrity) error {
 	if p.witnesses == nil {
 		return nil
 	}
@@ -89,7 +89,7 @@ func (p documents) witnessed(app domain.AppName, i *account.Integrity) error {
 		return fmt.Errorf("witnesses of %s: %w", app, err)
 	}
 	for _, s := range status.Said {
-		w := account.Witness{Name: s.Name, Size: s.Size}
+		w := auditreport.Witness{Name: s.Name, Size: s.Size}
 		if !s.At.IsZero() {
 			w.At = deadline.At(s.At).String()
 		}

@@ -7,14 +7,13 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"net"
 	"net/url"
 	"strings"
 	"time"
 
-	"consentledger/api/intake"
+	"consentledger/api/nats/intake"
 	"consentledger/cmd/internal/exit"
 	"consentledger/cmd/internal/files"
 
@@ -55,7 +54,7 @@ func (e ExternalNATS) CheckCreds() error {
 	}
 	text, err := files.ReadOwnFile(e.Creds, files.MaxKeyFile)
 	if err != nil {
-		return Unread("--nats-creds", err)
+		return files.Unread("--nats-creds", err)
 	}
 	defer clear(text)
 	_, err = nkeys.ParseDecoratedJWT(text)
@@ -75,7 +74,7 @@ func (e ExternalNATS) CheckCA() error {
 	}
 	text, err := files.ReadOwnFile(e.CA, files.MaxStampFile)
 	if err != nil {
-		return Unread("--nats-ca", err)
+		return files.Unread("--nats-ca", err)
 	}
 	if !x509.NewCertPool().AppendCertsFromPEM(text) {
 		return exit.Usage(fmt.Errorf("--nats-ca: %s holds no certificate in PEM", e.CA))
@@ -89,25 +88,17 @@ func (e ExternalNATS) CheckCert() error {
 	}
 	cert, err := files.ReadOwnFile(e.Cert, files.MaxStampFile)
 	if err != nil {
-		return Unread("--nats-cert", err)
+		return files.Unread("--nats-cert", err)
 	}
 	key, err := files.ReadOwnFile(e.Key, files.MaxKeyFile)
 	if err != nil {
-		return Unread("--nats-key", err)
+		return files.Unread("--nats-key", err)
 	}
 	defer clear(key)
 	if _, err = tls.X509KeyPair(cert, key); err != nil {
 		return exit.Usage(fmt.Errorf("--nats-cert, --nats-key: %w", err))
 	}
 	return nil
-}
-
-func Unread(flag string, err error) error {
-	named := fmt.Errorf("%s: %w", flag, err)
-	if errors.Is(err, fs.ErrNotExist) {
-		return exit.NotFound(named)
-	}
-	return named
 }
 
 // Connect connects, and again whenever the connection is lost: with the same

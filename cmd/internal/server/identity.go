@@ -7,20 +7,19 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
-	"net/netip"
 	"os"
 	"sync"
 	"time"
 
 	"consentledger/api/auth"
+	"consentledger/api/edge"
 	"consentledger/cmd/internal/exit"
 	"consentledger/cmd/internal/files"
 	"consentledger/domain"
 )
 
-// A Access is who is let in by which door: whether anybody is authenticated, and where
-// the lines are encrypted. The zero doors let in whoever is on this machine.
+// An Access is who is let in: whether anybody is authenticated, and where
+// the lines are encrypted. The zero Access lets in whoever is on this machine.
 type Access struct {
 	Authenticate bool
 	Cert, Key    string // PEM files of TLS
@@ -50,7 +49,7 @@ func (s Config) CheckAccess() error {
 	}
 	for _, l := range listens {
 		switch {
-		case IsLoopback(l.at):
+		case edge.IsLoopback(l.at):
 		case !s.Access.Authenticate:
 			return exit.Usage(fmt.Errorf("%s %s can be reached from other machines, and nobody is authenticated: "+
 				"say --authenticate, with --tls-cert and --tls-key, or with --tls-elsewhere behind a proxy; "+
@@ -60,7 +59,7 @@ func (s Config) CheckAccess() error {
 				"say --tls-cert and --tls-key, or --tls-elsewhere if a proxy ends TLS before the ledger", l.flag, l.at))
 		}
 	}
-	if s.ESDB != "" && !IsLoopback(s.ESDB) {
+	if s.ESDB != "" && !edge.IsLoopback(s.ESDB) {
 		return exit.Usage(fmt.Errorf("--esdb-listen %s can be reached from other machines, and shows the events of every app "+
 			"to whoever comes, since its protocol knows no keys of ours: listen on 127.0.0.1", s.ESDB))
 	}
@@ -69,16 +68,6 @@ func (s Config) CheckAccess() error {
 		return err
 	}
 	return nil
-}
-
-// IsLoopback reports whether an address to listen on is reached from this machine alone.
-func IsLoopback(address string) bool {
-	host, _, err := net.SplitHostPort(address)
-	if err != nil {
-		return false
-	}
-	ip, err := netip.ParseAddr(host)
-	return host == "localhost" || err == nil && ip.Unmap().IsLoopback()
 }
 
 // A certificate is one of TLS, in two files that somebody replaces before it ends.

@@ -86,7 +86,7 @@ func (p Location) Address(flag string) (string, error) {
 	}
 	text, err := files.ReadOwnFile(file, files.MaxKeyFile)
 	if err != nil {
-		return "", Unread(p.fileVariable, err)
+		return "", files.Unread(p.fileVariable, err)
 	}
 	if strings.TrimSpace(string(text)) == "" {
 		return "", exit.Usage(fmt.Errorf("%s: %s is empty: it holds a connection string, as in %s",

@@ -6,7 +6,7 @@ import (
 	"net/http"
 	"time"
 
-	"consentledger/api/intake"
+	"consentledger/api/nats/intake"
 	"consentledger/cmd/internal/telemetry"
 	"consentledger/domain"
 	"consentledger/eventstore"

@@ -13,7 +13,7 @@ import (
 
 	"consentledger/cmd/internal/files"
 	"consentledger/eventstore"
-	"consentledger/eventstore/wholefile"
+	"consentledger/eventstore/atomicfile"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
@@ -162,5 +162,5 @@ func RemoveDurably(path, base string) error {
 	if err := os.Remove(filepath.Join(path, base)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	return wholefile.SyncDir(path)
+	return atomicfile.SyncDir(path)
 }

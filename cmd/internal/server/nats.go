@@ -11,7 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"consentledger/api/intake"
+	"consentledger/api/nats/intake"
 
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"consentledger/api/nats/subject"
 	"errors"
 	"fmt"
 	"strconv"
@@ -50,7 +51,7 @@ func (r *rights) note(nc *nats.Conn, err error) {
 // matters reports whether a refusal is of something that the ledger needs, and
 // not of the subject to which somebody wanted an answer.
 func matters(err error) bool {
-	for _, own := range []string{`"$JS.`, `"$KV.`, `"consent.v1.`, `"$SRV`} {
+	for _, own := range []string{`"$JS.`, `"$KV.`, `"` + subject.Prefix, `"$SRV`} {
 		if strings.Contains(err.Error(), own) {
 			return true
 		}

@@ -50,9 +50,9 @@ func (b *readOnlyStore) Append(
 
 // ReadBehind implements [eventstore.Joint]. It is called where rows lie beside the store.
 func (b *readOnlyStore) ReadBehind(
-	ctx context.Context, stream eventstore.Stream, after eventstore.Revision, at eventstore.Position,
-) iter.Seq2[eventstore.Recorded, error] {
-	return b.Store.(eventstore.Joint).ReadBehind(ctx, stream, after, at)
+	ctx context.Context, stream eventstore.Stream, after eventstore.Revision,
+) (eventstore.Position, iter.Seq2[eventstore.Recorded, error], error) {
+	return b.Store.(eventstore.Joint).ReadBehind(ctx, stream, after)
 }
 
 // Beside implements [eventstore.Joint]: no rows lie beside a store that is not joint.

@@ -67,7 +67,7 @@ func (b *BackupNames) open() (log, vault *backupFile, err error) {
 func openBackup(flag, name string, want backup.Kind, ids []age.Identity) (*backupFile, error) {
 	f, _, err := files.OpenOwn(name)
 	if err != nil {
-		return nil, Unread(flag, err)
+		return nil, files.Unread(flag, err)
 	}
 	b := &backupFile{flag: flag, name: name, file: f}
 	if b.Reader, err = backup.NewReader(f, ids...); err != nil {
@@ -208,7 +208,7 @@ func readCheckpoint(ctx context.Context, at string) ([]byte, error) {
 	if !strings.HasPrefix(at, "http://") && !strings.HasPrefix(at, "https://") {
 		text, err := files.ReadPlainFile(at, files.MaxOwnFile)
 		if err != nil {
-			return nil, Unread("--checkpoint", err)
+			return nil, files.Unread("--checkpoint", err)
 		}
 		return text, nil
 	}
@@ -235,7 +235,7 @@ func readIdentities(list []string) ([]age.Identity, error) {
 	for _, name := range list {
 		text, err := files.ReadOwnFile(name, files.MaxKeyFile)
 		if err != nil {
-			return nil, Unread("--identity", err)
+			return nil, files.Unread("--identity", err)
 		}
 		ids, err := age.ParseIdentities(strings.NewReader(string(text)))
 		if err != nil {

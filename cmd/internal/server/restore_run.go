@@ -87,7 +87,7 @@ func (r *Restoring) Run(ctx context.Context) (_ []RestoredRow, err error) {
 	}
 	keys, err := vault.OpenSealedKeys(r.Keys, true, KEKOf(""))
 	if err != nil {
-		return nil, Unread("--vault-keys", err)
+		return nil, files.Unread("--vault-keys", err)
 	}
 	if r.log, r.vault, err = r.Files.open(); err != nil {
 		return nil, err

@@ -7,8 +7,8 @@ import (
 	"fmt"
 	"time"
 
-	"consentledger/api/intake"
-	"consentledger/api/natsrest"
+	"consentledger/api/nats/intake"
+	"consentledger/api/nats/operator"
 	"consentledger/api/rest"
 	"consentledger/api/wire"
 	"consentledger/domain"
@@ -21,7 +21,7 @@ import (
 // operate answers operators on NATS until ctx is done.
 func (h *Server) operate(ctx context.Context, ready func()) error {
 	defer h.operating.Store(false)
-	return natsrest.Run(ctx, natsrest.Config{Conn: h.Conn, Handler: h.asked, Log: h.Log, Keep: h.keepUntold}, func() {
+	return operator.Run(ctx, operator.Config{Conn: h.Conn, Handler: h.asked, Log: h.Log, Keep: h.keepUntold}, func() {
 		h.operating.Store(true)
 		ready()
 	})
@@ -29,13 +29,13 @@ func (h *Server) operate(ctx context.Context, ready func()) error {
 
 // keepUntold keeps an event of operators or of a group that was not recorded and
 // whose sender asked for no answer.
-func (h *Server) keepUntold(stop context.Context, m *nats.Msg, why natsrest.Problem) {
+func (h *Server) keepUntold(stop context.Context, m *nats.Msg, why operator.Problem) {
 	h.Intake.KeepUntold(stop, m, refusalOf(why))
 }
 
 // refusalOf returns what a problem says as an error: a refusal, or that nobody
 // knows.
-func refusalOf(p natsrest.Problem) error {
+func refusalOf(p operator.Problem) error {
 	if p.Status >= 500 {
 		return errors.New(p.Detail)
 	}
@@ -45,7 +45,7 @@ func refusalOf(p natsrest.Problem) error {
 // again records an event that came by a road of operators or of groups, and was
 // kept. The receipt is the first that there is.
 func (h *Server) again(ctx context.Context, m *nats.Msg) (ledger.Receipt, error) {
-	body, why, ok := natsrest.Again(ctx, h.api, m)
+	body, why, ok := operator.Again(ctx, h.api, m)
 	switch {
 	case !ok:
 		return ledger.Receipt{}, domain.Refusal{Code: domain.Malformed, Text: "nothing is recorded by the subject that the message was sent to"}

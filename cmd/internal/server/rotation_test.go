@@ -31,8 +31,8 @@ func TestTombstonesAreSwept(t *testing.T) {
 
 	ctx, stop := context.WithCancel(t.Context())
 	r := newRotation(d, slog.New(slog.DiscardHandler))
-	var crew sync.WaitGroup
-	crew.Go(func() { r.run(ctx) })
+	var workers sync.WaitGroup
+	workers.Go(func() { r.run(ctx) })
 	for swept := int64(0); swept == 0; time.Sleep(20 * time.Millisecond) {
 		k, err := r.report(t.Context())
 		if err != nil {
@@ -41,7 +41,7 @@ func TestTombstonesAreSwept(t *testing.T) {
 		swept = k.Swept
 	}
 	stop()
-	crew.Wait()
+	workers.Wait()
 	if _, there, err := d.Vault.ErasedAt(t.Context(), young, time.Now()); !there || err != nil {
 		t.Errorf("a tombstone that counts is gone, %v", err)
 	}

@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"consentledger/api/auth"
-	"consentledger/api/intake"
+	"consentledger/api/nats/intake"
 	"consentledger/cmd/internal/telemetry"
 )
 

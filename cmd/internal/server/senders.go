@@ -5,7 +5,7 @@ import (
 	"errors"
 
 	"consentledger/api/auth"
-	"consentledger/api/intake"
+	"consentledger/api/nats/intake"
 	"consentledger/domain"
 )
 

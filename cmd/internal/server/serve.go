@@ -24,11 +24,12 @@ import (
 	"consentledger/api/auth"
 	"consentledger/api/auth/token"
 	"consentledger/api/edge"
-	"consentledger/api/intake"
+	"consentledger/api/followup"
 	"consentledger/api/lapse"
 	"consentledger/api/live"
-	"consentledger/api/outbox"
-	"consentledger/api/react"
+	"consentledger/api/nats/intake"
+	"consentledger/api/nats/outbox"
+	"consentledger/api/nats/subject"
 	"consentledger/api/webhook"
 	"consentledger/cmd/consentledger/law"
 	"consentledger/cmd/internal/buildinfo"
@@ -121,7 +122,7 @@ type Server struct {
 	views     *readmodel.Database // nil: the read models are files
 	feedKey   []byte
 	Runners   []*projections.Runner
-	Reactor   *react.Reactor
+	Reactor   *followup.Reactor
 	Outbox    *outbox.Outbox
 	changes   *outbox.Outbox // of consents; nil: they are not told on NATS
 	hooks     *webhook.Hooks
@@ -228,7 +229,7 @@ func (h *Server) openFollowers() error {
 	if err != nil {
 		return err
 	}
-	h.Reactor = &react.Reactor{
+	h.Reactor = &followup.Reactor{
 		Ledger:  h.Dir.Ledger,
 		Log:     h.Log,
 		Shipped: shipped.Published(),
@@ -387,7 +388,7 @@ func (h *Server) greet(out io.Writer, addr string, window net.Listener) {
 	fmt.Fprintf(out, `
 Try:
   curl -s http://%[1]s/v1/apps/smartkey/subjects/user-2/consents
-  nats req -s %[2]s consent.v1.smartkey.check '{"subject":"user-2","purpose":"personalisation"}'
+  nats req -s %[2]s %[3]s '{"subject":"user-2","purpose":"personalisation"}'
   go run ./cmd/consentledger replay --server http://%[1]s --app smartkey --subject user-2
   go run ./cmd/consentledger check --server http://%[1]s --app smartkey --subject user-1 --purpose personalisation
   go run ./cmd/consentledger report deadlines --server http://%[1]s --app smartkey
@@ -395,5 +396,5 @@ Try:
 user-1 agreed; user-2 agreed and withdrew personalisation; user-3 refused. The requests and incidents
 of the weeks before the first start are made up, and so are their times.
 Ctrl-C stops.
-`, addr, h.ClientURL())
+`, addr, h.ClientURL(), subject.Of("smartkey", "check"))
 }

@@ -7,7 +7,7 @@ import (
 	"sync"
 
 	"consentledger/api/lapse"
-	"consentledger/api/outbox"
+	"consentledger/api/nats/outbox"
 	"consentledger/api/rest"
 	"consentledger/api/webhook"
 	"consentledger/api/wire"

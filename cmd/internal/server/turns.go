@@ -23,7 +23,7 @@ import (
 // turn is over, do it once.
 //
 //   - work intake: a term's row and consumer, see package intake
-//   - work follow-ups: ids that derive from cause and target, see package react; what is
+//   - work follow-ups: ids that derive from cause and target, see package followup; what is
 //     told on NATS is told behind the last message alone, see package outbox
 //   - work checkpoints: each is signed behind the one before, see package transparency
 type work string

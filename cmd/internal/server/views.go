@@ -12,7 +12,7 @@ import (
 	"consentledger/api/audit"
 	"consentledger/api/auth"
 	"consentledger/api/auth/token"
-	"consentledger/api/intake"
+	"consentledger/api/nats/intake"
 	"consentledger/api/rest"
 	"consentledger/cmd/consentledger/law"
 	"consentledger/cmd/internal/buildinfo"
@@ -139,7 +139,7 @@ func (h *Server) Handler() http.Handler {
 		Law:       ShippedLaw(),
 		Evidence:  h.exporter(),
 		Rebuild:   h.restRebuild,
-		Papers:    documents{h},
+		Documents: documents{h},
 		Webhooks:  h.hooks,
 		Wait:      h,
 		Status:    h.status,

@@ -16,8 +16,8 @@ import (
 	"consentledger/cmd/internal/server"
 	"consentledger/cmd/internal/tune"
 	"consentledger/domain"
+	"consentledger/eventstore/atomicfile"
 	"consentledger/eventstore/ledger"
-	"consentledger/eventstore/wholefile"
 	"consentledger/projections/transparency/verify"
 
 	"github.com/spf13/cobra"
@@ -318,4 +318,4 @@ func fileName(at string) string {
 // writeMemory puts what is remembered in the place of what was: all of it or
 // nothing, whenever the machine stops. What was seen must not be forgotten by a
 // crash: it is what shows that a log was cut short.
-func writeMemory(file string, m verify.Memory) error { return wholefile.Write(file, m.Format()) }
+func writeMemory(file string, m verify.Memory) error { return atomicfile.Write(file, m.Format()) }

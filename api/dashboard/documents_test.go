@@ -1,0 +1,120 @@
+package dashboard
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+)
+
+// office is an API with papers and rejected messages.
+func office(t *testing.T, did *[]string) http.Handler {
+	api := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		no := func(status int, text string) { w.WriteHeader(status); fmt.Fprint(w, text) }
+		switch r.Method + " " + r.URL.Path {
+		case "GET /v1/apps":
+			fmt.Fprint(w, `{"apps":[{"app":"shop"}]}`)
+		case "GET /v1/apps/shop/activity":
+			fmt.Fprint(w, `{"days":[{"day":"2026-03-01","type":"subject.erased","count":2},{"day":"2026-03-02","type":"subject.erased","count":3},{"day":"2026-03-02","type":"consent.given","count":1}],"as_of":"7"}`)
+		case "GET /v1/apps/shop/reports/deadlines":
+			no(400, `{"status":400,"code":"malformed","detail":"kind: nothing of that kind is owed"}`)
+		case "GET /v1/rejected":
+			if r.Header.Get("Authorization") == "Bearer of-one-app" {
+				no(403, `{"status":403,"code":"forbidden","detail":"no"}`)
+				return
+			}
+			fmt.Fprint(w, `{"rejected":[{"seq":1,"app":"shop","at":"2026-03-01T00:00:00Z","code":"malformed","seen":true},{"seq":2,"app":"shop","at":"2026-03-02T00:00:00Z","code":"unknown-act","may_be_no":true}]}`)
+		case "POST /v1/rejected/2/retry":
+			*did = append(*did, "retry")
+			no(422, `{"status":422,"code":"unknown-act","path":"data.act","detail":"no such act"}`)
+		case "POST /v1/rejected/2/seen":
+			*did = append(*did, "seen")
+			fmt.Fprint(w, `{"why":"x"}`)
+		case "POST /v1/rejected/9/retry":
+			no(404, `{"status":404,"code":"unknown-message","detail":"gone"}`)
+		case "GET /v1/apps/shop/reports/audit", "GET /v1/apps/shop/registers/retention":
+			*did = append(*did, r.URL.RawQuery+" "+r.Header.Get("Consent-Reason")+" "+r.Header.Get("Consent-By"))
+			fmt.Fprint(w, "<!doctype html><title>the paper</title>")
+		default:
+			no(404, `{"status":404,"code":"unknown","detail":"none"}`)
+		}
+	})
+	return Handler(Config{API: api, Version: "test", Now: time.Now})
+}
+
+func TestRejectedMessagesAreHandledFromThePage(t *testing.T) {
+	var did []string
+	b := &browser{d: &fakeAPI{t: t, h: office(t, &did)}}
+	page := func(method string, form url.Values) *httptest.ResponseRecorder {
+		r := httptest.NewRequest(method, "/ui/intake?app=shop", strings.NewReader(form.Encode()))
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		return b.do(r)
+	}
+	body := page("GET", nil).Body.String()
+	if n := strings.Count(body, "<form method"); n != 1 || !strings.Contains(body, "may be an opt-out") {
+		t.Errorf("%d forms to send again in %s", n, body)
+	}
+	token := hidden.FindStringSubmatch(body)[2]
+	if w := page("POST", url.Values{"token": {token}, "form": {"retry"}, "seq": {"2"}}); w.Code != 422 || !strings.Contains(w.Body.String(), "Message 2: ") {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+	if w := page("POST", url.Values{"token": {token}, "form": {"retry"}, "seq": {"9"}}); w.Code != 404 || !strings.Contains(w.Body.String(), "not there any more") {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+	if w := page("POST", url.Values{"token": {token}, "form": {"seen"}, "seq": {"2"}, "why": {"a trial"}}); w.Code != 303 {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+	if w := page("POST", url.Values{"form": {"seen"}, "seq": {"2"}, "why": {"a trial"}}); w.Code != 403 || len(did) != 2 {
+		t.Errorf("without a token: %d, %v", w.Code, did)
+	}
+
+	b.key = "of-one-app"
+	if body := page("GET", nil).Body.String(); strings.Contains(body, "<form method=\"post\"") || !strings.Contains(body, "may not see rejected messages") {
+		t.Errorf("who may not sees %s", body)
+	}
+}
+
+func TestRetentionCountsWhatWasErased(t *testing.T) {
+	b := &browser{d: &fakeAPI{t: t, h: office(t, new([]string))}}
+	body := b.do(httptest.NewRequest("GET", "/ui/retention", nil)).Body.String()
+	for _, want := range []string{"Nothing has to be deleted", `Persons erased</th><td class="number">5</td>`, `Holds placed</th><td class="number">0</td>`} {
+		if !strings.Contains(body, want) {
+			t.Errorf("no %s in %s", want, body)
+		}
+	}
+}
+
+// A paper is the API's own page. The audit report leaves a record of who read it, and so
+// is asked for with a form that was shown to this browser.
+func TestPapersAreTakenThroughThePages(t *testing.T) {
+	var did []string
+	b := &browser{d: &fakeAPI{t: t, h: office(t, &did)}}
+	w := b.do(httptest.NewRequest("GET", "/ui/registers/retention?app=shop&lang=zh-CN", nil))
+	csp := w.Header().Get("Content-Security-Policy")
+	if w.Code != 200 || !strings.Contains(w.Body.String(), "the paper") || !strings.Contains(csp, "default-src 'none'") || strings.Contains(csp, "script") || did[0] != "format=html&lang=zh  " {
+		t.Errorf("%d %q %q", w.Code, csp, did)
+	}
+	if w := b.do(httptest.NewRequest("GET", "/ui/registers/nosuch", nil)); w.Code != 404 {
+		t.Errorf("of none: %d", w.Code)
+	}
+
+	send := func(form url.Values) int {
+		r := httptest.NewRequest("POST", "/ui/audit/report?app=shop", strings.NewReader(form.Encode()))
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		return b.do(r).Code
+	}
+	shown := b.do(httptest.NewRequest("GET", "/ui/audit?app=shop", nil)).Body.String()
+	form := url.Values{"token": {hidden.FindStringSubmatch(shown)[2]}, "reason": {"audit"}, "by": {"张 O’Brien"}, "from": {"2026-03-02"}}
+	if code := send(url.Values{"reason": {"audit"}, "by": {"ann"}}); code != 403 {
+		t.Errorf("without a token: %d", code)
+	}
+	if code := send(url.Values{"token": form["token"], "reason": {"curiosity"}, "by": {"ann"}}); code != 400 || len(did) != 1 {
+		t.Errorf("without a reason: %d, %v", code, did)
+	}
+	if code := send(form); code != 200 || did[1] != "format=html&from=2026-03-02T00%3A00%3A00Z&lang=en audit "+url.PathEscape("张 O’Brien") {
+		t.Errorf("%d %q", code, did)
+	}
+}

@@ -1,0 +1,322 @@
+package followup
+
+import (
+	"cmp"
+	"context"
+	"iter"
+	"maps"
+	"slices"
+
+	"consentledger/domain"
+	"consentledger/domain/deadline"
+)
+
+// A share is what a checkpoint says of one app, or a part of that: of each list at
+// most some items, so that none takes much memory to write. Of an app there is at
+// least one, which says also what there is one of.
+type share struct {
+	app     domain.AppName
+	reached []string // duties and rules that a count of persons has opened
+
+	began    []begun
+	steps    []recordPlace
+	owed     []owing
+	held     []domain.StreamID
+	agreed   []string
+	linked   []string
+	crossing []crossing
+	done     []doneThen
+	goOn     []goingOn
+	ended    []string
+	in       []gone
+
+	open     []*obligation
+	openings []keptOpening
+	opened   []keptOpening // the one that opened last, if any, by this request
+	request  [16]byte
+
+	ages   []age
+	untold []untold
+}
+
+// The items of maps.
+type (
+	begun struct {
+		incident, kind string
+		at             deadline.Instant
+	}
+	owing    struct{ incident, what string }
+	doneThen struct {
+		person string
+		at     deadline.Instant
+	}
+	goingOn struct{ request, in string }
+	gone    struct {
+		in   string
+		from []domain.StreamID
+	}
+)
+
+// A keptOpening is an [opening]: the facts that it knows are read again.
+type keptOpening struct {
+	wanted
+	since []recordPlace
+}
+
+// An age is the record that has a person's birth date, and the band of age that was
+// recorded last.
+type age struct {
+	fact recordPlace
+	band domain.AgeBand
+}
+
+// shareItems is how many items of a list stand in one share.
+const shareItems = 1000
+
+// items returns about how many items a checkpoint would have.
+func (r *Reactor) items() int {
+	n := len(r.birthdays)
+	for _, a := range r.apps {
+		n += len(a.agreed) + len(a.done) + len(a.crossed) + len(a.streams) + len(a.places) + len(a.duplicates.ended)
+	}
+	return n
+}
+
+// shares returns all that is remembered, but for what [Reactor.learnApp] is told
+// again.
+func (r *Reactor) shares(yield func(share) bool) {
+	ages, told := r.ages(), r.toBeTold()
+	for _, name := range slices.Sorted(maps.Keys(r.apps)) {
+		s := r.apps[name].share()
+		s.app, s.ages, s.untold = name, ages[name], told[name]
+		for part := range s.parts {
+			if !yield(part) {
+				return
+			}
+		}
+	}
+}
+
+// ages returns the records of birth dates, by app.
+func (r *Reactor) ages() map[domain.AppName][]age {
+	list := map[domain.AppName][]age{}
+	for stream, b := range r.birthdays {
+		list[stream.App] = append(list[stream.App], age{b.fact, b.band})
+	}
+	for _, l := range list {
+		slices.SortFunc(l, func(x, y age) int { return cmp.Compare(x.fact.position, y.fact.position) })
+	}
+	return list
+}
+
+// toBeTold returns what is to be told to groups, by app.
+func (r *Reactor) toBeTold() map[domain.AppName][]untold {
+	list := map[domain.AppName][]untold{}
+	for _, e := range r.waiting.heap {
+		if t, is := e.todo.(telling); is {
+			list[t.fact.Stream.App] = append(list[t.fact.Stream.App], untold{placeIn(t.fact), t.apps})
+		}
+	}
+	for _, l := range list {
+		slices.SortFunc(l, func(x, y untold) int { return cmp.Compare(x.record.position, y.record.position) })
+	}
+	return list
+}
+
+// share returns what an app remembers.
+func (a *app) share() share {
+	s := share{
+		reached: sorted(a.reached),
+		agreed:  sorted(a.agreed),
+		linked:  sorted(a.linked),
+		ended:   sorted(a.duplicates.ended),
+		request: a.request,
+	}
+	for incident, kinds := range byKey(a.began) {
+		for kind, at := range byKey(kinds) {
+			s.began = append(s.began, begun{incident, kind, at})
+		}
+	}
+	for _, steps := range byKey(a.steps) {
+		s.steps = append(s.steps, placesIn(steps)...)
+	}
+	for incident, what := range byKey(a.owed) {
+		for key := range byKey(what) {
+			s.owed = append(s.owed, owing{incident, key})
+		}
+	}
+	for person, at := range byKey(a.done) {
+		s.done = append(s.done, doneThen{person, at})
+	}
+	for request, in := range byKey(a.duplicates.goOn) {
+		s.goOn = append(s.goOn, goingOn{request, in})
+	}
+	for in, from := range byKey(a.duplicates.in) {
+		s.in = append(s.in, gone{in, from})
+	}
+	s.held = slices.SortedFunc(maps.Keys(a.held), compareStreams)
+	s.crossing = slices.SortedFunc(maps.Keys(a.crossed), func(x, y crossing) int {
+		return cmp.Or(cmp.Compare(x.history, y.history), slices.Compare(x.optOut[:], y.optOut[:]))
+	})
+	for _, open := range a.streams {
+		s.open = append(s.open, open...)
+	}
+	slices.SortStableFunc(s.open, func(x, y *obligation) int { // one record may have opened several, all in one stream
+		return cmp.Or(cmp.Compare(x.opened, y.opened), compareStreams(x.stream, y.stream))
+	})
+	for _, id := range slices.SortedFunc(maps.Keys(a.places), compareStreams) {
+		for _, o := range a.places[id].openings {
+			s.openings = append(s.openings, o.kept())
+		}
+	}
+	if a.opened != nil {
+		s.opened = []keptOpening{a.opened.kept()}
+	}
+	return s
+}
+
+func (o *opening) kept() keptOpening { return keptOpening{o.wanted, placesIn(o.facts)} }
+
+func compareStreams(x, y domain.StreamID) int {
+	return cmp.Or(cmp.Compare(x.Noun, y.Noun), cmp.Compare(x.App, y.App), cmp.Compare(x.ID, y.ID))
+}
+
+func sorted[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
+
+// byKey yields the items of a map in the order of its keys.
+func byKey[V any](m map[string]V) iter.Seq2[string, V] {
+	return func(yield func(string, V) bool) {
+		for _, key := range slices.Sorted(maps.Keys(m)) {
+			if !yield(key, m[key]) {
+				return
+			}
+		}
+	}
+}
+
+// parts returns a share in parts of so many items of each list.
+func (s *share) parts(yield func(share) bool) {
+	part := share{app: s.app, opened: s.opened, request: s.request}
+	for more := true; more; {
+		more = false
+		for _, left := range []bool{
+			cut(&s.reached, &part.reached), cut(&s.began, &part.began), cut(&s.steps, &part.steps),
+			cut(&s.owed, &part.owed), cut(&s.held, &part.held), cut(&s.agreed, &part.agreed),
+			cut(&s.linked, &part.linked), cut(&s.crossing, &part.crossing), cut(&s.done, &part.done),
+			cut(&s.goOn, &part.goOn),
+			cut(&s.ended, &part.ended), cut(&s.in, &part.in), cut(&s.open, &part.open),
+			cut(&s.openings, &part.openings),
+			cut(&s.ages, &part.ages), cut(&s.untold, &part.untold),
+		} {
+			more = more || left
+		}
+		if !yield(part) {
+			return
+		}
+		part = share{app: s.app}
+	}
+}
+
+// cut moves the first items of a list to part, and reports whether there are more.
+func cut[T any](list, part *[]T) bool {
+	n := min(len(*list), shareItems)
+	*part, *list = (*list)[:n:n], (*list)[n:]
+	return len(*list) > 0
+}
+
+// recall takes up what a share says.
+func (r *Reactor) recall(ctx context.Context, s *share) error {
+	a := r.apps[s.app]
+	a.recall(s)
+	steps, err := r.records(ctx, s.steps)
+	if err != nil {
+		return err
+	}
+	for _, e := range steps {
+		a.steps[e.Stream.ID] = append(a.steps[e.Stream.ID], e)
+	}
+	if err := r.recallOpenings(ctx, a, s); err != nil {
+		return err
+	}
+	for _, x := range s.untold {
+		e, err := r.record(ctx, x.record)
+		if err != nil {
+			return err
+		}
+		r.tellLater(e, x.apps)
+	}
+	for _, x := range s.ages {
+		e, err := r.record(ctx, x.fact)
+		if err != nil {
+			return err
+		}
+		born, _, err := r.bornOn(ctx, e)
+		if err != nil {
+			return err
+		}
+		if !born.IsZero() {
+			r.birthdays[e.Stream] = birthday{born: born, fact: x.fact}
+			r.schedule(e.Stream, x.band)
+		}
+	}
+	return nil
+}
+
+// recall takes up what needs no record.
+func (a *app) recall(s *share) {
+	for _, key := range s.reached {
+		a.reached[key] = true
+	}
+	for _, x := range s.began {
+		a.firsts(x.incident)[x.kind] = x.at
+	}
+	for _, x := range s.owed {
+		a.owedFor(x.incident)[x.what] = true
+	}
+	for _, x := range s.held {
+		a.held[x] = true
+	}
+	for _, person := range s.agreed {
+		a.agreed[person] = struct{}{}
+	}
+	for _, person := range s.linked {
+		a.linked[person] = struct{}{}
+	}
+	for _, x := range s.crossing {
+		a.crossed[x] = struct{}{}
+	}
+	for _, x := range s.done {
+		a.done[x.person] = x.at
+	}
+	for _, id := range s.ended {
+		a.duplicates.ended[id] = true
+	}
+	for _, x := range s.goOn {
+		a.duplicates.goOn[x.request] = x.in
+	}
+	for _, x := range s.in {
+		a.duplicates.in[x.in] = x.from
+	}
+	for _, o := range s.open {
+		a.keep(o)
+	}
+}
+
+// recallOpenings takes up what shall open, and what opened last.
+func (r *Reactor) recallOpenings(ctx context.Context, a *app, s *share) error {
+	var opened []*opening
+	for _, x := range slices.Concat(s.openings, s.opened) {
+		since, err := r.records(ctx, x.since)
+		if err != nil {
+			return err
+		}
+		opened = append(opened, &opening{x.wanted, since})
+	}
+	for _, o := range opened[:len(s.openings)] {
+		a.await(o)
+	}
+	if len(s.opened) > 0 {
+		a.opened, a.request = opened[len(s.openings)], s.request
+	}
+	return nil
+}

@@ -1,0 +1,159 @@
+package followup
+
+import (
+	"context"
+
+	"consentledger/domain"
+	"consentledger/domain/deadline"
+	"consentledger/domain/policy"
+	"consentledger/eventstore/codec"
+)
+
+// learnOpened takes note of an obligation that opened, whoever opened it.
+func (r *Reactor) learnOpened(a *app, e codec.Entry, x domain.ObligationOpened) {
+	if a.find(e.Stream, x.Obligation.ID) != nil {
+		return
+	}
+	o := &obligation{
+		stream:    e.Stream,
+		since:     x.Cause.Event,
+		opened:    e.Position,
+		id:        x.Obligation.ID,
+		kind:      x.Obligation.Kind,
+		target:    x.Obligation.Target,
+		metBy:     x.Obligation.MetBy,
+		due:       x.Due,
+		causeKind: x.Cause.Kind,
+		backward:  x.Obligation.Rule.Direction == deadline.Backward,
+	}
+	if cause, err := domain.ParseStreamID(x.Cause.Stream); err == nil {
+		if cause.Noun == domain.SubjectNoun && x.Cause.Subject != "" {
+			cause.ID = x.Cause.Subject // an opt-out may be owed for in a linked history
+		}
+		o.cause = placeOf(cause)
+	}
+	a.keep(o)
+	before := a.arrived(o, e.Request.ID)
+	r.learnIncident(a, o, x.Obligation)
+	if before != nil {
+		r.meetBefore(o, before)
+	}
+	r.watch(a, o)
+	r.checkCalendar(a, o, e)
+}
+
+// meetBefore lets what came first count for an obligation that opened.
+func (r *Reactor) meetBefore(o *obligation, before *opening) {
+	r.waiting.remove(before.key())
+	o.about = before.about
+	for _, fact := range before.facts {
+		r.meetOne(o, fact.Kind(), fact)
+		r.hold(o, fact)
+	}
+	if before.void != "" {
+		r.voidOne(o, before.void)
+	}
+}
+
+// learnChange takes note of what became of an obligation.
+func (r *Reactor) learnChange(a *app, e codec.Entry) {
+	switch x := e.Event.(type) {
+	case domain.ObligationMoved:
+		r.learnMoved(a, e, x)
+	case domain.ObligationMet:
+		r.close(a, a.find(e.Stream, x.ID))
+	case domain.ObligationVoided:
+		a.voided(a.find(e.Stream, x.ID))
+		r.close(a, a.find(e.Stream, x.ID))
+	case domain.ObligationAtRisk:
+		if o := a.find(e.Stream, x.ID); o != nil {
+			o.atRisk = x.Until
+			r.watch(a, o)
+		}
+	case domain.ObligationOverdue:
+		if o := a.find(e.Stream, x.ID); o != nil {
+			o.overdue = x.Until
+			r.watch(a, o)
+		}
+	}
+}
+
+func (r *Reactor) learnMoved(a *app, e codec.Entry, x domain.ObligationMoved) {
+	r.forgetCalendar(e.Stream, x)
+	o := a.find(e.Stream, x.ID)
+	if o == nil {
+		return
+	}
+	o.due = x.Due
+	r.waiting.remove(o.key("start"))
+	r.restart(a, o)
+	r.watch(a, o)
+	if x.By != a.newest || x.Why != domain.MovedCalendar {
+		r.checkCalendar(a, o, e)
+	}
+}
+
+// close forgets an obligation, and what was to be done about it.
+func (r *Reactor) close(a *app, o *obligation) {
+	if o == nil {
+		return
+	}
+	a.drop(o)
+	for _, what := range []string{"meet", "void", "start"} {
+		r.waiting.remove(o.key(what))
+	}
+	r.unwatch(o)
+}
+
+func (o *obligation) key(what string) string { return what + " " + o.stream.String() + " " + o.id }
+
+// watch waits for the moments at which little time is left, and none, unless
+// they were said before. Of what has no date there are none.
+func (r *Reactor) watch(a *app, o *obligation) {
+	r.unwatch(o)
+	if o.due.State != deadline.Running || o.overdue == o.due.Until {
+		return
+	}
+	late := o.due.Until
+	if o.due.Unit == deadline.UnitHour {
+		late++ // what is done at that very instant is in time
+	}
+	r.waiting.put(isLate{o}, late, isLate{o})
+	if o.atRisk != o.due.Until && o.kind != policy.DutyKeep {
+		r.waiting.put(isAtRisk{o}, o.due.RiskAt(a.calendars), isAtRisk{o})
+	}
+}
+
+// unwatch waits for them no more. It is called before the date of o changes, or
+// right after: what waits says the date that o has.
+func (r *Reactor) unwatch(o *obligation) {
+	r.waiting.remove(isAtRisk{o})
+	r.waiting.remove(isLate{o})
+}
+
+// isAtRisk and isLate say that little time is left for an obligation, and none. They
+// are one pointer, so that they and their keys take no memory of their own: of all that
+// waits, most are these.
+type (
+	isAtRisk struct{ *obligation }
+	isLate   struct{ *obligation }
+)
+
+func (w isAtRisk) on() domain.StreamID { return w.stream }
+func (w isLate) on() domain.StreamID   { return w.stream }
+
+func (w isAtRisk) String() string { return w.key("risk") }
+func (w isLate) String() string   { return w.key("late") }
+
+func (w isAtRisk) do(ctx context.Context, r *Reactor, due deadline.Instant) error {
+	return r.warn(ctx, w.obligation, "risk", due, false)
+}
+
+func (w isLate) do(ctx context.Context, r *Reactor, due deadline.Instant) error {
+	return r.warn(ctx, w.obligation, "late", due, true)
+}
+
+func (r *Reactor) warn(ctx context.Context, o *obligation, what string, at deadline.Instant, overdue bool) error {
+	id := what + " " + o.id + " " + o.due.Until.String()
+	return r.followNow(ctx, o.stream, id, at, domain.WarnObligation{ID: o.id, Until: o.due.Until, Overdue: overdue})
+}

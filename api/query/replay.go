@@ -1,0 +1,70 @@
+package query
+
+import (
+	"consentledger/api/wire"
+	"consentledger/api/wire/parse"
+	"consentledger/domain"
+	"consentledger/domain/deadline"
+	"consentledger/eventstore/ledger"
+)
+
+// Selection returns what r asks of a ledger. A refusal begins with the name of
+// the member that is wrong.
+func Selection(r wire.ReplayRequest) (s ledger.Selection, err error) {
+	if r.App != "" {
+		if s.App, err = domain.ParseAppName(r.App); err != nil {
+			return s, malformed("app: %v", err)
+		}
+	}
+	if r.Subject != "" {
+		if s.Person, err = domain.ParsePersonKey(r.Subject); err != nil {
+			return s, malformed("subject: %v", err)
+		}
+		if r.App == "" {
+			return s, malformed("app: a person is known to an app: name it too")
+		}
+	}
+	if s.Type = parse.Canonical(r.Type); s.Type != "" && !ledger.IsType(s.Type) {
+		return s, malformed("type: no record has this type; name one as in consent.given or policy.published, without a version")
+	}
+	if s.From, err = instant("from", r.From); err != nil {
+		return s, err
+	}
+	if s.To, err = instant("to", r.To); err != nil {
+		return s, err
+	}
+	if s.To != 0 && s.To < s.From {
+		return s, malformed("to: is before from")
+	}
+	if r.After != "" {
+		if s.After, err = wire.ParsePosition(r.After); err != nil {
+			return s, malformed("after: a position is written as receipts and histories write it")
+		}
+	}
+	s.Replays = r.Replays
+	return s, nil
+}
+
+// AskedSelection is [Selection] of what is asked now: its span has come.
+func AskedSelection(r wire.ReplayRequest, now deadline.Instant) (ledger.Selection, error) {
+	s, err := Selection(r)
+	if err != nil {
+		return s, err
+	}
+	if s.From, err = HasCome("from", s.From, now); err != nil {
+		return s, err
+	}
+	s.To, err = HasCome("to", s.To, now)
+	return s, err
+}
+
+func instant(name, text string) (deadline.Instant, error) {
+	if text == "" {
+		return 0, nil
+	}
+	t, err := deadline.ParseInstant(text)
+	if err != nil {
+		return 0, malformed("%s: %v", name, err)
+	}
+	return t, nil
+}

@@ -1,0 +1,55 @@
+package parse
+
+import (
+	"net/url"
+
+	"consentledger/api/wire"
+
+	"github.com/go-json-experiment/json"
+)
+
+// Check reads a [wire.CheckRequest] from JSON.
+func Check(data []byte) (wire.CheckRequest, error) {
+	return question[wire.CheckRequest](data, "the check")
+}
+
+// State reads a [wire.StateRequest] from JSON.
+func State(data []byte) (wire.StateRequest, error) {
+	return question[wire.StateRequest](data, "the request")
+}
+
+// Prompt reads a [wire.PromptRequest] from JSON.
+func Prompt(data []byte) (wire.PromptRequest, error) {
+	return question[wire.PromptRequest](data, "the request")
+}
+
+// Replay reads a [wire.ReplayRequest] from JSON.
+func Replay(data []byte) (wire.ReplayRequest, error) {
+	return question[wire.ReplayRequest](data, "the replay")
+}
+
+// question reads a question of known members, none of which is empty. A refusal calls it
+// what.
+func question[Q any](data []byte, what string) (Q, error) {
+	var q, none Q
+	if len(data) > MaxEvent {
+		return none, errLarge
+	}
+	if err := json.Unmarshal(data, &q, json.RejectUnknownMembers(true)); err != nil {
+		return none, wrongShape(err, what)
+	}
+	return q, NoEmpty(data)
+}
+
+// Reader reads who is about to read, from the headers of a request.
+func Reader(reason, why, by string) (wire.Reader, error) {
+	r := wire.Reader{Reason: reason}
+	var err error
+	if r.Why, err = url.PathUnescape(why); err == nil {
+		r.By, err = url.PathUnescape(by)
+	}
+	if err != nil {
+		return wire.Reader{}, malformed("%s and %s are percent-encoded UTF-8", wire.WhyHeader, wire.ByHeader)
+	}
+	return r, nil
+}

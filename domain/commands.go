@@ -1,0 +1,132 @@
+package domain
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+
+	"consentledger/domain/catalog"
+	"consentledger/domain/deadline"
+)
+
+// Commands is the table of all commands, each once.
+var Commands = []CommandRule{
+	{Command: GiveConsent{}, Nouns: in(SubjectNoun), By: ByApp},
+	{Command: RefuseConsent{}, Nouns: in(SubjectNoun), By: ByApp, optOut: anyOf},
+	{Command: WithdrawConsent{}, Nouns: in(SubjectNoun), By: ByApp, optOut: anyOf},
+	{Command: RequestConsent{}, Nouns: in(SubjectNoun), By: ByApp},
+	{Command: AcknowledgePolicy{}, Nouns: in(SubjectNoun), By: ByApp},
+	{Command: PresentNotice{}, Nouns: in(SubjectNoun), By: ByApp},
+	{Command: ChangePermission{}, Nouns: in(SubjectNoun), By: ByApp, optOut: permissionGone},
+	{Command: VoidRecords{}, Nouns: in(SubjectNoun), By: ByOperator},
+	{Command: OrderErasure{}, Nouns: in(SubjectNoun), By: ByPublisher, Clamped: true},
+	{Command: Say{}, Nouns: in(SubjectNoun, ServiceNoun, PolicyNoun), By: ByKind, Clamped: true},
+
+	{Command: RegisterApp{}, Nouns: in(ServiceNoun), By: ByPublisher},
+	{Command: PublishPolicy{}, Nouns: in(PolicyNoun), By: ByPublisher},
+	{Command: PublishSurface{}, Nouns: in(SurfaceNoun), By: ByPublisher},
+	{Command: PublishCalendar{}, Nouns: in(CalendarNoun), By: ByPublisher},
+
+	{Command: OpenRequest{}, Nouns: in(RequestNoun), By: ByApp, Clamped: true, optOut: asksToWithdraw},
+	{Command: TakeStep{}, Nouns: in(RequestNoun, IncidentNoun), By: ByOperator, Clamped: true},
+	{Command: OweAgain{}, Nouns: in(RequestNoun), By: ByLedger, Clamped: true},
+
+	{Command: OpenDuties{}, Nouns: in(RequestNoun, ObligationNoun), By: ByLedger, Clamped: true},
+	{Command: MeetObligation{}, Nouns: in(RequestNoun, ObligationNoun), By: ByOperator, Clamped: true},
+	{Command: VoidObligation{}, Nouns: in(RequestNoun, ObligationNoun), By: ByOperator, Clamped: true},
+	{Command: MoveObligations{}, Nouns: in(RequestNoun, ObligationNoun), By: ByLedger, Clamped: true},
+	{Command: StartObligation{}, Nouns: in(RequestNoun, ObligationNoun), By: ByLedger, Clamped: true},
+	{Command: WarnObligation{}, Nouns: in(RequestNoun, ObligationNoun), By: ByLedger, Clamped: true},
+	{Command: HoldObligation{}, Nouns: in(RequestNoun, ObligationNoun), By: ByLedger, Clamped: true},
+}
+
+// A CommandRule is a row of [Commands].
+type CommandRule struct {
+	Command Command // an empty one
+	Nouns   []Noun  // which nouns take it
+	By      Sender  // who may send it; of [Say]: by the row of what is said
+	Clamped bool    // a time to come that it claims is now, as that of every opt-out
+
+	optOut func(Command) bool // whether a person says no by it; nil: never
+}
+
+// commandRuleOf returns the row of a command.
+func commandRuleOf(cmd Command) *CommandRule {
+	if r := ruleOfCommand[reflect.TypeOf(cmd)]; r != nil {
+		return r
+	}
+	panic(fmt.Sprintf("domain: command %T has no row in Commands", cmd))
+}
+
+var ruleOfCommand = func() map[reflect.Type]*CommandRule {
+	m := make(map[reflect.Type]*CommandRule, len(Commands))
+	for i := range Commands {
+		m[reflect.TypeOf(Commands[i].Command)] = &Commands[i]
+	}
+	return m
+}()
+
+func anyOf(Command) bool { return true }
+
+func permissionGone(cmd Command) bool { return cmd.(ChangePermission).Change != Granted }
+
+func asksToWithdraw(cmd Command) bool { return slices.Contains(cmd.(OpenRequest).Types, AskWithdraw) }
+
+// IsNo reports whether a person says no by cmd. It is never refused for its
+// time, whoever had the person's outside id then. What ends a history, or the
+// part of somebody in it, is none: it is about who is meant, not about what may
+// be done.
+func IsNo(cmd Command) bool {
+	optOut := commandRuleOf(cmd).optOut
+	return optOut != nil && optOut(cmd)
+}
+
+// IsOptOut reports whether a person says no by a command: it takes away, or the
+// person objects to a decision by a machine. What stands beside it does not refuse it.
+func IsOptOut(cmd Command) bool {
+	if say, ok := cmd.(Say); ok {
+		if note, ok := say.Event.(Noted); ok {
+			rule, _ := catalog.NoteRuleOf(note.Kind)
+			return rule.OptOut
+		}
+	}
+	return IsNo(cmd)
+}
+
+// Clamp returns the time that a fact carries for what its source claims: a no
+// from the future is from now, with the claim kept beside it. A claim of
+// nothing is now.
+func Clamp(cmd Command, claimed, recorded deadline.Instant) (at, kept deadline.Instant) {
+	switch {
+	case claimed == 0:
+		return recorded, 0
+	case claimed <= recorded:
+		return claimed, 0
+	case commandRuleOf(cmd).Clamped || IsNo(cmd):
+		return recorded, claimed
+	}
+	return claimed, 0
+}
+
+// checkDoor refuses what no app may say.
+func (b By) checkDoor(cmd Command) error {
+	by := commandRuleOf(cmd).By
+	if say, says := cmd.(Say); says {
+		by = RuleOf(say.Event).By
+	}
+	if b.App && by != ByApp && by != ByKind {
+		return errNotForApps
+	}
+	return nil
+}
+
+var errNotForApps = refuse(NotForApps, "this is recorded by an operator, never by an app; see consentledger record --operator")
+
+// notTaken refuses a command that a noun does not take. If its row says that the noun
+// does, this program is mistaken.
+func notTaken(cmd Command, noun Noun, text string) error {
+	if slices.Contains(commandRuleOf(cmd).Nouns, noun) {
+		panic(fmt.Sprintf("domain: command %T has no case in the Decide of a %s stream", cmd, noun))
+	}
+	return refuse(WrongStream, text)
+}
