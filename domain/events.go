@@ -17,7 +17,7 @@ var Events = slices.Concat(appEvents, consentEvents, personEvents, requestEvents
 // kindEvents are the rows of the two types whose events have kinds, each by a table of its
 // own: [catalog.NoteRules] and [catalog.StepRules].
 var kindEvents = []EventRule{
-	{Name: "noted", Event: Noted{}, Nouns: in(SubjectNoun, ServiceNoun), By: ByKind, Views: InRequests | InReport, check: must(Noted.checkPerson)},
+	{Name: "noted", Event: Noted{}, Nouns: in(SubjectNoun, ServiceNoun), By: ByKind, Views: InRequests | InReport},
 	{Name: "stepped", Event: Stepped{}, Nouns: in(RequestNoun, IncidentNoun), By: ByKind, Views: InRequests | InReport | InFollowUps},
 }
 

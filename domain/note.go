@@ -37,8 +37,6 @@ func (n Noted) check(person bool) error {
 	return checkFields(string(n.Kind), r.Fields, n.Fields)
 }
 
-func (n Noted) checkPerson() error { return n.check(true) }
-
 // ErrOwnNote refuses what the ledger says of itself when somebody else says it.
 var ErrOwnNote = refuseAt(NotForApps, "type", "type: this is what the ledger says of itself: neither apps nor operators send it")
 

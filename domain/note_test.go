@@ -71,6 +71,8 @@ var notes = []struct{ good, bad string }{
 	{"duty.ended duty=books;reason=over", "-reason"},
 	{"retention.ended purpose=ads;category=clicks", "category=Clicks"},
 	{"processing.stopped system=crm;purpose=ads", "-system"},
+	{"consent.expired consent=7f3a;purposes=ads", "purposes=Ads"},
+	{"consent.stale consent=7f3a;purposes=ads;policy=privacy;version=HASH", "version=2"},
 	{"data.deleted system=crm;method=erased;category=clicks;despite_hold=no", "method=by_hand"},
 	{"roles.changed holder=p-abcdefghijkl;roles=auditor,viewer", "roles=Admin"},
 	{"principal.named principal=p-abcdefghijkl;by=p-abcdefghijkm", "-principal"},
@@ -103,7 +105,8 @@ func noteOf(text, change string) Noted {
 func say(t *testing.T, n Noted, person bool) ([]Event, error) {
 	t.Helper()
 	if person {
-		return Subject{}.Decide(Say{n}, ref(), t0, t0)
+		r, s := lapsed(n.Kind)
+		return s.Decide(Say{n}, r, t0+2, t0+2)
 	}
 	r := disclosing()
 	if rule, _ := catalog.NoteRuleOf(n.Kind); rule.Own {

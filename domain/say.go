@@ -33,6 +33,8 @@ func (s Subject) say(e Event, ref Reference, at deadline.Instant) ([]Event, erro
 		return one(e, s.checkEnd(e.Reason))
 	case SubjectClosed:
 		return one(e, s.checkEnd(e.Reason))
+	case Noted:
+		return one(e, s.noteOfPerson(e, ref, at))
 	}
 	if check := RuleOf(e).check; check != nil {
 		return one(e, check(e))

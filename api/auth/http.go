@@ -83,7 +83,11 @@ func (g *guard) route(route Route, h http.Handler) http.HandlerFunc {
 				return
 			}
 		}
-		h.ServeHTTP(w, r.WithContext(With(r.Context(), p)))
+		ctx := With(r.Context(), p)
+		if !row.Open {
+			ctx = g.asking(ctx, route, row, r)
+		}
+		h.ServeHTTP(w, r.WithContext(ctx))
 	}
 }
 

@@ -10,14 +10,23 @@ type signedInKey struct{}
 
 // SignedIn returns a context of what a browser asks whose session is p's. Only the pages
 // make one, once they have looked at the session: a cookie that comes to the API itself
-// lets nobody in, so that no page of another origin can use it there.
-func SignedIn(ctx context.Context, p Principal) context.Context {
-	return context.WithValue(ctx, signedInKey{}, p)
+// lets nobody in, so that no page of another origin can use it there. Again looks at the
+// session once more: see [Still].
+func SignedIn(ctx context.Context, p Principal, again func(context.Context) (Principal, error)) context.Context {
+	return context.WithValue(ctx, signedInKey{}, &signIn{p, again})
 }
 
-func signedIn(ctx context.Context) (Principal, bool) {
-	p, is := ctx.Value(signedInKey{}).(Principal)
-	return p, is
+// A signIn is whose a session was when a page was asked for, and how it is found whose it
+// is now.
+type signIn struct {
+	Principal
+	again func(context.Context) (Principal, error)
+}
+
+// signedIn returns who is signed in; nil: nobody is, by a session.
+func signedIn(ctx context.Context) *signIn {
+	s, _ := ctx.Value(signedInKey{}).(*signIn)
+	return s
 }
 
 // Holder returns whom a key of an id lets in now. It is for who has shown the key before,

@@ -44,8 +44,8 @@ type Certificates interface {
 func (w Ways) of(r *http.Request) (Principal, error) {
 	values := r.Header["Authorization"]
 	if len(values) == 0 {
-		if p, is := signedIn(r.Context()); is {
-			return p, nil
+		if s := signedIn(r.Context()); s != nil {
+			return s.Principal, nil
 		}
 		return w.ofCertificate(r)
 	}

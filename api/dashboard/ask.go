@@ -66,26 +66,9 @@ func (a *ask) of(path string) string { return "/v1/apps/" + url.PathEscape(a.App
 // do sends a request to the API as whoever looks at the page. An answer that is a
 // recorder gets header and body as they are.
 func (a *ask) do(method, path string, body, answer any) error {
-	text, err := json.Marshal(body)
+	r, err := a.request(method, path, body)
 	if err != nil {
-		return fmt.Errorf("dashboard: %s: %w", path, err)
-	}
-	r, err := http.NewRequestWithContext(a.Context(), method, path, nil)
-	if err != nil {
-		return fmt.Errorf("dashboard: %s: %w", path, err)
-	}
-	r.Host, r.RequestURI = a.Host, path
-	if _, key, basic := a.BasicAuth(); basic {
-		r.Header.Set("Authorization", "Bearer "+key)
-	} else if who := a.Header["Authorization"]; who != nil {
-		r.Header["Authorization"] = who
-	}
-	for name, values := range a.reader {
-		r.Header[name] = values
-	}
-	if body != nil {
-		r.Header.Set("Content-Type", "application/json")
-		r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(text)), int64(len(text))
+		return err
 	}
 
 	w := recorder{header: http.Header{}, status: http.StatusOK}
@@ -105,6 +88,33 @@ func (a *ask) do(method, path string, body, answer any) error {
 		return fmt.Errorf("dashboard: the answer of %s: %w", path, err)
 	}
 	return nil
+}
+
+// request returns what is asked of the API, as whoever looks at the page.
+func (a *ask) request(method, path string, body any) (*http.Request, error) {
+	text, err := json.Marshal(body)
+	if err != nil {
+		return nil, fmt.Errorf("dashboard: %s: %w", path, err)
+	}
+	r, err := http.NewRequestWithContext(a.Context(), method, path, nil)
+	if err != nil {
+		return nil, fmt.Errorf("dashboard: %s: %w", path, err)
+	}
+
+	r.Host, r.RequestURI = a.Host, path
+	if _, key, basic := a.BasicAuth(); basic {
+		r.Header.Set("Authorization", "Bearer "+key)
+	} else if who := a.Header["Authorization"]; who != nil {
+		r.Header["Authorization"] = who
+	}
+	for name, values := range a.reader {
+		r.Header[name] = values
+	}
+	if body != nil {
+		r.Header.Set("Content-Type", "application/json")
+		r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(text)), int64(len(text))
+	}
+	return r, nil
 }
 
 // A recorder keeps an answer of the API.

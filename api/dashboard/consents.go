@@ -19,7 +19,7 @@ type purposeCounts struct {
 }
 
 // statuses are in the order in which charts show them.
-var statuses = []string{"given", "stale", "expired", "withdrawn", "refused", "never-asked"}
+var statuses = []string{"given", "stale", "expired", "withdrawn", "refused", "ask-again", "never-asked"}
 
 func readConsents(a *ask) (any, error) {
 	var c consentCounts

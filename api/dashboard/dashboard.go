@@ -4,7 +4,9 @@
 // the same process and for the same principal, so that what a page may show is decided in one place.
 // The package sees neither the ledger nor a projection.
 //
-// Pages are written on the server and work without JavaScript, of which there is none yet. All that
+// Pages are written on the server and work without JavaScript. With it those of what is due and of
+// what comes in stay new: one script hears from the API's stream that something was recorded, asks
+// for the page again, and puts in place what changed. All that
 // they need comes from the binary. They have two languages, English and Chinese, and follow the
 // browser's light or dark theme.
 //
@@ -79,15 +81,16 @@ func Handler(c Config) http.Handler {
 		mux.HandleFunc("GET "+Root+x.path, d.hand(x))
 	}
 	d.signIns(mux)
+	mux.HandleFunc("GET "+Root+"live", d.stream)
 	mux.HandleFunc(Root, d.show(view{name: "lost", read: lost}))
 	return secured(d.signedIn(mux))
 }
 
-// secured says what a browser may do with a page: show it with its own style, and send
-// its own forms.
+// secured says what a browser may do with a page: show it with its own style, run the one
+// script that comes from here, which may ask here alone, and send its own forms.
 func secured(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; img-src 'self'; "+
+		w.Header().Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "+
 			"base-uri 'none'; form-action 'self'; frame-ancestors 'none'")
 		w.Header().Set("Cache-Control", "no-store") // what a page shows may be personal
 		h.ServeHTTP(w, r)
@@ -100,6 +103,7 @@ type view struct {
 	path string // below Root; with {$} at its end where it is exact
 	menu bool   // it stands in the menu
 	of   string // the route that it shows: whoever may not use it does not find the page in the menu; empty: everybody may
+	live bool   // it stays new by itself, where there is JavaScript
 	post bool   // its form names a person, who is to stand in no address
 	read func(*ask) (any, error)
 	act  func(*ask) (to string, err error) // does what its forms say, and returns where to go next; nil: they record nothing
@@ -109,15 +113,19 @@ type view struct {
 
 // views are all pages, those of the menu in its order.
 var views = []view{
-	{name: "today", path: "{$}", menu: true, read: readToday},
-	{name: "deadlines", path: "deadlines", menu: true, read: readDeadlines},
+	{name: "today", path: "{$}", menu: true, live: true, read: readToday},
+	{name: "deadlines", path: "deadlines", menu: true, live: true, read: readDeadlines},
 	{name: "consents", path: "consents", menu: true, read: readConsents},
 	{name: "approvals", path: "approvals", menu: true, read: readApprovals, act: decideProposal},
 	{name: "person", path: "person", menu: true, post: true, read: readPerson},
+	{name: "minors", path: "minors", menu: true, post: true, token: true, read: readMinors},
 	{name: "policies", path: "policies", menu: true, read: readPolicies},
-	{name: "intake", path: "intake", menu: true, read: readIntake, act: handleRejected},
+	{name: "intake", path: "intake", menu: true, live: true, read: readIntake, act: handleRejected},
 	{name: "retention", path: "retention", menu: true, read: readRetention},
 	{name: "audit", path: "audit", menu: true, token: true, read: readAudits},
+	{name: "audit", path: "audit/verify", post: true, token: true, read: readVerified},
+	{name: "audit", path: "audit/accesses", post: true, token: true, read: readAccesses},
+	{name: "audit", path: "audit/left", post: true, token: true, read: readLeft},
 	{name: "system", path: "system", menu: true, of: "/v1/status", read: readSystem},
 	{name: "case", path: "requests/{id}", read: readRequest, act: takeRequestStep},
 	{name: "case", path: "incidents/{id}", read: readIncident, act: takeIncidentStep},

@@ -9,16 +9,13 @@ import (
 // registers are the documents that are read without a reason: they hold no person.
 var registers = []string{"processing", "recipients", "assessments", "retention"}
 
-// audits is the page from which documents are taken.
-type audits struct{}
-
 // Registers are for the page.
-func (audits) Registers() []string { return registers }
+func (*audits) Registers() []string { return registers }
 
 // Reasons are for the form.
-func (audits) Reasons() []string { return reasons }
+func (*audits) Reasons() []string { return reasons }
 
-func readAudits(*ask) (any, error) { return audits{}, nil }
+func readAudits(*ask) (any, error) { return &audits{}, nil }
 
 // A document is a report that the API writes as a page of its own, made to be printed.
 type document struct {

@@ -20,6 +20,19 @@ type intake struct {
 	Wrong    *problem
 	WrongSeq string // the message that Wrong is about
 	AsOf     string
+	Newest   newest // what the app recorded last
+}
+
+// newest is what was recorded last, without whom it is about.
+type newest struct {
+	Records []struct {
+		Position string `json:"position"`
+		Type     string `json:"type"`
+		Actor    string `json:"actor"`
+		At       string `json:"at"`
+		Recorded string `json:"recorded"`
+	} `json:"records"`
+	AsOf string `json:"as_of"`
 }
 
 type dayCount struct {
@@ -57,6 +70,9 @@ func readIntake(a *ask) (any, error) {
 			return nil, err
 		}
 		i.Days, i.AsOf = activity.Days, activity.AsOf
+		if err := a.get(a.of("/newest"), nil, &i.Newest); err != nil && !isForbidden(err) && !isUnknown(err) {
+			return nil, err
+		}
 		slices.SortStableFunc(i.Days, func(x, y dayCount) int { return strings.Compare(y.Day, x.Day) })
 	}
 

@@ -119,7 +119,7 @@ func makeFirstKey(a *ask) (string, error) {
 	// From here on there is a key that is shown this once: it is shown whatever else fails.
 	a.made = made
 	if next, err := goOnWith(a, made.Key); err == nil {
-		defer func() { a.Request = a.WithContext(session.With(a.Context(), next)) }()
+		defer func() { a.Request = a.WithContext(a.sessions.With(a.Context(), next)) }()
 	}
 	var revoked madeKey
 	if a.do(http.MethodPost, "/v1/access/keys/"+url.PathEscape(one.Principal.Key)+"/revoke", nil, &revoked) != nil {

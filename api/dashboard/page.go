@@ -32,6 +32,7 @@ type page struct {
 	Open    bool   // nobody is authenticated
 	Who     *who   // is signed in; nil: nobody is, by a session
 	Go      string // where the browser goes on to at once; empty: it stays
+	Live    *live  // nil: it stays as it was written
 
 	words map[string]string
 }
@@ -100,6 +101,15 @@ func (p *page) Time(instant string) string {
 	return t.UTC().Format("2006-01-02 15:04 UTC")
 }
 
+// Clock is Time to the second.
+func (p *page) Clock(instant string) string {
+	t, err := time.Parse(time.RFC3339, instant)
+	if err != nil {
+		return instant
+	}
+	return t.UTC().Format("2006-01-02 15:04:05 UTC")
+}
+
 // Hours returns how many hours ago something happened.
 func (p *page) Hours(instant string) int {
 	t, err := time.Parse(time.RFC3339, instant)
@@ -122,6 +132,17 @@ func (p *page) Rows(caption string, rows []obligation) any {
 		Caption string
 		Rows    []obligation
 	}{p, caption, rows}
+}
+
+// Book is what the page Audit shows of accesses, or of what left the house, for its template.
+func (p *page) Book(name string) any {
+	of := p.Data.(*audits)
+	return struct {
+		P     *page
+		Name  string
+		Of    *audits
+		Shown bool
+	}{p, name, of, of.Book == name && of.Asked.Reason != ""}
 }
 
 // Step is a step's form for its template.
@@ -194,7 +215,7 @@ func (d *dashboard) show(v view) http.HandlerFunc {
 			http.Redirect(w, r, to, http.StatusSeeOther)
 			return
 		}
-		p.Data = data
+		p.Data, p.Live = data, liveOf(v, a, data)
 		d.write(w, v, a, p, err)
 	}
 }
@@ -224,7 +245,8 @@ func (d *dashboard) write(w http.ResponseWriter, v view, a *ask, p *page, err er
 		http.Error(w, "this page cannot be written", http.StatusInternalServerError)
 		return
 	}
-	if status == http.StatusUnauthorized && (d.Sessions == nil || len(a.Header["Authorization"]) > 0) { // else they sign in
+	challenge := d.Sessions == nil || len(a.Header["Authorization"]) > 0                             // else they sign in
+	if status == http.StatusUnauthorized && challenge && a.Header.Get("Sec-Fetch-Dest") != "empty" { // a script asks nobody for a key
 		w.Header().Set("WWW-Authenticate", `Basic realm="consentledger", charset="UTF-8"`)
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")

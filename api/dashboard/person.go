@@ -13,6 +13,12 @@ type person struct {
 	Asked               bool
 	Purposes            []standing
 	Entries             []entry
+
+	Valid, Known slider
+	Lives        []life
+	Statuses     []string // that occur in the chart
+	Marks        []int    // where in the chart the moment stands that is looked at
+	Older        bool     // the chart begins later than the history
 }
 
 type standing struct {
@@ -67,8 +73,11 @@ func readPerson(a *ask) (any, error) {
 		return p, nil
 	}
 
-	var state struct{ Purposes []standing }
-	err := a.do(http.MethodPost, a.of("/subjects/state"), map[string]string{"subject": p.Subject}, &state)
-	p.Purposes = state.Purposes
-	return p, err
+	all := stops(p.Entries)
+	p.Valid, p.Known = sliderOf(a, "valid", all), sliderOf(a, "known", all)
+	var err error
+	if p.Purposes, err = p.stand(a, p.Valid.At, p.Known.At); err != nil {
+		return nil, err
+	}
+	return p, p.draw(a, all)
 }

@@ -72,7 +72,7 @@ func (d *dashboard) signedIn(h http.Handler) http.Handler {
 			d.say(w, r, view{name: "sign-in"}, &problem{Status: http.StatusForbidden, Code: "form-token"})
 			return
 		}
-		h.ServeHTTP(w, r.WithContext(session.With(r.Context(), one)))
+		h.ServeHTTP(w, r.WithContext(d.Sessions.With(r.Context(), one)))
 	})
 }
 
@@ -303,7 +303,7 @@ func (d *dashboard) signOut(w http.ResponseWriter, r *http.Request) {
 		d.turnAway(w, r, err)
 		return
 	}
-	r = r.WithContext(session.With(r.Context(), one))
+	r = r.WithContext(d.Sessions.With(r.Context(), one))
 	a := d.ask(r)
 	a.Body = http.MaxBytesReader(w, a.Body, maxForm)
 	if err := a.parse(); err != nil {

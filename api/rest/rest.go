@@ -22,6 +22,7 @@ import (
 
 	"consentledger/api/approval"
 	"consentledger/api/edge"
+	"consentledger/api/live"
 	"consentledger/domain"
 	"consentledger/domain/deadline"
 	"consentledger/eventstore"
@@ -88,6 +89,11 @@ type Config struct {
 	Version   string
 	Log       *slog.Logger    // nil: nothing is logged
 	Traces    *tracing.Traces // nil: nothing is traced
+
+	Keys    Keys                           // nil: no route that verifies
+	Newest  Newest                         // nil: no route of what was recorded last
+	Streams *live.Streams                  // those of this process
+	Still   func(ctx context.Context) bool // whether who opened a stream may still hear it; nil: they may
 }
 
 // A Waiter waits until every projection has applied a position, or ctx ends.
@@ -141,6 +147,12 @@ func (s *server) routes(mux *http.ServeMux) huma.API {
 	}
 	if s.Policies != nil {
 		s.groupRoute(api)
+	}
+	if s.Newest != nil {
+		s.newestRoute(api)
+	}
+	if s.Keys != nil {
+		s.verifyRoute(api)
 	}
 	if s.Requests != nil {
 		s.deadlineRoutes(api)

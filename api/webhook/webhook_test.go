@@ -426,7 +426,7 @@ func TestNothingGoesWhereOnlyTheLedgerCan(t *testing.T) {
 			t.Errorf("%s: %v, want %q", url, err, want)
 		}
 	}
-	if _, _, err := w.hooks.Add(t.Context(), "demo", Wish{URL: "https://shop.example.com/", Types: []string{"consent.expired"}}); err == nil {
+	if _, _, err := w.hooks.Add(t.Context(), "demo", Wish{URL: "https://shop.example.com/", Types: []string{"consent.lost"}}); err == nil {
 		t.Error("a type that is not told is taken")
 	}
 	if _, _, err := w.hooks.Add(t.Context(), "demo", Wish{URL: "https://shop.example.com/", Types: []string{"obligation.overdue"}}); err != nil {

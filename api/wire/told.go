@@ -1,7 +1,10 @@
 package wire
 
 import (
+	"strings"
+
 	"consentledger/domain"
+	"consentledger/domain/catalog"
 	"consentledger/domain/policy"
 	"consentledger/eventstore/codec"
 )
@@ -12,10 +15,13 @@ const (
 	GivenType     = "consent.given"
 	RefusedType   = "consent.refused"
 	WithdrawnType = "consent.withdrawn"
+	ExpiredType   = string(catalog.ConsentExpired)
+	StaleType     = string(catalog.ConsentStale)
 )
 
-// ConsentTypes are all of them.
-var ConsentTypes = []string{GivenType, RefusedType, WithdrawnType}
+// ConsentTypes are all of them. Nobody says the last two: a consent ended by itself, or a
+// new version of the policy does not rest on it any more.
+var ConsentTypes = []string{GivenType, RefusedType, WithdrawnType, ExpiredType, StaleType}
 
 // ObligationTypes are the types of what is told of obligations.
 var ObligationTypes = []string{
@@ -43,11 +49,12 @@ type ConsentChangeData struct {
 	Person    string   `json:"person,omitzero"` // "account:ada"; absent: they were erased, or the id is somebody else's now
 	Pseudonym string   `json:"pseudonym"`
 	All       bool     `json:"all,omitzero"`       // of an opt-out: from every purpose, also those to come
-	Purposes  []string `json:"purposes,omitempty"` // of a consent: those for which it counts
+	Purposes  []string `json:"purposes,omitempty"` // of a consent: those for which it counts, or counts no more
 	Short     []Short  `json:"short,omitempty"`    // of a consent: those for which it does not, and why
+	Consent   string   `json:"consent,omitzero"`   // of one that expired or is stale: the id of the consent.given
 	Policy    string   `json:"policy,omitzero"`
-	Version   string   `json:"version,omitzero"` // of the policy, by its hash
-	At        string   `json:"at"`               // when it was said, as its source says; the time is when it was recorded
+	Version   string   `json:"version,omitzero"` // of the policy, by its hash; of a stale consent: the first version that it is not enough for
+	At        string   `json:"at"`               // when it was said, as its source says, or since when it is so; the time is when it was recorded
 	Until     string   `json:"until,omitzero"`   // when a consent ends by itself
 	Import    bool     `json:"import,omitzero"`  // it is a consent of before that was carried over
 	Signal    bool     `json:"signal,omitzero"`  // a machine said it, as a browser by gpc
@@ -68,6 +75,8 @@ func IsConsentChange(e codec.Entry) bool {
 		return true
 	case domain.PermissionRevoked:
 		return len(x.Withdraws) > 0
+	case domain.Noted:
+		return x.Kind == catalog.ConsentExpired || x.Kind == catalog.ConsentStale
 	}
 	return false
 }
@@ -106,6 +115,10 @@ func (d *ConsentChangeData) said(e domain.Event) string {
 	case domain.PermissionRevoked:
 		d.Purposes, d.Cause = texts(x.Withdraws), "permission.revoked"
 		return WithdrawnType
+	case domain.Noted:
+		d.Consent, d.Purposes = x.Field("consent"), strings.Split(x.Field("purposes"), ",")
+		d.Policy, d.Version = x.Field("policy"), x.Field("version")
+		return string(x.Kind)
 	}
 	panic("wire: what is no change of a consent is told as one")
 }

@@ -27,6 +27,15 @@ const (
 	KeyRevoked Note = "key.revoked"
 )
 
+// What the ledger says of a consent that is worth less than it was although nobody said
+// so: it expired, or a new version of the policy made it stale. Nothing is decided by these
+// notes: where a person stands is found each time anew. They are so that apps can be told,
+// in the order of everything else.
+const (
+	ConsentExpired Note = "consent.expired"
+	ConsentStale   Note = "consent.stale"
+)
+
 // Other kinds that something is decided by.
 const (
 	HeadcountRecorded Note = "headcount.recorded" // how many persons' data are handled

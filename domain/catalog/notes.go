@@ -300,6 +300,16 @@ var NoteRules = slices.Concat(proposalRules, principalRules, []NoteRule{
 		Fields: []FieldRule{name("system"), optional(name("purpose"))},
 	},
 	{
+		Kind: ConsentExpired, Person: true, Own: true, Source: "PIPL 14, 15, 31",
+		Says:   "a consent ended by itself: its time was up, it was used up, or a child came of the age to decide",
+		Fields: []FieldRule{name("consent"), names("purposes")},
+	},
+	{
+		Kind: ConsentStale, Person: true, Own: true, Source: "PIPL 14",
+		Says:   "the policy changed so that a consent does not cover it: the person is asked again",
+		Fields: []FieldRule{name("consent"), names("purposes"), name("policy"), hash("version")},
+	},
+	{
 		Kind: "data.deleted", Person: true, Source: "PIPL 47",
 		Says:   "data were deleted or made anonymous in a system",
 		Fields: []FieldRule{name("system"), optional(name("method")), optional(name("category")), optional(yes("despite_hold"))},

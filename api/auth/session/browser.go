@@ -102,8 +102,11 @@ func (s *Sessions) Shows(r *http.Request) bool { return s.shown(r, sessionCookie
 
 // Of returns the session that a browser shows. The error is an [Ended], or wraps
 // [auth.ErrAway].
+//
+// What a page's script asks by itself is no use of a session: a page that is left open
+// must not keep somebody signed in.
 func (s *Sessions) Of(r *http.Request) (Session, error) {
-	one, err := s.Find(r.Context(), s.shown(r, sessionCookie))
+	one, err := s.find(r.Context(), s.shown(r, sessionCookie), r.Header.Get("Sec-Fetch-Dest") != "empty")
 	if ended := Ended(""); errors.As(err, &ended) && s.Shows(r) {
 		s.refused(OverSession)
 	}
@@ -113,8 +116,12 @@ func (s *Sessions) Of(r *http.Request) (Session, error) {
 type sessionKey struct{}
 
 // With returns a context of what a browser asks by a session.
-func With(ctx context.Context, one Session) context.Context {
-	return auth.SignedIn(context.WithValue(ctx, sessionKey{}, one), one.Principal)
+func (s *Sessions) With(ctx context.Context, one Session) context.Context {
+	again := func(ctx context.Context) (auth.Principal, error) {
+		now, err := s.find(ctx, one.id, false)
+		return now.Principal, err
+	}
+	return auth.SignedIn(context.WithValue(ctx, sessionKey{}, one), one.Principal, again)
 }
 
 // From returns the session that ctx is of; not ok: there is none.

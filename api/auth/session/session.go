@@ -182,9 +182,14 @@ func lasts(w Way) deadline.Instant {
 	return deadline.Instant(longest.Milliseconds())
 }
 
-// Find returns the session of an id, and that it was used now. The error is an [Ended], or
-// wraps [auth.ErrAway].
+// Find returns the session of an id, and notes that it was used now. The error is an
+// [Ended], or wraps [auth.ErrAway].
 func (s *Sessions) Find(ctx context.Context, id string) (Session, error) {
+	return s.find(ctx, id, true)
+}
+
+// find is Find. A session that is only looked at is as idle as before.
+func (s *Sessions) find(ctx context.Context, id string, used bool) (Session, error) {
 	if len(id) != idSize || strings.Trim(id, idLetters) != "" {
 		return Session{}, None
 	}
@@ -213,8 +218,10 @@ func (s *Sessions) Find(ctx context.Context, id string) (Session, error) {
 	if err != nil {
 		return Session{}, LostRole
 	}
-	if err := s.touch(ctx, hashOf(id), seen, now); err != nil {
-		return Session{}, err
+	if used {
+		if err := s.touch(ctx, hashOf(id), seen, now); err != nil {
+			return Session{}, err
+		}
 	}
 	return Session{
 		Principal: p, Way: row.Way, Begun: row.Begun, Ends: row.Ends, id: id,

@@ -20,7 +20,7 @@ async function look(page, name, { locale, colorScheme, width }, paper = false) {
   const wide = await page.evaluate(() => document.documentElement.scrollWidth)
   if (wide > width) fault(where, `is ${wide} wide`)
   const text = await page.innerText('body')
-  const key = text.match(/\b(page|col|state|kind|type|lane|today|status|reason|problem|case|step|field|choice|form|hint|refused|actor|filter|system|person|intake|audit|register|minors|retention)\.[a-z][a-z-]*/)
+  const key = text.match(/\b(page|col|state|kind|type|lane|today|status|reason|problem|case|step|field|choice|form|hint|refused|actor|filter|system|person|intake|audit|register|minors|retention|live|point|access|hook|file|band|then)\.[a-z][a-z-]*/)
   if (key && !paper) fault(where, `shows the name of a text, ${key[0]}`)
   if (/%!|<no value>|\bnull\b/.test(text)) fault(where, 'shows what a template could not write')
   await page.evaluate(axe.source)
@@ -84,6 +84,31 @@ async function intake(page, open, one) {
 // papers takes a register and the audit report, which are made to be printed.
 async function papers(page, open, one) {
   await open('/ui/audit', 'audit')
+
+  // Who looked at whom, and what left: each asks who wants to know, and why.
+  for (const book of ['accesses', 'left']) {
+    await page.goto(base + '/ui/audit')
+    const form = page.locator(`form[action*="audit/${book}"]`)
+    await form.locator('[name=reason]').selectOption('audit')
+    await form.locator('[name=by]').fill('张 O\u2019Brien')
+    await form.locator('button').click()
+    if (await page.locator(`#${book} ~ .wide tbody tr`).count() === 0) fault('audit', `shows nothing under ${book}`)
+    await look(page, 'audit-' + book, one)
+  }
+
+  // A file of somebody else, and a receipt of this ledger.
+  const given = await (await page.request.get(base + '/v1/replay?app=smartkey&type=consent.given')).text()
+  const receipt = await page.request.post(base + '/v1/apps/smartkey/receipts', { data: { event: JSON.parse(given.split('\n')[0]).event_id, reason: 'audit' } })
+  if (receipt.status() !== 200) fault('receipt', `answers ${receipt.status()} ${await receipt.text()}`)
+  for (const [name, buffer, sign] of [['receipt.json', await receipt.body(), '.done'], ['other.json', Buffer.from('{"other":1}'), '.wrong']]) {
+    await page.goto(base + '/ui/audit')
+    await page.setInputFiles('#file', { name, mimeType: 'application/json', buffer })
+    await page.click('form[action*="audit/verify"] button')
+    if (await page.locator(sign).count() !== 1) fault('audit', `does not say of ${name} what it is`)
+    await look(page, 'audit-verified-' + name.replace('.json', ''), one)
+  }
+
+  await page.goto(base + '/ui/audit')
   await page.click('main ul a')
   await look(page, 'register', one, true)
   await page.goto(base + '/ui/audit')
@@ -136,6 +161,11 @@ async function papers(page, open, one) {
     await open('/ui/system', 'system')
     await open('/ui/retention', 'retention')
     if (await page.locator('tbody').count() !== 2) fault('retention', 'shows no deletions or no counts')
+    await open('/ui/minors', 'minors')
+    await page.selectOption('#reason', 'audit')
+    await page.fill('#by', '张 O\u2019Brien')
+    await page.click('.filters button')
+    await look(page, 'minors-shown', one)
     await intake(page, open, one)
     await papers(page, open, one)
     await open('/ui/person', 'person')
@@ -146,6 +176,13 @@ async function papers(page, open, one) {
     if (page.url().includes('user-2')) fault(page.url(), 'a person stands in the address')
     await look(page, 'person-found', one)
     if (!(await page.innerText('main')).includes('consent.withdrawn')) fault('person', 'the history is not shown')
+    if (await page.locator('.chart rect').count() < 2) fault('person', 'has no chart')
+    await page.focus('#valid')
+    await page.keyboard.press('Home')
+    await page.click('.sliders button')
+    if (await page.inputValue('#valid') !== '0' || await page.locator('label[for=valid] time').count() !== 1) fault('person', 'forgets where the slider was')
+    await page.evaluate(() => document.querySelectorAll('main details').forEach(d => { d.open = true }))
+    await look(page, 'person-before', one)
     await page.fill('#subject', 'nobody-of-this-name')
     await page.click('.filters button')
     await look(page, 'person-unknown', one)

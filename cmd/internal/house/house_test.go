@@ -57,6 +57,7 @@ var closed = map[string][]string{
 	"api/wire/parse":      {"projections"},
 	"api/nats/intake":     {"projections"}, // what comes in does not look at what goes out
 	"api/followup":        {"projections"},
+	"api/lapse":           {"projections"},
 	"api/nats/outbox":     {"projections"},                                                                                                 // it tells facts, not answers
 	"api/nats/operator":   {"projections", "eventstore", "domain"},                                                                         // it hands bytes to a handler
 	"api/client":          {"domain", "projections", "api/wire", "api/query", "eventstore/ledger", "eventstore/codec", "eventstore/vault"}, // apps link it

@@ -28,6 +28,8 @@ import (
 	"consentledger/api/edge"
 	"consentledger/api/erasing"
 	"consentledger/api/followup"
+	"consentledger/api/lapse"
+	"consentledger/api/live"
 	"consentledger/api/nats/intake"
 	"consentledger/api/nats/outbox"
 	"consentledger/api/webhook"
@@ -135,6 +137,8 @@ type Server struct {
 	changes   *outbox.Outbox // of consents; nil: they are not told on NATS
 	hooks     *webhook.Hooks
 	erasing   *erasing.Jobs
+	lapses    *lapse.Follower // consents that end by themselves
+	streams   live.Streams    // by which pages hear that something was recorded
 	turns     *turns
 	entrance  *entrance // of HTTP; nil: it is not answered, and nothing is waited for
 	process   string
@@ -370,6 +374,7 @@ func serveConns(ctx context.Context, l *edge.Conns, handler http.Handler, speaks
 				c.Close() // somebody else needs it more
 			}
 		},
+		BaseContext: func(net.Listener) context.Context { return live.WithClosing(context.Background(), ctx.Done()) },
 	}
 	done := make(chan error, 1)
 	go func() {

@@ -3,11 +3,14 @@ package server
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 
+	"consentledger/api/lapse"
 	"consentledger/api/nats/outbox"
 	"consentledger/api/rest"
 	"consentledger/api/webhook"
+	"consentledger/api/wire"
 	"consentledger/cmd/internal/telemetry"
 	"consentledger/domain/deadline"
 	"consentledger/eventstore"
@@ -43,6 +46,21 @@ func (h *Server) openTelling() {
 			return unsealAs(ctx, h.Dir.Vault, app, "webhook secret "+id, sealed)
 		},
 	}
+	h.lapses = &lapse.Follower{Ledger: h.Dir.Ledger, Rows: h.Dir.Rows(), Wanted: h.tellsLapses, Log: h.Log}
+}
+
+// tellsLapses reports whether somebody is told that consents expired or are stale.
+func (h *Server) tellsLapses(ctx context.Context) (bool, error) {
+	if h.Config.Telling.Consents {
+		return true, nil
+	}
+	hooks, err := h.hooks.List(ctx, "")
+	if err != nil {
+		return false, err
+	}
+	return slices.ContainsFunc(hooks, func(k webhook.Hook) bool {
+		return slices.Contains(k.Types, wire.ExpiredType) || slices.Contains(k.Types, wire.StaleType)
+	}), nil
 }
 
 // outboxes are all that tell on NATS.
@@ -78,6 +96,11 @@ func (h *Server) tell(ctx context.Context) {
 		})
 	}
 	all.Go(func() {
+		if err := h.lapses.Run(ctx); err != nil {
+			h.Log.Error("which consents ended is recorded no more", "error", err)
+		}
+	})
+	all.Go(func() {
 		if err := h.hooks.Run(ctx); err != nil {
 			h.Log.Error("webhooks are not sent", "error", err)
 		}
@@ -108,6 +131,11 @@ func (h *Server) tellingAlarms(ctx context.Context) (list []rest.Alarm) {
 				See:    "consentledger status",
 			})
 		}
+	}
+	if _, err := h.lapses.State(); err != nil {
+		list = append(list, rest.Alarm{
+			Name: "outbox", Detail: "that consents expired or are stale is not told: " + err.Error(), See: "consentledger status",
+		})
 	}
 	return append(list, h.webhookAlarms(ctx)...)
 }

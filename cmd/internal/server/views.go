@@ -152,6 +152,10 @@ func (h *Server) Handler() http.Handler {
 		Log:       h.Log,
 		Traces:    h.Measured.traces,
 		Principal: auth.Recorder,
+		Keys:      h.Logs,
+		Newest:    h.Dir.Ledger,
+		Streams:   &h.streams,
+		Still:     auth.Still,
 	}))
 	mux.Handle("/v1/access/", auth.Handler(h.keys, h.Log))
 	of := session.Handler(h.sessions, h.Log)

@@ -1,0 +1,145 @@
+// Package upload verifies what somebody was given and brings back: a receipt, a bundle of
+// evidence or a certificate of erasure. It is held against the key and the origin of one
+// app's log by the same code as the verb verify, and the answer says point by point what
+// was found. Nothing of it is kept.
+//
+// The key is this ledger's own. So the answer is that of whoever runs the ledger: who does
+// not trust them verifies with a key that they had before, offline.
+package upload
+
+import (
+	"archive/zip"
+	"bytes"
+	"fmt"
+	"strconv"
+
+	"consentledger/api/audit/bundle"
+	"consentledger/api/audit/erasure"
+	"consentledger/api/audit/receipt"
+
+	"github.com/go-json-experiment/json"
+	"golang.org/x/mod/sumdb/note"
+)
+
+// Max is the largest file that is verified here, and maxInside how much a bundle may hold
+// once it is unpacked. What is larger is verified by the verb, which reads from the disk.
+const (
+	Max       = 32 << 20
+	maxInside = 256 << 20
+)
+
+// An Answer is what was found of a file.
+type Answer struct {
+	Kind      string   `json:"kind" doc:"bundle, receipt, erasure or unknown"`
+	Authentic bool     `json:"authentic"`
+	Wrong     string   `json:"wrong,omitzero" doc:"what is wrong first, if it is not authentic"`
+	Points    []Point  `json:"points" doc:"what was checked and holds"`
+	Claims    []string `json:"claims" doc:"what it says and does not show: it must be believed, or asked of the ledger"`
+	Origin    string   `json:"origin" doc:"of the log that it was held against"`
+	Key       string   `json:"key" doc:"of that log, by which anybody verifies"`
+}
+
+// A Point is one thing that was checked, by a code, and what it was checked of.
+type Point struct {
+	Point string `json:"point" doc:"container, signed, records, texts, derived; record, given, refused, withdrawn, all, counts, short; person, ordered, erased"`
+	Of    string `json:"of,omitzero"`
+}
+
+// Verify says what a file is, and what holds of it.
+func Verify(file []byte, key string, origin string) (Answer, error) {
+	a := Answer{Kind: "unknown", Points: []Point{}, Claims: []string{}, Origin: origin, Key: key}
+	v, err := note.NewVerifier(key)
+	if err != nil {
+		return a, fmt.Errorf("the key of the log %s: %w", origin, err)
+	}
+
+	switch {
+	case bytes.HasPrefix(file, []byte("PK")):
+		a.Kind, err = "bundle", a.bundle(file, v)
+	case isErasure(file):
+		a.Kind, err = "erasure", a.erasure(file, v)
+	case bytes.HasPrefix(bytes.TrimLeft(file, " \t\r\n"), []byte("{")):
+		a.Kind, err = "receipt", a.receipt(file, v)
+	default:
+		a.Wrong = "it is neither a receipt nor a bundle nor a certificate of erasure: those begin with { or PK"
+		return a, nil
+	}
+	if a.Authentic = err == nil; err != nil {
+		a.Wrong, a.Points, a.Claims = err.Error(), []Point{}, []string{}
+	}
+	return a, nil
+}
+
+// isErasure reports whether a file has the members of a certificate.
+func isErasure(file []byte) bool {
+	var shape struct {
+		Ordered string `json:"ordered"`
+		Erased  string `json:"erased"`
+	}
+	return len(file) <= erasure.Max && json.Unmarshal(file, &shape) == nil && shape.Ordered != "" && shape.Erased != ""
+}
+
+func (a *Answer) holds(point string, of string) { a.Points = append(a.Points, Point{point, of}) }
+
+func (a *Answer) bundle(file []byte, v note.Verifier) error {
+	z, err := zip.NewReader(bytes.NewReader(file), int64(len(file)))
+	if err != nil {
+		return fmt.Errorf("it is no bundle: %w", err)
+	}
+	inside := uint64(0)
+	for _, f := range z.File {
+		if inside += min(f.UncompressedSize64, maxInside+1); inside > maxInside {
+			return fmt.Errorf("it holds more than %d MiB once it is unpacked: verify it with consentledger verify bundle", maxInside>>20)
+		}
+	}
+
+	b, err := bundle.Verify(bytes.NewReader(file), int64(len(file)), v, a.Origin)
+	if err != nil {
+		return err
+	}
+	a.holds("container", strconv.Itoa(len(z.File)))
+	a.holds("signed", strconv.FormatInt(b.Checkpoint.Size, 10))
+	a.holds("records", strconv.Itoa(b.Selected))
+	a.holds("texts", strconv.Itoa(b.Parts))
+	a.holds("derived", "")
+	a.Claims = append(a.Claims, b.Claims...)
+	return nil
+}
+
+func (a *Answer) receipt(file []byte, v note.Verifier) error {
+	r, err := receipt.Verify(file, v, a.Origin)
+	if err != nil {
+		return err
+	}
+	a.holds("signed", strconv.FormatInt(r.Checkpoint.Size, 10))
+	a.holds("record", r.ID)
+	a.holds(r.Answer.String(), r.Recorded.String())
+	if r.All {
+		a.holds("all", "")
+	}
+	for _, p := range r.Purposes {
+		a.holds("counts", p)
+	}
+	for _, short := range r.Short {
+		a.holds("short", short)
+	}
+	a.holds("derived", "")
+	a.Claims = append(a.Claims, r.Claims...)
+	return nil
+}
+
+func (a *Answer) erasure(file []byte, v note.Verifier) error {
+	c, err := erasure.Parse(file)
+	if err != nil {
+		return err
+	}
+	s, err := c.Verify(v, a.Origin)
+	if err != nil {
+		return err
+	}
+	a.holds("signed", strconv.FormatInt(s.Log.Size, 10))
+	a.holds("person", s.Person)
+	a.holds("ordered", s.Ordered.String())
+	a.holds("erased", s.Erased.String())
+	return nil
+}

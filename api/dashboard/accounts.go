@@ -1,0 +1,268 @@
+package dashboard
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+)
+
+// What an auditor asks of the ledger itself: is this file ours, who looked at whom, and what
+// left the house. All three are on the page Audit.
+
+// audits is that page.
+type audits struct {
+	Verified *verified
+	Book     string // accesses or left, once it was asked for
+	Asked    book
+	Accesses []access
+	Left     []leaving
+	Hooks    []hook
+	May      bool // whoever looks may see webhooks
+}
+
+// verified is what the API found of a file.
+type verified struct {
+	Kind      string `json:"kind"`
+	Authentic bool   `json:"authentic"`
+	Wrong     string `json:"wrong"`
+	Points    []struct {
+		Point string `json:"point"`
+		Of    string `json:"of"`
+	} `json:"points"`
+	Claims []string `json:"claims"`
+	Origin string   `json:"origin"`
+	Key    string   `json:"key"`
+}
+
+// A book is what was asked to be shown of.
+type book struct{ From, To, Reason, By string }
+
+// An access is a record of who looked at what.
+type access struct {
+	Recorded   string `json:"recorded"`
+	Actor      string `json:"actor"`
+	RecordedBy string `json:"recorded_by"`
+	Data       struct {
+		Kind    string `json:"kind"`
+		Subject string `json:"subject"`
+		Records int    `json:"records"`
+		Parts   int    `json:"parts"`
+		Reason  string `json:"reason"`
+	} `json:"data"`
+}
+
+// A leaving is a record of what was given to somebody else.
+type leaving struct {
+	Recorded string `json:"recorded"`
+	Type     string `json:"type"`
+	Data     struct {
+		Fields map[string]string `json:"fields"`
+	} `json:"data"`
+}
+
+// Who returns who was given something, or what says it best.
+func (l leaving) Who() string {
+	for _, name := range []string{"recipient", "processor", "successor", "ground"} {
+		if v := l.Data.Fields[name]; v != "" {
+			return v
+		}
+	}
+	return ""
+}
+
+// What returns what was given, in the words of the record.
+func (l leaving) What() string {
+	var all []string
+	for _, name := range []string{"what", "categories", "purposes", "country", "mechanism", "change", "reason"} {
+		if v := l.Data.Fields[name]; v != "" {
+			all = append(all, v)
+		}
+	}
+	return strings.Join(all, " · ")
+}
+
+type hook struct {
+	URL   string   `json:"url"`
+	State string   `json:"state"`
+	Types []string `json:"types"`
+}
+
+// leavingTypes are the records of what leaves the house.
+var leavingTypes = []string{
+	"disclosure.made", "recipient.added", "recipient.changed", "recipient.removed", "entrustment.agreed", "entrustment.ended",
+	"transfer.merger", "crossborder.started", "crossborder.stopped",
+}
+
+// outward are the kinds of access by which data leave, and not only are looked at.
+var outward = []string{"export", "receipt", "names"}
+
+// maxUpload is the largest file that may be verified here, and what its form needs beside.
+const maxUpload = 32<<20 + 1<<16
+
+// readVerified verifies a file that was sent. It lies in memory alone.
+func readVerified(a *ask) (any, error) {
+	page := &audits{}
+	if a.Method != http.MethodPost || a.App == "" {
+		return page, nil
+	}
+	if a.ContentLength > maxUpload {
+		return nil, &problem{Status: http.StatusRequestEntityTooLarge, Code: "upload-size"}
+	}
+	a.Body = http.MaxBytesReader(nil, a.Body, maxUpload)
+	if err := a.ParseMultipartForm(maxUpload); err != nil {
+		return nil, &problem{Status: http.StatusRequestEntityTooLarge, Code: "upload-size"}
+	}
+	if err := a.checkToken(); err != nil {
+		return nil, err
+	}
+	f, _, err := a.FormFile("file")
+	if err != nil {
+		return nil, &problem{Status: http.StatusBadRequest, Code: "upload-form"}
+	}
+	defer f.Close()
+	file, err := io.ReadAll(f)
+	if err != nil || len(file) == 0 {
+		return nil, &problem{Status: http.StatusBadRequest, Code: "upload-form"}
+	}
+	page.Verified = &verified{}
+	return page, a.do(http.MethodPost, a.of("/verify"), map[string][]byte{"file": file}, page.Verified)
+}
+
+func readAccesses(a *ask) (any, error) {
+	page := &audits{Book: "accesses"}
+	if err := page.ask(a); err != nil || page.Asked.Reason == "" {
+		return page, err
+	}
+	err := page.replay(a, "data.accessed", func(line []byte) error {
+		var x access
+		err := json.Unmarshal(line, &x)
+		page.Accesses = append(page.Accesses, x)
+		return err
+	})
+	slices.Reverse(page.Accesses)
+	return page, err
+}
+
+// readLeft reads what left the house: to whom data were given by record, what was exported,
+// and where webhooks send.
+func readLeft(a *ask) (any, error) {
+	page := &audits{Book: "left"}
+	if err := page.ask(a); err != nil || page.Asked.Reason == "" {
+		return page, err
+	}
+	for _, t := range leavingTypes {
+		err := page.replay(a, t, func(line []byte) error {
+			var x leaving
+			err := json.Unmarshal(line, &x)
+			page.Left = append(page.Left, x)
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	slices.SortStableFunc(page.Left, func(x, y leaving) int { return compareInstants(y.Recorded, x.Recorded) })
+	err := page.replay(a, "data.accessed", func(line []byte) error {
+		var x access
+		if err := json.Unmarshal(line, &x); err != nil {
+			return err
+		}
+		if slices.Contains(outward, x.Data.Kind) {
+			page.Accesses = append(page.Accesses, x)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	slices.Reverse(page.Accesses)
+
+	var hooks struct{ Webhooks []hook }
+	err = a.get(a.of("/webhooks"), nil, &hooks)
+	if isForbidden(err) || isUnknown(err) {
+		return page, nil
+	}
+	page.May, page.Hooks = true, hooks.Webhooks
+	return page, err
+}
+
+// ask reads the form of a book. Who looks and why is recorded by the API before anything
+// is shown.
+func (p *audits) ask(a *ask) error {
+	if a.Method != http.MethodPost || a.App == "" {
+		return nil
+	}
+	if err := a.parse(); err != nil {
+		return err
+	}
+	if err := a.checkToken(); err != nil {
+		return err
+	}
+	p.Asked = book{a.PostFormValue("from"), a.PostFormValue("to"), a.PostFormValue("reason"), a.PostFormValue("by")}
+	if !slices.Contains(reasons, p.Asked.Reason) || p.Asked.By == "" {
+		return &problem{Status: http.StatusBadRequest, Code: "audit-form"}
+	}
+	return nil
+}
+
+// replay reads the records of a type, one after the other.
+func (p *audits) replay(a *ask, kind string, take func(line []byte) error) error {
+	asked := map[string]string{"app": a.App, "type": kind, "reason": p.Asked.Reason, "by": p.Asked.By}
+	for name, day := range map[string]string{"from": p.Asked.From, "to": p.Asked.To} {
+		if day != "" {
+			asked[name] = day + "T00:00:00Z"
+		}
+	}
+	r, err := a.request(http.MethodPost, "/v1/replay", asked)
+	if err != nil {
+		return err
+	}
+	into := &lines{header: http.Header{}, status: http.StatusOK, take: take}
+	a.api.ServeHTTP(into, r)
+	return into.end()
+}
+
+// lines takes an answer of the API line by line: a history may be long, and is not kept.
+type lines struct {
+	header http.Header
+	status int
+	take   func(line []byte) error
+	rest   []byte // the beginning of a line, or what the API says instead
+	err    error
+}
+
+func (l *lines) Header() http.Header    { return l.header }
+func (l *lines) WriteHeader(status int) { l.status = status }
+
+func (l *lines) Write(b []byte) (int, error) {
+	l.rest = append(l.rest, b...)
+	for l.status == http.StatusOK && l.err == nil {
+		line, rest, whole := bytes.Cut(l.rest, []byte("\n"))
+		if !whole {
+			break
+		}
+		if bytes.HasPrefix(line, []byte(`{"error":`)) {
+			l.err = errors.New("the history broke off")
+			break
+		}
+		l.err = l.take(line)
+		l.rest = rest
+	}
+	return len(b), l.err
+}
+
+// end returns what was wrong.
+func (l *lines) end() error {
+	if l.status == http.StatusOK {
+		return l.err
+	}
+	p := &problem{Status: l.status}
+	if err := json.Unmarshal(l.rest, p); err != nil {
+		p.Detail = http.StatusText(l.status)
+	}
+	return p
+}
