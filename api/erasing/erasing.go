@@ -105,7 +105,13 @@ type Jobs struct {
 	Rows   eventstore.Rows
 	Log    *slog.Logger
 	Busy   func() bool // others wait for the ledger; nil: nobody does
-	Chunk  int         // persons between two writings of the tables; zero: 5,000
+
+	// Two says whether erasing persons of an app takes two authenticated principals: one
+	// begins a job, and another, for whom Same is false, starts it. Nil: it takes two names.
+	Two  func(app domain.AppName) bool
+	Same func(one, other string) bool
+
+	Chunk int // persons between two writings of the tables; zero: 5,000
 
 	mu   sync.Mutex // of what is read, changed and written
 	wake chan struct{}
@@ -127,10 +133,18 @@ type Begin struct {
 const Unknown domain.Code = "unknown-job"
 
 // Begin begins a job. One of ids begins as a draft: [Jobs.Add] says whose, [Jobs.Start]
-// that these are all.
+// that these are all. So does every job that takes two principals: the second starts it.
 func (j *Jobs) Begin(ctx context.Context, app domain.AppName, b Begin) (Job, error) {
 	if _, err := j.Ledger.App(ctx, app); err != nil {
 		return Job{}, err
+	}
+	two := j.takesTwo(app)
+	if two {
+		if b.By != [2]string{} {
+			return Job{}, domain.Refusal{Code: domain.NamesNotTaken, Path: "by",
+				Text: "leave it out: who orders it is who begins the job, and another principal who starts it"}
+		}
+		b.By = [2]string{b.RecordedBy, ledger.PendingApprover}
 	}
 	if err := b.check(); err != nil {
 		return Job{}, err
@@ -144,7 +158,7 @@ func (j *Jobs) Begin(ctx context.Context, app domain.AppName, b Begin) (Job, err
 	if job.ID == "" {
 		job.ID = rand.Text()
 	}
-	if b.Of != OfIDs {
+	if b.Of != OfIDs && !two {
 		job.State = Running
 	}
 	if old, has, err := j.read(ctx, app, job.ID); err != nil || has {
@@ -194,10 +208,17 @@ func isID(s string) bool {
 	return len(s) >= 1 && len(s) <= 64
 }
 
-// same reports whether both were ordered alike.
+// same reports whether both were ordered alike, o now and j before: j may have been
+// started since.
 func (j Job) same(o Job) bool {
-	return j.Of == o.Of && j.ClosedBefore == o.ClosedBefore && j.Reason == o.Reason && j.By == o.By && j.Evidence == o.Evidence
+	by := j.By == o.By || o.By[1] == ledger.PendingApprover && j.By[0] == o.By[0]
+	return by && j.Of == o.Of && j.ClosedBefore == o.ClosedBefore && j.Reason == o.Reason && j.Evidence == o.Evidence
 }
+
+// NeedsApprover reports whether a job waits for another principal to start it.
+func (j Job) NeedsApprover() bool { return j.State == Draft && j.By[1] == ledger.PendingApprover }
+
+func (j *Jobs) takesTwo(app domain.AppName) bool { return j.Two != nil && j.Two(app) }
 
 // Add hands over ids. Parts are numbered from 1; a part that is handed over again takes the
 // place of the first, so that whoever does not know whether one arrived sends it again.
@@ -253,16 +274,26 @@ func (j *Jobs) Add(ctx context.Context, app domain.AppName, id string, part int,
 	return job, j.write(ctx, job, partRow(app, id, part, names, unknown))
 }
 
-// Start says that all ids are handed over.
-func (j *Jobs) Start(ctx context.Context, app domain.AppName, id string) (Job, error) {
+// Start says that all ids are handed over; by is who says so. Where erasing takes two
+// principals it is the second, who approves it.
+func (j *Jobs) Start(ctx context.Context, app domain.AppName, id, by string) (Job, error) {
 	return j.move(ctx, app, id, func(job *Job) error {
+		two := j.takesTwo(app)
 		switch {
 		case job.State == Running || job.State == Done:
 			return nil
 		case job.State != Draft:
 			return domain.Refusal{Code: domain.IllegalMove, Text: "the job is " + job.State}
-		case job.Parts == 0:
+		case job.Of == OfIDs && job.Parts == 0:
 			return refuse("", "nobody's ids were handed over yet")
+		case two && !job.NeedsApprover():
+			return domain.Refusal{Code: domain.ApprovalNeeded, Text: "the job was begun when nobody was authenticated: cancel it, and begin it anew"}
+		case two && (by == job.By[0] || j.Same != nil && j.Same(job.By[0], by)):
+			return domain.Refusal{Code: domain.SamePrincipal,
+				Text: "who began this may not start it: it takes another principal, and all keys of one holder are one"}
+		}
+		if two {
+			job.By[1] = by
 		}
 		job.State = Running
 		return nil

@@ -170,10 +170,14 @@ func (j *Jobs) orderOne(ctx context.Context, job Job, name vault.Pseudonym, r *r
 	if !there {
 		return j.gone(ctx, job, name, r)
 	}
-	_, err = j.Ledger.OrderErasure(ctx, ledger.Request{
+	req := ledger.Request{
 		App: job.App, Source: source, ID: job.ID + " " + name.String(), Actor: string(domain.Operator), RecordedBy: job.RecordedBy,
 		Command: domain.OrderErasure{Reason: job.Reason, Evidence: job.Evidence, By: job.By},
-	}, name)
+	}
+	if j.takesTwo(job.App) {
+		req.ApprovedBy = job.By[1] // who started it, see [Jobs.Start]
+	}
+	_, err = j.Ledger.OrderErasure(ctx, req, name)
 	no, refused := errors.AsType[domain.Refusal](err)
 	switch {
 	case refused && no.Code == domain.AlreadyOver, errors.Is(err, vault.ErrErased):

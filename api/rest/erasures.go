@@ -21,7 +21,7 @@ import (
 type Erasures interface {
 	Begin(ctx context.Context, app domain.AppName, b erasing.Begin) (erasing.Job, error)
 	Add(ctx context.Context, app domain.AppName, id string, part int, who []domain.PersonKey) (erasing.Job, error)
-	Start(ctx context.Context, app domain.AppName, id string) (erasing.Job, error)
+	Start(ctx context.Context, app domain.AppName, id, by string) (erasing.Job, error)
 	Cancel(ctx context.Context, app domain.AppName, id string) (erasing.Job, error)
 	Get(ctx context.Context, app domain.AppName, id string) (erasing.Job, error)
 	List(ctx context.Context, app domain.AppName) ([]erasing.Job, error)
@@ -35,7 +35,7 @@ type NewErasure struct {
 	Of           string   `json:"of" enum:"ids,everybody,closed" doc:"ids: handed over in parts, then started; everybody of the app, as when it ends; closed: whose account was closed before a moment"`
 	ClosedBefore string   `json:"closed_before,omitempty" format:"date-time" doc:"of closed: before when"`
 	Reason       string   `json:"reason" example:"service-ended" doc:"a code; kept in the clear"`
-	By           []string `json:"by" minItems:"2" maxItems:"2" doc:"two principals who order it; kept in the clear"`
+	By           []string `json:"by,omitempty" maxItems:"2" doc:"two principals who order it, kept in the clear; absent where people are authenticated: then it is who begins the job and who starts it"`
 	Evidence     string   `json:"evidence,omitempty" doc:"sha256:... of the decision"`
 }
 
@@ -47,23 +47,24 @@ type ErasurePart struct {
 
 // An ErasureJob is how far an erasure of many is. It names nobody.
 type ErasureJob struct {
-	ID           string   `json:"id"`
-	Of           string   `json:"of" enum:"ids,everybody,closed"`
-	ClosedBefore string   `json:"closed_before,omitempty" format:"date-time"`
-	Reason       string   `json:"reason"`
-	By           []string `json:"by"`
-	Evidence     string   `json:"evidence,omitempty"`
-	Began        string   `json:"began" format:"date-time"`
-	RecordedBy   string   `json:"recorded_by,omitempty"`
-	State        string   `json:"state" enum:"draft,running,cancelled,done"`
-	Parts        int      `json:"parts,omitzero" doc:"of ids that were handed over"`
-	Persons      int64    `json:"persons" doc:"who is meant; of everybody and closed: as far as the app was looked through"`
-	Unknown      int64    `json:"unknown" doc:"ids that lead to nobody"`
-	Erased       int64    `json:"erased"`
-	Already      int64    `json:"already" doc:"had been erased before the job began"`
-	Kept         int64    `json:"kept" doc:"may not be erased; see kept_persons"`
-	Ended        string   `json:"ended,omitempty" format:"date-time"`
-	Error        string   `json:"error,omitempty" doc:"why it does not go on now; it is tried again"`
+	ID            string   `json:"id"`
+	Of            string   `json:"of" enum:"ids,everybody,closed"`
+	ClosedBefore  string   `json:"closed_before,omitempty" format:"date-time"`
+	Reason        string   `json:"reason"`
+	By            []string `json:"by" doc:"who ordered it; approver-to-come stands for who has not started it yet"`
+	Evidence      string   `json:"evidence,omitempty"`
+	Began         string   `json:"began" format:"date-time"`
+	RecordedBy    string   `json:"recorded_by,omitempty"`
+	State         string   `json:"state" enum:"draft,running,cancelled,done"`
+	NeedsApprover bool     `json:"needs_approver,omitempty" doc:"another principal, with the role approver, starts it"`
+	Parts         int      `json:"parts,omitzero" doc:"of ids that were handed over"`
+	Persons       int64    `json:"persons" doc:"who is meant; of everybody and closed: as far as the app was looked through"`
+	Unknown       int64    `json:"unknown" doc:"ids that lead to nobody"`
+	Erased        int64    `json:"erased"`
+	Already       int64    `json:"already" doc:"had been erased before the job began"`
+	Kept          int64    `json:"kept" doc:"may not be erased; see kept_persons"`
+	Ended         string   `json:"ended,omitempty" format:"date-time"`
+	Error         string   `json:"error,omitempty" doc:"why it does not go on now; it is tried again"`
 
 	KeptPersons []KeptPerson `json:"kept_persons,omitempty" doc:"of one job: the first thousand of who may not be erased"`
 }
@@ -104,7 +105,10 @@ func (s *server) erasureRoutes(api huma.API) {
 	route(s, api, "get-erasure", http.MethodGet, one, "How far one is, and who may not be erased", s.getErasure)
 	bodied[ErasurePart](s, api, "add-to-erasure", http.MethodPost, one+"/subjects",
 		"Hand over ids of a draft, in parts", maxBody, s.addToErasure)
-	route(s, api, "start-erasure", http.MethodPost, one+"/start", "Say that all ids are handed over: it begins", s.changeErasure(s.Erasures.Start))
+	route(s, api, "start-erasure", http.MethodPost, one+"/start", "Say that all ids are handed over: it begins. Where people are authenticated another principal does, who approves it",
+		s.changeErasure(func(ctx context.Context, app domain.AppName, id string) (erasing.Job, error) {
+			return s.Erasures.Start(ctx, app, id, s.principal(ctx))
+		}))
 	route(s, api, "cancel-erasure", http.MethodPost, one+"/cancel", "End it; who was erased stays erased", s.changeErasure(s.Erasures.Cancel))
 
 	certify := huma.Operation{
@@ -142,10 +146,11 @@ func (s *server) beginErasure(ctx context.Context, in *newErasureBody) (*out[Era
 	if err := strict(in.RawBody, &b); err != nil {
 		return nil, err
 	}
-	if len(b.By) != 2 {
+	begin := erasing.Begin{ID: b.ID, Of: b.Of, Reason: b.Reason, RecordedBy: s.principal(ctx)}
+	if len(b.By) > 2 {
 		return nil, domain.Refusal{Code: domain.TwoPersons, Path: "by", Text: "erasing takes two different persons"}
 	}
-	begin := erasing.Begin{ID: b.ID, Of: b.Of, Reason: b.Reason, By: [2]string(b.By), RecordedBy: s.principal(ctx)}
+	copy(begin.By[:], b.By)
 	if b.Evidence != "" {
 		if begin.Evidence, err = content.ParseNamedHash(b.Evidence); err != nil {
 			return nil, bad("evidence: a hash is written sha256: and 64 lower-case hex digits")
@@ -261,7 +266,7 @@ func noErasure(err error) error {
 
 func erasureJob(j erasing.Job) ErasureJob {
 	a := ErasureJob{
-		ID: j.ID, Of: j.Of, Reason: j.Reason, By: j.By[:], Began: j.Began.String(), RecordedBy: j.RecordedBy, State: j.State,
+		ID: j.ID, Of: j.Of, Reason: j.Reason, By: j.By[:], Began: j.Began.String(), RecordedBy: j.RecordedBy, State: j.State, NeedsApprover: j.NeedsApprover(),
 		Parts: j.Parts, Persons: j.Persons, Unknown: j.Unknown, Erased: j.Erased, Already: j.Already, Kept: j.Kept, Error: j.Error,
 	}
 	if j.ClosedBefore != 0 {

@@ -34,7 +34,7 @@ func newErasure() *cobra.Command {
 	c := &cobra.Command{Use: "erasure", Short: "Erase many persons, in the background", Long: erasureHelp, Args: cobra.NoArgs}
 	c.PersistentFlags().String("app", "", "whose persons they are")
 	c.MarkPersistentFlagRequired("app")
-	c.AddCommand(newErasureBegin(), newErasureList(), newErasureShow(), newErasureCancel(), newErasureCertify())
+	c.AddCommand(newErasureBegin(), newErasureList(), newErasureShow(), newErasureStart(), newErasureCancel(), newErasureCertify())
 	return c
 }
 
@@ -88,6 +88,7 @@ func newErasureBegin() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			tellApprover(c, answer)
 			if wait {
 				return awaitErasure(c, answer)
 			}
@@ -99,12 +100,11 @@ func newErasureBegin() *cobra.Command {
 	f.BoolVar(&everybody, "everybody", false, "everybody of the app")
 	f.StringVar(&in.ClosedBefore, "closed-before", "", "whose account was closed before this moment, as in 2026-01-31T00:00:00Z")
 	f.StringVar(&in.Reason, "reason", "", "a code, as in service-ended; kept in the clear")
-	f.StringSliceVar(&in.By, "by", nil, "a principal who orders it; twice; kept in the clear")
+	f.StringSliceVar(&in.By, "by", nil, "a principal who orders it; twice; kept in the clear; none where people are authenticated: another principal starts the job")
 	f.StringVar(&in.Evidence, "evidence", "", "sha256:... of the decision")
 	f.StringVar(&in.ID, "id", "", "names the job, so that beginning it again is the same one (default: random)")
 	f.BoolVar(&wait, "wait", false, "wait until it has ended, and tell how far it is")
 	c.MarkFlagRequired("reason")
-	c.MarkFlagRequired("by")
 	output.Flag(c)
 	return c
 }
@@ -125,6 +125,9 @@ func beginErasure(c *cobra.Command, in rest.NewErasure, file string) ([]byte, er
 	}
 	if err := handOver(c, job.ID, file); err != nil {
 		return nil, fmt.Errorf("job %s is a draft, and erases nobody: %w", job.ID, err)
+	}
+	if job.NeedsApprover {
+		return askErasure(c, http.MethodGet, nil, job.ID)
 	}
 	return askErasure(c, http.MethodPost, nil, job.ID, "start")
 }
@@ -245,6 +248,30 @@ func newErasureShow() *cobra.Command {
 		},
 	}
 	c.Flags().BoolVar(&wait, "wait", false, "wait until it has ended, and tell how far it is")
+	output.Flag(c)
+	return c
+}
+
+// tellApprover says what a job waits for.
+func tellApprover(c *cobra.Command, answer []byte) {
+	var job rest.ErasureJob
+	if json.Unmarshal(answer, &job) == nil && job.NeedsApprover {
+		fmt.Fprintf(c.ErrOrStderr(), "nobody is erased yet: another principal with the role approver starts it, by consentledger erasure start --app %s %s\n",
+			c.Flag("app").Value, job.ID)
+	}
+}
+
+func newErasureStart() *cobra.Command {
+	c := &cobra.Command{
+		Use: "start JOB", Short: "Approve one that another principal began, and start it", Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			answer, err := askErasure(c, http.MethodPost, nil, args[0], "start")
+			if err != nil {
+				return err
+			}
+			return output.One(c, answer, erasureColumns...)
+		},
+	}
 	output.Flag(c)
 	return c
 }

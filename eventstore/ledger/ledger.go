@@ -67,6 +67,11 @@ type Request struct {
 	// recorded, and two requests that differ in it alone are the same.
 	Traceparent string
 
+	// ApprovedBy is another authenticated principal than RecordedBy, who approved the whole
+	// of which this is a part, as an erasure of many; see [Ledger.AskTwo]. Empty: nobody did.
+	// It is never what a sender says.
+	ApprovedBy string
+
 	Signed  *Signature // nil: not signed
 	Group   []byte     // what other apps are to be told too, see [GroupRole]; nil: nothing
 	Command domain.Command

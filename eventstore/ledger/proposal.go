@@ -97,6 +97,9 @@ func (l *Ledger) checkApproved(r resolved, decide func(domain.Command) ([]domain
 		if r.RecordedBy == domain.Ledger || r.RecordedBy == followUps {
 			return nil // what follows by rule: no transport lets anybody in by these names
 		}
+		if r.ApprovedBy != "" && r.ApprovedBy != r.RecordedBy {
+			return nil
+		}
 		if kind := KindOfCommand(r.Command); kind != "" && l.needsTwo != nil && l.needsTwo(r.App, kind) {
 			return domain.Refusal{Code: domain.ApprovalNeeded, Path: "type",
 				Text: kind + " takes two authenticated principals here: propose it (POST /v1/apps/{app}/proposals, or the verb of the command line, which does so), and let another approve it"}

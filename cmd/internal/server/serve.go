@@ -259,6 +259,8 @@ func (h *Server) openFollowers() error {
 		Turn:    h.turns.turn(workFollowUps),
 	}
 	h.erasing = &erasing.Jobs{Ledger: h.Dir.Ledger, Rows: h.Dir.Rows(), Log: h.Log, Busy: h.busy}
+	h.erasing.Two = func(app domain.AppName) bool { return h.approvals != nil && h.approvals.Needs(app, "erasure.ordered") }
+	h.erasing.Same = func(one, other string) bool { return h.approvals.Same(one, other) }
 	h.openTelling()
 	return nil
 }
