@@ -66,16 +66,17 @@ type Config struct {
 // more of them only wait for each other. Questions wait for no disk, so that fewer do; if
 // the store is elsewhere they share its answers, and many at once are good. Four batches
 // keep every processor and the disk busy; see package rest, where they take turns. Heavy
-// work leaves half of the processors to others. The line is as long as the places, so that
-// who is taken is answered in about twice the time that a busy server needs anyway.
+// work leaves half of the processors to others. The line of questions and events is longer than
+// the places: each takes so little that who stands at its end still waits for milliseconds,
+// and a burst that is over at once is no overload.
 func Default(processors int, memory int64, away bool) Config {
 	c := Config{Share: 0.75, Bodies: 64 << 20, Memory: memory}
 	quick := 4 * processors
 	if away {
 		quick = 64 * processors
 	}
-	c.Bounds[Quick] = Bounds{Places: quick, Line: quick, Patience: time.Second}
-	c.Bounds[Record] = Bounds{Places: 16 * processors, Line: 16 * processors, Patience: time.Second}
+	c.Bounds[Quick] = Bounds{Places: quick, Line: max(quick, 64*processors), Patience: time.Second}
+	c.Bounds[Record] = Bounds{Places: 16 * processors, Line: 112 * processors, Patience: time.Second}
 	c.Bounds[Batch] = Bounds{Places: 8, Line: 24, Patience: 5 * time.Second}
 	c.Bounds[Heavy] = Bounds{Places: max(1, processors/2), Line: 16, Patience: 5 * time.Second}
 	return c

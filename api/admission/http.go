@@ -116,6 +116,7 @@ var ofPattern = map[string]Class{
 	"GET /v1/apps/{app}/requests/{id}/next":          Quick,
 	"GET /v1/apps/{app}/incidents/{id}/next":         Quick,
 	"GET /v1/apps/{app}/erasures/{job}/certificate":  Heavy,
+	newestPattern:                                    Quick,
 	"GET /v1/rejected":                               Heavy,
 }
 
@@ -128,6 +129,8 @@ var routes = sync.OnceValue(func() *http.ServeMux {
 	return mux
 })
 
+const newestPattern = "GET /v1/apps/{app}/newest"
+
 // ClassOf returns what kind of work a request is.
 func ClassOf(r *http.Request) Class {
 	_, pattern := routes().Handler(r)
@@ -135,6 +138,9 @@ func ClassOf(r *http.Request) Class {
 		return Quick // it is told that there is no such route
 	}
 	class := classOf(pattern)
+	if pattern == newestPattern && strings.Contains(r.Header.Get("Accept"), "text/event-stream") {
+		return Free // a stream works for moments and lasts for hours; package live bounds how many there are
+	}
 	if class == Record && isBatch(r.Header.Get("Content-Type")) {
 		return Batch
 	}

@@ -86,15 +86,20 @@ func Handler(c Config) http.Handler {
 	return secured(d.signedIn(mux))
 }
 
-// secured says what a browser may do with a page: show it with its own style, run the one
-// script that comes from here, which may ask here alone, and send its own forms.
+// secured says what a browser may do with a page: show it with its own style, and send its
+// own forms. A page that stays new by itself also runs the one script that comes from here,
+// which may ask here alone.
 func secured(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "+
-			"base-uri 'none'; form-action 'self'; frame-ancestors 'none'")
+		w.Header().Set("Content-Security-Policy", policyOf(""))
 		w.Header().Set("Cache-Control", "no-store") // what a page shows may be personal
 		h.ServeHTTP(w, r)
 	})
+}
+
+// policyOf returns what a browser may do with a page, and beside that more.
+func policyOf(more string) string {
+	return "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'" + more
 }
 
 // A view is one page: read asks the API for what the page's template shows.

@@ -170,8 +170,11 @@ func TestAPageSaysWhatTheAPISays(t *testing.T) {
 		t.Errorf("%d", w.Code)
 	}
 	csp := ask("/ui/").Header().Get("Content-Security-Policy")
-	if !strings.Contains(csp, "default-src 'none'") || strings.Contains(csp, "unsafe") || !strings.Contains(csp, "script-src 'self';") {
+	if !strings.Contains(csp, "default-src 'none'") || strings.Contains(csp, "unsafe") || !strings.Contains(csp, "script-src 'self'; connect-src 'self'") {
 		t.Error(csp)
+	}
+	if csp := ask("/ui/person").Header().Get("Content-Security-Policy"); !strings.Contains(csp, "default-src 'none'") || strings.Contains(csp, "script-src") {
+		t.Errorf("a page without a script: %s", csp)
 	}
 }
 

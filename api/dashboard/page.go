@@ -210,6 +210,9 @@ func (d *dashboard) show(v view) http.HandlerFunc {
 		a.writer = w
 		p := d.page(v, a)
 		keepLang(w, r, p)
+		if v.live {
+			w.Header().Set("Content-Security-Policy", policyOf("; script-src 'self'; connect-src 'self'"))
+		}
 		to, data, err := d.turn(v, w, a, p)
 		if to != "" {
 			http.Redirect(w, r, to, http.StatusSeeOther)

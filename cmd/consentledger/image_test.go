@@ -140,7 +140,7 @@ func release(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const compiler = "#!/bin/sh\nwhile [ \"$1\" != -o ]; do shift; done\n: >\"$2\"\n"
+	const compiler = "#!/bin/sh\ntest \"$1\" = run && exit 0 # the manual pages\nwhile [ \"$1\" != -o ]; do shift; done\n: >\"$2\"\n"
 	for name, text := range map[string]string{filepath.Join(dir, "Makefile"): string(makefile), filepath.Join(bin, "go"): compiler} {
 		if err := os.WriteFile(name, []byte(text), 0o755); err != nil {
 			t.Fatal(err)

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"consentledger/domain"
@@ -61,8 +62,8 @@ func (l *Ledger) tryErase(ctx context.Context, req Request, ref domain.Reference
 	}
 	defer unlock()
 	receipt, err := l.order(ctx, req, ref, p)
-	if err != nil {
-		return Receipt{}, err
+	if err != nil || req.looks() {
+		return receipt, err
 	}
 	return receipt, l.finishErasure(ctx, stream)
 }
@@ -112,6 +113,9 @@ func (l *Ledger) FinishErasures(ctx context.Context) (int, error) {
 	return l.finishOrders(ctx, orders)
 }
 
+// errNotOrdered keeps who was not ordered to be erased, whatever goes wrong elsewhere.
+var errNotOrdered = errors.New("ledger: nothing is erased of whom nobody ordered to erase")
+
 // finishErasure deletes the entry of whom it was ordered to erase, records that
 // it is done, and takes the note away. Each step may have been done before. The
 // stream is locked.
@@ -119,6 +123,9 @@ func (l *Ledger) finishErasure(ctx context.Context, stream domain.StreamID) erro
 	f, err := l.fold(ctx, stream)
 	if err != nil {
 		return err
+	}
+	if f.subject.Ordered() == (domain.EventID{}) {
+		return errNotOrdered
 	}
 	name, err := vault.ParsePseudonym(stream.ID)
 	if err != nil {

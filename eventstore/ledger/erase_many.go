@@ -34,8 +34,8 @@ func (l *Ledger) OrderErasure(ctx context.Context, req Request, name vault.Pseud
 		}
 		defer unlock()
 		receipt, err := l.order(ctx, req, ref, p)
-		if err != nil {
-			return Receipt{}, err
+		if err != nil || req.looks() {
+			return receipt, err
 		}
 		return receipt, l.deleteOrdered(ctx, stream)
 	})
@@ -107,6 +107,9 @@ func (l *Ledger) deleteOrdered(ctx context.Context, stream domain.StreamID) erro
 	f, err := l.fold(ctx, stream)
 	if err != nil {
 		return err
+	}
+	if f.subject.Ordered() == (domain.EventID{}) {
+		return errNotOrdered
 	}
 	name, err := vault.ParsePseudonym(stream.ID)
 	if err != nil {
