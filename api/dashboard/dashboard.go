@@ -104,14 +104,15 @@ func policyOf(more string) string {
 
 // A view is one page: read asks the API for what the page's template shows.
 type view struct {
-	name string // of its template, of its title among the words
-	path string // below Root; with {$} at its end where it is exact
-	menu bool   // it stands in the menu
-	of   string // the route that it shows: whoever may not use it does not find the page in the menu; empty: everybody may
-	live bool   // it stays new by itself, where there is JavaScript
-	post bool   // its form names a person, who is to stand in no address
-	read func(*ask) (any, error)
-	act  func(*ask) (to string, err error) // does what its forms say, and returns where to go next; nil: they record nothing
+	name   string // of its template, of its title among the words
+	path   string // below Root; with {$} at its end where it is exact
+	menu   bool   // it stands in the menu
+	of     string // the route that it shows: whoever may not use it does not find the page in the menu; empty: everybody may
+	live   bool   // it stays new by itself, where there is JavaScript
+	post   bool   // its form names a person, who is to stand in no address
+	upload bool   // its form has a file: read looks at the form itself, and at its token
+	read   func(*ask) (any, error)
+	act    func(*ask) (to string, err error) // does what its forms say, and returns where to go next; nil: they record nothing
 
 	token bool // its forms are sent to another address
 }
@@ -128,7 +129,7 @@ var views = []view{
 	{name: "intake", path: "intake", menu: true, live: true, read: readIntake, act: handleRejected},
 	{name: "retention", path: "retention", menu: true, read: readRetention},
 	{name: "audit", path: "audit", menu: true, token: true, read: readAudits},
-	{name: "audit", path: "audit/verify", post: true, token: true, read: readVerified},
+	{name: "audit", path: "audit/verify", post: true, upload: true, token: true, read: readVerified},
 	{name: "audit", path: "audit/accesses", post: true, token: true, read: readAccesses},
 	{name: "audit", path: "audit/left", post: true, token: true, read: readLeft},
 	{name: "system", path: "system", menu: true, of: "/v1/status", read: readSystem},

@@ -268,7 +268,7 @@ func (d *dashboard) turn(v view, w http.ResponseWriter, a *ask, p *page) (to str
 			return to, nil, err
 		}
 	}
-	if a.Method == http.MethodPost && v.post {
+	if a.Method == http.MethodPost && v.post && !v.upload {
 		if err := a.readForm(w); err != nil {
 			return "", nil, err
 		}
