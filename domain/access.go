@@ -57,17 +57,22 @@ const maxWords = 500
 // it by a code and in words, and who they are; only the ledger itself need not.
 func (e DataAccessed) Check(actor Actor) error {
 	if !form.IsName(e.Reason, 64) {
-		return refuseAt(ReasonMissing, "reason", `say why this is read, by a code of 1 to 64 of a-z, 0-9 and "-", as in subject-request, dispute, authority or audit`)
+		return refuseAt(ReasonMissing, "reason",
+			`say why this is read, by a code of 1 to 64 of a-z, 0-9 and "-", as in subject-request, dispute, authority or audit`)
 	}
+
 	if len(e.Words) > maxWords || len(e.Name) > maxWords {
 		return refuseAt(TooLarge, "why", "what is said of an access has at most 500 bytes")
 	}
 	if e.Parts == 0 || actor == System {
 		return nil
 	}
+
 	if e.Reason == Unstated || e.Words == "" {
-		return refuseAt(ReasonMissing, "why", "personal texts are opened for a reason: say it in words too; they are sealed")
+		return refuseAt(ReasonMissing, "why",
+			"personal texts are opened for a reason: say it in words too; they are sealed")
 	}
+
 	if e.Name == "" {
 		return refuseAt(ReasonMissing, "by", "personal texts are opened for somebody: say who reads them; it is sealed")
 	}

@@ -142,7 +142,9 @@ func (s Service) Signer(name string) (SignerRegistered, bool) {
 func (s Service) checkKey(e SignerRegistered) error {
 	for _, other := range s.signers {
 		if other.Key == e.Key && other.Name != e.Name {
-			return refuseAt(SamePrincipal, "data.key", "the key is that of the signer "+Quote(other.Name)+": whoever signs with it is one principal; make another key, see consentledger signer new")
+			return refuseAt(SamePrincipal, "data.key",
+				"the key is that of the signer "+Quote(other.Name)+": whoever signs with it is one principal; make "+
+					"another key, see consentledger signer new")
 		}
 	}
 	return nil
@@ -202,21 +204,26 @@ func (s Service) Decide(cmd Command, ref Reference, at, recorded deadline.Instan
 	if err := ref.By.checkDoor(cmd); err != nil {
 		return nil, err
 	}
+
 	switch cmd := cmd.(type) {
 	case RegisterApp:
 		if cmd.App.Name == NoApp {
-			return nil, refuse(AppIncomplete, "an app is not called invalid: that stands for no app in the list of rejected messages")
+			return nil, refuse(AppIncomplete,
+				"an app is not called invalid: that stands for no app in the list of rejected messages")
 		}
 		app := cmd.Onto(s.App)
 		if app.Environment == 0 || app.Jurisdiction == "" || app.TimeZone == "" || len(app.Locales) == 0 {
-			return nil, refuse(AppIncomplete, "an app needs an environment, a jurisdiction, a time zone and at least one locale")
+			return nil, refuse(AppIncomplete,
+				"an app needs an environment, a jurisdiction, a time zone and at least one locale")
 		}
 		if app.Jurisdiction != s.App.Jurisdiction && !form.IsJurisdiction(app.Jurisdiction) {
-			return nil, refuseAt(AppIncomplete, "jurisdiction", `there is no such jurisdiction: want a country's two letters, as in CN or DE, a region as in "CN-GX", or EU`)
+			return nil, refuseAt(AppIncomplete, "jurisdiction",
+				`there is no such jurisdiction: want a country's two letters, as in CN or DE, a region as in "CN-GX", or EU`)
 		}
 		if s.Registered() && app.Environment != s.App.Environment && !cmd.Moves {
-			return nil, refuseAt(EnvironmentFixed, "environment", "the app is a "+s.App.Environment.String()+" app, and which consents count depends on that: "+
-				"it is moved by an operation of its own, see consentledger app move")
+			return nil, refuseAt(EnvironmentFixed, "environment",
+				"the app is a "+s.App.Environment.String()+" app, and which consents count depends on that: "+
+					"it is moved by an operation of its own, see consentledger app move")
 		}
 		return []Event{AppRegistered{app}}, nil
 	case Say:
@@ -238,7 +245,8 @@ func (s Service) say(e Event, ref Reference, at deadline.Instant) (Event, error)
 		return e, e.check()
 	case ExemptionInvoked:
 		if e.Justification != "" {
-			return nil, refuseAt(Malformed, "data.justification", "an exemption for everybody has a reason by a code: there is nobody's vault to seal a text in")
+			return nil, refuseAt(Malformed, "data.justification",
+				"an exemption for everybody has a reason by a code: there is nobody's vault to seal a text in")
 		}
 		return ref.invoke(e)
 	case ExemptionEnded:

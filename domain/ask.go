@@ -84,6 +84,7 @@ func (s Subject) ask(p policy.Purpose, v PolicyPublished, ref Reference, at dead
 			a.NotBefore = st.Since.Add(v.Document.Quiet())
 		}
 	}
+
 	if st.Signal != "" && (st.Status == Refused || st.Status == Withdrawn) {
 		a.Reason = PromptSignal
 	}
@@ -102,6 +103,7 @@ func (s *Subject) changes(v PolicyPublished, ref Reference, locale string, at de
 	if !s.knewBefore(v, ref) {
 		return nil
 	}
+
 	a := Ask{Reason: PromptToRead, Policy: v.Document.Name, Version: v.Version, Text: v.Document.TextIn(locale)}
 	refused := s.refusedVersion(v.Version, ref, at)
 	switch {
@@ -115,6 +117,7 @@ func (s *Subject) changes(v PolicyPublished, ref Reference, locale string, at de
 	default:
 		a.Reason, a.Explicit = PromptMaterial, true
 	}
+
 	if a.NotBefore <= at {
 		a.NotBefore = 0
 	}
@@ -147,7 +150,8 @@ func (s *Subject) refusedVersion(v content.Hash, ref Reference, at deadline.Inst
 // same policy.
 func (s Subject) knewBefore(v PolicyPublished, ref Reference) bool {
 	for _, w := range ref.Policies.versions {
-		if w.Version != v.Version && w.Document.Name == v.Document.Name && w.Effective < v.Effective && s.since != 0 && s.since < v.Effective {
+		if w.Version != v.Version && w.Document.Name == v.Document.Name && w.Effective < v.Effective && s.since != 0 &&
+			s.since < v.Effective {
 			return true
 		}
 	}
@@ -162,6 +166,7 @@ func (s Subject) request(cmd RequestConsent, ref Reference, at deadline.Instant)
 	if err := ref.checkScope(Scope{Purposes: cmd.Purposes}); err != nil {
 		return nil, err
 	}
+
 	e := ConsentRequested{Purposes: cmd.Purposes, Reason: cmd.Reason, Locale: cmd.Locale}
 	inForce := ref.Policies.inForce(at)
 	for _, id := range cmd.Purposes {

@@ -72,10 +72,13 @@ func checkNotice(k deadline.Calendar) error {
 	case k.Reported && k.Source == "":
 		return refuseAt(CalendarInvalid, "source", "say who reports it, and where: it is no notice")
 	case HoldsPersonal(k.Source) || len(k.Source) > 500:
-		return refuseAt(CalendarInvalid, "source", "is kept in the clear: at most 500 bytes, without what looks like a phone number, an e-mail address or an identity-card number")
+		return refuseAt(CalendarInvalid, "source",
+			"is kept in the clear: at most 500 bytes, without what looks like a phone number, an e-mail address or "+
+				"an identity-card number")
 	case k.Reported || k.Projected || k.AddsTo != "":
 	case k.Notice == "":
-		return refuseAt(CalendarInvalid, "notice", "name the notice that says so, by its number: due dates turn firm by it")
+		return refuseAt(CalendarInvalid, "notice",
+			"name the notice that says so, by its number: due dates turn firm by it")
 	case k.Issued == 0:
 		return refuseAt(CalendarInvalid, "issued", "say when the notice was issued, as in 2026-11-04")
 	}
@@ -87,9 +90,12 @@ func checkNotice(k deadline.Calendar) error {
 func checkAfter(k, was deadline.Calendar) error {
 	switch {
 	case k.Reported:
-		return refuseAt(CalendarInvalid, "year", was.ID().String()+" is published: what was reported before a notice changes nothing after it")
+		return refuseAt(CalendarInvalid, "year",
+			was.ID().String()+" is published: what was reported before a notice changes nothing after it")
 	case k.Announced() && k.Issued != 0 && k.Issued < was.Issued:
-		return refuseAt(CalendarInvalid, "issued", was.ID().String()+" was issued on "+was.Issued.String()+", after this one: what an older notice says does not hold any more")
+		return refuseAt(CalendarInvalid, "issued",
+			was.ID().String()+" was issued on "+was.Issued.String()+", after this one: what an older notice says "+
+				"does not hold any more")
 	}
 	return nil
 }

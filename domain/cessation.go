@@ -28,21 +28,25 @@ func (s Service) checkDecision(n Noted, ref Reference, at deadline.Instant) erro
 	if n.Kind != catalog.CessationDecided || policy.FieldOf(n.Fields, "too_late") == "yes" {
 		return nil
 	}
+
 	effective, err := deadline.ParseDate(policy.FieldOf(n.Fields, "effective"))
 	if err != nil {
 		return refuseAt(Malformed, "data.effective", err.Error())
 	}
+
 	told := at
 	if len(s.notices) > 0 {
 		told = min(told, s.notices[0])
 	}
+
 	for _, r := range noticeRules(ref.Policies, at) {
 		due, err := deadline.Compute(r, told, nil, false, ref.Calendars)
 		if err != nil {
 			return err
 		}
 		if earliest := max(due.Earliest, due.SafeNotice); effective < earliest {
-			return refuseAt(TooEarly, "data.effective", "the notice that is promised ("+r.Source+") cannot run before that day: the service may end on "+earliest.String()+` at the earliest; to end it sooner all the same, say too_late "yes"`)
+			return refuseAt(TooEarly, "data.effective",
+				"the notice that is promised ("+r.Source+") cannot run before that day: the service may end on "+earliest.String()+` at the earliest; to end it sooner all the same, say too_late "yes"`)
 		}
 	}
 	return nil
@@ -84,10 +88,12 @@ func (s Service) checkNotice(r deadline.Rule, calendars deadline.Calendars, at d
 	if len(s.notices) == 0 {
 		return refuse(TooEarly, "persons must be told first that the service ends ("+r.Source+"): record cessation.notified, then wait")
 	}
+
 	due, err := deadline.Compute(r, s.notices[0], nil, false, calendars)
 	if err != nil {
 		return err
 	}
+
 	earliest := max(due.Earliest, due.SafeNotice)
 	zone, err := deadline.ParseZone(r.TimeZone)
 	if err != nil {

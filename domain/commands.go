@@ -120,7 +120,8 @@ func (b By) checkDoor(cmd Command) error {
 	return nil
 }
 
-var errNotForApps = refuse(NotForApps, "this is recorded by an operator, never by an app; see consentledger record --operator")
+var errNotForApps = refuse(NotForApps,
+	"this is recorded by an operator, never by an app; see consentledger record --operator")
 
 // notTaken refuses a command that a noun does not take. If its row says that the noun
 // does, this program is mistaken.

@@ -23,7 +23,8 @@ func (p Policies) Compare(old content.Hash, is policy.Document, until deadline.I
 	c.AddStale(is, stale, scopes)
 	c.AddRenewed(p.returning(i, is, until))
 	for _, r := range p.recipientsReturning(i, is, until) {
-		c.AddDifference(policy.Difference{Section: "recipients declared again", Name: string(r.ID), New: r.Title, Material: policy.MaterialRecipients})
+		c.AddDifference(policy.Difference{Section: "recipients declared again", Name: string(r.ID), New: r.Title,
+			Material: policy.MaterialRecipients})
 	}
 	return c
 }
@@ -45,7 +46,9 @@ func (p Policies) recipientsReturning(i int, is policy.Document, until deadline.
 // between returns what a document and the versions that took over between the
 // version i and it, by the moment until, make stale of a consent to the version i.
 // What one of them drops and a later one declares again differs in neither end.
-func (p Policies) between(i int, is policy.Document, until deadline.Instant) (stale []policy.PurposeID, scopes []policy.StaleScope) {
+func (p Policies) between(
+	i int, is policy.Document, until deadline.Instant,
+) (stale []policy.PurposeID, scopes []policy.StaleScope) {
 	last := &p.versions[i]
 	for _, w := range p.after(last.Version, until) {
 		for _, q := range w.Document.Purposes {
@@ -59,6 +62,7 @@ func (p Policies) between(i int, is policy.Document, until deadline.Instant) (st
 		}
 		last = &p.versions[p.index(w.Version)]
 	}
+
 	if last != &p.versions[i] {
 		c := policy.Compare(last.Document, is)
 		stale = append(stale, c.Stale...)
@@ -105,7 +109,8 @@ func (p Policies) returning(i int, is policy.Document, until deadline.Instant) (
 	for _, q := range is.Purposes {
 		gap := slices.ContainsFunc(p.versions, func(w PolicyPublished) bool {
 			k := p.index(w.Version)
-			return (k == i || p.follows(k, i)) && w.Effective <= until && !w.declares(q.ID) && p.declaredBefore(q.ID, &w)
+			return (k == i || p.follows(k, i)) && w.Effective <= until && !w.declares(q.ID) &&
+				p.declaredBefore(q.ID, &w)
 		})
 		if q.Basis == policy.BasisConsent && gap {
 			found = append(found, q)
@@ -129,7 +134,8 @@ func (p Policies) givenUp(e *PolicyPublished, next policy.Document) (found []pol
 // later than w, and is another, declares a purpose.
 func (p Policies) declaredBefore(id policy.PurposeID, w *PolicyPublished) bool {
 	return slices.ContainsFunc(p.versions, func(v PolicyPublished) bool {
-		return v.Document.Name == w.Document.Name && v.Version != w.Version && v.Effective <= w.Effective && v.declares(id)
+		return v.Document.Name == w.Document.Name && v.Version != w.Version && v.Effective <= w.Effective &&
+			v.declares(id)
 	})
 }
 

@@ -21,25 +21,31 @@ func (p Policies) compare(e *PolicyPublished) error {
 			e.Later = []Overtaking{{next.Version, c.Stale, c.Scopes, c.RightsReduced}}
 		}
 	}
+
 	before, ok := p.InForce(e.Document.Name, e.Effective)
 	if !ok {
 		return nil
 	}
+
 	c := p.Compare(before.Version, e.Document, e.Effective)
 	for _, kind := range c.Material {
 		if !slices.Contains(e.Material, kind) {
 			return refuseAt(MaterialDropped, "material", fmt.Sprintf(
-				"the change is material: declare %s (see consentledger policy diff), you may add kinds and may not drop one", strings.Join(c.Material, ", ")))
+				"the change is material: declare %s (see consentledger policy diff), you may add kinds and may not "+
+					"drop one", strings.Join(c.Material, ", ")))
 		}
 	}
+
 	for _, id := range c.Stale {
 		if !slices.Contains(e.Stale, id) {
 			e.Stale = append(e.Stale[:len(e.Stale):len(e.Stale)], id)
 		}
 	}
+
 	for _, s := range c.Scopes {
 		e.Scopes = policy.AddScope(e.Scopes, s)
 	}
+
 	e.RightsReduced = e.RightsReduced || c.RightsReduced
 	return nil
 }
@@ -47,7 +53,8 @@ func (p Policies) compare(e *PolicyPublished) error {
 // next returns the first version of the same policy that takes over after e.
 func (p Policies) next(e *PolicyPublished) (next PolicyPublished, ok bool) {
 	for i := range p.versions {
-		if v := &p.versions[i]; v.Document.Name == e.Document.Name && v.Effective > e.Effective && (!ok || v.Effective < next.Effective) {
+		if v := &p.versions[i]; v.Document.Name == e.Document.Name && v.Effective > e.Effective &&
+			(!ok || v.Effective < next.Effective) {
 			next, ok = *v, true
 		}
 	}

@@ -13,6 +13,7 @@ func (p Policies) CompareSpecific(general content.Hash, is policy.Document) poli
 	if !known {
 		return policy.Comparison{}
 	}
+
 	c := policy.CompareSpecific(v.Document, is)
 	var again []policy.Purpose
 	for _, q := range is.Purposes {
@@ -21,6 +22,7 @@ func (p Policies) CompareSpecific(general content.Hash, is policy.Document) poli
 			again = append(again, q)
 		}
 	}
+
 	c.AddRenewed(again)
 	for c.Material = nil; len(again) > 0; again = again[1:] {
 		c.Differences[len(c.Differences)-len(again)].Material = ""

@@ -48,6 +48,7 @@ func (s Subject) Decide(cmd Command, ref Reference, at, recorded deadline.Instan
 	if err := ref.By.checkDoor(cmd); err != nil {
 		return nil, err
 	}
+
 	switch cmd := cmd.(type) {
 	case GiveConsent:
 		return one(s.give(cmd, ref, at, recorded))
@@ -97,19 +98,24 @@ func (ref Reference) version(policy string, h content.Hash, at deadline.Instant)
 	if len(versions) == 0 {
 		return nil, refuse(NoPolicy, "the app has published no policy yet")
 	}
+
 	if h != (content.Hash{}) {
 		i := ref.Policies.index(h)
 		if i < 0 {
-			return nil, refuseAt(UnknownVersion, "data.version", "this version was never published for this app; name the one that was shown")
+			return nil, refuseAt(UnknownVersion, "data.version",
+				"this version was never published for this app; name the one that was shown")
 		}
 		return &versions[i], nil
 	}
+
 	v := ref.Policies.inForceOf(policy, at)
 	if v == nil && policy == "" {
 		v = &versions[0] // said before the first version: what was in force first is meant
 	}
+
 	if v == nil {
-		return nil, refuseAt(UnknownPolicy, "data.policy", fmt.Sprintf("no version of policy %s was in force then; name the version that was shown", Quote(policy)))
+		return nil, refuseAt(UnknownPolicy, "data.policy",
+			fmt.Sprintf("no version of policy %s was in force then; name the version that was shown", Quote(policy)))
 	}
 	return v, nil
 }
@@ -125,7 +131,8 @@ func (e *PolicyPublished) guessed(at, recorded deadline.Instant) bool {
 func (ref Reference) seen(policy string, h content.Hash, at, recorded deadline.Instant) (*PolicyPublished, error) {
 	v, err := ref.version(policy, h, at)
 	if err == nil && h == (content.Hash{}) && v.guessed(at, recorded) {
-		return nil, refuseAt(UnknownVersion, "data.version", "no version was in force then; name the version that was shown")
+		return nil, refuseAt(UnknownVersion, "data.version",
+			"no version was in force then; name the version that was shown")
 	}
 	return v, err
 }
@@ -141,14 +148,18 @@ func present(cmd PresentNotice, ref Reference, at, recorded deadline.Instant) (E
 		if !ok {
 			return nil, refuseAt(Contradicts, "data.locale", "the surface is not shown in this locale")
 		}
-		if !agree(&e.Policy, p.Surface.Policy) || !agree(&e.Version, p.Surface.Version) || !agree(&e.Build, p.Surface.Build) || !agree(&e.Text, shown.Text) {
-			return nil, refuseAt(Contradicts, "data.surface", "the surface shows another policy, version, text or build")
+		if !agree(&e.Policy, p.Surface.Policy) || !agree(&e.Version, p.Surface.Version) ||
+			!agree(&e.Build, p.Surface.Build) || !agree(&e.Text, shown.Text) {
+			return nil, refuseAt(Contradicts, "data.surface",
+				"the surface shows another policy, version, text or build")
 		}
 	}
+
 	v, err := ref.seen(e.Policy, e.Version, at, recorded)
 	if err != nil {
 		return nil, err
 	}
+
 	e.Policy, e.Version = v.Document.Name, v.Version
 	return e, nil
 }
@@ -164,6 +175,7 @@ func (s Subject) refuse(cmd RefuseConsent, ref Reference, at, recorded deadline.
 	if err != nil {
 		return nil, err
 	}
+
 	signal := ref.signal(cmd.Act)
 	if signal {
 		var said EventID
@@ -171,8 +183,10 @@ func (s Subject) refuse(cmd RefuseConsent, ref Reference, at, recorded deadline.
 			return nil, nil
 		}
 	}
+
 	e := ConsentRefused{
-		Scope: scope, Guardian: cmd.Guardian, Unknown: unknown, Rests: ref.resting(scope, now), Signal: signal, Policy: cmd.Policy, Version: cmd.Version, Locale: cmd.Locale, Act: cmd.Act,
+		Scope: scope, Guardian: cmd.Guardian, Unknown: unknown, Rests: ref.resting(scope, now), Signal: signal,
+		Policy: cmd.Policy, Version: cmd.Version, Locale: cmd.Locale, Act: cmd.Act,
 		Details: cmd.Details, Notice: cmd.Notice, Build: cmd.Build, Control: cmd.Control, Initial: cmd.Initial,
 	}
 	// A no is kept, whatever it says that it answers.
@@ -184,9 +198,11 @@ func (s Subject) refuse(cmd RefuseConsent, ref Reference, at, recorded deadline.
 		agree(&e.Locale, n.Locale)
 		agree(&e.Build, n.Build)
 	}
+
 	if v, err := ref.version(e.Policy, e.Version, at); err == nil {
 		e.Policy, e.Version = v.Document.Name, v.Version
 	}
+
 	for _, id := range e.Scope.Purposes {
 		if !signal && ref.Policies.adds(id, s.Standing(id, now, ref), e.Version) {
 			e.Added = append(e.Added, id)
@@ -223,6 +239,7 @@ func (s Subject) withdraw(cmd WithdrawConsent, ref Reference, now deadline.Insta
 	if err != nil {
 		return nil, err
 	}
+
 	signal := ref.signal(cmd.Act)
 	if signal {
 		var said EventID
@@ -230,6 +247,7 @@ func (s Subject) withdraw(cmd WithdrawConsent, ref Reference, now deadline.Insta
 			return nil, nil
 		}
 	}
+
 	return []Event{ConsentWithdrawn{
 		Scope: scope, Details: cmd.Details, Build: cmd.Build, Guardian: cmd.Guardian, Unknown: unknown,
 		Rests: ref.resting(scope, now), Act: cmd.Act, Signal: signal,
@@ -240,7 +258,9 @@ func (s Subject) withdraw(cmd WithdrawConsent, ref Reference, now deadline.Insta
 // and the names that none does. A no that names one purpose wrongly still holds
 // for the others; one that names nothing else is refused, so that somebody
 // looks at it. So is a guardian's by somebody who is none.
-func (s Subject) checkNo(no Scope, g GuardianRef, ref Reference, now deadline.Instant) (scope Scope, unknown string, err error) {
+func (s Subject) checkNo(
+	no Scope, g GuardianRef, ref Reference, now deadline.Instant,
+) (scope Scope, unknown string, err error) {
 	if g != "" && !s.GuardianAt(g, now) {
 		return scope, "", errNoGuardian
 	}
@@ -250,6 +270,7 @@ func (s Subject) checkNo(no Scope, g GuardianRef, ref Reference, now deadline.In
 	if len(no.Purposes) == 0 {
 		return no, "", ref.checkScope(no)
 	}
+
 	var names []string
 	for _, id := range no.Purposes {
 		name := strings.Trim(Quote(string(id)), `"`)
@@ -262,6 +283,7 @@ func (s Subject) checkNo(no Scope, g GuardianRef, ref Reference, now deadline.In
 			names = append(names, name)
 		}
 	}
+
 	if len(scope.Purposes) == 0 {
 		return scope, "", ref.checkScope(no)
 	}
@@ -272,7 +294,9 @@ func (s Subject) checkNo(no Scope, g GuardianRef, ref Reference, now deadline.In
 // room for so many, and a no is not refused for those that follow.
 const maxUnknown = 50
 
-var errNoGuardian = refuseAt(UnknownGuardian, "data.guardian", "nobody of that id is verified as the person's guardian now, or the person is 18 and has none; see guardian.verified")
+var errNoGuardian = refuseAt(UnknownGuardian, "data.guardian",
+	"nobody of that id is verified as the person's guardian now, or the person is 18 and has none; see "+
+		"guardian.verified")
 
 // shown returns purposes as a request keeps them: a name that no version
 // declares may be anything, and is kept as [Quote] shows it.
@@ -307,7 +331,8 @@ func (ref Reference) checkScope(s Scope) error {
 	}
 	for _, id := range s.Purposes {
 		if !ref.declares(id) {
-			return refuseAt(UnknownPurpose, "data.purposes", "no version of the policy declares a purpose "+Quote(string(id)))
+			return refuseAt(UnknownPurpose, "data.purposes",
+				"no version of the policy declares a purpose "+Quote(string(id)))
 		}
 	}
 	return nil
@@ -316,8 +341,10 @@ func (ref Reference) checkScope(s Scope) error {
 func changePermission(cmd ChangePermission, ref Reference, now deadline.Instant) (Event, error) {
 	bound, known := ref.Policies.bound(cmd.Permission, now)
 	if !known {
-		return nil, refuseAt(UnknownPermission, "data.permission", "no version of the policy names a permission "+Quote(string(cmd.Permission)))
+		return nil, refuseAt(UnknownPermission, "data.permission",
+			"no version of the policy names a permission "+Quote(string(cmd.Permission)))
 	}
+
 	switch cmd.Change {
 	case Granted:
 		return PermissionGranted{cmd.Permission, cmd.Details}, nil
@@ -326,6 +353,7 @@ func changePermission(cmd ChangePermission, ref Reference, now deadline.Instant)
 	case Revoked:
 		return PermissionRevoked{cmd.Permission, bound, cmd.Details, ref.resting(Scope{Purposes: bound}, now)}, nil
 	}
+
 	panic(fmt.Sprintf("domain: permission change %d has no case", cmd.Change))
 }
 

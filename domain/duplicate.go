@@ -54,13 +54,16 @@ func (r Request) checkOriginal(ref Reference) error {
 	case o.endedWithoutAnswer():
 		return no(IllegalMove, "that request was withdrawn, or is a duplicate itself: nothing is owed there")
 	case !r.sameAsker(*o, ref):
-		return no(IllegalMove, "that request is not known to be of the same person, asking by the same guardian or without one: answer each of the two")
+		return no(IllegalMove, "that request is not known to be of the same person, asking by the same guardian or "+
+			"without one: answer each of the two")
 	case o.At > r.At:
 		return no(IllegalMove, "that request came in later than this one: let the later one go on in the earlier")
 	case !covers(o.Received.Purposes, r.Received.Purposes):
-		return no(IllegalMove, "that request is about other purposes: what this one asks of the rest would have no answer")
+		return no(IllegalMove, "that request is about other purposes: what this one asks of the rest would have no "+
+			"answer")
 	case r.Marks.Has(catalog.IdentityKnown) && !o.Marks.Has(catalog.IdentityKnown):
-		return no(IllegalMove, "this is the only one of the two of which it is known who asks: record identity.passed there first")
+		return no(IllegalMove, "this is the only one of the two of which it is known who asks: record "+
+			"identity.passed there first")
 	}
 
 	for _, t := range r.left() {
@@ -106,7 +109,8 @@ func covers(purposes, others []policy.PurposeID) bool {
 	if len(purposes) == 0 {
 		return true
 	}
-	return len(others) > 0 && !slices.ContainsFunc(others, func(p policy.PurposeID) bool { return !slices.Contains(purposes, p) })
+	return len(others) > 0 && !slices.ContainsFunc(others,
+		func(p policy.PurposeID) bool { return !slices.Contains(purposes, p) })
 }
 
 // checkOwedThere refuses that a type goes on in a request that did not ask for
@@ -118,7 +122,8 @@ func (r Request) checkOwedThere(t RequestType, o Request) error {
 	case o.answered(t, r):
 		return nil
 	case !slices.Contains(o.left(), t):
-		return refuseAt(IllegalMove, "data.of", "that request had its answer to "+t.String()+" before this one came in: this one asks again")
+		return refuseAt(IllegalMove, "data.of",
+			"that request had its answer to "+t.String()+" before this one came in: this one asks again")
 	case slices.Contains(o.Received.Unpromised, t) && !slices.Contains(r.Received.Unpromised, t):
 		return refuseAt(IllegalMove, "data.of", "no date was promised there for "+t.String())
 	}
@@ -126,7 +131,8 @@ func (r Request) checkOwedThere(t RequestType, o Request) error {
 	here, running := r.Duties.binding(t)
 	there, owed := o.Duties.binding(t)
 	if running && len(o.Duties.list) > 0 && (!owed || there.Until > here.Until) {
-		return refuseAt(IllegalMove, "data.of", "the answer to "+t.String()+" is owed later there, or its clock stands still: here it is owed by "+lastOf(here))
+		return refuseAt(IllegalMove, "data.of",
+			"the answer to "+t.String()+" is owed later there, or its clock stands still: here it is owed by "+lastOf(here))
 	}
 	return nil
 }
@@ -175,7 +181,8 @@ func (r Request) oweAgain(cmd OweAgain, ref Reference) ([]Event, error) {
 	if len(types) == 0 {
 		return nil, nil
 	}
-	step := Stepped{Kind: catalog.Reopened, Fields: Fields(map[string]string{"reason": reason, "of": cmd.Original, "types": namesOf(types)})}
+	step := Stepped{Kind: catalog.Reopened,
+		Fields: Fields(map[string]string{"reason": reason, "of": cmd.Original, "types": namesOf(types)})}
 	restored, err := r.restore(types, ref.Calendars)
 	return append([]Event{step}, restored...), err
 }

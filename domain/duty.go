@@ -65,6 +65,7 @@ func (d Duties) Decide(cmd Command, ref Reference, at, recorded deadline.Instant
 	if err := ref.By.checkDoor(cmd); err != nil {
 		return nil, err
 	}
+
 	switch cmd := cmd.(type) {
 	case OpenDuties:
 		return d.openDuties(cmd, ref)
@@ -102,14 +103,17 @@ func (d Duties) openDuties(cmd OpenDuties, ref Reference) ([]Event, error) {
 	if len(d.list) > 0 && slices.ContainsFunc(d.list, func(x Duty) bool { return x.Cause.Event != cmd.Cause.Event }) {
 		return nil, refuse(WrongStream, "these obligations follow from another fact")
 	}
+
 	targets := cmd.Target
 	if cmd.Rule.Each == policy.DutyOnce {
 		targets = []string{""}
 	}
+
 	var events []Event
 	for _, rule := range cmd.Rules {
 		w := Owing{
-			Kind: cmd.Rule.Kind, Rule: rule, Version: cmd.Policy, RuleSet: ref.Policies.RuleSet(cmd.Policy), MetBy: cmd.Rule.MetBy, Keeps: cmd.Keeps,
+			Kind: cmd.Rule.Kind, Rule: rule, Version: cmd.Policy, RuleSet: ref.Policies.RuleSet(cmd.Policy),
+			MetBy: cmd.Rule.MetBy, Keeps: cmd.Keeps,
 		}
 		if err := w.begin(cmd.Start, cmd.Held, ref.Calendars); err != nil {
 			return nil, err

@@ -44,15 +44,18 @@ func (s Subject) erase(cmd OrderErasure, at deadline.Instant) (Event, error) {
 	if cmd.By[0] == "" || cmd.By[1] == "" || cmd.By[0] == cmd.By[1] {
 		return nil, refuseAt(TwoPersons, "by", "erasing takes two different persons")
 	}
+
 	switch {
 	case s.since == 0:
 		return nil, refuse(UnknownPerson, "nothing is known of this person, so there is nothing to erase")
 	case s.ordered != EventID{}:
 		return nil, refuse(AlreadyOver, "the person is erased already")
 	}
+
 	for _, h := range s.holds {
 		if h.holds(at) {
-			return nil, refuse(OnHold, "a legal hold is on this person's data: they stay until it is released, see hold.released")
+			return nil, refuse(OnHold, "a legal hold is on this person's data: they stay until it is released, see "+
+				"hold.released")
 		}
 	}
 	return ErasureOrdered(cmd), nil

@@ -47,7 +47,8 @@ const (
 )
 
 func (s Sender) String() string {
-	return [...]string{"", "the ledger", "an operator, by an operation of its own", "an operator", "an app", "see its kinds"}[s]
+	return [...]string{"", "the ledger", "an operator, by an operation of its own", "an operator", "an app",
+		"see its kinds"}[s]
 }
 
 // Views are what depends on a type of event, beside the state of its noun.

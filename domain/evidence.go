@@ -62,6 +62,7 @@ func (y *yes) evidence() Evidence {
 	if y.cmd.Import {
 		return Evidence{Quality: Imported}
 	}
+
 	e := Evidence{Quality: Strong}
 	for _, r := range LackRules {
 		if !r.lacks(y) {

@@ -48,13 +48,15 @@ func (ref Reference) invoke(e ExemptionInvoked) (Event, error) {
 	case ref.By.Actor != Operator:
 		return nil, errNotForApps
 	case e.List == 0 || len(e.Purposes) == 0 || e.Approver == "" || !form.IsName(e.Reason, 64) || e.Until == 0:
-		return nil, refuse(Incomplete, "an exemption needs its list, code, purposes, a reason by a code, an approver and an end")
+		return nil, refuse(Incomplete,
+			"an exemption needs its list, code, purposes, a reason by a code, an approver and an end")
 	case e.Approver == ref.By.Principal:
 		return nil, refuseAt(SamePrincipal, "data.approver", "who invokes an exemption may not approve it")
 	}
 	if err := ref.checkScope(Scope{Purposes: e.Purposes}); err != nil {
 		return nil, err
 	}
+
 	for _, v := range ref.Policies.versions {
 		grounds := v.Document.ExemptionsCollect
 		if e.List == ForProvision {
@@ -67,7 +69,9 @@ func (ref Reference) invoke(e ExemptionInvoked) (Event, error) {
 			}
 		}
 	}
-	return nil, refuseAt(UnknownGround, "data.code", "the list "+e.List.String()+" of the policy has no ground "+QuoteCode(e.Code))
+
+	return nil, refuseAt(UnknownGround, "data.code",
+		"the list "+e.List.String()+" of the policy has no ground "+QuoteCode(e.Code))
 }
 
 // exempt returns the exemption that covers q, if one does.
@@ -76,7 +80,8 @@ func exempt(all []exemption, q Question) (exemption, bool) {
 		if e.from > q.At || e.Until <= q.At || (e.until != 0 && e.until <= q.At) || !e.List.covers(q.Action) {
 			continue
 		}
-		if (Scope{Purposes: e.Purposes}).covers(q.Purpose) && (len(e.Actions) == 0 || slices.Contains(e.Actions, q.Action)) {
+		if (Scope{Purposes: e.Purposes}).covers(q.Purpose) &&
+			(len(e.Actions) == 0 || slices.Contains(e.Actions, q.Action)) {
 			return e, true
 		}
 	}

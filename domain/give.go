@@ -46,6 +46,7 @@ func (s Subject) give(cmd GiveConsent, ref Reference, at, recorded deadline.Inst
 	if err := cmd.filtered(ref.Erased); err != nil {
 		return nil, err
 	}
+
 	y := yes{cmd: cmd, ref: &ref, at: at, now: max(at, recorded), before: &s, initial: cmd.Initial, build: cmd.Build}
 	if err := y.look(); err != nil {
 		return nil, err
@@ -53,6 +54,7 @@ func (s Subject) give(cmd GiveConsent, ref Reference, at, recorded deadline.Inst
 	if err := y.person(); err != nil {
 		return nil, err
 	}
+
 	items, err := y.items()
 	if err != nil {
 		return nil, err
@@ -70,14 +72,17 @@ func (y *yes) look() (err error) {
 	if y.version, err = y.ref.version(y.cmd.Policy, y.cmd.Version, y.at); err != nil {
 		return err
 	}
+
 	y.guessed = y.cmd.Version == (content.Hash{}) && y.version.guessed(y.at, y.now)
 	if err = y.find(surface); err != nil {
 		return err
 	}
+
 	var ok bool
 	if y.act, ok = y.version.Document.Act(y.cmd.Act); !ok {
 		return refuseAt(UnknownAct, "data.act", "the policy names no act "+Quote(string(y.cmd.Act)))
 	}
+
 	y.kind = y.kindOf()
 	return nil
 }
@@ -94,7 +99,8 @@ func (y *yes) kindOf() policy.ConsentKind {
 			return y.act.Counts
 		}
 	case policy.SeparateConsent:
-		if y.act.Counts == policy.GeneralConsent || y.act.Counts == policy.NoConsent || y.act.Counts == policy.ExplicitConsent && y.control == nil {
+		if y.act.Counts == policy.GeneralConsent || y.act.Counts == policy.NoConsent ||
+			y.act.Counts == policy.ExplicitConsent && y.control == nil {
 			return y.act.Counts
 		}
 	case policy.GeneralConsent, policy.WrittenConsent, policy.GuardianConsent:
@@ -107,22 +113,30 @@ func (y *yes) present() (surface content.Hash, err error) {
 	if y.cmd.Notice == (EventID{}) {
 		return content.Hash{}, nil
 	}
+
 	f, ok := y.before.notice(y.cmd.Notice)
 	if !ok {
-		return content.Hash{}, refuseAt(UnknownNotice, "data.notice", "no notice of that id was presented to this person")
+		return content.Hash{}, refuseAt(UnknownNotice, "data.notice",
+			"no notice of that id was presented to this person")
 	}
+
 	n := f.Event.(NoticePresented)
 	y.notice = &n
 	c := &y.cmd
 	for _, same := range []bool{
-		agree(&c.Policy, n.Policy), agree(&c.Version, n.Version), agree(&c.Locale, n.Locale) || form.SameLocale(c.Locale, n.Locale), agree(&c.Text, n.Text), agree(&y.build, n.Build),
+		agree(&c.Policy, n.Policy), agree(&c.Version, n.Version),
+		agree(&c.Locale, n.Locale) || form.SameLocale(c.Locale, n.Locale), agree(&c.Text, n.Text),
+		agree(&y.build, n.Build),
 	} {
 		if !same {
-			return content.Hash{}, refuseAt(Contradicts, "data.notice", "the policy, version, locale, text or build is another than in the presentation that is named")
+			return content.Hash{}, refuseAt(Contradicts, "data.notice",
+				"the policy, version, locale, text or build is another than in the presentation that is named")
 		}
 	}
+
 	if f.At > y.at.Add(FutureSkew) {
-		return content.Hash{}, refuseAt(Contradicts, "data.notice", "the answer is from before the presentation that it names")
+		return content.Hash{}, refuseAt(Contradicts, "data.notice",
+			"the answer is from before the presentation that it names")
 	}
 	return n.Surface, nil
 }
@@ -143,14 +157,17 @@ func (y *yes) find(id content.Hash) error {
 			return errOwnSurface
 		}
 		if y.cmd.Control != "" && y.notice != nil {
-			return refuseAt(UnknownControl, "data.control", "the presentation names no surface, so no control of it is known")
+			return refuseAt(UnknownControl, "data.control",
+				"the presentation names no surface, so no control of it is known")
 		}
 		return nil
 	}
+
 	p, ok := y.ref.Surfaces.Surface(id)
 	if !ok {
 		return refuseAt(UnknownSurface, "data.notice", "the presentation's surface was never published")
 	}
+
 	y.surface, y.build = &p.Surface, p.Surface.Build
 	y.shown, _ = p.Surface.Locale(y.cmd.Locale)
 	if y.ref.By.published(p) {
@@ -159,6 +176,7 @@ func (y *yes) find(id content.Hash) error {
 	if y.cmd.Control == "" {
 		return nil
 	}
+
 	c, ok := p.Surface.Control(y.cmd.Control)
 	switch {
 	case !ok:
@@ -170,6 +188,7 @@ func (y *yes) find(id content.Hash) error {
 	case !agree(&y.initial, c.Initial) && y.initial != Ticked:
 		return refuseAt(Contradicts, "data.initial", "the control shows something else before it is touched")
 	}
+
 	y.control = &c
 	return nil
 }
@@ -179,7 +198,8 @@ func (y *yes) person() error {
 	if y.cmd.Guardian != "" {
 		y.kind = policy.GuardianConsent
 		if !y.before.GuardianAt(y.cmd.Guardian, y.now) {
-			return refuseAt(UnknownGuardian, "data.guardian", "nobody of that id is verified as the person's guardian now; see guardian.verified")
+			return refuseAt(UnknownGuardian, "data.guardian",
+				"nobody of that id is verified as the person's guardian now; see guardian.verified")
 		}
 	}
 	if err := y.before.checkConfirms(y.cmd.Confirms, *y.ref); err != nil {
@@ -192,7 +212,8 @@ func (y *yes) person() error {
 // stale reports whether the yes is to more than an earlier one covers. If there
 // is one version, nothing can be more.
 func (y *yes) stale(p policy.PurposeID) bool {
-	return len(y.ref.Policies.versions) > 1 && y.ref.Policies.adds(p, y.before.Standing(p, y.now, *y.ref), y.version.Version)
+	return len(y.ref.Policies.versions) > 1 &&
+		y.ref.Policies.adds(p, y.before.Standing(p, y.now, *y.ref), y.version.Version)
 }
 
 // items says what a yes covers. A yes to nothing in particular covers what its
@@ -205,6 +226,7 @@ func (y *yes) items() ([]Item, error) {
 		ids = y.control.Purposes
 		y.named = len(ids)
 	}
+
 	if len(ids) == 0 {
 		for _, p := range y.version.Document.Purposes {
 			if p.Basis == policy.BasisConsent && !p.Separate {
@@ -212,9 +234,12 @@ func (y *yes) items() ([]Item, error) {
 			}
 		}
 	}
+
 	if len(ids) == 0 {
-		return nil, refuseAt(NothingNamed, "data.purposes", "the consent names no purpose and the policy has none that an act like this covers")
+		return nil, refuseAt(NothingNamed, "data.purposes",
+			"the consent names no purpose and the policy has none that an act like this covers")
 	}
+
 	items := make([]Item, 0, len(ids))
 	inForce := y.ref.Policies.inForce(y.now)
 	for _, id := range ids {
@@ -239,7 +264,8 @@ func (y *yes) given(items []Item) ConsentGiven {
 	c := y.cmd
 	g := ConsentGiven{
 		Policy: y.version.Document.Name, Version: y.version.Version, Locale: c.Locale, Text: c.Text,
-		Act: c.Act, Kind: y.kind, Items: items, Notice: c.Notice, Until: c.Until, Import: c.Import, FilteredBy: c.FilteredBy, Details: c.Details,
+		Act: c.Act, Kind: y.kind, Items: items, Notice: c.Notice, Until: c.Until, Import: c.Import,
+		FilteredBy: c.FilteredBy, Details: c.Details,
 		Build: y.build, Control: c.Control, Initial: y.initial, Once: c.Once, Guardian: c.Guardian, Proof: c.Proof,
 		Signer: y.ref.By.Signer, Confirms: c.Confirms, Evidence: y.evidence(),
 	}

@@ -23,13 +23,15 @@ const (
 
 // HindranceTexts say each hindrance in a sentence.
 var HindranceTexts = map[Hindrance]string{
-	OptOutStands:  "a refusal or withdrawal stands, of which it is not proven that it came before this consent; ask the person again",
+	OptOutStands: "a refusal or withdrawal stands, of which it is not proven that it came before this consent; ask " +
+		"the person again",
 	PolicyChanged: "the policy changed since the version that was agreed to; ask with the version in force",
 	NewerEnded:    "a consent that was given after this one has ended, and the newest answer counts; ask again",
 	OwnEnded:      "it had ended when it was recorded, and the newest answer counts; ask again",
 	OtherBasis:    "the purpose rests on another legal basis, so nothing depends on a consent",
-	NotInForce:    "no policy in force declares the purpose; name one that it declares, or publish the version that declares it",
-	NotStanding:   "the person's state does not allow it; see the answer to check",
+	NotInForce: "no policy in force declares the purpose; name one that it declares, or publish the version that " +
+		"declares it",
+	NotStanding: "the person's state does not allow it; see the answer to check",
 }
 
 // Weigh returns the event of f, a yes that was just decided on, with what keeps
@@ -39,6 +41,7 @@ func (s Subject) Weigh(f Fact, ref Reference) Event {
 	if !ok {
 		return f.Event
 	}
+
 	at := f.yesFrom()
 	inForce := ref.Policies.inForce(at)
 	simple := s.simple(ref) && !e.endsBy(at)
@@ -46,6 +49,7 @@ func (s Subject) Weigh(f Fact, ref Reference) Event {
 	if !simple {
 		after = s.Evolve(f)
 	}
+
 	for _, item := range e.Items {
 		if item.Short != "" {
 			continue
@@ -125,7 +129,8 @@ func (ref Reference) Kept(kind string, scope Scope, at deadline.Instant) (ids []
 			if !lawful && x.Basis != policy.BasisEmergency {
 				continue
 			}
-		case "consent.withdrawn", "consent.refused", "permission.revoked", "record.voided", "build.voided", "age.recorded":
+		case "consent.withdrawn", "consent.refused", "permission.revoked", "record.voided", "build.voided",
+			"age.recorded":
 		default:
 			continue
 		}
@@ -165,11 +170,13 @@ func (ref Reference) resting(scope Scope, at deadline.Instant) []Rest {
 			found = append(found, Rest{q.ID, q.Basis})
 		}
 	}
+
 	for _, v := range ref.Policies.inForce(at) {
 		for _, q := range v.Document.Purposes {
 			note(q)
 		}
 	}
+
 	for i := len(ref.Policies.versions) - 1; i >= 0; i-- {
 		for _, q := range ref.Policies.versions[i].Document.Purposes {
 			note(q)

@@ -35,6 +35,7 @@ func (d Duties) hold(cmd HoldObligation, at deadline.Instant, calendars deadline
 	if cmd.Released {
 		why = MovedResumed
 	}
+
 	return d.move(why, EventID{}, calendars, func(x *Duty, c *clock) bool {
 		if x.ID != cmd.ID {
 			return false
@@ -62,7 +63,8 @@ func (s Subject) checkHeld(e Event, at deadline.Instant) error {
 		return nil
 	}
 	if slices.ContainsFunc(s.holds, func(h span) bool { return h.holds(at) }) {
-		return refuseAt(OnHold, "data.despite_hold", `a legal hold keeps this person's data: they must not be deleted; if they were all the same, say despite_hold "yes"`)
+		return refuseAt(OnHold, "data.despite_hold",
+			`a legal hold keeps this person's data: they must not be deleted; if they were all the same, say despite_hold "yes"`)
 	}
 	return nil
 }

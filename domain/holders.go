@@ -76,12 +76,14 @@ func (ref Reference) Targets(scope Scope, at deadline.Instant) []string {
 			targets = append(targets, string(id))
 		}
 	}
+
 	declared := ref.Policies.Declared(at)
 	for _, h := range ref.Service.holders {
 		if !h.removed && h.has(scope, declared) && !slices.Contains(targets, h.name) {
 			targets = append(targets, h.name)
 		}
 	}
+
 	if len(targets) == 0 {
 		return []string{""}
 	}
@@ -95,5 +97,6 @@ func (h holder) has(scope Scope, declared []policy.PurposeID) bool {
 	if scope.All || len(h.purposes) == 0 || slices.ContainsFunc(h.purposes, undeclared) {
 		return true
 	}
-	return slices.ContainsFunc(h.purposes, func(id policy.PurposeID) bool { return slices.Contains(scope.Purposes, id) })
+	return slices.ContainsFunc(h.purposes,
+		func(id policy.PurposeID) bool { return slices.Contains(scope.Purposes, id) })
 }

@@ -60,7 +60,8 @@ func ParseStreamID(s string) (StreamID, error) {
 		return StreamID{}, errStream
 	}
 	switch Noun(noun) {
-	case ServiceNoun, PolicyNoun, SubjectNoun, SurfaceNoun, AccessNoun, RequestNoun, IncidentNoun, ObligationNoun, CalendarNoun:
+	case ServiceNoun, PolicyNoun, SubjectNoun, SurfaceNoun, AccessNoun, RequestNoun, IncidentNoun, ObligationNoun,
+		CalendarNoun:
 		return StreamID{Noun(noun), app, id}, nil
 	}
 	return StreamID{}, errStream
@@ -92,13 +93,16 @@ func ParsePersonKey(s string) (PersonKey, error) {
 	if !ok {
 		kind, id = "account", s
 	}
+
 	switch {
 	case kind != "account" && kind != "device":
 		return PersonKey{}, form.Error(`a person is named "account:ID" or "device:ID"`)
 	case id == "" || len(id) > 128 || !form.IsOpaque(id, ""):
-		return PersonKey{}, form.Error("a person's id is 1 to 128 of A-Z, a-z, 0-9, dot, underscore, tilde and hyphen; use an opaque account or installation id, not an e-mail address")
+		return PersonKey{}, form.Error("a person's id is 1 to 128 of A-Z, a-z, 0-9, dot, underscore, tilde and " +
+			"hyphen; use an opaque account or installation id, not an e-mail address")
 	case form.LooksPersonal(id):
-		return PersonKey{}, form.Error("a person's id must be opaque: this one looks like a phone or identity-card number")
+		return PersonKey{}, form.Error("a person's id must be opaque: this one looks like a phone or identity-card " +
+			"number")
 	}
 	return PersonKey{kind, id}, nil
 }

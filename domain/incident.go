@@ -28,15 +28,18 @@ func (i Incident) Fold(f Fact, own Own) Incident {
 	if !ok {
 		mustBeIdle(f.Event, IncidentNoun)
 	}
+
 	rule, _ := catalog.StepRuleOf(e.Kind)
 	if i.At == 0 {
 		i.At = f.noFrom()
 	}
+
 	if e.Late() {
 		i.Marks = afterLate(i.Marks, rule, f.noFrom(), i.taken)
 	} else {
 		i.Marks, i.State = i.Marks.After(rule), i.stateAfter(e.Kind)
 	}
+
 	i.Steps, i.taken = add(own, i.Steps, e.Kind), add(own, i.taken, taken{e.Kind, f.noFrom()})
 	return i
 }
@@ -74,13 +77,17 @@ func (i Incident) Decide(cmd Command, ref Reference, at, recorded deadline.Insta
 	if err := ref.By.checkDoor(cmd); err != nil {
 		return nil, err
 	}
+
 	rule, err := checkShape(s, catalog.Incident)
 	if err != nil {
 		return nil, err
 	}
+
 	if s.Details != "" {
-		return nil, refuseAt(Malformed, "data.details", "an incident is about nobody in particular: there is nobody's vault to seal a text in")
+		return nil, refuseAt(Malformed, "data.details",
+			"an incident is about nobody in particular: there is nobody's vault to seal a text in")
 	}
+
 	if refusal := allow(i.Marks, rule); refusal != nil {
 		if !i.takesLate(rule, min(at, recorded)) {
 			return nil, refusal

@@ -42,9 +42,11 @@ func keep(own Own, all []keeping, e Noted, id EventID) []keeping {
 	default:
 		return all
 	}
+
 	if day, err := deadline.ParseDate(policy.FieldOf(e.Fields, "until")); err == nil {
 		k.until = day
 	}
+
 	rest := slices.DeleteFunc(slices.Clone(all), func(o keeping) bool { return o.name == k.name && o.duty == k.duty })
 	if e.Kind == catalog.HoldEnded || e.Kind == catalog.DutyEnded {
 		return rest
@@ -57,13 +59,17 @@ func keep(own Own, all []keeping, e Noted, id EventID) []keeping {
 func (s Service) checkKeeping(n Noted, by By) error {
 	has := func(field string) bool { return policy.FieldOf(n.Fields, field) != "" }
 	known := func(duty bool, name string) bool {
-		return slices.ContainsFunc(s.keepings, func(k keeping) bool { return k.duty == duty && k.name == policy.FieldOf(n.Fields, name) })
+		return slices.ContainsFunc(s.keepings,
+			func(k keeping) bool { return k.duty == duty && k.name == policy.FieldOf(n.Fields, name) })
 	}
+
 	switch {
-	case by.App && slices.Contains([]catalog.Note{catalog.HoldDeclared, catalog.HoldEnded, catalog.DutyDeclared, catalog.DutyEnded}, n.Kind):
+	case by.App && slices.Contains([]catalog.Note{catalog.HoldDeclared, catalog.HoldEnded, catalog.DutyDeclared,
+		catalog.DutyEnded}, n.Kind):
 		return errNotForApps
 	case n.Kind == catalog.DutyDeclared && !has("months") && !has("until"):
-		return refuseAt(Incomplete, "data.months", "a duty ends: say until which day, or how many months after a history's end")
+		return refuseAt(Incomplete, "data.months",
+			"a duty ends: say until which day, or how many months after a history's end")
 	case n.Kind == catalog.DutyDeclared && has("months") && !monthsFit(policy.FieldOf(n.Fields, "months")):
 		return refuseAt(Malformed, "data.months", "must be 1 to 1200 months")
 	case n.Kind == catalog.HoldEnded && !known(false, "hold"):
@@ -85,10 +91,12 @@ func (s Subject) kept(ref Reference, at deadline.Instant) error {
 	if len(ref.Service.keepings) == 0 {
 		return nil
 	}
+
 	zone, err := deadline.ParseZone(ref.Service.App.TimeZone)
 	if err != nil {
 		return err
 	}
+
 	today := zone.Date(at)
 	for _, k := range ref.Service.keepings {
 		if !k.on(s) {

@@ -49,7 +49,9 @@ func (s Subject) Lapses(at deadline.Instant, ref Reference) (all []Lapse) {
 // LapseOf returns how a consent to a purpose lapses that is given by the fact f: when it
 // ends by itself, zero if it does not, and whether it is expired or stale at the moment
 // at. It looks at nothing else that the person said.
-func LapseOf(f Fact, p policy.PurposeID, at deadline.Instant, policies Policies) (ends deadline.Instant, status Status) {
+func LapseOf(
+	f Fact, p policy.PurposeID, at deadline.Instant, policies Policies,
+) (ends deadline.Instant, status Status) {
 	e := f.Event.(ConsentGiven)
 	st := Standing{
 		Status: Given, Until: e.Until, Policy: e.Policy, Version: e.Version, Rules: f.Rules, Alone: e.Alone(),
@@ -72,9 +74,11 @@ func (s Subject) checkLapse(n Noted, ref Reference, at deadline.Instant) error {
 	default:
 		return nil
 	}
+
 	for name := range strings.SplitSeq(n.Field("purposes"), ",") {
 		if s.standing(policy.PurposeID(name), at, &ref).Status != want {
-			return refuseAt(IllegalMove, "data.purposes", "the consent to "+Quote(name)+" is not "+want.String()+" any more")
+			return refuseAt(IllegalMove, "data.purposes",
+				"the consent to "+Quote(name)+" is not "+want.String()+" any more")
 		}
 	}
 	return nil
@@ -101,6 +105,7 @@ func (p Policies) MayMakeStale(version content.Hash) bool {
 	if len(v.Stale)+len(v.Scopes) > 0 || p.special("") {
 		return true
 	}
+
 	for i := range p.versions {
 		for _, later := range p.versions[i].Later {
 			if later.Version == version && len(later.Stale)+len(later.Scopes) > 0 {

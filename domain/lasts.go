@@ -25,6 +25,7 @@ func (y *yes) ends(items []Item) (until deadline.Instant, before []End) {
 		same = same && (len(ends) == 0 || ends[0].Until == end)
 		ends = append(ends, End{p.ID, end})
 	}
+
 	if same && len(ends) > 0 && len(ends) == counted {
 		return ends[0].Until, nil
 	}

@@ -84,6 +84,7 @@ func (s Subject) crossing(other Subject, reaches func(*said) (mistake deadline.I
 		}
 		said = append(said, &crossed)
 	}
+
 	s.said, s.signals = said, s.signals || other.signals
 	return s
 }
@@ -97,7 +98,8 @@ func (s Subject) checkConfirms(ids []EventID, ref Reference) error {
 			known = known || y == id
 		}
 		if !known {
-			return refuseAt(UnknownRecord, "data.confirms", "an answer to confirm is not in a history linked to this one")
+			return refuseAt(UnknownRecord, "data.confirms",
+				"an answer to confirm is not in a history linked to this one")
 		}
 	}
 	return nil

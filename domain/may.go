@@ -105,12 +105,14 @@ func (s Subject) barred(a *Answer, ref Reference, q Question) bool {
 		a.Why, a.Because = WhyCeased, []EventID{ref.Service.ceasedBy}
 		return true
 	}
+
 	for _, h := range s.holds {
 		if h.holds(q.At) {
 			a.Why, a.Because = WhyHold, []EventID{h.id}
 			return true
 		}
 	}
+
 	for _, l := range s.limits {
 		if l.holds(q.At) {
 			a.Why, a.Because = WhyRestricted, []EventID{l.id}
@@ -166,9 +168,12 @@ func (s Subject) consented(a *Answer, ref Reference, q Question, p policy.Purpos
 	default:
 		a.Why = WhyStatus
 	}
-	if st.Status == Refused || st.Status == Withdrawn || st.Status == AskAgain || s.declined(q.Purpose, st.Version, q.At, ref) != 0 {
+
+	if st.Status == Refused || st.Status == Withdrawn || st.Status == AskAgain ||
+		s.declined(q.Purpose, st.Version, q.At, ref) != 0 {
 		return
 	}
+
 	for _, all := range [][]exemption{s.exemptions, ref.Service.exemptions} {
 		if e, ok := exempt(all, q); ok {
 			a.Allowed, a.Why, a.Doubtful, a.Because = true, WhyExempt, e.Doubtful, []EventID{e.id}
@@ -190,6 +195,7 @@ func (ref Reference) agreedTo(st Standing, q Question) Why {
 	case WhyNoRecipient:
 		return WhyRecipientNew
 	}
+
 	if q.Recipient != "" && q.Version != st.Version && st.Rules >= again && ref.Policies.leftOut(q, v.Version) {
 		return WhyRecipientNew
 	}
@@ -210,6 +216,7 @@ func (ref Reference) oldScope(st Standing, s *staleness, q Question) bool {
 	case q.Version == st.Version && !s.specific:
 		return true
 	default:
-		return !slices.Contains(s.added.Actions, q.Action) && (q.Category == "" || !slices.Contains(s.added.Categories, q.Category))
+		return !slices.Contains(s.added.Actions, q.Action) &&
+			(q.Category == "" || !slices.Contains(s.added.Categories, q.Category))
 	}
 }

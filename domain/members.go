@@ -21,7 +21,8 @@ func Members(e Event) []policy.Field {
 	case PermissionRevoked:
 		return members("permission", string(x.Permission), "purposes", joined(x.Withdraws))
 	case PolicyPublished:
-		return members("material", strings.Join(x.Material, ","), "policy", x.Document.Name, "rights_reduced", yesNo(x.RightsReduced))
+		return members("material", strings.Join(x.Material, ","), "policy", x.Document.Name, "rights_reduced",
+			yesNo(x.RightsReduced))
 	case SubjectClosed:
 		return members("reason", x.Reason)
 	case ErasureOrdered:

@@ -169,10 +169,12 @@ func (s *Subject) mayLift(y, n *said, p policy.PurposeID, at deadline.Instant, r
 // does not count by itself because of the person's age.
 func (s *Subject) assented(n *said, p policy.PurposeID, at deadline.Instant, ref *Reference) bool {
 	for _, y := range s.said {
-		if y.no != 0 || y.more().guardian != n.more().guardian || y.yesFrom() > at || !y.overrides(&n.Fact) || isVoided(y, ref) || s.unfounded(y) {
+		if y.no != 0 || y.more().guardian != n.more().guardian || y.yesFrom() > at || !y.overrides(&n.Fact) ||
+			isVoided(y, ref) || s.unfounded(y) {
 			continue
 		}
-		if item := y.item(p); item != nil && (item.Short == "" || item.Short == NeedsGuardian || item.Short == GuardianLapsed) {
+		if item := y.item(p); item != nil &&
+			(item.Short == "" || item.Short == NeedsGuardian || item.Short == GuardianLapsed) {
 			return true
 		}
 	}

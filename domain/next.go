@@ -74,7 +74,9 @@ func (r Request) next(rule catalog.StepRule, ref Reference, at deadline.Instant)
 }
 
 // nextField returns what a field may say, and whether a list decides it.
-func (r Request) nextField(f catalog.FieldRule, rule catalog.StepRule, ref Reference, at deadline.Instant) (field NextField, listed bool) {
+func (r Request) nextField(
+	f catalog.FieldRule, rule catalog.StepRule, ref Reference, at deadline.Instant,
+) (field NextField, listed bool) {
 	field.FieldRule = f
 	switch {
 	case f.Name == "elements":

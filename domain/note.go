@@ -32,13 +32,15 @@ func (n Noted) check(person bool) error {
 	case !ok:
 		return refuseAt(Incomplete, "type", "there is no such kind of fact; see consentledger schema list")
 	case r.Person != person:
-		return refuse(WrongStream, map[bool]string{true: "this is about a person: name one", false: "this is about the app: name no person"}[r.Person])
+		return refuse(WrongStream, map[bool]string{true: "this is about a person: name one",
+			false: "this is about the app: name no person"}[r.Person])
 	}
 	return checkFields(string(n.Kind), r.Fields, n.Fields)
 }
 
 // ErrOwnNote refuses what the ledger says of itself when somebody else says it.
-var ErrOwnNote = refuseAt(NotForApps, "type", "type: this is what the ledger says of itself: neither apps nor operators send it")
+var ErrOwnNote = refuseAt(NotForApps, "type",
+	"type: this is what the ledger says of itself: neither apps nor operators send it")
 
 // note answers Noted about the app. Whether a ground to disclose is doubtful in
 // law is what the policy says of it, whatever the sender does.
@@ -49,19 +51,24 @@ func (ref Reference) note(n Noted, at deadline.Instant) (Event, error) {
 	if err := n.check(false); err != nil || n.Kind != catalog.DisclosureMade {
 		return n, err
 	}
+
 	code, known := policy.FieldOf(n.Fields, "ground"), []string{}
 	for _, v := range ref.Policies.inForce(at) {
 		for _, g := range v.Document.Disclosures {
 			if g.Code == code {
-				n.Fields = slices.DeleteFunc(slices.Clone(n.Fields), func(f policy.Field) bool { return f.Name == "doubtful" })
-				n.Fields = append(n.Fields, policy.Field{Name: "doubtful", Value: map[bool]string{true: "yes", false: "no"}[g.Doubtful]})
+				n.Fields = slices.DeleteFunc(slices.Clone(n.Fields),
+					func(f policy.Field) bool { return f.Name == "doubtful" })
+				n.Fields = append(n.Fields, policy.Field{Name: "doubtful",
+					Value: map[bool]string{true: "yes", false: "no"}[g.Doubtful]})
 				slices.SortFunc(n.Fields, func(a, b policy.Field) int { return strings.Compare(a.Name, b.Name) })
 				return n, nil
 			}
 			known = append(known, g.Code)
 		}
 	}
-	return nil, refuseAt(UnknownGround, "data.ground", "the policy in force names no such ground to disclose; it names: "+strings.Join(known, ", "))
+
+	return nil, refuseAt(UnknownGround, "data.ground",
+		"the policy in force names no such ground to disclose; it names: "+strings.Join(known, ", "))
 }
 
 // checkFields refuses fields that are not as the rules of their kind say.

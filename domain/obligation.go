@@ -206,7 +206,9 @@ type obligationRules struct {
 }
 
 // open returns the facts of obligations that open: one for every rule.
-func (o obligationRules) open(start func(deadline.Rule) deadline.Instant, cause Cause, calendars deadline.Calendars) ([]Event, error) {
+func (o obligationRules) open(
+	start func(deadline.Rule) deadline.Instant, cause Cause, calendars deadline.Calendars,
+) ([]Event, error) {
 	var events []Event
 	for _, r := range o.rules {
 		due, err := begin(r, start(r), calendars)
@@ -241,7 +243,9 @@ func (o obligationRules) id(r deadline.Rule) string {
 
 // move computes the due dates of open obligations again, of those that pick
 // chooses, and returns the facts.
-func (d Duties) move(why MoveReason, by EventID, calendars deadline.Calendars, pick func(*Duty, *clock) bool) ([]Event, error) {
+func (d Duties) move(
+	why MoveReason, by EventID, calendars deadline.Calendars, pick func(*Duty, *clock) bool,
+) ([]Event, error) {
 	var events []Event
 	for _, x := range d.list {
 		c := clock{x.Due.Start, slices.Clone(x.Pauses), x.Due.Extended}
@@ -313,7 +317,9 @@ func (d Duties) extend(told deadline.Instant, calendars deadline.Calendars) ([]E
 	case err != nil:
 		return nil, err
 	case late:
-		return nil, refuse(TooLateToExtend, "the person must be told of an extension before the first due date, which is over: reply now; if they were told in time, name the letter that shows it as evidence")
+		return nil, refuse(TooLateToExtend,
+			"the person must be told of an extension before the first due date, which is over: reply now; if they "+
+				"were told in time, name the letter that shows it as evidence")
 	case len(events) == 0:
 		return nil, refuse(NotExtendable, "no rule of this request can be extended, or it was extended before")
 	}
@@ -326,7 +332,8 @@ func (d Duties) meet(met deadline.Instant, by Cause, evidence content.Hash, pick
 	var events []Event
 	for _, x := range d.list {
 		if x.State == DutyOpen && pick(x) {
-			events = append(events, ObligationMet{ID: x.ID, Met: met, Late: !x.Due.InTime(met), By: by, Evidence: evidence})
+			events = append(events, ObligationMet{ID: x.ID, Met: met, Late: !x.Due.InTime(met), By: by,
+				Evidence: evidence})
 		}
 	}
 	return events

@@ -48,6 +48,7 @@ func (p Policies) MayOwe(id, jurisdiction string) bool {
 	rules := p.DutyRules(jurisdiction)
 	return slices.ContainsFunc(p.DutyKinds(), func(k policy.DutyKind) bool {
 		rest, is := strings.CutPrefix(id, string(k))
-		return is && slices.ContainsFunc(rules, func(r deadline.RuleID) bool { return strings.HasSuffix(rest, "."+string(r)) })
+		return is && slices.ContainsFunc(rules,
+			func(r deadline.RuleID) bool { return strings.HasSuffix(rest, "."+string(r)) })
 	})
 }

@@ -37,6 +37,7 @@ func (ref Reference) Owed(o Occasion, s Subject, at deadline.Instant) (owed []Ow
 	if o.Crossed {
 		ordered = "consent.withdrawn" // an order to erase one history is an opt-out to the others
 	}
+
 	kept := ref.Kept(ordered, saidOf(o.Event, o.Scope), at)
 	ends := ref.Without(o.Scope, kept)
 	promises := append(ref.Promises(s, o.Kind, Members(o.Event), at), ref.Retained(s, o.Kind, o.Scope, at)...)
@@ -85,10 +86,12 @@ func (w Owing) Events(cause Cause) []Event {
 	var opened, moved []Event
 	for _, target := range w.Targets {
 		id := w.id(target)
-		o := Obligation{ID: id, Kind: w.Kind, Target: target, Rule: w.Rule, Version: w.Version, MetBy: w.MetBy, RuleSet: w.RuleSet, Keeps: w.Keeps}
+		o := Obligation{ID: id, Kind: w.Kind, Target: target, Rule: w.Rule, Version: w.Version, MetBy: w.MetBy,
+			RuleSet: w.RuleSet, Keeps: w.Keeps}
 		opened = append(opened, ObligationOpened{o, w.Due, cause})
 		if w.Held != nil {
-			moved = append(moved, ObligationMoved{ID: id, Why: MovedPaused, Due: w.Held.Due, Was: w.Due, Pauses: w.Held.Pauses})
+			moved = append(moved, ObligationMoved{ID: id, Why: MovedPaused, Due: w.Held.Due, Was: w.Due,
+				Pauses: w.Held.Pauses})
 		}
 	}
 	return append(opened, moved...)
@@ -163,7 +166,8 @@ func (s Subject) Owes(f Fact, kind string, ref Reference) ([]Owing, error) {
 // owing returns what is owed, and by whom; by when is not computed yet.
 func (x Owed) owing(ref Reference, at deadline.Instant) Owing {
 	w := Owing{
-		Kind: x.Duty.Kind, Rule: x.Rule, Version: x.Version, RuleSet: ref.Policies.RuleSet(x.Version), MetBy: x.Duty.MetBy, Keeps: x.Keeps,
+		Kind: x.Duty.Kind, Rule: x.Rule, Version: x.Version, RuleSet: ref.Policies.RuleSet(x.Version),
+		MetBy: x.Duty.MetBy, Keeps: x.Keeps,
 		Targets: []string{""},
 	}
 	if x.Duty.Each == policy.DutyEachSystem {

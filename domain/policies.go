@@ -64,7 +64,8 @@ func (p Policies) binding(name string, at deadline.Instant) *PolicyPublished {
 	var found *PolicyPublished
 	for i := range p.versions {
 		v := &p.versions[i]
-		if v.Document.Name == name && v.Effective != 0 && v.Effective <= at && (found == nil || v.Effective >= found.Effective) {
+		if v.Document.Name == name && v.Effective != 0 && v.Effective <= at &&
+			(found == nil || v.Effective >= found.Effective) {
 			found = v
 		}
 	}
@@ -201,7 +202,8 @@ func (p Policies) Evolve(f Fact) Policies { return p.Fold(f, Shared) }
 func (p Policies) Fold(f Fact, own Own) Policies {
 	switch e := f.Event.(type) {
 	case PolicyPublished:
-		return Policies{add(own, p.versions, e), add(own, p.ruleSets, policy.RuleSet(e.Document.DeadlineRules)), opens(&e.Document, p.opening)}
+		return Policies{add(own, p.versions, e), add(own, p.ruleSets, policy.RuleSet(e.Document.DeadlineRules)),
+			opens(&e.Document, p.opening)}
 	default:
 		mustBeIdle(e, PolicyNoun) // of one that begins to bind the version itself says from when on
 	}
@@ -215,11 +217,13 @@ func opens(d *policy.Document, kinds []string) []string {
 			kinds = append(slices.Clip(kinds), kind)
 		}
 	}
+
 	for _, duty := range d.Duties {
 		for _, kind := range duty.On {
 			note(kind)
 		}
 	}
+
 	for _, p := range d.Purposes {
 		note(p.KeepAfter)
 	}
@@ -253,6 +257,7 @@ func (p Policies) publish(cmd PublishPolicy, recorded deadline.Instant) ([]Event
 	if problems := cmd.Document.Check(); len(problems) > 0 {
 		return nil, refuseAt(PolicyInvalid, problems[0].Path, problems[0].Message)
 	}
+
 	e := PolicyPublished{
 		Version: cmd.Version, Document: cmd.Document, Effective: max(cmd.Effective, recorded),
 		Material: cmd.Material, Stale: cmd.Stale, Scopes: cmd.Scopes,
@@ -260,16 +265,21 @@ func (p Policies) publish(cmd PublishPolicy, recorded deadline.Instant) ([]Event
 	if err := p.compare(&e); err != nil {
 		return nil, err
 	}
+
 	for _, s := range e.Scopes {
 		if _, ok := e.Document.Purpose(s.Purpose); !ok {
-			return nil, refuseAt(UnknownPurpose, "scopes", "scopes name "+Quote(string(s.Purpose))+", which this version does not declare")
+			return nil, refuseAt(UnknownPurpose, "scopes",
+				"scopes name "+Quote(string(s.Purpose))+", which this version does not declare")
 		}
 	}
+
 	for _, id := range e.Stale {
 		if _, ok := e.Document.Purpose(id); !ok {
-			return nil, refuseAt(UnknownPurpose, "stale", "stale names "+Quote(string(id))+", which this version does not declare")
+			return nil, refuseAt(UnknownPurpose, "stale",
+				"stale names "+Quote(string(id))+", which this version does not declare")
 		}
 	}
+
 	if e.Effective > recorded {
 		return []Event{e}, nil
 	}
@@ -300,24 +310,30 @@ func (p Policies) again(cmd PublishPolicy, known *PolicyPublished, recorded dead
 	const way = ": to publish it otherwise, change the document, be it in its title"
 
 	if cmd.Effective > recorded && cmd.Effective != known.Effective {
-		return refuseAt(AlreadyPublished, "effective", "this version was published before, to bind from "+known.Effective.String()+way)
+		return refuseAt(AlreadyPublished, "effective",
+			"this version was published before, to bind from "+known.Effective.String()+way)
 	}
 	if cmd.Effective <= recorded && known.Effective > recorded {
-		return refuseAt(AlreadyPublished, "effective", "this version was published before, and binds only from "+known.Effective.String()+way)
+		return refuseAt(AlreadyPublished, "effective",
+			"this version was published before, and binds only from "+known.Effective.String()+way)
 	}
-	if now := p.binding(known.Document.Name, recorded); known.Effective <= recorded && now != nil && now.Version != known.Version {
-		return refuseAt(AlreadyReplaced, "document", "this version was published before, and "+now.Version.String()+" has taken its place"+way)
+	if now := p.binding(known.Document.Name, recorded); known.Effective <= recorded && now != nil &&
+		now.Version != known.Version {
+		return refuseAt(AlreadyReplaced, "document",
+			"this version was published before, and "+now.Version.String()+" has taken its place"+way)
 	}
 
 	for _, kind := range cmd.Material {
 		if !slices.Contains(known.Material, kind) {
-			return refuseAt(AlreadyPublished, "material", "this version was published before, without the material change "+QuoteCode(kind)+
-				", as one that makes "+cmp.Or(strings.Join(known.Material, ", "), "none")+way)
+			return refuseAt(AlreadyPublished, "material",
+				"this version was published before, without the material change "+QuoteCode(kind)+
+					", as one that makes "+cmp.Or(strings.Join(known.Material, ", "), "none")+way)
 		}
 	}
 	for _, id := range cmd.Stale {
 		if !slices.Contains(known.Stale, id) {
-			return refuseAt(AlreadyPublished, "stale", "this version was published before, and "+Quote(string(id))+" is not asked again because of it"+way)
+			return refuseAt(AlreadyPublished, "stale",
+				"this version was published before, and "+Quote(string(id))+" is not asked again because of it"+way)
 		}
 	}
 	return nil

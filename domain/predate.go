@@ -30,10 +30,12 @@ func (s Subject) Predates(cmd Command, at, recorded deadline.Instant, erased boo
 func (c GiveConsent) filtered(erased bool) error {
 	switch {
 	case c.FilteredBy != "" && !c.Import:
-		return refuseAt(Contradicts, "data.filtered_by", `says whose list an import was filtered by: say "import": true too`)
+		return refuseAt(Contradicts, "data.filtered_by",
+			`says whose list an import was filtered by: say "import": true too`)
 	case c.Import && c.FilteredBy == "" && erased:
 		return refuseAt(Incomplete, "data.filtered_by",
-			"persons were erased from this app: an import says by whose list of them it was filtered, a principal as in operator:ann; nobody else can tell that none of them is in it")
+			"persons were erased from this app: an import says by whose list of them it was filtered, a principal as "+
+				"in operator:ann; nobody else can tell that none of them is in it")
 	}
 	return nil
 }

@@ -34,7 +34,8 @@ func (ref Reference) Retained(s Subject, kind string, scope Scope, at deadline.I
 			}
 			if seen = append(seen, q.ID); q.KeepAfter == kind && scope.covers(q.ID) {
 				rule := retention(q, v.Document)
-				d := policy.DutyRule{ID: string(rule.ID), Section: q.Section, On: []string{kind}, Kind: policy.DutyDelete, Rules: []deadline.RuleID{rule.ID}, Each: policy.DutyEachSystem, MetBy: []string{"data.deleted", "restriction.applied"}}
+				d := policy.DutyRule{ID: string(rule.ID), Section: q.Section, On: []string{kind},
+					Kind: policy.DutyDelete, Rules: []deadline.RuleID{rule.ID}, Each: policy.DutyEachSystem, MetBy: []string{"data.deleted", "restriction.applied"}}
 				found = append(found, Promise{d, []deadline.Rule{rule}, v.Version, q.ID})
 			}
 		}
@@ -44,7 +45,8 @@ func (ref Reference) Retained(s Subject, kind string, scope Scope, at deadline.I
 
 // retention returns the rule by which a purpose's data are kept.
 func retention(p policy.Purpose, d policy.Document) deadline.Rule {
-	r := deadline.Rule{ID: deadline.RuleID("retention." + string(p.ID)), Source: "retention, " + p.Section, Unit: deadline.UnitCalendarDay, Length: p.KeepDays, TimeZone: d.TimeZone, ClockStart: p.KeepAfter}
+	r := deadline.Rule{ID: deadline.RuleID("retention." + string(p.ID)), Source: "retention, " + p.Section,
+		Unit: deadline.UnitCalendarDay, Length: p.KeepDays, TimeZone: d.TimeZone, ClockStart: p.KeepAfter}
 	if p.KeepMonths > 0 {
 		r.Unit, r.Length = deadline.UnitMonth, p.KeepMonths
 	}
@@ -60,6 +62,7 @@ func (ref Reference) Promised(s Subject, name string, at deadline.Instant) (Poli
 	if !ok || s.since == 0 || !ref.Policies.Reduced(at) {
 		return now, ok
 	}
+
 	history := ref.Policies.history(now.Document.Name, at)
 	kept := 0 // the newest that the person came under, or agreed to
 	for i := range history {
@@ -67,6 +70,7 @@ func (ref Reference) Promised(s Subject, name string, at deadline.Instant) (Poli
 			kept = i
 		}
 	}
+
 	for kept+1 < len(history) && !history[kept+1].reduces(history[kept]) {
 		kept++
 	}
@@ -76,7 +80,8 @@ func (ref Reference) Promised(s Subject, name string, at deadline.Instant) (Poli
 // reduces reports whether the version takes rights from persons that the one
 // before it gave.
 func (v PolicyPublished) reduces(before PolicyPublished) bool {
-	return v.RightsReduced || slices.ContainsFunc(before.Later, func(o Overtaking) bool { return o.Version == v.Version && o.RightsReduced })
+	return v.RightsReduced || slices.ContainsFunc(before.Later,
+		func(o Overtaking) bool { return o.Version == v.Version && o.RightsReduced })
 }
 
 // history returns the versions of a policy that took over by the moment at, in
@@ -96,10 +101,12 @@ func (p Policies) history(name string, at deadline.Instant) []PolicyPublished {
 // a general "Agree", in a way that counts for something.
 func (s *Subject) explicitlyAgreed(v content.Hash, ref Reference, at deadline.Instant) bool {
 	for _, y := range s.said {
-		if y.no != 0 || y.kind == policy.NoConsent || y.kind == policy.GeneralConsent || y.yesFrom() > at || y.given().Version != v {
+		if y.no != 0 || y.kind == policy.NoConsent || y.kind == policy.GeneralConsent || y.yesFrom() > at ||
+			y.given().Version != v {
 			continue
 		}
-		if !isVoided(y, &ref) && !s.tooYoung(y, at) && slices.ContainsFunc(y.items, func(i Item) bool { return i.Short == "" }) {
+		if !isVoided(y, &ref) && !s.tooYoung(y, at) &&
+			slices.ContainsFunc(y.items, func(i Item) bool { return i.Short == "" }) {
 			return true
 		}
 	}

@@ -117,8 +117,9 @@ func foldProposal(all []Proposal, n Noted, f Fact) []Proposal {
 	if n.Kind == catalog.ProposalMade {
 		until, _ := deadline.ParseInstant(of("until"))
 		made := Proposal{
-			ID: of("proposal"), Command: of("command"), Digest: of("digest"), Basis: of("basis"), Subject: of("subject"),
-			Reason: of("reason"), By: of("by"), At: f.Recorded, Until: until, Made: f.ID,
+			ID: of("proposal"), Command: of("command"), Digest: of("digest"), Basis: of("basis"),
+			Subject: of("subject"),
+			Reason:  of("reason"), By: of("by"), At: f.Recorded, Until: until, Made: f.ID,
 		}
 		return append(withRoom(all, f.Recorded), made)
 	}
@@ -172,10 +173,12 @@ func (s Service) propose(n Noted, ref Reference, at deadline.Instant) (Event, er
 	if ref.By.App {
 		return nil, ErrOwnNote
 	}
+
 	rule, _ := catalog.NoteRuleOf(n.Kind)
 	if err := checkFields(string(n.Kind), rule.Fields, n.Fields); err != nil {
 		return nil, err
 	}
+
 	id, by := policy.FieldOf(n.Fields, "proposal"), policy.FieldOf(n.Fields, "by")
 	switch n.Kind {
 	case catalog.ProposalMade:
@@ -196,13 +199,19 @@ func (s Service) checkMade(id, by, until string, who By, at deadline.Instant) er
 	case who.anonymous() || by != who.Principal:
 		return errUnknownPrincipal
 	case err != nil || ends <= at || ends > at+MaxProposalLasts:
-		return refuseAt(Malformed, "until", "until: a proposal is decided on within 31 days: name a time from now to then, as in 2026-03-02T09:30:00Z")
+		return refuseAt(Malformed, "until",
+			"until: a proposal is decided on within 31 days: name a time from now to then, as in 2026-03-02T09:30:00Z")
 	}
+
 	if _, known := s.Proposal(id); known {
-		return refuse(IDReused, "this has been proposed before: see what became of it, or give the event an id of its own")
+		return refuse(IDReused, "this has been proposed before: see what became of it, or give the event an id of "+
+			"its own")
 	}
-	if len(s.proposals) >= maxProposals && !slices.ContainsFunc(s.proposals, func(p Proposal) bool { return !p.awaits(at) }) {
-		return refuse(TooLarge, "a thousand proposals wait to be decided on: approve, decline or withdraw some of them first")
+
+	if len(s.proposals) >= maxProposals &&
+		!slices.ContainsFunc(s.proposals, func(p Proposal) bool { return !p.awaits(at) }) {
+		return refuse(TooLarge, "a thousand proposals wait to be decided on: approve, decline or withdraw some of "+
+			"them first")
 	}
 	return nil
 }
@@ -216,7 +225,9 @@ func (s Service) CheckDecision(id, by string, who By, at deadline.Instant) error
 	case who.anonymous() || by != who.Principal:
 		return errUnknownPrincipal
 	case p.By == by:
-		return refuse(SamePrincipal, "who proposed this may not decide on it: it takes another principal, and all keys of one holder are one; to take it back, withdraw it")
+		return refuse(SamePrincipal,
+			"who proposed this may not decide on it: it takes another principal, and all keys of one holder are one; "+
+				"to take it back, withdraw it")
 	}
 	return nil
 }
@@ -259,7 +270,8 @@ func (s Service) open(id string, at deadline.Instant) (Proposal, error) {
 	case Proposed:
 		return p, nil
 	case ExpiredUnseen:
-		return p, refuse(ProposalExpired, "the proposal was to be decided on before "+p.Until.String()+": propose it anew")
+		return p, refuse(ProposalExpired,
+			"the proposal was to be decided on before "+p.Until.String()+": propose it anew")
 	default:
 		return p, refuse(AlreadyDecided, "the proposal was decided on: it is "+state.String())
 	}
@@ -267,5 +279,6 @@ func (s Service) open(id string, at deadline.Instant) (Proposal, error) {
 
 var (
 	errNoProposal       = refuse(UnknownProposal, "there is no such proposal in this app")
-	errUnknownPrincipal = refuse(TwoPersons, "this takes two principals who are authenticated: names that nobody vouches for do not do")
+	errUnknownPrincipal = refuse(TwoPersons,
+		"this takes two principals who are authenticated: names that nobody vouches for do not do")
 )

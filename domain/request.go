@@ -41,7 +41,8 @@ const (
 	AskAuthority // an authority asks
 )
 
-var requestTypes = form.Codes{"", "access", "copy", "portability", "correct", "complete", "delete", "cancel-account", "withdraw", "restrict", "refuse",
+var requestTypes = form.Codes{"", "access", "copy", "portability", "correct", "complete", "delete", "cancel-account",
+	"withdraw", "restrict", "refuse",
 	"explanation", "complaint", "question", "guardian", "relative", "authority"}
 
 func (t RequestType) String() string { return requestTypes.Name(uint8(t)) }
@@ -221,6 +222,7 @@ func (r Request) step(e Stepped, f Fact, own Own) Request {
 		r.Marks, r.taken = afterLate(r.Marks, rule, f.noFrom(), r.taken), add(own, r.taken, taken{e.Kind, f.noFrom()})
 		return r
 	}
+
 	r.Marks, r.taken = r.Marks.After(rule), add(own, r.taken, taken{e.Kind, f.noFrom()})
 	switch {
 	case rule.Closes:
@@ -248,7 +250,8 @@ func (r Request) step(e Stepped, f Fact, own Own) Request {
 
 // left returns the types that have no answer yet.
 func (r Request) left() []RequestType {
-	return slices.DeleteFunc(slices.Clone(r.Received.Types), func(t RequestType) bool { return slices.Contains(r.Done, t) })
+	return slices.DeleteFunc(slices.Clone(r.Received.Types),
+		func(t RequestType) bool { return slices.Contains(r.Done, t) })
 }
 
 // typesOf returns the types that a step names; those that are left if it names

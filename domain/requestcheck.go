@@ -17,8 +17,10 @@ func itoa(n int) string { return strconv.Itoa(n) }
 // checkStep refuses a step that the table alone cannot judge.
 func (r Request) checkStep(cmd TakeStep, ref Reference) error {
 	if r.Received.Subject == "" && cmd.Details != "" {
-		return refuseAt(Malformed, "data.details", "of nobody that is known there is nobody's vault to seal a text in: keep it as a document and name its hash")
+		return refuseAt(Malformed, "data.details",
+			"of nobody that is known there is nobody's vault to seal a text in: keep it as a document and name its hash")
 	}
+
 	switch cmd.Kind {
 	case "identity.requested", "identity.passed", "identity.failed":
 		return r.checkElements(policy.FieldOf(cmd.Fields, "elements"), ref)
@@ -38,17 +40,20 @@ func (r Request) checkStep(cmd TakeStep, ref Reference) error {
 
 // asked are the reasons for which a clock stands still while the person is to
 // answer, by the step that asks them.
-var asked = map[string]catalog.Step{"identity_verification": "identity.requested", "clarification": "clarification.requested"}
+var asked = map[string]catalog.Step{"identity_verification": "identity.requested",
+	"clarification": "clarification.requested"}
 
 // checkPause refuses a pause that has a cause of its own, which is recorded: no
 // clock stands still for an answer that nobody was asked for, nor for a legal
 // hold that nobody placed.
 func checkPause(reason string) error {
 	if step, ok := asked[reason]; ok {
-		return refuseAt(NotPausable, "data.reason", "the clock stands still for that once the person was asked: record "+string(step)+", which stops it")
+		return refuseAt(NotPausable, "data.reason",
+			"the clock stands still for that once the person was asked: record "+string(step)+", which stops it")
 	}
 	if reason == LegalHold {
-		return refuseAt(NotPausable, "data.reason", "a legal hold stops what is to be deleted, and no reply: record hold.placed")
+		return refuseAt(NotPausable, "data.reason",
+			"a legal hold stops what is to be deleted, and no reply: record hold.placed")
 	}
 	return nil
 }
@@ -68,7 +73,8 @@ func (r Request) checkNotified(text string) error {
 		return nil
 	}
 	if err == nil {
-		return refuseAt(IllegalMove, "data.notified", "nobody is told of an extension before the request was received, which was at "+r.At.String())
+		return refuseAt(IllegalMove, "data.notified",
+			"nobody is told of an extension before the request was received, which was at "+r.At.String())
 	}
 	return refuseAt(Malformed, "data.notified", err.Error())
 }
@@ -80,7 +86,8 @@ func (r Request) extend(cmd TakeStep, recorded deadline.Instant, k deadline.Cale
 	told, _ := deadline.ParseInstant(policy.FieldOf(cmd.Fields, "notified"))
 	events, err := r.Duties.extend(doneAt(told, recorded, cmd.Evidence), k)
 	if err == nil && told > recorded.Add(FutureSkew) {
-		return nil, refuseAt(IllegalMove, "data.notified", "that is still to come: tell the person first, then record it")
+		return nil, refuseAt(IllegalMove, "data.notified",
+			"that is still to come: tell the person first, then record it")
 	}
 	return events, err
 }
@@ -97,24 +104,32 @@ func (r Request) checkReply(cmd TakeStep, ref Reference) error {
 			}
 		}
 	}
+
 	if cmd.Kind != "request.rejected" {
 		return nil
 	}
+
 	rejections := r.list(ref, func(d policy.Document) []policy.Ground { return d.Rejections })
 	for _, code := range strings.Split(policy.FieldOf(cmd.Fields, "codes"), ",") {
 		if !slices.ContainsFunc(rejections, func(g policy.Ground) bool { return g.Code == code }) {
-			return refuseAt(UnknownGround, "data.codes", "a ground is not in the policy's list of grounds to reject a request; an exemption is none")
+			return refuseAt(UnknownGround, "data.codes",
+				"a ground is not in the policy's list of grounds to reject a request; an exemption is none")
 		}
 	}
+
 	switch {
 	case cmd.Details == "" && cmd.Evidence == (content.Hash{}):
-		return refuseAt(ReasonMissing, "data.details", "a rejection needs its reasons in words (PIPL 50, GDPR 12(4)): give details, or the letter by its hash as evidence")
+		return refuseAt(ReasonMissing, "data.details",
+			"a rejection needs its reasons in words (PIPL 50, GDPR 12(4)): give details, or the letter by its hash "+
+				"as evidence")
 	case policy.FieldOf(cmd.Fields, "remedies_told") != "yes":
-		return refuseAt(RemediesMissing, "data.remedies_told", `a rejection tells where to complain (PIPL 50, GDPR 12(4)): tell the person, then say "yes"`)
+		return refuseAt(RemediesMissing, "data.remedies_told",
+			`a rejection tells where to complain (PIPL 50, GDPR 12(4)): tell the person, then say "yes"`)
 	case policy.FieldOf(cmd.Fields, "approved_by") == Unauthenticated:
 		return refuseAt(TwoPersons, "data.approved_by", "who approved it is somebody with a name")
 	case strings.EqualFold(policy.FieldOf(cmd.Fields, "approved_by"), ref.By.Principal):
-		return refuseAt(TwoPersons, "data.approved_by", "a no takes two different persons: who records it, and who approved it")
+		return refuseAt(TwoPersons, "data.approved_by",
+			"a no takes two different persons: who records it, and who approved it")
 	}
 	return nil
 }
@@ -125,7 +140,8 @@ func (r Request) checkElements(elements string, ref Reference) error {
 	known := r.list(ref, func(d policy.Document) []policy.Ground { return d.IdentityElements })
 	for code := range strings.SplitSeq(elements, ",") {
 		if !slices.ContainsFunc(known, func(g policy.Ground) bool { return g.Code == code }) {
-			return refuseAt(UnknownGround, "data.elements", "name the elements by their codes in the policy's identity_elements, never by their values: "+codesOf(known))
+			return refuseAt(UnknownGround, "data.elements",
+				"name the elements by their codes in the policy's identity_elements, never by their values: "+codesOf(known))
 		}
 	}
 	return nil
@@ -160,7 +176,8 @@ func (r Request) checkPaid(sum string) error {
 	paid, err := amount.Parse(sum)
 	asked, bad := amount.Parse(r.fee)
 	if err != nil || bad != nil || paid.String() != asked.String() {
-		return refuseAt(IllegalMove, "data.amount", "the fee that was quoted is "+r.fee+": record its payment once it is whole, in its currency")
+		return refuseAt(IllegalMove, "data.amount",
+			"the fee that was quoted is "+r.fee+": record its payment once it is whole, in its currency")
 	}
 	return nil
 }

@@ -18,12 +18,18 @@ func (r Request) receive(cmd OpenRequest, ref Reference, at, recorded deadline.I
 	if len(cmd.Types) == 0 {
 		return nil, refuseAt(NothingNamed, "data.types", "say what is asked for: "+strings.Join(requestTypes[1:], ", "))
 	}
+
 	if !form.IsName(string(cmd.Channel), 64) {
-		return nil, refuseAt(Incomplete, "data.channel", `say by which channel it came: a name of 1 to 64 of a-z, 0-9 and "-"`)
+		return nil, refuseAt(Incomplete, "data.channel",
+			`say by which channel it came: a name of 1 to 64 of a-z, 0-9 and "-"`)
 	}
+
 	if cmd.Subject == "" && cmd.Text != "" {
-		return nil, refuseAt(Malformed, "data.text", "of nobody that is known there is nobody's vault to seal a text in: keep the letter as a document and name its hash")
+		return nil, refuseAt(Malformed, "data.text",
+			"of nobody that is known there is nobody's vault to seal a text in: keep the letter as a document and "+
+				"name its hash")
 	}
+
 	who := ref.person()
 	v, ok := ref.Promised(who, cmd.Policy, at)
 	if !ok { // what comes late from before a promise is owed like the rest
@@ -32,19 +38,24 @@ func (r Request) receive(cmd OpenRequest, ref Reference, at, recorded deadline.I
 	if !ok {
 		return nil, cmd.unpromised()
 	}
+
 	e := RequestReceived{
-		Types: cmd.Types, Policy: v.Document.Name, Version: v.Version, Channel: cmd.Channel, Authenticated: cmd.Authenticated,
-		Purposes: ref.shown(cmd.Purposes), Subject: cmd.Subject, Text: cmd.Text, Document: cmd.Document, Cause: cmd.Cause, Guardian: cmd.Guardian,
+		Types: cmd.Types, Policy: v.Document.Name, Version: v.Version, Channel: cmd.Channel,
+		Authenticated: cmd.Authenticated,
+		Purposes:      ref.shown(cmd.Purposes), Subject: cmd.Subject, Text: cmd.Text, Document: cmd.Document,
+		Cause: cmd.Cause, Guardian: cmd.Guardian,
 	}
 	for _, t := range cmd.Types {
 		if !PromisesReply(&v.Document, t, cmd.Channel) {
 			e.Unpromised = append(e.Unpromised, t)
 		}
 	}
+
 	opened, err := e.open(v.Document, "", at, ref)
 	events := append([]Event{e}, opened...)
 	if n := who.repeats(cmd.Types, at); n > 0 {
-		events = append(events, Stepped{Kind: "request.repeated", Fields: Fields(map[string]string{"times": itoa(n), "days": itoa(int(repeatWindow / deadline.Day))})})
+		events = append(events, Stepped{Kind: "request.repeated",
+			Fields: Fields(map[string]string{"times": itoa(n), "days": itoa(int(repeatWindow / deadline.Day))})})
 	}
 	return events, err
 }
@@ -65,7 +76,8 @@ const anyRequest policy.RightID = "request"
 // otherNames are the ids by which policies call a right, beside the one that a
 // type of request has.
 var otherNames = map[RequestType][]policy.RightID{
-	AskPortability: {"port"}, AskExplanation: {"explain-rules"}, AskRefuse: {"refuse-decision"}, AskRelative: {"relatives"},
+	AskPortability: {"port"}, AskExplanation: {"explain-rules"}, AskRefuse: {"refuse-decision"},
+	AskRelative: {"relatives"},
 }
 
 // deadlinesOf returns the rules that a type of request opens.
@@ -87,7 +99,8 @@ func PromisesReply(d *policy.Document, t RequestType, by policy.ChannelID) bool 
 // open opens every rule that a type of the request has, each rule once.
 func (e RequestReceived) open(d policy.Document, suffix string, at deadline.Instant, ref Reference) ([]Event, error) {
 	types := map[deadline.RuleID][]RequestType{}
-	o := obligationRules{kind: policy.DutyReply, version: e.Version, ruleSet: ref.Policies.RuleSet(e.Version), suffix: suffix, types: func(id deadline.RuleID) []RequestType { return types[id] }}
+	o := obligationRules{kind: policy.DutyReply, version: e.Version, ruleSet: ref.Policies.RuleSet(e.Version),
+		suffix: suffix, types: func(id deadline.RuleID) []RequestType { return types[id] }}
 	byChannel := d.DeadlinesBy(e.Channel)
 	for _, t := range e.Types {
 		for _, rule := range append(deadlinesOf(&d, t), byChannel...) {
@@ -100,22 +113,29 @@ func (e RequestReceived) open(d policy.Document, suffix string, at deadline.Inst
 			types[rule.ID] = append(types[rule.ID], t)
 		}
 	}
-	start, cause := func(r deadline.Rule) deadline.Instant { return e.startOf(r, at) }, Cause{Kind: "request.received", Subject: e.Subject}
+
+	start, cause := func(r deadline.Rule) deadline.Instant { return e.startOf(r, at) }, Cause{Kind: "request.received",
+		Subject: e.Subject}
 	events, err := o.open(start, cause, ref.Calendars)
 	if err != nil {
 		return nil, err
 	}
+
 	byLaw, err := e.byLaw(d, types, suffix).open(start, cause, ref.Calendars)
 	return append(events, byLaw...), err
 }
 
 // byLaw returns the rules of the types for which the policy promises no date:
 // the law's, or none with the reason. Nobody's request is owed nothing.
-func (e RequestReceived) byLaw(d policy.Document, promised map[deadline.RuleID][]RequestType, suffix string) obligationRules {
+func (e RequestReceived) byLaw(
+	d policy.Document, promised map[deadline.RuleID][]RequestType, suffix string,
+) obligationRules {
 	types := map[deadline.RuleID][]RequestType{}
-	o := obligationRules{kind: policy.DutyReply, suffix: suffix, types: func(id deadline.RuleID) []RequestType { return types[id] }}
+	o := obligationRules{kind: policy.DutyReply, suffix: suffix,
+		types: func(id deadline.RuleID) []RequestType { return types[id] }}
 	for _, t := range e.Types {
-		if slices.ContainsFunc(slices.Collect(maps.Values(promised)), func(all []RequestType) bool { return slices.Contains(all, t) }) {
+		if slices.ContainsFunc(slices.Collect(maps.Values(promised)),
+			func(all []RequestType) bool { return slices.Contains(all, t) }) {
 			continue
 		}
 		rule := LawReply(d.Jurisdiction, d.TimeZone, t)
@@ -130,7 +150,8 @@ func (e RequestReceived) byLaw(d policy.Document, promised map[deadline.RuleID][
 // startOf returns when a rule's clock starts for a request received at a
 // moment; zero if it waits for a step.
 func (e RequestReceived) startOf(r deadline.Rule, at deadline.Instant) deadline.Instant {
-	waits := slices.ContainsFunc(catalog.StepRules, func(s catalog.StepRule) bool { return s.Starts != "" && s.Starts == r.ClockStart })
+	waits := slices.ContainsFunc(catalog.StepRules,
+		func(s catalog.StepRule) bool { return s.Starts != "" && s.Starts == r.ClockStart })
 	if waits && !(r.ClockStart == "IdentityVerified" && e.Authenticated) {
 		return 0
 	}

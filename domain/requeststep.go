@@ -14,31 +14,40 @@ func (r Request) take(cmd TakeStep, ref Reference, at, recorded deadline.Instant
 	if err := ref.By.checkDoor(cmd); err != nil {
 		return nil, err
 	}
+
 	rule, err := checkShape(cmd, catalog.Request)
 	if err != nil {
 		return nil, err
 	}
+
 	refusal := allow(r.Marks, rule)
 	late := refusal != nil && r.takesLate(rule, min(at, recorded))
 	if refusal != nil && !late {
 		return nil, refusal
 	}
+
 	if rule.Found {
-		return nil, refuse(IllegalMove, "a request is found to repeat an earlier one when it comes in, by a rule: nobody says so")
+		return nil, refuse(IllegalMove,
+			"a request is found to repeat an earlier one when it comes in, by a rule: nobody says so")
 	}
+
 	if at < r.At {
-		return nil, refuseAt(IllegalMove, "time", "the step is dated before the request was received, which was at "+r.At.String())
+		return nil, refuseAt(IllegalMove, "time",
+			"the step is dated before the request was received, which was at "+r.At.String())
 	}
 	if err := r.checkStep(cmd, ref); err != nil {
 		return nil, err
 	}
+
 	if late { // what it would have done to a clock is judged already
 		cmd.Fields = withField(cmd.Fields, lateField, "yes")
 		return []Event{Stepped(cmd)}, nil
 	}
+
 	if cmd.Kind == catalog.Reopened {
 		return r.reopen(cmd, ref, min(at, recorded))
 	}
+
 	follows, err := r.follow(cmd, rule, ref, at, recorded)
 	return append([]Event{Stepped(cmd)}, follows...), err
 }
@@ -65,7 +74,9 @@ func (r Request) answeredAfter(at deadline.Instant) bool {
 }
 
 // follow returns what a step does to the clocks.
-func (r Request) follow(cmd TakeStep, rule catalog.StepRule, ref Reference, at, recorded deadline.Instant) ([]Event, error) {
+func (r Request) follow(
+	cmd TakeStep, rule catalog.StepRule, ref Reference, at, recorded deadline.Instant,
+) ([]Event, error) {
 	early, late, k := min(at, recorded), max(at, recorded), ref.Calendars
 	switch {
 	case rule.PausesAsSaid:
@@ -120,7 +131,8 @@ func (r Request) resumeAll(at deadline.Instant, k deadline.Calendars) ([]Event, 
 func (r Request) reply(cmd TakeStep, met deadline.Instant) []Event {
 	done := slices.Concat(r.Done, typesOf(cmd.Fields, r.left()))
 	return r.Duties.meet(met, Cause{Kind: string(cmd.Kind)}, cmd.Evidence, func(x Duty) bool {
-		return x.Kind == policy.DutyReply && !slices.ContainsFunc(x.Types, func(t RequestType) bool { return !slices.Contains(done, t) })
+		return x.Kind == policy.DutyReply &&
+			!slices.ContainsFunc(x.Types, func(t RequestType) bool { return !slices.Contains(done, t) })
 	})
 }
 

@@ -169,13 +169,16 @@ func (w *linkWalk) follow(from *reach, l *way, first bool) error {
 			direct[k] = open
 		}
 	}
+
 	if len(all[withVoided]) == 0 {
 		return nil
 	}
+
 	to, err := w.at(l.to)
 	if err != nil {
 		return err
 	}
+
 	to.mistake = max(to.mistake, from.mistake, l.mistake)
 	grew := false
 	for k := range kinds {
@@ -183,6 +186,7 @@ func (w *linkWalk) follow(from *reach, l *way, first bool) error {
 		grew = grow(&to.all[k], all[k]) || grew
 		grew = grow(&to.fresh[k], fresh[k]) || grew
 	}
+
 	if grew && !slices.Contains(w.queue, to) {
 		w.queue = append(w.queue, to)
 	}

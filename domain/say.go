@@ -36,6 +36,7 @@ func (s Subject) say(e Event, ref Reference, at deadline.Instant) ([]Event, erro
 	case Noted:
 		return one(e, s.noteOfPerson(e, ref, at))
 	}
+
 	if check := RuleOf(e).check; check != nil {
 		return one(e, check(e))
 	}
@@ -60,8 +61,10 @@ func (s Subject) checkEnd(reason string) error {
 }
 
 func (e GuardianVerified) check() error {
-	if e.Guardian == "" || e.Proof.Document == (content.Hash{}) || !form.IsName(e.Proof.Method, 64) || e.Proof.CheckedBy == "" {
-		return refuse(Incomplete, "a guardian needs a person, a document by its hash, a method by its code, and who checked it")
+	if e.Guardian == "" || e.Proof.Document == (content.Hash{}) || !form.IsName(e.Proof.Method, 64) ||
+		e.Proof.CheckedBy == "" {
+		return refuse(Incomplete, "a guardian needs a person, a document by its hash, a method by its code, and who "+
+			"checked it")
 	}
 	return nil
 }
@@ -81,7 +84,8 @@ func (s Subject) link(e SubjectLinked) ([]Event, error) {
 		return nil, nil
 	}
 	if !form.IsName(e.Proof, 64) {
-		return nil, refuseAt(Incomplete, "data.proof", "say by a code how it is known that both are one person: login, same-device, operator")
+		return nil, refuseAt(Incomplete, "data.proof",
+			"say by a code how it is known that both are one person: login, same-device, operator")
 	}
 	return []Event{e}, nil
 }
@@ -90,6 +94,7 @@ func (s Subject) checkUsed(e ConsentUsed) error {
 	if len(e.Consents) == 0 {
 		return refuseAt(NothingNamed, "data.consents", "name the consents that were used")
 	}
+
 	for _, id := range e.Consents {
 		y, ok := s.yes(id)
 		switch {

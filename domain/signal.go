@@ -41,7 +41,8 @@ func spelled(act policy.ActID) policy.ActID {
 }
 
 // signalNames are those that one signal has: a header's, a property's and the short one.
-var signalNames = map[policy.ActID]policy.ActID{"sec-gpc": "gpc", "global-privacy-control": "gpc", "do-not-track": "dnt"}
+var signalNames = map[policy.ActID]policy.ActID{"sec-gpc": "gpc", "global-privacy-control": "gpc",
+	"do-not-track": "dnt"}
 
 // sameSignal reports whether two acts are one, be it one signal by two of its names or in
 // two spellings: a page that reads the property says what the header said before.
@@ -106,18 +107,22 @@ func (s Subject) Repeats(cmd Command, ref Reference) (EventID, bool) {
 	default:
 		return EventID{}, false
 	}
+
 	if !ref.signal(act) {
 		return EventID{}, false
 	}
+
 	known := scope.Purposes[:0:0]
 	for _, id := range scope.Purposes {
 		if ref.declares(id) {
 			known = append(known, id)
 		}
 	}
+
 	if scope.Purposes = known; !scope.All && len(known) == 0 {
 		return EventID{}, false
 	}
+
 	_, of := s.news(act, scope, g, ref)
 	return of, of != EventID{}
 }

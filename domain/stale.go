@@ -35,6 +35,7 @@ func (p Policies) stale(y *said, id policy.PurposeID, at deadline.Instant) *stal
 		found.added.Actions = append(found.added.Actions, added.Actions...)
 		found.added.Categories = append(found.added.Categories, added.Categories...)
 	}
+
 	if special := p.overruled(y, id, at); special != nil {
 		return special
 	}
@@ -53,7 +54,9 @@ func (s *Subject) staleOf(st Standing, id policy.PurposeID, at deadline.Instant,
 // makesStale returns what the version v makes stale of a consent to the purpose
 // that was given to the version since: all, or what it adds. It is what v was
 // published with, and what is known since of versions that came in between.
-func (p Policies) makesStale(v PolicyPublished, id policy.PurposeID, since content.Hash) (whole bool, added policy.StaleScope) {
+func (p Policies) makesStale(
+	v PolicyPublished, id policy.PurposeID, since content.Hash,
+) (whole bool, added policy.StaleScope) {
 	whole, added = staleIn(v.Stale, v.Scopes, id)
 	i := p.index(since)
 	for k := range p.versions {
@@ -64,14 +67,17 @@ func (p Policies) makesStale(v PolicyPublished, id policy.PurposeID, since conte
 			w, s := staleIn(o.Stale, o.Scopes, id)
 			whole = whole || w
 			if s.Purpose != "" {
-				added = policy.StaleScope{Purpose: id, Actions: slices.Concat(added.Actions, s.Actions), Categories: slices.Concat(added.Categories, s.Categories)}
+				added = policy.StaleScope{Purpose: id, Actions: slices.Concat(added.Actions, s.Actions),
+					Categories: slices.Concat(added.Categories, s.Categories)}
 			}
 		}
 	}
 	return whole, added
 }
 
-func staleIn(stale []policy.PurposeID, scopes []policy.StaleScope, id policy.PurposeID) (whole bool, added policy.StaleScope) {
+func staleIn(
+	stale []policy.PurposeID, scopes []policy.StaleScope, id policy.PurposeID,
+) (whole bool, added policy.StaleScope) {
 	for _, s := range scopes {
 		if s.Purpose == id {
 			added = s
@@ -90,6 +96,7 @@ func (p Policies) overruled(y *said, id policy.PurposeID, at deadline.Instant) *
 	if !p.special(e.Policy) && (y.Rules < again || !p.specific(e.Policy)) {
 		return nil
 	}
+
 	v, is, ok := p.declaring(id, at)
 	if !ok || v.Document.Name == e.Policy || is.Basis != policy.BasisConsent {
 		return nil
@@ -97,10 +104,12 @@ func (p Policies) overruled(y *said, id policy.PurposeID, at deadline.Instant) *
 	if own := p.binding(e.Policy, at); v.Document.Over == "" && (y.Rules < again || own == nil || own.declares(id)) {
 		return nil // two policies that declare it side by side
 	}
+
 	was := policy.Purpose{}
 	if i := p.index(e.Version); i >= 0 {
 		was, _ = p.versions[i].Document.Purpose(id)
 	}
+
 	s := &staleness{by: v, specific: true, separate: is.Separate && !y.isSeparate(was)}
 	was.Separate = is.Separate // it was looked at by itself
 	s.whole, s.added = policy.Uncovered(was, is)
@@ -123,7 +132,8 @@ func (p Policies) special(but string) bool {
 
 // specific reports whether the policy of that name prevails over another.
 func (p Policies) specific(name string) bool {
-	return slices.ContainsFunc(p.versions, func(v PolicyPublished) bool { return v.Document.Name == name && v.Document.Over != "" })
+	return slices.ContainsFunc(p.versions,
+		func(v PolicyPublished) bool { return v.Document.Name == name && v.Document.Over != "" })
 }
 
 // given returns what a yes says; of a no it must not be asked.
@@ -153,6 +163,7 @@ func (p Policies) adds(id policy.PurposeID, st Standing, h content.Hash) bool {
 	if st.Status != Given && st.Status != Stale {
 		return false
 	}
+
 	i, j := p.index(st.Version), p.index(h)
 	if i < 0 || j < 0 {
 		return false
@@ -160,6 +171,7 @@ func (p Policies) adds(id policy.PurposeID, st Standing, h content.Hash) bool {
 	if d := &p.versions[j].Document; d.Name != st.Policy {
 		return st.Status == Stale && d.Over != ""
 	}
+
 	for k := range p.versions {
 		if !p.follows(k, i) || k != j && !p.follows(j, k) {
 			continue

@@ -65,6 +65,7 @@ func (st Standing) By(at deadline.Instant, p policy.PurposeID, policies Policies
 	if st.Until != 0 && st.Until <= at {
 		return Expired
 	}
+
 	y := &said{Fact: Fact{Rules: st.Rules, Event: ConsentGiven{Policy: st.Policy, Version: st.Version}}}
 	if st.Alone {
 		y.kind, y.items = policy.SeparateConsent, make([]Item, 1)
@@ -150,9 +151,11 @@ func (s *Subject) standing(p policy.PurposeID, at deadline.Instant, ref *Referen
 			yes = y
 		}
 	}
+
 	if yes != nil {
 		yes, until = s.newest(yes, nos, p, at, ref)
 	}
+
 	switch {
 	case yes != nil:
 		st := s.given(yes, p, at, ref)
@@ -240,12 +243,15 @@ func stands(y *said, nos []*said, p policy.PurposeID, ref *Reference) bool {
 // leaves reports whether the no n leaves the yes y as it is: it refuses only
 // what a version added, and y is to one from before.
 func (n *said) leaves(y *said, p policy.PurposeID, ref *Reference) bool {
-	return slices.Contains(n.more().added, p) && ref.Policies.precedes(y.given().Version, n.Event.(ConsentRefused).Version)
+	return slices.Contains(n.more().added, p) &&
+		ref.Policies.precedes(y.given().Version, n.Event.(ConsentRefused).Version)
 }
 
 // declined returns since when what came after the version of a yes is refused,
 // zero if it is not. A no that was voided refuses nothing, and restores nothing.
-func (s *Subject) declined(p policy.PurposeID, version content.Hash, at deadline.Instant, ref Reference) (since deadline.Instant) {
+func (s *Subject) declined(
+	p policy.PurposeID, version content.Hash, at deadline.Instant, ref Reference,
+) (since deadline.Instant) {
 	for _, n := range s.said {
 		if !slices.Contains(n.more().added, p) || n.noFrom() > at || isVoided(n, &ref) {
 			continue
@@ -299,7 +305,9 @@ func (s *Subject) longer(a, b *said, p policy.PurposeID, at deadline.Instant, re
 // the most, unless another one is over that was not said before y. For the
 // newest answer counts: when it ends, none from before it takes its place. Of
 // several that are over it is the first that ended.
-func (s *Subject) newest(y *said, nos []*said, p policy.PurposeID, at deadline.Instant, ref *Reference) (decides *said, until deadline.Instant) {
+func (s *Subject) newest(
+	y *said, nos []*said, p policy.PurposeID, at deadline.Instant, ref *Reference,
+) (decides *said, until deadline.Instant) {
 	decides, until = y, y.endOf(p)
 	ended, _ := s.over(y, p, at)
 	for _, z := range s.said {
@@ -321,7 +329,8 @@ func (s *Subject) newest(y *said, nos []*said, p policy.PurposeID, at deadline.I
 // its way.
 func (s *Subject) counts(y *said, nos []*said, p policy.PurposeID, at deadline.Instant, ref *Reference) bool {
 	item := y.item(p)
-	return item != nil && item.Short == "" && y.yesFrom() <= at && !isVoided(y, ref) && !s.tooYoung(y, at) && !s.unfounded(y) &&
+	return item != nil && item.Short == "" && y.yesFrom() <= at && !isVoided(y, ref) && !s.tooYoung(y, at) &&
+		!s.unfounded(y) &&
 		stands(y, nos, p, ref) && s.speaks(y, nos, p, at, ref)
 }
 
@@ -364,7 +373,8 @@ func (s *Subject) given(y *said, p policy.PurposeID, at deadline.Instant, ref *R
 	e := y.given()
 	st := Standing{
 		Status: Given, Since: y.yesFrom(), Until: y.endOf(p), Policy: e.Policy, Version: e.Version, Act: e.Act,
-		Because: []EventID{y.ID}, Guardian: e.Guardian, Evidence: e.Evidence.Quality, Alone: y.isSeparate(policy.Purpose{}), Rules: y.Rules,
+		Because: []EventID{y.ID}, Guardian: e.Guardian, Evidence: e.Evidence.Quality,
+		Alone: y.isSeparate(policy.Purpose{}), Rules: y.Rules,
 	}
 	if since, over := s.over(y, p, at); over {
 		st.Status, st.Since = Expired, since

@@ -60,7 +60,8 @@ func allow(m catalog.Marks, r catalog.StepRule) error {
 	there := m.Has(mark)
 	text := fmt.Sprintf("%s is not possible now: the %s %s", r.Kind, r.Of, mark.Says(there))
 	if mark == catalog.Open && !there || mark == catalog.Closed && there {
-		text += fmt.Sprintf("; if it happened before that, say when (time); if the %s goes on, record %s.reopened", r.Of, r.Of)
+		text += fmt.Sprintf("; if it happened before that, say when (time); if the %s goes on, record %s.reopened",
+			r.Of, r.Of)
 	}
 	return refuse(IllegalMove, text)
 }
@@ -71,10 +72,13 @@ func checkPublic(r catalog.StepRule, fields []policy.Field) error {
 	for _, f := range fields {
 		i := slices.IndexFunc(r.Fields, func(rule catalog.FieldRule) bool { return rule.Name == f.Name })
 		switch form := r.Fields[i].Form; {
-		case form != catalog.FormName && form != catalog.FormText && form != catalog.FormNames && form != catalog.FormReason && form != catalog.FormCodes:
+		case form != catalog.FormName && form != catalog.FormText && form != catalog.FormNames &&
+			form != catalog.FormReason && form != catalog.FormCodes:
 		case form == catalog.FormName && f.Name == "of": // an id of ours, which is random
 		case HoldsPersonal(f.Value):
-			return refuseAt(Malformed, "data."+f.Name, "holds what looks like a phone number, an e-mail address or an identity-card number: this is kept in the clear; leave it out, or seal it in details")
+			return refuseAt(Malformed, "data."+f.Name,
+				"holds what looks like a phone number, an e-mail address or an identity-card number: this is kept in "+
+					"the clear; leave it out, or seal it in details")
 		}
 	}
 	return nil

@@ -195,11 +195,13 @@ func (s Subject) Fold(f Fact, own Own) Subject {
 	if s.since == 0 {
 		s.since, s.began = f.Recorded, f.noFrom()
 	}
+
 	switch e := f.Event.(type) {
 	case ConsentGiven:
 		s.said = add(own, s.said, yesOf(f, e))
 	case ConsentRefused:
-		s.said = add(own, s.said, &said{Fact: f, no: Refused, rest: &rest{scope: e.Scope, added: e.Added, guardian: e.Guardian}})
+		s.said = add(own, s.said, &said{Fact: f, no: Refused,
+			rest: &rest{scope: e.Scope, added: e.Added, guardian: e.Guardian}})
 		s.signals = s.signals || e.Signal
 	case ConsentWithdrawn:
 		s.said = add(own, s.said, &said{Fact: f, no: Withdrawn, rest: &rest{scope: e.Scope, guardian: e.Guardian}})

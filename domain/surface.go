@@ -125,6 +125,7 @@ func (s Surfaces) Decide(cmd Command, ref Reference) ([]Event, error) {
 	if err := ref.By.checkDoor(cmd); err != nil {
 		return nil, err
 	}
+
 	switch cmd := cmd.(type) {
 	case PublishSurface:
 		if _, known := s.Surface(cmd.ID); known {
@@ -144,18 +145,24 @@ func (s Surface) check(ref Reference) error {
 	v, known := ref.Policies.Version(s.Version)
 	switch {
 	case s.Build == "" || !form.IsName(s.Screen, 64) || s.Approver == "" || len(s.Locales) == 0 || len(s.Controls) == 0:
-		return refuse(Incomplete, "a surface needs a build, a screen, an approver, at least one locale and at least one control")
+		return refuse(Incomplete, "a surface needs a build, a screen, an approver, at least one locale and at least "+
+			"one control")
 	case s.Signing == (content.Hash{}):
-		return refuseAt(Incomplete, "signing", "give the hash of the certificate that the build is signed with: sha256: and 64 hex digits")
+		return refuseAt(Incomplete, "signing",
+			"give the hash of the certificate that the build is signed with: sha256: and 64 hex digits")
 	case s.Approver == ref.By.Principal, s.Approver == ref.By.Signer:
 		return refuseAt(SamePrincipal, "approver", "who publishes a surface may not approve it")
 	case s.Version == (content.Hash{}):
-		return refuseAt(Incomplete, "version", "a surface needs the version of the policy that it shows; see consentledger policy list")
+		return refuseAt(Incomplete, "version",
+			"a surface needs the version of the policy that it shows; see consentledger policy list")
 	case !known:
-		return refuseAt(UnknownVersion, "version", "the surface is about a version that was never published for this app; see consentledger policy list")
+		return refuseAt(UnknownVersion, "version",
+			"the surface is about a version that was never published for this app; see consentledger policy list")
 	case s.Policy != v.Document.Name:
-		return refuseAt(UnknownPolicy, "policy", "the version that the surface shows is one of the policy "+Quote(v.Document.Name))
+		return refuseAt(UnknownPolicy, "policy",
+			"the version that the surface shows is one of the policy "+Quote(v.Document.Name))
 	}
+
 	seen := map[ControlID]bool{}
 	for i, c := range s.Controls {
 		at := fmt.Sprintf("controls[%d]", i)
@@ -178,10 +185,12 @@ func (c Control) check(at string, d policy.Document) error {
 	case !c.Refuses && !known:
 		return refuseAt(UnknownAct, at+".act", "the policy names no act "+Quote(string(c.Act)))
 	case c.Initial == StateUnknown:
-		return refuseAt(Incomplete, at+".initial", "say what the control shows before it is touched: unticked, ticked or button")
+		return refuseAt(Incomplete, at+".initial",
+			"say what the control shows before it is touched: unticked, ticked or button")
 	case c.Steps < 0:
 		return refuseAt(Incomplete, at+".steps", "say how many touches away from the screen the control is: 0 is on it")
 	}
+
 	for _, id := range c.Purposes {
 		if _, ok := d.Purpose(id); !ok {
 			return refuseAt(UnknownPurpose, at+".purposes", "the policy declares no purpose "+Quote(string(id)))
@@ -193,8 +202,11 @@ func (c Control) check(at string, d policy.Document) error {
 // labelled refuses a control that shows nothing in some language.
 func (s Surface) labelled(at string, c Control) error {
 	for i, l := range s.Locales {
-		if c.Label == "" || !slices.ContainsFunc(l.Strings, func(x LabelledString) bool { return x.Key == c.Label && x.Text != "" }) {
-			return refuseAt(Incomplete, at+".label", fmt.Sprintf("the control needs a label: the key of a string that is in locales[%d].strings, as in every locale", i))
+		if c.Label == "" || !slices.ContainsFunc(l.Strings,
+			func(x LabelledString) bool { return x.Key == c.Label && x.Text != "" }) {
+			return refuseAt(Incomplete, at+".label",
+				fmt.Sprintf("the control needs a label: the key of a string that is in locales[%d].strings, as in "+
+					"every locale", i))
 		}
 	}
 	return nil
@@ -207,7 +219,8 @@ func (s Surface) checkRefusal() error {
 	case refuses && s.NoRefusal:
 		return refuseAt(Contradicts, "no_refusal", "a control refuses: leave no_refusal out")
 	case !refuses && !s.NoRefusal:
-		return refuseAt(Incomplete, "controls", `no control refuses: name the one that does, with "refuses": true and in "steps" how far away it is; if there is none say "no_refusal": true, which weakens the evidence of every consent`)
+		return refuseAt(Incomplete, "controls",
+			`no control refuses: name the one that does, with "refuses": true and in "steps" how far away it is; if there is none say "no_refusal": true, which weakens the evidence of every consent`)
 	}
 	return nil
 }

@@ -80,7 +80,8 @@ func (s Subject) void(ids []EventID, f Fact, own Own) Subject {
 	s.notices = dropped(own, s.notices, func(n Fact) bool { return hit(n.ID) })
 	s.tests = dropped(own, s.tests, hit)
 	s.disputes = dropped(own, s.disputes, func(d dispute) bool { return hit(d.id) })
-	s.permissions = dropped(own, s.permissions, func(p PermissionState) bool { return p.Change == Granted && hit(p.Because) })
+	s.permissions = dropped(own, s.permissions,
+		func(p PermissionState) bool { return p.Change == Granted && hit(p.Because) })
 	for i := len(s.readBy) - 1; i >= 0; i-- {
 		if hit(s.readBy[i]) {
 			s.read, s.readBy = dropAt(own, s.read, i), dropAt(own, s.readBy, i)
@@ -165,7 +166,8 @@ func twoPersons(by [2]string) error {
 // evidenced refuses a void that rests on nothing.
 func evidenced(h content.Hash) error {
 	if h == (content.Hash{}) {
-		return refuseAt(Incomplete, "data.evidence", "voiding takes evidence: give the hash of the document that shows the mistake")
+		return refuseAt(Incomplete, "data.evidence",
+			"voiding takes evidence: give the hash of the document that shows the mistake")
 	}
 	return nil
 }

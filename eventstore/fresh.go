@@ -21,6 +21,7 @@ func ReadFresh(ctx context.Context, store Store, stream Stream, after Revision) 
 	if f, ok := store.(Fresh); ok {
 		return f.ReadFresh(ctx, stream, after)
 	}
+
 	return func(yield func(Recorded, error) bool) {
 		if err := store.Barrier(ctx); err != nil {
 			yield(Recorded{}, err)

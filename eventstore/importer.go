@@ -68,11 +68,13 @@ func Runs(records []Recorded) (runs []Run, err error) {
 		r.Records = append(r.Records, next.Record)
 		size += len(next.Data)
 	}
+
 	for _, r := range runs {
 		if err := CheckBounds(r.Stream, r.Records); err != nil {
 			return nil, err
 		}
 	}
+
 	if len(runs) == 0 {
 		return nil, errors.New("an import takes one record at least")
 	}

@@ -37,6 +37,7 @@ func Appending(store Store, rows Rows) AppendWith {
 	if j, ok := store.(Joint); ok && j.Beside(rows) {
 		return j.AppendWith
 	}
+
 	return func(ctx context.Context, c Change, stream Stream, expected Revision, records ...Record) (Position, error) {
 		if err := CheckBounds(stream, records); err != nil {
 			return 0, err

@@ -128,7 +128,9 @@ func (m moved) CatchUp(ctx context.Context, after Position) (Position, []Recorde
 }
 
 // ReadBehind implements [Joint]. It is called where rows lie beside the store.
-func (m moved) ReadBehind(ctx context.Context, stream Stream, after Revision) (Position, iter.Seq2[Recorded, error], error) {
+func (m moved) ReadBehind(
+	ctx context.Context, stream Stream, after Revision,
+) (Position, iter.Seq2[Recorded, error], error) {
 	at, rest, err := m.Store.(Joint).ReadBehind(ctx, stream, after)
 	if at == 0 || err != nil {
 		return 0, rest, err
@@ -143,7 +145,9 @@ func (m moved) Beside(rows Rows) bool {
 }
 
 // AppendWith implements [Joint]. It is called where rows lie beside the store.
-func (m moved) AppendWith(ctx context.Context, c Change, stream Stream, expected Revision, records ...Record) (Position, error) {
+func (m moved) AppendWith(
+	ctx context.Context, c Change, stream Stream, expected Revision, records ...Record,
+) (Position, error) {
 	at, err := m.Store.(Joint).AppendWith(ctx, c, stream, expected, records...)
 	return m.shown(at), err
 }

@@ -55,7 +55,8 @@ func ParseEventID(s string) (EventID, error) {
 	var id EventID
 	if len(s) == 36 {
 		var digits [32]byte
-		plain := append(append(append(append(append(digits[:0], s[0:8]...), s[9:13]...), s[14:18]...), s[19:23]...), s[24:36]...)
+		plain := append(append(append(append(append(digits[:0], s[0:8]...), s[9:13]...), s[14:18]...), s[19:23]...),
+			s[24:36]...)
 		if _, err := hex.Decode(id[:], plain); err == nil && id.text() == [36]byte([]byte(s)) {
 			return id, nil
 		}
@@ -162,11 +163,13 @@ func CheckBounds(stream Stream, records []Record) error {
 	case len(records) == 0 || len(records) > MaxBatch:
 		return fmt.Errorf("stream %s: an append takes 1 to %d records, this has %d", stream, MaxBatch, len(records))
 	}
+
 	for i := range len(stream) {
 		if stream[i] == 0 {
 			return fmt.Errorf("stream %q: a name holds no zero byte", stream)
 		}
 	}
+
 	for i, r := range records {
 		switch {
 		case r.ID == EventID{}:
@@ -174,7 +177,8 @@ func CheckBounds(stream Stream, records []Record) error {
 		case r.Type == "" || len(r.Type) > 100:
 			return fmt.Errorf("stream %s: record %d: a type has 1 to 100 bytes, this has %d", stream, i, len(r.Type))
 		case len(r.Data) > MaxData:
-			return fmt.Errorf("stream %s: record %d of type %s: at most %d bytes, this has %d; keep larger things as blobs", stream, i, r.Type, MaxData, len(r.Data))
+			return fmt.Errorf("stream %s: record %d of type %s: at most %d bytes, this has %d; keep larger things as "+
+				"blobs", stream, i, r.Type, MaxData, len(r.Data))
 		}
 	}
 	return nil

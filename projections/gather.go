@@ -81,7 +81,9 @@ func (h gathering) read(ctx context.Context, after eventstore.Position, to chan<
 // gather adds at least one entry to those given, or an error after those that
 // came before it. It waits for more until the rest is over, there are enough, or somebody
 // is in a hurry.
-func (h gathering) gather(ctx context.Context, steps <-chan step, rest <-chan time.Time, entries []codec.Entry) ([]codec.Entry, error) {
+func (h gathering) gather(
+	ctx context.Context, steps <-chan step, rest <-chan time.Time, entries []codec.Entry,
+) ([]codec.Entry, error) {
 	for rested := false; len(entries) == 0 || !rested && len(entries) < most; {
 		select {
 		case s, ok := <-steps:

@@ -63,11 +63,14 @@ func (c *workers) follow(ctx context.Context, at eventstore.Position, runners []
 
 // together reads the history for projections that stand at one position, and returns
 // who is left, and where, once one went on by itself.
-func (c *workers) together(ctx context.Context, at eventstore.Position, runners []*Runner) (eventstore.Position, []*Runner) {
+func (c *workers) together(
+	ctx context.Context, at eventstore.Position, runners []*Runner,
+) (eventstore.Position, []*Runner) {
 	hurry := make(chan struct{}, 1)
 	for _, r := range runners {
 		r.readBy(hurry)
 	}
+
 	history := gathering{c.History, c.Pace, hurry}
 	for entries, err := range history.Follow(ctx, at) {
 		if err != nil {
@@ -80,6 +83,7 @@ func (c *workers) together(ctx context.Context, at eventstore.Position, runners 
 			return at, runners // and the entries are left to who is late
 		}
 	}
+
 	c.stop(at, runners, errEnded)
 	return at, nil
 }
@@ -92,7 +96,9 @@ func (c *workers) stop(at eventstore.Position, runners []*Runner, err error) {
 
 // apply lets projections apply entries that come after a position, and returns those
 // that did. One that is late is left alone, and goes on by itself.
-func (c *workers) apply(ctx context.Context, after eventstore.Position, entries []codec.Entry, runners []*Runner) (in []*Runner, late bool) {
+func (c *workers) apply(
+	ctx context.Context, after eventstore.Position, entries []codec.Entry, runners []*Runner,
+) (in []*Runner, late bool) {
 	at := entries[len(entries)-1].Position
 	done := make(chan *Runner, len(runners)) // nil: it stopped
 	for _, r := range runners {

@@ -48,6 +48,7 @@ func Run(ctx context.Context, h History, p Projection, progress func(eventstore.
 	if err != nil {
 		return fmt.Errorf("projection %s: %w", p.Name(), err)
 	}
+
 	progress(at)
 	for entries, err := range h.Follow(ctx, at) {
 		if err == nil {

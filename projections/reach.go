@@ -36,6 +36,7 @@ func (r Reach) Check(ctx context.Context, name string, at eventstore.Position, s
 	if err != nil {
 		return err
 	}
+
 	behind := &BehindError{Name: name, At: at, Head: head, Stopped: stopped}
 	switch {
 	case at >= head && at >= r.Start:
@@ -45,6 +46,7 @@ func (r Reach) Check(ctx context.Context, name string, at eventstore.Position, s
 	case r.Most == 0:
 		return nil
 	}
+
 	behind.Age, err = r.age(ctx, at)
 	if err != nil {
 		return err

@@ -52,6 +52,7 @@ func (r *Runner) trace(ctx context.Context, began time.Time, entries []codec.Ent
 	if !r.Traces.On() {
 		return
 	}
+
 	ended, made := time.Now(), 0
 	for _, e := range entries {
 		_, span := r.Traces.Follows(ctx, e.ID, "project "+r.Projection.Name(), trace.WithTimestamp(began),
@@ -120,6 +121,7 @@ func (r *Runner) looked(at eventstore.Position, err error) {
 	if err == nil && at > before {
 		r.trouble = nil // somebody runs it
 	}
+
 	trouble := r.trouble
 	r.mu.Unlock()
 	if err != nil {
@@ -127,6 +129,7 @@ func (r *Runner) looked(at eventstore.Position, err error) {
 	} else {
 		err = trouble
 	}
+
 	if at != before || err != was {
 		r.move(at, err, false)
 	}

@@ -76,6 +76,7 @@ func machineMemory() int64 {
 	if err != nil {
 		return 0
 	}
+
 	for line := range strings.Lines(string(text)) {
 		fields := strings.Fields(line)
 		if len(fields) < 2 || fields[0] != "MemTotal:" {

@@ -77,24 +77,29 @@ func (a Approvals) Propose(ctx context.Context, app domain.AppName, w Wish, by s
 	if err != nil {
 		return domain.Proposal{}, err
 	}
+
 	read := a.reader(app)
 	cmd, err := c.request(app, [2]string{by, ledger.PendingApprover})
 	if err != nil {
 		return domain.Proposal{}, err
 	}
+
 	p.Kind, p.Source, p.ID = ledger.KindOfCommand(cmd.Command), cmd.Source, cmd.ID
 	if a.Needs == nil || !a.Needs(app, p.Kind) {
 		return domain.Proposal{}, domain.Refusal{Code: domain.WrongStream, Path: "event.type",
 			Text: "event.type: this takes one person here: send it as an operator's event, and not as a proposal"}
 	}
+
 	if p.Reason, err = c.reason(w.Reason); err != nil {
 		return domain.Proposal{}, err
 	}
+
 	if w.Until != "" {
 		if p.Until, err = deadline.ParseInstant(w.Until); err != nil {
 			return domain.Proposal{}, malformed("until", err.Error())
 		}
 	}
+
 	if p.Kept, err = json.Marshal(c, json.Deterministic(true)); err != nil {
 		return domain.Proposal{}, fmt.Errorf("approval: a command does not make JSON: %w", err)
 	}
@@ -112,7 +117,8 @@ func (a Approvals) Approve(ctx context.Context, d ledger.Decision) (domain.Propo
 // Decline records that another principal declines a proposal, for a reason.
 func (a Approvals) Decline(ctx context.Context, d ledger.Decision) (domain.Proposal, error) {
 	if d.Reason == "" {
-		return domain.Proposal{}, domain.Refusal{Code: domain.ReasonMissing, Path: "reason", Text: "reason: say why, in 1 to 500 bytes, for whoever proposed it"}
+		return domain.Proposal{}, domain.Refusal{Code: domain.ReasonMissing, Path: "reason",
+			Text: "reason: say why, in 1 to 500 bytes, for whoever proposed it"}
 	}
 	if err := a.checkOther(ctx, d); err != nil {
 		return domain.Proposal{}, err
@@ -188,9 +194,12 @@ func (w Wish) command() (command, error) {
 	if w.Erasure != nil {
 		return command{Erasure: w.Erasure}, nil
 	}
+
 	if len(w.Event) > parse.MaxEvent {
-		return command{}, domain.Refusal{Code: domain.TooLarge, Path: "event", Text: "event: an event has at most 262144 bytes; keep documents elsewhere and name their hash"}
+		return command{}, domain.Refusal{Code: domain.TooLarge, Path: "event",
+			Text: "event: an event has at most 262144 bytes; keep documents elsewhere and name their hash"}
 	}
+
 	canonical := bytes.Clone(w.Event)
 	if err := (*jsontext.Value)(&canonical).Canonicalize(); err != nil {
 		return command{}, malformed("event", "event: must be a CloudEvent, a JSON object")
@@ -238,7 +247,8 @@ func named(event jsontext.Value, by [2]string) ([]byte, error) {
 	}
 	if _, names := data[place]; names {
 		return nil, domain.Refusal{Code: domain.NamesNotTaken, Path: "data." + place,
-			Text: "data." + place + ": leave it out: the two are who proposes this and who approves it, and they are authenticated"}
+			Text: "data." + place + ": leave it out: the two are who proposes this and who approves it, and they are " +
+				"authenticated"}
 	}
 
 	value := any(by[1])
@@ -261,15 +271,20 @@ func (e Erasure) request(app domain.AppName, by [2]string) (ledger.Request, erro
 	if err != nil {
 		return ledger.Request{}, malformed("erasure.subject", "erasure.subject: "+err.Error())
 	}
+
 	if e.ID == "" || len(e.ID) > 512 {
-		return ledger.Request{}, malformed("erasure.id", "erasure.id: is missing or too long: give 1 to 512 bytes of text")
+		return ledger.Request{}, malformed("erasure.id",
+			"erasure.id: is missing or too long: give 1 to 512 bytes of text")
 	}
+
 	cmd := domain.OrderErasure{Reason: e.Reason, By: by}
 	if e.Evidence != "" {
 		if cmd.Evidence, err = content.ParseNamedHash(e.Evidence); err != nil {
-			return ledger.Request{}, malformed("erasure.evidence", "erasure.evidence: a hash is written sha256: and 64 lower-case hex digits")
+			return ledger.Request{}, malformed("erasure.evidence",
+				"erasure.evidence: a hash is written sha256: and 64 lower-case hex digits")
 		}
 	}
+
 	body, err := json.Marshal(struct {
 		Erasure
 		By [2]string `json:"by"`
@@ -277,6 +292,7 @@ func (e Erasure) request(app domain.AppName, by [2]string) (ledger.Request, erro
 	if err != nil {
 		return ledger.Request{}, fmt.Errorf("approval: an erasure does not make JSON: %w", err)
 	}
+
 	return ledger.Request{
 		App: app, Person: who, Source: "erasure", ID: e.ID, Body: body,
 		Actor: string(domain.Operator), RecordedBy: by[0], Command: cmd,
@@ -292,22 +308,29 @@ func (c command) reason(said string) (string, error) {
 	if said == "" && c.Erasure != nil {
 		said = c.Erasure.Reason
 	}
+
 	if said == "" && c.Erasure == nil {
 		var event struct {
 			Data map[string]jsontext.Value `json:"data"`
 		}
 		_ = json.Unmarshal(c.Event, &event) // it was read before
-		i := slices.IndexFunc(reasons, func(name string) bool { return json.Unmarshal(event.Data[name], &said) == nil && said != "" })
+		i := slices.IndexFunc(reasons,
+			func(name string) bool { return json.Unmarshal(event.Data[name], &said) == nil && said != "" })
 		if i < 0 {
 			said = ""
 		}
 	}
+
 	said = strings.TrimSpace(said)
 	if said == "" || len(said) > domain.MaxReason {
-		return "", domain.Refusal{Code: domain.ReasonMissing, Path: "reason", Text: "reason: say why, in 1 to 500 bytes, for whoever decides"}
+		return "", domain.Refusal{Code: domain.ReasonMissing, Path: "reason",
+			Text: "reason: say why, in 1 to 500 bytes, for whoever decides"}
 	}
+
 	if domain.HoldsPersonal(said) {
-		return "", malformed("reason", "reason: is kept in the clear, and holds what looks like a phone number, an identity-card number or an e-mail address: leave it out")
+		return "", malformed("reason",
+			"reason: is kept in the clear, and holds what looks like a phone number, an identity-card number or an "+
+				"e-mail address: leave it out")
 	}
 	return said, nil
 }

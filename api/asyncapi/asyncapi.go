@@ -39,24 +39,28 @@ func Document(routes *huma.OpenAPI, version string) ([]byte, error) {
 	if err := again(routes.Components.Schemas, &b.schemas); err != nil {
 		return nil, err
 	}
+
 	for _, s := range auth.Subjects {
 		if err := b.add(s); err != nil {
 			return nil, fmt.Errorf("asyncapi: %s: %w", s.Subject, err)
 		}
 	}
+
 	return json.Marshal(object{
 		"asyncapi": Version,
 		"info": object{
 			"title": "consentledger", "version": version,
-			"description": "The consent ledger over NATS. Events are CloudEvents. A request is answered on the subject that it names; " +
-				"every answer says by outcome what became of it. Where keys are asked for, each operation says by x-roles whose key may.",
+			"description": "The consent ledger over NATS. Events are CloudEvents. A request is answered on the " +
+				"subject that it names; every answer says by outcome what became of it. Where keys are asked for, " +
+				"each operation says by x-roles whose key may.",
 			"license": object{"name": "Apache-2.0", "url": "https://www.apache.org/licenses/LICENSE-2.0"},
 		},
 		"defaultContentType": "application/json",
-		"servers":            object{"embedded": object{"host": "127.0.0.1:4222", "protocol": "nats", "description": "the server that serve starts, unless --nats names another"}},
-		"channels":           b.channels,
-		"operations":         b.operations,
-		"components":         object{"schemas": b.schemas, "messages": b.messages},
+		"servers": object{"embedded": object{"host": "127.0.0.1:4222", "protocol": "nats",
+			"description": "the server that serve starts, unless --nats names another"}},
+		"channels":   b.channels,
+		"operations": b.operations,
+		"components": object{"schemas": b.schemas, "messages": b.messages},
 	}, json.Deterministic(true), jsontext.Multiline(true))
 }
 
@@ -95,20 +99,24 @@ func (b *builder) add(s auth.Subject) error {
 	case subject.In + ">":
 		return b.receive(s, exchange{
 			name: "in", address: subject.Of("{app}", subject.In+"{type}"),
-			says: "Record an event later: the JetStream stream CONSENT_IN takes it, and the ledger drains it. type is that of the event",
+			says: "Record an event later: the JetStream stream CONSENT_IN takes it, and the ledger drains it. type " +
+				"is that of the event",
 			sent: b.events(),
 		})
 	case "check":
-		return b.receive(s, exchange{name: what, address: s.Subject, says: `Ask "may we?"`, sent: b.named("check"), answers: b.named("answer", "problem")})
+		return b.receive(s, exchange{name: what, address: s.Subject, says: `Ask "may we?"`, sent: b.named("check"),
+			answers: b.named("answer", "problem")})
 	case "prompt":
 		return b.receive(s, exchange{
-			name: what, address: s.Subject, says: "Ask what must be asked of a person", sent: b.named("prompt-request"), answers: b.named("prompt", "problem"),
+			name: what, address: s.Subject, says: "Ask what must be asked of a person", sent: b.named("prompt-request"),
+			answers: b.named("prompt", "problem"),
 		})
 	case "out.>":
 		return b.tell(s)
 	}
 
-	i := slices.IndexFunc(operator.Routes, func(r operator.Route) bool { return strings.Replace(r.Subject, "*", "{app}", 1) == s.Subject })
+	i := slices.IndexFunc(operator.Routes,
+		func(r operator.Route) bool { return strings.Replace(r.Subject, "*", "{app}", 1) == s.Subject })
 	if i < 0 {
 		return fmt.Errorf("nothing says what is sent on it")
 	}
@@ -122,13 +130,16 @@ func (b *builder) receive(s auth.Subject, x exchange) error {
 	if x.answers != nil {
 		reply := x.name + ".reply"
 		b.channels[reply] = object{
-			"address": nil, "title": "answers to " + x.name, "description": "the subject that the request names as its reply", "messages": refs(x.answers),
+			"address": nil, "title": "answers to " + x.name,
+			"description": "the subject that the request names as its reply", "messages": refs(x.answers),
 		}
 		operation["reply"] = object{"channel": ref("channels", reply), "messages": within(reply, x.answers)}
 	}
+
 	if strings.HasPrefix(x.name, "in") {
 		delete(operation, "bindings") // JetStream takes it, and no queue group
 	}
+
 	b.operations[x.name] = operation
 	return nil
 }
@@ -138,7 +149,8 @@ func (b *builder) tell(s auth.Subject) error {
 	for _, t := range slices.Concat(wire.ConsentTypes, wire.ObligationTypes) {
 		name, about := "told-obligation", "obligations, into the JetStream stream CONSENT_OUT"
 		if slices.Contains(wire.ConsentTypes, t) {
-			name, about = "told-consent", "consents, into the JetStream stream CONSENT_CHANGES, where serve has --tell-consents"
+			name, about = "told-consent", "consents, into the JetStream stream CONSENT_CHANGES, where serve has "+
+				"--tell-consents"
 		}
 		if b.schemas[name] == nil {
 			told, has := schema.Told(name)
@@ -150,10 +162,12 @@ func (b *builder) tell(s auth.Subject) error {
 		message := "told." + t
 		b.messages[message] = object{
 			"name": t, "title": t, "contentType": "application/cloudevents+json",
-			"payload": object{"allOf": []any{ref("components/schemas", name), object{"properties": object{"type": object{"const": t}}}}},
+			"payload": object{"allOf": []any{ref("components/schemas", name),
+				object{"properties": object{"type": object{"const": t}}}}},
 		}
 		b.operations["tell."+t] = b.operation(s, exchange{
-			name: "out." + t, address: subject.Of("{app}", "out."+t), says: "Tell what becomes of " + about + ". At least once, with the same id each time",
+			name: "out." + t, address: subject.Of("{app}", "out."+t),
+			says: "Tell what becomes of " + about + ". At least once, with the same id each time",
 			sent: []string{message},
 		}, "send")
 	}
@@ -171,10 +185,12 @@ func (b *builder) operation(s auth.Subject, x exchange, action string) object {
 	if strings.Contains(x.address, "{type}") {
 		parameters["type"] = object{"description": "the type of the event", "enum": parse.Types()}
 	}
-	b.channels[x.name] = object{"address": x.address, "title": x.says, "parameters": parameters, "messages": refs(x.sent)}
+	b.channels[x.name] = object{"address": x.address, "title": x.says, "parameters": parameters,
+		"messages": refs(x.sent)}
 
 	operation := object{
-		"action": action, "channel": ref("channels", x.name), "title": x.says, "messages": within(x.name, x.sent), "x-operation": string(s.Operation),
+		"action": action, "channel": ref("channels", x.name), "title": x.says, "messages": within(x.name, x.sent),
+		"x-operation": string(s.Operation),
 	}
 	if i := slices.IndexFunc(auth.Operations, func(r auth.Row) bool { return r.Operation == s.Operation }); i >= 0 {
 		row := auth.Operations[i]
@@ -218,18 +234,22 @@ func (b *builder) message(message, name, contentType string) {
 	if b.messages[message] != nil {
 		return
 	}
+
 	text, has := schema.Of(name)
 	if !has {
 		panic("asyncapi: there is no schema " + name)
 	}
+
 	var s object
 	if err := json.Unmarshal(text, &s); err != nil {
 		panic("asyncapi: schema " + name + ": " + err.Error())
 	}
+
 	delete(s, "$schema") // AsyncAPI has one for all payloads
 	delete(s, "$id")
 	b.schemas[message] = s
-	b.messages[message] = object{"name": name, "title": name, "contentType": contentType, "payload": ref("components/schemas", message)}
+	b.messages[message] = object{"name": name, "title": name, "contentType": contentType,
+		"payload": ref("components/schemas", message)}
 }
 
 // route adds a subject that is a route of HTTP.
@@ -256,7 +276,8 @@ func (b *builder) route(s auth.Subject, r operator.Route, name string) error {
 			return err
 		}
 		message := name + ".request"
-		b.messages[message] = object{"name": message, "title": op.Summary, "contentType": "application/json", "payload": payload}
+		b.messages[message] = object{"name": message, "title": op.Summary, "contentType": "application/json",
+			"payload": payload}
 		x.sent = []string{message}
 	}
 	var kind string
@@ -301,7 +322,8 @@ func (b *builder) body(r operator.Route, op *huma.Operation) (object, error) {
 	required, _ := payload["required"].([]any)
 	required = slices.Clone(required)
 	for _, name := range r.InQuery {
-		properties[name] = object{"type": []string{"string", "integer", "boolean"}, "description": "as in the query over HTTP"}
+		properties[name] = object{"type": []string{"string", "integer", "boolean"},
+			"description": "as in the query over HTTP"}
 	}
 	for _, name := range r.InPath {
 		properties[name] = object{"type": "string", "description": "as in the path over HTTP"}

@@ -39,7 +39,9 @@ type Logs interface {
 	Tile(ctx context.Context, app domain.AppName, t merkle.Tile) ([]byte, error)
 	Find(ctx context.Context, app domain.AppName, id eventstore.EventID) (int64, error)
 	Proof(ctx context.Context, app domain.AppName, index int64) (merkle.Proof, error)
-	ProofIn(ctx context.Context, app domain.AppName, index int64, c merkle.Checkpoint, signed []byte) (merkle.Proof, error)
+	ProofIn(
+		ctx context.Context, app domain.AppName, index int64, c merkle.Checkpoint, signed []byte,
+	) (merkle.Proof, error)
 	Await(ctx context.Context, try func() error) error
 }
 
@@ -140,14 +142,17 @@ func (s server) fail(w http.ResponseWriter, r *http.Request, err error) {
 		http.Error(w, string(late), http.StatusServiceUnavailable)
 		return
 	}
+
 	if r.Context().Err() != nil {
 		return // nobody hears it
 	}
+
 	_, faulty := errors.AsType[*transparency.FaultError](err)
 	switch {
 	case faulty:
 		s.log.ErrorContext(r.Context(), "what is asked for was not signed", "route", r.Pattern, "err", err)
-		http.Error(w, "the log cannot answer: the store does not hold what was signed; /readyz?verbose says more", http.StatusInternalServerError)
+		http.Error(w, "the log cannot answer: the store does not hold what was signed; /readyz?verbose says more",
+			http.StatusInternalServerError)
 	case errors.Is(err, transparency.ErrNotThere):
 		http.Error(w, transparency.ErrNotThere.Error(), http.StatusNotFound)
 	case errors.Is(err, transparency.ErrNotReady):

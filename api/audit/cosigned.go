@@ -30,7 +30,9 @@ func (s server) cosigned(app domain.AppName, _ *http.Request) (answer, error) {
 }
 
 // prove proves a record in the newest tree, or in the newest that was cosigned.
-func prove(ctx context.Context, logs Logs, witnesses *witness.Witnesses, app domain.AppName, index int64, cosigned bool) (merkle.Proof, error) {
+func prove(
+	ctx context.Context, logs Logs, witnesses *witness.Witnesses, app domain.AppName, index int64, cosigned bool,
+) (merkle.Proof, error) {
 	if !cosigned {
 		return logs.Proof(ctx, app, index)
 	}
@@ -73,10 +75,12 @@ func (s server) witnessed(app domain.AppName, _ *http.Request) (answer, error) {
 	if s.witnesses == nil {
 		return answer{}, transparency.ErrNotThere
 	}
+
 	status, err := s.witnesses.Status(app)
 	if err != nil {
 		return answer{}, err
 	}
+
 	from, to := status.Longest(s.witnesses.Now())
 	a := witnessedAnswer{
 		Size: status.Size, Last: instant(status.Last), Since: instant(status.Since),
@@ -89,6 +93,7 @@ func (s server) witnessed(app domain.AppName, _ *http.Request) (answer, error) {
 		}
 		a.Witnesses = append(a.Witnesses, x)
 	}
+
 	data, err := json.Marshal(a)
 	return answer{"application/json", "no-store", append(data, '\n')}, err
 }

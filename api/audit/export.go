@@ -69,7 +69,9 @@ type ExportRequest struct {
 
 // Export writes the bundle that was asked for into a file, which is the
 // caller's to close and has no name any more.
-func (x *Exporter) Export(ctx context.Context, app domain.AppName, ask ExportRequest, principal string) (_ *os.File, err error) {
+func (x *Exporter) Export(
+	ctx context.Context, app domain.AppName, ask ExportRequest, principal string,
+) (_ *os.File, err error) {
 	f, err := os.CreateTemp("", "consentledger-export-*")
 	if err != nil {
 		return nil, err
@@ -86,7 +88,9 @@ func (x *Exporter) Export(ctx context.Context, app domain.AppName, ask ExportReq
 
 func malformed(text string) error { return domain.Refusal{Code: domain.Malformed, Text: text} }
 
-func (x *Exporter) write(ctx context.Context, w io.Writer, app domain.AppName, ask ExportRequest, principal string) error {
+func (x *Exporter) write(
+	ctx context.Context, w io.Writer, app domain.AppName, ask ExportRequest, principal string,
+) error {
 	if !ask.Disclose && len(ask.Events)+len(ask.Roles) > 0 {
 		return malformed("events and roles say what to open: say disclose too")
 	}
@@ -96,8 +100,10 @@ func (x *Exporter) write(ctx context.Context, w io.Writer, app domain.AppName, a
 	if !slices.Contains([]string{"en", "zh"}, ask.Lang) {
 		return malformed("lang: want en or zh")
 	}
+
 	m := bundle.Maker{
-		Tiles: func(t merkle.Tile) ([]byte, error) { return x.Logs.Tile(ctx, app, t) }, Blob: x.blobOf(app), Software: x.Software, Now: x.Now(), Lang: ask.Lang,
+		Tiles: func(t merkle.Tile) ([]byte, error) { return x.Logs.Tile(ctx, app, t) }, Blob: x.blobOf(app),
+		Software: x.Software, Now: x.Now(), Lang: ask.Lang,
 		Show: bundle.Show{All: ask.Disclose, Events: ask.Events, Roles: ask.Roles},
 	}
 	var err error
@@ -107,15 +113,18 @@ func (x *Exporter) write(ctx context.Context, w io.Writer, app domain.AppName, a
 	if m.Key, err = x.Logs.VerifierKey(app); err != nil {
 		return err
 	}
+
 	s, err := x.selection(ctx, app, ask)
 	if err != nil {
 		return err
 	}
+
 	if x.Rejected != nil {
 		if n, known := x.Rejected(ctx, app); known {
 			m.Rejected = &n
 		}
 	}
+
 	m.Open = func(ctx context.Context, records, parts int) (bundle.Opener, error) {
 		return x.open(ctx, s, ask, principal, records, parts)
 	}
@@ -140,7 +149,9 @@ func (x *Exporter) tree(app domain.AppName, cosigned bool) (merkle.Checkpoint, [
 
 // open records the access of a bundle, for each history of the person who is
 // selected, and returns what opens its parts.
-func (x *Exporter) open(ctx context.Context, s bundle.Selection, ask ExportRequest, principal string, records, parts int) (bundle.Opener, error) {
+func (x *Exporter) open(
+	ctx context.Context, s bundle.Selection, ask ExportRequest, principal string, records, parts int,
+) (bundle.Opener, error) {
 	access := wire.AccessOf(ask.Reader, domain.AccessExport)
 	access.From, access.To, access.Roles, access.Records, access.Parts = s.From, s.To, ask.Roles, records, parts
 	for _, id := range ask.Events {
@@ -150,15 +161,19 @@ func (x *Exporter) open(ctx context.Context, s bundle.Selection, ask ExportReque
 		}
 		access.Events = append(access.Events, domain.EventID(e))
 	}
+
 	var all []ledger.Opened
 	for _, subject := range append([]string{s.Subject}, s.Linked...) {
 		access.Subject = subject
-		opened, err := x.Ledger.Access(ctx, ledger.Access{App: s.App, ID: rand.Text(), Actor: string(domain.Operator), RecordedBy: principal, DataAccessed: access})
+		opened, err := x.Ledger.Access(ctx,
+			ledger.Access{App: s.App, ID: rand.Text(), Actor: string(domain.Operator), RecordedBy: principal,
+				DataAccessed: access})
 		if err != nil {
 			return nil, err
 		}
 		all = append(all, opened)
 	}
+
 	return func(ctx context.Context, record []byte) ([]bundle.Part, error) {
 		e, err := entryOf(record)
 		if err != nil {
@@ -184,7 +199,8 @@ func disclosed(ctx context.Context, opened ledger.Opened, e codec.Entry) ([]bund
 	}
 	var parts []bundle.Part
 	for _, d := range open {
-		parts = append(parts, bundle.Part{Event: e.ID.String(), Role: d.Role, Ref: d.Ref, Text: []byte(d.Text.Reveal()), Opening: d.Opening[:]})
+		parts = append(parts, bundle.Part{Event: e.ID.String(), Role: d.Role, Ref: d.Ref, Text: []byte(d.Text.Reveal()),
+			Opening: d.Opening[:]})
 	}
 	return parts, nil
 }
@@ -222,7 +238,8 @@ func (x *Exporter) selection(ctx context.Context, app domain.AppName, ask Export
 		return s, err
 	}
 	if !found {
-		return s, domain.Refusal{Code: domain.UnknownPerson, Text: "nothing is known of this person; who was erased is known by nobody's id", Path: "subject"}
+		return s, domain.Refusal{Code: domain.UnknownPerson,
+			Text: "nothing is known of this person; who was erased is known by nobody's id", Path: "subject"}
 	}
 	s.Subject = pseudonym
 	s.Linked, err = x.linked(ctx, app, pseudonym)
@@ -235,20 +252,24 @@ func (x *Exporter) linked(ctx context.Context, app domain.AppName, pseudonym str
 	history := func(of string) (domain.Subject, error) {
 		return x.Ledger.Subject(ctx, domain.SubjectStream(app, of))
 	}
+
 	subject, err := history(pseudonym)
 	if err != nil {
 		return nil, err
 	}
+
 	reached, err := subject.Reached(pseudonym, history)
 	if err != nil {
 		return nil, err
 	}
+
 	var all []string
 	for _, r := range reached {
 		if r.Now {
 			all = append(all, r.Other)
 		}
 	}
+
 	slices.Sort(all)
 	return all, nil
 }

@@ -33,11 +33,13 @@ func (s server) proof(app domain.AppName, r *http.Request) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
+
 	cosigned := query.Has("cosigned")
 	wait, err := waitOf(query.Get("wait"), cosigned)
 	if err != nil {
 		return answer{}, err
 	}
+
 	var p merkle.Proof
 	err = s.await(r.Context(), wait, func() error {
 		index, err := find()
@@ -57,6 +59,7 @@ func (s server) wanted(ctx context.Context, app domain.AppName, event, number st
 	if (event == "") == (number == "") {
 		return nil, badRequest("want ?event= with an event id, or ?index= with a number from 0")
 	}
+
 	if event != "" {
 		id, err := eventstore.ParseEventID(event)
 		if err != nil {
@@ -64,6 +67,7 @@ func (s server) wanted(ctx context.Context, app domain.AppName, event, number st
 		}
 		return func() (int64, error) { return s.logs.Find(ctx, app, id) }, nil
 	}
+
 	index, ok := parse.Count(number)
 	if !ok {
 		return nil, badRequest("the index is a number from 0, without a sign or zeros before it, as in index=17")
@@ -81,7 +85,8 @@ func waitOf(text string, cosigned bool) (time.Duration, error) {
 	case err != nil || wait <= 0 || wait > longestWait:
 		return 0, badRequest(fmt.Sprintf("wait is a time above zero and up to %s, as in wait=10s", longestWait))
 	case cosigned:
-		return 0, badRequest("wait is for the log's own checkpoint: witnesses sign when they are asked next; leave out wait, and ask again later")
+		return 0, badRequest("wait is for the log's own checkpoint: witnesses sign when they are asked next; leave " +
+			"out wait, and ask again later")
 	}
 	return wait, nil
 }
@@ -92,14 +97,17 @@ func (s server) await(ctx context.Context, wait time.Duration, do func() error) 
 	if wait == 0 {
 		return do()
 	}
+
 	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
 	err := s.logs.Await(ctx, do)
 	switch {
 	case errors.Is(err, transparency.ErrStopped):
-		return unsealed("nothing more is sealed: /v1/status says why, under transparency; the record's receipt holds all the same")
+		return unsealed("nothing more is sealed: /v1/status says why, under transparency; the record's receipt holds " +
+			"all the same")
 	case errors.Is(err, transparency.ErrNotThere), errors.Is(err, transparency.ErrNotReady):
-		return unsealed(fmt.Sprintf("no checkpoint covered such a record within %s: a receipt holds all the same; ask again, and if it stays so, see transparency in /v1/status", wait))
+		return unsealed(fmt.Sprintf("no checkpoint covered such a record within %s: a receipt holds all the same; "+
+			"ask again, and if it stays so, see transparency in /v1/status", wait))
 	}
 	return err
 }

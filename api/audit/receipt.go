@@ -31,31 +31,39 @@ type ReceiptRequest struct {
 }
 
 // Receipt returns the receipt of a person's answer, in a form that others read.
-func (x *Exporter) Receipt(ctx context.Context, app domain.AppName, ask ReceiptRequest, principal string) ([]byte, error) {
+func (x *Exporter) Receipt(
+	ctx context.Context, app domain.AppName, ask ReceiptRequest, principal string,
+) ([]byte, error) {
 	if ask.Form == "" {
 		ask.Form = receipt.Kantara
 	}
+
 	id, err := eventstore.ParseEventID(ask.Event)
 	if err != nil {
 		return nil, malformed("event: an event id is written as in 01234567-89ab-cdef-0123-456789abcdef")
 	}
+
 	index, err := x.Logs.Find(ctx, app, id)
 	if err != nil {
 		return nil, err
 	}
+
 	p, err := prove(ctx, x.Logs, x.Witnesses, app, index, ask.Cosigned)
 	if err != nil {
 		return nil, err
 	}
+
 	c, err := x.consent(ctx, app, p)
 	if err != nil {
 		return nil, err
 	}
+
 	if ask.Disclose {
 		if c.Parts, err = x.words(ctx, c.Entry, ask, principal); err != nil {
 			return nil, err
 		}
 	}
+
 	text, err := receipt.Write(ask.Form, c)
 	if err != nil {
 		err = malformed(err.Error())
@@ -70,7 +78,8 @@ func (x *Exporter) consent(ctx context.Context, app domain.AppName, p merkle.Pro
 	}
 	version, ok := receipt.Version(c.Entry)
 	if !ok {
-		return c, malformed("event: the record is a " + c.Entry.Kind() + ": receipts are of consents given, refused and withdrawn")
+		return c, malformed("event: the record is a " + c.Entry.Kind() +
+			": receipts are of consents given, refused and withdrawn")
 	}
 	ref, err := x.Ledger.App(ctx, app)
 	if err != nil {
@@ -127,7 +136,9 @@ func (x *Exporter) state(ctx context.Context, c receipt.Consent, ref domain.Refe
 
 // void returns what voided an answer of a history; nil: nothing did. The fold
 // knows whether; only then the record that says so is looked for.
-func (x *Exporter) void(ctx context.Context, s domain.Subject, ref domain.Reference, history domain.StreamID, id domain.EventID) (*receipt.Void, error) {
+func (x *Exporter) void(
+	ctx context.Context, s domain.Subject, ref domain.Reference, history domain.StreamID, id domain.EventID,
+) (*receipt.Void, error) {
 	build, is := s.Voided(id, ref)
 	if !is {
 		return nil, nil
@@ -144,7 +155,8 @@ func (x *Exporter) void(ctx context.Context, s domain.Subject, ref domain.Refere
 		if !ok {
 			continue
 		}
-		if r, one := e.Event.(domain.RecordVoided); domain.EventID(e.ID) == build || one && slices.Contains(r.Records, id) {
+		if r, one := e.Event.(domain.RecordVoided); domain.EventID(e.ID) == build ||
+			one && slices.Contains(r.Records, id) {
 			return v, nil
 		}
 	}
@@ -162,11 +174,15 @@ func (x *Exporter) document(ctx context.Context, p domain.PolicyPublished, versi
 	if text, err = policydoc.Marshal(p.Document); err == nil && sha256.Sum256(text) == version {
 		return text, nil
 	}
-	return nil, domain.Refusal{Code: domain.UnknownText, Text: "the policy document " + version.String() + ", which the record names, is not kept here: no receipt can be made"}
+	return nil, domain.Refusal{Code: domain.UnknownText,
+		Text: "the policy document " + version.String() +
+			", which the record names, is not kept here: no receipt can be made"}
 }
 
 // words opens what a consent holds of the person's own.
-func (x *Exporter) words(ctx context.Context, e codec.Entry, ask ReceiptRequest, principal string) ([]bundle.Part, error) {
+func (x *Exporter) words(
+	ctx context.Context, e codec.Entry, ask ReceiptRequest, principal string,
+) ([]bundle.Part, error) {
 	access := wire.AccessOf(ask.Reader, domain.AccessReceipt)
 	access.Subject, access.Events, access.Records = e.Stream.ID, []domain.EventID{domain.EventID(e.ID)}, 1
 	for _, p := range e.Parts {
@@ -174,7 +190,10 @@ func (x *Exporter) words(ctx context.Context, e codec.Entry, ask ReceiptRequest,
 			access.Parts++
 		}
 	}
-	opened, err := x.Ledger.Access(ctx, ledger.Access{App: e.Stream.App, ID: rand.Text(), Actor: string(domain.Operator), RecordedBy: principal, DataAccessed: access})
+
+	opened, err := x.Ledger.Access(ctx,
+		ledger.Access{App: e.Stream.App, ID: rand.Text(), Actor: string(domain.Operator), RecordedBy: principal,
+			DataAccessed: access})
 	if err != nil {
 		return nil, err
 	}
@@ -191,5 +210,6 @@ func entryOf(record []byte) (codec.Entry, error) {
 	if err != nil {
 		return codec.Entry{}, err
 	}
-	return codec.Decode(eventstore.Recorded{Record: eventstore.Record{ID: id, Type: name.Type, Data: record}, Stream: eventstore.Stream(name.Stream)})
+	return codec.Decode(eventstore.Recorded{Record: eventstore.Record{ID: id, Type: name.Type, Data: record},
+		Stream: eventstore.Stream(name.Stream)})
 }

@@ -86,6 +86,7 @@ func (k *Keys) rolesOf(grants []Grant) map[string]string {
 			}
 		}
 	}
+
 	roles := map[string]string{}
 	for of, list := range lists {
 		slices.Sort(list)
@@ -110,11 +111,13 @@ func (k *Keys) recordGrant(ctx context.Context, of, roles string, changes int) e
 	if !slices.Contains(k.Apps(), domain.AppName(app)) {
 		return fmt.Errorf("the roles in the app %s cannot be recorded: it is not registered yet", app)
 	}
+
 	id := "roles " + holder + " " + strconv.Itoa(changes)
 	_, err := k.Execute(ctx, ledger.Request{
 		App: domain.AppName(app), Source: "consentledger/access", ID: id, Body: []byte(id + " " + roles),
 		Actor: string(domain.System), RecordedBy: domain.Ledger,
-		Command: domain.Say{Event: domain.Noted{Kind: catalog.RolesChanged, Fields: domain.Fields(map[string]string{"holder": holder, "roles": roles})}},
+		Command: domain.Say{Event: domain.Noted{Kind: catalog.RolesChanged,
+			Fields: domain.Fields(map[string]string{"holder": holder, "roles": roles})}},
 	})
 	return err
 }

@@ -50,6 +50,7 @@ func (g *guard) route(route Route, h http.Handler) http.HandlerFunc {
 	if !has {
 		panic("auth: no row of the operation " + string(route.Operation))
 	}
+
 	status, _ := rowOf(Status)
 	return func(w http.ResponseWriter, r *http.Request) {
 		row, scope := row, route.Scope
@@ -119,16 +120,19 @@ func deny(w http.ResponseWriter, err error) {
 		edge.Write(w, problem(http.StatusForbidden, "unmapped", "Not allowed", string(unmapped)))
 		return
 	}
+
 	denied, is := errors.AsType[Denied](err)
 	if !is {
 		w.Header().Set("Retry-After", "1")
 		edge.Write(w, edge.Plain(http.StatusServiceUnavailable, ErrAway.Error()))
 		return
 	}
+
 	challenge := `Bearer realm="consentledger"`
 	if denied != NoKey {
 		challenge += `, error="invalid_token"`
 	}
+
 	w.Header().Set("WWW-Authenticate", challenge)
 	edge.Write(w, problem(http.StatusUnauthorized, "unauthenticated", "Not authenticated", string(denied)))
 }
@@ -144,7 +148,8 @@ func tooMany(w http.ResponseWriter, wait time.Duration) {
 func forbidden(p Principal, row Row) wire.Problem {
 	if p.Only != nil {
 		return problem(http.StatusForbidden, "forbidden", "Not allowed",
-			"this subject token may not do this: "+row.Says+". Let the back end do it, or mint a token with the action if there is one")
+			"this subject token may not do this: "+row.Says+". Let the back end do it, or mint a token with the "+
+				"action if there is one")
 	}
 	return problem(http.StatusForbidden, "forbidden", "Not allowed",
 		"this key may not do this: "+row.Says+". One of these roles may: "+who(row.Roles))
@@ -154,10 +159,12 @@ func forbidden(p Principal, row Row) wire.Problem {
 // whether it exists or not.
 func elsewhere(s Scope) wire.Problem {
 	if s == OfApp {
-		return problem(http.StatusNotFound, "unknown-app", "Unknown app", "there is no such app, or it is none of this key's")
+		return problem(http.StatusNotFound, "unknown-app", "Unknown app",
+			"there is no such app, or it is none of this key's")
 	}
 	return problem(http.StatusForbidden, "forbidden", "Not allowed",
-		"this speaks of every app, and this key is for some: name one where the route takes one, or use a key for all apps")
+		"this speaks of every app, and this key is for some: name one where the route takes one, or use a key for "+
+			"all apps")
 }
 
 func problem(status int, code, title, detail string) wire.Problem {

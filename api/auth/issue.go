@@ -69,6 +69,7 @@ func (k *Keys) Issue(ctx context.Context, w Wish, by string) (Key, Listed, error
 	if err := k.samePrincipal(ctx, w); err != nil {
 		return Key{}, Listed{}, err
 	}
+
 	key, l := k.make(w)
 	l.by = by
 	if err := k.record(ctx, catalog.KeyIssued, l, by); err != nil {
@@ -86,10 +87,12 @@ func (k *Keys) samePrincipal(ctx context.Context, w Wish) error {
 	if w.Principal == "" {
 		return nil
 	}
+
 	list, err := k.List(ctx)
 	if err != nil {
 		return err
 	}
+
 	all, known := w, false
 	for _, l := range list {
 		if l.Principal != w.Principal {
@@ -100,9 +103,11 @@ func (k *Keys) samePrincipal(ctx context.Context, w Wish) error {
 			all.Roles = append(slices.Clone(all.Roles), l.Roles...)
 		}
 	}
+
 	if !known {
 		return invalid("principal", "principal: nobody has this pseudonym: access key list shows them")
 	}
+
 	all.AllApps, all.Apps, all.Lasts = true, nil, time.Hour // of the roles alone
 	return all.check()
 }
@@ -158,7 +163,8 @@ func (k *Keys) Rotate(ctx context.Context, id string, overlap time.Duration, by 
 	case old.replaced:
 		return Key{}, Listed{}, invalid("id", "another key has taken the place of this one already: rotate that")
 	case old.Setup:
-		return Key{}, Listed{}, invalid("id", "the key of the first hour is not rotated: issue an administrator's with access key new")
+		return Key{}, Listed{}, invalid("id",
+			"the key of the first hour is not rotated: issue an administrator's with access key new")
 	case overlap < 0 || overlap > LongestAuditor:
 		return Key{}, Listed{}, invalid("overlap", "overlap: the older key goes on for 31 days at the latest")
 	}
@@ -174,7 +180,8 @@ func (k *Keys) Rotate(ctx context.Context, id string, overlap time.Duration, by 
 	if err := k.record(ctx, catalog.KeyRotated, l, by); err != nil {
 		return Key{}, Listed{}, err
 	}
-	ends := rowTo(endsRow+old.ID, ending{rowsVersion, min(old.Expires, now+deadline.Instant(overlap.Milliseconds())), by})
+	ends := rowTo(endsRow+old.ID,
+		ending{rowsVersion, min(old.Expires, now+deadline.Instant(overlap.Milliseconds())), by})
 	c := eventstore.Change{Absent: [][]byte{ends.Key}, Put: []eventstore.Row{l.row(), ends}}
 	if err := k.write(ctx, c); err != nil {
 		return Key{}, Listed{}, fmt.Errorf("a key is rotated once: %w", err)
@@ -205,6 +212,7 @@ func (k *Keys) Setup(ctx context.Context) (Key, error) {
 	if err != nil {
 		return Key{}, err
 	}
+
 	for _, l := range list {
 		if l.Setup && !l.Ended(k.Now()) {
 			if _, err := k.Revoke(ctx, l.ID, domain.Ledger); err != nil {
@@ -212,6 +220,7 @@ func (k *Keys) Setup(ctx context.Context) (Key, error) {
 			}
 		}
 	}
+
 	key, _, err := k.Issue(ctx, Wish{
 		Name: "setup", Roles: []Role{Administrator}, AllApps: true, Lasts: setupLasts, Setup: true,
 	}, domain.Ledger)
@@ -225,6 +234,7 @@ func (k *Keys) Settle(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+
 	for _, l := range list {
 		what := catalog.KeyIssued
 		if l.instead != "" {
@@ -249,16 +259,20 @@ func (k *Keys) record(ctx context.Context, what catalog.Note, l Listed, by strin
 	if l.AllApps {
 		apps = k.Apps()
 	}
+
 	var roles []string
 	for _, r := range l.Roles {
 		roles = append(roles, string(r))
 	}
+
 	fields := map[string]string{
-		"key": l.ID, "principal": l.Principal, "roles": strings.Join(roles, ","), "until": l.Expires.Time().UTC().Format(time.DateOnly),
+		"key": l.ID, "principal": l.Principal, "roles": strings.Join(roles, ","),
+		"until": l.Expires.Time().UTC().Format(time.DateOnly),
 	}
 	if by != "" {
 		fields["by"] = by
 	}
+
 	id := string(what) + " " + l.ID
 	for _, app := range apps {
 		one := string(app) + " " + id

@@ -60,7 +60,8 @@ func ParseKey(s string) (Key, error) {
 }
 
 const (
-	errKey    = parseError("this is no key: a key is one word as in clk_abcdefghijkl_... of 77 characters, as access key new showed it")
+	errKey = parseError("this is no key: a key is one word as in clk_abcdefghijkl_... of 77 characters, as access " +
+		"key new showed it")
 	errKeySum = parseError("this key is not as it was issued: a character is missing or another one; copy it again")
 )
 

@@ -170,14 +170,17 @@ func readRow(key string, value []byte, keys map[string]Listed, ends, revoked map
 		keys[id] = l
 		return nil
 	}
+
 	into, id := ends, strings.TrimPrefix(key, endsRow)
 	if of, is := strings.CutPrefix(key, revokedRow); is {
 		into, id = revoked, of
 	}
+
 	var e ending
 	if err := json.Unmarshal(value, &e); err != nil || e.Version != rowsVersion || e.At <= 0 {
 		return fmt.Errorf("the row of the end of the key %s: %w", id, errRow)
 	}
+
 	into[id] = e
 	return nil
 }
@@ -189,6 +192,7 @@ func readIssued(id string, value []byte) (Listed, error) {
 	if err := json.Unmarshal(value, &i); err != nil || i.Version != rowsVersion {
 		return Listed{}, errRow
 	}
+
 	l := Listed{
 		ID: id, Principal: i.Principal, Name: i.Name, Roles: i.Roles, Apps: i.Apps, AllApps: i.AllApps,
 		Setup: i.Setup, Created: i.Created, Expires: i.Expires, by: i.By, instead: i.Instead,
@@ -197,6 +201,7 @@ func readIssued(id string, value []byte) (Listed, error) {
 	if err != nil || len(hash) != len(l.hash) {
 		return Listed{}, errRow
 	}
+
 	copy(l.hash[:], hash)
 	return l, nil
 }
@@ -210,7 +215,8 @@ const (
 	NoKey      Denied = "say who you are: send a key, as Authorization: Bearer clk_..."
 	UnknownKey Denied = "this key is not known here, or is not as it was issued"
 	ExpiredKey Denied = "this key has ended: ask an administrator for another"
-	PageKey    Denied = "a page of another origin comes with a subject token, and with nothing else: a key does not belong into a browser"
+	PageKey    Denied = "a page of another origin comes with a subject token, and with nothing else: a key does not " +
+		"belong into a browser"
 	NotTheirs  Denied = "who this key is of may not do this in this app"
 	RevokedKey Denied = "this key was revoked: ask an administrator for another"
 )
@@ -250,7 +256,8 @@ func (k *Keys) Authenticate(text string) (Principal, error) {
 }
 
 func (l Listed) principal() Principal {
-	return Principal{Pseudonym: l.Principal, Key: l.ID, Bindings: []Binding{{Roles: l.Roles, Apps: l.Apps, AllApps: l.AllApps}}}
+	return Principal{Pseudonym: l.Principal, Key: l.ID,
+		Bindings: []Binding{{Roles: l.Roles, Apps: l.Apps, AllApps: l.AllApps}}}
 }
 
 // Good reports whether a key that let somebody in would do so now, and when it ends.
@@ -268,10 +275,12 @@ func (k *Keys) List(ctx context.Context) ([]Listed, error) {
 	if err := k.Read(ctx); err != nil {
 		return nil, err
 	}
+
 	var list []Listed
 	for _, l := range k.known.Load().keys {
 		list = append(list, l)
 	}
+
 	slices.SortFunc(list, func(a, b Listed) int {
 		if a.Created != b.Created {
 			return int(max(-1, min(1, b.Created-a.Created)))

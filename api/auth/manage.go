@@ -59,6 +59,7 @@ func (l Listed) Answer(now deadline.Instant) KeyAnswer {
 	for _, app := range l.Apps {
 		a.Apps = append(a.Apps, string(app))
 	}
+
 	switch {
 	case l.Revoked != 0:
 		a.Revoked, a.State = l.Revoked.String(), "revoked"
@@ -78,6 +79,7 @@ func (r NewKeyRequest) Wish() (Wish, error) {
 		}
 		w.Roles = append(w.Roles, role)
 	}
+
 	for _, text := range r.Apps {
 		app, err := domain.ParseAppName(text)
 		if err != nil {

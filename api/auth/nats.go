@@ -38,7 +38,8 @@ func subjects() []Subject {
 			panic("auth: no row of the route " + r.Method + " " + r.Path)
 		}
 		all = append(all, Subject{
-			Subject: strings.Replace(r.Subject, "*", "{app}", 1), Operation: route.Operation, AllApps: route.Scope == OfAll,
+			Subject: strings.Replace(r.Subject, "*", "{app}", 1), Operation: route.Operation,
+			AllApps: route.Scope == OfAll,
 		})
 	}
 	return all

@@ -33,11 +33,13 @@ func ParseTwoPersons(settings []string) (TwoPersons, error) {
 		name, types, has := strings.Cut(s, "=")
 		app, err := domain.ParseAppName(name)
 		if err != nil || !has || types == "" {
-			return TwoPersons{}, errors.New("want APP=TYPE,TYPE with types of operators' events, as in shop=hold.released,recipient.added")
+			return TwoPersons{}, errors.New("want APP=TYPE,TYPE with types of operators' events, as in " +
+				"shop=hold.released,recipient.added")
 		}
 		for kind := range strings.SplitSeq(types, ",") {
 			if !parse.IsOperators(kind) {
-				return TwoPersons{}, errors.New("there is no operators' type of event that is called so: consentledger schema list shows them")
+				return TwoPersons{}, errors.New("there is no operators' type of event that is called so: " +
+					"consentledger schema list shows them")
 			}
 			t.more[app] = append(t.more[app], parse.Canonical(kind))
 		}
@@ -62,12 +64,14 @@ func (k *Keys) SameHolder(a, b string) bool {
 	if known == nil {
 		return false
 	}
+
 	names := map[string]bool{}
 	for _, l := range known.keys {
 		if l.Principal == a && l.Name != "" {
 			names[holderName(l.Name)] = true
 		}
 	}
+
 	for _, l := range known.keys {
 		if l.Principal == b && names[holderName(l.Name)] {
 			return true

@@ -21,7 +21,8 @@ type PrincipalAnswer struct {
 }
 
 // ErrNoSuchPrincipal says that no key is of a pseudonym.
-var ErrNoSuchPrincipal = errors.New("no key is of this pseudonym: whoever comes by a token of an identity provider or by a certificate is known there alone")
+var ErrNoSuchPrincipal = errors.New("no key is of this pseudonym: whoever comes by a token of an identity provider " +
+	"or by a certificate is known there alone")
 
 // keysOf returns the keys of a principal.
 func (k *Keys) keysOf(ctx context.Context, principal string) ([]Listed, error) {
@@ -46,6 +47,7 @@ func (k *Keys) Named(ctx context.Context, principal, by string) (PrincipalAnswer
 	if err := k.say(ctx, catalog.PrincipalNamed, list, "named "+rand.Text(), by); err != nil {
 		return PrincipalAnswer{}, err
 	}
+
 	a := PrincipalAnswer{Principal: principal, Names: []string{}}
 	for _, l := range list {
 		if l.Name != "" && !slices.Contains(a.Names, l.Name) {
@@ -64,7 +66,8 @@ func (k *Keys) Forget(ctx context.Context, principal, by string) (PrincipalAnswe
 		return PrincipalAnswer{}, err
 	}
 	if slices.ContainsFunc(list, func(l Listed) bool { return !l.Ended(k.Now()) }) {
-		return PrincipalAnswer{}, domain.Refusal{Code: domain.IllegalMove, Text: "a key of this principal is good: revoke it first, with access key revoke"}
+		return PrincipalAnswer{}, domain.Refusal{Code: domain.IllegalMove,
+			Text: "a key of this principal is good: revoke it first, with access key revoke"}
 	}
 
 	c := eventstore.Change{}
@@ -100,10 +103,12 @@ func (k *Keys) say(ctx context.Context, what catalog.Note, list []Listed, id, by
 			apps[app] = true
 		}
 	}
+
 	fields := map[string]string{"principal": list[0].Principal}
 	if by != "" {
 		fields["by"] = by
 	}
+
 	for app := range apps {
 		_, err := k.Execute(ctx, ledger.Request{
 			App: app, Source: "consentledger/access", ID: id, Body: []byte(id),

@@ -36,6 +36,7 @@ func (k *Keys) Holder(id string) (Principal, error) {
 	if known == nil || time.Since(known.read) > knownStays {
 		return Principal{}, ErrAway
 	}
+
 	l, has := known.keys[id]
 	switch {
 	case !has:

@@ -75,6 +75,7 @@ func marshalAll(events []Event) ([]byte, error) {
 		}
 		b.Write(one)
 	}
+
 	b.WriteByte(']')
 	return b.Bytes(), nil
 }

@@ -47,6 +47,7 @@ func openQueue(dir string, limit int) (_ *queue, err error) {
 	if err := os.MkdirAll(filepath.Join(dir, refusedDir), 0o700); err != nil {
 		return nil, fmt.Errorf("client: the queue: %w", err)
 	}
+
 	q := &queue{
 		dir: dir, max: limit, lock: flock.New(filepath.Join(dir, "lock")), wake: make(chan struct{}, 1),
 		held: map[string]time.Time{},
@@ -55,8 +56,10 @@ func openQueue(dir string, limit int) (_ *queue, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("client: the queue: %w", err)
 	}
+
 	if !locked {
-		return nil, fmt.Errorf("client: the queue %s is in use by another process: give each process a directory of its own", dir)
+		return nil, fmt.Errorf("client: the queue %s is in use by another process: give each process a directory of "+
+			"its own", dir)
 	}
 	if err := q.load(); err != nil {
 		return nil, errors.Join(err, q.lock.Unlock())
@@ -70,9 +73,11 @@ func (q *queue) load() error {
 	if err != nil {
 		return fmt.Errorf("client: the queue: %w", err)
 	}
+
 	for _, e := range entries {
 		var number uint64
-		if n, err := fmt.Sscanf(e.Name(), "%020d"+suffix, &number); n != 1 || err != nil || !strings.HasSuffix(e.Name(), suffix) {
+		if n, err := fmt.Sscanf(e.Name(), "%020d"+suffix, &number); n != 1 || err != nil ||
+			!strings.HasSuffix(e.Name(), suffix) {
 			continue // the lock, what was refused, and what a crash left half written
 		}
 		path := filepath.Join(q.dir, e.Name())
@@ -82,7 +87,8 @@ func (q *queue) load() error {
 		}
 		event, err := parseEvent(text)
 		if err != nil {
-			return fmt.Errorf("client: the queue: %s holds no event any more, and it may have been an opt-out: look at it, then move it away", path)
+			return fmt.Errorf("client: the queue: %s holds no event any more, and it may have been an opt-out: look "+
+				"at it, then move it away", path)
 		}
 		q.items = append(q.items, &kept{name: e.Name(), event: event})
 		q.last = number

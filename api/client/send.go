@@ -102,6 +102,7 @@ func (a answer) read(v any) error {
 	case a.status >= 500 || a.status == 429 || a.status == 408:
 		return &busy{status: a.status, after: a.after}
 	}
+
 	refusal := &Refusal{Status: a.status}
 	if err := json.Unmarshal(a.body, refusal); err != nil || refusal.Code == "" {
 		// A proxy on the way speaks so. What it refuses today it may let through tomorrow.

@@ -89,6 +89,7 @@ func (w *Watch) record(ctx context.Context, what string, step, watched time.Dura
 		}
 		w.Log.Warn("the clock is not where it should be", "observation", what, "step", step)
 	}
+
 	id := fmt.Sprintf("%s %d", what, w.Wall())
 	for _, app := range w.Apps() {
 		_, err := w.Ledger.Execute(ctx, ledger.Request{

@@ -93,7 +93,8 @@ type hook struct {
 
 // leavingTypes are the records of what leaves the house.
 var leavingTypes = []string{
-	"disclosure.made", "recipient.added", "recipient.changed", "recipient.removed", "entrustment.agreed", "entrustment.ended",
+	"disclosure.made", "recipient.added", "recipient.changed", "recipient.removed", "entrustment.agreed",
+	"entrustment.ended",
 	"transfer.merger", "crossborder.started", "crossborder.stopped",
 }
 
@@ -112,6 +113,7 @@ func readVerified(a *ask) (any, error) {
 	if a.ContentLength > maxUpload {
 		return nil, &problem{Status: http.StatusRequestEntityTooLarge, Code: "upload-size"}
 	}
+
 	a.Body = http.MaxBytesReader(nil, a.Body, maxUpload)
 	if err := a.ParseMultipartForm(maxUpload); err != nil {
 		return nil, &problem{Status: http.StatusRequestEntityTooLarge, Code: "upload-size"}
@@ -119,6 +121,7 @@ func readVerified(a *ask) (any, error) {
 	if err := a.checkToken(); err != nil {
 		return nil, err
 	}
+
 	f, _, err := a.FormFile("file")
 	if err != nil {
 		return nil, &problem{Status: http.StatusBadRequest, Code: "upload-form"}
@@ -128,6 +131,7 @@ func readVerified(a *ask) (any, error) {
 	if err != nil || len(file) == 0 {
 		return nil, &problem{Status: http.StatusBadRequest, Code: "upload-form"}
 	}
+
 	page.Verified = &verified{}
 	return page, a.do(http.MethodPost, a.of("/verify"), map[string][]byte{"file": file}, page.Verified)
 }
@@ -202,6 +206,7 @@ func (p *audits) ask(a *ask) error {
 	if err := a.checkToken(); err != nil {
 		return err
 	}
+
 	p.Asked = book{a.PostFormValue("from"), a.PostFormValue("to"), a.PostFormValue("reason"), a.PostFormValue("by")}
 	if !slices.Contains(reasons, p.Asked.Reason) || p.Asked.By == "" {
 		return &problem{Status: http.StatusBadRequest, Code: "audit-form"}

@@ -26,6 +26,7 @@ func readConsents(a *ask) (any, error) {
 	if a.App == "" {
 		return &c, nil
 	}
+
 	var answer struct {
 		Counts []struct {
 			Purpose, Status string
@@ -36,6 +37,7 @@ func readConsents(a *ask) (any, error) {
 	if err := a.get(a.of("/consents/counts"), nil, &answer); err != nil {
 		return nil, err
 	}
+
 	c.AsOf = answer.AsOf
 	for _, one := range answer.Counts {
 		if n := len(c.Purposes); n == 0 || c.Purposes[n-1].Purpose != one.Purpose {
@@ -48,6 +50,7 @@ func readConsents(a *ask) (any, error) {
 			c.Statuses = append(c.Statuses, one.Status)
 		}
 	}
+
 	slices.SortFunc(c.Statuses, func(x, y string) int { return cmp.Compare(rank(x), rank(y)) })
 	return &c, nil
 }

@@ -99,7 +99,8 @@ func secured(h http.Handler) http.Handler {
 
 // policyOf returns what a browser may do with a page, and beside that more.
 func policyOf(more string) string {
-	return "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'" + more
+	return "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'self'; " +
+		"frame-ancestors 'none'" + more
 }
 
 // A view is one page: read asks the API for what the page's template shows.

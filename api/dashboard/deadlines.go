@@ -74,7 +74,8 @@ const stillOpen = "overdue,at-risk,open,paused,held"
 const pageRows = "100"
 
 // filters are the members of a deadline report's query that a form may set.
-var filters = []string{"state", "group", "kind", "type", "provisional", "due_before", "due_after", "sort", "cursor", "as_of"}
+var filters = []string{"state", "group", "kind", "type", "provisional", "due_before", "due_after", "sort", "cursor",
+	"as_of"}
 
 type deadlines struct {
 	report
@@ -94,7 +95,8 @@ func filtered(a *ask) url.Values {
 }
 
 func readDeadlines(a *ask) (any, error) {
-	d := deadlines{Query: filtered(a), States: []string{"overdue", "at-risk", "open", "paused", "held", "not-started", "met-late", "met", "void"}}
+	d := deadlines{Query: filtered(a),
+		States: []string{"overdue", "at-risk", "open", "paused", "held", "not-started", "met-late", "met", "void"}}
 	if a.App == "" {
 		return d, nil
 	}

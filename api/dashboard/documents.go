@@ -41,15 +41,18 @@ func getAudit(a *ask, query url.Values, into *recorder) error {
 	if err := a.checkToken(); err != nil {
 		return err
 	}
+
 	reason, by := a.PostFormValue("reason"), a.PostFormValue("by")
 	if !slices.Contains(reasons, reason) || by == "" {
 		return &problem{Status: http.StatusBadRequest, Code: "audit-form"}
 	}
+
 	for _, day := range []string{"from", "to"} {
 		if v := a.PostFormValue(day); v != "" {
 			query.Set(day, v+"T00:00:00Z")
 		}
 	}
+
 	a.reader = http.Header{"Consent-Reason": {reason}, "Consent-By": {url.PathEscape(by)}}
 	return a.get(a.of("/reports/audit"), query, into)
 }
@@ -72,7 +75,8 @@ func (d *dashboard) print(x document) http.HandlerFunc {
 		if !ok {
 			return
 		}
-		w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
+		w.Header().Set("Content-Security-Policy",
+			"default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
 		_, _ = w.Write(answer.body.Bytes()) // whoever went away asks again
 	}

@@ -48,7 +48,9 @@ func (d *dashboard) hand(x download) http.HandlerFunc {
 
 // fetch returns an answer of the API as it is. If there is none, it says why on the page
 // of a view.
-func (d *dashboard) fetch(w http.ResponseWriter, v view, a *ask, p *page, get func(*recorder) error) (answer recorder, ok bool) {
+func (d *dashboard) fetch(
+	w http.ResponseWriter, v view, a *ask, p *page, get func(*recorder) error,
+) (answer recorder, ok bool) {
 	err := d.choose(v, a, p)
 	if err == nil {
 		err = get(&answer)

@@ -31,7 +31,8 @@ const maxForm = 1 << 20
 func bind(w http.ResponseWriter, a *ask) string {
 	c, err := a.Cookie(formCookie)
 	if err != nil || len(c.Value) != len(rand.Text()) {
-		c = &http.Cookie{Name: formCookie, Value: rand.Text(), Path: Root, HttpOnly: true, Secure: a.secure(), SameSite: http.SameSiteStrictMode}
+		c = &http.Cookie{Name: formCookie, Value: rand.Text(), Path: Root, HttpOnly: true, Secure: a.secure(),
+			SameSite: http.SameSiteStrictMode}
 		http.SetCookie(w, c)
 	}
 	return a.token(c.Value)
@@ -91,12 +92,15 @@ func (d *dashboard) act(v view, w http.ResponseWriter, a *ask) (to string, s *se
 	if err := a.checkToken(); err != nil {
 		return "", &sent{Problem: err.(*problem)}, nil
 	}
+
 	to, err = v.act(a)
 	p, is := errors.AsType[*problem](err)
 	if !is || p.Status == http.StatusUnauthorized || p.Status == http.StatusNotFound && v.path != "intake" {
 		return to, nil, err
 	}
-	return "", &sent{Form: a.PostFormValue("form"), Event: a.PostFormValue("event"), Values: a.PostForm, Problem: p}, nil
+
+	return "", &sent{Form: a.PostFormValue("form"), Event: a.PostFormValue("event"), Values: a.PostForm, Problem: p},
+		nil
 }
 
 // parse reads a form. What is wrong with it is told without repeating it.

@@ -106,6 +106,7 @@ func handleRejected(a *ask) (string, error) {
 	if seq == "" || strings.Trim(seq, "0123456789") != "" {
 		return "", &problem{Status: http.StatusBadRequest, Code: "malformed"}
 	}
+
 	path := "/v1/rejected/" + seq
 	var answer map[string]any
 	var err error
@@ -113,7 +114,8 @@ func handleRejected(a *ask) (string, error) {
 	case "retry":
 		err = a.do(http.MethodPost, path+"/retry", nil, &answer)
 	case "seen":
-		err = a.do(http.MethodPost, path+"/seen", map[string]string{"why": strings.TrimSpace(a.PostFormValue("why"))}, &answer)
+		err = a.do(http.MethodPost, path+"/seen", map[string]string{"why": strings.TrimSpace(a.PostFormValue("why"))},
+			&answer)
 	default:
 		err = &problem{Status: http.StatusBadRequest, Code: "malformed"}
 	}

@@ -37,15 +37,18 @@ func (d *dashboard) stream(w http.ResponseWriter, r *http.Request) {
 	if after := r.URL.Query().Get("after"); after != "" {
 		path += "?" + url.Values{"after": {after}}.Encode()
 	}
+
 	a.reader = http.Header{"Accept": {"text/event-stream"}}
 	if last := r.Header.Get("Last-Event-Id"); last != "" {
 		a.reader.Set("Last-Event-ID", last)
 	}
+
 	asked, err := a.request(http.MethodGet, path, nil)
 	if err != nil {
 		http.Error(w, "there is no such stream", http.StatusBadRequest)
 		return
 	}
+
 	d.API.ServeHTTP(quiet{w}, asked)
 }
 

@@ -47,10 +47,12 @@ func readSessions(a *ask) (any, error) {
 	if err := a.get("/v1/access/sessions", nil, &list); err != nil {
 		return nil, err
 	}
+
 	s := &signedIns{Sessions: list.Sessions, Done: a.URL.Query().Get("done")}
 	if a.sent != nil {
 		s.Wrong = a.sent.Problem
 	}
+
 	for _, row := range list.Sessions {
 		if !slices.Contains(s.Principals, row.Principal) {
 			s.Principals = append(s.Principals, row.Principal)
@@ -63,7 +65,8 @@ func readSessions(a *ask) (any, error) {
 func endSessions(a *ask) (string, error) {
 	principal := strings.TrimSpace(a.PostFormValue("principal"))
 	var answer session.EndAnswer
-	if err := a.do(http.MethodPost, "/v1/access/sessions/end", session.EndRequest{Principal: principal}, &answer); err != nil {
+	if err := a.do(http.MethodPost, "/v1/access/sessions/end", session.EndRequest{Principal: principal},
+		&answer); err != nil {
 		return "", err
 	}
 	return (&page{App: a.App}).Link("sessions", "done", "ended"), nil
@@ -109,7 +112,8 @@ func makeFirstKey(a *ask) (string, error) {
 		return "", &problem{Status: http.StatusBadRequest, Code: "malformed", Detail: "days: want a number, as in 90"}
 	}
 	wish := map[string]any{
-		"name": strings.TrimSpace(a.PostFormValue("name")), "roles": []string{"administrator"}, "all_apps": true, "days": days,
+		"name": strings.TrimSpace(a.PostFormValue("name")), "roles": []string{"administrator"}, "all_apps": true,
+		"days": days,
 	}
 	made := new(madeKey)
 	if err := a.do(http.MethodPost, "/v1/access/keys", wish, made); err != nil {

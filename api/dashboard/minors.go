@@ -77,7 +77,8 @@ func readMinors(a *ask) (any, error) {
 	m.Shown = true
 
 	var all []told
-	for _, kind := range []string{"age.recorded", "guardian.verified", "guardian.ended", "record.voided", "consent.given", "consent.withdrawn", "subject.closed", "subject.erased"} {
+	for _, kind := range []string{"age.recorded", "guardian.verified", "guardian.ended", "record.voided",
+		"consent.given", "consent.withdrawn", "subject.closed", "subject.erased"} {
 		err := m.replay(a, kind, func(line []byte) error {
 			var x told
 			err := json.Unmarshal(line, &x)
@@ -103,6 +104,7 @@ func (m *minors) fold(all []told, now time.Time) {
 			void[id] = true
 		}
 	}
+
 	persons := map[string]*minor{}
 	guardians := map[string]map[string]bool{}
 	for _, x := range all {
@@ -133,12 +135,14 @@ func (m *minors) fold(all []told, now time.Time) {
 			delete(persons, who)
 		}
 	}
+
 	for who, p := range persons {
 		p.Guardians = len(guardians[who])
 		if p.next() {
 			m.Minors = append(m.Minors, *p)
 		}
 	}
+
 	slices.SortFunc(m.Minors, func(x, y minor) int {
 		return cmp.Or(cmp.Compare(orLast(x.Next), orLast(y.Next)), cmp.Compare(x.Person, y.Person))
 	})
@@ -175,9 +179,11 @@ func (m *minors) count(now time.Time) {
 		longest = max(longest, n)
 		m.Bands = append(m.Bands, bandCount{Band: b.band, Count: n})
 	}
+
 	for i := range m.Bands {
 		m.Bands[i].Width = 1000 * m.Bands[i].Count / longest
 	}
+
 	until := now.AddDate(0, 0, soonDays).Format(time.DateOnly)
 	for _, p := range m.Minors {
 		if p.Next <= until {

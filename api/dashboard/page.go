@@ -226,7 +226,8 @@ func (d *dashboard) show(v view) http.HandlerFunc {
 // keepLang lets a browser remember the language that was asked for.
 func keepLang(w http.ResponseWriter, r *http.Request, p *page) {
 	if lang := r.URL.Query().Get("lang"); lang == p.Lang && lang != "" {
-		http.SetCookie(w, &http.Cookie{Name: langCookie, Value: lang, Path: Root, MaxAge: 365 * 24 * 3600, HttpOnly: true, SameSite: http.SameSiteLaxMode})
+		http.SetCookie(w, &http.Cookie{Name: langCookie, Value: lang, Path: Root, MaxAge: 365 * 24 * 3600,
+			HttpOnly: true, SameSite: http.SameSiteLaxMode})
 	}
 }
 
@@ -263,19 +264,23 @@ func (d *dashboard) turn(v view, w http.ResponseWriter, a *ask, p *page) (to str
 	if err := d.choose(v, a, p); err != nil {
 		return "", nil, err
 	}
+
 	if a.Method == http.MethodPost && v.act != nil {
 		if to, a.sent, err = d.act(v, w, a); to != "" || err != nil {
 			return to, nil, err
 		}
 	}
+
 	if a.Method == http.MethodPost && v.post && !v.upload {
 		if err := a.readForm(w); err != nil {
 			return "", nil, err
 		}
 	}
+
 	if v.act != nil || v.token || v.post {
 		p.Token = bind(w, a)
 	}
+
 	p.Who = whoIs(a) // who a form has signed in
 	data, err = v.read(a)
 	return "", data, err
@@ -289,7 +294,8 @@ func (d *dashboard) choose(v view, a *ask, p *page) error {
 	for _, other := range views {
 		if other.menu && a.may(other.of) {
 			to := strings.TrimSuffix(other.path, "{$}")
-			p.Menu = append(p.Menu, link{Name: "page." + other.name, Href: (&page{App: a.App}).Link(to), Here: other.name == v.name})
+			p.Menu = append(p.Menu, link{Name: "page." + other.name, Href: (&page{App: a.App}).Link(to),
+				Here: other.name == v.name})
 		}
 	}
 	return nil
@@ -313,7 +319,8 @@ func (d *dashboard) page(v view, a *ask) *page {
 	for _, l := range langs {
 		query := a.URL.Query()
 		query.Set("lang", l)
-		p.Langs = append(p.Langs, link{Name: "lang." + l, Href: a.URL.Path + "?" + query.Encode(), Lang: l, Here: l == lang})
+		p.Langs = append(p.Langs, link{Name: "lang." + l, Href: a.URL.Path + "?" + query.Encode(), Lang: l,
+			Here: l == lang})
 	}
 	return p
 }
@@ -328,9 +335,11 @@ func (a *ask) choose(p *page) error {
 	if err := a.get("/v1/apps", nil, &answer); err != nil {
 		return err
 	}
+
 	for _, one := range answer.Apps {
 		p.Apps = append(p.Apps, one.App)
 	}
+
 	a.App = a.URL.Query().Get("app")
 	if a.App == "" && len(p.Apps) > 0 {
 		a.App = p.Apps[0]

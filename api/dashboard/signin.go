@@ -45,7 +45,8 @@ func (d *dashboard) signIns(mux *http.ServeMux) {
 
 // isOpen reports whether a page is for who is not signed in, too.
 func isOpen(path string) bool {
-	return strings.HasPrefix(path, Root+"static/") || path == signInPath || path == departPath || path == callbackPath ||
+	return strings.HasPrefix(path, Root+"static/") || path == signInPath || path == departPath ||
+		path == callbackPath ||
 		path == signOutPath || path == setupPath
 }
 
@@ -279,6 +280,7 @@ func wrongOf(err error) wrong {
 		}
 		return wrong{http.StatusForbidden, "no-role", ""}
 	}
+
 	denied, is := errors.AsType[auth.Denied](err)
 	if !is {
 		return wrong{http.StatusInternalServerError, "broken", ""}
@@ -372,6 +374,7 @@ func (d *dashboard) useLink(w http.ResponseWriter, r *http.Request) {
 	if !d.ownForm(w, r) {
 		return
 	}
+
 	code := r.PostFormValue("code")
 	err := d.look(r, code)
 	id := ""
@@ -385,6 +388,7 @@ func (d *dashboard) useLink(w http.ResponseWriter, r *http.Request) {
 		d.refuseLink(w, r, err)
 		return
 	}
+
 	http.Redirect(w, r, firstKeyPath, http.StatusSeeOther)
 }
 

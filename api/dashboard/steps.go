@@ -86,7 +86,8 @@ func formOf(step nextStep, s *sent) stepForm {
 	if step.Details {
 		all = append(all, nextField{Name: "details", Form: "long", Required: step.Reasons})
 	}
-	all = append(all, nextField{Name: "evidence", Form: "hash", Required: step.Evidence || step.Reasons && !step.Details}, nextField{Name: "time", Form: "time"})
+	all = append(all, nextField{Name: "evidence", Form: "hash", Required: step.Evidence ||
+		step.Reasons && !step.Details}, nextField{Name: "time", Form: "time"})
 	if step.Reasons && step.Details {
 		all[len(step.Fields)].Required = false // the letter does as well
 	}
@@ -95,7 +96,8 @@ func formOf(step nextStep, s *sent) stepForm {
 		x := formField{nextField: field, ID: strings.ReplaceAll(step.Type, ".", "-") + "-" + field.Name}
 		if f.Open {
 			x.Values = s.Values[inputName(field)]
-			if said, is := strings.CutPrefix(s.Problem.Path, "data."); is && said == field.Name || s.Problem.Path == field.Name {
+			if said, is := strings.CutPrefix(s.Problem.Path, "data."); is && said == field.Name ||
+				s.Problem.Path == field.Name {
 				x.Wrong = s.Problem
 			}
 		}
@@ -156,7 +158,8 @@ func takeStep(a *ask, many, noun string) (string, error) {
 	if hash := strings.TrimSpace(a.PostFormValue("evidence")); hash != "" {
 		data["evidence"] = hash
 	}
-	event := map[string]any{"specversion": "1.0", "id": a.PostFormValue("event"), "source": "dashboard", "type": a.PostFormValue("form"), "data": data}
+	event := map[string]any{"specversion": "1.0", "id": a.PostFormValue("event"), "source": "dashboard",
+		"type": a.PostFormValue("form"), "data": data}
 	if at := a.PostFormValue("time"); at != "" {
 		var err error
 		if event["time"], err = instantOf(at, "time"); err != nil {
@@ -170,7 +173,8 @@ func takeStep(a *ask, many, noun string) (string, error) {
 	if err := a.do(http.MethodPost, a.of("/operator/events"), event, &receipt); err != nil {
 		return a.propose(event, err)
 	}
-	return (&page{App: a.App}).Link(many+"/"+url.PathEscape(id), "done", a.PostFormValue("form"), "at", receipt.Position), nil
+	return (&page{App: a.App}).Link(many+"/"+url.PathEscape(id), "done", a.PostFormValue("form"), "at",
+		receipt.Position), nil
 }
 
 // instantOf reads a time as a browser's field writes it. It is meant in UTC, as all times
@@ -181,5 +185,6 @@ func instantOf(text, path string) (string, error) {
 			return t.Format(time.RFC3339), nil
 		}
 	}
-	return "", &problem{Status: http.StatusBadRequest, Code: "malformed", Path: path, Detail: "a time is written as in 2026-03-02T09:30"}
+	return "", &problem{Status: http.StatusBadRequest, Code: "malformed", Path: path,
+		Detail: "a time is written as in 2026-03-02T09:30"}
 }

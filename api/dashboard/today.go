@@ -86,7 +86,8 @@ func readToday(a *ask) (any, error) {
 	if err := a.get(a.of("/incidents"), nil, &incidents); err != nil {
 		return nil, err
 	}
-	t.Incidents = slices.DeleteFunc(incidents.Cases, func(c caseRow) bool { return c.Closed != "" || c.State == "closed" })
+	t.Incidents = slices.DeleteFunc(incidents.Cases,
+		func(c caseRow) bool { return c.Closed != "" || c.State == "closed" })
 	return t, nil
 }
 

@@ -29,8 +29,9 @@ func GuardWith(h http.Handler, hosts Hosts, origins Origins) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		protect(w.Header())
 		if !hosts.allow(r) {
-			Write(w, refuse(http.StatusMisdirectedRequest, "the ledger is not asked under this name: ask under its own, "+
-				"or let whoever runs it add this name to serve --allowed-hosts").Problem)
+			Write(w, refuse(http.StatusMisdirectedRequest,
+				"the ledger is not asked under this name: ask under its own, "+
+					"or let whoever runs it add this name to serve --allowed-hosts").Problem)
 			return
 		}
 		if origins.answer(w, r) {
@@ -42,8 +43,9 @@ func GuardWith(h http.Handler, hosts Hosts, origins Origins) http.Handler {
 			return
 		}
 		if foreign(r) {
-			Write(w, refuse(http.StatusForbidden, "this comes from a page of another origin (Origin or Sec-Fetch-Site): "+
-				"the ledger answers programs and its own pages; let a back end ask").Problem)
+			Write(w, refuse(http.StatusForbidden,
+				"this comes from a page of another origin (Origin or Sec-Fetch-Site): "+
+					"the ledger answers programs and its own pages; let a back end ask").Problem)
 			return
 		}
 		h.ServeHTTP(w, r)
@@ -57,7 +59,8 @@ func protect(h http.Header) {
 	h.Set("X-Frame-Options", "DENY")
 	h.Set("Cross-Origin-Resource-Policy", "same-origin")
 	h.Set("Referrer-Policy", "no-referrer") // paths hold ids
-	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
+	h.Set("Content-Security-Policy",
+		"default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
 }
 
 // foreign reports whether a request comes from a page of another origin and
@@ -84,17 +87,20 @@ func public(p string) bool {
 	if path.Clean(p) != p {
 		return false
 	}
+
 	switch p {
 	case "/", "/livez", "/readyz", "/healthz", "/v1/schemas":
 		return true
 	case "/ui/sign-in/callback", "/ui/setup": // an identity provider and a message lead there; what they show is nobody's
 		return true
 	}
+
 	for _, prefix := range []string{"/openapi", "/asyncapi.json", "/v1/schemas/", "/v1/blobs/", "/log/"} {
 		if strings.HasPrefix(p, prefix) {
 			return true
 		}
 	}
+
 	feed, _ := path.Match("/v1/apps/*/feeds/*/deadlines.ics", p)
 	return feed
 }

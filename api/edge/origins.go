@@ -23,7 +23,8 @@ func ParseOrigins(said []string) (Origins, error) {
 			return nil, errOrigin
 		}
 		u, err := url.Parse(origin)
-		if err != nil || u.Host == "" || origin != u.Scheme+"://"+strings.ToLower(u.Host) || strings.Contains(u.Host, "*") {
+		if err != nil || u.Host == "" || origin != u.Scheme+"://"+strings.ToLower(u.Host) ||
+			strings.Contains(u.Host, "*") {
 			return nil, errOrigin
 		}
 		name := hostname(u.Host)
@@ -38,8 +39,9 @@ func ParseOrigins(said []string) (Origins, error) {
 	return all, nil
 }
 
-var errOrigin = errors.New("want APP=ORIGIN with an origin as browsers send it, as in shop=https://shop.example.com: https (http on this machine alone), " +
-	"a host in small letters, a port if it is not the usual one, and no path, star or user")
+var errOrigin = errors.New("want APP=ORIGIN with an origin as browsers send it, as in shop=https://shop.example.com: " +
+	"https (http on this machine alone), a host in small letters, a port if it is not the usual one, and no path, " +
+	"star or user")
 
 // personal are the ends of paths under an app by which one person's browser speaks: by
 // POST, so that no id stands in a URL.
@@ -55,7 +57,8 @@ func (o Origins) of(method, path string) (allowed []string) {
 	}
 
 	// Texts that a prompt names are public, and belong to no app.
-	if hash, is := strings.CutPrefix(path, "/v1/blobs/"); is && method == http.MethodGet && !strings.Contains(hash, "/") {
+	if hash, is := strings.CutPrefix(path, "/v1/blobs/"); is && method == http.MethodGet &&
+		!strings.Contains(hash, "/") {
 		for _, of := range o {
 			allowed = append(allowed, of...)
 		}

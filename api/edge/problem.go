@@ -40,7 +40,8 @@ func Plain(status int, detail string) wire.Problem {
 		outcome = wire.Unknown
 	}
 	return wire.Problem{
-		Type: "urn:consentledger:problem:" + code, Title: title, Status: status, Code: code, Detail: detail, Outcome: outcome,
+		Type: "urn:consentledger:problem:" + code, Title: title, Status: status, Code: code, Detail: detail,
+		Outcome: outcome,
 	}
 }
 

@@ -32,7 +32,8 @@ type Route struct {
 // [Refused].
 func (t Route) Check(r *http.Request) error {
 	if t.Records && r.Method == http.MethodHead {
-		no := refuse(http.StatusMethodNotAllowed, "what a GET shows here is recorded, and a HEAD shows nothing: ask with GET")
+		no := refuse(http.StatusMethodNotAllowed,
+			"what a GET shows here is recorded, and a HEAD shows nothing: ask with GET")
 		no.Allow = http.MethodGet
 		return no
 	}
@@ -57,7 +58,8 @@ func (t Route) checkHeaders(h http.Header) error {
 		switch {
 		case t.Events && ofEvent: // it refuses a grant, and no opt-out
 		case ours && !slices.Contains(t.Headers, name):
-			return malformed("", "there is a header Consent-... that this route does not take; "+knows("headers", t.Headers))
+			return malformed("", "there is a header Consent-... that this route does not take; "+knows("headers",
+				t.Headers))
 		case !ofEvent && !slices.Contains(single, name):
 			continue
 		case len(values) > 1:
@@ -66,6 +68,7 @@ func (t Route) checkHeaders(h http.Header) error {
 			return malformed("", name+" is empty: give it a value, or leave it out")
 		}
 	}
+
 	if accept := h["Accept"]; len(accept) > 1 {
 		h.Set("Accept", strings.Join(accept, ", ")) // a list, which may stand on several lines
 	}
@@ -129,7 +132,8 @@ func (t Route) checkBody(r *http.Request) error {
 		return err
 	}
 	if r.Method == http.MethodGet || r.Method == http.MethodHead {
-		return malformed("", "a GET has no body, and what stands in one would not be seen: use the query, or POST where there is one")
+		return malformed("", "a GET has no body, and what stands in one would not be seen: use the query, or POST "+
+			"where there is one")
 	}
 	if err := t.isJSON(r.Header); err != nil {
 		return err
@@ -158,6 +162,7 @@ func isEmpty(r *http.Request) (bool, error) {
 	if r.ContentLength > 0 {
 		return false, nil
 	}
+
 	ahead := bufio.NewReaderSize(r.Body, 16)
 	_, err := ahead.Peek(1)
 	switch {
@@ -167,6 +172,7 @@ func isEmpty(r *http.Request) (bool, error) {
 	case err != nil:
 		return false, unread(err)
 	}
+
 	r.Body = struct {
 		io.Reader
 		io.Closer
@@ -183,17 +189,20 @@ func unread(error) error {
 // send any other to another origin without being asked back, also one without a
 // type.
 func (t Route) isJSON(h http.Header) error {
-	want := "the body is " + cmp.Or(strings.Join(t.Types, " or "), "application/json") + ", and its Content-Type has to say so"
+	want := "the body is " + cmp.Or(strings.Join(t.Types, " or "), "application/json") +
+		", and its Content-Type has to say so"
 	kind, charset, ok := mediaType(h.Get("Content-Type"))
 	known := kind == "application/json" || kind == "text/json" || strings.HasSuffix(kind, "+json")
 	if !ok || !known {
 		return refuse(http.StatusUnsupportedMediaType, want)
 	}
+
 	switch charset {
 	case "", "utf-8", "utf8", "us-ascii":
 	default:
 		return refuse(http.StatusUnsupportedMediaType, want+"; JSON is UTF-8")
 	}
+
 	if coding := h.Get("Content-Encoding"); coding != "" && !strings.EqualFold(coding, "identity") {
 		return refuse(http.StatusUnsupportedMediaType, want+"; it comes as it is, without Content-Encoding")
 	}
@@ -208,7 +217,8 @@ func mediaType(header string) (kind, charset string, ok bool) {
 	kind, _, err := mime.ParseMediaType(kind)
 	for param := range strings.SplitSeq(rest, ";") {
 		name, value, _ := strings.Cut(param, "=")
-		if value = strings.Trim(strings.TrimSpace(value), `"`); charset == "" && strings.EqualFold(strings.TrimSpace(name), "charset") {
+		if value = strings.Trim(strings.TrimSpace(value), `"`); charset == "" &&
+			strings.EqualFold(strings.TrimSpace(name), "charset") {
 			charset = strings.ToLower(value)
 		}
 	}

@@ -29,14 +29,19 @@ type Streams interface {
 
 // Certify writes the certificate of a job: of everybody whom it erased, as far as it is.
 // Who had been erased before it has a certificate of their own.
-func (j *Jobs) Certify(ctx context.Context, app domain.AppName, id string, logs Logs, streams Streams, w io.Writer) error {
+func (j *Jobs) Certify(
+	ctx context.Context, app domain.AppName, id string, logs Logs, streams Streams, w io.Writer,
+) error {
 	job, err := j.need(ctx, app, id)
 	if err != nil {
 		return err
 	}
+
 	if job.State == Draft || job.State == Running {
-		return domain.Refusal{Code: domain.TooEarly, Text: "the job has not ended: its certificate is of all whom it erased"}
+		return domain.Refusal{Code: domain.TooEarly,
+			Text: "the job has not ended: its certificate is of all whom it erased"}
 	}
+
 	out := json.NewEncoder(w)
 	out.SetEscapeHTML(false)
 	n, err := j.count(ctx, job)
@@ -46,6 +51,7 @@ func (j *Jobs) Certify(ctx context.Context, app domain.AppName, id string, logs 
 	if err := out.Encode(erasure.NewBatch(string(app), id, n)); err != nil {
 		return err
 	}
+
 	for name, err := range j.erased(ctx, job) {
 		if err != nil {
 			return err
@@ -62,7 +68,9 @@ func (j *Jobs) Certify(ctx context.Context, app domain.AppName, id string, logs 
 }
 
 // certificate proves that one person was erased.
-func certificate(ctx context.Context, app domain.AppName, name vault.Pseudonym, logs Logs, streams Streams) (c erasure.Certificate, err error) {
+func certificate(
+	ctx context.Context, app domain.AppName, name vault.Pseudonym, logs Logs, streams Streams,
+) (c erasure.Certificate, err error) {
 	var ordered, erased eventstore.EventID
 	for e, err := range streams.Stream(ctx, domain.SubjectStream(app, name.String())) {
 		if err != nil {

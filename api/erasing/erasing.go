@@ -255,7 +255,8 @@ func (j *Jobs) Add(ctx context.Context, app domain.AppName, id string, part int,
 		return Job{}, err
 	}
 	if job.State != Draft {
-		return Job{}, domain.Refusal{Code: domain.IllegalMove, Text: "ids are handed over to a draft, and this job is " + job.State}
+		return Job{}, domain.Refusal{Code: domain.IllegalMove,
+			Text: "ids are handed over to a draft, and this job is " + job.State}
 	}
 	if part > job.Parts+1 {
 		return Job{}, refuse("part", "the next part is "+strconv.Itoa(job.Parts+1))
@@ -287,7 +288,8 @@ func (j *Jobs) Start(ctx context.Context, app domain.AppName, id, by string) (Jo
 		case job.Of == OfIDs && job.Parts == 0:
 			return refuse("", "nobody's ids were handed over yet")
 		case two && !job.NeedsApprover():
-			return domain.Refusal{Code: domain.ApprovalNeeded, Text: "the job was begun when nobody was authenticated: cancel it, and begin it anew"}
+			return domain.Refusal{Code: domain.ApprovalNeeded,
+				Text: "the job was begun when nobody was authenticated: cancel it, and begin it anew"}
 		case two && (by == job.By[0] || j.Same != nil && j.Same(job.By[0], by)):
 			return domain.Refusal{Code: domain.SamePrincipal,
 				Text: "who began this may not start it: it takes another principal, and all keys of one holder are one"}
@@ -388,6 +390,7 @@ func (j *Jobs) next(ctx context.Context) (worked bool, err error) {
 	if err != nil || !has {
 		return false, err
 	}
+
 	for ctx.Err() == nil {
 		more, err := j.step(ctx, job.App, job.ID)
 		if err != nil {

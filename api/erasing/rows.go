@@ -79,10 +79,12 @@ func (j *Jobs) write(ctx context.Context, job Job, more ...eventstore.Row) error
 	if job.After != (vault.Pseudonym{}) {
 		v.After = job.After.String()
 	}
+
 	text, err := json.Marshal(v)
 	if err != nil {
 		return err
 	}
+
 	put := append([]eventstore.Row{{Key: jobKey(job.App, job.ID), Value: text}}, more...)
 	if err := j.Rows.Write(ctx, eventstore.Change{Put: put}); err != nil {
 		return fmt.Errorf("job %s: %w", job.ID, err)
@@ -107,6 +109,7 @@ func parseJob(app domain.AppName, text []byte) (job Job, err error) {
 	if v.V != version {
 		return job, fmt.Errorf("a job of %s has version %d: this program knows %d", app, v.V, version)
 	}
+
 	job = Job{
 		ID: v.ID, App: app, Of: v.Of, ClosedBefore: deadline.Instant(v.ClosedBefore), Reason: v.Reason, By: v.By,
 		Began: deadline.Instant(v.Began), RecordedBy: v.RecordedBy, State: v.State, Parts: v.Parts, Persons: v.Persons,
@@ -118,6 +121,7 @@ func parseJob(app domain.AppName, text []byte) (job Job, err error) {
 			return job, fmt.Errorf("job %s: %w", v.ID, err)
 		}
 	}
+
 	if v.After != "" {
 		if job.After, err = vault.ParsePseudonym(v.After); err != nil {
 			return job, fmt.Errorf("job %s: %w", v.ID, err)
@@ -217,6 +221,7 @@ func (j *Jobs) persons(ctx context.Context, job Job, r *round) iter.Seq2[vault.P
 	if job.Of != OfIDs {
 		return j.Ledger.Everybody(ctx, job.App, r.after)
 	}
+
 	return func(yield func(vault.Pseudonym, error) bool) {
 		for ; r.part <= job.Parts; r.part, r.after = r.part+1, (vault.Pseudonym{}) {
 			p, _, err := j.readPart(ctx, job.App, job.ID, r.part)
@@ -250,13 +255,16 @@ func rowsOf(app domain.AppName, id string, r round) (list []eventstore.Row) {
 		}
 		list = append(list, eventstore.Row{Key: fmt.Appendf(erasedKeys(app, id), "%06d/%s", r.part, r.after), Value: b})
 	}
+
 	if len(r.rows) == 0 {
 		return list
 	}
+
 	text, err := json.Marshal(keptValue{version, r.rows})
 	if err != nil {
 		panic("erasing: a row does not make JSON: " + err.Error())
 	}
+
 	key := fmt.Appendf(keptKeys(app, id), "%06d/%s", r.part, r.after)
 	return append(list, eventstore.Row{Key: key, Value: text})
 }

@@ -58,6 +58,7 @@ func (j *Jobs) finish(ctx context.Context, app domain.AppName, id string, r roun
 	if err != nil {
 		return Job{}, err
 	}
+
 	job.Erased += r.erased
 	job.Already += r.already
 	job.Kept += r.kept
@@ -78,6 +79,7 @@ func (j *Jobs) order(ctx context.Context, job Job, r *round) error {
 	if most == 0 {
 		most = chunk
 	}
+
 	ordered := func() int { return int(r.erased + r.already + r.kept) }
 	var some []vault.Pseudonym
 	for name, err := range j.persons(ctx, job, r) {
@@ -99,6 +101,7 @@ func (j *Jobs) order(ctx context.Context, job Job, r *round) error {
 	if err := j.orderSome(ctx, job, some, r); err != nil {
 		return err
 	}
+
 	r.last = true
 	return ctx.Err()
 }
@@ -162,6 +165,7 @@ func (j *Jobs) orderOne(ctx context.Context, job Job, name vault.Pseudonym, r *r
 			return err
 		}
 	}
+
 	r.persons++
 	there, err := j.Ledger.Kept(ctx, job.App, name)
 	if err != nil {
@@ -170,13 +174,16 @@ func (j *Jobs) orderOne(ctx context.Context, job Job, name vault.Pseudonym, r *r
 	if !there {
 		return j.gone(ctx, job, name, r)
 	}
+
 	req := ledger.Request{
-		App: job.App, Source: source, ID: job.ID + " " + name.String(), Actor: string(domain.Operator), RecordedBy: job.RecordedBy,
-		Command: domain.OrderErasure{Reason: job.Reason, Evidence: job.Evidence, By: job.By},
+		App: job.App, Source: source, ID: job.ID + " " + name.String(), Actor: string(domain.Operator),
+		RecordedBy: job.RecordedBy,
+		Command:    domain.OrderErasure{Reason: job.Reason, Evidence: job.Evidence, By: job.By},
 	}
 	if j.takesTwo(job.App) {
 		req.ApprovedBy = job.By[1] // who started it, see [Jobs.Start]
 	}
+
 	_, err = j.Ledger.OrderErasure(ctx, req, name)
 	no, refused := errors.AsType[domain.Refusal](err)
 	switch {
@@ -189,6 +196,7 @@ func (j *Jobs) orderOne(ctx context.Context, job Job, name vault.Pseudonym, r *r
 	case err != nil:
 		return err
 	}
+
 	r.erase(name)
 	return nil
 }

@@ -37,6 +37,7 @@ func (r *Reactor) learnAge(ctx context.Context, e codec.Entry, x domain.AgeRecor
 	if err != nil {
 		return err
 	}
+
 	if said {
 		if born.IsZero() || bandAt(born, e.At) != x.Band {
 			r.forget(e.Stream)
@@ -46,6 +47,7 @@ func (r *Reactor) learnAge(ctx context.Context, e codec.Entry, x domain.AgeRecor
 		}
 		r.birthdays[e.Stream] = birthday{born: born, fact: placeIn(e)}
 	}
+
 	r.schedule(e.Stream, x.Band)
 	return nil
 }
@@ -74,6 +76,7 @@ func (r *Reactor) birthDate(ctx context.Context, e codec.Entry) (domain.Personal
 	if !slices.ContainsFunc(e.Parts, func(p codec.Part) bool { return p.Role == birthDateRole }) {
 		return "", false, nil
 	}
+
 	opened, err := r.Ledger.Access(ctx, ledger.Access{
 		App: e.Stream.App, ID: "birthday of " + e.ID.String(), Actor: string(domain.System), RecordedBy: "react",
 		DataAccessed: domain.DataAccessed{
@@ -98,6 +101,7 @@ func (r *Reactor) schedule(stream domain.StreamID, band domain.AgeBand) {
 	if !ok {
 		return
 	}
+
 	b.band = band
 	r.birthdays[stream] = b
 	for _, t := range turns {
@@ -107,6 +111,7 @@ func (r *Reactor) schedule(stream domain.StreamID, band domain.AgeBand) {
 			return
 		}
 	}
+
 	r.forget(stream) // grown up
 }
 

@@ -17,7 +17,8 @@ import (
 func (r *Reactor) learnCalendar(a *app, e codec.Entry, x domain.CalendarPublished) {
 	a.calendars, a.newest = domain.EvolveCalendars(a.calendars, e.Fact()), domain.EventID(e.ID)
 	for _, open := range a.streams {
-		if slices.ContainsFunc(open, func(o *obligation) bool { return a.calendars.Touches(deadline.Publication(x), o.due) }) {
+		if slices.ContainsFunc(open,
+			func(o *obligation) bool { return a.calendars.Touches(deadline.Publication(x), o.due) }) {
 			r.move(a, open[0].stream, calendarKey(open[0].stream, a.newest), "")
 		}
 	}

@@ -116,6 +116,7 @@ func (r *Reactor) write(ctx context.Context) error {
 		add(sum, text)
 		h.shares++
 	}
+
 	sum.Sum(h.sum[:0])
 	c.Put = []eventstore.Row{{Key: []byte(headRow), Value: h.append(bytes.Clone(checkpointHead))}}
 	for row, err := range r.Rows.Scan(ctx, []byte(shareRows)) {
@@ -177,6 +178,7 @@ func (r *Reactor) resume(ctx context.Context) error {
 	if r.Rows == nil {
 		return nil
 	}
+
 	var text []byte
 	var none error
 	for {
@@ -212,10 +214,12 @@ func (r *Reactor) takeUp(ctx context.Context, text []byte) error {
 	if err := r.stands(ctx, h.of); err != nil {
 		return err
 	}
+
 	all, err := r.read(ctx, h)
 	if err != nil {
 		return err
 	}
+
 	for _, s := range all {
 		if r.apps[s.app] == nil {
 			if err := r.readApp(ctx, s.app, h.of.position); err != nil {
@@ -226,6 +230,7 @@ func (r *Reactor) takeUp(ctx context.Context, text []byte) error {
 			return err
 		}
 	}
+
 	for _, a := range r.apps {
 		for _, open := range a.streams {
 			for _, o := range open {
@@ -233,6 +238,7 @@ func (r *Reactor) takeUp(ctx context.Context, text []byte) error {
 			}
 		}
 	}
+
 	r.at, r.kept = h.of, h.of
 	r.note(func(s *State) { s.Position, s.Doubtful = h.of.position, int(h.doubtful) })
 	return nil
@@ -247,6 +253,7 @@ func (r *Reactor) stands(ctx context.Context, m mark) error {
 	if last < m.position {
 		return fmt.Errorf("%w: it is of record %d, and the log ends at %d", errNone, m.position, last)
 	}
+
 	for entries, err := range r.Ledger.Follow(ctx, m.position-1) {
 		if err != nil {
 			return err
@@ -273,6 +280,7 @@ func (r *Reactor) read(ctx context.Context, h head) (all []*share, err error) {
 		}
 		all = append(all, s)
 	}
+
 	if uint32(len(all)) != h.shares || !bytes.Equal(sum.Sum(nil), h.sum[:]) {
 		return nil, fmt.Errorf("%w: %d shares are not as they were written", errNone, len(all))
 	}
@@ -282,7 +290,8 @@ func (r *Reactor) read(ctx context.Context, h head) (all []*share, err error) {
 // readApp reads what the few streams of an app say, up to a position.
 func (r *Reactor) readApp(ctx context.Context, name domain.AppName, until eventstore.Position) error {
 	r.app(name)
-	for _, own := range []domain.StreamID{domain.ServiceStream(name), domain.CalendarStream(name), domain.PolicyStream(name)} {
+	for _, own := range []domain.StreamID{domain.ServiceStream(name), domain.CalendarStream(name),
+		domain.PolicyStream(name)} {
 		for e, err := range r.Ledger.Stream(ctx, own) {
 			if err != nil {
 				return err

@@ -56,10 +56,12 @@ func (r *Reactor) learnMistake(ctx context.Context, a *app, e codec.Entry) error
 	if e.Stream.Noun != domain.SubjectNoun || len(d.goOn) == 0 {
 		return nil
 	}
+
 	s, err := r.Ledger.Subject(ctx, e.Stream)
 	if err != nil {
 		return err
 	}
+
 	for _, id := range s.Requests() {
 		if of, goesOn := d.goOn[id]; goesOn {
 			r.oweAgain(domain.RequestStream(e.Stream.App, id), of, e)

@@ -30,7 +30,8 @@ func (r *Reactor) learnDuty(ctx context.Context, e codec.Entry) error {
 	case domain.ObligationOpened:
 		r.learnOpened(a, e, x)
 		return nil
-	case domain.ObligationMoved, domain.ObligationMet, domain.ObligationVoided, domain.ObligationAtRisk, domain.ObligationOverdue:
+	case domain.ObligationMoved, domain.ObligationMet, domain.ObligationVoided, domain.ObligationAtRisk,
+		domain.ObligationOverdue:
 		r.learnChange(a, e)
 		return nil
 	case domain.Stepped:
@@ -50,12 +51,14 @@ func (r *Reactor) learnDuty(ctx context.Context, e codec.Entry) error {
 	case domain.SubjectClosed, domain.SubjectReassigned:
 		r.voidReplies(a, e.Stream, domain.EventID{}, "history-ended")
 	}
+
 	r.learnBegun(a, e)
 	r.meet(a, e)
 	err := r.openOwed(ctx, a, e)
 	if err == nil {
 		err = r.openLinked(ctx, a, e)
 	}
+
 	a.keepStep(e)
 	a.keepDone(e)
 	return err
@@ -87,6 +90,7 @@ func (r *Reactor) openOwed(ctx context.Context, a *app, e codec.Entry) error {
 	if e.Stream.Noun != domain.SubjectNoun || !domain.SaysOwed(e.Rules) {
 		return r.open(ctx, a, e)
 	}
+
 	for _, o := range e.Owed() {
 		switch x := o.Event.(type) {
 		case domain.ObligationOpened:
@@ -117,10 +121,12 @@ func (r *Reactor) learnSaid(ctx context.Context, a *app, e, o codec.Entry, x dom
 	if d, ok := a.dutyOf(x.Obligation, x.Cause.Kind); ok && d.Renews {
 		r.renew(a, opened, d.On)
 	}
+
 	var err error
 	if opened.facts, err = r.metBefore(ctx, a, occasion{e, e.Kind(), e.Stream}, x.Due.Start, opened.metBy); err != nil {
 		return err
 	}
+
 	r.learnOpened(a, o, x)
 	r.meetBefore(a.find(o.Stream, x.Obligation.ID), opened)
 	return nil
@@ -149,6 +155,7 @@ func (r *Reactor) open(ctx context.Context, a *app, e codec.Entry) error {
 	if x, ok := e.Event.(domain.PermissionRevoked); ok && len(x.Withdraws) == 0 {
 		return nil // it withdrew nothing
 	}
+
 	scope := domain.ScopeOf(e.Event)
 	ended, err := r.ends(ctx, a, e)
 	if err != nil {
@@ -273,6 +280,7 @@ func (r *Reactor) openOne(ctx context.Context, a *app, e occasion, x domain.Owed
 	if e.Stream.Noun == domain.IncidentNoun && !a.owes(e.Stream.ID, x.Duty.Kind, x.Rule.ID) {
 		return nil
 	}
+
 	cmd := domain.OpenDuties{
 		Cause:  e.cause(),
 		Rule:   x.Duty,
@@ -285,6 +293,7 @@ func (r *Reactor) openOne(ctx context.Context, a *app, e occasion, x domain.Owed
 	if x.Duty.Each == policy.DutyEachSystem {
 		cmd.Target = a.reference().Targets(x.Scope, at)
 	}
+
 	stream := e.stream()
 	o := &opening{wanted: wanted{
 		stream:    stream,
@@ -301,10 +310,12 @@ func (r *Reactor) openOne(ctx context.Context, a *app, e occasion, x domain.Owed
 	if x.Duty.Renews {
 		r.renew(a, o, x.Duty.On)
 	}
+
 	var err error
 	if o.facts, err = r.metBefore(ctx, a, e, cmd.Start, o.metBy); err != nil {
 		return err
 	}
+
 	if a.await(o) {
 		id := fmt.Sprintf("duty %s by %s of %s", x.Duty.ID, x.Rule.ID, e.ID)
 		r.follow(o.key(), 0, stream, id, 0, cmd)
@@ -355,13 +366,16 @@ func (r *Reactor) meet(a *app, e codec.Entry) {
 	if p == nil {
 		return
 	}
+
 	kind := e.Kind()
 	if !domain.Meets(e.Event) {
 		return
 	}
+
 	for _, o := range p.open {
 		r.meetOne(o, kind, e)
 	}
+
 	for _, o := range p.openings {
 		if policy.MeetsBy(o.metBy, kind, domain.Members(e.Event)) {
 			o.facts = append(o.facts, e)
@@ -377,6 +391,7 @@ func (r *Reactor) meetOne(o *obligation, kind string, e codec.Entry) {
 	if n, noted := e.Event.(domain.Noted); noted && kind != o.causeKind && n.Contradicts(o.about) {
 		return
 	}
+
 	if key := o.key("meet"); !r.waiting.has(key) {
 		met := max(e.At, e.Recorded)
 		if early := min(e.At, e.Recorded); domain.EvidenceOf(e.Event) != (content.Hash{}) && !o.before(early) {
@@ -409,12 +424,14 @@ func (r *Reactor) voidReplies(a *app, person domain.StreamID, since domain.Event
 	if p == nil {
 		return
 	}
+
 	meant := func(fact domain.EventID) bool { return fact == since || since == domain.EventID{} }
 	for _, o := range p.open {
 		if meant(o.since) && o.kind == policy.DutyReply {
 			r.voidOne(o, reason)
 		}
 	}
+
 	for _, o := range p.openings {
 		if meant(o.since) && o.kind == policy.DutyReply {
 			o.void = reason
@@ -429,12 +446,14 @@ func (r *Reactor) renew(a *app, by *opening, on []string) {
 	if p == nil {
 		return
 	}
+
 	for _, o := range p.open {
 		if o.stream != by.stream && o.kind == by.kind && o.due.Rule == by.rule && slices.Contains(on, o.causeKind) &&
 			!r.waiting.has(o.key("meet")) {
 			r.voidOne(o, "renewed")
 		}
 	}
+
 	for _, o := range p.openings {
 		if o.stream != by.stream && o.kind == by.kind && o.rule == by.rule && slices.Contains(on, o.causeKind) &&
 			len(o.facts) == 0 {

@@ -285,6 +285,7 @@ func (r *Reactor) learnApp(e codec.Entry) {
 	case domain.PolicyEffective:
 		r.waiting.remove(versionKey(e.Stream.App, x.Version))
 	}
+
 	if e.Stream.Noun == domain.ServiceNoun {
 		a.service = a.service.Evolve(e.Fact())
 	}
@@ -349,6 +350,7 @@ func (r *Reactor) do(ctx context.Context, due []*entry) error {
 		i := maphash.Comparable(seed, e.todo.on()) % lanes
 		lane[i] = append(lane[i], e)
 	}
+
 	var errs [lanes]error
 	var workers sync.WaitGroup
 	for i, list := range lane {
@@ -363,6 +365,7 @@ func (r *Reactor) do(ctx context.Context, due []*entry) error {
 			}
 		})
 	}
+
 	workers.Wait()
 	return errors.Join(errs[:]...)
 }

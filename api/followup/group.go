@@ -32,16 +32,19 @@ func (r *Reactor) learnGroup(e codec.Entry) {
 			r.waiting.remove(groupKey(eventstore.EventID(x.Cause).String())) // the withdrawal beside the request
 		}
 	}
+
 	group := r.groups[e.Stream.App]
 	if group == "" || !slices.ContainsFunc(e.Parts, func(p codec.Part) bool { return p.Role == ledger.GroupRole }) {
 		return
 	}
+
 	var apps []domain.AppName
 	for app, of := range r.groups {
 		if of == group {
 			apps = append(apps, app)
 		}
 	}
+
 	slices.Sort(apps)
 	r.tellLater(e, apps)
 }
@@ -83,10 +86,12 @@ func (r *Reactor) tellGroup(ctx context.Context, e codec.Entry, apps []domain.Ap
 	if err != nil || !ok {
 		return err
 	}
+
 	said, err := parse.KeptGroupEvent(text)
 	if err != nil {
 		return err
 	}
+
 	req, err := said.Request()
 	if err != nil {
 		return err
@@ -94,6 +99,7 @@ func (r *Reactor) tellGroup(ctx context.Context, e codec.Entry, apps []domain.Ap
 	if req.Group = nil; req.At == 0 {
 		req.At = e.At
 	}
+
 	for _, app := range apps {
 		req.App = app
 		_, err := r.Ledger.Execute(ctx, req)
@@ -103,6 +109,7 @@ func (r *Reactor) tellGroup(ctx context.Context, e codec.Entry, apps []domain.Ap
 			return err
 		}
 	}
+
 	_, err = r.Ledger.Execute(ctx, ledger.ToldGroup(e.Stream.App, said.Group, e.ID))
 	return err
 }

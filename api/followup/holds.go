@@ -17,13 +17,16 @@ func (r *Reactor) learnHold(a *app, e codec.Entry) {
 	} else {
 		delete(a.held, e.Stream)
 	}
+
 	p := a.places[e.Stream]
 	if p == nil {
 		return
 	}
+
 	for _, o := range p.open {
 		r.hold(o, e)
 	}
+
 	for _, o := range p.openings {
 		if o.kind == policy.DutyDelete {
 			o.facts = append(o.facts, e)

@@ -23,17 +23,20 @@ func (r *Reactor) learnBegun(a *app, e codec.Entry) {
 	if e.Stream.Noun != domain.IncidentNoun || !step {
 		return
 	}
+
 	firsts := a.firsts(e.Stream.ID)
 	at, sooner := min(e.At, e.Recorded), false
 	kinds := []string{e.Kind()}
 	if rule, _ := catalog.StepRuleOf(s.Kind); rule.Opens() {
 		kinds = append(kinds, "")
 	}
+
 	for _, kind := range kinds {
 		if was, known := firsts[kind]; !known || at < was {
 			firsts[kind], sooner = at, true
 		}
 	}
+
 	if p := a.places[placeOf(e.Stream)]; p != nil && sooner {
 		for _, o := range p.open {
 			r.restart(a, o)
@@ -55,6 +58,7 @@ func (r *Reactor) learnReopened(a *app, e codec.Entry, s domain.Stepped) {
 	if s.Kind != "incident.reopened" {
 		return
 	}
+
 	p := a.places[placeOf(e.Stream)]
 	for _, v := range a.policies.Versions() {
 		for _, d := range v.Document.Duties {
@@ -78,11 +82,13 @@ func (p *place) owes(kind policy.DutyKind, rule deadline.RuleID) bool {
 	if p == nil {
 		return false
 	}
+
 	for _, o := range p.open {
 		if o.kind == kind && o.due.Rule == rule {
 			return true
 		}
 	}
+
 	for _, o := range p.openings {
 		if o.kind == kind && o.rule == rule {
 			return true

@@ -54,7 +54,8 @@ func (r *Reactor) openLinked(ctx context.Context, a *app, e codec.Entry) error {
 // mayCross reports whether a grant of another history may end by an event.
 func mayCross(e domain.Event) bool {
 	switch e := e.(type) {
-	case domain.ConsentRefused, domain.ConsentWithdrawn, domain.ErasureOrdered, domain.SubjectLinked, domain.RecordVoided:
+	case domain.ConsentRefused, domain.ConsentWithdrawn, domain.ErasureOrdered, domain.SubjectLinked,
+		domain.RecordVoided:
 		return true
 	case domain.PermissionRevoked:
 		return len(e.Withdraws) > 0
@@ -69,6 +70,7 @@ func (r *Reactor) openLost(ctx context.Context, a *app, k *kin, name string) err
 	if err != nil {
 		return err
 	}
+
 	ref := a.reference()
 	scopes := map[domain.EventID]*domain.Scope{}
 	var causes []occasion
@@ -83,6 +85,7 @@ func (r *Reactor) openLost(ctx context.Context, a *app, k *kin, name string) err
 		}
 		scopes[id].Purposes = append(scopes[id].Purposes, lost.Purpose)
 	}
+
 	for _, o := range causes {
 		c := crossing{domain.EventID(o.ID), name}
 		if _, known := a.crossed[c]; known || !a.policies.Open(o.kind) {
@@ -126,11 +129,13 @@ func (k *kin) around(ctx context.Context, name string) (before, after domain.Sub
 		}
 		return k.history(ctx, other)
 	}
+
 	now := func(other string) (domain.Subject, error) { return k.history(ctx, other) }
 	was, err := past(name)
 	if err != nil {
 		return before, after, err
 	}
+
 	is, err := now(name)
 	if err != nil {
 		return before, after, err
@@ -138,6 +143,7 @@ func (k *kin) around(ctx context.Context, name string) (before, after domain.Sub
 	if before, err = was.Whole(name, past); err != nil {
 		return before, after, err
 	}
+
 	after, err = is.Whole(name, now)
 	return before, after, err
 }
@@ -151,6 +157,7 @@ func (k *kin) occasion(by domain.EventID, name string) (occasion, bool) {
 	if _, optOut := k.read[k.entry.Stream.ID].OptOut(domain.EventID(k.entry.ID)); optOut {
 		return o, o.crossed()
 	}
+
 	for _, from := range k.names {
 		f, said := k.read[from].OptOut(by)
 		if !said {

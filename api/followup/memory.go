@@ -93,9 +93,13 @@ func (o *opening) key() string {
 func (r *Reactor) app(name domain.AppName) *app {
 	a := r.apps[name]
 	if a == nil {
-		a = &app{meets: map[string]bool{}, reached: map[string]bool{}, began: map[string]map[string]deadline.Instant{}, steps: map[string][]codec.Entry{}, owed: map[string]map[string]bool{}, held: map[domain.StreamID]bool{}, agreed: map[string]struct{}{}, linked: map[string]struct{}{}, crossed: map[crossing]struct{}{}, done: map[string]deadline.Instant{},
-			duplicates: duplicates{goOn: map[string]string{}, ended: map[string]bool{}, in: map[string][]domain.StreamID{}},
-			streams:    map[string][]*obligation{}, places: map[domain.StreamID]*place{}}
+		a = &app{meets: map[string]bool{}, reached: map[string]bool{}, began: map[string]map[string]deadline.Instant{},
+			steps: map[string][]codec.Entry{}, owed: map[string]map[string]bool{}, held: map[domain.StreamID]bool{},
+			agreed: map[string]struct{}{}, linked: map[string]struct{}{}, crossed: map[crossing]struct{}{},
+			done: map[string]deadline.Instant{},
+			duplicates: duplicates{goOn: map[string]string{}, ended: map[string]bool{},
+				in: map[string][]domain.StreamID{}},
+			streams: map[string][]*obligation{}, places: map[domain.StreamID]*place{}}
 		r.apps[name] = a
 	}
 	return a
@@ -162,14 +166,17 @@ func (a *app) arrived(o *obligation, request [16]byte) *opening {
 	if request == a.request && a.opened != nil && a.opened.is(o) {
 		return a.opened // another system's
 	}
+
 	p := a.places[o.cause]
 	if p == nil {
 		return nil
 	}
+
 	i := slices.IndexFunc(p.openings, func(x *opening) bool { return x.is(o) })
 	if i < 0 {
 		return nil
 	}
+
 	a.opened, a.request = p.openings[i], request
 	p.openings = slices.Delete(p.openings, i, i+1)
 	a.tidy(o.cause, p)

@@ -137,23 +137,29 @@ func (a *app) share() share {
 			s.began = append(s.began, begun{incident, kind, at})
 		}
 	}
+
 	for _, steps := range byKey(a.steps) {
 		s.steps = append(s.steps, placesIn(steps)...)
 	}
+
 	for incident, what := range byKey(a.owed) {
 		for key := range byKey(what) {
 			s.owed = append(s.owed, owing{incident, key})
 		}
 	}
+
 	for person, at := range byKey(a.done) {
 		s.done = append(s.done, doneThen{person, at})
 	}
+
 	for request, in := range byKey(a.duplicates.goOn) {
 		s.goOn = append(s.goOn, goingOn{request, in})
 	}
+
 	for in, from := range byKey(a.duplicates.in) {
 		s.in = append(s.in, gone{in, from})
 	}
+
 	s.held = slices.SortedFunc(maps.Keys(a.held), compareStreams)
 	s.crossing = slices.SortedFunc(maps.Keys(a.crossed), func(x, y crossing) int {
 		return cmp.Or(cmp.Compare(x.history, y.history), slices.Compare(x.optOut[:], y.optOut[:]))
@@ -161,6 +167,7 @@ func (a *app) share() share {
 	for _, open := range a.streams {
 		s.open = append(s.open, open...)
 	}
+
 	slices.SortStableFunc(s.open, func(x, y *obligation) int { // one record may have opened several, all in one stream
 		return cmp.Or(cmp.Compare(x.opened, y.opened), compareStreams(x.stream, y.stream))
 	})
@@ -169,6 +176,7 @@ func (a *app) share() share {
 			s.openings = append(s.openings, o.kept())
 		}
 	}
+
 	if a.opened != nil {
 		s.opened = []keptOpening{a.opened.kept()}
 	}
@@ -232,12 +240,14 @@ func (r *Reactor) recall(ctx context.Context, s *share) error {
 	if err != nil {
 		return err
 	}
+
 	for _, e := range steps {
 		a.steps[e.Stream.ID] = append(a.steps[e.Stream.ID], e)
 	}
 	if err := r.recallOpenings(ctx, a, s); err != nil {
 		return err
 	}
+
 	for _, x := range s.untold {
 		e, err := r.record(ctx, x.record)
 		if err != nil {
@@ -245,6 +255,7 @@ func (r *Reactor) recall(ctx context.Context, s *share) error {
 		}
 		r.tellLater(e, x.apps)
 	}
+
 	for _, x := range s.ages {
 		e, err := r.record(ctx, x.fact)
 		if err != nil {
@@ -267,36 +278,47 @@ func (a *app) recall(s *share) {
 	for _, key := range s.reached {
 		a.reached[key] = true
 	}
+
 	for _, x := range s.began {
 		a.firsts(x.incident)[x.kind] = x.at
 	}
+
 	for _, x := range s.owed {
 		a.owedFor(x.incident)[x.what] = true
 	}
+
 	for _, x := range s.held {
 		a.held[x] = true
 	}
+
 	for _, person := range s.agreed {
 		a.agreed[person] = struct{}{}
 	}
+
 	for _, person := range s.linked {
 		a.linked[person] = struct{}{}
 	}
+
 	for _, x := range s.crossing {
 		a.crossed[x] = struct{}{}
 	}
+
 	for _, x := range s.done {
 		a.done[x.person] = x.at
 	}
+
 	for _, id := range s.ended {
 		a.duplicates.ended[id] = true
 	}
+
 	for _, x := range s.goOn {
 		a.duplicates.goOn[x.request] = x.in
 	}
+
 	for _, x := range s.in {
 		a.duplicates.in[x.in] = x.from
 	}
+
 	for _, o := range s.open {
 		a.keep(o)
 	}
@@ -312,6 +334,7 @@ func (r *Reactor) recallOpenings(ctx context.Context, a *app, s *share) error {
 		}
 		opened = append(opened, &opening{x.wanted, since})
 	}
+
 	for _, o := range opened[:len(s.openings)] {
 		a.await(o)
 	}

@@ -14,6 +14,7 @@ func (r *Reactor) learnOpened(a *app, e codec.Entry, x domain.ObligationOpened) 
 	if a.find(e.Stream, x.Obligation.ID) != nil {
 		return
 	}
+
 	o := &obligation{
 		stream:    e.Stream,
 		since:     x.Cause.Event,
@@ -32,12 +33,14 @@ func (r *Reactor) learnOpened(a *app, e codec.Entry, x domain.ObligationOpened) 
 		}
 		o.cause = placeOf(cause)
 	}
+
 	a.keep(o)
 	before := a.arrived(o, e.Request.ID)
 	r.learnIncident(a, o, x.Obligation)
 	if before != nil {
 		r.meetBefore(o, before)
 	}
+
 	r.watch(a, o)
 	r.checkCalendar(a, o, e)
 }

@@ -30,7 +30,8 @@ func (f Field) one(r row, what string) (string, *Problem) {
 		return "", p
 	}
 	if len(values) > 1 {
-		return "", &Problem{r.number, f.Column, "several", what + " has several values", "one, or list_separator where several are meant"}
+		return "", &Problem{r.number, f.Column, "several", what + " has several values",
+			"one, or list_separator where several are meant"}
 	}
 	return values[0], nil
 }
@@ -56,8 +57,10 @@ func (f Field) all(r row, what string) ([]string, *Problem) {
 		if f.Values != nil {
 			to, known := f.Values[v]
 			if !known {
-				return nil, &Problem{r.number, f.Column, "unknown-value", what + " has a value that the mapping does not name",
-					"one of " + strings.Join(slices.Sorted(maps.Keys(f.Values)), ", ") + "; or add it to the values of " + what}
+				return nil, &Problem{r.number, f.Column, "unknown-value",
+					what + " has a value that the mapping does not name",
+					"one of " + strings.Join(slices.Sorted(maps.Keys(f.Values)), ", ") +
+						"; or add it to the values of " + what}
 			}
 			v = to
 		}
@@ -84,7 +87,8 @@ func (f Field) instant(r row) (time.Time, *Problem) {
 		return time.Time{}, p
 	}
 	if text == "" {
-		return time.Time{}, &Problem{r.number, f.Column, "missing", "the row does not say when", "a time, or skip for what the row decides"}
+		return time.Time{}, &Problem{r.number, f.Column, "missing", "the row does not say when",
+			"a time, or skip for what the row decides"}
 	}
 	zone, err := time.LoadLocation(f.Zone)
 	if err != nil {
@@ -167,7 +171,8 @@ func (m Mapping) answersOf(r row) (answers []answer, p *Problem) {
 		}
 		for _, purpose := range a.purposes {
 			if _, err := policy.ParsePurposeID(purpose); err != nil {
-				return nil, &Problem{r.number, m.Purpose.Column, "purpose", "the value is no purpose's id", "say in the values of purpose what it means, as in {\"Email news\": newsletter}"}
+				return nil, &Problem{r.number, m.Purpose.Column, "purpose", "the value is no purpose's id",
+					"say in the values of purpose what it means, as in {\"Email news\": newsletter}"}
 			}
 		}
 	}
@@ -180,7 +185,8 @@ func (m Mapping) decided(r row, f Field, what string) (string, *Problem) {
 		return "", p
 	}
 	if !slices.Contains(decisions, said) {
-		return "", &Problem{r.number, f.Column, "decision", "the row does not say what was decided", "given, refused, withdrawn or skip; or say in the values of " + what + " what a value means"}
+		return "", &Problem{r.number, f.Column, "decision", "the row does not say what was decided",
+			"given, refused, withdrawn or skip; or say in the values of " + what + " what a value means"}
 	}
 	return said, nil
 }
@@ -199,19 +205,25 @@ func (m Mapping) subject(r row, file File) (string, *Problem) {
 	if p != nil {
 		return "", p
 	}
+
 	if who == "" {
-		return "", &Problem{r.number, m.Subject.Column, "missing", "the row does not say who", "the id of an account or of an installation"}
+		return "", &Problem{r.number, m.Subject.Column, "missing", "the row does not say who",
+			"the id of an account or of an installation"}
 	}
+
 	if m.Subject.Table != "" {
 		to, known := file.Tables[m.Subject.Table][strings.TrimPrefix(who, m.Subject.Prefix)]
 		if !known {
-			return "", &Problem{r.number, m.Subject.Column, "not-in-table", "the table has no row for this person", "a row in the table, or none here"}
+			return "", &Problem{r.number, m.Subject.Column, "not-in-table", "the table has no row for this person",
+				"a row in the table, or none here"}
 		}
 		who = m.Subject.Prefix + to
 	}
+
 	key, err := domain.ParsePersonKey(who)
 	if err != nil {
-		return "", &Problem{r.number, m.Subject.Column, "subject", err.Error(), "an id of the app's own; a table can say which one belongs to an address"}
+		return "", &Problem{r.number, m.Subject.Column, "subject", err.Error(),
+			"an id of the app's own; a table can say which one belongs to an address"}
 	}
 	return key.String(), nil
 }
@@ -231,7 +243,8 @@ func (m Mapping) event(r row, a answer, file File) ([]byte, *Problem) {
 	case id != "":
 		id = "import:" + m.From + ":" + id // the same row in a later export is the same event
 	case m.ID.isSet():
-		return nil, &Problem{r.number, m.ID.Column, "missing", "the row has no id", "one in every row, or a mapping without id"}
+		return nil, &Problem{r.number, m.ID.Column, "missing", "the row has no id",
+			"one in every row, or a mapping without id"}
 	default:
 		id = fmt.Sprintf("import:%s:%d", file.Hash, r.number)
 		origin["file"], origin["row"] = file.Hash.String(), r.number
@@ -271,11 +284,13 @@ func (m Mapping) given(r row, a answer, file File, data map[string]any) *Problem
 			data["filtered_by"] = file.FilteredBy
 		}
 	}
+
 	for _, x := range []struct {
 		name string
 		f    Field
 		is   bool // an event of the decision may have it
-	}{{"act", m.Act, true}, {"version", m.Version, a.decision != "withdrawn"}, {"locale", m.Locale, a.decision != "withdrawn"}} {
+	}{{"act", m.Act, true}, {"version", m.Version, a.decision != "withdrawn"}, {"locale", m.Locale,
+		a.decision != "withdrawn"}} {
 		v, p := x.f.one(r, x.name)
 		if p != nil {
 			return p
@@ -284,12 +299,17 @@ func (m Mapping) given(r row, a answer, file File, data map[string]any) *Problem
 			data[x.name] = v
 		}
 	}
+
 	if _, has := data["act"]; a.decision == "given" && !has {
-		return &Problem{r.number, m.Act.Column, "missing", "a grant says what the person did", `an act of the policy, as in act: {constant: imported}`}
+		return &Problem{r.number, m.Act.Column, "missing", "a grant says what the person did",
+			`an act of the policy, as in act: {constant: imported}`}
 	}
+
 	if v, has := data["version"]; has {
 		if _, err := content.ParseHash(v.(string)); err != nil {
-			return &Problem{r.number, m.Version.Column, "version", "the value is no version of a policy", "sha256: and 64 hex digits, see consentledger policy list; or say in the values of version what it means"}
+			return &Problem{r.number, m.Version.Column, "version", "the value is no version of a policy",
+				"sha256: and 64 hex digits, see consentledger policy list; or say in the values of version what it " +
+					"means"}
 		}
 	}
 	return nil

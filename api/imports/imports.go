@@ -34,7 +34,9 @@ type place struct {
 
 // Look reads a file and returns what is to be imported. What is wrong with a row goes
 // to bad, which ends it with an error. A person for whom without says so is left out.
-func (m Mapping) Look(from io.ReaderAt, size int64, file File, without func(subject string) bool, bad func(Problem) error) (*Plan, error) {
+func (m Mapping) Look(
+	from io.ReaderAt, size int64, file File, without func(subject string) bool, bad func(Problem) error,
+) (*Plan, error) {
 	p := &Plan{mapping: m, file: file, from: from}
 	if m.Format == "csv" {
 		head, err := m.head(m.csvReader(newRowReader(io.NewSectionReader(from, 0, size))))
@@ -101,7 +103,8 @@ func (p *Plan) twice(r row, ids map[string]int) *Problem {
 		return problem
 	}
 	if first, twice := ids[id]; twice {
-		return &Problem{r.number, p.mapping.ID.Column, "same-id", fmt.Sprintf("row %d has the same id", first), "an id of its own for each row, or a mapping without id"}
+		return &Problem{r.number, p.mapping.ID.Column, "same-id", fmt.Sprintf("row %d has the same id", first),
+			"an id of its own for each row, or a mapping without id"}
 	}
 	ids[id] = r.number
 	return nil
@@ -137,6 +140,7 @@ func (p *Plan) read(at place) (Event, error) {
 	if _, err := p.from.ReadAt(raw, at.offset); err != nil && !errors.Is(err, io.EOF) {
 		return Event{}, err
 	}
+
 	r := row{number: at.row}
 	if p.mapping.Format == "csv" {
 		record, err := p.mapping.csvReader(bytes.NewReader(raw)).Read()
@@ -151,10 +155,12 @@ func (p *Plan) read(at place) (Event, error) {
 		}
 		r.get = get
 	}
+
 	answers, problem := p.mapping.answersOf(r)
 	if problem != nil || int(at.answer) >= len(answers) {
 		return Event{}, errChanged
 	}
+
 	event, problem := p.mapping.event(r, answers[at.answer], p.file)
 	if problem != nil {
 		return Event{}, errChanged
@@ -169,10 +175,12 @@ func Table(file io.Reader) (map[string]string, error) {
 	if err != nil || len(records) == 0 || len(records[0]) != 2 {
 		return nil, errors.New("a table is a CSV file of two columns with a head: a value, and what it means")
 	}
+
 	table := make(map[string]string, len(records))
 	for i, r := range records[1:] {
 		if to, twice := table[r[0]]; twice && to != r[1] {
-			return nil, fmt.Errorf("row %d of the table says of a value that it means something else than a row before: leave one of them out", i+1)
+			return nil, fmt.Errorf("row %d of the table says of a value that it means something else than a row "+
+				"before: leave one of them out", i+1)
 		}
 		table[r[0]] = r[1]
 	}

@@ -18,20 +18,28 @@ func (k *Known) check(r row, m Mapping, a answer, data map[string]any) *Problem 
 	if k == nil {
 		return nil
 	}
+
 	for _, purpose := range a.purposes {
 		if !slices.Contains(k.Purposes, purpose) {
-			return &Problem{r.number, m.Purpose.Column, "unknown-purpose", "no version of a policy declares this purpose", "one of " + strings.Join(k.Purposes, ", ")}
+			return &Problem{r.number, m.Purpose.Column, "unknown-purpose",
+				"no version of a policy declares this purpose", "one of " + strings.Join(k.Purposes, ", ")}
 		}
 	}
+
 	if act, said := data["act"].(string); said && !slices.Contains(k.Acts, act) {
-		return &Problem{r.number, m.Act.Column, "unknown-act", "no version of a policy names this act", "one of " + strings.Join(k.Acts, ", ")}
+		return &Problem{r.number, m.Act.Column, "unknown-act", "no version of a policy names this act",
+			"one of " + strings.Join(k.Acts, ", ")}
 	}
+
 	version, said := data["version"].(string)
 	if said && !slices.Contains(k.Versions, version) {
-		return &Problem{r.number, m.Version.Column, "unknown-version", "this version was never published for the app", "one that consentledger policy list shows; publish the text that people saw then"}
+		return &Problem{r.number, m.Version.Column, "unknown-version", "this version was never published for the app",
+			"one that consentledger policy list shows; publish the text that people saw then"}
 	}
+
 	if a.decision == "given" && !said && a.at.Before(k.First) {
-		return &Problem{r.number, m.Time.Column, "no-version-then", "the consent is from before the first version of a policy, and does not say to which one it is",
+		return &Problem{r.number, m.Time.Column, "no-version-then",
+			"the consent is from before the first version of a policy, and does not say to which one it is",
 			"version: the hash of the version that was shown, as in version: {constant: \"sha256:...\"}"}
 	}
 	return nil

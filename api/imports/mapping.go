@@ -128,7 +128,8 @@ func (m Mapping) check() error {
 		return errors.New(`from: name the system that the consents come from: 1 to 64 of a-z, 0-9 and "-"`)
 	case m.Format != "csv" && m.Format != "ndjson":
 		return errors.New("format: want csv or ndjson")
-	case len(m.Separator) > 1 || m.Separator != "" && m.Format != "csv" || strings.ContainsAny(m.Separator, "\"\r\n\x00"):
+	case len(m.Separator) > 1 || m.Separator != "" && m.Format != "csv" ||
+		strings.ContainsAny(m.Separator, "\"\r\n\x00"):
 		return errors.New("separator: one character of ASCII that is no quote and no end of a line, and of csv alone")
 	case !m.Subject.isSet() || m.Subject.Constant != "":
 		return errors.New("subject: name the column with the person's id")
@@ -137,13 +138,16 @@ func (m Mapping) check() error {
 	case len(m.Decisions) > 0 && (m.Purpose.isSet() || m.Decision.isSet()):
 		return errors.New("decisions: stands instead of purpose and decision, not beside them")
 	case len(m.Decisions) == 0 && (!m.Purpose.isSet() || !m.Decision.isSet()):
-		return errors.New("purpose, decision: name the columns that say to what, and what was said; or decisions, with a column for each purpose")
+		return errors.New("purpose, decision: name the columns that say to what, and what was said; or decisions, " +
+			"with a column for each purpose")
 	}
+
 	for where, f := range m.fields() {
 		if err := f.check(); err != nil {
 			return fmt.Errorf("%s: %w", where, err)
 		}
 	}
+
 	for name, f := range m.answers() {
 		for _, said := range f.Values {
 			if !slices.Contains(decisions, said) {
@@ -151,6 +155,7 @@ func (m Mapping) check() error {
 			}
 		}
 	}
+
 	for said := range m.TimeOf {
 		if !slices.Contains(decisions[:3], said) {
 			return errors.New("time_of: is of given, refused and withdrawn")

@@ -109,13 +109,16 @@ func (m Mapping) head(r *csv.Reader) ([]string, error) {
 		return nil, errors.New("the file has no head: its first line names the columns")
 	}
 	if err != nil {
-		return nil, fmt.Errorf("the head, which is the first line, cannot be read: a value stands in quotes as a whole or not at all, and between the columns is %q; the mapping's separator says another", r.Comma)
+		return nil, fmt.Errorf("the head, which is the first line, cannot be read: a value stands in quotes as a "+
+			"whole or not at all, and between the columns is %q; the mapping's separator says another", r.Comma)
 	}
+
 	for where, f := range m.fields() {
 		if err := standsIn(head, f.Column, where, r.Comma); err != nil {
 			return nil, err
 		}
 	}
+
 	for _, column := range m.Evidence {
 		if err := standsIn(head, column, "evidence", r.Comma); err != nil {
 			return nil, err
@@ -132,7 +135,8 @@ func standsIn(head []string, column, where string, separator rune) error {
 	case column == "":
 		return nil
 	case first < 0:
-		return fmt.Errorf("the file has no column %q, which %s names: its first line is to name the columns, and has %d other names, with %q between them", column, where, len(head), separator)
+		return fmt.Errorf("the file has no column %q, which %s names: its first line is to name the columns, and has "+
+			"%d other names, with %q between them", column, where, len(head), separator)
 	case slices.Contains(head[first+1:], column):
 		return fmt.Errorf("the file has several columns %q, which %s names: give each a name of its own", column, where)
 	}
@@ -146,6 +150,7 @@ func (m Mapping) eachOfCSV(file io.Reader, visit func(row) error, bad func(Probl
 	if err != nil {
 		return err
 	}
+
 	for n := 1; ; n++ {
 		offset := r.InputOffset()
 		rows.next()
@@ -157,9 +162,11 @@ func (m Mapping) eachOfCSV(file io.Reader, visit func(row) error, bad func(Probl
 			return nil
 		}
 		if wrong, is := errors.AsType[*csv.ParseError](err); is {
-			p := Problem{Row: n, Code: "syntax", Problem: "line " + fmt.Sprint(wrong.Line) + " is no row of CSV: " + wrong.Err.Error()}
+			p := Problem{Row: n, Code: "syntax",
+				Problem: "line " + fmt.Sprint(wrong.Line) + " is no row of CSV: " + wrong.Err.Error()}
 			if errors.Is(wrong.Err, csv.ErrFieldCount) {
-				p.Problem, p.Want = fmt.Sprintf("it has %d columns", len(record)), fmt.Sprintf("%d, as in the head; a value with the separator in it stands in quotes", len(head))
+				p.Problem, p.Want = fmt.Sprintf("it has %d columns",
+					len(record)), fmt.Sprintf("%d, as in the head; a value with the separator in it stands in quotes", len(head))
 			}
 			if err := bad(p); err != nil {
 				return err
@@ -194,7 +201,8 @@ func eachLine(file io.Reader, visit func(row) error, bad func(Problem) error) er
 		rows.next()
 		line, err := r.ReadBytes('\n')
 		if errors.Is(err, errLong) || len(line) > maxLine {
-			return fmt.Errorf("row %d is longer than %d bytes: is the file NDJSON, with an object a line?", n+1, maxLine)
+			return fmt.Errorf("row %d is longer than %d bytes: is the file NDJSON, with an object a line?", n+1,
+				maxLine)
 		}
 		at := offset
 		offset += int64(len(line))
@@ -224,8 +232,10 @@ func eachLine(file io.Reader, visit func(row) error, bad func(Problem) error) er
 func inJSON(n int, line []byte) (func(string) ([]string, bool), *Problem) {
 	var object map[string]jsontext.Value
 	if err := json.Unmarshal(bytes.TrimSpace(line), &object); err != nil || object == nil {
-		return nil, &Problem{Row: n, Code: "syntax", Problem: "the line is no JSON object", Want: `an object a line, as in {"user":"u-1","status":"given"}`}
+		return nil, &Problem{Row: n, Code: "syntax", Problem: "the line is no JSON object",
+			Want: `an object a line, as in {"user":"u-1","status":"given"}`}
 	}
+
 	return func(column string) ([]string, bool) {
 		members := object
 		path := strings.Split(column, ".")

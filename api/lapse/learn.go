@@ -67,6 +67,7 @@ func (l *learning) given(ctx context.Context, e codec.Entry, x domain.ConsentGiv
 	if err != nil {
 		return err
 	}
+
 	moments := map[deadline.Instant]bool{}
 	for _, item := range x.Items {
 		if item.Short != "" {
@@ -80,9 +81,11 @@ func (l *learning) given(ctx context.Context, e codec.Entry, x domain.ConsentGiv
 			moments[ends] = true
 		}
 	}
+
 	for at := range moments {
 		l.lookAt(at, e.Stream)
 	}
+
 	l.change.Put = append(l.change.Put, eventstore.Row{Key: onKey(e.Stream, x.Version), Value: []byte{version}})
 	return nil
 }
@@ -104,7 +107,8 @@ func (l *learning) effective(ctx context.Context, e codec.Entry, x domain.Policy
 		return err
 	}
 	l.job = true
-	l.change.Put = append(l.change.Put, rowOf(jobKey(e.Stream.App, e.Position), job{V: version, Version: x.Version.String()}))
+	l.change.Put = append(l.change.Put,
+		rowOf(jobKey(e.Stream.App, e.Position), job{V: version, Version: x.Version.String()}))
 	return nil
 }
 
@@ -112,7 +116,8 @@ func (l *learning) effective(ctx context.Context, e codec.Entry, x domain.Policy
 // timetable finds nothing when its time comes.
 func (l *learning) forget(ctx context.Context, s domain.StreamID) error {
 	prefix := []byte(onRows + string(s.App) + "/" + s.ID + "/")
-	l.change.Put = slices.DeleteFunc(l.change.Put, func(row eventstore.Row) bool { return bytes.HasPrefix(row.Key, prefix) })
+	l.change.Put = slices.DeleteFunc(l.change.Put,
+		func(row eventstore.Row) bool { return bytes.HasPrefix(row.Key, prefix) })
 	for row, err := range l.Rows.Scan(ctx, prefix) {
 		if err != nil {
 			return err

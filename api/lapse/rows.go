@@ -130,7 +130,8 @@ func (f *Follower) begin(ctx context.Context) error {
 		return err
 	}
 	if !stands {
-		f.log().Warn("the log is read again for which consents end: it has another record than before where it was read to",
+		f.log().Warn("the log is read again for which consents end: it has another record than before where it was "+
+			"read to",
 			"position", at.Position)
 		at.Position, at.ID = 0, ""
 	}
@@ -144,10 +145,12 @@ func (f *Follower) stands(ctx context.Context, at checkpoint) (bool, error) {
 	if at.Position == 0 {
 		return true, nil
 	}
+
 	head, err := f.Ledger.Head(ctx)
 	if err != nil || head < at.Position {
 		return false, err
 	}
+
 	for entries, err := range f.Ledger.Follow(ctx, at.Position-1) {
 		if err != nil {
 			return false, err

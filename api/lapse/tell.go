@@ -128,6 +128,7 @@ func (f *Follower) all(ctx context.Context, streams []domain.StreamID) error {
 			}
 		})
 	}
+
 	workers.Wait()
 	return errors.Join(errs[:]...)
 }
@@ -138,10 +139,12 @@ func (f *Follower) person(ctx context.Context, s domain.StreamID) error {
 	if err != nil {
 		return err
 	}
+
 	subject, err := f.Ledger.Whole(ctx, s)
 	if err != nil {
 		return err
 	}
+
 	for _, l := range subject.Lapses(f.Ledger.Now(), ref) {
 		if l.Since < f.at.Since {
 			continue

@@ -61,6 +61,7 @@ func (d Diff) Reading(ctx context.Context, l Ledger, app domain.AppName, r DiffR
 	if err != nil {
 		return domain.DataAccessed{}, err
 	}
+
 	events := map[string]bool{}
 	for _, p := range d.Purposes {
 		for _, e := range p.By {
@@ -70,6 +71,7 @@ func (d Diff) Reading(ctx context.Context, l Ledger, app domain.AppName, r DiffR
 			events[id] = true
 		}
 	}
+
 	a := wire.AccessOf(r.Reader, domain.AccessReplay)
 	a.From, a.To, a.Records = from, to, len(events)
 	a.Subject, _, err = l.Pseudonym(ctx, app, who)
@@ -134,27 +136,34 @@ func DiffOf(ctx context.Context, l Ledger, app domain.AppName, r DiffRequest) (D
 	if to, err = query.HasCome("to", to, l.Now()); err != nil {
 		return Diff{}, err
 	}
+
 	past, err := l.Past(ctx, app)
 	if err != nil {
 		return Diff{}, err
 	}
+
 	pseudonym, _, err := l.Pseudonym(ctx, app, who)
 	if err != nil {
 		return Diff{}, err
 	}
+
 	known, err := l.KnownAt(ctx, from)
 	if err != nil {
 		return Diff{}, err
 	}
+
 	until, err := l.KnownAt(ctx, to)
 	if err != nil {
 		return Diff{}, err
 	}
+
 	d := differ{person: person{past, pseudonym}, action: action}
 	if err := d.run(ctx, from, to, known, until); err != nil {
 		return Diff{}, err
 	}
-	return Diff{string(app), Moment{from.String(), wire.FormatPosition(known)}, Moment{to.String(), wire.FormatPosition(until)}, d.found(), d.same()}, nil
+
+	return Diff{string(app), Moment{from.String(), wire.FormatPosition(known)},
+		Moment{to.String(), wire.FormatPosition(until)}, d.found(), d.same()}, nil
 }
 
 // A differ compares answers as they change.
@@ -170,6 +179,7 @@ func (d *differ) run(ctx context.Context, from, to deadline.Instant, known, unti
 	if err != nil {
 		return err
 	}
+
 	for _, v := range ref.Policies.Versions() {
 		for _, p := range v.Document.Purposes {
 			if !slices.Contains(d.purposes, p.ID) {
@@ -177,17 +187,22 @@ func (d *differ) run(ctx context.Context, from, to deadline.Instant, known, unti
 			}
 		}
 	}
+
 	before, err := d.stands(ctx, from, known)
 	if err != nil {
 		return err
 	}
+
 	last, err := d.stands(ctx, to, known)
 	if err != nil {
 		return err
 	}
+
 	for i, p := range d.purposes {
-		d.all = append(d.all, PurposeDifference{Purpose: string(p), Before: before[i], ByTime: !before[i].same(last[i]), By: []ChangingEvent{}})
+		d.all = append(d.all, PurposeDifference{Purpose: string(p), Before: before[i], ByTime: !before[i].same(last[i]),
+			By: []ChangingEvent{}})
 	}
+
 	for e, err := range d.Changes(ctx, d.pseudonym, known, until) {
 		if err != nil {
 			return err
@@ -203,6 +218,7 @@ func (d *differ) run(ctx context.Context, from, to deadline.Instant, known, unti
 		}
 		last = now
 	}
+
 	for i := range d.all {
 		d.all[i].After, d.all[i].Changed = last[i], !last[i].same(before[i])
 	}

@@ -27,7 +27,9 @@ type lawful struct {
 }
 
 // Reading returns what of history a page shows: how many findings, and of whom.
-func (a Lawful) Reading(ctx context.Context, l Ledger, app domain.AppName, r LawfulRequest) (domain.DataAccessed, error) {
+func (a Lawful) Reading(
+	ctx context.Context, l Ledger, app domain.AppName, r LawfulRequest,
+) (domain.DataAccessed, error) {
 	q, err := r.parse()
 	if err != nil {
 		return domain.DataAccessed{}, err
@@ -50,6 +52,7 @@ func LawfulOf(ctx context.Context, ledger Ledger, app domain.AppName, r LawfulRe
 	if err := l.isPast(ledger.Now()); err != nil {
 		return Lawful{}, err
 	}
+
 	p, err := ledger.Past(ctx, app)
 	if err != nil {
 		return Lawful{}, err
@@ -63,11 +66,13 @@ func LawfulOf(ctx context.Context, ledger Ledger, app domain.AppName, r LawfulRe
 	if err := ledger.Place(l.place.Now); err != nil {
 		return Lawful{}, err
 	}
+
 	if l.place.Now == 0 {
 		if l.place.Now, err = ledger.Head(ctx); err != nil {
 			return Lawful{}, err
 		}
 	}
+
 	now, err := p.Reference(ctx, l.place.Now)
 	if err != nil {
 		return Lawful{}, err
@@ -75,11 +80,15 @@ func LawfulOf(ctx context.Context, ledger Ledger, app domain.AppName, r LawfulRe
 	if err := query.CheckPurpose(now.Policies, l.q.Purpose); err != nil {
 		return Lawful{}, err // no findings would be a good word for a misspelt name
 	}
-	a := Lawful{App: string(app), Purpose: r.Purpose, Action: l.q.Action.String(), Now: wire.FormatPosition(l.place.Now), Findings: []Finding{},
-		From: Moment{l.from.String(), wire.FormatPosition(l.begin)}, To: Moment{l.to.String(), wire.FormatPosition(l.end)}}
+
+	a := Lawful{App: string(app), Purpose: r.Purpose, Action: l.q.Action.String(),
+		Now: wire.FormatPosition(l.place.Now), Findings: []Finding{},
+		From: Moment{l.from.String(), wire.FormatPosition(l.begin)}, To: Moment{l.to.String(),
+			wire.FormatPosition(l.end)}}
 	if a.Nobody, _, err = (person{p, ""}).stand(ctx, l.q, l.end); err != nil {
 		return Lawful{}, err
 	}
+
 	only := ""
 	if r.Subject != "" {
 		var known bool
@@ -87,6 +96,7 @@ func LawfulOf(ctx context.Context, ledger Ledger, app domain.AppName, r LawfulRe
 			return a, err
 		}
 	}
+
 	for e, err := range p.Log(ctx, only, l.place.After, l.place.Now) {
 		if err != nil {
 			return Lawful{}, err
@@ -100,6 +110,7 @@ func LawfulOf(ctx context.Context, ledger Ledger, app domain.AppName, r LawfulRe
 		}
 		l.place.After = e.Position
 	}
+
 	a.Findings = append(a.Findings, l.findings...)
 	return a, nil
 }
@@ -138,6 +149,7 @@ func (l *lawful) lookAtPerson(ctx context.Context, p person) error {
 	if err != nil {
 		return err
 	}
+
 	f := Finding{Person: p.pseudonym, Stood: stood}
 	last := stood
 	if !l.moment {
@@ -145,10 +157,12 @@ func (l *lawful) lookAtPerson(ctx context.Context, p person) error {
 			return err
 		}
 	}
+
 	later, now, err := p.later(ctx, l.q, last, l.end, l.place.Now)
 	if err != nil {
 		return err
 	}
+
 	f.Later, f.Test = later, now.IsTest()
 	if speaks(stood) || len(f.Changes) > 0 || later != nil {
 		l.findings = append(l.findings, f)
@@ -176,6 +190,7 @@ func (l *lawful) changes(ctx context.Context, p person, stood Stand) ([]StandCha
 		}
 		return err
 	}
+
 	for e, err := range p.Changes(ctx, p.pseudonym, l.begin, l.end) {
 		if err != nil {
 			return nil, last, err
@@ -189,17 +204,21 @@ func (l *lawful) changes(ctx context.Context, p person, stood Stand) ([]StandCha
 		}
 		known = e.Position
 	}
+
 	err := note(l.q.At, l.end, nil)
 	return all, last, err
 }
 
 // later returns what is known now and was not then, of the same moment; nil if
 // it says the same.
-func (p person) later(ctx context.Context, q domain.Question, then Stand, known, now eventstore.Position) (*Later, domain.Subject, error) {
+func (p person) later(
+	ctx context.Context, q domain.Question, then Stand, known, now eventstore.Position,
+) (*Later, domain.Subject, error) {
 	stood, s, err := p.stand(ctx, q, now)
 	if err != nil || stood.same(then) {
 		return nil, s, err
 	}
+
 	later := &Later{Stood: stood, By: []ChangingEvent{}}
 	last := then
 	for e, err := range p.Changes(ctx, p.pseudonym, known, now) {
@@ -219,29 +238,36 @@ func (p person) later(ctx context.Context, q domain.Question, then Stand, known,
 }
 
 func (l *lawful) lookAtAnswer(ctx context.Context, p person, e codec.Entry, x domain.CheckAnswered) error {
-	q := domain.Question{Purpose: x.Purpose, Action: x.Action, At: x.Valid, Category: x.Category, Recipient: x.Recipient}
+	q := domain.Question{Purpose: x.Purpose, Action: x.Action, At: x.Valid, Category: x.Category,
+		Recipient: x.Recipient}
 	stood, _, err := p.stand(ctx, q, e.Position)
 	if err != nil {
 		return err
 	}
+
 	later, now, err := p.later(ctx, q, stood, e.Position, l.place.Now)
 	if err != nil {
 		return err
 	}
+
 	a := Answered{
-		EventID: e.ID.String(), Recorded: e.Recorded.String(), ValidAt: x.Valid.String(), AskedBy: e.RecordedBy, Allowed: x.Allowed, Status: x.Status.String(), Why: string(x.Why),
+		EventID: e.ID.String(), Recorded: e.Recorded.String(), ValidAt: x.Valid.String(), AskedBy: e.RecordedBy,
+		Allowed: x.Allowed, Status: x.Status.String(), Why: string(x.Why),
 		Version: hash(x.Version), Events: []string{}, Category: string(x.Category), Recipient: string(x.Recipient),
 	}
 	if x.Basis != 0 {
 		a.Basis = x.Basis.String()
 	}
+
 	for _, id := range x.Because {
 		a.Events = append(a.Events, eventstore.EventID(id).String())
 	}
+
 	f := Finding{Person: p.pseudonym, Test: now.IsTest(), Answer: &a, Stood: stood, Later: later}
 	if x.Allowed && x.Basis == policy.BasisConsent {
 		f.After = after(stood, later)
 	}
+
 	l.findings = append(l.findings, f)
 	return nil
 }

@@ -123,12 +123,14 @@ func (r LawfulRequest) parse() (l lawful, err error) {
 			return l, malformed("subject: " + err.Error())
 		}
 	}
+
 	if l.q.Purpose = policy.PurposeID(r.Purpose); r.Purpose == "" || len(r.Purpose) > 64 {
 		return l, malformed("purpose: name one of the policy's, as in marketing")
 	}
 	if l.q.Action, err = actionOf(r.Action); err != nil {
 		return l, err
 	}
+
 	switch {
 	case (r.At == "") == (r.From == "" && r.To == ""):
 		return l, malformed("at: name a moment, or a span by from and to, and not both")
@@ -143,6 +145,7 @@ func (r LawfulRequest) parse() (l lawful, err error) {
 			return l, err
 		}
 	}
+
 	l.to = l.q.At
 	if l.limit = r.Limit; l.limit == 0 {
 		l.limit = 100
@@ -153,6 +156,7 @@ func (r LawfulRequest) parse() (l lawful, err error) {
 	if r.Cursor == "" {
 		return l, nil
 	}
+
 	text, err := base64.RawURLEncoding.DecodeString(r.Cursor)
 	if err == nil {
 		err = json.Unmarshal(text, &l.place, json.RejectUnknownMembers(true))

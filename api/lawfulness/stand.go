@@ -63,13 +63,16 @@ func (s Stand) same(other Stand) bool { return reflect.DeepEqual(s, other) }
 
 func standOf(m domain.Answer) Stand {
 	s := Stand{
-		Allowed: m.Allowed, Status: m.Standing.Status.String(), Why: string(m.Why), Policy: m.Policy, Act: string(m.Standing.Act), Evidence: m.Standing.Evidence.String(),
-		Since: moment(m.Standing.Since), Until: moment(m.Standing.Until), Short: string(m.Standing.Short), Guardian: m.Standing.Guardian != "", Disputed: m.Standing.Disputed,
+		Allowed: m.Allowed, Status: m.Standing.Status.String(), Why: string(m.Why), Policy: m.Policy,
+		Act: string(m.Standing.Act), Evidence: m.Standing.Evidence.String(),
+		Since: moment(m.Standing.Since), Until: moment(m.Standing.Until), Short: string(m.Standing.Short),
+		Guardian: m.Standing.Guardian != "", Disputed: m.Standing.Disputed,
 		Version: hash(m.Version), Consent: hash(m.Standing.Version), Events: []string{},
 	}
 	if m.Basis != 0 {
 		s.Basis = m.Basis.String()
 	}
+
 	for _, id := range slices.Concat(m.Standing.Because, m.Because) {
 		if text := eventstore.EventID(id).String(); !slices.Contains(s.Events, text) {
 			s.Events = append(s.Events, text)
@@ -99,7 +102,9 @@ type person struct {
 }
 
 // answer returns the answer to q as it was known at a position.
-func (p person) answer(ctx context.Context, q domain.Question, known eventstore.Position) (domain.Answer, domain.Subject, error) {
+func (p person) answer(
+	ctx context.Context, q domain.Question, known eventstore.Position,
+) (domain.Answer, domain.Subject, error) {
 	ref, err := p.Reference(ctx, known)
 	if err != nil {
 		return domain.Answer{}, domain.Subject{}, err
@@ -112,7 +117,9 @@ func (p person) answer(ctx context.Context, q domain.Question, known eventstore.
 }
 
 // stand is answer as a Stand, with the ground of what is exempt.
-func (p person) stand(ctx context.Context, q domain.Question, known eventstore.Position) (Stand, domain.Subject, error) {
+func (p person) stand(
+	ctx context.Context, q domain.Question, known eventstore.Position,
+) (Stand, domain.Subject, error) {
 	m, s, err := p.answer(ctx, q, known)
 	if err != nil {
 		return Stand{}, s, err
@@ -133,7 +140,8 @@ func (p person) ground(ctx context.Context, id domain.EventID, known eventstore.
 	if !ok {
 		return nil, nil
 	}
-	return &ExemptionGround{e.ID.String(), x.List.String(), x.Code, x.Doubtful, x.Reason, x.Approver, moment(x.Until)}, nil
+	return &ExemptionGround{e.ID.String(), x.List.String(), x.Code, x.Doubtful, x.Reason, x.Approver, moment(x.Until)},
+		nil
 }
 
 // A ChangingEvent is a record that changed an answer.
@@ -147,5 +155,6 @@ type ChangingEvent struct {
 }
 
 func eventOf(e codec.Entry) ChangingEvent {
-	return ChangingEvent{e.ID.String(), e.Kind(), wire.FormatPosition(e.Position), e.At.String(), e.Recorded.String(), e.Stream.String()}
+	return ChangingEvent{e.ID.String(), e.Kind(), wire.FormatPosition(e.Position), e.At.String(), e.Recorded.String(),
+		e.Stream.String()}
 }

@@ -22,6 +22,7 @@ func Bound(file []byte) error {
 	if len(file) > MaxFile {
 		return &Error{Line: 1, Column: 1, Message: fmt.Sprintf("the file is larger than %d bytes", MaxFile)}
 	}
+
 	// A quoted text may go on in the next line; what looks like the beginning of
 	// one may be part of a text that is not quoted. So it is looked at both ways.
 	across, within := nesting{across: true}, nesting{}
@@ -29,7 +30,8 @@ func Bound(file []byte) error {
 	for line := range bytes.Lines(file) {
 		number++
 		if depth := max(blocks(line), across.line(line), within.line(line)); depth > maxDepth {
-			return &Error{Line: number, Column: 1, Message: fmt.Sprintf("lists and maps stand more than %d deep in each other", maxDepth)}
+			return &Error{Line: number, Column: 1,
+				Message: fmt.Sprintf("lists and maps stand more than %d deep in each other", maxDepth)}
 		}
 	}
 	return nil
@@ -55,6 +57,7 @@ func (n *nesting) line(line []byte) (deepest int) {
 	if !n.across {
 		n.quote = 0
 	}
+
 	begins := true // a value may begin here
 	for i := 0; i < len(line); i++ {
 		c := line[i]
@@ -93,6 +96,7 @@ func JSON(name string, file []byte) ([]byte, error) {
 	if err == nil {
 		_, err = locate(file)
 	}
+
 	var body []byte
 	if err == nil {
 		body, err = yaml.YAMLToJSON(file)

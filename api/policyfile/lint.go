@@ -58,11 +58,13 @@ func Lint(file []byte, open func(path string) ([]byte, error)) []Finding {
 	if len(p.findings) > 0 {
 		return p.findings
 	}
+
 	l := &linter{parsed: p}
 	l.handler()
 	for i, purpose := range p.doc.Purposes {
 		l.purpose(fmt.Sprintf("/purposes/%d", i), purpose)
 	}
+
 	l.acts()
 	l.doubts()
 	l.rights()
@@ -96,22 +98,32 @@ func (l *linter) purpose(pointer string, p policy.Purpose) {
 	case p.Retention == "":
 		l.warn(pointer, "retention-missing", "purpose %s: no retention period and no way to find it", p.ID)
 	default:
-		l.warn(pointer, "retention-in-words", "purpose %s: the retention period is said in words alone: nothing is owed by a date until somebody records that it is over; say keep_months or keep_days, and keep_after", p.ID)
+		l.warn(pointer, "retention-in-words",
+			"purpose %s: the retention period is said in words alone: nothing is owed by a date until somebody "+
+				"records that it is over; say keep_months or keep_days, and keep_after", p.ID)
 	}
+
 	if len(p.Categories) == 0 {
 		l.warn(pointer, "categories-missing", "purpose %s: which data it processes is not said", p.ID)
 	}
+
 	sensitive := p.Sensitive || slices.ContainsFunc(p.Categories, l.doc.IsSensitive)
 	if sensitive && !p.Sensitive {
 		l.warn(pointer, "sensitive-unflagged", "purpose %s processes sensitive data and does not say so", p.ID)
 	}
+
 	l.separate(pointer, p, sensitive)
-	if p.Separate && !slices.ContainsFunc(l.doc.Acts, func(a policy.Act) bool { return slices.Equal(a.Purposes, []policy.PurposeID{p.ID}) }) {
-		l.warn(pointer, "separate-act-missing", "purpose %s needs a separate consent, and no act is for it alone: only a control of its own on a published surface can give it", p.ID)
+	if p.Separate && !slices.ContainsFunc(l.doc.Acts,
+		func(a policy.Act) bool { return slices.Equal(a.Purposes, []policy.PurposeID{p.ID}) }) {
+		l.warn(pointer, "separate-act-missing",
+			"purpose %s needs a separate consent, and no act is for it alone: only a control of its own on a "+
+				"published surface can give it", p.ID)
 	}
+
 	refusable := slices.ContainsFunc(l.doc.Rights, func(r policy.Right) bool { return r.ID == "refuse-decision" })
 	if p.Automated && !refusable {
-		l.warn(pointer, "automated-no-refusal", "purpose %s decides by machine, and no right refuse-decision is given%s", p.ID, l.cite("24", "22"))
+		l.warn(pointer, "automated-no-refusal",
+			"purpose %s decides by machine, and no right refuse-decision is given%s", p.ID, l.cite("24", "22"))
 	}
 }
 
@@ -129,7 +141,8 @@ func (l *linter) separate(pointer string, p policy.Purpose, sensitive bool) {
 	case unionLaw:
 		if sensitive || does(policy.Export) {
 			l.warn(pointer, "separate-consent-missing",
-				"purpose %s: data of special categories and transfers abroad that rest on consent need an explicit one: make it separate (GDPR 9(2)(a), 49(1)(a))", p.ID)
+				"purpose %s: data of special categories and transfers abroad that rest on consent need an explicit "+
+					"one: make it separate (GDPR 9(2)(a), 49(1)(a))", p.ID)
 		}
 	case chinaLaw, unknownLaw:
 		if sensitive || does(policy.Provide, policy.Publish, policy.Export) {
@@ -146,9 +159,11 @@ func (l *linter) acts() {
 		case a.ID == useOfService && a.Counts != policy.NoConsent:
 			l.failAt(pointer, "consent-by-use", "using the service counts as no consent: write counts: none")
 		case a.ID == useOfService:
-			l.warn(pointer, "consent-by-use", "the policy takes use of the service for agreement; it is recorded as none")
+			l.warn(pointer, "consent-by-use",
+				"the policy takes use of the service for agreement; it is recorded as none")
 		case a.ID == permissionGrant && a.Counts != policy.NoConsent:
-			l.failAt(pointer, "consent-by-permission", "a permission of the system counts as no consent: write counts: none")
+			l.failAt(pointer, "consent-by-permission",
+				"a permission of the system counts as no consent: write counts: none")
 		}
 	}
 }
@@ -161,7 +176,8 @@ func (l *linter) doubts() {
 	} {
 		for i, g := range list {
 			if g.Doubtful {
-				l.warn(fmt.Sprintf("/%s/%d", name, i), "ground-doubtful", "%s: the law does not clearly admit this ground", g.Code)
+				l.warn(fmt.Sprintf("/%s/%d", name, i), "ground-doubtful",
+					"%s: the law does not clearly admit this ground", g.Code)
 			}
 		}
 	}
@@ -200,12 +216,19 @@ func (l *linter) unpromised() {
 		}
 		byLaw[rule.ID] = append(byLaw[rule.ID], t.String())
 	}
+
 	for _, r := range rules {
-		l.warn("/rights", "reply-unpromised", "no right gives a deadline for requests of the types %s: they are owed an answer by law alone, %d %s from %s (%s)",
-			strings.Join(byLaw[r.ID], ", "), r.Length, strings.ReplaceAll(r.Unit.String(), "_", " "), r.ClockStart, r.Source)
+		l.warn("/rights", "reply-unpromised",
+			"no right gives a deadline for requests of the types %s: they are owed an answer by law alone, %d %s "+
+				"from %s (%s)",
+			strings.Join(byLaw[r.ID], ", "), r.Length, strings.ReplaceAll(r.Unit.String(), "_",
+				" "), r.ClockStart, r.Source)
 	}
+
 	if len(undated) > 0 {
-		l.warn("/rights", "reply-undated", "no right gives a deadline for requests of the types %s, and no law that is known here gives a number of days: they stand open without a date", strings.Join(undated, ", "))
+		l.warn("/rights", "reply-undated",
+			"no right gives a deadline for requests of the types %s, and no law that is known here gives a number of "+
+				"days: they stand open without a date", strings.Join(undated, ", "))
 	}
 }
 
@@ -215,15 +238,18 @@ func (l *linter) deadlines() {
 		promise := l.china() && strings.HasPrefix(r.Source, "policy ") && r.Unit == deadline.UnitWorkingDay &&
 			r.Direction == deadline.Forward && r.Result == deadline.ResultDueDate
 		if promise && r.Length > ceiling {
-			l.warn(pointer, "promise-exceeds-ceiling", "%s: %d working days are more than the %d that may be promised", r.ID, r.Length, ceiling)
+			l.warn(pointer, "promise-exceeds-ceiling", "%s: %d working days are more than the %d that may be promised",
+				r.ID, r.Length, ceiling)
 		}
 		if r.ClockStart != "ComplaintVerified" {
 			continue
 		}
 		if by := l.watchdog(r.ID); by != "" {
-			l.warn(pointer, "complaint-after-verification", "%s runs only from verification; %s watches from receipt", r.ID, by)
+			l.warn(pointer, "complaint-after-verification", "%s runs only from verification; %s watches from receipt",
+				r.ID, by)
 		} else {
-			l.warn(pointer, "complaint-unwatched", "%s runs only from verification: give the right a deadline from receipt too", r.ID)
+			l.warn(pointer, "complaint-unwatched",
+				"%s runs only from verification: give the right a deadline from receipt too", r.ID)
 		}
 	}
 }
@@ -253,12 +279,16 @@ func (l *linter) rest() {
 	if !slices.ContainsFunc(l.doc.Channels, complaint) {
 		l.warn("/channels", "complaint-channel-missing", "no channel is for complaints")
 	}
+
 	if m := l.doc.Minors; m.ChildBelowPolicy != m.ChildBelowLaw {
-		l.warn("/minors", "child-age-differs", "a child is below %d by policy, below %d by law", m.ChildBelowPolicy, m.ChildBelowLaw)
+		l.warn("/minors", "child-age-differs", "a child is below %d by policy, below %d by law", m.ChildBelowPolicy,
+			m.ChildBelowLaw)
 	}
+
 	for i, t := range l.doc.Texts {
 		if t.Standing != policy.Authoritative {
-			l.warn(fmt.Sprintf("/texts/%d", i), "text-not-authoritative", "locale %s: the text is a %s, and no authoritative one is named", t.Locale, t.Standing)
+			l.warn(fmt.Sprintf("/texts/%d", i), "text-not-authoritative",
+				"locale %s: the text is a %s, and no authoritative one is named", t.Locale, t.Standing)
 		}
 	}
 }

@@ -39,7 +39,9 @@ func (e *Error) Error() string {
 // Parse reads the policy file called name. It asks open for the texts that the
 // file names, and returns them whole, by their hash. The error joins an [Error]
 // for everything that is wrong with the file, as far as it could be read.
-func Parse(name string, file []byte, open func(path string) ([]byte, error)) (policy.Document, map[content.Hash][]byte, error) {
+func Parse(
+	name string, file []byte, open func(path string) ([]byte, error),
+) (policy.Document, map[content.Hash][]byte, error) {
 	p := parse(file, open)
 	var errs []error
 	for _, f := range p.findings {
@@ -77,26 +79,32 @@ func parse(file []byte, open func(path string) ([]byte, error)) *parsed {
 		p.fail(e.Line, e.Column, "syntax", "%s", e.Message)
 		return p
 	}
+
 	tree, ok := p.tree(file)
 	if !ok {
 		return p
 	}
+
 	p.readTexts(tree, open)
 	if len(p.findings) > 0 {
 		return p
 	}
+
 	p.shape(tree)
 	if len(p.findings) > 0 {
 		return p
 	}
+
 	for _, problem := range p.doc.Check() {
 		p.failAt(pointerOf(problem.Path), "document", "%s %s", problem.Path, problem.Message)
 	}
+
 	for i, t := range p.doc.Texts {
 		if t.Locale != "" && !tag.IsLocale(t.Locale) {
 			p.failAt(fmt.Sprintf("/texts/%d/locale", i), "document", "locale is a language tag, as in zh-CN")
 		}
 	}
+
 	if _, err := time.LoadLocation(p.doc.TimeZone); err != nil {
 		p.failAt("/timezone", "document", `timezone is a name of the IANA database, as in "Asia/Shanghai"`)
 	}
@@ -114,6 +122,7 @@ func (p *parsed) tree(file []byte) (map[string]any, bool) {
 	if err == nil {
 		return tree, tree != nil
 	}
+
 	line, column, message := 1, 1, err.Error()
 	if y, ok := errors.AsType[yaml.Error](err); ok {
 		message = y.GetMessage()
@@ -124,6 +133,7 @@ func (p *parsed) tree(file []byte) (map[string]any, bool) {
 	if e, ok := errors.AsType[*Error](err); ok {
 		line, column, message = e.Line, e.Column, e.Message
 	}
+
 	p.fail(line, column, "syntax", "%s", message)
 	return nil, false
 }
@@ -139,7 +149,8 @@ func (p *parsed) readTexts(tree map[string]any, open func(path string) ([]byte, 
 		pointer := fmt.Sprintf("/texts/%d", i)
 		path, ok := text["file"].(string)
 		if !ok {
-			p.failAt(pointer, "text", "a text names its file, as in {locale: en, standing: authoritative, file: policy.en.txt}")
+			p.failAt(pointer, "text", "a text names its file, as in {locale: en, standing: authoritative, file: "+
+				"policy.en.txt}")
 			continue
 		}
 		body, err := open(path)
@@ -173,6 +184,7 @@ func (p *parsed) shape(tree map[string]any) {
 	if err == nil {
 		return
 	}
+
 	e, ok := errors.AsType[*json.SemanticError](err)
 	switch {
 	case !ok:

@@ -27,6 +27,7 @@ func locate(file []byte) (positions, error) {
 	if len(f.Docs) != 1 || f.Docs[0].Body == nil {
 		return nil, &Error{Line: 1, Column: 1, Message: notAMap}
 	}
+
 	body := f.Docs[0].Body
 	switch body.(type) {
 	case *ast.MappingNode, *ast.MappingValueNode:
@@ -34,6 +35,7 @@ func locate(file []byte) (positions, error) {
 		pos := body.GetToken().Position
 		return nil, &Error{Line: pos.Line, Column: pos.Column, Message: notAMap}
 	}
+
 	at := positions{}
 	return at, at.walk("", nil, body)
 }
@@ -59,16 +61,21 @@ func (at positions) walk(pointer string, key *token.Position, node ast.Node) err
 		}
 	case *ast.AnchorNode, *ast.AliasNode, *ast.MergeKeyNode, *ast.TagNode:
 		pos := n.GetToken().Position
-		return &Error{Line: pos.Line, Column: pos.Column, Message: "anchors, aliases and tags are not read here: write it out"}
+		return &Error{Line: pos.Line, Column: pos.Column,
+			Message: "anchors, aliases and tags are not read here: write it out"}
 	case *ast.IntegerNode:
 		if pos := n.GetToken().Position; !isPlainInteger(n.GetToken().Value) {
-			return &Error{Line: pos.Line, Column: pos.Column, Message: "is a number that not every program reads as the same: write it in decimal digits, without a zero in front, or as a text in quotes"}
+			return &Error{Line: pos.Line, Column: pos.Column,
+				Message: "is a number that not every program reads as the same: write it in decimal digits, without " +
+					"a zero in front, or as a text in quotes"}
 		}
 	}
+
 	value := start(node)
 	if key == nil {
 		key = value
 	}
+
 	at[pointer] = place{key, value}
 	return nil
 }
@@ -85,7 +92,8 @@ func isPlainInteger(text string) bool {
 func (at positions) walkPair(pointer string, v *ast.MappingValueNode) error {
 	token := v.Key.GetToken()
 	if _, merge := v.Key.(*ast.MergeKeyNode); merge {
-		return &Error{Line: token.Position.Line, Column: token.Position.Column, Message: "anchors, aliases and tags are not read here: write it out"}
+		return &Error{Line: token.Position.Line, Column: token.Position.Column,
+			Message: "anchors, aliases and tags are not read here: write it out"}
 	}
 	return at.walk(pointer+"/"+token.Value, token.Position, v.Value)
 }

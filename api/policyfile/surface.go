@@ -78,7 +78,8 @@ func (p *parsed) surfaceFiles(tree map[string]any, open func(path string) ([]byt
 }
 
 // replace puts the hash of the file that a member names into another member.
-func (p *parsed) replace(members map[string]any, pointer, from, to string, hash func([]byte) content.Hash, open func(path string) ([]byte, error)) {
+func (p *parsed) replace(members map[string]any, pointer, from, to string, hash func([]byte) content.Hash,
+	open func(path string) ([]byte, error)) {
 	path, ok := members[from].(string)
 	if !ok {
 		return // the shape will say so, if it is there

@@ -13,7 +13,8 @@ import (
 // most like it first. In a file the hash of a text is written as the name of its file.
 func unknown(pointer jsontext.Pointer, fields func(pointer string) []string) string {
 	name := pointer.LastToken()
-	return fmt.Sprintf("there is no %q here, but: %s", name, strings.Join(nearest(name, fields(string(pointer.Parent()))), ", "))
+	return fmt.Sprintf("there is no %q here, but: %s", name,
+		strings.Join(nearest(name, fields(string(pointer.Parent()))), ", "))
 }
 
 // nearest returns names with those that are most like name first; the others stay in

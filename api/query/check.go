@@ -32,15 +32,19 @@ type Ledger interface {
 // [domain.Refusal], which is told; else the answer is told, with status 503, on
 // every road. An answer that the policy wants recorded, and that could not be, is
 // unknown too.
-func Check(ctx context.Context, l Ledger, app domain.AppName, r wire.CheckRequest, principal string, now deadline.Instant) (wire.CheckAnswer, error) {
+func Check(
+	ctx context.Context, l Ledger, app domain.AppName, r wire.CheckRequest, principal string, now deadline.Instant,
+) (wire.CheckAnswer, error) {
 	who, q, asOf, err := ask(r, now)
 	if err != nil {
 		return unknown(domain.Question{At: now}, ledger.AsOf{}), err
 	}
+
 	s, m, err := may(ctx, l, app, who, q, asOf)
 	if err != nil {
 		return unknown(q, asOf), err
 	}
+
 	if logged(s.Reference, q, m) {
 		if err := logAnswer(ctx, l, app, who, principal, q, m); err != nil {
 			return unknown(q, asOf), fmt.Errorf("the answer is not recorded: %w", err)
@@ -51,7 +55,9 @@ func Check(ctx context.Context, l Ledger, app domain.AppName, r wire.CheckReques
 
 // may answers a question. A no may come from what this process knows; a yes, and
 // that the question is wrong, only from what any process has recorded.
-func may(ctx context.Context, l Stater, app domain.AppName, who domain.PersonKey, q domain.Question, asOf ledger.AsOf) (s ledger.State, m domain.Answer, err error) {
+func may(
+	ctx context.Context, l Stater, app domain.AppName, who domain.PersonKey, q domain.Question, asOf ledger.AsOf,
+) (s ledger.State, m domain.Answer, err error) {
 	for _, asOf.Cached = range []bool{true, false} {
 		if s, err = l.State(ctx, app, who, asOf); err == nil {
 			err = CheckVersion(s.Reference.Policies, q.Version)
@@ -99,7 +105,9 @@ func unknown(q domain.Question, asOf ledger.AsOf) wire.CheckAnswer {
 }
 
 // ask reads a question that is asked now: its moments have come.
-func ask(r wire.CheckRequest, now deadline.Instant) (who domain.PersonKey, q domain.Question, asOf ledger.AsOf, err error) {
+func ask(
+	r wire.CheckRequest, now deadline.Instant,
+) (who domain.PersonKey, q domain.Question, asOf ledger.AsOf, err error) {
 	who, q, asOf, err = parseQuestion(r, now)
 	if err == nil {
 		err = hasCome(&q, &asOf.KnownAt, now)
@@ -107,7 +115,9 @@ func ask(r wire.CheckRequest, now deadline.Instant) (who domain.PersonKey, q dom
 	return who, q, asOf, err
 }
 
-func parseQuestion(r wire.CheckRequest, now deadline.Instant) (who domain.PersonKey, q domain.Question, asOf ledger.AsOf, err error) {
+func parseQuestion(
+	r wire.CheckRequest, now deadline.Instant,
+) (who domain.PersonKey, q domain.Question, asOf ledger.AsOf, err error) {
 	q = domain.Question{Purpose: policy.PurposeID(r.Purpose), Action: policy.Use, At: now}
 	if who, err = domain.ParsePersonKey(r.Subject); err != nil {
 		return who, q, asOf, malformed("subject: %v", err)
@@ -115,22 +125,26 @@ func parseQuestion(r wire.CheckRequest, now deadline.Instant) (who domain.Person
 	if !parse.IsName(r.Purpose, 64) {
 		return who, q, asOf, malformed(`purpose: a purpose is named by 1 to 64 of a-z, 0-9 and "-"`)
 	}
+
 	if r.Action != "" {
 		if q.Action, err = policy.ParseAction(r.Action); err != nil {
 			return who, q, asOf, malformed("action: %v", err)
 		}
 	}
+
 	for _, member := range []struct{ name, text string }{{"category", r.Category}, {"recipient", r.Recipient}} {
 		if member.text != "" && !parse.IsName(member.text, 64) {
 			return who, q, asOf, malformed(`%s: must be 1 to 64 of a-z, 0-9 and "-"`, member.name)
 		}
 	}
+
 	q.Category, q.Recipient = policy.CategoryID(r.Category), policy.RecipientID(r.Recipient)
 	if r.Version != "" {
 		if q.Version, err = content.ParseNamedHash(r.Version); err != nil {
 			return who, q, asOf, malformed("version: %v", err)
 		}
 	}
+
 	q.At, asOf, err = moments(r, now)
 	return who, q, asOf, err
 }
@@ -167,18 +181,23 @@ func fillAnswer(a *wire.CheckAnswer, m domain.Answer) {
 	if m.Standing.Until != 0 {
 		a.Until = m.Standing.Until.String()
 	}
+
 	for _, id := range because(m) {
 		a.Events = append(a.Events, eventstore.EventID(id).String())
 	}
+
 	a.Band, a.Guardian, a.Evidence = m.Band.String(), m.Standing.Guardian != "", m.Standing.Evidence.String()
 	a.Short, a.Doubtful, a.Disputed = string(m.Standing.Short), m.Doubtful, m.Standing.Disputed
 	a.Signal, a.Opposed = string(m.Standing.Signal), string(m.Standing.Opposed.Signal)
-	if id := m.Standing.Opposed.Because; id != (domain.EventID{}) && !slices.Contains(a.Events, eventstore.EventID(id).String()) {
+	if id := m.Standing.Opposed.Because; id != (domain.EventID{}) &&
+		!slices.Contains(a.Events, eventstore.EventID(id).String()) {
 		a.Events = append(a.Events, eventstore.EventID(id).String())
 	}
+
 	if len(m.Standing.Numbers) > 0 {
 		a.Sequences = append(m.Standing.Numbers, make([]uint64, len(a.Events)-len(m.Standing.Numbers))...)
 	}
+
 	a.Reason = reason(m, a)
 }
 

@@ -18,7 +18,8 @@ import (
 // caller means, and no answer is of a moment after it was given.
 func HasCome(member string, at, now deadline.Instant) (deadline.Instant, error) {
 	if at > now.Add(domain.FutureSkew) {
-		return at, malformed("%s: %s is in the future, of which nothing is known: it is now %s; name a moment that has come", member, at, now)
+		return at, malformed("%s: %s is in the future, of which nothing is known: it is now %s; name a moment that "+
+			"has come", member, at, now)
 	}
 	return min(at, now), nil
 }

@@ -23,7 +23,8 @@ func CheckVersion(policies domain.Policies, h content.Hash) error {
 		published = append(published, v.Version.String())
 	}
 	slices.Reverse(published) // the newest first
-	return domain.Refusal{Code: domain.UnknownVersion, Path: "version", Text: "the app has no such version of its policies" + listed(published)}
+	return domain.Refusal{Code: domain.UnknownVersion, Path: "version",
+		Text: "the app has no such version of its policies" + listed(published)}
 }
 
 // CheckPurpose refuses a purpose that no version of the app's policies ever
@@ -34,7 +35,8 @@ func CheckPurpose(policies domain.Policies, id policy.PurposeID) error {
 	if slices.Contains(purposes, string(id)) {
 		return nil
 	}
-	return domain.Refusal{Code: domain.UnknownPurpose, Path: "purpose", Text: "no version of the app's policies declares this purpose" + listed(purposes)}
+	return domain.Refusal{Code: domain.UnknownPurpose, Path: "purpose",
+		Text: "no version of the app's policies declares this purpose" + listed(purposes)}
 }
 
 // named says what the app's policies declare, where an answer is no because no
@@ -45,14 +47,18 @@ func named(policies domain.Policies, q domain.Question, why domain.Why) string {
 	switch why { // the others are no matter of a name
 	case domain.WhyNoPurpose:
 		asked = string(q.Purpose)
-		all = names(policies, func(d policy.Document) []policy.Purpose { return d.Purposes }, func(p policy.Purpose) string { return string(p.ID) })
+		all = names(policies, func(d policy.Document) []policy.Purpose { return d.Purposes },
+			func(p policy.Purpose) string { return string(p.ID) })
 	case domain.WhyNoCategory:
 		asked = string(q.Category)
-		all = names(policies, func(d policy.Document) []policy.Category { return d.Categories }, func(c policy.Category) string { return string(c.ID) })
+		all = names(policies, func(d policy.Document) []policy.Category { return d.Categories },
+			func(c policy.Category) string { return string(c.ID) })
 	case domain.WhyNoRecipient:
 		asked = string(q.Recipient)
-		all = names(policies, func(d policy.Document) []policy.Recipient { return d.Recipients }, func(r policy.Recipient) string { return string(r.ID) })
+		all = names(policies, func(d policy.Document) []policy.Recipient { return d.Recipients },
+			func(r policy.Recipient) string { return string(r.ID) })
 	}
+
 	if asked == "" || slices.Contains(all, asked) {
 		return ""
 	}

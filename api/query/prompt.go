@@ -12,7 +12,9 @@ import (
 )
 
 // Prompt returns what r asks for.
-func Prompt(ctx context.Context, l Stater, app domain.AppName, r wire.PromptRequest, now deadline.Instant) (wire.PromptAnswer, error) {
+func Prompt(
+	ctx context.Context, l Stater, app domain.AppName, r wire.PromptRequest, now deadline.Instant,
+) (wire.PromptAnswer, error) {
 	who, err := domain.ParsePersonKey(r.Subject)
 	if err != nil {
 		return wire.PromptAnswer{}, malformed("subject: %v", err)
@@ -20,11 +22,14 @@ func Prompt(ctx context.Context, l Stater, app domain.AppName, r wire.PromptRequ
 	if r.Locale != "" && !tag.IsLocale(r.Locale) {
 		return wire.PromptAnswer{}, malformed("locale must be a language tag, as in zh-CN")
 	}
+
 	s, err := l.State(ctx, app, who, ledger.AsOf{})
 	if err != nil {
 		return wire.PromptAnswer{}, err
 	}
-	a := wire.PromptAnswer{App: string(app), Items: []wire.PromptItem{}, Position: wire.FormatPosition(s.Position), ValidAt: now.String()}
+
+	a := wire.PromptAnswer{App: string(app), Items: []wire.PromptItem{}, Position: wire.FormatPosition(s.Position),
+		ValidAt: now.String()}
 	for _, ask := range domain.Prompt(s.Subject, s.Reference, r.Locale, now) {
 		a.Items = append(a.Items, itemOf(ask, s.Reference.Policies, r.Locale))
 	}
@@ -33,9 +38,11 @@ func Prompt(ctx context.Context, l Stater, app domain.AppName, r wire.PromptRequ
 
 func itemOf(ask domain.Ask, policies domain.Policies, locale string) wire.PromptItem {
 	item := wire.PromptItem{
-		Purpose: string(ask.Purpose), Title: titleOf(ask, policies, locale), Reason: string(ask.Reason), Separate: ask.Separate, Explicit: ask.Explicit,
+		Purpose: string(ask.Purpose), Title: titleOf(ask, policies, locale), Reason: string(ask.Reason),
+		Separate: ask.Separate, Explicit: ask.Explicit,
 		Policy: ask.Policy, Version: ask.Version.String(),
-		Text: wire.PromptText{Locale: ask.Text.Locale, Hash: ask.Text.Hash.String(), Standing: ask.Text.Standing.String(), URL: "/v1/blobs/" + ask.Text.Hash.String()},
+		Text: wire.PromptText{Locale: ask.Text.Locale, Hash: ask.Text.Hash.String(),
+			Standing: ask.Text.Standing.String(), URL: "/v1/blobs/" + ask.Text.Hash.String()},
 	}
 	if ask.NotBefore != 0 {
 		item.NotBefore = ask.NotBefore.String()
@@ -51,11 +58,13 @@ func titleOf(ask domain.Ask, policies domain.Policies, locale string) string {
 		p, _ := v.Document.Purpose(ask.Purpose)
 		return p.Title
 	}
+
 	for _, t := range v.Document.Title {
 		if strings.EqualFold(t.Locale, locale) {
 			return t.Text
 		}
 	}
+
 	if len(v.Document.Title) > 0 {
 		return v.Document.Title[0].Text
 	}

@@ -38,9 +38,11 @@ func opposition(m domain.Answer, a *wire.CheckAnswer) string {
 	case a.Opposed == "":
 		return ""
 	case a.Signal != "":
-		return fmt.Sprintf(" It was said by a machine's signal (%s) after the person had consented: ask whether they mean it.", a.Opposed)
+		return fmt.Sprintf(" It was said by a machine's signal (%s) after the person had consented: ask whether they "+
+			"mean it.", a.Opposed)
 	case m.Standing.Status == domain.Given || m.Standing.Status == domain.Stale:
-		return fmt.Sprintf(" A machine's signal (%s) says no; the person consented after it, by an act of their own, and that counts.", a.Opposed)
+		return fmt.Sprintf(" A machine's signal (%s) says no; the person consented after it, by an act of their own, "+
+			"and that counts.", a.Opposed)
 	}
 	return fmt.Sprintf(" A machine's signal (%s) says no where the person had consented.", a.Opposed)
 }
@@ -50,16 +52,19 @@ func sentence(m domain.Answer, a *wire.CheckAnswer) string {
 	switch m.Why {
 	case domain.WhyConsent:
 		if a.Guardian {
-			return fmt.Sprintf("A guardian consented to %s for the person; the consent holds since %s.", a.Purpose, a.Since)
+			return fmt.Sprintf("A guardian consented to %s for the person; the consent holds since %s.", a.Purpose,
+				a.Since)
 		}
 		return fmt.Sprintf("The person consented to %s; the consent holds since %s.", a.Purpose, a.Since)
 	case domain.WhyOldScope:
-		return fmt.Sprintf("The policy has changed since the consent to %s; it still covers what is asked about, and nothing that was added.", a.Purpose)
+		return fmt.Sprintf("The policy has changed since the consent to %s; it still covers what is asked about, and "+
+			"nothing that was added.", a.Purpose)
 	case domain.WhyOtherBasis:
 		return fmt.Sprintf("The policy bases %s on %s, not on consent.", a.Purpose, a.Basis)
 	case domain.WhyExempt:
 		if a.Doubtful {
-			return fmt.Sprintf("There is no consent to %s; an exemption was invoked, on a ground that the law does not clearly admit.", a.Purpose)
+			return fmt.Sprintf("There is no consent to %s; an exemption was invoked, on a ground that the law does "+
+				"not clearly admit.", a.Purpose)
 		}
 		return fmt.Sprintf("There is no consent to %s; an exemption was invoked.", a.Purpose)
 	case domain.WhyCeased:
@@ -95,11 +100,15 @@ func undeclared(w domain.Why, a *wire.CheckAnswer) string {
 	case domain.WhyNoRecipient:
 		return fmt.Sprintf("The policy does not declare that %s gets data for %s.", a.Recipient, a.Purpose)
 	case domain.WhyActionIsNew:
-		return fmt.Sprintf("The policy that the person agreed to did not declare the action %s for %s.", a.Action, a.Purpose)
+		return fmt.Sprintf("The policy that the person agreed to did not declare the action %s for %s.", a.Action,
+			a.Purpose)
 	case domain.WhyCategoryNew:
-		return fmt.Sprintf("The policy that the person agreed to did not declare the data %s for %s.", a.Category, a.Purpose)
+		return fmt.Sprintf("The policy that the person agreed to did not declare the data %s for %s.", a.Category,
+			a.Purpose)
 	}
-	return fmt.Sprintf("The policy that the person agreed to did not declare that %s gets data for %s.", a.Recipient, a.Purpose)
+
+	return fmt.Sprintf("The policy that the person agreed to did not declare that %s gets data for %s.", a.Recipient,
+		a.Purpose)
 }
 
 func statusReason(s domain.Status, a *wire.CheckAnswer) string {

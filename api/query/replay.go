@@ -16,6 +16,7 @@ func Selection(r wire.ReplayRequest) (s ledger.Selection, err error) {
 			return s, malformed("app: %v", err)
 		}
 	}
+
 	if r.Subject != "" {
 		if s.Person, err = domain.ParsePersonKey(r.Subject); err != nil {
 			return s, malformed("subject: %v", err)
@@ -24,9 +25,12 @@ func Selection(r wire.ReplayRequest) (s ledger.Selection, err error) {
 			return s, malformed("app: a person is known to an app: name it too")
 		}
 	}
+
 	if s.Type = parse.Canonical(r.Type); s.Type != "" && !ledger.IsType(s.Type) {
-		return s, malformed("type: no record has this type; name one as in consent.given or policy.published, without a version")
+		return s, malformed("type: no record has this type; name one as in consent.given or policy.published, " +
+			"without a version")
 	}
+
 	if s.From, err = instant("from", r.From); err != nil {
 		return s, err
 	}
@@ -36,11 +40,13 @@ func Selection(r wire.ReplayRequest) (s ledger.Selection, err error) {
 	if s.To != 0 && s.To < s.From {
 		return s, malformed("to: is before from")
 	}
+
 	if r.After != "" {
 		if s.After, err = wire.ParsePosition(r.After); err != nil {
 			return s, malformed("after: a position is written as receipts and histories write it")
 		}
 	}
+
 	s.Replays = r.Replays
 	return s, nil
 }

@@ -18,7 +18,8 @@ func CheckState(r wire.StateRequest) error {
 }
 
 func checkOf(r wire.StateRequest, p policy.PurposeID) wire.CheckRequest {
-	return wire.CheckRequest{Subject: r.Subject, Purpose: string(p), Action: r.Action, ValidAt: r.ValidAt, KnownAt: r.KnownAt}
+	return wire.CheckRequest{Subject: r.Subject, Purpose: string(p), Action: r.Action, ValidAt: r.ValidAt,
+		KnownAt: r.KnownAt}
 }
 
 // A Stater says what is known of a person.
@@ -35,15 +36,19 @@ type NearStater interface {
 // State folds one person's history to an answer for every purpose. It is a
 // look at the ledger, not a question before something is done: nothing of it is
 // recorded, whatever the policy says of checks.
-func State(ctx context.Context, l NearStater, app domain.AppName, r wire.StateRequest, now deadline.Instant) (wire.StateAnswer, error) {
+func State(
+	ctx context.Context, l NearStater, app domain.AppName, r wire.StateRequest, now deadline.Instant,
+) (wire.StateAnswer, error) {
 	who, q, asOf, err := ask(checkOf(r, "any"), now)
 	if err != nil {
 		return wire.StateAnswer{}, err
 	}
+
 	s, err := l.State(ctx, app, who, asOf)
 	if err != nil {
 		return wire.StateAnswer{}, err
 	}
+
 	answer := wire.StateAnswer{App: string(app), Purposes: []wire.CheckAnswer{}}
 	seen := map[policy.PurposeID]bool{}
 	for _, v := range s.Reference.Policies.Versions() {
@@ -54,14 +59,18 @@ func State(ctx context.Context, l NearStater, app domain.AppName, r wire.StateRe
 			}
 		}
 	}
+
 	if asOf != (ledger.AsOf{}) {
 		return answer, nil // who may be meant now is no answer of then
 	}
+
 	answer.Near, err = nearOf(ctx, l, app, who)
 	return answer, err
 }
 
-func nearOf(ctx context.Context, l NearStater, app domain.AppName, who domain.PersonKey) (list []wire.NearMiss, err error) {
+func nearOf(
+	ctx context.Context, l NearStater, app domain.AppName, who domain.PersonKey,
+) (list []wire.NearMiss, err error) {
 	misses, err := l.Near(ctx, app, who)
 	for _, m := range misses {
 		miss := wire.NearMiss{Kind: m.Kind, Differs: []string{}, Person: m.Person}

@@ -26,7 +26,8 @@ const (
 // ContentType returns the form's media type.
 func (f Form) ContentType() string {
 	return map[Form]string{
-		CSV: "text/csv; charset=utf-8", XLSX: "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", ICS: "text/calendar; charset=utf-8",
+		CSV: "text/csv; charset=utf-8", XLSX: "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+		ICS: "text/calendar; charset=utf-8",
 	}[f]
 }
 

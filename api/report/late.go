@@ -24,19 +24,23 @@ type LateYes struct {
 func LateOf(list []requests.LateYes) []LateYes {
 	out := []LateYes{}
 	for _, y := range list {
-		out = append(out, LateYes{y.Person, y.Purpose, Time(y.Valid), Time(y.Answered), y.Check, Time(y.Withdrawn), Time(y.Recorded), y.Withdrawal})
+		out = append(out, LateYes{y.Person, y.Purpose, Time(y.Valid), Time(y.Answered), y.Check, Time(y.Withdrawn),
+			Time(y.Recorded), y.Withdrawal})
 	}
 	return out
 }
 
 // LateColumns are the columns of the file. They are added to at the end only.
-var LateColumns = []string{"person", "purpose", "valid_at", "answered_at", "check", "withdrawn_at", "recorded", "withdrawal"}
+var LateColumns = []string{"person", "purpose", "valid_at", "answered_at", "check", "withdrawn_at", "recorded",
+	"withdrawal"}
 
 // WriteLate writes a list as CSV.
 func WriteLate(w io.Writer, list []LateYes) error {
-	t := sheet.NewCSV(w, LateColumns, sheet.Text, sheet.Text, sheet.Instant, sheet.Instant, sheet.Text, sheet.Instant, sheet.Instant)
+	t := sheet.NewCSV(w, LateColumns, sheet.Text, sheet.Text, sheet.Instant, sheet.Instant, sheet.Text, sheet.Instant,
+		sheet.Instant)
 	for _, y := range list {
-		if err := t.Row(y.Person, y.Purpose, y.Valid, y.Answered, y.Check, y.Withdrawn, y.Recorded, y.Withdrawal); err != nil {
+		if err := t.Row(y.Person, y.Purpose, y.Valid, y.Answered, y.Check, y.Withdrawn, y.Recorded,
+			y.Withdrawal); err != nil {
 			return err
 		}
 	}

@@ -19,7 +19,8 @@ func noDate(o requests.Obligation) string {
 	case o.Due.Phase == deadline.Suspended:
 		return "the clock stands still" + standsFor(o.Stands) + ": the date comes back once it goes on"
 	case o.Waits == "IdentityVerified":
-		return "the clock starts once it is known who asks, and no proof of identity was recorded: ask for it (identity.requested), and record identity.passed"
+		return "the clock starts once it is known who asks, and no proof of identity was recorded: ask for it " +
+			"(identity.requested), and record identity.passed"
 	case o.Waits == "ComplaintVerified":
 		return "the clock starts once the facts are verified: record facts.verified"
 	}
@@ -41,6 +42,7 @@ func standsFor(reasons []string) string {
 		}
 		all = append(all, text)
 	}
+
 	if len(all) == 0 {
 		return ""
 	}

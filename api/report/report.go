@@ -94,17 +94,24 @@ type Move struct {
 // Of returns the public form of o.
 func Of(o requests.Obligation) Obligation {
 	l := Obligation{
-		App: string(o.App), Stream: o.Stream, ID: o.ID, Person: o.Person, Kind: string(o.Kind), Types: o.Types, Target: o.Target,
-		Rule: string(o.Rule), Source: o.Source, Basis: "promise", Version: o.Version, RuleSet: o.RuleSet, Keeps: o.Keeps, State: o.State.String(),
-		Opened: Time(o.Opened), Start: Time(o.Due.Start), DayZero: o.Due.DayZero.String(), DueDate: o.Due.Date.String(), Due: Time(o.Due.Until),
-		Unit: o.Due.Unit, TimeZone: o.Due.TimeZone, Provisional: o.Due.Provisional, Reported: o.Due.Reported(), Gap: o.Due.Gap.String(), SafeTarget: o.Due.Safe.String(),
-		TailExposed: o.Due.TailExposed, Extended: o.Due.Extended, Calendars: o.Due.Calendars, Binding: o.Binding, Exceeds: o.Exceeds,
-		Met: Time(o.Met), Claimed: Time(o.Claimed), MetBy: o.MetBy, Evidence: o.Evidence, Reason: o.Reason,
-		AtRisk: Time(o.AtRisk), Overdue: Time(o.Overdue), Changed: Time(o.Changed), Revision: o.Revision, Group: o.Lane().String(), Events: o.Events,
+		App: string(o.App), Stream: o.Stream, ID: o.ID, Person: o.Person, Kind: string(o.Kind), Types: o.Types,
+		Target: o.Target,
+		Rule:   string(o.Rule), Source: o.Source, Basis: "promise", Version: o.Version, RuleSet: o.RuleSet,
+		Keeps: o.Keeps, State: o.State.String(),
+		Opened: Time(o.Opened), Start: Time(o.Due.Start), DayZero: o.Due.DayZero.String(), DueDate: o.Due.Date.String(),
+		Due:  Time(o.Due.Until),
+		Unit: o.Due.Unit, TimeZone: o.Due.TimeZone, Provisional: o.Due.Provisional, Reported: o.Due.Reported(),
+		Gap: o.Due.Gap.String(), SafeTarget: o.Due.Safe.String(),
+		TailExposed: o.Due.TailExposed, Extended: o.Due.Extended, Calendars: o.Due.Calendars, Binding: o.Binding,
+		Exceeds: o.Exceeds,
+		Met:     Time(o.Met), Claimed: Time(o.Claimed), MetBy: o.MetBy, Evidence: o.Evidence, Reason: o.Reason,
+		AtRisk: Time(o.AtRisk), Overdue: Time(o.Overdue), Changed: Time(o.Changed), Revision: o.Revision,
+		Group: o.Lane().String(), Events: o.Events,
 	}
 	if o.Law {
 		l.Basis = "law"
 	}
+
 	l.NoDate = noDate(o)
 	if o.Counts {
 		l.Left = &o.Left
@@ -115,8 +122,10 @@ func Of(o requests.Obligation) Obligation {
 	if o.Due.Phase == deadline.Suspended {
 		l.Elapsed = &Counted{o.Due.Elapsed, o.Due.Remaining, o.Due.Counted}
 	}
+
 	for _, m := range o.Moves {
-		l.Moves = append(l.Moves, Move{m.Why, m.By, m.Event, Time(m.Recorded), end(m.Was, m.WasUntil), end(m.Is, m.IsUntil)})
+		l.Moves = append(l.Moves, Move{m.Why, m.By, m.Event, Time(m.Recorded), end(m.Was, m.WasUntil),
+			end(m.Is, m.IsUntil)})
 	}
 	return l
 }
@@ -169,18 +178,24 @@ func Cells(o Obligation) []string {
 		}
 		was, why = append(was, m.Was), append(why, m.Why)
 	}
+
 	left := ""
 	if o.Left != nil {
 		left = strconv.Itoa(*o.Left)
 	}
+
 	certainty := ""
 	if o.Due != "" {
 		certainty = map[bool]string{true: "provisional", false: "firm"}[o.Provisional]
 	}
+
 	return []string{
-		o.App, o.Stream, o.ID, o.Person, o.Kind, strings.Join(o.Types, " "), o.Target, o.Rule, o.Source, o.Basis, o.State, left,
-		o.Start, o.Opened, o.DueDate, o.Due, certainty, o.SafeTarget, yes(o.TailExposed), yes(o.Binding), yes(o.Exceeds),
-		strings.Join(was, " "), strings.Join(why, " "), o.Met, o.Claimed, o.Reason, o.Group, o.NoDate, strings.Join(o.Keeps, " "),
+		o.App, o.Stream, o.ID, o.Person, o.Kind, strings.Join(o.Types, " "), o.Target, o.Rule, o.Source, o.Basis,
+		o.State, left,
+		o.Start, o.Opened, o.DueDate, o.Due, certainty, o.SafeTarget, yes(o.TailExposed), yes(o.Binding),
+		yes(o.Exceeds),
+		strings.Join(was, " "), strings.Join(why, " "), o.Met, o.Claimed, o.Reason, o.Group, o.NoDate,
+		strings.Join(o.Keeps, " "),
 	}
 }
 

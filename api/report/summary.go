@@ -52,16 +52,20 @@ type Fee struct {
 
 // SummaryOf returns the public form of s.
 func SummaryOf(s requests.Summary) Summary {
-	out := Summary{Tally: Tally(s.Total), States: []StateCount{}, Groups: []Group{}, Grounds: []Ground{}, Fees: []Fee{}, Tests: s.Tests}
+	out := Summary{Tally: Tally(s.Total), States: []StateCount{}, Groups: []Group{}, Grounds: []Ground{}, Fees: []Fee{},
+		Tests: s.Tests}
 	for _, x := range s.States {
 		out.States = append(out.States, StateCount{x.State.String(), x.Obligations})
 	}
+
 	for _, g := range s.Groups {
 		out.Groups = append(out.Groups, Group{g.Month, g.Type, Tally(g.Tally)})
 	}
+
 	for _, g := range s.Grounds {
 		out.Grounds = append(out.Grounds, Ground(g))
 	}
+
 	for _, f := range s.Fees {
 		out.Fees = append(out.Fees, Fee(f))
 	}

@@ -19,21 +19,30 @@ func wordsOf(lang string) words {
 
 var english = words{
 	"lang": "en", "deadlines": "Deadlines", "colon": ": ", "comma": ", ", "by": " (by %s)", "stop.": ". ",
-	"reply": "Reply to a request", "stop": "Stop processing", "delete": "Delete the data", "keep": "Keep until this day",
-	"tell-authority": "Tell the authority", "tell-persons": "Tell the persons concerned", "tell-guardians": "Tell the guardians",
-	"handle-credentials": "Secure leaked login data", "file-summary": "File the summary of an incident", "notice": "Announce the end of the service",
-	"report": "Report what was put right", "file": "File the contract", "file-officer": "File who is in charge of personal data",
-	"audit": "Compliance audit", "audit-minors": "Audit of minors' data", "publish": "Publish the risk report",
+	"reply": "Reply to a request", "stop": "Stop processing", "delete": "Delete the data",
+	"keep":           "Keep until this day",
+	"tell-authority": "Tell the authority", "tell-persons": "Tell the persons concerned",
+	"tell-guardians":     "Tell the guardians",
+	"handle-credentials": "Secure leaked login data", "file-summary": "File the summary of an incident",
+	"notice": "Announce the end of the service",
+	"report": "Report what was put right", "file": "File the contract",
+	"file-officer": "File who is in charge of personal data",
+	"audit":        "Compliance audit", "audit-minors": "Audit of minors' data", "publish": "Publish the risk report",
 
-	"done": "Cancelled, it is done: ", "void": "Cancelled, nothing is owed any more: ", "paused": "Cancelled, the clock stands still: ",
-	"app": "App %s, rule %s", "source": " (%s, %s)", "law": "a law", "promise": "a promise", "provisional": "Provisional: a calendar is not announced yet",
-	"reported": "Provisional: it rests on days off that are reported and not announced", "safe": "Safe: %s", "another": "Another date binds",
-	"limit": "To be done by the end of this entry", "keeps": "What stays, since it rests on no consent: %s",
+	"done": "Cancelled, it is done: ", "void": "Cancelled, nothing is owed any more: ",
+	"paused": "Cancelled, the clock stands still: ",
+	"app":    "App %s, rule %s", "source": " (%s, %s)", "law": "a law", "promise": "a promise",
+	"provisional": "Provisional: a calendar is not announced yet",
+	"reported":    "Provisional: it rests on days off that are reported and not announced", "safe": "Safe: %s",
+	"another": "Another date binds",
+	"limit":   "To be done by the end of this entry", "keeps": "What stays, since it rests on no consent: %s",
 
 	"state.at-risk": "at risk", "state.not-started": "not started", "state.met-late": "met late",
 
-	"type.cancel-account": "cancel the account", "type.withdraw": "withdraw consent", "type.restrict": "restrict processing", "type.refuse": "refuse processing",
-	"type.guardian": "a guardian's request", "type.relative": "a relative's request", "type.authority": "an authority's request",
+	"type.cancel-account": "cancel the account", "type.withdraw": "withdraw consent",
+	"type.restrict": "restrict processing", "type.refuse": "refuse processing",
+	"type.guardian": "a guardian's request", "type.relative": "a relative's request",
+	"type.authority": "an authority's request",
 }
 
 var chinese = words{
@@ -52,9 +61,12 @@ var chinese = words{
 	"state.overdue": "逾期", "state.at-risk": "临近到期", "state.open": "未到期", "state.paused": "中止", "state.held": "因法律保全暂停",
 	"state.not-started": "尚未起算", "state.met-late": "迟延履行", "state.met": "按时履行", "state.void": "无需履行",
 
-	"type.access": "查阅", "type.copy": "复制", "type.portability": "转移", "type.correct": "更正", "type.complete": "补充", "type.delete": "删除",
-	"type.cancel-account": "注销账户", "type.withdraw": "撤回同意", "type.restrict": "限制处理", "type.refuse": "拒绝处理", "type.explanation": "解释说明",
-	"type.complaint": "投诉、举报", "type.question": "询问", "type.guardian": "监护人请求", "type.relative": "近亲属请求", "type.authority": "主管机关要求",
+	"type.access": "查阅", "type.copy": "复制", "type.portability": "转移", "type.correct": "更正", "type.complete": "补充",
+	"type.delete":         "删除",
+	"type.cancel-account": "注销账户", "type.withdraw": "撤回同意", "type.restrict": "限制处理", "type.refuse": "拒绝处理",
+	"type.explanation": "解释说明",
+	"type.complaint":   "投诉、举报", "type.question": "询问", "type.guardian": "监护人请求", "type.relative": "近亲属请求",
+	"type.authority": "主管机关要求",
 }
 
 // say returns the words for a code, and the code itself if there are none: a
@@ -88,6 +100,7 @@ func (w words) description(o Obligation) string {
 	if o.Source != "" {
 		text += fmt.Sprintf(w["source"], SourceName(w["lang"], o.Source), w[o.Basis])
 	}
+
 	all := []string{text}
 	switch {
 	case o.Reported:
@@ -95,6 +108,7 @@ func (w words) description(o Obligation) string {
 	case o.Provisional:
 		all = append(all, w["provisional"])
 	}
+
 	if o.SafeTarget != "" {
 		all = append(all, fmt.Sprintf(w["safe"], o.SafeTarget))
 	}

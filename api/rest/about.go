@@ -38,7 +38,8 @@ func mayAsk(ctx context.Context, subject string) error {
 		return bad("subject: " + err.Error())
 	}
 	if who != own {
-		return forbid("this subject token is for one person, and this is about another: let the back end ask, or mint a token for them")
+		return forbid("this subject token is for one person, and this is about another: let the back end ask, or " +
+			"mint a token for them")
 	}
 	return nil
 }
@@ -51,15 +52,20 @@ func maySay(ctx context.Context, r ledger.Request) error {
 	case !only:
 		return nil
 	case r.Person != own:
-		return forbid("subject: this subject token is for one person, and this is about another: let the back end record it, or mint a token for them")
+		return forbid("subject: this subject token is for one person, and this is about another: let the back end " +
+			"record it, or mint a token for them")
 	case !slices.Contains(ownTypes, parse.TypeOf(r)):
-		return forbid("type: by a subject token a person says what they do themselves, and not this: let the back end record it")
+		return forbid("type: by a subject token a person says what they do themselves, and not this: let the back " +
+			"end record it")
 	case r.Actor != string(domain.Person) || r.OnBehalfOf != "":
-		return forbid("actor: by a subject token a person acts, and for themselves: leave out actor and onbehalfof, or let the back end record it")
+		return forbid("actor: by a subject token a person acts, and for themselves: leave out actor and onbehalfof, " +
+			"or let the back end record it")
 	case vouched(r.Command):
-		return forbid("data: by a subject token nobody vouches for what was checked elsewhere: leave out import, filtered_by and proof, or let the back end record it")
+		return forbid("data: by a subject token nobody vouches for what was checked elsewhere: leave out import, " +
+			"filtered_by and proof, or let the back end record it")
 	case r.Other != (domain.PersonKey{}) || r.Stream != (domain.StreamID{}):
-		return forbid("data: by a subject token a person speaks of themselves, and this names somebody or something else: let the back end record it")
+		return forbid("data: by a subject token a person speaks of themselves, and this names somebody or something " +
+			"else: let the back end record it")
 	}
 	return nil
 }

@@ -70,6 +70,7 @@ func (s *server) appRoutes(api huma.API) {
 	if s.Policies != nil {
 		route(s, api, "list-apps", http.MethodGet, "/v1/apps", "The apps that have recorded something", s.listApps)
 	}
+
 	route(s, api, "get-app", http.MethodGet, "/v1/apps/{app}", "An app",
 		func(ctx context.Context, in *appIn) (*out[AppAnswer], error) {
 			name, err := domain.ParseAppName(in.App)
@@ -91,9 +92,10 @@ func (s *server) appRoutes(api huma.API) {
 func appAnswer(ref domain.Reference) AppAnswer {
 	a := ref.Service.App
 	return AppAnswer{
-		App:         string(a.Name),
-		AppSettings: AppSettings{a.Handler, a.Group, a.Environment.String(), a.Jurisdiction, a.TimeZone, a.Locales, string(a.Escapes)},
-		Policies:    len(ref.Policies.Versions()),
+		App: string(a.Name),
+		AppSettings: AppSettings{a.Handler, a.Group, a.Environment.String(), a.Jurisdiction, a.TimeZone, a.Locales,
+			string(a.Escapes)},
+		Policies: len(ref.Policies.Versions()),
 	}
 }
 

@@ -77,7 +77,8 @@ func (g *gate) comeAgain() int {
 type busyError struct{ seconds int }
 
 func (e busyError) Error() string {
-	return "other batches are being recorded; nothing of this one was: send it again in " + strconv.Itoa(e.seconds) + " s, or fewer at a time"
+	return "other batches are being recorded; nothing of this one was: send it again in " + strconv.Itoa(e.seconds) +
+		" s, or fewer at a time"
 }
 
 const busyCode = "too-many-batches"

@@ -27,7 +27,8 @@ type besides struct {
 }
 
 func besidesOf(h http.Header, sent []byte) besides {
-	b := besides{sent: sent, signatures: h.Values(parse.SignatureHeader), ours: maps.Clone(h), keys: h.Values(keyHeader)}
+	b := besides{sent: sent, signatures: h.Values(parse.SignatureHeader), ours: maps.Clone(h),
+		keys: h.Values(keyHeader)}
 	maps.DeleteFunc(b.ours, func(name string, _ []string) bool { return !strings.HasPrefix(name, "Consent-") })
 	switch {
 	case len(b.keys) > 1:

@@ -89,14 +89,17 @@ func (s *server) listCalendars(ctx context.Context, in *appIn) (*out[Calendars],
 	if err != nil {
 		return nil, bad(err.Error())
 	}
+
 	head, err := s.Ledger.Head(ctx)
 	if err != nil {
 		return nil, err
 	}
+
 	ref, err := s.Ledger.App(ctx, name)
 	if err != nil {
 		return nil, err
 	}
+
 	a := Calendars{App: in.App, Calendars: []CalendarAnswer{}, AsOf: wire.FormatPosition(head)}
 	for _, k := range ref.Calendars.Published() {
 		a.Calendars = append(a.Calendars, calendarOf(k))
@@ -109,17 +112,20 @@ func (s *server) publishCalendar(ctx context.Context, in *appBody) (*out[Calenda
 	if err != nil {
 		return nil, err
 	}
+
 	body := bytes.Clone(in.RawBody)
 	k, err := parseCalendar(body)
 	if err != nil {
 		return nil, err
 	}
+
 	r, err := s.executeKeyed(ctx, in.Key, ledger.Request{
 		App: name, Body: body, Actor: string(domain.Operator), Command: domain.PublishCalendar{Calendar: k},
 	})
 	if err != nil {
 		return nil, err
 	}
+
 	ref, err := s.Ledger.App(ctx, name)
 	if err != nil {
 		return nil, err
@@ -127,11 +133,13 @@ func (s *server) publishCalendar(ctx context.Context, in *appBody) (*out[Calenda
 	if now, found := ref.Calendars.Latest(k.Jurisdiction, k.Year); found && !k.Projected && !k.Reported {
 		k = now
 	}
+
 	a := calendarOf(k)
 	if r.Event == (eventstore.EventID{}) {
 		a.Notes = []string{"this calendar was published before: " + nothingRecorded}
 		return ok(a)
 	}
+
 	got := wire.ReceiptOf(r)
 	a.Receipt = &got
 	return ok(a)
@@ -144,6 +152,7 @@ func parseCalendar(b []byte) (deadline.Calendar, error) {
 	if err := json.Unmarshal(b, &a, json.RejectUnknownMembers(true)); err != nil {
 		return deadline.Calendar{}, bad(`want an object such as {"jurisdiction": "CN", "year": 2027, "off": ["2027-01-01"], "makeup": []}`)
 	}
+
 	k := deadline.Calendar{
 		Jurisdiction: a.Jurisdiction,
 		Year:         a.Year,
@@ -162,6 +171,7 @@ func parseCalendar(b []byte) (deadline.Calendar, error) {
 			return k, bad("issued: " + err.Error())
 		}
 	}
+
 	if k.Off, err = parseDates("off", a.Off); err == nil {
 		k.MakeUp, err = parseDates("makeup", a.MakeUp)
 	}

@@ -115,20 +115,23 @@ func (s *server) caseRoutes(api huma.API) {
 		many, plural string
 	}{{domain.RequestNoun, "requests", "Requests"}, {domain.IncidentNoun, "incidents", "Incidents"}} {
 		path := "/v1/apps/{app}/" + n.many
-		route(s, api, "list-"+n.many, http.MethodGet, path, n.plural+", oldest first", func(ctx context.Context, in *casesIn) (*out[Cases], error) {
-			return s.cases(ctx, n.noun, in.App,
-				CaseQuery{in.State, in.Type, in.Subject, in.Person, in.KnownAt, in.Cursor, in.Limit, in.Min})
-		})
-		bodied[CaseQuery](s, api, "query-"+n.many, http.MethodPost, path+"/query", "The same, with no id in the URL", maxBody, func(ctx context.Context, in *casesBody) (*out[Cases], error) {
-			var q CaseQuery
-			if err := question(in.RawBody, &q); err != nil {
-				return nil, err
-			}
-			return s.cases(ctx, n.noun, in.App, q)
-		})
-		route(s, api, "get-"+string(n.noun), http.MethodGet, path+"/{id}", "One with its steps and what is owed", func(ctx context.Context, in *caseIn) (*out[WholeCase], error) {
-			return s.wholeCase(ctx, n.noun, in)
-		})
+		route(s, api, "list-"+n.many, http.MethodGet, path, n.plural+", oldest first",
+			func(ctx context.Context, in *casesIn) (*out[Cases], error) {
+				return s.cases(ctx, n.noun, in.App,
+					CaseQuery{in.State, in.Type, in.Subject, in.Person, in.KnownAt, in.Cursor, in.Limit, in.Min})
+			})
+		bodied[CaseQuery](s, api, "query-"+n.many, http.MethodPost, path+"/query", "The same, with no id in the URL",
+			maxBody, func(ctx context.Context, in *casesBody) (*out[Cases], error) {
+				var q CaseQuery
+				if err := question(in.RawBody, &q); err != nil {
+					return nil, err
+				}
+				return s.cases(ctx, n.noun, in.App, q)
+			})
+		route(s, api, "get-"+string(n.noun), http.MethodGet, path+"/{id}", "One with its steps and what is owed",
+			func(ctx context.Context, in *caseIn) (*out[WholeCase], error) {
+				return s.wholeCase(ctx, n.noun, in)
+			})
 	}
 }
 
@@ -140,12 +143,14 @@ func (s *server) cases(ctx context.Context, noun domain.Noun, app string, c Case
 	if err := checkCases(noun, c); err != nil {
 		return nil, err
 	}
+
 	q := requests.CaseQuery{App: name, Noun: noun, State: c.State, Type: c.Type, Limit: 100}
 	if c.Limit != "" {
 		if q.Limit, err = count(c.Limit, maxRows); err != nil {
 			return nil, err
 		}
 	}
+
 	if q.After, err = s.place(c.Cursor); err != nil {
 		return nil, err
 	}
@@ -158,17 +163,20 @@ func (s *server) cases(ctx context.Context, noun domain.Noun, app string, c Case
 	if q.Known, _, err = s.moments(ctx, c.KnownAt, ""); err != nil {
 		return nil, err
 	}
+
 	limit := q.Limit
 	q.Limit++
 	list, asOf, err := s.Requests.Cases(ctx, q)
 	if err != nil {
 		return nil, behind(err)
 	}
+
 	a := Cases{App: app, Cases: []Case{}, AsOf: wire.FormatPosition(asOf)}
 	if len(list) > limit {
 		list = list[:limit]
 		a.Next = wire.FormatPosition(list[limit-1].Begun)
 	}
+
 	for _, c := range list {
 		a.Cases = append(a.Cases, caseOf(c))
 	}
@@ -234,10 +242,12 @@ func (s *server) wholeCase(ctx context.Context, noun domain.Noun, in *caseIn) (*
 	if err := s.wait(ctx, in.Min); err != nil {
 		return nil, err
 	}
+
 	known, at, err := s.moments(ctx, in.KnownAt, in.AsOf)
 	if err != nil {
 		return nil, err
 	}
+
 	c, steps, duties, found, asOf, err := s.Requests.Case(ctx, domain.StreamID{
 		Noun: noun,
 		App:  name,
@@ -264,8 +274,9 @@ func wholeCaseOf(
 		AsOf:        wire.FormatPosition(asOf),
 	}
 	for _, x := range steps {
-		step := Step{Kind: x.Kind, At: report.Time(x.At), Recorded: report.Time(x.Recorded), Actor: x.Actor, RecordedBy: x.RecordedBy,
-			Evidence: x.Evidence, Details: x.Details, Event: x.Event, Position: wire.FormatPosition(x.Position)}
+		step := Step{Kind: x.Kind, At: report.Time(x.At), Recorded: report.Time(x.Recorded), Actor: x.Actor,
+			RecordedBy: x.RecordedBy,
+			Evidence:   x.Evidence, Details: x.Details, Event: x.Event, Position: wire.FormatPosition(x.Position)}
 		for _, f := range x.Fields {
 			if step.Fields == nil {
 				step.Fields = map[string]string{}
@@ -274,6 +285,7 @@ func wholeCaseOf(
 		}
 		a.Steps = append(a.Steps, step)
 	}
+
 	for _, o := range duties {
 		a.Obligations = append(a.Obligations, report.Of(o))
 	}

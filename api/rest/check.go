@@ -53,14 +53,17 @@ type CheckRows struct {
 }
 
 func (s *server) checkRoutes(api huma.API) {
-	route(s, api, "check", http.MethodGet, "/v1/apps/{app}/subjects/{id}/purposes/{purpose}/check", "May we do this, for this purpose?",
+	route(s, api, "check", http.MethodGet, "/v1/apps/{app}/subjects/{id}/purposes/{purpose}/check",
+		"May we do this, for this purpose?",
 		func(ctx context.Context, in *checkIn) (*out[any], error) {
 			name, err := domain.ParseAppName(in.App)
 			if err != nil {
 				return nil, bad(err.Error())
 			}
-			return s.checkOne(ctx, "check", name, wire.CheckRequest{Subject: in.ID, Purpose: in.Purpose, Action: in.Action, ValidAt: in.ValidAt, KnownAt: in.KnownAt,
-				Category: in.Category, Recipient: in.Recipient, Version: in.Version})
+			return s.checkOne(ctx, "check", name,
+				wire.CheckRequest{Subject: in.ID, Purpose: in.Purpose, Action: in.Action, ValidAt: in.ValidAt,
+					KnownAt:  in.KnownAt,
+					Category: in.Category, Recipient: in.Recipient, Version: in.Version})
 		})
 	isRecorded(api, "/v1/apps/{app}/subjects/{id}/purposes/{purpose}/check") // where the policy says so
 	const path = "/v1/apps/{app}/check"
@@ -69,6 +72,7 @@ func (s *server) checkRoutes(api huma.API) {
 	for _, op := range []*huma.Operation{api.OpenAPI().Paths["/v1/apps/{app}/subjects/{id}/purposes/{purpose}/check"].Get, api.OpenAPI().Paths[path].Post} {
 		documentAnswers(api, op)
 	}
+
 	media := api.OpenAPI().Paths[path].Post.RequestBody.Content["application/json"]
 	many := huma.SchemaFromType(api.OpenAPI().Components.Schemas, typeFor[Checks]())
 	media.Schema = &huma.Schema{OneOf: []*huma.Schema{media.Schema, many}}
@@ -79,6 +83,7 @@ func (s *server) checkMany(ctx context.Context, in *checkBody) (*out[any], error
 	if err != nil {
 		return nil, bad(err.Error())
 	}
+
 	var shape struct {
 		Checks []jsontext.Value `json:"checks"`
 	}
@@ -90,9 +95,11 @@ func (s *server) checkMany(ctx context.Context, in *checkBody) (*out[any], error
 		}
 		return s.checkOne(ctx, "check-many", name, q)
 	}
+
 	if len(shape.Checks) == 0 || len(shape.Checks) > maxRows || strict(body, &shape) != nil {
 		return nil, bad(`a batch is {"checks": [...]} with 1 to 1000 questions and nothing else`)
 	}
+
 	rows := make([]CheckRow, len(shape.Checks))
 	now := s.Ledger.Now()
 	for i, v := range shape.Checks {

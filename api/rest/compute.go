@@ -64,7 +64,8 @@ func (s *server) computeDeadline(ctx context.Context, in *rawBody) (*out[wire.Du
 	var files struct {
 		Calendars []jsontext.Value `json:"calendars"`
 	}
-	if err := errors.Join(json.Unmarshal(body, &q, json.RejectUnknownMembers(true)), json.Unmarshal(body, &files)); err != nil {
+	if err := errors.Join(json.Unmarshal(body, &q, json.RejectUnknownMembers(true)),
+		json.Unmarshal(body, &files)); err != nil {
 		return nil, bad(`want an object such as {"app": "smartkey", "rule": "cn.policy.request_reply", "start": "2026-03-02T10:00:00+08:00"}`)
 	}
 	if err := noEmpty(body); err != nil {
@@ -73,10 +74,12 @@ func (s *server) computeDeadline(ctx context.Context, in *rawBody) (*out[wire.Du
 	if q.Rule == "" {
 		return nil, bad("rule: is missing: say which rule, as in cn.policy.request_reply")
 	}
+
 	rule, set, calendars, err := s.question(ctx, q)
 	if err != nil {
 		return nil, err
 	}
+
 	for i, file := range files.Calendars {
 		if s.Law.Publish == nil {
 			return nil, bad("calendars: none can be read here")
@@ -94,12 +97,14 @@ func noEmpty(body []byte) error {
 	if err := parse.NoEmpty(body); err != nil {
 		return err
 	}
+
 	var in struct {
 		Pauses []jsontext.Value `json:"pauses"`
 	}
 	if err := json.Unmarshal(body, &in); err != nil {
 		return err
 	}
+
 	for i, p := range in.Pauses {
 		if r, empty := errors.AsType[domain.Refusal](parse.NoEmpty(p)); empty {
 			r.Path, r.Text = fmt.Sprintf("pauses[%d].%s", i, r.Path), fmt.Sprintf("pauses[%d].%s", i, r.Text)
@@ -132,11 +137,13 @@ func (s *server) question(
 			return r, ref.Policies.RuleSet(version), calendars, nil
 		}
 	}
+
 	for _, r := range s.Law.Rules {
 		if string(r.ID) == q.Rule {
 			return r, policy.RuleSet(s.Law.Rules), calendars, nil
 		}
 	}
+
 	return deadline.Rule{}, content.Hash{}, calendars, failure{plain(http.StatusNotFound,
 		"no policy of this app has such a rule, and none that is shipped is called so")}
 }
@@ -165,6 +172,7 @@ func (s *server) compute(
 		}
 		return i
 	}
+
 	start := read("start", q.Start)
 	var pauses []deadline.Pause
 	for _, p := range q.Pauses {
@@ -174,13 +182,16 @@ func (s *server) compute(
 			Reason: p.Reason,
 		})
 	}
+
 	if wrong != nil {
 		return nil, wrong
 	}
+
 	due, err := deadline.Compute(rule, start, pauses, q.Extended, calendars)
 	if err != nil {
 		return nil, bad(err.Error())
 	}
+
 	zone, err := deadline.ParseZone(rule.TimeZone)
 	if err != nil {
 		return nil, err

@@ -63,15 +63,18 @@ func (s *server) counts(ctx context.Context, in *countsIn) (*out[CountsAnswer], 
 	if err := s.wait(ctx, in.Min); err != nil {
 		return nil, err
 	}
+
 	tests, asOf, err := s.Consents.Tests(ctx, name)
 	if err != nil {
 		return nil, err
 	}
+
 	// The counts are as of the same position or a later one.
 	rows, _, err := s.Consents.Counts(ctx, name, s.Ledger.Now())
 	if err != nil {
 		return nil, err
 	}
+
 	a := CountsAnswer{
 		App:     in.App,
 		Counts:  []PeopleCount{},
@@ -83,17 +86,21 @@ func (s *server) counts(ctx context.Context, in *countsIn) (*out[CountsAnswer], 
 	for _, r := range rows {
 		a.Counts = append(a.Counts, PeopleCount{string(r.Purpose), r.Status.String(), r.People})
 	}
+
 	voided, _, err := s.Consents.Voided(ctx, name)
 	if err != nil {
 		return nil, err
 	}
+
 	for _, v := range voided {
 		a.Voided = append(a.Voided, VoidedCount{v.Status.String(), v.Answers})
 	}
+
 	opposed, _, err := s.Consents.OpposedCounts(ctx, name, s.Ledger.Now())
 	if err != nil {
 		return nil, err
 	}
+
 	for _, o := range opposed {
 		a.Opposed = append(a.Opposed, OpposedCount{string(o.Purpose), o.Status.String(), string(o.Signal), o.People})
 	}

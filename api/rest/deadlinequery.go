@@ -25,6 +25,7 @@ func (s *server) deadlineQuery(ctx context.Context, app string, d DeadlineQuery,
 	if err != nil {
 		return requests.Query{}, err
 	}
+
 	q := requests.Query{
 		App:    name,
 		Kind:   policy.DutyKind(d.Kind),
@@ -42,23 +43,27 @@ func (s *server) deadlineQuery(ctx context.Context, app string, d DeadlineQuery,
 	if err := s.checkStream(ctx, q); err != nil {
 		return q, err
 	}
+
 	if q.Limit = limit; d.Limit != "" {
 		if q.Limit, err = count(d.Limit, maxRows); err != nil {
 			return q, err
 		}
 	}
+
 	if q.Person, err = s.pseudonym(ctx, name, d.Subject, d.Person); err != nil {
 		return q, err
 	}
 	if err := s.wait(ctx, d.Min); err != nil {
 		return q, err
 	}
+
 	if d.Cursor != "" {
 		if err := readCursor(&q, d); err != nil {
 			return q, err
 		}
 		return q, s.Ledger.Place(q.Known.At)
 	}
+
 	q.Known, q.At, err = s.moments(ctx, d.KnownAt, d.AsOf)
 	return q, err
 }
@@ -71,7 +76,8 @@ func (s *server) checkStream(ctx context.Context, q requests.Query) error {
 	}
 	stream, err := domain.ParseStreamID(q.Stream)
 	if err != nil || stream.App != q.App {
-		return bad("stream: no stream of the app is named so; want one as answers have it, as in request-" + string(q.App) + "-0123456789abcdef")
+		return bad("stream: no stream of the app is named so; want one as answers have it, as in request-" +
+			string(q.App) + "-0123456789abcdef")
 	}
 	for _, err := range s.Ledger.Stream(ctx, stream) {
 		return err // there is one, or it cannot be read
@@ -85,19 +91,27 @@ func (s *server) checkOwed(ctx context.Context, q requests.Query) error {
 	if q.Kind == "" && q.Rule == "" && q.ID == "" {
 		return nil
 	}
+
 	ref, err := s.Ledger.App(ctx, q.App)
 	if err != nil {
 		return err
 	}
+
 	if kinds := ref.Policies.DutyKinds(); q.Kind != "" && !slices.Contains(kinds, q.Kind) {
-		return bad("kind: nothing of that kind is owed under the app's policies; want one of " + strings.Join(words(kinds), ", "))
+		return bad("kind: nothing of that kind is owed under the app's policies; want one of " +
+			strings.Join(words(kinds), ", "))
 	}
+
 	rules := ref.Policies.DutyRules(ref.Service.App.Jurisdiction)
 	if q.Rule != "" && !slices.Contains(rules, q.Rule) {
-		return bad("rule: no policy of the app has that rule, nor the law; want one of " + strings.Join(words(rules), ", "))
+		return bad("rule: no policy of the app has that rule, nor the law; want one of " +
+			strings.Join(words(rules), ", "))
 	}
+
 	if q.ID != "" && !ref.Policies.MayOwe(q.ID, ref.Service.App.Jurisdiction) {
-		return failure{plain(http.StatusNotFound, "id: no obligation of the app can have that id; want one as answers have it: its kind, what it is owed for if anything, and its rule, as in reply."+string(rules[0]))}
+		return failure{plain(http.StatusNotFound,
+			"id: no obligation of the app can have that id; want one as answers have it: its kind, what it is owed "+
+				"for if anything, and its rule, as in reply."+string(rules[0]))}
 	}
 	return nil
 }
@@ -107,6 +121,7 @@ func readFilters(q *requests.Query, d DeadlineQuery) (err error) {
 	if q.States, err = states(d.State); err != nil {
 		return err
 	}
+
 	if d.Group != "" {
 		lane, err := requests.ParseLane(d.Group)
 		if err != nil {
@@ -114,6 +129,7 @@ func readFilters(q *requests.Query, d DeadlineQuery) (err error) {
 		}
 		q.Lanes = []requests.Lane{lane}
 	}
+
 	if d.Type != "" {
 		t, err := domain.ParseRequestType(d.Type)
 		if err != nil {
@@ -121,6 +137,7 @@ func readFilters(q *requests.Query, d DeadlineQuery) (err error) {
 		}
 		q.Type = t.String()
 	}
+
 	if q.Before, err = day("due_before", d.DueBefore); err != nil {
 		return err
 	}
@@ -133,10 +150,12 @@ func readFilters(q *requests.Query, d DeadlineQuery) (err error) {
 	if q.Provisional, err = choice("provisional", d.Provisional); err != nil {
 		return err
 	}
+
 	binding, err := choice("binding", d.Binding)
 	if q.Binding = binding == requests.Yes; err != nil {
 		return err
 	}
+
 	switch q.Sort {
 	case "", requests.ByDue, requests.ByOpened, requests.ByState:
 		return nil
@@ -194,16 +213,19 @@ func (s *server) pseudonym(ctx context.Context, app domain.AppName, subject, per
 	case subject == "":
 		p, err := vault.ParsePseudonym(person)
 		if err != nil {
-			return "", bad("person: is a pseudonym, as answers have it: 32 digits of 0-9 and a-f; an account or a device is a subject")
+			return "", bad("person: is a pseudonym, as answers have it: 32 digits of 0-9 and a-f; an account or a " +
+				"device is a subject")
 		}
 		return p.String(), nil
 	case person != "":
 		return "", bad("a query names a subject or a person, not both")
 	}
+
 	who, err := domain.ParsePersonKey(subject)
 	if err != nil {
 		return "", bad("subject: " + err.Error())
 	}
+
 	found, known, err := s.Ledger.Pseudonym(ctx, app, who)
 	if err == nil && !known {
 		found = nobody
@@ -228,6 +250,7 @@ func (s *server) moments(ctx context.Context, knownAt, asOf string) (k requests.
 			}
 		}
 	}
+
 	if asOf != "" {
 		if at, err = s.past("as_of", asOf); err != nil {
 			return k, 0, err

@@ -102,7 +102,8 @@ type DeadlineQuery struct {
 }
 
 func (in *deadlinesIn) query() DeadlineQuery {
-	return DeadlineQuery{in.State, in.Group, in.Kind, in.Type, in.Rule, in.Stream, in.ID, in.Subject, in.Person, in.Provisional, in.DueBefore, in.DueAfter, in.Binding,
+	return DeadlineQuery{in.State, in.Group, in.Kind, in.Type, in.Rule, in.Stream, in.ID, in.Subject, in.Person,
+		in.Provisional, in.DueBefore, in.DueAfter, in.Binding,
 		in.Sort, in.Cursor, in.Limit, in.AsOf, in.KnownAt, in.Format, in.Min}
 }
 
@@ -114,11 +115,13 @@ type fileOut struct {
 }
 
 func (s *server) deadlineRoutes(api huma.API) {
-	route(s, api, "list-obligations", http.MethodGet, "/v1/apps/{app}/obligations", "What is owed by when, a page at a time",
+	route(s, api, "list-obligations", http.MethodGet, "/v1/apps/{app}/obligations",
+		"What is owed by when, a page at a time",
 		func(ctx context.Context, in *deadlinesIn) (*out[Obligations], error) {
 			return s.obligations(ctx, in.App, in.query())
 		})
-	bodied[DeadlineQuery](s, api, "query-obligations", http.MethodPost, "/v1/apps/{app}/obligations/query", "The same, with no id in the URL", maxBody,
+	bodied[DeadlineQuery](s, api, "query-obligations", http.MethodPost, "/v1/apps/{app}/obligations/query",
+		"The same, with no id in the URL", maxBody,
 		func(ctx context.Context, in *deadlinesBody) (*out[Obligations], error) {
 			var q DeadlineQuery
 			if err := question(in.RawBody, &q); err != nil {
@@ -128,12 +131,14 @@ func (s *server) deadlineRoutes(api huma.API) {
 		})
 	const path = "/v1/apps/{app}/reports/deadlines"
 	get := huma.Operation{OperationID: "report-deadlines", Method: http.MethodGet, Path: path, SkipValidateParams: true,
-		Summary: "The deadline report and its summary", Description: "JSON comes a page at a time, each with the summary of the whole. CSV, a workbook and a calendar hold all that is asked for.", Responses: reportAnswers(api)}
+		Summary: "The deadline report and its summary", Description: "JSON comes a page at a time, each with the " +
+			"summary of the whole. CSV, a workbook and a calendar hold all that is asked for.", Responses: reportAnswers(api)}
 	huma.Register(api, get, func(ctx context.Context, in *deadlinesIn) (*fileOut, error) {
 		o, err := s.report(ctx, in.App, in.Accept, in.query())
 		return o, s.fail(ctx, get.OperationID, err)
 	})
-	post := huma.Operation{OperationID: "query-report-deadlines", Method: http.MethodPost, Path: path, SkipValidateParams: true, SkipValidateBody: true, MaxBodyBytes: maxBody,
+	post := huma.Operation{OperationID: "query-report-deadlines", Method: http.MethodPost, Path: path,
+		SkipValidateParams: true, SkipValidateBody: true, MaxBodyBytes: maxBody,
 		Summary: "The same, with no id in the URL", Responses: reportAnswers(api)}
 	huma.Register(api, post, func(ctx context.Context, in *deadlinesBody) (*fileOut, error) {
 		var q DeadlineQuery
@@ -163,10 +168,12 @@ func (s *server) obligations(ctx context.Context, app string, d DeadlineQuery) (
 	} else if form != "json" {
 		return nil, bad("format: this list is JSON; the deadline report has csv, xlsx and ics")
 	}
+
 	q, err := s.deadlineQuery(ctx, app, d, 100)
 	if err != nil {
 		return nil, err
 	}
+
 	list, next, asOf, err := s.Requests.Page(ctx, q)
 	if err != nil {
 		return nil, behind(err)
@@ -186,6 +193,7 @@ func obligationsOf(
 	if known, err := deadline.ParseInstant(d.KnownAt); err == nil {
 		a.KnownAt = known.String()
 	}
+
 	for _, o := range list {
 		a.Obligations = append(a.Obligations, report.Of(o))
 	}
@@ -209,10 +217,12 @@ func (s *server) report(ctx context.Context, app, accept string, d DeadlineQuery
 	if err != nil {
 		return nil, err
 	}
+
 	q, err := s.deadlineQuery(ctx, app, d, 100)
 	if err != nil {
 		return nil, err
 	}
+
 	if form == "json" {
 		list, next, sum, asOf, err := s.Requests.Report(ctx, q)
 		if err != nil {
@@ -277,6 +287,7 @@ func formOf(name, accept string) (report.Form, error) {
 	default:
 		return "", bad("a report has the format json, csv, xlsx or ics")
 	}
+
 	for _, part := range strings.Split(accept, ",") {
 		kind, _, _ := strings.Cut(strings.TrimSpace(part), ";")
 		for _, f := range []report.Form{report.CSV, report.XLSX, report.ICS} {

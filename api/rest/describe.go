@@ -50,15 +50,16 @@ func eventSchema(api huma.API) *huma.Schema {
 
 // answers says what the answer of a route is, where its Go type does not.
 func answers(op *huma.Operation, description, kind string, is *huma.Schema) {
-	op.Responses["200"] = &huma.Response{Description: description, Content: map[string]*huma.MediaType{kind: {Schema: is}}}
+	op.Responses["200"] = &huma.Response{Description: description,
+		Content: map[string]*huma.MediaType{kind: {Schema: is}}}
 }
 
 // describe says of the whole what no route says of itself: where it is, that
 // nobody has to log in yet, and what is answered to what is wrong.
 func describe(doc *huma.OpenAPI) {
 	doc.Info.License = &huma.License{Name: "Apache-2.0", URL: "https://www.apache.org/licenses/LICENSE-2.0"}
-	doc.Info.Description = "The consent ledger. A parameter that a route does not know, that stands twice or is empty is refused. " +
-		"Bodies are JSON and say so in their Content-Type. Pages of other origins are not answered."
+	doc.Info.Description = "The consent ledger. A parameter that a route does not know, that stands twice or is " +
+		"empty is refused. Bodies are JSON and say so in their Content-Type. Pages of other origins are not answered."
 	doc.Servers = []*huma.Server{{URL: "/", Description: "where this description is"}}
 	doc.Security = []map[string][]string{{}}
 
@@ -78,11 +79,13 @@ func describeErrors(op *huma.Operation, path string, problem map[string]*huma.Me
 	if strings.HasPrefix(path, "/log/") {
 		problem = map[string]*huma.MediaType{"text/plain": {Schema: aText}} // as every client of tiles expects
 	}
+
 	add := func(status int, description string) {
 		if code := strconv.Itoa(status); op.Responses[code] == nil {
 			op.Responses[code] = &huma.Response{Description: description, Content: problem}
 		}
 	}
+
 	add(http.StatusBadRequest, "Something is not as it has to be; detail says what")
 	add(http.StatusForbidden, "It comes from a page of another origin, or is not for who asks")
 	add(http.StatusMisdirectedRequest, "The ledger is not asked under this name")
@@ -92,5 +95,6 @@ func describeErrors(op *huma.Operation, path string, problem map[string]*huma.Me
 	if op.RequestBody != nil {
 		add(http.StatusUnsupportedMediaType, "The body is not JSON, or does not say so")
 	}
+
 	add(http.StatusServiceUnavailable, "The ledger cannot tell now; ask again")
 }

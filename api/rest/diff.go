@@ -71,18 +71,22 @@ func (s *server) diff(ctx context.Context, in *checkBody) (*out[DiffAnswer], err
 	if err != nil {
 		return nil, err
 	}
+
 	ref, err := s.Ledger.App(ctx, name)
 	if err != nil {
 		return nil, err
 	}
+
 	was, is, err := s.versions(ref.Policies, in.RawBody)
 	if err != nil {
 		return nil, err
 	}
+
 	c, over, err := compare(ref.Policies, was, is, s.Ledger.Now())
 	if err != nil {
 		return nil, err
 	}
+
 	a := DiffAnswer{
 		Over:   over,
 		Policy: is.Document.Name, Old: was.Version.String(), New: is.Version.String(), Differences: []Difference{},
@@ -111,6 +115,7 @@ func (s *server) versions(policies domain.Policies, body []byte) (was, is domain
 	if (b.Document == nil) == (b.Old == "" && b.New == "") {
 		return was, is, bad(`name two versions, as in {"old": "sha256:...", "new": "sha256:..."}, or a document, and not both`)
 	}
+
 	if b.Document == nil {
 		if was, err = versionOf(policies, "old", b.Old); err != nil {
 			return was, is, err
@@ -118,18 +123,22 @@ func (s *server) versions(policies domain.Policies, body []byte) (was, is domain
 		is, err = versionOf(policies, "new", b.New)
 		return was, is, err
 	}
+
 	if is, err = parseDocument(b.Document); err != nil {
 		return was, is, err
 	}
+
 	v, found := policies.InForce(is.Document.Name, s.Ledger.Now())
 	if !found && is.Document.Over != "" {
 		v, found = policies.InForce(is.Document.Over, s.Ledger.Now())
 	}
+
 	if !found {
 		return was, is, domain.Refusal{
 			Code: domain.UnknownPolicy,
 			Path: "document",
-			Text: "document: no version of a policy of that name is in force, nor of one over which it prevails: there is nothing to compare with",
+			Text: "document: no version of a policy of that name is in force, nor of one over which it prevails: " +
+				"there is nothing to compare with",
 		}
 	}
 	return domain.PublishPolicy{Version: v.Version, Document: v.Document}, is, nil
@@ -171,8 +180,10 @@ func compare(
 		return c, "", domain.Refusal{Code: domain.Malformed, Path: "old", Text: fmt.Sprintf(
 			"old: %s prevails over %s: name the version of the general policy first, and then that of the specific one", domain.Quote(was.Name), domain.Quote(is.Name))}
 	}
+
 	return c, "", domain.Refusal{Code: domain.Malformed, Path: "new", Text: fmt.Sprintf(
-		"new: this is a version of %s and the old one of %s, and neither prevails over the other: name two versions of one policy, or of a general and of a specific one",
+		"new: this is a version of %s and the old one of %s, and neither prevails over the other: name two versions "+
+			"of one policy, or of a general and of a specific one",
 		domain.Quote(is.Name), domain.Quote(was.Name))}
 }
 

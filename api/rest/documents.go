@@ -45,16 +45,21 @@ func (s *server) paperRoutes(api huma.API) {
 			"application/json": {Schema: schema}, "application/zip": file, "text/markdown": file, "text/html": file,
 		}}}
 	}
+
 	schemas := api.OpenAPI().Components.Schemas
-	audit := huma.Operation{OperationID: "report-audit", Method: http.MethodGet, Path: "/v1/apps/{app}/reports/audit", SkipValidateParams: true,
-		Summary: "The audit report of a span; it reads the log", Responses: answers(huma.SchemaFromType(schemas, typeFor[auditreport.Report]()))}
+	audit := huma.Operation{OperationID: "report-audit", Method: http.MethodGet, Path: "/v1/apps/{app}/reports/audit",
+		SkipValidateParams: true,
+		Summary:            "The audit report of a span; it reads the log", Responses: answers(huma.SchemaFromType(schemas,
+			typeFor[auditreport.Report]()))}
 	huma.Register(api, audit, func(ctx context.Context, in *auditIn) (*fileOut, error) {
 		o, err := s.audit(ctx, in)
 		return o, s.fail(ctx, audit.OperationID, err)
 	})
 	isRecorded(api, audit.Path)
-	register := huma.Operation{OperationID: "get-register", Method: http.MethodGet, Path: "/v1/apps/{app}/registers/{register}", SkipValidateParams: true,
-		Summary: "A register as of a moment; it reads the log", Responses: answers(huma.SchemaFromType(schemas, typeFor[auditreport.Register]()))}
+	register := huma.Operation{OperationID: "get-register", Method: http.MethodGet,
+		Path: "/v1/apps/{app}/registers/{register}", SkipValidateParams: true,
+		Summary: "A register as of a moment; it reads the log", Responses: answers(huma.SchemaFromType(schemas,
+			typeFor[auditreport.Register]()))}
 	huma.Register(api, register, func(ctx context.Context, in *registerIn) (*fileOut, error) {
 		o, err := s.register(ctx, in)
 		return o, s.fail(ctx, register.OperationID, err)
@@ -66,30 +71,36 @@ func (s *server) audit(ctx context.Context, in *auditIn) (*fileOut, error) {
 	if err != nil {
 		return nil, bad("format: " + err.Error())
 	}
+
 	who, err := in.reader()
 	if err != nil {
 		return nil, err
 	}
+
 	name, to, err := s.document(ctx, in.App, in.Lang, "to", in.To)
 	if err != nil {
 		return nil, err
 	}
+
 	from := deadline.Instant(0)
 	if in.From != "" {
 		if from, err = s.past("from", in.From); err != nil {
 			return nil, err
 		}
 	}
+
 	if to <= from {
 		return nil, bad("to: is not after from")
 	}
 	if err := s.reach(ctx, to-1); err != nil {
 		return nil, err
 	}
+
 	r, err := s.Documents.Audit(ctx, name, from, to)
 	if err != nil {
 		return nil, behind(err)
 	}
+
 	a := wire.AccessOf(who, domain.AccessReplay)
 	a.From, a.To, a.Records = from, to, r.Records()
 	if err := s.recordReading(ctx, name, a); err != nil {
@@ -103,6 +114,7 @@ func (s *server) register(ctx context.Context, in *registerIn) (*fileOut, error)
 	if err != nil {
 		return nil, bad("format: " + err.Error())
 	}
+
 	name, at, err := s.document(ctx, in.App, in.Lang, "at", in.At)
 	if err != nil {
 		return nil, err
@@ -110,6 +122,7 @@ func (s *server) register(ctx context.Context, in *registerIn) (*fileOut, error)
 	if err := s.reach(ctx, at); err != nil {
 		return nil, err
 	}
+
 	r, err := s.Documents.Register(ctx, name, in.Register, at)
 	if err != nil {
 		return nil, behind(err)
@@ -118,7 +131,9 @@ func (s *server) register(ctx context.Context, in *registerIn) (*fileOut, error)
 }
 
 // document reads what every report is asked with.
-func (s *server) document(ctx context.Context, app, lang, member, text string) (domain.AppName, deadline.Instant, error) {
+func (s *server) document(
+	ctx context.Context, app, lang, member, text string,
+) (domain.AppName, deadline.Instant, error) {
 	if lang != "" && lang != "en" && lang != "zh" {
 		return "", 0, bad("lang: is en or zh")
 	}

@@ -39,35 +39,43 @@ func (s *server) erase(ctx context.Context, in *erasureBody) (*out[wire.Receipt]
 	if err != nil {
 		return nil, bad(err.Error())
 	}
+
 	var b Erasure
 	if err := strict(in.RawBody, &b); err != nil {
 		return nil, err
 	}
+
 	cmd := domain.OrderErasure{Reason: b.Reason}
 	who, err := domain.ParsePersonKey(b.Subject)
 	if err != nil {
 		return nil, bad("subject: " + err.Error())
 	}
+
 	if len(b.By) != 2 {
-		return nil, s.orProposed(app, approval.ErasureKind, domain.Refusal{Code: domain.TwoPersons, Path: "by", Text: "erasing takes two different persons"})
+		return nil, s.orProposed(app, approval.ErasureKind,
+			domain.Refusal{Code: domain.TwoPersons, Path: "by", Text: "erasing takes two different persons"})
 	}
+
 	cmd.By = [2]string(b.By)
 	if b.Evidence != "" {
 		if cmd.Evidence, err = content.ParseNamedHash(b.Evidence); err != nil {
 			return nil, bad("evidence: a hash is written sha256: and 64 lower-case hex digits")
 		}
 	}
+
 	key, err := parseKey(in.Key)
 	switch {
 	case err != nil:
 		return nil, err
 	case key != "" && b.ID != "":
-		return nil, bad("an order that has an id comes without Idempotency-Key: it is known by its id, and may be sent again with it")
+		return nil, bad("an order that has an id comes without Idempotency-Key: it is known by its id, and may be " +
+			"sent again with it")
 	case key != "":
 		b.ID = key
 	case b.ID == "":
 		b.ID = rand.Text()
 	}
+
 	r, err := s.Ledger.Erase(ctx, ledger.Request{
 		App:        app,
 		Person:     who,

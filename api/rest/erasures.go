@@ -105,17 +105,21 @@ func (s *server) erasureRoutes(api huma.API) {
 	route(s, api, "get-erasure", http.MethodGet, one, "How far one is, and who may not be erased", s.getErasure)
 	bodied[ErasurePart](s, api, "add-to-erasure", http.MethodPost, one+"/subjects",
 		"Hand over ids of a draft, in parts", maxBody, s.addToErasure)
-	route(s, api, "start-erasure", http.MethodPost, one+"/start", "Say that all ids are handed over: it begins. Where people are authenticated another principal does, who approves it",
+	route(s, api, "start-erasure", http.MethodPost, one+"/start",
+		"Say that all ids are handed over: it begins. Where people are authenticated another principal does, who "+
+			"approves it",
 		s.changeErasure(func(ctx context.Context, app domain.AppName, id string) (erasing.Job, error) {
 			return s.Erasures.Start(ctx, app, id, s.principal(ctx))
 		}))
-	route(s, api, "cancel-erasure", http.MethodPost, one+"/cancel", "End it; who was erased stays erased", s.changeErasure(s.Erasures.Cancel))
+	route(s, api, "cancel-erasure", http.MethodPost, one+"/cancel", "End it; who was erased stays erased",
+		s.changeErasure(s.Erasures.Cancel))
 
 	certify := huma.Operation{
 		OperationID: "certify-erasure", Method: http.MethodGet, Path: one + "/certificate", SkipValidateParams: true,
 		Summary: "The certificate of everybody whom it erased, a line of JSON each; it verifies offline",
 		Responses: map[string]*huma.Response{"200": {
-			Description: "The certificate", Content: map[string]*huma.MediaType{"application/x-ndjson": {Schema: aFile}},
+			Description: "The certificate",
+			Content:     map[string]*huma.MediaType{"application/x-ndjson": {Schema: aFile}},
 		}},
 	}
 	huma.Register(api, certify, s.certifyErasure)
@@ -142,20 +146,24 @@ func (s *server) beginErasure(ctx context.Context, in *newErasureBody) (*out[Era
 	if err != nil {
 		return nil, bad(err.Error())
 	}
+
 	var b NewErasure
 	if err := strict(in.RawBody, &b); err != nil {
 		return nil, err
 	}
+
 	begin := erasing.Begin{ID: b.ID, Of: b.Of, Reason: b.Reason, RecordedBy: s.principal(ctx)}
 	if len(b.By) > 2 {
 		return nil, domain.Refusal{Code: domain.TwoPersons, Path: "by", Text: "erasing takes two different persons"}
 	}
+
 	copy(begin.By[:], b.By)
 	if b.Evidence != "" {
 		if begin.Evidence, err = content.ParseNamedHash(b.Evidence); err != nil {
 			return nil, bad("evidence: a hash is written sha256: and 64 lower-case hex digits")
 		}
 	}
+
 	if b.ClosedBefore != "" {
 		at, err := time.Parse(time.RFC3339, b.ClosedBefore)
 		if err != nil {
@@ -163,6 +171,7 @@ func (s *server) beginErasure(ctx context.Context, in *newErasureBody) (*out[Era
 		}
 		begin.ClosedBefore = deadline.At(at)
 	}
+
 	j, err := s.Erasures.Begin(ctx, app, begin)
 	return erasureAnswer(j, err)
 }
@@ -172,6 +181,7 @@ func (s *server) addToErasure(ctx context.Context, in *erasurePartBody) (*out[Er
 	if err != nil {
 		return nil, bad(err.Error())
 	}
+
 	var b ErasurePart
 	if err := strict(in.RawBody, &b); err != nil {
 		return nil, err
@@ -179,12 +189,14 @@ func (s *server) addToErasure(ctx context.Context, in *erasurePartBody) (*out[Er
 	if len(b.Subjects) > erasing.MostInPart {
 		return nil, bad("subjects: a part holds 1 to " + strconv.Itoa(erasing.MostInPart) + " ids")
 	}
+
 	who := make([]domain.PersonKey, len(b.Subjects))
 	for i, id := range b.Subjects {
 		if who[i], err = domain.ParsePersonKey(id); err != nil {
 			return nil, bad("subjects[" + strconv.Itoa(i) + "]: " + err.Error())
 		}
 	}
+
 	j, err := s.Erasures.Add(ctx, app, in.Job, b.Part, who)
 	return erasureAnswer(j, err)
 }
@@ -210,15 +222,18 @@ func (s *server) getErasure(ctx context.Context, in *erasureIn) (*out[ErasureJob
 	if err != nil {
 		return nil, bad(err.Error())
 	}
+
 	j, err := s.Erasures.Get(ctx, app, in.Job)
 	if err != nil {
 		return nil, noErasure(err)
 	}
+
 	a := erasureJob(j)
 	kept, err := s.Erasures.Kept(ctx, app, in.Job, mostKept)
 	if err != nil {
 		return nil, err
 	}
+
 	for _, k := range kept {
 		a.KeptPersons = append(a.KeptPersons, KeptPerson{Person: k.Person, Code: k.Code, Why: k.Text})
 	}
@@ -231,13 +246,16 @@ func (s *server) certifyErasure(ctx context.Context, in *erasureIn) (*huma.Strea
 	if err != nil {
 		return nil, s.fail(ctx, id, bad(err.Error()))
 	}
+
 	j, err := s.Erasures.Get(ctx, app, in.Job)
 	if err == nil && (j.State == erasing.Draft || j.State == erasing.Running) {
-		err = domain.Refusal{Code: domain.TooEarly, Text: "the job has not ended: its certificate is of all whom it erased"}
+		err = domain.Refusal{Code: domain.TooEarly,
+			Text: "the job has not ended: its certificate is of all whom it erased"}
 	}
 	if err != nil {
 		return nil, s.fail(ctx, id, noErasure(err))
 	}
+
 	return &huma.StreamResponse{Body: func(c huma.Context) {
 		c.SetHeader("Content-Type", "application/x-ndjson")
 		_, w := humago.Unwrap(c)
@@ -266,8 +284,10 @@ func noErasure(err error) error {
 
 func erasureJob(j erasing.Job) ErasureJob {
 	a := ErasureJob{
-		ID: j.ID, Of: j.Of, Reason: j.Reason, By: j.By[:], Began: j.Began.String(), RecordedBy: j.RecordedBy, State: j.State, NeedsApprover: j.NeedsApprover(),
-		Parts: j.Parts, Persons: j.Persons, Unknown: j.Unknown, Erased: j.Erased, Already: j.Already, Kept: j.Kept, Error: j.Error,
+		ID: j.ID, Of: j.Of, Reason: j.Reason, By: j.By[:], Began: j.Began.String(), RecordedBy: j.RecordedBy,
+		State: j.State, NeedsApprover: j.NeedsApprover(),
+		Parts: j.Parts, Persons: j.Persons, Unknown: j.Unknown, Erased: j.Erased, Already: j.Already, Kept: j.Kept,
+		Error: j.Error,
 	}
 	if j.ClosedBefore != 0 {
 		a.ClosedBefore = j.ClosedBefore.String()

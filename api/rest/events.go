@@ -53,19 +53,24 @@ type endpoint struct {
 }
 
 func (s *server) eventRoutes(api huma.API) {
-	s.eventRoute(api, "record-events", "/v1/apps/{app}/events", "Record one CloudEvent about a person, or a JSON array of up to 1000 with a result for each",
+	s.eventRoute(api, "record-events", "/v1/apps/{app}/events",
+		"Record one CloudEvent about a person, or a JSON array of up to 1000 with a result for each",
 		"The endpoint for apps. What only operators record is refused here. "+binaryMode, parse.Event, parse.BinaryEvent)
-	s.eventRoute(api, "record-operator-events", "/v1/apps/{app}/operator/events", "Record what operators record: one CloudEvent, or a JSON array of up to 1000",
-		"The endpoint for operators: voids, holds, restrictions, exemptions, signers, and everything about the app as a whole, which names no subject. "+
-			"The actor is operator unless the event says another. Where serve has no --authenticate, whoever reaches this route may use it: "+
+	s.eventRoute(api, "record-operator-events", "/v1/apps/{app}/operator/events",
+		"Record what operators record: one CloudEvent, or a JSON array of up to 1000",
+		"The endpoint for operators: voids, holds, restrictions, exemptions, signers, and everything about the app "+
+			"as a whole, which names no subject. "+
+			"The actor is operator unless the event says another. Where serve has no --authenticate, whoever reaches "+
+			"this route may use it: "+
 			"so let nobody reach it but operators. "+binaryMode, parse.OperatorEvent, parse.OperatorBinaryEvent)
 }
 
-const binaryMode = "A CloudEvent in binary mode has its attributes in ce- headers and its data as the body, of any JSON type; " +
-	"the content type alone tells the mode. Escapes in ce- headers are undone if every byte of the header looks like an encoder's work; " +
-	"the answer shows subject and id as they were understood."
+const binaryMode = "A CloudEvent in binary mode has its attributes in ce- headers and its data as the body, of any " +
+	"JSON type; the content type alone tells the mode. Escapes in ce- headers are undone if every byte of the header " +
+	"looks like an encoder's work; the answer shows subject and id as they were understood."
 
-func (s *server) eventRoute(api huma.API, id, path, summary, description string, parse func(domain.AppName, []byte) (ledger.Request, error),
+func (s *server) eventRoute(api huma.API, id, path, summary, description string,
+	parse func(domain.AppName, []byte) (ledger.Request, error),
 	binary func(domain.AppName, map[string][]string, []byte, string) (ledger.Request, error)) {
 	bodied[map[string]any](s, api, id, http.MethodPost, path, summary, maxBody, endpoint{s, parse, binary}.record)
 	op := api.OpenAPI().Paths[path].Post
@@ -84,8 +89,9 @@ func (s *server) eventRoute(api huma.API, id, path, summary, description string,
 	answers(op, "of one event its receipt, of an array a result for each", "application/json",
 		&huma.Schema{OneOf: []*huma.Schema{receipt, rows}})
 	op.Responses[strconv.Itoa(http.StatusTooManyRequests)] = &huma.Response{
-		Description: "Other batches are being recorded, and nothing of this one was: send it again after Retry-After seconds",
-		Content:     map[string]*huma.MediaType{"application/problem+json": {Schema: schemas.Schema(typeFor[wire.Problem](), true, "")}},
+		Description: "Other batches are being recorded, and nothing of this one was: send it again after Retry-After " +
+			"seconds",
+		Content: map[string]*huma.MediaType{"application/problem+json": {Schema: schemas.Schema(typeFor[wire.Problem](), true, "")}},
 	}
 }
 
@@ -94,20 +100,24 @@ func (d endpoint) record(ctx context.Context, in *eventsIn) (*out[any], error) {
 	if err != nil {
 		return nil, bad(err.Error())
 	}
+
 	sent := bytes.Clone(in.RawBody) // Huma uses the bytes again
 	body := bytes.TrimSpace(parse.WithoutMark(sent))
 	mode, err := modeOf(in.headers, body)
 	if err != nil {
 		return nil, err
 	}
+
 	with := besidesOf(in.headers, sent)
 	if mode == parse.Batch {
 		return d.recordBatch(ctx, app, body, with)
 	}
+
 	req, key, err := d.read(app, mode, in.headers, body, with)
 	if err != nil {
 		return nil, err
 	}
+
 	r, err := d.server.execute(ctx, req)
 	if err != nil {
 		return nil, keyReused(key, err)
@@ -250,6 +260,7 @@ func run(work [][]func()) {
 			}
 		})
 	}
+
 	wg.Wait()
 	for _, p := range died {
 		if p != nil {

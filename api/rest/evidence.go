@@ -35,10 +35,13 @@ func (s *server) evidenceRoutes(api huma.API) {
 			MaxBodyBytes:       maxBody,
 			SkipValidateParams: true,
 			SkipValidateBody:   true,
-			Description:        "Who reads and why is recorded before anything leaves. Personal texts are opened for nobody who does not say so.",
-			Responses:          map[string]*huma.Response{"200": {Description: summary, Content: map[string]*huma.MediaType{kind: {Schema: is}}}},
+			Description: "Who reads and why is recorded before anything leaves. Personal texts are opened for " +
+				"nobody who does not say so.",
+			Responses: map[string]*huma.Response{"200": {Description: summary,
+				Content: map[string]*huma.MediaType{kind: {Schema: is}}}},
 		}
 	}
+
 	huma.Register(api, op("export", "/v1/apps/{app}/export", "An evidence bundle, which verifies offline",
 		"application/zip", aFile), s.export)
 	documentBody[audit.ExportRequest](api, http.MethodPost, "/v1/apps/{app}/export")
@@ -60,6 +63,7 @@ func describeProof(api huma.API) {
 			Schema:      &huma.Schema{Type: huma.TypeString},
 		}
 	}
+
 	cosigned := param("cosigned", "query", "in the newest tree that a quorum of witnesses signed; needs no value")
 	cosigned.AllowEmptyValue = true
 	api.OpenAPI().AddOperation(&huma.Operation{
@@ -71,9 +75,11 @@ func describeProof(api huma.API) {
 			param("app", "path", ""), param("event", "query", "the event id of a receipt"),
 			param("index", "query", "instead: the record's place in the log, from 0"),
 			cosigned,
-			param("wait", "query", "until the record is under a checkpoint, at most 30s, as in 10s; 503 if it is not by then"),
+			param("wait", "query", "until the record is under a checkpoint, at most 30s, as in 10s; 503 if it is not "+
+				"by then"),
 		},
-		Responses: map[string]*huma.Response{"200": {Description: "The proof", Content: map[string]*huma.MediaType{"text/plain": {Schema: aText}}}},
+		Responses: map[string]*huma.Response{"200": {Description: "The proof",
+			Content: map[string]*huma.MediaType{"text/plain": {Schema: aText}}}},
 	})
 }
 
@@ -104,10 +110,12 @@ func (s *server) export(ctx context.Context, in *evidenceIn) (*huma.StreamRespon
 	if err != nil {
 		return nil, s.fail(ctx, "export", err)
 	}
+
 	f, err := s.Evidence.Export(ctx, app, ask, s.principal(ctx))
 	if err != nil {
 		return nil, s.failEvidence(ctx, "export", err)
 	}
+
 	return &huma.StreamResponse{Body: func(c huma.Context) {
 		defer f.Close()
 		c.SetHeader("Content-Type", "application/zip")

@@ -50,15 +50,18 @@ func (s *server) feedRoutes(api huma.API) {
 	if s.FeedKey == nil {
 		return
 	}
-	route(s, api, "get-feed", http.MethodGet, "/v1/apps/{app}/reports/feed", "Where the calendar feed of an app's deadlines is", func(ctx context.Context, in *feedIn) (*out[Feed], error) {
-		name, err := s.app(ctx, in.App)
-		if err != nil {
-			return nil, err
-		}
-		return ok(Feed{in.App, "/v1/apps/" + url.PathEscape(in.App) + "/feeds/" + s.feedToken(name) + "/deadlines.ics"})
-	})
+
+	route(s, api, "get-feed", http.MethodGet, "/v1/apps/{app}/reports/feed",
+		"Where the calendar feed of an app's deadlines is", func(ctx context.Context, in *feedIn) (*out[Feed], error) {
+			name, err := s.app(ctx, in.App)
+			if err != nil {
+				return nil, err
+			}
+			return ok(Feed{in.App, "/v1/apps/" + url.PathEscape(in.App) + "/feeds/" + s.feedToken(name) + "/deadlines.ics"})
+		})
 	// A program that has the newest entries is told so in 304.
-	op := huma.Operation{OperationID: "deadline-feed", Method: http.MethodGet, Path: "/v1/apps/{app}/feeds/{token}/deadlines.ics", Summary: "The calendar feed of an app's open deadlines",
+	op := huma.Operation{OperationID: "deadline-feed", Method: http.MethodGet,
+		Path: "/v1/apps/{app}/feeds/{token}/deadlines.ics", Summary: "The calendar feed of an app's open deadlines",
 		Description: "Without personal data. A wrong token is answered as if there were no such feed.", SkipValidateParams: true}
 	op.Responses = map[string]*huma.Response{
 		"200": {Description: "The calendar", Content: map[string]*huma.MediaType{"text/calendar": {Schema: aText}}},
@@ -92,7 +95,8 @@ func (s *server) feed(ctx context.Context, in *feedTokenIn) (*feedOut, error) {
 		return nil, err
 	}
 	sum := sha256.Sum256(file.Body)
-	out := &feedOut{Status: http.StatusOK, ContentType: file.ContentType, ETag: `"` + hex.EncodeToString(sum[:16]) + `"`, CacheControl: "private, no-cache", Body: file.Body}
+	out := &feedOut{Status: http.StatusOK, ContentType: file.ContentType,
+		ETag: `"` + hex.EncodeToString(sum[:16]) + `"`, CacheControl: "private, no-cache", Body: file.Body}
 	if matches(in.Known, out.ETag) {
 		out.Status, out.Body, out.ContentType = http.StatusNotModified, nil, ""
 	}

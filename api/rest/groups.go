@@ -54,8 +54,9 @@ func (s *server) groupRoute(api huma.API) {
 	op.RequestBody.Content = map[string]*huma.MediaType{"application/json": {Schema: eventSchema(api)},
 		"application/cloudevents+json": {Schema: eventSchema(api)}}
 	op.RequestBody.Required = false // in binary mode an event may need no data
-	op.Description = "Refusals, withdrawals, and what is about the person's account. What gives consent is refused: the apps' consents stay apart. " +
-		"A result that is not 200 says that this app has not recorded it: send the event again, with the same id; where it is recorded, the receipt is the same. " + binaryMode
+	op.Description = "Refusals, withdrawals, and what is about the person's account. What gives consent is refused: " +
+		"the apps' consents stay apart. A result that is not 200 says that this app has not recorded it: send the " +
+		"event again, with the same id; where it is recorded, the receipt is the same. " + binaryMode
 }
 
 // groupName returns the name of a group.
@@ -71,6 +72,7 @@ func (s *server) recordGroup(ctx context.Context, in *groupIn) (*out[GroupRows],
 	if err != nil {
 		return nil, err
 	}
+
 	sent := bytes.Clone(in.RawBody)
 	event := parse.GroupEvent{Group: group, By: s.principal(ctx)}
 	body := bytes.TrimSpace(parse.WithoutMark(sent))
@@ -78,6 +80,7 @@ func (s *server) recordGroup(ctx context.Context, in *groupIn) (*out[GroupRows],
 	if err == nil && mode == parse.Batch {
 		err = bad("a group is told one event at a time")
 	}
+
 	var form error // why it cannot be signed
 	if err == nil && mode == parse.Binary {
 		form = parse.ErrSignedForm
@@ -86,6 +89,7 @@ func (s *server) recordGroup(ctx context.Context, in *groupIn) (*out[GroupRows],
 	if err != nil {
 		return nil, err
 	}
+
 	req, key, err := besidesOf(in.headers, sent).read(0, form, func(key string) (ledger.Request, error) {
 		if event.Event, err = withID(body, key); err != nil {
 			return ledger.Request{}, err
@@ -98,6 +102,7 @@ func (s *server) recordGroup(ctx context.Context, in *groupIn) (*out[GroupRows],
 	if req, err = event.Keep(req); err != nil {
 		return nil, err
 	}
+
 	apps, err := s.appsOf(ctx, group)
 	if err != nil {
 		return nil, err
@@ -126,6 +131,7 @@ func (s *server) tellGroup(
 		answered = answered && (err == nil || refused)
 		a.Results = append(a.Results, GroupRow{string(app), s.rowOf(ctx, r, keyReused(key, err))})
 	}
+
 	if answered && in != "" {
 		if _, err := s.Ledger.Execute(ctx, ledger.ToldGroup(in, group, first.Event)); err != nil {
 			s.Log.WarnContext(ctx, "a group of apps was told, and that could not be recorded: it will be told again",
@@ -145,10 +151,12 @@ func (s *server) appsOf(ctx context.Context, group string) ([]domain.AppName, er
 	if err := s.wait(ctx, wire.FormatPosition(head)); err != nil {
 		return nil, err
 	}
+
 	rows, _, err := s.Policies.Apps(ctx)
 	if err != nil {
 		return nil, err
 	}
+
 	var apps []domain.AppName
 	for _, row := range rows {
 		ref, err := s.Ledger.App(ctx, domain.AppName(row.App))
@@ -159,6 +167,7 @@ func (s *server) appsOf(ctx context.Context, group string) ([]domain.AppName, er
 			apps = append(apps, ref.Service.App.Name)
 		}
 	}
+
 	slices.Sort(apps)
 	if len(apps) == 0 {
 		return nil, failure{plain(http.StatusNotFound, "no app is registered with this group")}

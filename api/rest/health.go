@@ -94,7 +94,8 @@ func (in *verboseIn) Resolve(c huma.Context) []error {
 func (s *server) healthRoutes(api huma.API, mux *http.ServeMux) {
 	route(s, api, "get-status", http.MethodGet, "/v1/status", "How the ledger is doing",
 		func(ctx context.Context, _ *none) (*out[StatusReport], error) { return ok(s.Status(ctx)) })
-	route(s, api, "list-alarms", http.MethodGet, "/v1/alarms", "What somebody must look at; it stays until somebody did",
+	route(s, api, "list-alarms", http.MethodGet, "/v1/alarms",
+		"What somebody must look at; it stays until somebody did",
 		func(ctx context.Context, _ *none) (*out[AlarmList], error) {
 			list := s.alarms(ctx)
 			return ok(AlarmList{OK: len(list) == 0, Alarms: list})
@@ -112,8 +113,10 @@ func (s *server) healthRoutes(api huma.API, mux *http.ServeMux) {
 			AllowEmptyValue: true,
 			Schema:          &huma.Schema{Type: huma.TypeString},
 		})
-		get.Responses["503"] = &huma.Response{Description: "A check is not well; checks says which", Content: get.Responses["200"].Content}
+		get.Responses["503"] = &huma.Response{Description: "A check is not well; checks says which",
+			Content: get.Responses["200"].Content}
 	}
+
 	mux.HandleFunc("GET /{$}", root)
 }
 
@@ -126,6 +129,7 @@ func (s *server) ready(ctx context.Context, in *verboseIn) (*out[Health], error)
 			h.Checks = append(h.Checks, c)
 		}
 	}
+
 	if in.verbose {
 		h.Checks, h.Alarms = checks, s.alarms(ctx)
 	}

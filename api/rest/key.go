@@ -29,7 +29,8 @@ func parseKey(header string) (string, error) {
 	if quoted := strings.HasPrefix(text, `"`); quoted {
 		key = strings.TrimSuffix(strings.TrimPrefix(text, `"`), `"`)
 	}
-	if text != "" && (key == "" || len(key) > maxKey || strings.ContainsFunc(key, func(c rune) bool { return c <= ' ' || c > '~' || c == '"' })) {
+	if text != "" && (key == "" || len(key) > maxKey ||
+		strings.ContainsFunc(key, func(c rune) bool { return c <= ' ' || c > '~' || c == '"' })) {
 		return "", bad("the Idempotency-Key is a text of 1 to 255 printable characters without spaces, quoted or not")
 	}
 	return key, nil
@@ -42,10 +43,12 @@ func withID(body []byte, id string) ([]byte, error) {
 	if id == "" {
 		return body, nil
 	}
+
 	d := jsontext.NewDecoder(bytes.NewBuffer(bytes.Clone(body)), lenient)
 	if t, err := d.ReadToken(); err != nil || t.Kind() != '{' {
 		return body, nil // who parses it says what is wrong
 	}
+
 	with := append(make([]byte, 0, len(body)+len(id)+16), `{"id":"`+strings.ReplaceAll(id, `\`, `\\`)+`"`...)
 	for d.PeekKind() != '}' {
 		name, err := d.ReadValue()
@@ -64,6 +67,7 @@ func withID(body []byte, id string) ([]byte, error) {
 		}
 		with = append(append(append(append(with, ','), name...), ':'), v...)
 	}
+
 	end := int(d.InputOffset())
 	return append(with, body[end:]...), nil
 }
@@ -72,7 +76,8 @@ func withID(body []byte, id string) ([]byte, error) {
 // parses it.
 var lenient = json.JoinOptions(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 
-var errKeyAndID error = bad("an event that has an id comes without Idempotency-Key: it is known by its id, and may be sent again with it")
+var errKeyAndID error = bad("an event that has an id comes without Idempotency-Key: it is known by its id, and may " +
+	"be sent again with it")
 
 // keyReused tells a key that was used for something else from an id.
 func keyReused(key string, err error) error {

@@ -37,9 +37,11 @@ type lateBody struct {
 
 func (s *server) lateRoute(api huma.API) {
 	const path = "/v1/apps/{app}/reports/late-withdrawals"
-	op := huma.Operation{OperationID: "report-late-withdrawals", Method: http.MethodPost, Path: path, SkipValidateParams: true, SkipValidateBody: true, MaxBodyBytes: maxBody,
+	op := huma.Operation{OperationID: "report-late-withdrawals", Method: http.MethodPost, Path: path,
+		SkipValidateParams: true, SkipValidateBody: true, MaxBodyBytes: maxBody,
 		Summary: "Every yes that was answered between the two times of a late withdrawal", Responses: map[string]*huma.Response{"200": {Description: "The list", Content: map[string]*huma.MediaType{
-			"application/json": {Schema: huma.SchemaFromType(api.OpenAPI().Components.Schemas, typeFor[LateYeses]())}, "text/csv": {Schema: aFile}}}}}
+			"application/json": {Schema: huma.SchemaFromType(api.OpenAPI().Components.Schemas,
+				typeFor[LateYeses]())}, "text/csv": {Schema: aFile}}}}}
 	huma.Register(api, op, func(ctx context.Context, in *lateBody) (*fileOut, error) {
 		var q LateQuery
 		err := question(in.RawBody, &q)
@@ -56,6 +58,7 @@ func (s *server) late(ctx context.Context, app string, l LateQuery) (*fileOut, e
 	if l.Format != "" && l.Format != "json" && l.Format != "csv" {
 		return nil, bad("this report has the format json or csv")
 	}
+
 	q, err := s.deadlineQuery(ctx, app, DeadlineQuery{
 		Subject: l.Subject,
 		Person:  l.Person,
@@ -65,19 +68,24 @@ func (s *server) late(ctx context.Context, app string, l LateQuery) (*fileOut, e
 	if err != nil {
 		return nil, err
 	}
+
 	list, asOf, err := s.Requests.LateYeses(ctx, q)
 	if err != nil {
 		return nil, behind(err)
 	}
+
 	a := LateYeses{App: string(q.App), Answered: report.LateOf(list), AsOf: wire.FormatPosition(asOf)}
 	if l.KnownAt != "" {
 		a.KnownAt = q.At.String()
 	}
+
 	if l.Format == "csv" {
 		var body bytes.Buffer
 		err := report.WriteLate(&body, a.Answered)
-		return &fileOut{report.CSV.ContentType(), `attachment; filename="late-withdrawals-` + a.App + `.csv"`, body.Bytes()}, err
+		return &fileOut{report.CSV.ContentType(), `attachment; filename="late-withdrawals-` + a.App + `.csv"`,
+			body.Bytes()}, err
 	}
+
 	body, err := json.Marshal(a)
 	return &fileOut{"application/json", "", body}, err
 }

@@ -51,10 +51,12 @@ func (s *server) logRoutes(api huma.API) {
 	if s.Activity != nil {
 		s.activityRoute(api)
 	}
+
 	api.OpenAPI().Components.Schemas.Schema(typeFor[wire.HistoryEntry](), true, "")
 	if h := api.OpenAPI().Components.Schemas.Map()["HistoryEntry"]; h != nil {
 		h.Properties["data"] = &huma.Schema{Description: "the event's own members, as JSON"}
 	}
+
 	replay := func(id, method, summary string) huma.Operation {
 		return huma.Operation{
 			OperationID: id, Method: method, Path: "/v1/replay", Summary: summary,
@@ -67,6 +69,7 @@ A replay that breaks off ends with a line {"error": {...}}. Ask again after the 
 			}},
 		}
 	}
+
 	huma.Register(api, replay("replay", http.MethodGet, "The log, oldest first, a JSON object a line"), s.replay)
 	isRecorded(api, "/v1/replay")
 	huma.Register(api, replay("query-replay", http.MethodPost, "The same, with no id in the URL"), s.queryReplay)
@@ -78,7 +81,8 @@ A replay that breaks off ends with a line {"error": {...}}. Ask again after the 
 		Summary:     "A public text or document by its hash",
 		Responses: map[string]*huma.Response{"200": {
 			Description: "The text",
-			Content:     map[string]*huma.MediaType{"text/plain": {Schema: aText}, "application/octet-stream": {Schema: aFile}},
+			Content: map[string]*huma.MediaType{"text/plain": {Schema: aText},
+				"application/octet-stream": {Schema: aFile}},
 		}},
 	}, s.blob)
 }
@@ -91,6 +95,7 @@ func (s *server) replay(ctx context.Context, in *replayIn) (*huma.StreamResponse
 	if in.Replays != "" && in.Replays != "true" && in.Replays != "false" {
 		return nil, s.fail(ctx, "replay", bad("replays: is true or false"))
 	}
+
 	return s.replayOf(ctx, wire.ReplayRequest{
 		App:     in.App,
 		Subject: in.Person,
@@ -116,17 +121,21 @@ func (s *server) replayOf(ctx context.Context, r wire.ReplayRequest) (*huma.Stre
 	if err != nil {
 		return nil, s.fail(ctx, "replay", err)
 	}
+
 	if !auth.Sees(ctx, selection.App) { // without one it is of all
 		return nil, s.fail(ctx, "replay", failure{plain(http.StatusForbidden,
 			"app: there is no such app, or it is none of this key's; without app every one is replayed")})
 	}
+
 	if selection, err = s.recordReplay(ctx, r.Reader, selection); err != nil {
 		return nil, s.fail(ctx, "replay", err)
 	}
+
 	entries, err := s.Ledger.Select(ctx, selection)
 	if err != nil {
 		return nil, s.fail(ctx, "replay", err)
 	}
+
 	return &huma.StreamResponse{Body: func(c huma.Context) {
 		c.SetHeader("Content-Type", "application/x-ndjson")
 		_, w := humago.Unwrap(c)
@@ -146,6 +155,7 @@ func (s *server) stream(ctx context.Context, w http.ResponseWriter, entries iter
 		err := rc.Flush()
 		return err == nil || errors.Is(err, http.ErrNotSupported)
 	}
+
 	if !flush() {
 		return
 	}
@@ -183,6 +193,7 @@ func (s *server) blob(ctx context.Context, in *hashIn) (*blobOut, error) {
 	if err != nil {
 		return nil, s.fail(ctx, "get-blob", bad("a hash is written sha256: and 64 lower-case hex digits"))
 	}
+
 	b, found, err := s.Blobs.Get(ctx, h)
 	if err != nil {
 		return nil, s.fail(ctx, "get-blob", err)
@@ -190,6 +201,7 @@ func (s *server) blob(ctx context.Context, in *hashIn) (*blobOut, error) {
 	if !found {
 		return nil, failure{plain(http.StatusNotFound, "there is no text with this hash")}
 	}
+
 	o := &blobOut{"application/octet-stream", "public, max-age=31536000, immutable", `"` + h.String() + `"`, b}
 	if utf8.Valid(b) {
 		o.ContentType = "text/plain; charset=utf-8"

@@ -125,6 +125,7 @@ func (s *server) knownTo(ctx context.Context, in *newestIn) (after eventstore.Po
 	if err != nil {
 		return 0, false, err
 	}
+
 	text := in.Last
 	if text == "" {
 		text = in.After
@@ -165,7 +166,8 @@ func (s *server) newestRecords(ctx context.Context, app domain.AppName) (*Newest
 				break
 			}
 			last = append(last, NewestRecord{
-				Position: wire.FormatPosition(e.Position), Type: e.Kind(), Actor: string(e.Actor), At: e.At.String(), Recorded: e.Recorded.String(),
+				Position: wire.FormatPosition(e.Position), Type: e.Kind(), Actor: string(e.Actor), At: e.At.String(),
+				Recorded: e.Recorded.String(),
 			})
 			if len(last) == 2*most {
 				last = append(last[:0], last[most:]...)
@@ -263,7 +265,8 @@ func (t *telling) changed(ctx context.Context, n int) bool {
 	if t.s.Wait != nil {
 		_ = t.s.waitFor(ctx, t.at)
 	}
-	return t.write(fmt.Sprintf("event: changed\nid: %s\ndata: {\"position\":%[1]q,\"records\":%d}\n\n", wire.FormatPosition(t.at), n))
+	return t.write(fmt.Sprintf("event: changed\nid: %s\ndata: {\"position\":%[1]q,\"records\":%d}\n\n",
+		wire.FormatPosition(t.at), n))
 }
 
 // write writes to the client, and reports whether it took it.

@@ -57,7 +57,8 @@ type nextIn struct {
 
 func (s *server) nextRoutes(api huma.API) {
 	for _, noun := range []domain.Noun{domain.RequestNoun, domain.IncidentNoun} {
-		route(s, api, "next-"+string(noun), http.MethodGet, "/v1/apps/{app}/"+string(noun)+"s/{id}/next", "Which steps of it are possible now, and what each may say",
+		route(s, api, "next-"+string(noun), http.MethodGet, "/v1/apps/{app}/"+string(noun)+"s/{id}/next",
+			"Which steps of it are possible now, and what each may say",
 			func(ctx context.Context, in *nextIn) (*out[NextSteps], error) { return s.nextSteps(ctx, noun, in) })
 	}
 }

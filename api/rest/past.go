@@ -74,7 +74,8 @@ func (s *server) pastRoutes(api huma.API) {
 			})
 		})
 	isRecorded(api, "/v1/apps/{app}/lawful")
-	bodied[lawfulness.LawfulRequest](s, api, "query-lawful", http.MethodPost, "/v1/apps/{app}/lawful", "The same, with no id in the URL", maxBody,
+	bodied[lawfulness.LawfulRequest](s, api, "query-lawful", http.MethodPost, "/v1/apps/{app}/lawful",
+		"The same, with no id in the URL", maxBody,
 		func(ctx context.Context, in *checkBody) (*out[lawfulness.Lawful], error) {
 			r, err := lawfulness.ParseLawful(bytes.Clone(in.RawBody))
 			if err != nil {
@@ -89,10 +90,12 @@ func (s *server) lawful(ctx context.Context, app string, r lawfulness.LawfulRequ
 	if err != nil {
 		return nil, bad(err.Error())
 	}
+
 	a, err := lawfulness.LawfulOf(ctx, s.Ledger, name, r)
 	if err != nil {
 		return nil, err
 	}
+
 	reading, err := a.Reading(ctx, s.Ledger, name, r)
 	if err == nil {
 		err = s.recordReading(ctx, name, reading)

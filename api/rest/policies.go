@@ -85,14 +85,17 @@ func (s *server) listPolicies(ctx context.Context, in *appIn) (*out[Versions], e
 	if err != nil {
 		return nil, bad(err.Error())
 	}
+
 	head, err := s.Ledger.Head(ctx)
 	if err != nil {
 		return nil, err
 	}
+
 	ref, err := s.Ledger.App(ctx, name)
 	if err != nil {
 		return nil, err
 	}
+
 	a := Versions{App: in.App, Policies: []Version{}, AsOf: wire.FormatPosition(head)}
 	for _, v := range ref.Policies.Versions() {
 		a.Policies = append(a.Policies, s.version(ref, v))
@@ -139,22 +142,27 @@ func (s *server) getPolicy(ctx context.Context, in *versionIn) (*out[Version], e
 	if err != nil {
 		return nil, bad(err.Error())
 	}
+
 	h, err := content.ParseHash(in.Version)
 	if err != nil {
 		return nil, bad(err.Error())
 	}
+
 	ref, err := s.Ledger.App(ctx, name)
 	if err != nil {
 		return nil, err
 	}
+
 	v, found := ref.Policies.Version(h)
 	if !found {
 		return nil, failure{plain(http.StatusNotFound, "this app has no such version")}
 	}
+
 	doc, err := policydoc.Marshal(v.Document)
 	if err != nil {
 		return nil, err
 	}
+
 	a := s.version(ref, v)
 	a.Document = jsontext.Value(doc)
 	return ok(a)

@@ -50,6 +50,7 @@ func (s *server) fail(ctx context.Context, route string, err error) error {
 	if busy, is := busyOf(err); is {
 		return huma.ErrorWithHeaders(failure{busy.problem()}, http.Header{"Retry-After": {strconv.Itoa(busy.seconds)}})
 	}
+
 	p := s.problem(ctx, route, err)
 	switch p.Code {
 	case notYetKnownCode:
@@ -65,9 +66,11 @@ func (s *server) fail(ctx context.Context, route string, err error) error {
 var recorders = map[string]bool{
 	"record-events": true, "record-operator-events": true, "record-group-event": true, "put-app": true,
 	"publish-calendar": true,
-	"publish-policy":   true, "publish-surface": true, "erase-subject": true, "begin-erasure": true, "add-to-erasure": true,
-	"start-erasure": true, "cancel-erasure": true, "retry-rejected": true,
-	"see-rejected": true, "propose": true, "approve-proposal": true, "decline-proposal": true, "withdraw-proposal": true,
+	"publish-policy":   true, "publish-surface": true, "erase-subject": true, "begin-erasure": true,
+	"add-to-erasure": true,
+	"start-erasure":  true, "cancel-erasure": true, "retry-rejected": true,
+	"see-rejected": true, "propose": true, "approve-proposal": true, "decline-proposal": true,
+	"withdraw-proposal": true,
 }
 
 func (s *server) problem(ctx context.Context, route string, err error) wire.Problem {
@@ -81,10 +84,12 @@ func (s *server) problem(ctx context.Context, route string, err error) wire.Prob
 	if behind, is := errors.AsType[*projections.BehindError](err); is {
 		return notYetKnown(behind) // what stopped it was logged when it did
 	}
+
 	if _, is := errors.AsType[*readmodel.AwayError](err); is {
 		p = plain(http.StatusServiceUnavailable,
 			"PostgreSQL, which holds the lists and reports, does not answer; ask again")
 	}
+
 	if p.Status >= 500 && p.Code != wire.DiskFull {
 		s.Log.ErrorContext(ctx, "request failed", "route", route, "err", err)
 	}
@@ -211,14 +216,17 @@ func (s *server) died(w *watched, r *http.Request, p any) {
 	if p == http.ErrAbortHandler {
 		panic(p)
 	}
+
 	what := fmt.Sprintf("%T", p)
 	if u, is := p.(unwritable); is {
 		what = u.Error() // which holds no value
 	}
+
 	s.Log.ErrorContext(r.Context(), "panic", "route", r.Pattern, "type", what, "stack", string(debug.Stack()))
 	if w.began {
 		panic(http.ErrAbortHandler)
 	}
+
 	w.Header().Del("Content-Length")
 	edge.Write(w, plain(http.StatusInternalServerError, ""))
 	w.begin()

@@ -20,11 +20,13 @@ type promptIn struct {
 }
 
 func (s *server) promptRoutes(api huma.API) {
-	route(s, api, "get-prompt", http.MethodGet, "/v1/apps/{app}/subjects/{id}/prompt", "What to ask a person, or show to them, now; an item with not_before never before it",
+	route(s, api, "get-prompt", http.MethodGet, "/v1/apps/{app}/subjects/{id}/prompt",
+		"What to ask a person, or show to them, now; an item with not_before never before it",
 		func(ctx context.Context, in *promptIn) (*out[wire.PromptAnswer], error) {
 			return s.prompt(ctx, in.App, wire.PromptRequest{Subject: in.ID, Locale: in.Locale})
 		})
-	bodied[wire.PromptRequest](s, api, "query-prompt", http.MethodPost, "/v1/apps/{app}/subjects/prompt", "The same, with no id in the URL", maxBody,
+	bodied[wire.PromptRequest](s, api, "query-prompt", http.MethodPost, "/v1/apps/{app}/subjects/prompt",
+		"The same, with no id in the URL", maxBody,
 		func(ctx context.Context, in *checkBody) (*out[wire.PromptAnswer], error) {
 			r, err := parse.Prompt(bytes.Clone(in.RawBody))
 			if err != nil {

@@ -80,8 +80,10 @@ type decisionBody struct {
 
 func (s *server) proposalRoutes(api huma.API) {
 	const all, one = "/v1/apps/{app}/proposals", "/v1/apps/{app}/proposals/{id}"
-	route(s, api, "list-proposals", http.MethodGet, all, "What was proposed lately and takes two persons, and what became of it", s.listProposals)
-	route(s, api, "show-proposal", http.MethodGet, one, "One proposal with the command; that somebody looked is recorded", s.showProposal)
+	route(s, api, "list-proposals", http.MethodGet, all,
+		"What was proposed lately and takes two persons, and what became of it", s.listProposals)
+	route(s, api, "show-proposal", http.MethodGet, one,
+		"One proposal with the command; that somebody looked is recorded", s.showProposal)
 	isRecorded(api, one)
 	bodied[NewProposal](s, api, "propose", http.MethodPost, all,
 		"Propose what takes two persons. The same event, or erasure, under its id is one proposal", maxBody, s.propose)
@@ -102,7 +104,9 @@ func (s *server) proposalRoutes(api huma.API) {
 
 // errNobodyKnown refuses proposals where nobody is authenticated.
 func errNobodyKnown() error {
-	p := plain(http.StatusConflict, "nobody is authenticated here, so that nobody can be another principal: name two in the command itself (by, approver, approved_by), or start serve with --authenticate")
+	p := plain(http.StatusConflict,
+		"nobody is authenticated here, so that nobody can be another principal: name two in the command itself (by, "+
+			"approver, approved_by), or start serve with --authenticate")
 	p.Type, p.Title, p.Code = "urn:consentledger:problem:not-authenticating", "Nobody is authenticated here", "not-authenticating"
 	return failure{p}
 }
@@ -146,9 +150,12 @@ func (s *server) listProposals(ctx context.Context, in *proposalsIn) (*out[Propo
 	return ok(a)
 }
 
-func (s *server) proposalAnswer(ctx context.Context, app domain.AppName, p domain.Proposal, now deadline.Instant) ProposalAnswer {
+func (s *server) proposalAnswer(
+	ctx context.Context, app domain.AppName, p domain.Proposal, now deadline.Instant,
+) ProposalAnswer {
 	a := ProposalAnswer{
-		ID: p.ID, Command: p.Command, Digest: p.Digest, Reason: p.Reason, State: p.State(now).String(), By: p.By, At: p.At.String(),
+		ID: p.ID, Command: p.Command, Digest: p.Digest, Reason: p.Reason, State: p.State(now).String(), By: p.By,
+		At:    p.At.String(),
 		Until: p.Until.String(), Subject: p.Subject, DecidedBy: p.DecidedBy, Answer: p.Answer, Record: p.Record,
 	}
 	if p.DecidedAt != 0 {
@@ -157,6 +164,7 @@ func (s *server) proposalAnswer(ctx context.Context, app domain.AppName, p domai
 	if p.State(now) != domain.Proposed {
 		return a
 	}
+
 	who, _ := auth.From(ctx)
 	switch {
 	case s.principal(ctx) == p.By:
@@ -172,10 +180,12 @@ func (s *server) showProposal(ctx context.Context, in *proposalIn) (*out[Proposa
 	if err != nil {
 		return nil, err
 	}
+
 	p, err := s.Approvals.Ledger.Proposed(ctx, app, in.ID)
 	if err != nil {
 		return nil, err
 	}
+
 	a := s.proposalAnswer(ctx, app, p, s.Ledger.Now())
 	kept, there, err := s.Approvals.Ledger.Command(ctx, app, p, ledger.Access{
 		ID: rand.Text(), Actor: string(domain.Operator), RecordedBy: s.principal(ctx),
@@ -211,19 +221,24 @@ func (s *server) propose(ctx context.Context, in *newProposalBody) (*out[Proposa
 }
 
 func (s *server) decideProposal(
-	ctx context.Context, in *decisionBody, do func(approval.Approvals, context.Context, ledger.Decision) (domain.Proposal, error),
+	ctx context.Context, in *decisionBody,
+	do func(approval.Approvals, context.Context, ledger.Decision) (domain.Proposal, error),
 ) (*out[ProposalAnswer], error) {
 	app, err := s.proposalsOf(ctx, in.App)
 	if err != nil {
 		return nil, err
 	}
+
 	var b ProposalDecision
 	if err := strict(in.RawBody, &b); err != nil {
 		return nil, err
 	}
+
 	if len(b.Reason) > domain.MaxReason || domain.HoldsPersonal(b.Reason) {
-		return nil, bad("reason has at most 500 bytes, and is kept in the clear: no phone number, identity-card number or e-mail address")
+		return nil, bad("reason has at most 500 bytes, and is kept in the clear: no phone number, identity-card " +
+			"number or e-mail address")
 	}
+
 	p, err := do(*s.Approvals, ctx, ledger.Decision{App: app, ID: in.ID, By: s.principal(ctx), Reason: b.Reason})
 	if err != nil {
 		return nil, err
@@ -238,7 +253,9 @@ func (s *server) orProposed(app domain.AppName, kind string, err error) error {
 		return err
 	}
 	return domain.Refusal{Code: domain.ApprovalNeeded, Path: "type",
-		Text: parse.Canonical(kind) + " takes two authenticated principals here: propose it (POST /v1/apps/{app}/proposals), without names of the two, and let another approve it"}
+		Text: parse.Canonical(kind) +
+			" takes two authenticated principals here: propose it (POST /v1/apps/{app}/proposals), without names of " +
+			"the two, and let another approve it"}
 }
 
 // typeIn returns the type that an event in the structured form says; empty: it says none.

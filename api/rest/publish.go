@@ -30,6 +30,7 @@ func (s *server) publish(ctx context.Context, in *appBody) (*out[Version], error
 	if err != nil {
 		return nil, err
 	}
+
 	cmd, texts, err := parsePublication(in.RawBody)
 	if err != nil {
 		return nil, err
@@ -37,16 +38,19 @@ func (s *server) publish(ctx context.Context, in *appBody) (*out[Version], error
 	if err := s.keep(ctx, cmd.Document, texts); err != nil {
 		return nil, err
 	}
+
 	r, err := s.executeKeyed(ctx, in.Key, ledger.Request{
 		App: name, Body: bytes.Clone(in.RawBody), Actor: string(domain.Operator), Command: cmd,
 	})
 	if err != nil {
 		return nil, err
 	}
+
 	ref, err := s.Ledger.App(ctx, name)
 	if err != nil {
 		return nil, err
 	}
+
 	v, _ := ref.Policies.Version(cmd.Version)
 	a := s.version(ref, v)
 	a.Notes = publishNotes(ref.Policies, v, cmd.Effective)
@@ -54,6 +58,7 @@ func (s *server) publish(ctx context.Context, in *appBody) (*out[Version], error
 		a.Notes = append(a.Notes, "this version was published before: "+nothingRecorded)
 		return ok(a)
 	}
+
 	got := wire.ReceiptOf(r)
 	a.Receipt = &got
 	return ok(a)
@@ -66,7 +71,8 @@ func publishNotes(all domain.Policies, v domain.PolicyPublished, asked deadline.
 		notes = append(notes, "it binds from "+v.Effective.String()+": no version binds before it is published")
 	}
 	for _, next := range all.Overtakes(v.Version) {
-		notes = append(notes, fmt.Sprintf("%s, which was published before, takes its place at %s: to prevent that, publish a version that binds from then or later",
+		notes = append(notes, fmt.Sprintf("%s, which was published before, takes its place at %s: to prevent that, "+
+			"publish a version that binds from then or later",
 			next.Version, next.Effective))
 	}
 	return notes
@@ -79,33 +85,41 @@ func parsePublication(body []byte) (domain.PublishPolicy, map[content.Hash]strin
 	if err := strict(body, &b); err != nil {
 		return domain.PublishPolicy{}, nil, err
 	}
+
 	cmd, err := parseDocument(b.Document)
 	if err != nil {
 		return cmd, nil, err
 	}
+
 	if b.Effective != "" {
 		if cmd.Effective, err = deadline.ParseInstant(b.Effective); err != nil {
 			return cmd, nil, bad("effective: " + err.Error())
 		}
 	}
+
 	for i, kind := range b.Material {
 		if cmd.Material = append(cmd.Material, kind); domain.QuoteCode(kind) != `"`+kind+`"` {
-			return cmd, nil, bad(fmt.Sprintf("material[%d]: a kind of material change is a code as in MAT-1, of A-Z, 0-9 and \"-\"", i))
+			return cmd, nil, bad(fmt.Sprintf("material[%d]: a kind of material change is a code as in MAT-1, of A-Z, "+
+				"0-9 and \"-\"", i))
 		}
 	}
+
 	for _, id := range b.Stale {
 		p, err := policy.ParsePurposeID(id)
 		if err != nil {
 			return cmd, nil, bad("stale: " + err.Error())
 		}
 		if _, declared := cmd.Document.Purpose(p); !declared {
-			return cmd, nil, domain.Refusal{Code: domain.UnknownPurpose, Text: "stale names a purpose that this version does not declare"}
+			return cmd, nil, domain.Refusal{Code: domain.UnknownPurpose,
+				Text: "stale names a purpose that this version does not declare"}
 		}
 		cmd.Stale = append(cmd.Stale, p)
 	}
+
 	if cmd.Scopes, err = parseScopes(b.Scopes); err != nil {
 		return cmd, nil, err
 	}
+
 	texts, err := parseTexts(b.Texts, cmd.Document.Texts)
 	return cmd, texts, err
 }
@@ -143,16 +157,22 @@ func parseDocument(b []byte) (domain.PublishPolicy, error) {
 		if e, is := errors.AsType[*json.SemanticError](err); is {
 			where = fmt.Sprintf(", at byte %d of it", e.ByteOffset)
 		}
-		return domain.PublishPolicy{}, domain.Refusal{Code: domain.PolicyInvalid, Text: "document is not a policy/1 document" + where}
+		return domain.PublishPolicy{},
+			domain.Refusal{Code: domain.PolicyInvalid, Text: "document is not a policy/1 document" + where}
 	}
+
 	if problems := doc.Check(); len(problems) > 0 {
 		return domain.PublishPolicy{}, domain.Refusal{Code: domain.PolicyInvalid, Text: fmt.Sprint(problems[0])}
 	}
+
 	for i, t := range doc.Texts {
 		if !tag.IsLocale(t.Locale) {
-			return domain.PublishPolicy{}, domain.Refusal{Code: domain.PolicyInvalid, Text: fmt.Sprintf("texts[%d].locale must be a language tag, as in zh-CN", i)}
+			return domain.PublishPolicy{},
+				domain.Refusal{Code: domain.PolicyInvalid,
+					Text: fmt.Sprintf("texts[%d].locale must be a language tag, as in zh-CN", i)}
 		}
 	}
+
 	h, err := policydoc.Hash(doc)
 	return domain.PublishPolicy{Version: h, Document: doc}, err
 }
@@ -169,6 +189,7 @@ func parseTexts(given map[string]string, named []policy.Text) (map[content.Hash]
 		}
 		texts[h] = text
 	}
+
 	spare := len(texts)
 	counted := map[content.Hash]bool{}
 	for _, t := range named {
@@ -177,6 +198,7 @@ func parseTexts(given map[string]string, named []policy.Text) (map[content.Hash]
 			spare--
 		}
 	}
+
 	if spare > 0 {
 		return nil, bad("texts: there is a text that the document does not name")
 	}
@@ -195,18 +217,22 @@ func (s *server) keep(ctx context.Context, doc policy.Document, texts map[conten
 			return err
 		}
 		if !kept {
-			return domain.Refusal{Code: domain.UnknownText, Text: "the document names a text that was neither sent nor is kept already"}
+			return domain.Refusal{Code: domain.UnknownText,
+				Text: "the document names a text that was neither sent nor is kept already"}
 		}
 	}
+
 	canonical, err := policydoc.Marshal(doc)
 	if err != nil {
 		return err
 	}
+
 	for _, text := range texts {
 		if _, err := s.Blobs.Put(ctx, []byte(text)); err != nil {
 			return err
 		}
 	}
+
 	_, err = s.Blobs.Put(ctx, canonical)
 	return err
 }

@@ -52,10 +52,12 @@ func (s *server) recordReplay(ctx context.Context, who wire.Reader, sel ledger.S
 	if sel.Until, err = s.Ledger.Head(ctx); err != nil {
 		return sel, err
 	}
+
 	entries, err := s.Ledger.Select(ctx, sel)
 	if err != nil {
 		return sel, err
 	}
+
 	counts := map[domain.AppName]int{}
 	for e, err := range entries {
 		if err != nil {
@@ -63,6 +65,7 @@ func (s *server) recordReplay(ctx context.Context, who wire.Reader, sel ledger.S
 		}
 		counts[e.Stream.App]++
 	}
+
 	a := wire.AccessOf(who, domain.AccessReplay)
 	a.From, a.To = sel.From, sel.To
 	if sel.Person != (domain.PersonKey{}) {
@@ -70,6 +73,7 @@ func (s *server) recordReplay(ctx context.Context, who wire.Reader, sel ledger.S
 			return sel, err
 		}
 	}
+
 	for _, app := range slices.Sorted(maps.Keys(counts)) {
 		a.Records = counts[app]
 		if err := s.recordReading(ctx, app, a); err != nil {

@@ -102,19 +102,23 @@ func (s *server) listRejected(ctx context.Context, in *rejectedIn) (*out[Rejecte
 			return nil, err
 		}
 	}
+
 	limit, err := count(in.Limit, maxRows)
 	if err != nil {
 		return nil, err
 	}
+
 	rows, err := s.Rejected.List(ctx, after, limit+1)
 	if err != nil {
 		return nil, err
 	}
+
 	a := RejectedList{Rejected: []RejectedMessage{}}
 	if len(rows) > limit {
 		rows = rows[:limit]
 		a.Next = strconv.FormatUint(rows[limit-1].Seq, 10)
 	}
+
 	a.Rejected = append(a.Rejected, rows...)
 	return ok(a)
 }
@@ -126,24 +130,29 @@ func (s *server) showRejected(ctx context.Context, in *readIn) (*out[RejectedOri
 	if err != nil {
 		return nil, err
 	}
+
 	reader, err := in.reader()
 	if err != nil {
 		return nil, err
 	}
+
 	app, err := s.readsFor(ctx, seq, in.App)
 	if err != nil {
 		return nil, err
 	}
+
 	access := wire.AccessOf(reader, domain.AccessRejected)
 	access.Records, access.Parts = 1, 1
 	opened, err := s.access(ctx, app, access)
 	if err != nil {
 		return nil, err
 	}
+
 	m, err := s.Rejected.Show(ctx, opened, seq)
 	if err != nil {
 		return nil, err
 	}
+
 	s.Log.InfoContext(ctx, "a rejected message was read", "sequence", seq, "by", s.principal(ctx))
 	return ok(m)
 }
@@ -156,7 +165,8 @@ func (s *server) readsFor(ctx context.Context, seq uint64, named string) (domain
 	case err != nil:
 		return "", err
 	case app == "" && named == "":
-		return "", bad("app: the message was sent to no registered app: name the app for which it is read, and with which that is recorded")
+		return "", bad("app: the message was sent to no registered app: name the app for which it is read, and with " +
+			"which that is recorded")
 	case app == "":
 		return s.app(ctx, named)
 	case named != "" && named != string(app):

@@ -154,12 +154,14 @@ func (s *server) routes(mux *http.ServeMux) huma.API {
 	if s.Keys != nil {
 		s.verifyRoute(api)
 	}
+
 	if s.Requests != nil {
 		s.deadlineRoutes(api)
 		s.caseRoutes(api)
 		s.nextRoutes(api)
 		s.feedRoutes(api)
 	}
+
 	s.schemaRoutes(api)
 	s.logRoutes(api)
 	if s.Documents != nil {
@@ -177,6 +179,7 @@ func (s *server) routes(mux *http.ServeMux) huma.API {
 	if s.Webhooks != nil {
 		s.webhookRoutes(api)
 	}
+
 	s.healthRoutes(api, mux)
 	s.asyncRoute(api)
 	describe(api.OpenAPI())
@@ -206,6 +209,7 @@ func routeOf(op *huma.Operation) edge.Route {
 	if op.RequestBody != nil {
 		r.Types = slices.Sorted(maps.Keys(op.RequestBody.Content))
 	}
+
 	for _, p := range op.Parameters {
 		switch {
 		case p.In == "query" && p.AllowEmptyValue:
@@ -296,7 +300,8 @@ func route[I, T any](
 
 // bodied registers a route whose RawBody has the shape B, which is documented
 // and not checked here.
-func bodied[B, I, T any](s *server, api huma.API, id, method, path, summary string, limit int64, h func(context.Context, *I) (*out[T], error)) {
+func bodied[B, I, T any](s *server, api huma.API, id, method, path, summary string, limit int64,
+	h func(context.Context, *I) (*out[T], error)) {
 	op := huma.Operation{
 		OperationID:        id,
 		Method:             method,

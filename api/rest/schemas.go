@@ -29,8 +29,9 @@ type schemaOut struct {
 func (s *server) schemaRoutes(api huma.API) {
 	route(s, api, "list-schemas", http.MethodGet, "/v1/schemas", "The names of the JSON Schemas",
 		func(context.Context, *none) (*out[SchemaList], error) { return ok(SchemaList{schema.Names()}) })
-	op := huma.Operation{OperationID: "get-schema", Method: http.MethodGet, Path: schemaPath + "{name}", SkipValidateParams: true,
-		Summary: "The JSON Schema (2020-12) of an event type, a request or an answer"}
+	op := huma.Operation{OperationID: "get-schema", Method: http.MethodGet, Path: schemaPath + "{name}",
+		SkipValidateParams: true,
+		Summary:            "The JSON Schema (2020-12) of an event type, a request or an answer"}
 	huma.Register(api, op, func(ctx context.Context, in *schemaIn) (*schemaOut, error) {
 		text, has := schema.Of(in.Name)
 		if !has {

@@ -29,6 +29,7 @@ func nothingBesideRefs(doc *huma.OpenAPI) {
 			s.AllOf, s.Ref = []*huma.Schema{{Ref: s.Ref}}, ""
 		}
 	}
+
 	for _, item := range doc.Paths {
 		for _, op := range operations(item) {
 			walkAnswers(doc, op, seen, apart)

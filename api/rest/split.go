@@ -9,6 +9,7 @@ func split(body []byte) (elements [][]byte, err error) {
 	if !s.open() {
 		return nil, errNoArray
 	}
+
 	for {
 		element, last, ok := s.next()
 		switch {

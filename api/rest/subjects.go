@@ -57,11 +57,13 @@ type History struct {
 }
 
 func (s *server) subjectRoutes(api huma.API) {
-	route(s, api, "get-consents", http.MethodGet, "/v1/apps/{app}/subjects/{id}/consents", "Where a person stands with each purpose",
+	route(s, api, "get-consents", http.MethodGet, "/v1/apps/{app}/subjects/{id}/consents",
+		"Where a person stands with each purpose",
 		func(ctx context.Context, in *subjectIn) (*out[ConsentsAnswer], error) {
 			return s.consents(ctx, in.App, in.ID, in.Min)
 		})
-	bodied[Subject](s, api, "query-consents", http.MethodPost, "/v1/apps/{app}/subjects/consents", "The same, with no id in the URL", maxBody,
+	bodied[Subject](s, api, "query-consents", http.MethodPost, "/v1/apps/{app}/subjects/consents",
+		"The same, with no id in the URL", maxBody,
 		func(ctx context.Context, in *subjectBody) (*out[ConsentsAnswer], error) {
 			var b Subject
 			if err := question(in.RawBody, &b); err != nil {
@@ -69,11 +71,13 @@ func (s *server) subjectRoutes(api huma.API) {
 			}
 			return s.consents(ctx, in.App, b.Subject, in.Min)
 		})
-	route(s, api, "get-history", http.MethodGet, "/v1/apps/{app}/subjects/{id}/history", "Everything recorded about a person, oldest first",
+	route(s, api, "get-history", http.MethodGet, "/v1/apps/{app}/subjects/{id}/history",
+		"Everything recorded about a person, oldest first",
 		func(ctx context.Context, in *historyIn) (*out[History], error) {
 			return s.history(ctx, in.App, in.ID, in.After, in.Limit)
 		})
-	bodied[Subject](s, api, "query-history", http.MethodPost, "/v1/apps/{app}/subjects/history", "The same, with no id in the URL", maxBody,
+	bodied[Subject](s, api, "query-history", http.MethodPost, "/v1/apps/{app}/subjects/history",
+		"The same, with no id in the URL", maxBody,
 		func(ctx context.Context, in *historyBody) (*out[History], error) {
 			var b Subject
 			if err := question(in.RawBody, &b); err != nil {
@@ -133,18 +137,22 @@ func (s *server) history(ctx context.Context, app, id, afterText, limitText stri
 	if err != nil {
 		return nil, err
 	}
+
 	after, err := s.place(afterText)
 	if err != nil {
 		return nil, err
 	}
+
 	limit, err := count(limitText, maxRows)
 	if err != nil {
 		return nil, err
 	}
+
 	head, err := s.Ledger.Head(ctx)
 	if err != nil {
 		return nil, err
 	}
+
 	h := History{App: app, Entries: []wire.HistoryEntry{}, AsOf: wire.FormatPosition(head)}
 	last := after
 	for e, err := range s.Ledger.History(ctx, name, who) {

@@ -74,14 +74,17 @@ func (s *server) listSurfaces(ctx context.Context, in *appIn) (*out[Surfaces], e
 	if err != nil {
 		return nil, bad(err.Error())
 	}
+
 	head, err := s.Ledger.Head(ctx)
 	if err != nil {
 		return nil, err
 	}
+
 	ref, err := s.Ledger.App(ctx, name)
 	if err != nil {
 		return nil, err
 	}
+
 	a := Surfaces{App: in.App, Surfaces: []SurfaceAnswer{}, AsOf: wire.FormatPosition(head)}
 	for _, p := range ref.Surfaces.All() {
 		a.Surfaces = append(a.Surfaces, surfaceOf(p))
@@ -110,14 +113,17 @@ func (s *server) surface(ctx context.Context, app domain.AppName, id content.Has
 	if err != nil {
 		return SurfaceAnswer{}, err
 	}
+
 	p, found := ref.Surfaces.Surface(id)
 	if !found {
 		return SurfaceAnswer{}, failure{plain(http.StatusNotFound, "this app has no such surface")}
 	}
+
 	doc, err := surfacedoc.Marshal(p.Surface)
 	if err != nil {
 		return SurfaceAnswer{}, err
 	}
+
 	a := surfaceOf(p)
 	a.Surface = doc
 	return a, nil
@@ -128,30 +134,36 @@ func (s *server) publishSurface(ctx context.Context, in *surfaceBody) (*out[Surf
 	if err != nil {
 		return nil, err
 	}
+
 	body := bytes.Clone(in.RawBody)
 	cmd, err := parseSurface(body)
 	if err != nil {
 		return nil, err
 	}
+
 	signed, err := signature(in.Signature, body)
 	if err != nil {
 		return nil, err
 	}
+
 	r, err := s.executeKeyed(ctx, in.Key, ledger.Request{
 		App: name, Body: body, Actor: string(domain.Operator), Signed: signed, Command: cmd,
 	})
 	if err != nil {
 		return nil, err
 	}
+
 	a, err := s.surface(ctx, name, cmd.ID)
 	if err != nil {
 		return nil, err
 	}
+
 	a.Surface = nil
 	if r.Event == (eventstore.EventID{}) {
 		a.Notes = []string{"this surface was published before: " + nothingRecorded}
 		return ok(a)
 	}
+
 	got := wire.ReceiptOf(r)
 	a.Receipt = &got
 	return ok(a)
@@ -164,8 +176,10 @@ func parseSurface(b []byte) (domain.PublishSurface, error) {
 		Rest   map[string]jsontext.Value `json:",inline"`
 	}
 	if err := json.Unmarshal(b, &names); err != nil || names.Schema != surfacedoc.Schema {
-		return domain.PublishSurface{}, bad("the body is not a surface: a JSON object with the schema " + surfacedoc.Schema)
+		return domain.PublishSurface{},
+			bad("the body is not a surface: a JSON object with the schema " + surfacedoc.Schema)
 	}
+
 	surface, err := surfacedoc.Unmarshal(b)
 	if e, is := errors.AsType[*json.SemanticError](err); is {
 		return domain.PublishSurface{}, bad(fmt.Sprintf("the surface has a member that does not fit at byte %d",
@@ -174,14 +188,19 @@ func parseSurface(b []byte) (domain.PublishSurface, error) {
 	if err != nil {
 		return domain.PublishSurface{}, bad(err.Error()) // which says what would be right, and not what was sent
 	}
+
 	if surface.Build != "" && !tag.IsBuild(surface.Build) {
-		return domain.PublishSurface{}, bad(`build is a version as in 5.2.1+1203: a digit is in it, and nothing that looks personal`)
+		return domain.PublishSurface{},
+			bad(`build is a version as in 5.2.1+1203: a digit is in it, and nothing that looks personal`)
 	}
+
 	for i, l := range surface.Locales {
 		if !tag.IsLocale(l.Locale) {
-			return domain.PublishSurface{}, bad(fmt.Sprintf("locales[%d].locale must be a language tag, as in zh-CN", i))
+			return domain.PublishSurface{},
+				bad(fmt.Sprintf("locales[%d].locale must be a language tag, as in zh-CN", i))
 		}
 	}
+
 	id, err := surfacedoc.Hash(surface)
 	return domain.PublishSurface{ID: id, Surface: surface}, err
 }

@@ -41,8 +41,9 @@ func (s *server) verifyRoute(api huma.API) {
 		OperationID: "verify", Method: http.MethodPost, Path: "/v1/apps/{app}/verify", MaxBodyBytes: maxVerify,
 		SkipValidateParams: true, SkipValidateBody: true,
 		Summary: "Verify a receipt, a bundle of evidence or a certificate of erasure against the app's log",
-		Description: "The file has at most 32 MiB. It is held against the key of this ledger by the code of the verb verify, and nothing of it is kept. " +
-			"Who does not trust the ledger verifies offline, with a key that they had before.",
+		Description: "The file has at most 32 MiB. It is held against the key of this ledger by the code of the verb " +
+			"verify, and nothing of it is kept. Who does not trust the ledger verifies offline, with a key that they " +
+			"had before.",
 	}
 	huma.Register(api, op, func(ctx context.Context, in *uploadIn) (*out[upload.Answer], error) {
 		select {
@@ -62,17 +63,23 @@ func (s *server) verify(ctx context.Context, in *uploadIn) (*out[upload.Answer],
 	if err != nil {
 		return nil, err
 	}
+
 	var body VerifyRequest
 	if err := question(in.RawBody, &body); err != nil {
 		return nil, err
 	}
+
 	if len(body.File) == 0 || len(body.File) > upload.Max {
-		return nil, bad("file: want the bytes of a file, in base64, of at most 32 MiB; what is larger is verified by consentledger verify")
+		return nil, bad("file: want the bytes of a file, in base64, of at most 32 MiB; what is larger is verified by " +
+			"consentledger verify")
 	}
+
 	key, err := s.Keys.VerifierKey(app)
 	if err != nil {
-		return nil, huma.ErrorWithHeaders(failure{plain(http.StatusServiceUnavailable, transparency.ErrNotReady.Error())}, http.Header{"Retry-After": {"1"}})
+		return nil, huma.ErrorWithHeaders(failure{plain(http.StatusServiceUnavailable,
+			transparency.ErrNotReady.Error())}, http.Header{"Retry-After": {"1"}})
 	}
+
 	a, err := upload.Verify(body.File, key, s.Keys.Origin(app))
 	if err != nil {
 		return nil, err

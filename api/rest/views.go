@@ -34,7 +34,8 @@ type Consents interface {
 	Progress(
 		ctx context.Context, app domain.AppName, version content.Hash, since, at deadline.Instant,
 	) (map[policy.PurposeID]consents.Progress, eventstore.Position, error)
-	Who(ctx context.Context, app domain.AppName, purpose policy.PurposeID, at deadline.Instant, after consents.Cursor, limit int) ([]consents.Row, consents.Cursor, eventstore.Position, error)
+	Who(ctx context.Context, app domain.AppName, purpose policy.PurposeID, at deadline.Instant, after consents.Cursor,
+		limit int) ([]consents.Row, consents.Cursor, eventstore.Position, error)
 	Opposed(
 		ctx context.Context, app domain.AppName, at deadline.Instant, after consents.Cursor, limit int,
 	) ([]consents.Row, consents.Cursor, eventstore.Position, error)
@@ -178,6 +179,7 @@ func consentOf(id policy.PurposeID, r domain.Standing, declared bool) Consent {
 	if r.Version != (content.Hash{}) {
 		c.Version = r.Version.String()
 	}
+
 	for _, id := range r.Because {
 		c.Because = append(c.Because, eventstore.EventID(id).String())
 	}
@@ -201,6 +203,7 @@ func (s *server) activity(ctx context.Context, in *activityIn) (*out[ActivityAns
 	if err != nil {
 		return nil, err
 	}
+
 	for _, day := range []struct{ member, text string }{{"from", in.From}, {"until", in.Until}} {
 		first, err := time.Parse(time.DateOnly, day.text)
 		if day.text != "" && err != nil {
@@ -210,12 +213,14 @@ func (s *server) activity(ctx context.Context, in *activityIn) (*out[ActivityAns
 			return nil, err
 		}
 	}
+
 	if in.Until != "" && in.Until < in.From { // days of one form are in the order of their texts
 		return nil, bad("until: is before from")
 	}
 	if err := s.wait(ctx, in.Min); err != nil {
 		return nil, err
 	}
+
 	rows, tests, p, err := s.Activity.Days(ctx, name, in.From, in.Until)
 	if err != nil {
 		return nil, err

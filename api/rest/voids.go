@@ -74,7 +74,8 @@ type TypeCount struct {
 
 func (s *server) voidRoute(api huma.API) {
 	bodied[VoidPreview](s, api, "preview-void", http.MethodPost, "/v1/apps/{app}/voids/preview",
-		"Which records and persons a void would be about, and where they would stand after it; nothing is recorded. It reads the log", maxBody, s.previewVoid)
+		"Which records and persons a void would be about, and where they would stand after it; nothing is recorded. "+
+			"It reads the log", maxBody, s.previewVoid)
 }
 
 func (s *server) previewVoid(ctx context.Context, in *checkBody) (*out[VoidCount], error) {
@@ -82,32 +83,39 @@ func (s *server) previewVoid(ctx context.Context, in *checkBody) (*out[VoidCount
 	if err != nil {
 		return nil, bad(err.Error())
 	}
+
 	var b VoidPreview
 	if err := question(in.RawBody, &b); err != nil {
 		return nil, err
 	}
+
 	selection, wanted, err := selectionOf(b)
 	if err != nil {
 		return nil, err
 	}
+
 	selection.App = name
 	head, err := s.Ledger.Head(ctx)
 	if err != nil {
 		return nil, err
 	}
+
 	entries, err := s.Ledger.Select(ctx, selection)
 	if err != nil {
 		return nil, err
 	}
+
 	p := preview{ledger: s.Ledger, asked: b, touched: map[domain.StreamID][]codec.Entry{}}
 	found, err := p.find(entries, head, wanted)
 	if err != nil {
 		return nil, err
 	}
+
 	a, err := p.answer(ctx, name)
 	if err != nil {
 		return nil, err
 	}
+
 	a.AsOf = wire.FormatPosition(head)
 	if len(b.Records) > 0 {
 		a.Unknown = len(b.Records) - found
@@ -148,12 +156,15 @@ func (p *preview) answer(ctx context.Context, app domain.AppName) (VoidCount, er
 	if err != nil {
 		return a, err
 	}
+
 	limit := p.asked.Limit
 	if limit == 0 {
 		limit = 100
 	}
+
 	types, effects := map[string]int{}, map[VoidChange]int{}
-	for _, stream := range slices.SortedFunc(maps.Keys(p.touched), func(x, y domain.StreamID) int { return cmp.Compare(x.ID, y.ID) }) {
+	for _, stream := range slices.SortedFunc(maps.Keys(p.touched),
+		func(x, y domain.StreamID) int { return cmp.Compare(x.ID, y.ID) }) {
 		subject, err := p.ledger.Whole(ctx, stream)
 		if err != nil {
 			return a, err
@@ -179,9 +190,11 @@ func (p *preview) answer(ctx context.Context, app domain.AppName) (VoidCount, er
 			a.Next = a.Touched[limit-1].Person
 		}
 	}
+
 	for _, name := range slices.Sorted(maps.Keys(types)) {
 		a.ByType = append(a.ByType, TypeCount{name, types[name]})
 	}
+
 	for _, c := range slices.SortedFunc(maps.Keys(effects), compareChanges) {
 		a.Effects = append(a.Effects, VoidEffect{c.Purpose, c.Before, c.After, effects[c]})
 	}
@@ -210,6 +223,7 @@ func (p *preview) changes(s domain.Subject, ref domain.Reference, entries []code
 		}
 		after = s.Evolve(domain.Fact{At: now, Recorded: now, Event: void})
 	}
+
 	changes := []VoidChange{}
 	for _, id := range ref.Policies.Declared(now) {
 		was, will := s.Standing(id, now, ref).Status, after.Standing(id, now, then).Status
@@ -230,6 +244,7 @@ func selectionOf(b VoidPreview) (ledger.Selection, func(codec.Entry) bool, error
 	if (len(b.Records) > 0) == (b.Build != "" || b.From != "" || b.To != "") || len(b.Records) > maxRows {
 		return ledger.Selection{}, nil, bad("name a build, from and to; or 1 to 1000 records, and not both")
 	}
+
 	if len(b.Records) > 0 {
 		ids := map[eventstore.EventID]bool{}
 		for _, text := range b.Records {
@@ -241,14 +256,18 @@ func selectionOf(b VoidPreview) (ledger.Selection, func(codec.Entry) bool, error
 		}
 		return ledger.Selection{}, func(e codec.Entry) bool { return ids[e.ID] }, nil
 	}
+
 	from, err := deadline.ParseInstant(b.From)
 	if err != nil {
 		return ledger.Selection{}, nil, bad("from: " + err.Error())
 	}
+
 	to, err := deadline.ParseInstant(b.To)
 	if err != nil || to <= from || b.Build == "" {
-		return ledger.Selection{}, nil, bad("name a build, and a time to that is later than from, as in 2026-03-02T09:30:00Z")
+		return ledger.Selection{}, nil,
+			bad("name a build, and a time to that is later than from, as in 2026-03-02T09:30:00Z")
 	}
+
 	return ledger.Selection{From: from}, func(e codec.Entry) bool {
 		return domain.BuildOf(e.Event) == b.Build && from <= e.Recorded && e.Recorded < to
 	}, nil

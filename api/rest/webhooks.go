@@ -150,10 +150,12 @@ func (s *server) addWebhook(ctx context.Context, in *newWebhookBody) (*out[Webho
 	if err != nil {
 		return nil, err
 	}
+
 	var b NewWebhook
 	if err := strict(in.RawBody, &b); err != nil {
 		return nil, err
 	}
+
 	w := webhook.Wish{URL: b.URL, Types: b.Types, By: s.principal(ctx)}
 	if b.From != "" {
 		after, err := s.place(b.From)
@@ -162,6 +164,7 @@ func (s *server) addWebhook(ctx context.Context, in *newWebhookBody) (*out[Webho
 		}
 		w.After = &after
 	}
+
 	h, secret, err := s.Webhooks.Add(ctx, app, w)
 	if err == nil {
 		s.Log.InfoContext(ctx, "a webhook was added", "app", app, "webhook", h.ID, "by", s.principal(ctx))
@@ -186,14 +189,17 @@ func (s *server) replayWebhook(ctx context.Context, in *webhookBody) (*out[Webho
 	if err != nil {
 		return nil, err
 	}
+
 	var b WebhookReplay
 	if err := strict(in.RawBody, &b); err != nil {
 		return nil, err
 	}
+
 	after, err := s.place(b.From)
 	if err != nil {
 		return nil, err
 	}
+
 	h, err := s.Webhooks.Replay(ctx, app, in.ID, after)
 	return hooked(h, "", err)
 }

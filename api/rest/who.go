@@ -113,12 +113,14 @@ func (s *server) named(
 	if len(rows) == 0 {
 		return people, nil
 	}
+
 	access := wire.AccessOf(reader, domain.AccessNames)
 	access.Roles, access.Records, access.Parts = []string{bindingRole}, len(rows), len(rows)
 	opened, err := s.access(ctx, app, access)
 	if err != nil {
 		return nil, err
 	}
+
 	for _, r := range rows {
 		c := consentOf(r.Purpose, r.Standing, true)
 		x := Somebody{
@@ -154,13 +156,16 @@ func (s *server) boundTo(ctx context.Context, opened ledger.Opened, app domain.A
 		first = &e
 		break
 	}
+
 	if first == nil {
 		return "", nil
 	}
+
 	text, has, err := opened.Reveal(ctx, *first, bindingRole)
 	if err != nil || !has {
 		return "", err
 	}
+
 	var who struct{ ID, Kind string }
 	if err := json.Unmarshal([]byte(text.Reveal()), &who, json.MatchCaseInsensitiveNames(true)); err != nil {
 		return "", fmt.Errorf("the binding of a person is no JSON object") // and what it says is theirs

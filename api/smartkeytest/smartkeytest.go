@@ -36,7 +36,8 @@ func Policy(t testing.TB) policy.Document {
 	if err != nil {
 		t.Fatal(err)
 	}
-	doc, _, err := policyfile.Parse("policy.yaml", file, func(path string) ([]byte, error) { return os.ReadFile(dir + path) })
+	doc, _, err := policyfile.Parse("policy.yaml", file,
+		func(path string) ([]byte, error) { return os.ReadFile(dir + path) })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -51,7 +52,8 @@ func Open(t testing.TB, doc policy.Document) *ledger.Ledger {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, err := ledger.Open(ctx, ledger.Config{Store: new(memory.Store), Vault: v, Now: func() deadline.Instant { return deadline.At(time.Now()) }})
+	l, err := ledger.Open(ctx, ledger.Config{Store: new(memory.Store), Vault: v,
+		Now: func() deadline.Instant { return deadline.At(time.Now()) }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -66,11 +68,14 @@ func Furnish(t testing.TB, l *ledger.Ledger, doc policy.Document) {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	for _, cmd := range []domain.Command{
-		domain.RegisterApp{App: domain.App{Name: "smartkey", Environment: domain.Test, Jurisdiction: "CN", TimeZone: "Asia/Shanghai", Locales: []string{"en"}}},
+		domain.RegisterApp{App: domain.App{Name: "smartkey", Environment: domain.Test, Jurisdiction: "CN",
+			TimeZone: "Asia/Shanghai", Locales: []string{"en"}}},
 		domain.PublishPolicy{Version: version, Document: doc},
 	} {
-		r := ledger.Request{App: "smartkey", Source: "test", ID: fmt.Sprintf("%T", cmd), Body: []byte("{}"), Actor: "operator", RecordedBy: "test", Command: cmd}
+		r := ledger.Request{App: "smartkey", Source: "test", ID: fmt.Sprintf("%T", cmd), Body: []byte("{}"),
+			Actor: "operator", RecordedBy: "test", Command: cmd}
 		if _, err := l.Execute(t.Context(), r); err != nil {
 			t.Fatal(err)
 		}

@@ -12,13 +12,16 @@ import (
 )
 
 // errPrivate says that a name leads to an address that no webhook goes to.
-var errPrivate = errors.New("its name leads to an address that is not of the internet; serve --webhook-allow-private allows it")
+var errPrivate = errors.New("its name leads to an address that is not of the internet; serve --webhook-allow-private " +
+	"allows it")
 
 // notPublic are the parts of the internet's address space that are nobody's on the
 // internet (IANA's registries of special purposes), or that lead to other addresses.
 var notPublic = prefixes(
-	"0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.0.0.0/24", "192.0.2.0/24",
-	"192.88.99.0/24", "192.168.0.0/16", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "224.0.0.0/4", "240.0.0.0/4",
+	"0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.0.0.0/24",
+	"192.0.2.0/24",
+	"192.88.99.0/24", "192.168.0.0/16", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "224.0.0.0/4",
+	"240.0.0.0/4",
 	"2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20",
 )
 
@@ -62,6 +65,7 @@ func (h *Hooks) client(answer time.Duration) *http.Client {
 	if !h.Private {
 		dialer.Control = checked
 	}
+
 	return &http.Client{
 		Timeout: answer,
 		CheckRedirect: func(*http.Request, []*http.Request) error {

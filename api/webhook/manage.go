@@ -54,7 +54,8 @@ func (h *Hooks) Add(ctx context.Context, app domain.AppName, w Wish) (Hook, stri
 	}
 	if len(others) >= maxHooks {
 		return Hook{}, "", domain.Refusal{
-			Code: domain.Malformed, Text: fmt.Sprintf("an app has at most %d webhooks: remove one that is not used", maxHooks),
+			Code: domain.Malformed, Text: fmt.Sprintf("an app has at most %d webhooks: remove one that is not used",
+				maxHooks),
 		}
 	}
 
@@ -83,14 +84,17 @@ func (h *Hooks) begin(ctx context.Context, after *eventstore.Position) (eventsto
 		return head, err
 	}
 	if *after > head {
-		return 0, refuse("from", "the log does not go so far: give a position that the ledger gave out, or 0 for the beginning")
+		return 0, refuse("from", "the log does not go so far: give a position that the ledger gave out, or 0 for the "+
+			"beginning")
 	}
 	return *after, nil
 }
 
 // Rotate makes a new secret, which is shown this once. The older ones sign as well for a
 // while, so that the receiver can change over.
-func (h *Hooks) Rotate(ctx context.Context, app domain.AppName, id string, overlap time.Duration) (Hook, string, error) {
+func (h *Hooks) Rotate(
+	ctx context.Context, app domain.AppName, id string, overlap time.Duration,
+) (Hook, string, error) {
 	if overlap < 0 || overlap > 30*24*time.Hour {
 		return Hook{}, "", refuse("overlap_hours", "want 0 to 720 hours")
 	}
@@ -120,7 +124,9 @@ func (h *Hooks) Rotate(ctx context.Context, app domain.AppName, id string, overl
 }
 
 // newKey makes a secret and the row that keeps it.
-func (h *Hooks) newKey(ctx context.Context, app domain.AppName, id string, now time.Time) (string, eventstore.Row, error) {
+func (h *Hooks) newKey(
+	ctx context.Context, app domain.AppName, id string, now time.Time,
+) (string, eventstore.Row, error) {
 	raw := make([]byte, 32)
 	rand.Read(raw)
 	sealed, err := h.Seal(ctx, string(app), id, raw)
@@ -128,7 +134,8 @@ func (h *Hooks) newKey(ctx context.Context, app domain.AppName, id string, now t
 		return "", eventstore.Row{}, fmt.Errorf("the secret of webhook %s: %w", id, err)
 	}
 	name := fmt.Sprintf("%s%013d-%s", keyRow, now.UnixMilli(), random(4))
-	return secretPrefix + base64.StdEncoding.EncodeToString(raw), rowOf(keyOf(app, id, name), keyValue{V: version, Sealed: sealed}), nil
+	return secretPrefix + base64.StdEncoding.EncodeToString(raw),
+		rowOf(keyOf(app, id, name), keyValue{V: version, Sealed: sealed}), nil
 }
 
 // secretPrefix begins a secret, as Standard Webhooks has it.
@@ -186,7 +193,9 @@ func (h *Hooks) Remove(ctx context.Context, app domain.AppName, id string) error
 }
 
 // change changes a webhook that is there, and returns it as it is then.
-func (h *Hooks) change(ctx context.Context, app domain.AppName, id string, do func(stored, *eventstore.Change)) (Hook, error) {
+func (h *Hooks) change(
+	ctx context.Context, app domain.AppName, id string, do func(stored, *eventstore.Change),
+) (Hook, error) {
 	s, err := h.one(ctx, app, id)
 	if err != nil {
 		return Hook{}, err

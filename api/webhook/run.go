@@ -62,13 +62,16 @@ func (r *sender) ended() bool {
 }
 
 // arrange lets those send that are to send.
-func (h *Hooks) arrange(ctx context.Context, c *http.Client, p Pace, list []stored, running map[string]*sender, all *sync.WaitGroup) {
+func (h *Hooks) arrange(
+	ctx context.Context, c *http.Client, p Pace, list []stored, running map[string]*sender, all *sync.WaitGroup,
+) {
 	wanted := map[string]stored{}
 	for _, s := range list {
 		if s.Paused.IsZero() {
 			wanted[string(s.App)+"/"+s.ID] = s
 		}
 	}
+
 	for name, r := range running {
 		if s, is := wanted[name]; !is || s.from.Turn != r.turn || r.ended() {
 			r.cancel()
@@ -76,6 +79,7 @@ func (h *Hooks) arrange(ctx context.Context, c *http.Client, p Pace, list []stor
 			delete(running, name)
 		}
 	}
+
 	for name, s := range wanted {
 		if running[name] != nil {
 			continue
@@ -213,7 +217,8 @@ func (h *Hooks) failed(ctx context.Context, p Pace, s *stored, why error) error 
 		if f.gone {
 			reason = Gone
 		}
-		h.log().Error("a webhook is paused", "app", s.App, "webhook", s.ID, "why", reason, "failures", s.at.Failures, "last", f.says)
+		h.log().Error("a webhook is paused", "app", s.App, "webhook", s.ID, "why", reason, "failures", s.at.Failures,
+			"last", f.says)
 		err := h.write(ctx, eventstore.Change{
 			Present: [][]byte{keyOf(s.App, s.ID, isRow)},
 			Put:     []eventstore.Row{rowOf(keyOf(s.App, s.ID, atRow), s.at), rested(s.App, s.ID, reason)},

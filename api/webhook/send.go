@@ -35,7 +35,8 @@ type failure struct {
 func (f *failure) Error() string { return f.says }
 
 // errPlain says that a webhook is not encrypted, which was allowed when it was added.
-var errPlain = &failure{says: "its address is not https, and what is sent names persons: add it with https, or start serve with --webhook-allow-private again"}
+var errPlain = &failure{says: "its address is not https, and what is sent names persons: add it with https, or start " +
+	"serve with --webhook-allow-private again"}
 
 // send sends an event once.
 func (h *Hooks) send(ctx context.Context, c *http.Client, s stored, e outbox.Event) error {
@@ -86,8 +87,10 @@ func judge(answer *http.Response) error {
 	case status == http.StatusGone:
 		return &failure{says: "the receiver answered 410: it wants nothing any more", gone: true}
 	case status/100 == 3:
-		return &failure{says: fmt.Sprintf("the receiver answered %d, and redirects are not followed: add a webhook with the address that it has now", status)}
+		return &failure{says: fmt.Sprintf("the receiver answered %d, and redirects are not followed: add a webhook "+
+			"with the address that it has now", status)}
 	}
+
 	f := &failure{says: fmt.Sprintf("the receiver answered %d", status)}
 	if seconds, err := strconv.Atoi(answer.Header.Get("Retry-After")); err == nil && seconds > 0 {
 		f.after = time.Duration(min(seconds, 24*3600)) * time.Second
@@ -128,12 +131,14 @@ func (h *Hooks) secrets(ctx context.Context, s stored, now time.Time) (all [][]b
 	if s, err = h.one(ctx, s.App, s.ID); err != nil {
 		return nil, err
 	}
+
 	var names []string
 	for name, key := range s.keys {
 		if key.Until == 0 || key.Until > now.UnixMilli() {
 			names = append(names, name)
 		}
 	}
+
 	slices.Sort(names)
 	slices.Reverse(names)
 	for _, name := range names {
@@ -143,6 +148,7 @@ func (h *Hooks) secrets(ctx context.Context, s stored, now time.Time) (all [][]b
 		}
 		all = append(all, secret)
 	}
+
 	if len(all) == 0 {
 		return nil, fmt.Errorf("webhook %s has no secret: rotate it", s.ID)
 	}

@@ -140,6 +140,7 @@ func parseTypes(texts []string) ([]string, error) {
 	if len(texts) == 0 {
 		return wire.ConsentTypes, nil
 	}
+
 	known := Types()
 	var types []string
 	for _, text := range texts {
@@ -160,12 +161,14 @@ func (h *Hooks) parseURL(text string) (string, error) {
 	case err != nil || u.Host == "" || u.Opaque != "" || len(text) > 2000:
 		return "", refuse("url", "want an absolute URL of at most 2000 bytes, as in https://shop.example.com/consents")
 	case u.Scheme != "https" && !(u.Scheme == "http" && h.Private):
-		return "", refuse("url", "want https: what is sent names persons. serve --webhook-allow-private allows http, for a network that nobody else reads")
+		return "", refuse("url", "want https: what is sent names persons. serve --webhook-allow-private allows http, "+
+			"for a network that nobody else reads")
 	case u.User != nil:
 		return "", refuse("url", "it holds a name or password: receivers check the signature instead")
 	case u.Fragment != "":
 		return "", refuse("url", "what stands behind a # is sent to nobody: leave it out")
 	}
+
 	if addr, err := netip.ParseAddr(u.Hostname()); err == nil && !h.Private && !public(addr) {
 		return "", refuse("url", "its address is not of the internet: serve --webhook-allow-private allows it")
 	}

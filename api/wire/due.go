@@ -41,8 +41,10 @@ type Due struct {
 // DueOf returns d as it is shown, on a rule of a set.
 func DueOf(d deadline.Due, zone deadline.Zone, ruleSet content.Hash) Due {
 	s := Due{
-		Rule: string(d.Rule), State: d.State.String(), BeforeRoll: day(d.BeforeRoll), EarliestEffectiveDate: day(d.Earliest), NthWorkingDayBack: day(d.CountedTo),
-		Provisional: d.Provisional, Reported: d.Reported, CalendarGapAt: day(d.Gap), SafeTargetDate: day(d.SafeTarget), SafeNoticeDate: day(d.SafeNotice), TailExposed: d.TailExposed,
+		Rule: string(d.Rule), State: d.State.String(), BeforeRoll: day(d.BeforeRoll),
+		EarliestEffectiveDate: day(d.Earliest), NthWorkingDayBack: day(d.CountedTo),
+		Provisional: d.Provisional, Reported: d.Reported, CalendarGapAt: day(d.Gap), SafeTargetDate: day(d.SafeTarget),
+		SafeNoticeDate: day(d.SafeNotice), TailExposed: d.TailExposed,
 		Calendars: []string{},
 	}
 	if ruleSet != (content.Hash{}) {
@@ -51,9 +53,11 @@ func DueOf(d deadline.Due, zone deadline.Zone, ruleSet content.Hash) Due {
 	if d.Start != 0 {
 		s.Start = d.Start.String()
 	}
+
 	for _, v := range d.Versions {
 		s.Calendars = append(s.Calendars, v.String())
 	}
+
 	switch {
 	case d.State == deadline.Suspended:
 		s.ElapsedUnits, s.RemainingUnits, s.Units = &d.Elapsed, &d.Remaining, d.Counted().String()

@@ -53,7 +53,8 @@ func owedOf(e codec.Entry) []OwedEntry {
 		if !opened {
 			continue
 		}
-		w := OwedEntry{Stream: o.Stream.String(), Obligation: x.Obligation.ID, Kind: string(x.Obligation.Kind), Target: x.Obligation.Target, Rule: string(x.Obligation.Rule.ID)}
+		w := OwedEntry{Stream: o.Stream.String(), Obligation: x.Obligation.ID, Kind: string(x.Obligation.Kind),
+			Target: x.Obligation.Target, Rule: string(x.Obligation.Rule.ID)}
 		w.Due, w.Until = untilOf(x.Due.Until, x.Obligation.Rule)
 		list = append(list, w)
 	}
@@ -72,9 +73,11 @@ func EntryOf(e codec.Entry) (HistoryEntry, error) {
 	if e.Claimed != 0 {
 		h.Claimed = e.Claimed.String()
 	}
+
 	for _, p := range e.Parts {
 		h.Parts = append(h.Parts, p.Role)
 	}
+
 	h.Owed = owedOf(e)
 	var err error
 	h.Data, err = publicData(e)
@@ -90,6 +93,7 @@ func publicData(e codec.Entry) (jsontext.Value, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	switch ev := e.Event.(type) {
 	case domain.ConsentGiven:
 		return setTime(data, "until", ev.Until)

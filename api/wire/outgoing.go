@@ -67,22 +67,27 @@ func OutgoingOf(e codec.Entry, duties domain.Duties) (Outgoing, bool) {
 	if !says {
 		until = d.Due.Until // of what is closed it changes no more
 	}
+
 	data.Obligation, data.Kind, data.Target, data.Rule = id, string(d.Kind), d.Target, string(d.Rule.ID)
 	data.Pseudonym, data.Cause = d.Cause.Subject, d.Cause.Kind
 	if d.Cause.Event != (domain.EventID{}) {
 		data.CauseEvent = eventstore.EventID(d.Cause.Event).String()
 	}
+
 	data.Due, data.Until = untilOf(until, d.Rule)
 	for i, p := range d.Keeps {
 		data.Keeps += map[bool]string{true: ","}[i > 0] + string(p)
 	}
+
 	name := e.ID.String()
 	if e.ID == eventstore.EventID(d.Cause.Event) {
 		name += "/" + strconv.FormatUint(uint64(e.Revision), 10)
 	}
+
 	return Outgoing{
-		SpecVersion: "1.0", ID: name, Source: "consentledger/" + string(e.Stream.App), Type: e.Kind(), Subject: e.Stream.String(),
-		Time: e.Recorded.String(), DataContentType: "application/json", Data: data,
+		SpecVersion: "1.0", ID: name, Source: "consentledger/" + string(e.Stream.App), Type: e.Kind(),
+		Subject: e.Stream.String(),
+		Time:    e.Recorded.String(), DataContentType: "application/json", Data: data,
 	}, true
 }
 

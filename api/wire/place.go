@@ -9,6 +9,7 @@ func PathOf(r domain.Refusal) string {
 	if r.Path != "" {
 		return r.Path
 	}
+
 	switch r.Code {
 	case domain.UnknownAct:
 		return "data.act"
@@ -36,9 +37,12 @@ func PathOf(r domain.Refusal) string {
 		return "time"
 	case domain.IDReused:
 		return "id"
-	case domain.UnknownApp, domain.AppIncomplete, domain.WrongStream, domain.NoPolicy, domain.PolicyInvalid, domain.Malformed, domain.TooLarge,
-		domain.Incomplete, domain.UnknownNotice, domain.UnknownSurface, domain.UnknownControl, domain.UnknownGround, domain.UnknownLink,
-		domain.UnknownGuardian, domain.Contradicts, domain.SamePrincipal, domain.MaterialDropped, domain.AlreadyUsed, domain.SamePerson,
+	case domain.UnknownApp, domain.AppIncomplete, domain.WrongStream, domain.NoPolicy, domain.PolicyInvalid,
+		domain.Malformed, domain.TooLarge,
+		domain.Incomplete, domain.UnknownNotice, domain.UnknownSurface, domain.UnknownControl, domain.UnknownGround,
+		domain.UnknownLink,
+		domain.UnknownGuardian, domain.Contradicts, domain.SamePrincipal, domain.MaterialDropped, domain.AlreadyUsed,
+		domain.SamePerson,
 		domain.BadSignature, domain.UnknownSigner:
 	}
 	return ""

@@ -52,10 +52,12 @@ func ProblemOf(err error) Problem {
 	if !no && errors.Is(err, eventstore.ErrFull) {
 		return Problem{
 			Type: "urn:consentledger:problem:" + DiskFull, Title: "The disk is full", Status: 503, Code: DiskFull,
-			Detail:  "the ledger's disk is full: it takes nothing now, and answers what it knows; send this again, with the same id, once there is room",
+			Detail: "the ledger's disk is full: it takes nothing now, and answers what it knows; send this again, " +
+				"with the same id, once there is room",
 			Outcome: Unknown,
 		}
 	}
+
 	if !no {
 		return Problem{
 			Type: "urn:consentledger:problem:" + Unavailable, Title: "Outcome unknown", Status: 503, Code: Unavailable,
@@ -63,7 +65,9 @@ func ProblemOf(err error) Problem {
 			Outcome: Unknown,
 		}
 	}
-	p := Problem{Type: "urn:consentledger:problem:" + string(r.Code), Title: "Refused", Status: 422, Code: string(r.Code), Detail: r.Text, Path: r.Path, Outcome: Refused}
+
+	p := Problem{Type: "urn:consentledger:problem:" + string(r.Code), Title: "Refused", Status: 422,
+		Code: string(r.Code), Detail: r.Text, Path: r.Path, Outcome: Refused}
 	switch r.Code {
 	case domain.UnknownApp:
 		p.Title, p.Status = "Unknown app", 404
@@ -79,7 +83,8 @@ func ProblemOf(err error) Problem {
 		p.Title, p.Status = "Signature not accepted", 403
 	case domain.UnknownRequest, domain.UnknownObligation, domain.UnknownProposal:
 		p.Title, p.Status = "Unknown", 404
-	case domain.IllegalMove, domain.EnvironmentFixed, domain.AlreadyPublished, domain.AlreadyReplaced, domain.NotPausable, domain.NotExtendable, domain.TooLateToExtend, domain.TooEarly,
+	case domain.IllegalMove, domain.EnvironmentFixed, domain.AlreadyPublished, domain.AlreadyReplaced,
+		domain.NotPausable, domain.NotExtendable, domain.TooLateToExtend, domain.TooEarly,
 		domain.AlreadyDecided, domain.ProposalExpired, domain.ProposalOutdated:
 		p.Title, p.Status = "Not possible now", 409
 	case domain.IDReused:

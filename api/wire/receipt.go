@@ -62,7 +62,8 @@ func WithOutcome(answer []byte, outcome string) []byte {
 // ReceiptOf returns the public form of r.
 func ReceiptOf(r ledger.Receipt) Receipt {
 	s := Receipt{
-		EventID: r.Event.String(), Position: FormatPosition(r.Position), Unknown: r.Unknown, NotUnderstood: r.NotUnderstood, Near: r.Near,
+		EventID: r.Event.String(), Position: FormatPosition(r.Position), Unknown: r.Unknown,
+		NotUnderstood: r.NotUnderstood, Near: r.Near,
 		Outcome: Recorded,
 		Counts:  r.Counts.String(), Short: r.Short, Rests: r.Rests, Repeats: r.Repeats,
 	}
@@ -92,9 +93,13 @@ func receiptReason(r ledger.Receipt) string {
 		}
 		sentences = append(sentences, says)
 	}
+
 	for purpose, basis := range pairs(r.Rests) {
-		sentences = append(sentences, "The policy bases "+purpose+" on "+basis+", not on consent: it goes on, and nothing of it is ordered stopped or deleted.")
+		sentences = append(sentences,
+			"The policy bases "+purpose+" on "+basis+", not on consent: it goes on, and nothing of it is ordered "+
+				"stopped or deleted.")
 	}
+
 	if r.Repeats {
 		sentences = append(sentences, "This was said before, and nothing new is recorded.")
 	}
@@ -154,7 +159,8 @@ func FormatPosition(p eventstore.Position) string { return strconv.FormatUint(ui
 func ParsePosition(s string) (eventstore.Position, error) {
 	p, err := strconv.ParseUint(s, 10, 64)
 	if err != nil || FormatPosition(eventstore.Position(p)) != s {
-		return 0, domain.Refusal{Code: domain.Malformed, Text: "a position is a token that the ledger gave out: give it back as it was"}
+		return 0, domain.Refusal{Code: domain.Malformed,
+			Text: "a position is a token that the ledger gave out: give it back as it was"}
 	}
 	return eventstore.Position(p), nil
 }
@@ -162,14 +168,17 @@ func ParsePosition(s string) (eventstore.Position, error) {
 // Advice says what to do about a consent that does not count. The answer to who
 // records it and the check say the same.
 var Advice = map[domain.Shortfall]string{
-	domain.ActGivesNone:   "Ask the person, and name the act of the policy by which they said yes.",
-	domain.TickedBefore:   "Show a box that is not ticked, and record what the person does with it.",
-	domain.NeedsSeparate:  "Ask for this purpose alone, on a control of its own, or name the act that the policy has for it.",
-	domain.NeedsControl:   "Name the control that the person used, which offers this purpose, or ask on one that does.",
-	domain.NeedsExplicit:  "The purpose was changed: ask for it by an act that says yes to the change, not by a general one.",
+	domain.ActGivesNone: "Ask the person, and name the act of the policy by which they said yes.",
+	domain.TickedBefore: "Show a box that is not ticked, and record what the person does with it.",
+	domain.NeedsSeparate: "Ask for this purpose alone, on a control of its own, or name the act that the policy has " +
+		"for it.",
+	domain.NeedsControl: "Name the control that the person used, which offers this purpose, or ask on one that does.",
+	domain.NeedsExplicit: "The purpose was changed: ask for it by an act that says yes to the change, not by a " +
+		"general one.",
 	domain.NeedsDocument:  "Record it again with a proof that names document, method and checked_by.",
 	domain.NeedsGuardian:  "Ask the guardian, and record that the guardian consents, with what proves it.",
 	domain.GuardianLapsed: "Ask the person.",
-	domain.NoBindingText:  "It names no locale, or one in which the policy has no authoritative text: name the locale of the text that was shown, or publish the text.",
-	domain.NoVersionThen:  "Record it again, under another id, with the hash of the version that was shown as version.",
+	domain.NoBindingText: "It names no locale, or one in which the policy has no authoritative text: name the " +
+		"locale of the text that was shown, or publish the text.",
+	domain.NoVersionThen: "Record it again, under another id, with the hash of the version that was shown as version.",
 }

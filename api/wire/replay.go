@@ -46,6 +46,7 @@ func appendEntry(t *jsonwrite.Text, h HistoryEntry) {
 		t.Name("sequence")
 		t.B = strconv.AppendUint(t.B, h.Sequence, 10)
 	}
+
 	t.Text("actor", h.Actor)
 	t.Text("recorded_by", h.RecordedBy)
 	t.Textz("on_behalf_of", h.OnBehalfOf)
@@ -60,6 +61,7 @@ func appendEntry(t *jsonwrite.Text, h HistoryEntry) {
 		}
 		t.Quote(role)
 	}
+
 	t.B = append(t.B, ']')
 	t.Textz("not_understood", h.NotUnderstood)
 	if len(h.Owed) > 0 {

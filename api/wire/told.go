@@ -25,7 +25,8 @@ var ConsentTypes = []string{GivenType, RefusedType, WithdrawnType, ExpiredType, 
 
 // ObligationTypes are the types of what is told of obligations.
 var ObligationTypes = []string{
-	"obligation.opened", "obligation.moved", "obligation.at_risk", "obligation.overdue", "obligation.met", "obligation.voided",
+	"obligation.opened", "obligation.moved", "obligation.at_risk", "obligation.overdue", "obligation.met",
+	"obligation.voided",
 }
 
 // A ConsentChange is what the ledger tells an app of what a person said: a CloudEvent.
@@ -91,7 +92,8 @@ func ConsentChangeOf(e codec.Entry, who domain.PersonKey) ConsentChange {
 		data.Person = who.String()
 	}
 	return ConsentChange{
-		SpecVersion: "1.0", ID: e.ID.String(), Source: "consentledger/" + string(e.Stream.App), Type: data.said(e.Event),
+		SpecVersion: "1.0", ID: e.ID.String(), Source: "consentledger/" + string(e.Stream.App),
+		Type:    data.said(e.Event),
 		Subject: e.Stream.String(), Time: e.Recorded.String(), DataContentType: "application/json", Data: data,
 	}
 }
@@ -120,6 +122,7 @@ func (d *ConsentChangeData) said(e domain.Event) string {
 		d.Policy, d.Version = x.Field("policy"), x.Field("version")
 		return string(x.Kind)
 	}
+
 	panic("wire: what is no change of a consent is told as one")
 }
 

@@ -72,7 +72,8 @@ administrator gets one, or somebody who lost theirs.`,
 	f.BoolVar(&in.AllApps, "all-apps", false, "in all apps, also in those to come")
 	f.StringVar(&in.Principal, "principal", "", "the pseudonym of who has a key already and gets another")
 	f.IntVar(&in.Days, "days", 90, "after how many days it ends: 366 at most, an auditor's 31")
-	f.StringVar(&data, "data", "", "the data directory of a stopped server, in which the key is issued without asking one")
+	f.StringVar(&data, "data", "",
+		"the data directory of a stopped server, in which the key is issued without asking one")
 	c.MarkFlagRequired("name")
 	c.MarkFlagRequired("role")
 	output.FlagOr(c, "table")
@@ -93,6 +94,7 @@ func issueOffline(c *cobra.Command, data string, in auth.NewKeyRequest) (err err
 	if err != nil {
 		return err
 	}
+
 	d, err := server.OpenDataDir(c.Context(), data, "live", true)
 	if err != nil {
 		return err
@@ -103,6 +105,7 @@ func issueOffline(c *cobra.Command, data string, in auth.NewKeyRequest) (err err
 	if err != nil {
 		return err
 	}
+
 	answer, err := json.Marshal(l.Shown(key, keys.Now()))
 	if err != nil {
 		return err
@@ -125,7 +128,8 @@ func printKey(c *cobra.Command, answer []byte) error {
 	if err := json.Unmarshal(answer, &a); err != nil {
 		return err
 	}
-	fmt.Fprintf(c.ErrOrStderr(), "The key %s of %s, until %s. It is shown this once: keep it as a secret.\n", a.ID, a.Name, a.Expires)
+	fmt.Fprintf(c.ErrOrStderr(), "The key %s of %s, until %s. It is shown this once: keep it as a secret.\n", a.ID,
+		a.Name, a.Expires)
 	_, err := fmt.Fprintln(c.OutOrStdout(), a.Key)
 	return err
 }
@@ -169,7 +173,8 @@ func goodKeys(rows []json.RawMessage) ([]json.RawMessage, error) {
 func newAccessRotate() *cobra.Command {
 	var overlap time.Duration
 	c := &cobra.Command{
-		Use: "rotate ID", Short: "Issue a key in the place of another, which goes on for a while", Args: cobra.ExactArgs(1),
+		Use: "rotate ID", Short: "Issue a key in the place of another, which goes on for a while",
+		Args: cobra.ExactArgs(1),
 		Long: `Issue a key with the same roles in the same apps for the same principal. The older one
 goes on for --overlap, so that its holder can change over without being locked out.`,
 		RunE: func(c *cobra.Command, args []string) error {

@@ -14,20 +14,22 @@ import (
 )
 
 func newApp() *cobra.Command {
-	list := &cobra.Command{Use: "list", Short: "List the apps", Args: cobra.NoArgs, RunE: func(c *cobra.Command, _ []string) error {
-		answer, err := remote.Get(c, "/v1/apps")
-		if err != nil {
-			return err
-		}
-		return output.List(c, answer, "apps", "app", "policies")
-	}}
-	show := &cobra.Command{Use: "show APP", Short: "Show one app", Args: cobra.ExactArgs(1), RunE: func(c *cobra.Command, args []string) error {
-		answer, err := remote.Get(c, remote.App(args[0]))
-		if err != nil {
-			return err
-		}
-		return output.One(c, answer, appColumns...)
-	}}
+	list := &cobra.Command{Use: "list", Short: "List the apps", Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			answer, err := remote.Get(c, "/v1/apps")
+			if err != nil {
+				return err
+			}
+			return output.List(c, answer, "apps", "app", "policies")
+		}}
+	show := &cobra.Command{Use: "show APP", Short: "Show one app", Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			answer, err := remote.Get(c, remote.App(args[0]))
+			if err != nil {
+				return err
+			}
+			return output.One(c, answer, appColumns...)
+		}}
 	output.Flag(list)
 	output.Flag(show)
 	app := &cobra.Command{Use: "app", Short: "Register apps: who may record"}
@@ -55,7 +57,9 @@ is known changes by "app move" alone: which consents count depends on it.`,
 	f.String("environment", "test", "of a new app: test or production")
 	f.String("jurisdiction", "CN", "whose law applies: a country's two letters, or EU")
 	f.String("time-zone", "Asia/Shanghai", "where its days begin and end")
-	f.String("binary-escapes", "exact", "raw: its senders of CloudEvents in binary mode escape nothing in ce- headers: the SDKs for Go and JavaScript; exact: that for .NET")
+	f.String("binary-escapes", "exact",
+		"raw: its senders of CloudEvents in binary mode escape nothing in ce- headers: the SDKs for Go and "+
+			"JavaScript; exact: that for .NET")
 	locales := f.StringSlice("locales", []string{"en"}, "the languages it shows texts in")
 	output.Flag(c)
 
@@ -67,7 +71,8 @@ is known changes by "app move" alone: which consents count depends on it.`,
 
 		// Of a known app only what a flag names is said.
 		in := map[string]any{}
-		for _, name := range []string{"handler", "group", "environment", "jurisdiction", "time-zone", "binary-escapes"} {
+		for _, name := range []string{"handler", "group", "environment", "jurisdiction", "time-zone",
+			"binary-escapes"} {
 			if !known || f.Changed(name) {
 				in[strings.ReplaceAll(name, "-", "_")] = f.Lookup(name).Value.String()
 			}

@@ -52,8 +52,10 @@ func newBackup() *cobra.Command {
 	f.StringVar(&b.Log, "log", "", "the file to write the log to; in a directory it gets a name of its time")
 	f.StringVar(&b.Vault, "vault", "", "the file to write the vault to; in a directory it gets a name of its time")
 	f.StringArrayVar(&b.Recipients, "recipient", nil, "who can read it, as in age1...; more than once for more")
-	f.StringArrayVar(&b.RecipientFiles, "recipients-file", nil, "a file with recipients, one a line; more than once for more")
-	f.StringVar(&b.Data, "data", "", "the data directory of a stopped server (default: ask the running one at --server)")
+	f.StringArrayVar(&b.RecipientFiles, "recipients-file", nil,
+		"a file with recipients, one a line; more than once for more")
+	f.StringVar(&b.Data, "data", "",
+		"the data directory of a stopped server (default: ask the running one at --server)")
 	output.Flag(c)
 	c.MarkFlagRequired("log")
 	c.MarkFlagRequired("vault")
@@ -69,12 +71,16 @@ func printBackup(c *cobra.Command, report *server.BackupReport) error {
 		file server.WrittenFile
 	}{{backup.Log, report.Log}, {backup.Vault, report.Vault}} {
 		rows = append(rows, map[string]any{
-			"kind": f.kind, "file": f.file.Name, "bytes": f.file.Bytes, "sha256": f.file.Sum, "records": f.file.Holds.Records,
-			"rows": f.file.Holds.Rows, "position": report.Position, "id": report.ID,
+			"kind": f.kind, "file": f.file.Name, "bytes": f.file.Bytes, "sha256": f.file.Sum,
+			"records": f.file.Holds.Records,
+			"rows":    f.file.Holds.Rows, "position": report.Position, "id": report.ID,
 		})
 	}
+
 	if n := report.Unlooked; n > 0 {
-		fmt.Fprintf(c.ErrOrStderr(), "%d rejected messages that may be an opt-out are in no backup, and nobody has looked at them: see consentledger rejected list\n", n)
+		fmt.Fprintf(c.ErrOrStderr(),
+			"%d rejected messages that may be an opt-out are in no backup, and nobody has looked at them: see "+
+				"consentledger rejected list\n", n)
 	}
 	return output.Values(c, rows, "kind", "file", "bytes", "records", "rows", "position", "id")
 }

@@ -31,7 +31,8 @@ func newBackupVerify() *cobra.Command {
 		},
 	}
 	backupFlags(c, &v.Files)
-	c.Flags().StringArrayVar(&v.Checkpoints, "checkpoint", nil, "a checkpoint that was published, a file or a URL; once for every app")
+	c.Flags().StringArrayVar(&v.Checkpoints, "checkpoint", nil,
+		"a checkpoint that was published, a file or a URL; once for every app")
 	c.Flags().BoolVar(&v.Older, "older-vault", false, "take a vault that is older than the log")
 	output.Flag(c)
 	return c

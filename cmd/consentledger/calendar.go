@@ -22,7 +22,8 @@ func newCalendar() *cobra.Command {
 	return c
 }
 
-var calendarColumns = []string{"jurisdiction", "year", "version", "notice", "issued", "working_days", "projected", "reported", "partial"}
+var calendarColumns = []string{"jurisdiction", "year", "version", "notice", "issued", "working_days", "projected",
+	"reported", "partial"}
 
 func newCalendarPublish() *cobra.Command {
 	var app, jurisdiction, notice, issued string
@@ -79,22 +80,25 @@ no weekend, a day both off and worked, a sum that is not the notice's own.`,
 		},
 	}
 	commandline.AppFlag(c, &app)
-	c.Flags().StringVar(&jurisdiction, "jurisdiction", "", "whose days they are, if the file does not say (default: the app's)")
+	c.Flags().StringVar(&jurisdiction, "jurisdiction", "",
+		"whose days they are, if the file does not say (default: the app's)")
 	c.Flags().StringVar(&notice, "notice", "", "the number of the notice, if the file does not say")
-	c.Flags().StringVar(&issued, "issued", "", "the day on which it was issued, as in 2026-11-04, if the file does not say")
+	c.Flags().StringVar(&issued, "issued", "",
+		"the day on which it was issued, as in 2026-11-04, if the file does not say")
 	output.Flag(c)
 	return c
 }
 
 func newCalendarList() *cobra.Command {
 	var app string
-	c := &cobra.Command{Use: "list", Short: "List the calendars that were published for an app", Args: cobra.NoArgs, RunE: func(c *cobra.Command, _ []string) error {
-		answer, err := remote.Get(c, remote.App(app)+"/calendars")
-		if err != nil {
-			return err
-		}
-		return output.List(c, answer, "calendars", calendarColumns...)
-	}}
+	c := &cobra.Command{Use: "list", Short: "List the calendars that were published for an app", Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			answer, err := remote.Get(c, remote.App(app)+"/calendars")
+			if err != nil {
+				return err
+			}
+			return output.List(c, answer, "calendars", calendarColumns...)
+		}}
 	commandline.AppFlag(c, &app)
 	output.Flag(c)
 	return c
@@ -103,36 +107,38 @@ func newCalendarList() *cobra.Command {
 func newCalendarShow() *cobra.Command {
 	var app, jurisdiction string
 	var version int
-	c := &cobra.Command{Use: "show YEAR", Short: "Show a year's days off and make-up days", Args: cobra.ExactArgs(1), RunE: func(c *cobra.Command, args []string) error {
-		said, ok := parse.Count(args[0])
-		if !ok || said > 9999 {
-			return exit.Usage(errors.New("want a year, as in 2026"))
-		}
-		year := int(said)
-		known, err := calendars.Known(c, app)
-		if err != nil {
-			return err
-		}
-		if jurisdiction, err = calendars.Jurisdiction(c, app, jurisdiction); err != nil {
-			return err
-		}
+	c := &cobra.Command{Use: "show YEAR", Short: "Show a year's days off and make-up days", Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			said, ok := parse.Count(args[0])
+			if !ok || said > 9999 {
+				return exit.Usage(errors.New("want a year, as in 2026"))
+			}
+			year := int(said)
+			known, err := calendars.Known(c, app)
+			if err != nil {
+				return err
+			}
+			if jurisdiction, err = calendars.Jurisdiction(c, app, jurisdiction); err != nil {
+				return err
+			}
 
-		k, ok := known.Latest(jurisdiction, year)
-		if !ok {
-			k, ok = known.Reported(jurisdiction, year)
-		}
-		if version != 0 {
-			k, ok = known.Find(deadline.CalendarVersion{Jurisdiction: jurisdiction, Year: year, Version: version})
-		}
-		if !ok {
-			return exit.NotFound(fmt.Errorf("the app %s has no calendar of %s for %d, or not in that version", app, jurisdiction, year))
-		}
-		text, err := json.Marshal(calendars.Of(k))
-		if err != nil {
-			return err
-		}
-		return output.One(c, text, calendarColumns...)
-	}}
+			k, ok := known.Latest(jurisdiction, year)
+			if !ok {
+				k, ok = known.Reported(jurisdiction, year)
+			}
+			if version != 0 {
+				k, ok = known.Find(deadline.CalendarVersion{Jurisdiction: jurisdiction, Year: year, Version: version})
+			}
+			if !ok {
+				return exit.NotFound(fmt.Errorf("the app %s has no calendar of %s for %d, or not in that version", app,
+					jurisdiction, year))
+			}
+			text, err := json.Marshal(calendars.Of(k))
+			if err != nil {
+				return err
+			}
+			return output.One(c, text, calendarColumns...)
+		}}
 	commandline.AppFlag(c, &app)
 	c.Flags().StringVar(&jurisdiction, "jurisdiction", "", "whose days they are (default: the app's)")
 	c.Flags().IntVar(&version, "version", 0, "an older version (default: the newest)")

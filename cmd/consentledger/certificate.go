@@ -26,8 +26,9 @@ func newSubjectCertificate() *cobra.Command {
 		Aliases: []string{"certificate"},
 		Short:   "Write a certificate that a person was erased, which verifies offline",
 		Long:    certificateHelp,
-		Example: "  consentledger subject certify --app smartkey --event 01234567-89ab-cdef-0123-456789abcdef --file erased.json",
-		Args:    cobra.NoArgs,
+		Example: "  consentledger subject certify --app smartkey --event 01234567-89ab-cdef-0123-456789abcdef --file " +
+			"erased.json",
+		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if err := files.CheckOut("--file", file); err != nil {
 				return err

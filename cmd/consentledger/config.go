@@ -48,7 +48,8 @@ func configurable() (root, serve *cobra.Command, check func(*cobra.Command) erro
 
 func newConfigInit() *cobra.Command {
 	return &cobra.Command{
-		Use: "init [FILE]", Short: "Write a file to begin with: every setting with its default, as a comment", Args: cobra.MaximumNArgs(1),
+		Use: "init [FILE]", Short: "Write a file to begin with: every setting with its default, as a comment",
+		Args:    cobra.MaximumNArgs(1),
 		Example: "  consentledger config init /etc/consentledger.yaml",
 		RunE: func(c *cobra.Command, args []string) error {
 			root, _, _ := configurable()
@@ -56,7 +57,8 @@ func newConfigInit() *cobra.Command {
 			if err := files.WriteNew(files.NewFile{Name: name, Text: configfile.Template(root)}); err != nil {
 				return err
 			}
-			_, err := fmt.Fprintf(c.OutOrStdout(), "wrote %[1]s\nnext:\n  consentledger config validate %[1]s\n  consentledger serve --config %[1]s\n", name)
+			_, err := fmt.Fprintf(c.OutOrStdout(),
+				"wrote %[1]s\nnext:\n  consentledger config validate %[1]s\n  consentledger serve --config %[1]s\n", name)
 			return err
 		},
 	}

@@ -42,8 +42,10 @@ all that they say.`,
 			if err != nil {
 				return err
 			}
-			return output.One(c, answer, output.Said(answer, "rule", "state", "due_date", "weekday", "due_instant_utc", "due_local", "before_roll", "earliest_effective_date",
-				"provisional", "safe_target_date", "safe_notice_date", "tail_exposed", "elapsed_units", "remaining_units", "units", "calendars")...)
+			return output.One(c, answer,
+				output.Said(answer, "rule", "state", "due_date", "weekday", "due_instant_utc", "due_local",
+					"before_roll", "earliest_effective_date",
+					"provisional", "safe_target_date", "safe_notice_date", "tail_exposed", "elapsed_units", "remaining_units", "units", "calendars")...)
 		},
 	}
 	f := c.Flags()
@@ -61,24 +63,27 @@ all that they say.`,
 
 func newDeadlineRules() *cobra.Command {
 	var file string
-	c := &cobra.Command{Use: "list-rules", Aliases: []string{"rules"}, Short: "List the rules that are shipped, or those of a file", Args: cobra.NoArgs, RunE: func(c *cobra.Command, _ []string) error {
-		rules, err := law.Rules()
-		if err == nil && file != "" {
-			rules, err = calculator.Rules(c, file)
-		}
-		if err != nil {
-			return err
-		}
-		set := policy.RuleSet(rules).String()
-		var rows []map[string]any
-		for _, r := range rules {
-			rows = append(rows, map[string]any{
-				"rule": r.ID, "length": r.Length, "unit": r.Unit.String(), "direction": r.Direction.String(), "calendar": r.Calendar,
-				"clock_start": r.ClockStart, "pause": strings.Join(r.Pause, " "), "source": r.Source, "rule_set": set,
-			})
-		}
-		return output.Values(c, rows, "rule", "length", "unit", "direction", "calendar", "clock_start", "pause", "source")
-	}}
+	c := &cobra.Command{Use: "list-rules", Aliases: []string{"rules"},
+		Short: "List the rules that are shipped, or those of a file", Args: cobra.NoArgs, RunE: func(c *cobra.Command, _ []string) error {
+			rules, err := law.Rules()
+			if err == nil && file != "" {
+				rules, err = calculator.Rules(c, file)
+			}
+			if err != nil {
+				return err
+			}
+			set := policy.RuleSet(rules).String()
+			var rows []map[string]any
+			for _, r := range rules {
+				rows = append(rows, map[string]any{
+					"rule": r.ID, "length": r.Length, "unit": r.Unit.String(), "direction": r.Direction.String(),
+					"calendar":    r.Calendar,
+					"clock_start": r.ClockStart, "pause": strings.Join(r.Pause, " "), "source": r.Source, "rule_set": set,
+				})
+			}
+			return output.Values(c, rows, "rule", "length", "unit", "direction", "calendar", "clock_start", "pause",
+				"source")
+		}}
 	c.Flags().StringVar(&file, "rules-file", "", "other rules, of the shape of deadline-rules.json")
 	output.Flag(c)
 	return c

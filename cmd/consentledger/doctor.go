@@ -30,8 +30,10 @@ directory is that ledger's. The exit code is 1 if anything is broken.`,
 	f.StringVar(&d.Data, "data", "data", "the data directory")
 	f.StringVar(&d.HTTP, "http", "127.0.0.1:8080", "where HTTP is to listen")
 	f.StringVar(&d.NATSListen, "nats-listen", "127.0.0.1:4222", "where the embedded NATS server is to listen")
-	f.StringSliceVar(&d.Hosts, "allowed-hosts", nil, "names under which HTTP is to be asked: the certificate must have them")
-	f.StringVar(&d.Clock, "clock", "", "an HTTP address whose clock is right (default: that of --server, if it answers)")
+	f.StringSliceVar(&d.Hosts, "allowed-hosts", nil,
+		"names under which HTTP is to be asked: the certificate must have them")
+	f.StringVar(&d.Clock, "clock", "",
+		"an HTTP address whose clock is right (default: that of --server, if it answers)")
 	placeFlags(c, &d.Dir.Store, &d.Dir.Vault, &d.Dir.VaultKeys, &d.Views)
 	kekFlag(c, &d.Dir.KEK)
 	natsFlags(c, &d.NATS)

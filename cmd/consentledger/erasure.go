@@ -31,14 +31,17 @@ Who may not be erased, as under a legal hold, is passed over and named with the 
 One person: subject erase. What is erased, and what is not: docs/erasure.md.`
 
 func newErasure() *cobra.Command {
-	c := &cobra.Command{Use: "erasure", Short: "Erase many persons, in the background", Long: erasureHelp, Args: cobra.NoArgs}
+	c := &cobra.Command{Use: "erasure", Short: "Erase many persons, in the background", Long: erasureHelp,
+		Args: cobra.NoArgs}
 	c.PersistentFlags().String("app", "", "whose persons they are")
 	c.MarkPersistentFlagRequired("app")
-	c.AddCommand(newErasureBegin(), newErasureList(), newErasureShow(), newErasureStart(), newErasureCancel(), newErasureCertify())
+	c.AddCommand(newErasureBegin(), newErasureList(), newErasureShow(), newErasureStart(), newErasureCancel(),
+		newErasureCertify())
 	return c
 }
 
-var erasureColumns = []string{"id", "of", "state", "persons", "erased", "already", "kept", "unknown", "began", "ended", "reason", "error"}
+var erasureColumns = []string{"id", "of", "state", "persons", "erased", "already", "kept", "unknown", "began", "ended",
+	"reason", "error"}
 
 func erasurePath(c *cobra.Command, parts ...string) (string, error) {
 	app, err := c.Flags().GetString("app")
@@ -98,9 +101,12 @@ func newErasureBegin() *cobra.Command {
 	f := c.Flags()
 	f.StringVar(&file, "file", "", "a file of ids, a line each, as in user-1 or device:abc; -: standard input")
 	f.BoolVar(&everybody, "everybody", false, "everybody of the app")
-	f.StringVar(&in.ClosedBefore, "closed-before", "", "whose account was closed before this moment, as in 2026-01-31T00:00:00Z")
+	f.StringVar(&in.ClosedBefore, "closed-before", "",
+		"whose account was closed before this moment, as in 2026-01-31T00:00:00Z")
 	f.StringVar(&in.Reason, "reason", "", "a code, as in service-ended; kept in the clear")
-	f.StringSliceVar(&in.By, "by", nil, "a principal who orders it; twice; kept in the clear; none where people are authenticated: another principal starts the job")
+	f.StringSliceVar(&in.By, "by", nil,
+		"a principal who orders it; twice; kept in the clear; none where people are authenticated: another principal "+
+			"starts the job")
 	f.StringVar(&in.Evidence, "evidence", "", "sha256:... of the decision")
 	f.StringVar(&in.ID, "id", "", "names the job, so that beginning it again is the same one (default: random)")
 	f.BoolVar(&wait, "wait", false, "wait until it has ended, and tell how far it is")
@@ -116,6 +122,7 @@ func beginErasure(c *cobra.Command, in rest.NewErasure, file string) ([]byte, er
 	if err != nil || file == "" {
 		return answer, err
 	}
+
 	var job rest.ErasureJob
 	if err := json.Unmarshal(answer, &job); err != nil {
 		return nil, err
@@ -153,7 +160,8 @@ func handOver(c *cobra.Command, job, file string) error {
 		}
 		_, err := askErasure(c, http.MethodPost, part, job, "subjects")
 		if err != nil {
-			return fmt.Errorf("ids %d to %d: %w", (part.Part-1)*idsInPart+1, (part.Part-1)*idsInPart+len(part.Subjects), err)
+			return fmt.Errorf("ids %d to %d: %w", (part.Part-1)*idsInPart+1, (part.Part-1)*idsInPart+len(part.Subjects),
+				err)
 		}
 		part = rest.ErasurePart{Part: part.Part + 1}
 		return nil
@@ -256,7 +264,9 @@ func newErasureShow() *cobra.Command {
 func tellApprover(c *cobra.Command, answer []byte) {
 	var job rest.ErasureJob
 	if json.Unmarshal(answer, &job) == nil && job.NeedsApprover {
-		fmt.Fprintf(c.ErrOrStderr(), "nobody is erased yet: another principal with the role approver starts it, by consentledger erasure start --app %s %s\n",
+		fmt.Fprintf(c.ErrOrStderr(),
+			"nobody is erased yet: another principal with the role approver starts it, by consentledger erasure "+
+				"start --app %s %s\n",
 			c.Flag("app").Value, job.ID)
 	}
 }
@@ -294,7 +304,8 @@ func newErasureCancel() *cobra.Command {
 func newErasureCertify() *cobra.Command {
 	var file string
 	c := &cobra.Command{
-		Use: "certify JOB", Short: "Write the certificate of everybody whom one erased, which verifies offline", Args: cobra.ExactArgs(1),
+		Use: "certify JOB", Short: "Write the certificate of everybody whom one erased, which verifies offline",
+		Args: cobra.ExactArgs(1),
 		Long: `Write the certificate of everybody whom a job erased: a line of JSON that says of what it
 is, and for each person a line with the two records and the proofs that both were in the log.
 Whoever has the log's key verifies it offline: consentledger verify erasure FILE --key KEY`,

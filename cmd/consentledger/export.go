@@ -53,7 +53,8 @@ Verify it with: consentledger verify bundle FILE --key KEY`,
 	f.StringVar(&x.ask.From, "from", "", "only what was recorded at this time (RFC 3339) or later")
 	f.StringVar(&x.ask.To, "to", "", "only what was recorded before this time")
 	f.StringVar(&x.ask.Lang, "lang", "en", "the report's language: en or zh")
-	f.BoolVar(&x.ask.Cosigned, "cosigned", false, "in the newest tree that a quorum of witnesses signed, with their signatures")
+	f.BoolVar(&x.ask.Cosigned, "cosigned", false,
+		"in the newest tree that a quorum of witnesses signed, with their signatures")
 	f.StringVar(&x.file, "out", "", "the file to write")
 	f.BoolVar(&x.ask.Disclose, "disclose", false, "open the personal texts")
 	f.StringSliceVar(&x.ask.Events, "event", nil, "with --disclose: open only those of these records")
@@ -69,10 +70,12 @@ func (x *exported) run(c *cobra.Command, _ []string) error {
 	if err != nil {
 		return err
 	}
+
 	ask, err := json.Marshal(x.ask)
 	if err != nil {
 		return err
 	}
+
 	in, err := remote.Open(c.Context(), c, http.MethodPost, remote.App(x.app)+"/export", "application/json", ask)
 	if err != nil {
 		return err
@@ -82,6 +85,7 @@ func (x *exported) run(c *cobra.Command, _ []string) error {
 	if err != nil {
 		return err
 	}
+
 	n, err := io.Copy(out, in)
 	if closed := out.Close(); err == nil {
 		err = closed
@@ -93,7 +97,9 @@ func (x *exported) run(c *cobra.Command, _ []string) error {
 		os.Remove(file + ".part")
 		return err
 	}
-	fmt.Fprintf(c.OutOrStdout(), "%s: %d bytes; verify it with: consentledger verify bundle %s --key KEY\n", x.file, n, x.file)
+
+	fmt.Fprintf(c.OutOrStdout(), "%s: %d bytes; verify it with: consentledger verify bundle %s --key KEY\n", x.file, n,
+		x.file)
 	return tellLacks(c, file)
 }
 

@@ -16,21 +16,28 @@ data, or those of who made one request, until a day or until it is ended. A duty
 them holds, subject erase and erasure begin erase nobody whom it is on, and name it.`
 
 func newHold() *cobra.Command {
-	c := &cobra.Command{Use: "hold", Short: "Legal holds and duties of law that keep data from being erased", Long: holdHelp, Args: cobra.NoArgs}
+	c := &cobra.Command{Use: "hold", Short: "Legal holds and duties of law that keep data from being erased",
+		Long: holdHelp, Args: cobra.NoArgs}
 	c.AddCommand(
-		newHoldOfPerson("place", "Record a legal hold on a person's data", "hold.placed", flag{"authority", "who asks for it, as in a court: a public text", false}),
+		newHoldOfPerson("place", "Record a legal hold on a person's data", "hold.placed",
+			flag{"authority", "who asks for it, as in a court: a public text", false}),
 		newHoldOfPerson("release", "Record the end of every legal hold on a person's data", "hold.released"),
 		newHoldNote("declare", "Declare a legal hold on an app, or on who made a request", "hold.declared",
-			flag{"hold", "what it is called: 1 to 64 of a-z, 0-9 and -", true}, flag{"reason", "why: a public text", true},
+			flag{"hold", "what it is called: 1 to 64 of a-z, 0-9 and -", true},
+			flag{"reason", "why: a public text", true},
 			flag{"authority", "who asks for it: a public text", true},
-			flag{"request", "only who made this request: its id", false}, flag{"until", "its last day, as in 2027-03-01 (default: until it is ended)", false},
+			flag{"request", "only who made this request: its id", false},
+			flag{"until", "its last day, as in 2027-03-01 (default: until it is ended)", false},
 			flag{"evidence", "sha256:... of the order", false}),
 		newHoldNote("end", "Record that a hold that was declared is over", "hold.ended",
 			flag{"hold", "what it is called", true}, flag{"reason", "why: a public text", true}),
 		newHoldNote("declare-duty", "Declare a duty of law to keep data for a time", "duty.declared",
-			flag{"duty", "what it is called: 1 to 64 of a-z, 0-9 and -", true}, flag{"law", "which law, and where in it: a public text", true},
-			flag{"reason", "what it asks for: a public text", true}, flag{"months", "for so many months after the end of a history", false},
-			flag{"until", "its last day, as in 2029-12-31", false}, flag{"evidence", "sha256:... of what shows it", false}),
+			flag{"duty", "what it is called: 1 to 64 of a-z, 0-9 and -", true},
+			flag{"law", "which law, and where in it: a public text", true},
+			flag{"reason", "what it asks for: a public text", true},
+			flag{"months", "for so many months after the end of a history", false},
+			flag{"until", "its last day, as in 2029-12-31", false},
+			flag{"evidence", "sha256:... of what shows it", false}),
 		newHoldNote("end-duty", "Record that a duty to keep data is over", "duty.ended",
 			flag{"duty", "what it is called", true}, flag{"reason", "why: a public text", true}),
 	)

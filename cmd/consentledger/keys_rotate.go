@@ -49,7 +49,8 @@ func newKeysRotate() *cobra.Command {
 			return printKeys(c, answer)
 		},
 	}
-	c.Flags().StringVar(&cp, "retire", "", "destroy the older epochs: a copy of the file of the keys as it is now, which shows that there is one")
+	c.Flags().StringVar(&cp, "retire", "",
+		"destroy the older epochs: a copy of the file of the keys as it is now, which shows that there is one")
 	output.Flag(c)
 	return c
 }
@@ -78,6 +79,7 @@ func printKeys(c *cobra.Command, answer []byte) error {
 	if err := json.Unmarshal(answer, &k); err != nil {
 		return errors.New("the server's answer is no JSON: is it of this version?")
 	}
+
 	var rows []map[string]any
 	for _, n := range k.Epochs {
 		does := "unwraps"
@@ -85,7 +87,8 @@ func printKeys(c *cobra.Command, answer []byte) error {
 			does = "wraps"
 		}
 		rows = append(rows, map[string]any{
-			"epoch": n, "does": does, "keys": k.Wrapped[n], "state": k.State, "sum": k.Sum, "done": k.Done, "total": k.Total, "error": k.Error,
+			"epoch": n, "does": does, "keys": k.Wrapped[n], "state": k.State, "sum": k.Sum, "done": k.Done,
+			"total": k.Total, "error": k.Error,
 		})
 	}
 	return output.Values(c, rows, "epoch", "does", "keys", "state", "done", "total", "sum", "error")

@@ -33,7 +33,8 @@ func newKeysSeal() *cobra.Command {
 		RunE: func(c *cobra.Command, args []string) error {
 			by := server.KEKOf(command)
 			if by == nil {
-				return exit.Usage(fmt.Errorf("say which command seals it, with --kek-command or %s", server.KEKVariable))
+				return exit.Usage(fmt.Errorf("say which command seals it, with --kek-command or %s",
+					server.KEKVariable))
 			}
 			keys, err := vault.OpenSecretKeys(args[0])
 			if err == nil {
@@ -42,7 +43,8 @@ func newKeysSeal() *cobra.Command {
 			if err != nil {
 				return files.NamedBy("FILE", err)
 			}
-			_, err = fmt.Fprintf(c.OutOrStdout(), "%s is sealed. Start the server with the same --kek-command, then give the vault new keys.\n", args[0])
+			_, err = fmt.Fprintf(c.OutOrStdout(),
+				"%s is sealed. Start the server with the same --kek-command, then give the vault new keys.\n", args[0])
 			return err
 		},
 	}
@@ -51,6 +53,7 @@ func newKeysSeal() *cobra.Command {
 }
 
 func kekFlag(c *cobra.Command, command *string) {
-	c.Flags().StringVar(command, "kek-command", "", "a program that seals and unseals the file of the keys, as by a KMS; also by "+server.KEKVariable+" (default: the file is open)")
+	c.Flags().StringVar(command, "kek-command", "",
+		"a program that seals and unseals the file of the keys, as by a KMS; also by "+server.KEKVariable+" (default: the file is open)")
 	configfile.FromEnvironment(c.Flags(), "kek-command", server.KEKVariable)
 }

@@ -19,7 +19,8 @@ import (
 )
 
 func newLog() *cobra.Command {
-	c := &cobra.Command{Use: "log", Short: "An app's transparency log: its key, its proofs, and what to do when it is lost"}
+	c := &cobra.Command{Use: "log",
+		Short: "An app's transparency log: its key, its proofs, and what to do when it is lost"}
 	c.AddCommand(newLogKey(), newLogProof(), newLogRenew(), newLogPublish(), newLogWitnesses(), newLogTimestamp())
 	return c
 }
@@ -95,7 +96,8 @@ or in ten years, with: consentledger verify proof`,
 	f.StringVar(&event, "event", "", "the event id of a receipt")
 	f.Int64Var(&index, "index", -1, "the record's place in the log, from 0")
 	f.StringVar(&file, "file", "", "write the proof to this file")
-	f.BoolVar(&cosigned, "cosigned", false, "in the newest tree that a quorum of witnesses signed, with their signatures")
+	f.BoolVar(&cosigned, "cosigned", false,
+		"in the newest tree that a quorum of witnesses signed, with their signatures")
 	return c
 }
 
@@ -130,6 +132,7 @@ func printWitnesses(c *cobra.Command, text []byte) error {
 	if output.Form(c) == "json" {
 		return output.One(c, text)
 	}
+
 	var quorum struct {
 		Size    int64  `json:"size"`
 		Last    string `json:"last"`
@@ -140,14 +143,17 @@ func printWitnesses(c *cobra.Command, text []byte) error {
 	if err := json.Unmarshal(text, &quorum); err != nil {
 		return err
 	}
+
 	rows, err := output.Member(text, "witnesses")
 	if err != nil {
 		return err
 	}
+
 	last := "never"
 	if quorum.Last != "" {
 		last = fmt.Sprintf("the first %d records, at %s", quorum.Size, quorum.Last)
 	}
+
 	fmt.Fprintf(c.ErrOrStderr(), "signed by a quorum: %s\nlongest time without one: %s, from %s to %s\n",
 		last, time.Duration(quorum.Seconds)*time.Second, quorum.From, quorum.To)
 	return output.Rows(c, rows, "name", "size", "at", "error")

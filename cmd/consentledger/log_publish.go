@@ -46,7 +46,8 @@ that has more records than the log, or others, is left as it is: it is evidence.
 			if err != nil {
 				return fmt.Errorf("%s: %w", at, err)
 			}
-			_, err = fmt.Fprintf(c.OutOrStdout(), "published: %d records, root %s, of the log %s, in %s\n", cp.Size, cp.Root, cp.Origin, out)
+			_, err = fmt.Fprintf(c.OutOrStdout(), "published: %d records, root %s, of the log %s, in %s\n", cp.Size,
+				cp.Root, cp.Origin, out)
 			return err
 		},
 	}

@@ -51,14 +51,18 @@ know better than the ledger is theirs to say.`,
 			if err != nil {
 				return err
 			}
-			_, err = fmt.Fprintf(c.OutOrStdout(), "begun anew; what is left of the old logs is in %s\nstart the server, then give the new key to those who verify: consentledger log show-key --data %s --app APP\n", kept, data)
+			_, err = fmt.Fprintf(c.OutOrStdout(),
+				"begun anew; what is left of the old logs is in %s\nstart the server, then give the new key to those "+
+					"who verify: consentledger log show-key --data %s --app APP\n", kept, data)
 			return err
 		},
 	}
 	f := c.Flags()
 	f.StringVar(&data, "data", "data", "the data directory of a stopped server")
-	f.StringVar(&origin, "origin", "", "the name that the new logs stand under, never used before (default: a random one)")
-	f.BoolVar(&recordsLost, "records-lost", false, "the store is older than what was signed, and no newer one can be brought back")
+	f.StringVar(&origin, "origin", "",
+		"the name that the new logs stand under, never used before (default: a random one)")
+	f.BoolVar(&recordsLost, "records-lost", false,
+		"the store is older than what was signed, and no newer one can be brought back")
 	f.StringVar(&why, "why", "", "why the logs cannot go on")
 	c.MarkFlagRequired("why")
 	return c

@@ -33,6 +33,7 @@ func run(args []string) int {
 	if terminal.IsTerminal(os.Stdout) {
 		root.SetOut(&terminal.EscapingWriter{W: os.Stdout})
 	}
+
 	root.SetErr(&terminal.EscapingWriter{W: os.Stderr}) // which people read, wherever it leads
 	began := false
 	commandline.WhenBegun(root, func() { began = true })
@@ -43,10 +44,12 @@ func run(args []string) int {
 	if !began {
 		err = exit.Usage(err)
 	}
+
 	code := exit.Code(ctx, err)
 	if code == exit.CodeInterrupted {
 		err = errors.New("interrupted")
 	}
+
 	fmt.Fprintln(os.Stderr, "consentledger:", terminal.Escaped(err.Error()))
 	return code
 }
@@ -61,11 +64,14 @@ func newRoot() *cobra.Command {
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return exit.Usage(err) })
 	remote.Flags(root)
 	configfile.Flag(root)
-	addGrouped(root, appTeams, newRecord(), newCheck(), newPrompt(), newState(), newSurface(), newSigner(), newSchema(), newImport(), newWebhook())
-	addGrouped(root, privacyOfficers, newPolicy(), newRequest(), newObligation(), newIncident(), newService(), newCalendar(), newDeadline(),
+	addGrouped(root, appTeams, newRecord(), newCheck(), newPrompt(), newState(), newSurface(), newSigner(), newSchema(),
+		newImport(), newWebhook())
+	addGrouped(root, privacyOfficers, newPolicy(), newRequest(), newObligation(), newIncident(), newService(),
+		newCalendar(), newDeadline(),
 		newReport(), newSubject(), newErasure(), newHold(), newReceipt(), newVoid(), newDispute(), newProposal())
 	addGrouped(root, auditors, newReplay(), newLawful(), newExport(), newLog(), verifier.New())
-	addGrouped(root, operators, newServe(), newConfig(), newApp(), newAccess(), newDoctor(), newStatus(), newAlarms(), newRejected(), newHealthcheck(),
+	addGrouped(root, operators, newServe(), newConfig(), newApp(), newAccess(), newDoctor(), newStatus(), newAlarms(),
+		newRejected(), newHealthcheck(),
 		newKeys(), newBackup(), newRestore(), newMigrate(), bench.New(), newMan())
 	root.AddCommand(bench.NewLoad(), bench.NewEsdbServer(), newVersion(), exitCodesHelp())
 	commandline.Finish(root)

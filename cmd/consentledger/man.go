@@ -26,13 +26,15 @@ them. If SOURCE_DATE_EPOCH is set, the pages have that date, and are the same ev
 			}
 			root := newRoot()
 			forMan(root)
-			header := &doc.GenManHeader{Section: "1", Source: "consentledger " + buildinfo.Version, Manual: "Consent ledger"}
+			header := &doc.GenManHeader{Section: "1", Source: "consentledger " + buildinfo.Version,
+				Manual: "Consent ledger"}
 			if err := doc.GenManTree(root, header, args[0]); err != nil {
 				return files.NamedBy("DIR", err)
 			}
 			pages, err := filepath.Glob(filepath.Join(args[0], "consentledger*.1"))
 			if err == nil {
-				_, err = fmt.Fprintf(c.OutOrStdout(), "wrote %d pages into %s; look at one: man -l %s\n", len(pages), args[0], filepath.Join(args[0], "consentledger.1"))
+				_, err = fmt.Fprintf(c.OutOrStdout(), "wrote %d pages into %s; look at one: man -l %s\n", len(pages),
+					args[0], filepath.Join(args[0], "consentledger.1"))
 			}
 			return err
 		},

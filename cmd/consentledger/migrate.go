@@ -70,20 +70,25 @@ func newMigrate() *cobra.Command {
 			if report == nil {
 				return err
 			}
-			return errors.Join(output.Values(c, report, "part", "does", "count", "bytes", "signed", "root", "note"), err)
+			return errors.Join(output.Values(c, report, "part", "does", "count", "bytes", "signed", "root", "note"),
+				err)
 		},
 	}
 	f := c.Flags()
 	f.StringVar(&m.From, "from", "", "the data directory of a stopped server")
 	f.StringVar(&m.FromAt.Store, "from-store", "", "the event store that holds its records, if the directory does not")
-	f.StringVar(&m.FromAt.Vault, "from-vault", "", "the PostgreSQL database that holds its persons, if the directory does not")
+	f.StringVar(&m.FromAt.Vault, "from-vault", "",
+		"the PostgreSQL database that holds its persons, if the directory does not")
 	f.StringVar(&m.FromAt.Keys, "from-vault-keys", "", "the file with the keys of that vault")
 	f.StringVar(&m.To, "to", "", "the data directory to be made; or one whose migration was cut off, which goes on")
-	f.StringVar(&m.ToAt.Store, "to-store", "", "the empty event store that shall hold the records: EventStoreDB or KurrentDB, as in "+
-		server.EventStoreDB.Example+", or PostgreSQL, as in "+server.PostgreSQL.Example+" (default: the directory)")
-	f.StringVar(&m.ToAt.Vault, "to-vault", "", "the empty PostgreSQL database that shall hold the persons, for several processes that serve the ledger, as in "+
-		server.PostgreSQL.Example+" (default: the directory)")
-	f.StringVar(&m.ToAt.Keys, "to-vault-keys", "", "the file, or the directory for a file keys, into which the keys of the vault are copied, for their owner alone")
+	f.StringVar(&m.ToAt.Store, "to-store", "",
+		"the empty event store that shall hold the records: EventStoreDB or KurrentDB, as in "+
+			server.EventStoreDB.Example+", or PostgreSQL, as in "+server.PostgreSQL.Example+" (default: the directory)")
+	f.StringVar(&m.ToAt.Vault, "to-vault", "",
+		"the empty PostgreSQL database that shall hold the persons, for several processes that serve the ledger, as in "+
+			server.PostgreSQL.Example+" (default: the directory)")
+	f.StringVar(&m.ToAt.Keys, "to-vault-keys", "",
+		"the file, or the directory for a file keys, into which the keys of the vault are copied, for their owner alone")
 	f.BoolVar(&m.Dry, "dry-run", false, "copy nothing: tell what would be copied, and what stands in the way")
 	f.BoolVar(&m.Undo, "undo", false, "take a migration back, as long as nothing was recorded in its target")
 	output.Flag(c)

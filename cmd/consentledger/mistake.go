@@ -24,22 +24,29 @@ another one approves it (proposal approve). Elsewhere --by names the two.`,
 	}
 	c.AddCommand(newVoidPreview(),
 		mistake{kind: "record.voided", void: true, short: "Void records of one person, by their event ids",
-			example: "  consentledger void records --app smartkey --subject user-1 --reason recorded-by-mistake --evidence report.pdf --by ann --by bo 01234567-89ab-8def-8123-456789abcdef"}.command(),
-		mistake{kind: "build.voided", void: true, build: true, short: "Void every answer that a build of the app recorded in a span",
-			example: "  consentledger void build --app smartkey --build 5.2.1+1203 --from 2026-03-01T00:00:00Z --to 2026-03-02T00:00:00Z --reason box-was-ticked-before --evidence report.pdf --by ann --by bo"}.command())
+			example: "  consentledger void records --app smartkey --subject user-1 --reason recorded-by-mistake " +
+				"--evidence report.pdf --by ann --by bo 01234567-89ab-8def-8123-456789abcdef"}.command(),
+		mistake{kind: "build.voided", void: true, build: true,
+			short: "Void every answer that a build of the app recorded in a span",
+			example: "  consentledger void build --app smartkey --build 5.2.1+1203 --from 2026-03-01T00:00:00Z --to " +
+				"2026-03-02T00:00:00Z --reason box-was-ticked-before --evidence report.pdf --by ann --by bo"}.command())
 	return c
 }
 
 func newDispute() *cobra.Command {
 	c := &cobra.Command{
 		Use: "dispute", Short: "Record that somebody says that records are wrong",
-		Long: "Record that somebody says that records are wrong. What is disputed counts as before, and is\nshown as disputed; void records, void build undo what was a mistake.",
+		Long: "Record that somebody says that records are wrong. What is disputed counts as before, and is\nshown as " +
+			"disputed; void records, void build undo what was a mistake.",
 	}
 	c.AddCommand(
 		mistake{kind: "record.disputed", short: "Dispute records of one person, by their event ids",
-			example: "  consentledger dispute records --app smartkey --subject user-1 --reason never-agreed 01234567-89ab-8def-8123-456789abcdef"}.command(),
-		mistake{kind: "build.disputed", build: true, short: "Dispute every answer that a build of the app recorded in a span",
-			example: "  consentledger dispute build --app smartkey --build 5.2.1+1203 --from 2026-03-01T00:00:00Z --to 2026-03-02T00:00:00Z --reason box-was-ticked-before"}.command())
+			example: "  consentledger dispute records --app smartkey --subject user-1 --reason never-agreed " +
+				"01234567-89ab-8def-8123-456789abcdef"}.command(),
+		mistake{kind: "build.disputed", build: true,
+			short: "Dispute every answer that a build of the app recorded in a span",
+			example: "  consentledger dispute build --app smartkey --build 5.2.1+1203 --from 2026-03-01T00:00:00Z " +
+				"--to 2026-03-02T00:00:00Z --reason box-was-ticked-before"}.command())
 	return c
 }
 
@@ -54,7 +61,8 @@ func (m mistake) command() *cobra.Command {
 	var t recording.Event
 	var subject, build, from, to, reason, evidence string
 	var by []string
-	c := &cobra.Command{Use: "records ID...", Short: m.short, Long: m.short + ".\n\nRecords " + m.kind + ".", Example: m.example, Args: cobra.MinimumNArgs(1)}
+	c := &cobra.Command{Use: "records ID...", Short: m.short, Long: m.short + ".\n\nRecords " + m.kind + ".",
+		Example: m.example, Args: cobra.MinimumNArgs(1)}
 	c.RunE = func(c *cobra.Command, ids []string) error {
 		data := map[string]any{"reason": reason}
 		if m.build {
@@ -82,11 +90,13 @@ func (m mistake) command() *cobra.Command {
 		f.StringVar(&subject, "subject", "", "the person whose records they are, as in user-1 or device:abc")
 		commandline.Require(c, "subject")
 	}
+
 	f.StringVar(&reason, "reason", "", "what was wrong, a code as in recorded-by-mistake")
 	f.StringVar(&evidence, "evidence", "", "the document that shows it: its file, or its hash")
 	commandline.Require(c, "reason")
 	if m.void {
-		f.StringSliceVar(&by, "by", nil, "where nobody is authenticated: a principal who orders it; twice; kept in the clear")
+		f.StringSliceVar(&by, "by", nil,
+			"where nobody is authenticated: a principal who orders it; twice; kept in the clear")
 		commandline.Require(c, "evidence")
 	}
 	return c
@@ -96,7 +106,8 @@ func newVoidPreview() *cobra.Command {
 	var app string
 	var b rest.VoidPreview
 	c := &cobra.Command{
-		Use: "preview", Short: "Show the records and persons that a void would be about, and where they would stand; nothing is recorded", Args: cobra.NoArgs,
+		Use: "preview", Short: "Show the records and persons that a void would be about, and where they would stand; " +
+			"nothing is recorded", Args: cobra.NoArgs,
 		Long: `Show the records and persons that a void would be about, and where they would stand;
 nothing is recorded. The table has three parts: how much it is, how many persons
 would stand otherwise with which purpose, and the persons by their pseudonyms. If
@@ -127,13 +138,16 @@ To void, see void records and void build.`,
 // printPreview prints a preview: as a table itself, then its effects, then a
 // line for every change of every person.
 func printPreview(c *cobra.Command, answer []byte) error {
-	if err := output.One(c, answer, "records", "persons", "by_type", "unknown", "tests", "next"); err != nil || output.Form(c) != "table" {
+	if err := output.One(c, answer, "records", "persons", "by_type", "unknown", "tests", "next"); err != nil ||
+		output.Form(c) != "table" {
 		return err
 	}
+
 	var a rest.VoidCount
 	if err := json.Unmarshal(answer, &a); err != nil {
 		return err
 	}
+
 	effects, err := output.Member(answer, "effects")
 	if err != nil {
 		return err
@@ -141,13 +155,15 @@ func printPreview(c *cobra.Command, answer []byte) error {
 	if err := output.Rows(c, effects, "purpose", "before", "after", "persons"); err != nil {
 		return err
 	}
+
 	var persons []json.RawMessage
 	for _, p := range a.Touched {
 		if len(p.Changes) == 0 {
 			p.Changes = []rest.VoidChange{{}}
 		}
 		for _, change := range p.Changes {
-			persons = append(persons, output.Object(map[string]any{"person": p.Person, "records": p.Records, "purpose": change.Purpose, "before": change.Before, "after": change.After}))
+			persons = append(persons, output.Object(map[string]any{"person": p.Person, "records": p.Records,
+				"purpose": change.Purpose, "before": change.Before, "after": change.After}))
 		}
 	}
 	return output.Rows(c, persons, "person", "records", "purpose", "before", "after")

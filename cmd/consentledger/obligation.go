@@ -38,10 +38,12 @@ func newObligationVoid() *cobra.Command {
 	var t recording.Event
 	var reason string
 	c := &cobra.Command{
-		Use: "void STREAM OBLIGATION", Aliases: []string{"voided"}, Short: "Record that nothing is owed any more, though nothing was done",
-		Args: cobra.ExactArgs(2),
+		Use: "void STREAM OBLIGATION", Aliases: []string{"voided"},
+		Short: "Record that nothing is owed any more, though nothing was done",
+		Args:  cobra.ExactArgs(2),
 		RunE: func(c *cobra.Command, args []string) error {
-			return t.Record(c, "obligation.voided", "", map[string]any{"stream": args[0], "obligation": args[1], "reason": reason})
+			return t.Record(c, "obligation.voided", "",
+				map[string]any{"stream": args[0], "obligation": args[1], "reason": reason})
 		},
 	}
 	t.Flags(c)

@@ -21,7 +21,8 @@ func paperFlags(c *cobra.Command, app *string, query url.Values) func(path strin
 	var file, lang string
 	f := c.Flags()
 	f.StringVar(app, "app", "", "the app")
-	output.FlagOf(c, "md", "how to write it: json, csv (a zip with a table for every section), md or html (to be printed)", "json", "csv", "md", "html")
+	output.FlagOf(c, "md", "how to write it: json, csv (a zip with a table for every section), md or html (to be "+
+		"printed)", "json", "csv", "md", "html")
 	f.StringVar(&lang, "lang", "en", "the language: en or zh")
 	f.StringVar(&file, "out", "", "write to this file instead of standard output")
 	c.MarkFlagRequired("app")
@@ -57,7 +58,8 @@ derived again for it. It holds no personal data. That it was made is recorded.`,
 		Args:    cobra.NoArgs,
 	}
 	write := paperFlags(c, &app, query)
-	c.Flags().StringVar(&from, "from", "", "begin with the first record of this time or later, RFC 3339 (default: the beginning)")
+	c.Flags().StringVar(&from, "from", "",
+		"begin with the first record of this time or later, RFC 3339 (default: the beginning)")
 	c.Flags().StringVar(&to, "to", "", "end before the first record of this time or later, RFC 3339 (default: now)")
 	history.ReaderFlags(c, &who)
 	c.RunE = func(*cobra.Command, []string) error {

@@ -27,17 +27,19 @@ func newReplayDiff() *cobra.Command {
 		Long: `What changed for a person between two moments, purpose by purpose, and by which
 events. How it stood at a moment is how it was known then: what arrived later does
 not count. Exit code 8 says that something changed, 0 that nothing did.`,
-		Example: "  consentledger replay diff --app smartkey --subject user-2 --from 2026-03-01T00:00:00Z --to 2026-04-01T00:00:00Z",
-		Args:    cobra.NoArgs,
+		Example: "  consentledger replay diff --app smartkey --subject user-2 --from 2026-03-01T00:00:00Z --to " +
+			"2026-04-01T00:00:00Z",
+		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if err := r.Check(); err != nil {
 				return commandline.WrongFlag(err)
 			}
 			history.AskWhy(c, data, r.Reader)
 			var d lawfulness.Diff
-			answer, err := history.Ask(c, data, app, "/replay/diff", r, func(ctx context.Context, l *ledger.Ledger, name domain.AppName) (any, error) {
-				return lawfulness.DiffOf(ctx, l, name, r)
-			})
+			answer, err := history.Ask(c, data, app, "/replay/diff", r,
+				func(ctx context.Context, l *ledger.Ledger, name domain.AppName) (any, error) {
+					return lawfulness.DiffOf(ctx, l, name, r)
+				})
 			if err == nil {
 				err = json.Unmarshal(answer, &d)
 			}
@@ -68,6 +70,7 @@ func printDiff(c *cobra.Command, answer json.RawMessage, d lawfulness.Diff) erro
 	if output.Form(c) == "json" {
 		return output.One(c, answer)
 	}
+
 	var rows []json.RawMessage
 	for _, x := range d.Purposes {
 		var by []string
@@ -77,7 +80,8 @@ func printDiff(c *cobra.Command, answer json.RawMessage, d lawfulness.Diff) erro
 		for _, e := range x.By {
 			by = append(by, e.Type+" "+e.EventID)
 		}
-		rows = append(rows, output.Object(map[string]any{"purpose": x.Purpose, "was": stood(x.Before), "is": stood(x.After), "by": by, "before": x.Before, "after": x.After}))
+		rows = append(rows, output.Object(map[string]any{"purpose": x.Purpose, "was": stood(x.Before),
+			"is": stood(x.After), "by": by, "before": x.Before, "after": x.After}))
 	}
 	return output.Rows(c, rows, "purpose", "was", "is", "by")
 }
@@ -129,12 +133,14 @@ after_withdrawal is not empty were answered yes although a no counts from before
 func lawful(c *cobra.Command, data, app string, r lawfulness.LawfulRequest) error {
 	r.Limit = 1000
 	form := output.Form(c)
-	p := output.NewPrinter(c, "person", "answer", "stood", "basis", "version", "act", "evidence", "events", "later", "after_withdrawal")
+	p := output.NewPrinter(c, "person", "answer", "stood", "basis", "version", "act", "evidence", "events", "later",
+		"after_withdrawal")
 	var whole *lawfulness.Lawful
 	for {
-		answer, err := history.Ask(c, data, app, "/lawful", r, func(ctx context.Context, l *ledger.Ledger, name domain.AppName) (any, error) {
-			return lawfulness.LawfulOf(ctx, l, name, r)
-		})
+		answer, err := history.Ask(c, data, app, "/lawful", r,
+			func(ctx context.Context, l *ledger.Ledger, name domain.AppName) (any, error) {
+				return lawfulness.LawfulOf(ctx, l, name, r)
+			})
 		if err != nil {
 			return err
 		}
@@ -155,9 +161,11 @@ func lawful(c *cobra.Command, data, app string, r lawfulness.LawfulRequest) erro
 			break
 		}
 	}
+
 	if whole == nil {
 		return p.End()
 	}
+
 	whole.Next = ""
 	text, err := gojson.Marshal(whole)
 	if err != nil {
@@ -181,7 +189,8 @@ func printFindings(p *output.Printer, form string, findings []lawfulness.Finding
 
 func findingCells(f lawfulness.Finding) map[string]any {
 	s := f.Stood
-	row := map[string]any{"person": f.Person, "stood": stood(s), "basis": s.Basis, "version": s.Version, "act": s.Act, "evidence": s.Evidence, "events": s.Events}
+	row := map[string]any{"person": f.Person, "stood": stood(s), "basis": s.Basis, "version": s.Version, "act": s.Act,
+		"evidence": s.Evidence, "events": s.Events}
 	if s.Ground != nil {
 		row["basis"] = "exempt: " + s.Ground.Code + map[bool]string{true: " (doubtful)"}[s.Ground.Doubtful]
 	}

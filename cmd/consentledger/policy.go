@@ -16,32 +16,35 @@ import (
 
 func newPolicy() *cobra.Command {
 	policy := &cobra.Command{Use: "policy", Short: "Write, lint, publish and show policies"}
-	policy.AddCommand(newPolicyNew(), newPolicyLint(), newPolicyPublish(), newPolicyList(), newPolicyShow(), newPolicyDiff(), newPolicyTrack())
+	policy.AddCommand(newPolicyNew(), newPolicyLint(), newPolicyPublish(), newPolicyList(), newPolicyShow(),
+		newPolicyDiff(), newPolicyTrack())
 	return policy
 }
 
 func newPolicyLint() *cobra.Command {
-	c := &cobra.Command{Use: "lint FILE", Short: "Say what is wrong with a policy file, and what it leaves out", Args: cobra.ExactArgs(1), RunE: func(c *cobra.Command, args []string) error {
-		file, err := files.ReadInput(c, "FILE", args[0], files.MaxPolicyFile)
-		if err != nil {
-			return err
-		}
-		failed := 0
-		var rows []finding
-		for _, f := range policyfile.Lint(file, publication.Beside(args[0])) {
-			rows = append(rows, finding{publication.Place(args[0], f), f.Line, f.Column, f.Severity.String(), f.Code, f.Message})
-			if f.Severity == policyfile.SeverityError {
-				failed++
+	c := &cobra.Command{Use: "lint FILE", Short: "Say what is wrong with a policy file, and what it leaves out",
+		Args: cobra.ExactArgs(1), RunE: func(c *cobra.Command, args []string) error {
+			file, err := files.ReadInput(c, "FILE", args[0], files.MaxPolicyFile)
+			if err != nil {
+				return err
 			}
-		}
-		if err := output.Values(c, rows, "place", "severity", "code", "message"); err != nil {
-			return err
-		}
-		if failed > 0 {
-			return fmt.Errorf("%s has errors: %d", args[0], failed)
-		}
-		return nil
-	}}
+			failed := 0
+			var rows []finding
+			for _, f := range policyfile.Lint(file, publication.Beside(args[0])) {
+				rows = append(rows, finding{publication.Place(args[0], f), f.Line, f.Column, f.Severity.String(), f.Code,
+					f.Message})
+				if f.Severity == policyfile.SeverityError {
+					failed++
+				}
+			}
+			if err := output.Values(c, rows, "place", "severity", "code", "message"); err != nil {
+				return err
+			}
+			if failed > 0 {
+				return fmt.Errorf("%s has errors: %d", args[0], failed)
+			}
+			return nil
+		}}
 	output.Flag(c)
 	return c
 }
@@ -91,13 +94,14 @@ before takes over later.`,
 
 func newPolicyList() *cobra.Command {
 	var app string
-	c := &cobra.Command{Use: "list", Short: "List an app's policy versions", Args: cobra.NoArgs, RunE: func(c *cobra.Command, _ []string) error {
-		answer, err := remote.Get(c, remote.App(app)+"/policies")
-		if err != nil {
-			return err
-		}
-		return output.List(c, answer, "policies", "policy", "version", "effective", "in_force", "material")
-	}}
+	c := &cobra.Command{Use: "list", Short: "List an app's policy versions", Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			answer, err := remote.Get(c, remote.App(app)+"/policies")
+			if err != nil {
+				return err
+			}
+			return output.List(c, answer, "policies", "policy", "version", "effective", "in_force", "material")
+		}}
 	commandline.AppFlag(c, &app)
 	output.Flag(c)
 	return c
@@ -105,13 +109,14 @@ func newPolicyList() *cobra.Command {
 
 func newPolicyShow() *cobra.Command {
 	var app string
-	c := &cobra.Command{Use: "show VERSION", Short: "Show one version, whole as JSON", Args: cobra.ExactArgs(1), RunE: func(c *cobra.Command, args []string) error {
-		answer, err := remote.Get(c, remote.App(app)+"/policies/"+url.PathEscape(args[0]))
-		if err != nil {
-			return err
-		}
-		return output.One(c, answer, "policy", "version", "effective", "in_force", "material", "stale")
-	}}
+	c := &cobra.Command{Use: "show VERSION", Short: "Show one version, whole as JSON", Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			answer, err := remote.Get(c, remote.App(app)+"/policies/"+url.PathEscape(args[0]))
+			if err != nil {
+				return err
+			}
+			return output.One(c, answer, "policy", "version", "effective", "in_force", "material", "stale")
+		}}
 	output.FlagOr(c, "json")
 	commandline.AppFlag(c, &app)
 	return c

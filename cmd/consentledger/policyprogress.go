@@ -15,7 +15,9 @@ func newPolicyTrack() *cobra.Command {
 	var app string
 	query := url.Values{}
 	c := &cobra.Command{
-		Use: "track [VERSION]", Aliases: []string{"progress"}, Short: "After a change: how many people agreed to a version, refused, or said nothing yet", Args: cobra.MaximumNArgs(1),
+		Use: "track [VERSION]", Aliases: []string{"progress"},
+		Short: "After a change: how many people agreed to a version, refused, or said nothing yet",
+		Args:  cobra.MaximumNArgs(1),
 		Long: `After a change: where people stand with each purpose of a version (default: the one in
 force; the app's first policy) that rests on consent. Everybody who ever said anything
 about the purpose is counted once:
@@ -38,14 +40,16 @@ about the purpose is counted once:
 				return err
 			}
 			commandline.SetIf(query, "min_position", c.Flags().Lookup("min-position").Value.String())
-			answer, err := remote.Get(c, remote.App(app)+"/policies/"+url.PathEscape(version)+"/progress?"+query.Encode())
+			answer, err := remote.Get(c,
+				remote.App(app)+"/policies/"+url.PathEscape(version)+"/progress?"+query.Encode())
 			if err != nil {
 				return err
 			}
 			if output.Form(c) == "json" {
 				return output.One(c, answer)
 			}
-			return output.List(c, answer, "progress", "purpose", "agreed", "older", "waiting", "refused", "refused_before", "other")
+			return output.List(c, answer, "progress", "purpose", "agreed", "older", "waiting", "refused",
+				"refused_before", "other")
 		},
 	}
 	commandline.AppFlag(c, &app)

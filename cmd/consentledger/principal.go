@@ -19,7 +19,8 @@ pseudonym (p-...). Its name stands beside the keys alone, and can be erased ther
 	}
 	c.AddCommand(
 		principalVerb("show", "", http.MethodGet, "Show whose a pseudonym is; that somebody asked is recorded"),
-		principalVerb("erase", "/erase", http.MethodPost, "Erase the name of a principal whose keys have all ended; the records stay"))
+		principalVerb("erase", "/erase", http.MethodPost,
+			"Erase the name of a principal whose keys have all ended; the records stay"))
 	return c
 }
 

@@ -52,7 +52,9 @@ func newProposalList() *cobra.Command {
 				return err
 			}
 			if !said.Authenticated {
-				fmt.Fprintln(c.ErrOrStderr(), "Nobody is authenticated here: two names as they are given (--by, approver) count as two persons, and nothing is proposed.")
+				fmt.Fprintln(c.ErrOrStderr(),
+					"Nobody is authenticated here: two names as they are given (--by, approver) count as two "+
+						"persons, and nothing is proposed.")
 			}
 			rows, err := output.Member(answer, "proposals")
 			if err != nil {
@@ -62,7 +64,8 @@ func newProposalList() *cobra.Command {
 		},
 	}
 	commandline.AppFlag(c, &app)
-	c.Flags().StringVar(&state, "state", "", "only those that are open, approved, done, declined, withdrawn, lapsed or expired")
+	c.Flags().StringVar(&state, "state", "",
+		"only those that are open, approved, done, declined, withdrawn, lapsed or expired")
 	output.Flag(c)
 	return c
 }
@@ -70,7 +73,8 @@ func newProposalList() *cobra.Command {
 func newProposalShow() *cobra.Command {
 	var app string
 	c := &cobra.Command{
-		Use: "show ID", Short: "Show one proposal with the exact command; that somebody looked is recorded", Args: cobra.ExactArgs(1),
+		Use: "show ID", Short: "Show one proposal with the exact command; that somebody looked is recorded",
+		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			answer, err := remote.Get(c, proposalsPath(app)+"/"+url.PathEscape(args[0]))
 			if err != nil {
@@ -106,6 +110,7 @@ func newDecide(verb, short string) *cobra.Command {
 	if verb == "decline" {
 		commandline.Require(c, "reason")
 	}
+
 	output.Flag(c)
 	return c
 }

@@ -25,8 +25,9 @@ why, what was refused in the same act, and where the person stands with each pur
 now: after a withdrawal the receipt of the grant says withdrawn. It carries the proof
 that the record is in the log and, with --disclose, the person's own words. It is
 there a second after the record. Verify it offline with: consentledger verify receipt`,
-		Example: "  consentledger receipt --app smartkey 01234567-89ab-cdef-0123-456789abcdef --form iso27560 > receipt.json",
-		Args:    cobra.ExactArgs(1),
+		Example: "  consentledger receipt --app smartkey 01234567-89ab-cdef-0123-456789abcdef --form iso27560 > " +
+			"receipt.json",
+		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			ask.Event = args[0]
 			text, err := remote.Post(c, remote.App(app)+"/receipts", ask)
@@ -40,7 +41,8 @@ there a second after the record. Verify it offline with: consentledger verify re
 	commandline.AppFlag(c, &app)
 	c.Flags().StringVar(&ask.Form, "form", receipt.Kantara, "kantara or iso27560")
 	c.Flags().BoolVar(&ask.Disclose, "disclose", false, "with the person's own words; say who reads them and why")
-	c.Flags().BoolVar(&ask.Cosigned, "cosigned", false, "in the newest tree that a quorum of witnesses signed, with their signatures")
+	c.Flags().BoolVar(&ask.Cosigned, "cosigned", false,
+		"in the newest tree that a quorum of witnesses signed, with their signatures")
 	history.ReaderFlags(c, &ask.Reader)
 	return c
 }

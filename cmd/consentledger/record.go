@@ -55,7 +55,8 @@ event is recorded all the same, and its proof is there later, with: log proof`,
 			if err != nil {
 				return err
 			}
-			answer, err := remote.Call(c, http.MethodPost, remote.App(app)+endpoint, "application/cloudevents+json", body, headers...)
+			answer, err := remote.Call(c, http.MethodPost, remote.App(app)+endpoint, "application/cloudevents+json",
+				body, headers...)
 			if err != nil && operator && json.Valid(body) {
 				return recording.Propose(c, app, "event", json.RawMessage(body), err)
 			}
@@ -73,7 +74,8 @@ event is recorded all the same, and its proof is there later, with: log proof`,
 	f.StringVar(&id, "id", "", "the event's id (default: a random one)")
 	f.StringVar(&source, "source", "consentledger-cli", "who sends it")
 	f.StringVar(&at, "time", "", "when it happened, RFC 3339 (default: now)")
-	f.BoolVar(&operator, "operator", false, "as an operator, not as an app; what is about the app as a whole needs no --subject")
+	f.BoolVar(&operator, "operator", false,
+		"as an operator, not as an app; what is about the app as a whole needs no --subject")
 	key.Flags(c)
 	proof.Flags(c)
 	output.Flag(c)
@@ -89,6 +91,7 @@ func eventBody(c *cobra.Command, args []string, attrs map[string]string, data st
 	if attrs["type"] == "" || attrs["subject"] == "" && !operator {
 		return nil, exit.Usage(fmt.Errorf("name a FILE, or --type and --subject"))
 	}
+
 	var object map[string]any
 	if err := json.Unmarshal([]byte(data), &object); err != nil || object == nil {
 		return nil, exit.Usage(notAnObject("--data", err))
@@ -96,6 +99,7 @@ func eventBody(c *cobra.Command, args []string, attrs map[string]string, data st
 	if attrs["id"] == "" {
 		attrs["id"] = rand.Text()
 	}
+
 	event := map[string]any{"specversion": "1.0", "datacontenttype": "application/json", "data": json.RawMessage(data)}
 	for name, v := range attrs {
 		if v != "" {
@@ -119,14 +123,16 @@ var checkColumns = []string{"allowed", "status", "why", "purpose", "action", "ev
 func newCheck() *cobra.Command {
 	var app string
 	c := &cobra.Command{
-		Use:     "check",
-		Short:   "May we? Ask whether a purpose is allowed for a person",
-		Long:    "May we? Ask whether a purpose is allowed for a person. The exit code is 0 if it is and 4 if it is not;\nany other means that it is unknown, which is not allowed.",
+		Use:   "check",
+		Short: "May we? Ask whether a purpose is allowed for a person",
+		Long: "May we? Ask whether a purpose is allowed for a person. The exit code is 0 if it is and 4 if it is " +
+			"not;\nany other means that it is unknown, which is not allowed.",
 		Example: "  consentledger check --app smartkey --subject user-1 --purpose personalisation",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			body := map[string]string{}
-			for _, name := range []string{"subject", "purpose", "action", "category", "recipient", "version", "valid_at", "known_at"} {
+			for _, name := range []string{"subject", "purpose", "action", "category", "recipient", "version",
+				"valid_at", "known_at"} {
 				v, err := c.Flags().GetString(strings.ReplaceAll(name, "_", "-"))
 				if err != nil {
 					return err

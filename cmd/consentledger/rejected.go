@@ -21,31 +21,32 @@ func newRejected() *cobra.Command {
 }
 
 func newRejectedList() *cobra.Command {
-	c := &cobra.Command{Use: "list", Short: "List them, with the reasons", Args: cobra.NoArgs, RunE: func(c *cobra.Command, _ []string) error {
-		p := output.NewPrinter(c, "seq", "app", "at", "code", "path", "may_be_no", "seen", "why")
-		for query := (url.Values{}); ; {
-			body, err := remote.Get(c, "/v1/rejected?"+query.Encode())
-			if err != nil {
-				return err
-			}
-			var page struct {
-				Rejected []json.RawMessage
-				Next     string
-			}
-			if err := json.Unmarshal(body, &page); err != nil {
-				return err
-			}
-			for _, row := range page.Rejected {
-				if err := p.Row(row); err != nil {
+	c := &cobra.Command{Use: "list", Short: "List them, with the reasons", Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			p := output.NewPrinter(c, "seq", "app", "at", "code", "path", "may_be_no", "seen", "why")
+			for query := (url.Values{}); ; {
+				body, err := remote.Get(c, "/v1/rejected?"+query.Encode())
+				if err != nil {
 					return err
 				}
+				var page struct {
+					Rejected []json.RawMessage
+					Next     string
+				}
+				if err := json.Unmarshal(body, &page); err != nil {
+					return err
+				}
+				for _, row := range page.Rejected {
+					if err := p.Row(row); err != nil {
+						return err
+					}
+				}
+				if page.Next == "" {
+					return p.End()
+				}
+				query.Set("after", page.Next)
 			}
-			if page.Next == "" {
-				return p.End()
-			}
-			query.Set("after", page.Next)
-		}
-	}}
+		}}
 	output.Flag(c)
 	return c
 }
@@ -55,7 +56,8 @@ func newRejectedShow() *cobra.Command {
 	var app string
 	var reader wire.Reader
 	c := &cobra.Command{
-		Use: "show SEQ", Short: "Show one with what was sent, which may be personal: who reads it and why is recorded", Args: cobra.ExactArgs(1),
+		Use: "show SEQ", Short: "Show one with what was sent, which may be personal: who reads it and why is recorded",
+		Args:    cobra.ExactArgs(1),
 		Example: `  consentledger rejected show 17 --reason incident --why "an app sends what we refuse" --by "Li Na"`,
 		RunE: func(c *cobra.Command, args []string) error {
 			query := url.Values{}
@@ -76,29 +78,32 @@ func newRejectedShow() *cobra.Command {
 		},
 	}
 	history.ReaderFlags(c, &reader)
-	c.Flags().StringVar(&app, "app", "", "of a message that was sent to no registered app: for which app it is read; the access is recorded with it")
+	c.Flags().StringVar(&app, "app", "",
+		"of a message that was sent to no registered app: for which app it is read; the access is recorded with it")
 	c.Flags().BoolVar(&raw, "raw", false, "print the bytes that were sent, and nothing else")
 	output.FlagOr(c, "json")
 	return c
 }
 
 func newRejectedRetry() *cobra.Command {
-	return &cobra.Command{Use: "retry SEQ", Short: "Send one to the ledger again, unchanged", Args: cobra.ExactArgs(1), RunE: func(c *cobra.Command, args []string) error {
-		body, err := remote.Post(c, rejectedPath(args[0], "/retry"), nil)
-		if err != nil {
+	return &cobra.Command{Use: "retry SEQ", Short: "Send one to the ledger again, unchanged", Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			body, err := remote.Post(c, rejectedPath(args[0], "/retry"), nil)
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprintln(c.OutOrStdout(), string(body))
 			return err
-		}
-		_, err = fmt.Fprintln(c.OutOrStdout(), string(body))
-		return err
-	}}
+		}}
 }
 
 func newRejectedSeen() *cobra.Command {
 	var why string
-	c := &cobra.Command{Use: "mark-seen SEQ", Aliases: []string{"seen"}, Short: "Say that somebody looked at one, and why it may rest", Args: cobra.ExactArgs(1), RunE: func(c *cobra.Command, args []string) error {
-		_, err := remote.Post(c, rejectedPath(args[0], "/seen"), map[string]string{"why": why})
-		return err
-	}}
+	c := &cobra.Command{Use: "mark-seen SEQ", Aliases: []string{"seen"},
+		Short: "Say that somebody looked at one, and why it may rest", Args: cobra.ExactArgs(1), RunE: func(c *cobra.Command, args []string) error {
+			_, err := remote.Post(c, rejectedPath(args[0], "/seen"), map[string]string{"why": why})
+			return err
+		}}
 	c.Flags().StringVar(&why, "why", "", "why it may rest; kept in the clear, so no personal data")
 	c.MarkFlagRequired("why")
 	return c

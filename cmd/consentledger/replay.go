@@ -42,7 +42,8 @@ each, and exit code 8 if one differs. Of the logs the roots are compared.`,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if check {
 				if r != (wire.ReplayRequest{}) {
-					return exit.Usage(errors.New("--check compares all there is: it takes no app, person, type, time or position"))
+					return exit.Usage(errors.New("--check compares all there is: it takes no app, person, type, time " +
+						"or position"))
 				}
 				return replayCheck(c, data)
 			}

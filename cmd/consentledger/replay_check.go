@@ -36,6 +36,7 @@ func replayCheck(c *cobra.Command, data string) error {
 			return err
 		}
 	}
+
 	p := output.NewPrinter(c, "projection", "table", "position", "same", "live", "rebuilt")
 	var wrong []string
 	for _, t := range answer.Tables {
@@ -49,8 +50,10 @@ func replayCheck(c *cobra.Command, data string) error {
 	if err := p.End(); err != nil {
 		return err
 	}
+
 	if len(wrong) > 0 {
-		return exit.Differs(fmt.Errorf("not what history makes of it: %s; stop the server, remove the directory views, and start it again", strings.Join(wrong, ", ")))
+		return exit.Differs(fmt.Errorf("not what history makes of it: %s; stop the server, remove the directory "+
+			"views, and start it again", strings.Join(wrong, ", ")))
 	}
 	return nil
 }

@@ -19,7 +19,8 @@ import (
 
 func newReport() *cobra.Command {
 	c := &cobra.Command{Use: "report", Short: "What is owed by when, what was promised and kept, and the registers"}
-	c.AddCommand(newReportDeadlines(), newReportLate(), newReportFeed(), newReportActivity(), newReportConsents(), newReportWho(), newReportAudit(), newReportRegister())
+	c.AddCommand(newReportDeadlines(), newReportLate(), newReportFeed(), newReportActivity(), newReportConsents(),
+		newReportWho(), newReportAudit(), newReportRegister())
 	return c
 }
 
@@ -27,8 +28,10 @@ func newReport() *cobra.Command {
 func deadlineFlags(c *cobra.Command, app *string, q *rest.DeadlineQuery) {
 	f := c.Flags()
 	f.StringVar(app, "app", "", "the app")
-	f.StringVar(&q.State, "state", "", "only these: overdue, at-risk, open, paused, held, not-started, met-late, met, void; several with commas")
-	f.StringVar(&q.Group, "group", "", "only this group: requests, which persons made by their rights, or other, which is all else")
+	f.StringVar(&q.State, "state", "",
+		"only these: overdue, at-risk, open, paused, held, not-started, met-late, met, void; several with commas")
+	f.StringVar(&q.Group, "group", "",
+		"only this group: requests, which persons made by their rights, or other, which is all else")
 	f.StringVar(&q.Kind, "kind", "", "only of this kind: reply, stop, delete or what the policy says")
 	f.StringVar(&q.Type, "type", "", "only what answers this type of request, as in access")
 	f.StringVar(&q.Rule, "rule", "", "only of this rule")
@@ -46,7 +49,8 @@ func deadlineFlags(c *cobra.Command, app *string, q *rest.DeadlineQuery) {
 }
 
 // obligationColumns are what a table shows of an obligation.
-var obligationColumns = []string{"group", "stream", "id", "person", "kind", "target", "state", "due_date", "due", "working_days_left", "provisional", "binding", "rule", "types", "no_date", "keeps"}
+var obligationColumns = []string{"group", "stream", "id", "person", "kind", "target", "state", "due_date", "due",
+	"working_days_left", "provisional", "binding", "rule", "types", "no_date", "keeps"}
 
 func newReportDeadlines() *cobra.Command {
 	var app string
@@ -54,8 +58,9 @@ func newReportDeadlines() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "deadlines",
 		Short: "The deadline report: every obligation, when it is due, and how it stands",
-		Long: "The deadline report: every obligation, when it is due, and how it stands. As csv, xlsx and ics it is a file of all of it;\n" +
-			"as json it is one object with the obligations and the summary, as jsonl the obligations alone.",
+		Long: "The deadline report: every obligation, when it is due, and how it stands. As csv, xlsx and ics it is " +
+			"a file of all of it;\nas json it is one object with the obligations and the summary, as jsonl the " +
+			"obligations alone.",
 		Example: "  consentledger report deadlines --app smartkey --state overdue,at-risk\n" +
 			"  consentledger report deadlines --app smartkey --known-at 2026-03-01T00:00:00Z -o xlsx > deadlines.xlsx",
 		Args: cobra.NoArgs,
@@ -88,6 +93,7 @@ func printDeadlines(c *cobra.Command, app string, q rest.DeadlineQuery) error {
 	if err != nil {
 		return err
 	}
+
 	switch output.Form(c) {
 	case "table":
 		if err := output.Rows(c, rows, obligationColumns...); err != nil {
@@ -100,6 +106,7 @@ func printDeadlines(c *cobra.Command, app string, q rest.DeadlineQuery) error {
 	case "jsonl":
 		return output.Rows(c, rows, obligationColumns...)
 	}
+
 	whole := struct {
 		App         json.RawMessage   `json:"app"`
 		At          json.RawMessage   `json:"at"`
@@ -112,6 +119,7 @@ func printDeadlines(c *cobra.Command, app string, q rest.DeadlineQuery) error {
 	if err := json.Unmarshal(first, &whole); err != nil {
 		return err
 	}
+
 	whole.Obligations = append([]json.RawMessage{}, rows...) // an empty list is written as one
 	return output.One(c, output.Object(whole))
 }
@@ -133,8 +141,9 @@ func newReportLate() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "late-withdrawals",
 		Short: "Every yes that was answered between the two times of a late withdrawal",
-		Long: "Every yes that was answered between the moment at which a person withdrew and the moment at which the ledger heard of it.\n" +
-			"It was right by what was known; whoever acted on it processed without consent. Answers are known as far as they are logged.",
+		Long: "Every yes that was answered between the moment at which a person withdrew and the moment at which the " +
+			"ledger heard of it.\nIt was right by what was known; whoever acted on it processed without consent. " +
+			"Answers are known as far as they are logged.",
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			answer, err := remote.Post(c, remote.App(app)+"/reports/late-withdrawals", q)
@@ -159,9 +168,10 @@ func newReportFeed() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "feed",
 		Short: "Where calendar programs find an app's open deadlines",
-		Long: "Where calendar programs find an app's open deadlines. Whoever has the address can read the feed; it names no person.\n" +
-			"Give the calendar program the path after the address under which the server is reached, as in https://ledger.example.com/v1/apps/...\n" +
-			"To end every address that was given out, stop the server, remove feed.key from its data directory, and start it again.",
+		Long: "Where calendar programs find an app's open deadlines. Whoever has the address can read the feed; it " +
+			"names no person.\nGive the calendar program the path after the address under which the server is " +
+			"reached, as in https://ledger.example.com/v1/apps/...\nTo end every address that was given out, stop " +
+			"the server, remove feed.key from its data directory, and start it again.",
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			answer, err := remote.Get(c, remote.App(app)+"/reports/feed")
@@ -182,15 +192,16 @@ func newReportActivity() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "activity",
 		Short: "How much was recorded, by day and type, and how much of it was voided since",
-		Long: "How much was recorded, by day (UTC) and type, and how much of it was voided since. Persons who are marked as tests are\n" +
-			"left out, and the table ends with how many they are.",
+		Long: "How much was recorded, by day (UTC) and type, and how much of it was voided since. Persons who are " +
+			"marked as tests are\nleft out, and the table ends with how many they are.",
 		Example: "  consentledger report activity --app smartkey --from 2026-03-01 --to 2026-04-01",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if err := endBefore(c); err != nil {
 				return err
 			}
-			for flag, name := range map[string]string{"from": "from", "until": "until", "min-position": "min_position"} {
+			for flag, name := range map[string]string{"from": "from", "until": "until",
+				"min-position": "min_position"} {
 				commandline.SetIf(query, name, c.Flags().Lookup(flag).Value.String())
 			}
 			answer, err := remote.Get(c, remote.App(app)+"/activity?"+query.Encode())

@@ -19,10 +19,11 @@ func newReportConsents() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "consents",
 		Short: "How many people stand where with each purpose, and how many answers were voided",
-		Long: "How many people stand where with each purpose. Persons who are marked as tests are left out, and the table ends with how\n" +
-			"many they are and how many answers were voided. They stand there now: a consent that ran out or grew stale since the person's\n" +
-			"last event counts as expired or stale. Whether somebody may, and what somebody must be asked, check and prompt tell.\n" +
-			"Below it stands how many people said yes themselves where a machine's signal, such as gpc, says no; --opposed lists who they are.",
+		Long: "How many people stand where with each purpose. Persons who are marked as tests are left out, and the " +
+			"table ends with how\nmany they are and how many answers were voided. They stand there now: a consent " +
+			"that ran out or grew stale since the person's\nlast event counts as expired or stale. Whether somebody " +
+			"may, and what somebody must be asked, check and prompt tell.\nBelow it stands how many people said yes " +
+			"themselves where a machine's signal, such as gpc, says no; --opposed lists who they are.",
 		Example: "  consentledger report consents --app smartkey\n" +
 			"  consentledger report consents --app smartkey --opposed -o csv",
 		Args: cobra.NoArgs,

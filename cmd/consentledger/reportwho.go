@@ -22,11 +22,13 @@ recorded first, page by page, and without --reason, --why and --by nothing is sh
   consentledger report who --app smartkey --purpose personalisation --status withdrawn --reason audit --why 'yearly sample' --by ann -o csv`,
 		RunE: func(c *cobra.Command, _ []string) error {
 			q.Limit = "1000"
-			_, rows, err := remote.Pages(c, remote.App(app)+"/consents/who", &q.Cursor, func() any { return q }, "people")
+			_, rows, err := remote.Pages(c, remote.App(app)+"/consents/who", &q.Cursor, func() any { return q },
+				"people")
 			if err != nil {
 				return err
 			}
-			return output.Rows(c, rows, "subject", "purpose", "status", "since", "policy", "version", "because", "person")
+			return output.Rows(c, rows, "subject", "purpose", "status", "since", "policy", "version", "because",
+				"person")
 		},
 	}
 	commandline.AppFlag(c, &app)

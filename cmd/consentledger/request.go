@@ -61,7 +61,8 @@ back at once. The receipt says the request's id.`,
 	}
 	t.Flags(c)
 	f := c.Flags()
-	f.StringVar(&subject, "subject", "", "who asks, as in user-1 or device:abc; left out: nobody that we know, as an authority")
+	f.StringVar(&subject, "subject", "",
+		"who asks, as in user-1 or device:abc; left out: nobody that we know, as an authority")
 	f.StringVar(&types, "types", "", "what is asked for, with commas: "+typeNames())
 	f.StringVar(&channel, "channel", "", "how it came, as in email")
 	f.StringVar(&purposes, "purposes", "", "of what is withdrawn, restricted or refused, with commas (default: all)")

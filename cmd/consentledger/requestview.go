@@ -17,7 +17,8 @@ import (
 )
 
 func requestListCommand() *cobra.Command {
-	c := caseList("requests", "id", "state", "due_date", "due_state", "working_days_left", "types", "recorded", "closed", "person")
+	c := caseList("requests", "id", "state", "due_date", "due_state", "working_days_left", "types", "recorded",
+		"closed", "person")
 	c.Short = "List requests: what is overdue first, then what is due next, then what is closed"
 	c.Example = "  consentledger request list --app smartkey --state open"
 	return c
@@ -39,18 +40,19 @@ func incidentShowCommand() *cobra.Command {
 func caseList(many string, columns ...string) *cobra.Command {
 	var app string
 	var q rest.CaseQuery
-	c := &cobra.Command{Use: "list", Short: "List " + many + ", oldest first", Args: cobra.NoArgs, RunE: func(c *cobra.Command, _ []string) error {
-		_, rows, err := remote.Pages(c, remote.App(app)+"/"+many+"/query", &q.Cursor, func() any { return q }, "cases")
-		if err != nil {
-			return err
-		}
-		if many == "requests" {
-			if rows, err = worklist.WithDueDates(c, app, q.KnownAt, rows); err != nil {
+	c := &cobra.Command{Use: "list", Short: "List " + many + ", oldest first", Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			_, rows, err := remote.Pages(c, remote.App(app)+"/"+many+"/query", &q.Cursor, func() any { return q }, "cases")
+			if err != nil {
 				return err
 			}
-		}
-		return output.Rows(c, rows, columns...)
-	}}
+			if many == "requests" {
+				if rows, err = worklist.WithDueDates(c, app, q.KnownAt, rows); err != nil {
+					return err
+				}
+			}
+			return output.Rows(c, rows, columns...)
+		}}
 	f := c.Flags()
 	commandline.AppFlag(c, &app)
 	f.StringVar(&q.State, "state", "", "only those in this state, as in open")
@@ -61,6 +63,7 @@ func caseList(many string, columns ...string) *cobra.Command {
 		f.StringVar(&q.Subject, "subject", "", "only of this person, as in user-1")
 		f.StringVar(&q.Person, "person", "", "only of this pseudonym, as the list has it")
 	}
+
 	output.Flag(c)
 	return c
 }
@@ -70,18 +73,20 @@ func caseList(many string, columns ...string) *cobra.Command {
 func caseShow(many, short string) *cobra.Command {
 	var app string
 	times := url.Values{}
-	c := &cobra.Command{Use: "show ID", Short: short, Args: cobra.ExactArgs(1), RunE: func(c *cobra.Command, args []string) error {
-		for flag, member := range map[string]string{"known-at": "known_at", "as-of": "as_of", "min-position": "min_position"} {
-			if v := c.Flags().Lookup(flag).Value.String(); v != "" {
-				times.Set(member, v)
+	c := &cobra.Command{Use: "show ID", Short: short, Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			for flag, member := range map[string]string{"known-at": "known_at", "as-of": "as_of",
+				"min-position": "min_position"} {
+				if v := c.Flags().Lookup(flag).Value.String(); v != "" {
+					times.Set(member, v)
+				}
 			}
-		}
-		answer, err := remote.Get(c, remote.App(app)+"/"+many+"/"+url.PathEscape(args[0])+"?"+times.Encode())
-		if err != nil {
-			return err
-		}
-		return printCase(c, answer)
-	}}
+			answer, err := remote.Get(c, remote.App(app)+"/"+many+"/"+url.PathEscape(args[0])+"?"+times.Encode())
+			if err != nil {
+				return err
+			}
+			return printCase(c, answer)
+		}}
 	f := c.Flags()
 	commandline.AppFlag(c, &app)
 	f.String("known-at", "", "as far as was known then, RFC 3339 (default: now)")
@@ -92,13 +97,15 @@ func caseShow(many, short string) *cobra.Command {
 }
 
 func printCase(c *cobra.Command, answer []byte) error {
-	columns := []string{"id", "state", "types", "person", "channel", "at", "recorded", "closed", "marks", "done", "unpromised", "no_date"}
+	columns := []string{"id", "state", "types", "person", "channel", "at", "recorded", "closed", "marks", "done",
+		"unpromised", "no_date"}
 	if output.Form(c) != "table" {
 		return output.One(c, answer, columns...)
 	}
 	if err := output.NewPrinter(c, columns...).Lines(answer); err != nil {
 		return err
 	}
+
 	for _, part := range []struct {
 		member  string
 		columns []string
@@ -121,14 +128,15 @@ func printCase(c *cobra.Command, answer []byte) error {
 func obligationListCommand() *cobra.Command {
 	var app string
 	var q rest.DeadlineQuery
-	c := &cobra.Command{Use: "list", Short: "List what is owed by when", Args: cobra.NoArgs, RunE: func(c *cobra.Command, _ []string) error {
-		q.Limit = "1000"
-		_, rows, err := remote.Pages(c, obligationPath(app), &q.Cursor, func() any { return q }, "obligations")
-		if err != nil {
-			return err
-		}
-		return output.Rows(c, rows, obligationColumns...)
-	}}
+	c := &cobra.Command{Use: "list", Short: "List what is owed by when", Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			q.Limit = "1000"
+			_, rows, err := remote.Pages(c, obligationPath(app), &q.Cursor, func() any { return q }, "obligations")
+			if err != nil {
+				return err
+			}
+			return output.Rows(c, rows, obligationColumns...)
+		}}
 	deadlineFlags(c, &app, &q)
 	output.Flag(c)
 	return c
@@ -144,21 +152,22 @@ var errNoObligation = errors.New("there is no obligation of that id in that stre
 func obligationShowCommand() *cobra.Command {
 	var app string
 	var q rest.DeadlineQuery
-	c := &cobra.Command{Use: "show STREAM ID", Short: "Show one obligation, whole", Args: cobra.ExactArgs(2), RunE: func(c *cobra.Command, args []string) error {
-		q.Stream, q.ID = args[0], args[1]
-		answer, err := remote.Post(c, obligationPath(app), q)
-		if err != nil {
-			return err
-		}
-		rows, err := output.Member(answer, "obligations")
-		if err != nil {
-			return err
-		}
-		if len(rows) == 0 {
-			return exit.NotFound(errNoObligation)
-		}
-		return output.One(c, json.RawMessage(rows[0]), obligationColumns...)
-	}}
+	c := &cobra.Command{Use: "show STREAM ID", Short: "Show one obligation, whole", Args: cobra.ExactArgs(2),
+		RunE: func(c *cobra.Command, args []string) error {
+			q.Stream, q.ID = args[0], args[1]
+			answer, err := remote.Post(c, obligationPath(app), q)
+			if err != nil {
+				return err
+			}
+			rows, err := output.Member(answer, "obligations")
+			if err != nil {
+				return err
+			}
+			if len(rows) == 0 {
+				return exit.NotFound(errNoObligation)
+			}
+			return output.One(c, json.RawMessage(rows[0]), obligationColumns...)
+		}}
 	f := c.Flags()
 	commandline.AppFlag(c, &app)
 	f.StringVar(&q.AsOf, "as-of", "", "how it stands at that moment, RFC 3339 (default: --known-at, or else now)")

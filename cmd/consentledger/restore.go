@@ -58,12 +58,16 @@ func newRestore() *cobra.Command {
 	}
 	f := c.Flags()
 	backupFlags(c, &r.Files)
-	f.StringVar(&r.Keys, "vault-keys", "", "the file with the keys of the vault, a copy of DATA/keys; also by "+server.KeysVariable)
+	f.StringVar(&r.Keys, "vault-keys", "",
+		"the file with the keys of the vault, a copy of DATA/keys; also by "+server.KeysVariable)
 	f.StringVar(&r.To, "to", "", "the data directory to be made, or an empty one")
-	f.StringArrayVar(&r.Checkpoints, "checkpoint", nil, "a checkpoint that was published last, a file or a URL; once for every app")
-	f.StringVar(&r.Fork, "fork", "", "why there is nothing newer than this backup: the logs begin anew under another origin")
+	f.StringArrayVar(&r.Checkpoints, "checkpoint", nil,
+		"a checkpoint that was published last, a file or a URL; once for every app")
+	f.StringVar(&r.Fork, "fork", "",
+		"why there is nothing newer than this backup: the logs begin anew under another origin")
 	f.StringVar(&r.Origin, "origin", "", "with --fork: the name that the new logs stand under (default: a random one)")
-	f.StringArrayVar(&r.Erased, "erased", nil, "a certificate that somebody was erased after the log's backup, who is erased again; once for each")
+	f.StringArrayVar(&r.Erased, "erased", nil,
+		"a certificate that somebody was erased after the log's backup, who is erased again; once for each")
 	f.BoolVar(&r.Drill, "drill", false, "verify everything, and make a directory that can be read but not served")
 	f.BoolVar(&r.Older, "older-vault", false, "take a vault that is older than the log: what was sealed since is lost")
 	output.Flag(c)
@@ -76,6 +80,7 @@ func backupFlags(c *cobra.Command, b *restore.Backup) {
 	f := c.Flags()
 	f.StringVar(&b.Log, "log", "", "the file of the log")
 	f.StringVar(&b.Vault, "vault", "", "the file of the vault")
-	f.StringArrayVar(&b.Identities, "identity", nil, "a file with an age identity that can read them; more than once for more")
+	f.StringArrayVar(&b.Identities, "identity", nil,
+		"a file with an age identity that can read them; more than once for more")
 	commandline.Require(c, "log", "vault", "identity")
 }

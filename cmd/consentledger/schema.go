@@ -18,7 +18,8 @@ import (
 
 func newStatus() *cobra.Command {
 	c := &cobra.Command{Use: "status", Short: "How far everything that follows the log is",
-		Long: "How far everything that follows the log is. With -o json also the version, the store and its last record.",
+		Long: "How far everything that follows the log is. With -o json also the version, the store and its last " +
+			"record.",
 		Args: cobra.NoArgs, RunE: func(c *cobra.Command, _ []string) error {
 			answer, err := remote.Get(c, "/v1/status")
 			if err != nil {
@@ -39,7 +40,9 @@ func newStatus() *cobra.Command {
 
 func newSchemaAsyncAPI() *cobra.Command {
 	return &cobra.Command{
-		Use: "show-asyncapi", Aliases: []string{"asyncapi"}, Short: "Print what goes over NATS, as AsyncAPI 3 describes it; a server has it at /asyncapi.json", Args: cobra.NoArgs,
+		Use: "show-asyncapi", Aliases: []string{"asyncapi"},
+		Short: "Print what goes over NATS, as AsyncAPI 3 describes it; a server has it at /asyncapi.json",
+		Args:  cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			text, err := rest.AsyncAPI(buildinfo.Version)
 			if err != nil {
@@ -54,29 +57,33 @@ func newSchemaAsyncAPI() *cobra.Command {
 func newSchema() *cobra.Command {
 	verb := &cobra.Command{Use: "schema", Short: "The event types, each with an example"}
 	all := false
-	list := &cobra.Command{Use: "list", Short: "List the event types", Args: cobra.NoArgs, RunE: func(c *cobra.Command, _ []string) error {
-		names := parse.Types()
-		if all {
-			names = schema.Names()
-		}
-		var rows []map[string]string
-		for _, kind := range names {
-			rows = append(rows, map[string]string{"type": kind})
-		}
-		return output.Values(c, rows, "type")
-	}}
-	list.Flags().BoolVar(&all, "all", false, "also what has a JSON Schema alone: requests and answers, policies and surfaces")
+	list := &cobra.Command{Use: "list", Short: "List the event types", Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			names := parse.Types()
+			if all {
+				names = schema.Names()
+			}
+			var rows []map[string]string
+			for _, kind := range names {
+				rows = append(rows, map[string]string{"type": kind})
+			}
+			return output.Values(c, rows, "type")
+		}}
+	list.Flags().BoolVar(&all, "all", false,
+		"also what has a JSON Schema alone: requests and answers, policies and surfaces")
 	output.Flag(list)
 	jsonSchema := false
 	show := &cobra.Command{
-		Use: "show TYPE", Short: "Show an event of one type, as one may send it now, or with --json-schema its JSON Schema",
+		Use: "show TYPE", Short: "Show an event of one type, as one may send it now, or with --json-schema its JSON " +
+			"Schema",
 		Example: "  consentledger schema show consent.given | consentledger record --app smartkey -",
 		Args:    cobra.ExactArgs(1), ValidArgs: schema.Names(),
 		RunE: func(c *cobra.Command, args []string) error {
 			if jsonSchema {
 				text, has := schema.Of(args[0])
 				if !has {
-					return exit.NotFound(fmt.Errorf("no schema of %q; there are: %s", args[0], strings.Join(schema.Names(), ", ")))
+					return exit.NotFound(fmt.Errorf("no schema of %q; there are: %s", args[0],
+						strings.Join(schema.Names(), ", ")))
 				}
 				_, err := fmt.Fprintf(c.OutOrStdout(), "%s\n", text)
 				return err
@@ -88,12 +95,16 @@ func newSchema() *cobra.Command {
 				}
 			}
 			if _, has := schema.Of(args[0]); has {
-				return exit.NotFound(fmt.Errorf("%s is no event type and has no example: --json-schema shows its schema; consentledger policy new and surface new write files to begin with", args[0]))
+				return exit.NotFound(fmt.Errorf("%s is no event type and has no example: --json-schema shows its "+
+					"schema; consentledger policy new and surface new write files to begin with", args[0]))
 			}
-			return exit.NotFound(fmt.Errorf("no event type %q; there are: %s", args[0], strings.Join(parse.Types(), ", ")))
+			return exit.NotFound(fmt.Errorf("no event type %q; there are: %s", args[0],
+				strings.Join(parse.Types(), ", ")))
 		},
 	}
-	show.Flags().BoolVar(&jsonSchema, "json-schema", false, "the JSON Schema (2020-12) of the type, or of policy/1, surface/1, event, check, answer, receipt, ... as the server has them under /v1/schemas/")
+	show.Flags().BoolVar(&jsonSchema, "json-schema", false,
+		"the JSON Schema (2020-12) of the type, or of policy/1, surface/1, event, check, answer, receipt, ... as the "+
+			"server has them under /v1/schemas/")
 	verb.AddCommand(list, show, newSchemaAsyncAPI())
 	return verb
 }

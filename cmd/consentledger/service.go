@@ -16,12 +16,18 @@ the end is refused before that.`,
 	}
 	c.AddCommand(
 		newServiceStep("decide", "Record that the service will end, and when", "cessation.decided",
-			flag{"effective", "the first day without it, as in 2027-03-01", true}, flag{"too-late", `"yes": it ends on that day although the notice that is promised cannot run any more`, false}),
+			flag{"effective", "the first day without it, as in 2027-03-01", true},
+			flag{"too-late", `"yes": it ends on that day although the notice that is promised cannot run any more`,
+				false}),
 		newServiceStep("notify", "Record that persons were told that it ends", "cessation.notified",
-			flag{"channel", "by which channel, as in push", true}, flag{"how", "one by one, or by announcement: a public text", true}, flag{"persons", "how many were told", false}),
+			flag{"channel", "by which channel, as in push", true},
+			flag{"how", "one by one, or by announcement: a public text", true},
+			flag{"persons", "how many were told", false}),
 		newServiceStep("stop-collecting", "Record that nothing is collected any more", "collection.stopped"),
-		newServiceStep("cease", "Record that the service is over: nothing is processed any more", "service.ceased", flag{"reason", "why, by a code", true}),
-		newServiceStep("delete", "Record that after the end the data were deleted or made anonymous", "cessation.deleted", flag{"method", "how: a public text", true}),
+		newServiceStep("cease", "Record that the service is over: nothing is processed any more", "service.ceased",
+			flag{"reason", "why, by a code", true}),
+		newServiceStep("delete", "Record that after the end the data were deleted or made anonymous",
+			"cessation.deleted", flag{"method", "how: a public text", true}),
 	)
 	return c
 }
@@ -42,6 +48,7 @@ func newServiceStep(use, short, kind string, flags ...flag) *cobra.Command {
 			c.MarkFlagRequired(f.name)
 		}
 	}
+
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		data := map[string]any{}
 		if kind != "service.ceased" && kind != "cessation.notified" {

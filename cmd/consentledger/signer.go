@@ -14,7 +14,8 @@ func newSigner() *cobra.Command {
 	}
 	c.AddCommand(&cobra.Command{
 		Use: "new KEYFILE", Short: "Make an Ed25519 key (PEM, PKCS #8, mode 0600) and print its public half",
-		Long: "Make an Ed25519 key (PEM, PKCS #8, mode 0600) and print its public half. Register it by an operator's event:\n" +
+		Long: "Make an Ed25519 key (PEM, PKCS #8, mode 0600) and print its public half. Register it by an operator's " +
+			"event:\n" +
 			`  consentledger record --operator --app smartkey --type signer.registered --data '{"name":"backend","key":"<what is printed>"}'`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {

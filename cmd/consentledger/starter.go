@@ -18,9 +18,11 @@ import (
 func starterFlags(c *cobra.Command, choice *starter.Choice) {
 	commandline.AppFlag(c, &choice.App)
 	c.Flags().StringVar(&choice.Law, "law", "eu", "whose law: "+strings.Join(starter.Laws, " or "))
-	c.Flags().StringVar(&choice.Language, "language", "en", "the language of the texts and of the explanations: "+strings.Join(starter.Languages, " or "))
+	c.Flags().StringVar(&choice.Language, "language", "en",
+		"the language of the texts and of the explanations: "+strings.Join(starter.Languages, " or "))
 	c.RegisterFlagCompletionFunc("law", cobra.FixedCompletions(starter.Laws, cobra.ShellCompDirectiveNoFileComp))
-	c.RegisterFlagCompletionFunc("language", cobra.FixedCompletions(starter.Languages, cobra.ShellCompDirectiveNoFileComp))
+	c.RegisterFlagCompletionFunc("language",
+		cobra.FixedCompletions(starter.Languages, cobra.ShellCompDirectiveNoFileComp))
 }
 
 // checkStarter refuses what no template is for.
@@ -51,7 +53,8 @@ that is there already is written over.`,
 			file := nameOr(args, "policy.yaml")
 			text := strings.TrimSuffix(filepath.Base(file), filepath.Ext(file)) + "." + choice.Language + ".txt"
 			policy, words := choice.Policy(text)
-			if err := files.WriteNew(files.NewFile{Name: file, Text: policy}, files.NewFile{Name: filepath.Join(filepath.Dir(file), text), Text: words}); err != nil {
+			if err := files.WriteNew(files.NewFile{Name: file, Text: policy},
+				files.NewFile{Name: filepath.Join(filepath.Dir(file), text), Text: words}); err != nil {
 				return err
 			}
 			handler := choice.Handler
@@ -76,7 +79,8 @@ func newSurfaceNew() *cobra.Command {
 	var choice starter.Choice
 	var text, certificate string
 	c := &cobra.Command{
-		Use: "new [FILE]", Short: "Write a surface to begin with: the sign-up screen of the policy that policy new writes", Args: cobra.MaximumNArgs(1),
+		Use: "new [FILE]", Short: "Write a surface to begin with: the sign-up screen of the policy that policy new " +
+			"writes", Args: cobra.MaximumNArgs(1),
 		Long: `Write a surface to begin with, FILE (surface.yaml): the sign-up screen that fits the
 policy of "policy new" with the same flags. Every line is explained, and it can be
 published as it is. Without --certificate a text that says that the build is not
@@ -99,20 +103,25 @@ signed is written beside it, and its hash stands where that of the certificate w
 					unsigned = append(unsigned, says)
 				}
 			}
-			if err := files.WriteNew(append(unsigned, files.NewFile{Name: file, Text: choice.Surface(text, certificate)})...); err != nil {
+			if err := files.WriteNew(append(unsigned,
+				files.NewFile{Name: file, Text: choice.Surface(text, certificate)})...); err != nil {
 				return err
 			}
 			said := "wrote " + file
 			if len(unsigned) > 0 {
 				said += ", and beside it " + unsigned[0].Name + ", in place of a certificate"
 			}
-			_, err := fmt.Fprintf(c.OutOrStdout(), "%s\nnext:\n  consentledger surface publish --app %s %s\n", said, choice.App, file)
+			_, err := fmt.Fprintf(c.OutOrStdout(), "%s\nnext:\n  consentledger surface publish --app %s %s\n", said,
+				choice.App, file)
 			return err
 		},
 	}
 	starterFlags(c, &choice)
-	c.Flags().StringVar(&text, "text", "", "the file with the text that the screen shows or leads to, in the folder of FILE (default: policy.LANGUAGE.txt)")
-	c.Flags().StringVar(&certificate, "certificate", "", "the file with the certificate that the build is signed with, in the folder of FILE (default: a text that says that it is not signed)")
+	c.Flags().StringVar(&text, "text", "",
+		"the file with the text that the screen shows or leads to, in the folder of FILE (default: policy.LANGUAGE.txt)")
+	c.Flags().StringVar(&certificate, "certificate", "",
+		"the file with the certificate that the build is signed with, in the folder of FILE (default: a text that "+
+			"says that it is not signed)")
 	return c
 }
 

@@ -13,9 +13,11 @@ func newState() *cobra.Command {
 	var data, app string
 	var r wire.StateRequest
 	c := &cobra.Command{
-		Use:     "state",
-		Short:   "Fold one person's history: where they stand with every purpose, and why",
-		Long:    "Fold one person's history: where they stand with every purpose, why, and the events that prove it;\nfrom the running server, or with --data from the directory of a stopped one. Both give the same bytes.",
+		Use:   "state",
+		Short: "Fold one person's history: where they stand with every purpose, and why",
+		Long: "Fold one person's history: where they stand with every purpose, why, and the events that prove " +
+			"it;\nfrom the running server, or with --data from the directory of a stopped one. Both give the same " +
+			"bytes.",
 		Example: "  consentledger state --app smartkey --subject user-2 --known-at 2026-03-01T00:00:00Z",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -23,7 +25,8 @@ func newState() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return output.List(c, answer, "purposes", "purpose", "allowed", "status", "why", "since", "until", "events", "sequences")
+			return output.List(c, answer, "purposes", "purpose", "allowed", "status", "why", "since", "until", "events",
+				"sequences")
 		},
 	}
 	f := c.Flags()

@@ -32,6 +32,7 @@ func newStep(rule catalog.StepRule) *cobra.Command {
 		c.Use, c.Args = verb+" [ID]", cobra.MaximumNArgs(1)
 		c.Long += " Without an ID it opens an incident, whose id the receipt says."
 	}
+
 	t.Flags(c)
 	for _, f := range rule.Fields {
 		c.Flags().String(strings.ReplaceAll(f.Name, "_", "-"), "", f.String())
@@ -39,10 +40,12 @@ func newStep(rule catalog.StepRule) *cobra.Command {
 			c.MarkFlagRequired(strings.ReplaceAll(f.Name, "_", "-"))
 		}
 	}
+
 	c.Flags().String("evidence", "", "a document that shows it: its file, or its hash")
 	if rule.Of == catalog.Request {
 		c.Flags().String("details", "", "more in words: sealed for the person; - reads them from standard input")
 	}
+
 	c.RunE = func(c *cobra.Command, args []string) error {
 		data, err := stepData(c, rule)
 		if err != nil {
@@ -64,6 +67,7 @@ func stepData(c *cobra.Command, rule catalog.StepRule) (map[string]any, error) {
 			data[f.Name] = v
 		}
 	}
+
 	evidence, _ := c.Flags().GetString("evidence")
 	if err := recording.Evidence(data, evidence); err != nil {
 		return nil, err
@@ -71,6 +75,7 @@ func stepData(c *cobra.Command, rule catalog.StepRule) (map[string]any, error) {
 	if rule.Of != catalog.Request {
 		return data, nil
 	}
+
 	words, err := recording.Words(c, "details")
 	if words != "" {
 		data["details"] = map[string]string{"text": words}

@@ -19,7 +19,8 @@ import (
 )
 
 func newSubject() *cobra.Command {
-	c := &cobra.Command{Use: "subject", Short: "A person as a whole: devices and accounts, their end, what is known of them"}
+	c := &cobra.Command{Use: "subject",
+		Short: "A person as a whole: devices and accounts, their end, what is known of them"}
 	c.AddCommand(newSubjectShow(), newSubjectErase(), newSubjectCertificate())
 	for _, v := range subjectVerbs {
 		c.AddCommand(v.command())
@@ -36,7 +37,8 @@ type subjectVerb struct {
 
 var subjectVerbs = []subjectVerb{
 	{
-		use: "link", kind: "subject.linked", short: "Link two ids of one person, as a device and an account", other: true, proof: true,
+		use: "link", kind: "subject.linked", short: "Link two ids of one person, as a device and an account",
+		other: true, proof: true,
 		long: `Link two ids of one person: a device before login, and the account. An opt-out
 crosses at once in both directions, also before and after the link was made, and over
 every further link: whoever is linked to the other id is the same person too. A grant
@@ -45,23 +47,29 @@ crosses only when the person confirms it: record a consent.given that names it i
 		example: "  consentledger subject link --app smartkey --subject user-1 --other device:tablet-1 --proof login",
 	},
 	{
-		use: "unlink", kind: "subject.unlinked", short: "End a link, as when the person logs out of a device", other: true,
-		long:    "End a link. What had crossed until then stays; nothing crosses any more, and who is\nlinked to the device next gets nothing of what this person chose.",
-		example: "  consentledger subject unlink --app smartkey --subject user-1 --other device:tablet-1 --reason logout",
+		use: "unlink", kind: "subject.unlinked", short: "End a link, as when the person logs out of a device",
+		other: true,
+		long: "End a link. What had crossed until then stays; nothing crosses any more, and who is\nlinked to the " +
+			"device next gets nothing of what this person chose.",
+		example: "  consentledger subject unlink --app smartkey --subject user-1 --other device:tablet-1 --reason " +
+			"logout",
 	},
 	{
 		use: "reassign", kind: "subject.reassigned", short: "Record that an outside id is somebody else's from now on",
-		long:    "Record that an outside id is somebody else's from now on, as a recycled phone number's\naccount. The history under it ends; who comes with the id was never asked. It cannot\nbe undone.",
+		long: "Record that an outside id is somebody else's from now on, as a recycled phone number's\naccount. " +
+			"The history under it ends; who comes with the id was never asked. It cannot\nbe undone.",
 		example: "  consentledger subject reassign --app smartkey --subject user-1 --reason number-reassigned",
 	},
 	{
 		use: "close", kind: "subject.closed", short: "Record that a person's account was deleted",
-		long:    "Record that a person's account was deleted. Every consent of theirs ends; who registers\nanew is a new person. It cannot be undone, and erases nothing: see subject erase.",
+		long: "Record that a person's account was deleted. Every consent of theirs ends; who registers\nanew is a " +
+			"new person. It cannot be undone, and erases nothing: see subject erase.",
 		example: "  consentledger subject close --app smartkey --subject user-1 --reason account-deleted",
 	},
 	{
 		use: "mark-test", kind: "subject.test", short: "Record that this is no person but a test",
-		long:    "Record that this is no person but a test: every report leaves them out, before and after,\nand says how many it left out. A mark that was a mistake is voided: see void records.",
+		long: "Record that this is no person but a test: every report leaves them out, before and after,\nand " +
+			"says how many it left out. A mark that was a mistake is voided: see void records.",
 		example: "  consentledger subject mark-test --app smartkey --subject probe-1 --reason load-test",
 	},
 }
@@ -73,8 +81,10 @@ func (v subjectVerb) command() *cobra.Command {
 	if v.proof {
 		member, says = "proof", "how it is known, a code as in login"
 	}
+
 	c := &cobra.Command{
-		Use: v.use, Short: v.short, Long: v.long + "\n\nRecords " + v.kind + ".", Example: v.example, Args: cobra.NoArgs,
+		Use: v.use, Short: v.short, Long: v.long + "\n\nRecords " + v.kind + ".", Example: v.example,
+		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			data := map[string]any{member: word}
 			if v.other {
@@ -94,9 +104,11 @@ func (v subjectVerb) command() *cobra.Command {
 		f.StringVar(&other, "other", "", "the person's other id, as in device:tablet-1")
 		c.MarkFlagRequired("other")
 	}
+
 	if v.proof {
 		f.StringVar(&evidence, "evidence", "", "a document that shows it: its file, or its hash")
 	}
+
 	c.MarkFlagRequired("subject")
 	c.MarkFlagRequired(member)
 	return c
@@ -179,7 +191,8 @@ func printPerson(c *cobra.Command, app string, purposes, near, entries []json.Ra
 		return output.One(c, output.Object(whole))
 	case "table":
 		if len(near) > 0 {
-			fmt.Fprintln(c.OutOrStdout(), "Other persons have an id that is nearly this one. If one is the same person: subject link")
+			fmt.Fprintln(c.OutOrStdout(),
+				"Other persons have an id that is nearly this one. If one is the same person: subject link")
 			if err := output.Rows(c, near, "person", "kind", "differs"); err != nil {
 				return err
 			}
@@ -206,12 +219,14 @@ Who comes back is somebody new.
 
 When it returns, no table on disk holds a byte of theirs. Old write-ahead logs may,
 sealed, until the ledger starts again, and backups for as long as they are kept.`,
-		Example: "  consentledger subject erase --app smartkey --subject user-2 --reason subject-request --by officer --by second",
-		Args:    cobra.NoArgs,
+		Example: "  consentledger subject erase --app smartkey --subject user-2 --reason subject-request --by " +
+			"officer --by second",
+		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			answer, err := remote.Post(c, remote.App(app)+"/subjects/erase", e)
 			if err != nil {
-				order := approval.Erasure{ID: cmp.Or(e.ID, rand.Text()), Subject: e.Subject, Reason: e.Reason, Evidence: e.Evidence}
+				order := approval.Erasure{ID: cmp.Or(e.ID, rand.Text()), Subject: e.Subject, Reason: e.Reason,
+					Evidence: e.Evidence}
 				return recording.Propose(c, app, "erasure", order, err)
 			}
 			_, err = fmt.Fprintln(c.OutOrStdout(), string(answer))
@@ -222,7 +237,8 @@ sealed, until the ledger starts again, and backups for as long as they are kept.
 	f := c.Flags()
 	f.StringVar(&e.Subject, "subject", "", "the person, as in user-1 or device:abc")
 	f.StringVar(&e.Reason, "reason", "", "a code, as in subject-request; kept in the clear")
-	f.StringSliceVar(&e.By, "by", nil, "where nobody is authenticated: a principal who orders it; twice; kept in the clear")
+	f.StringSliceVar(&e.By, "by", nil,
+		"where nobody is authenticated: a principal who orders it; twice; kept in the clear")
 	f.StringVar(&e.Evidence, "evidence", "", "sha256:... of the request or the decision")
 	f.StringVar(&e.ID, "id", "", "names the order, so that asking again is the same one (default: random)")
 	commandline.Require(c, "subject", "reason")

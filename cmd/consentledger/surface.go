@@ -32,34 +32,37 @@ var surfaceColumns = []string{"id", "build", "screen", "policy", "version", "pub
 func newSurfacePublish() *cobra.Command {
 	var app string
 	var key signing.Key
-	c := &cobra.Command{Use: "publish FILE", Short: "Publish a surface: JSON or YAML of the schema surface/1", Args: cobra.ExactArgs(1), RunE: func(c *cobra.Command, args []string) error {
-		file, err := files.ReadInput(c, "FILE", args[0], files.MaxPolicyFile)
-		if err != nil {
-			return err
-		}
-		surface, err := policyfile.Surface(args[0], file, publication.Beside(args[0]))
-		if err != nil {
-			return exit.Usage(err)
-		}
-		if !surface.HasVersion() {
-			if surface, err = aboutVersionInForce(c, app, surface); err != nil {
+	c := &cobra.Command{Use: "publish FILE", Short: "Publish a surface: JSON or YAML of the schema surface/1",
+		Args: cobra.ExactArgs(1), RunE: func(c *cobra.Command, args []string) error {
+			file, err := files.ReadInput(c, "FILE", args[0], files.MaxPolicyFile)
+			if err != nil {
 				return err
 			}
-		}
-		body := surface.JSON
-		headers, err := key.Headers(body)
-		if err != nil {
-			return err
-		}
-		answer, err := remote.Call(c, http.MethodPost, remote.App(app)+"/surfaces", "application/json", body, headers...)
-		if err != nil {
-			return err
-		}
-		return output.Noted(c, answer, surfaceColumns...)
-	}}
-	c.Long = "Publish a surface: JSON or YAML of the schema surface/1. A file without a version means that of its policy which is in\n" +
-		"force now; it may name the files of texts and of the certificate instead of their hashes (docs/policy.md).\n\nWhoever publishes it may record no consent to it: signed, by --sign,\n" +
-		"that is held by the key; unsigned, by the principal, and nobody is authenticated yet."
+			surface, err := policyfile.Surface(args[0], file, publication.Beside(args[0]))
+			if err != nil {
+				return exit.Usage(err)
+			}
+			if !surface.HasVersion() {
+				if surface, err = aboutVersionInForce(c, app, surface); err != nil {
+					return err
+				}
+			}
+			body := surface.JSON
+			headers, err := key.Headers(body)
+			if err != nil {
+				return err
+			}
+			answer, err := remote.Call(c, http.MethodPost, remote.App(app)+"/surfaces", "application/json", body,
+				headers...)
+			if err != nil {
+				return err
+			}
+			return output.Noted(c, answer, surfaceColumns...)
+		}}
+	c.Long = "Publish a surface: JSON or YAML of the schema surface/1. A file without a version means that of its " +
+		"policy which is in\nforce now; it may name the files of texts and of the certificate instead of their " +
+		"hashes (docs/policy.md).\n\nWhoever publishes it may record no consent to it: signed, by --sign,\nthat is " +
+		"held by the key; unsigned, by the principal, and nobody is authenticated yet."
 	commandline.AppFlag(c, &app)
 	key.Flags(c)
 	output.Flag(c)
@@ -78,18 +81,20 @@ func aboutVersionInForce(c *cobra.Command, app string, surface policyfile.Surfac
 			return surface.WithVersion(p.Version)
 		}
 	}
-	return surface, exit.NotFound(fmt.Errorf("no version of the policy %q is in force: publish it first, or name the version in the file; see consentledger policy list", surface.Policy))
+	return surface, exit.NotFound(fmt.Errorf("no version of the policy %q is in force: publish it first, or name the "+
+		"version in the file; see consentledger policy list", surface.Policy))
 }
 
 func newSurfaceList() *cobra.Command {
 	var app string
-	c := &cobra.Command{Use: "list", Short: "List an app's surfaces", Args: cobra.NoArgs, RunE: func(c *cobra.Command, _ []string) error {
-		answer, err := remote.Get(c, remote.App(app)+"/surfaces")
-		if err != nil {
-			return err
-		}
-		return output.List(c, answer, "surfaces", surfaceColumns...)
-	}}
+	c := &cobra.Command{Use: "list", Short: "List an app's surfaces", Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			answer, err := remote.Get(c, remote.App(app)+"/surfaces")
+			if err != nil {
+				return err
+			}
+			return output.List(c, answer, "surfaces", surfaceColumns...)
+		}}
 	commandline.AppFlag(c, &app)
 	output.Flag(c)
 	return c
@@ -97,13 +102,14 @@ func newSurfaceList() *cobra.Command {
 
 func newSurfaceShow() *cobra.Command {
 	var app string
-	c := &cobra.Command{Use: "show ID", Short: "Show one surface, whole as JSON", Args: cobra.ExactArgs(1), RunE: func(c *cobra.Command, args []string) error {
-		answer, err := remote.Get(c, remote.App(app)+"/surfaces/"+url.PathEscape(args[0]))
-		if err != nil {
-			return err
-		}
-		return output.One(c, answer, surfaceColumns...)
-	}}
+	c := &cobra.Command{Use: "show ID", Short: "Show one surface, whole as JSON", Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			answer, err := remote.Get(c, remote.App(app)+"/surfaces/"+url.PathEscape(args[0]))
+			if err != nil {
+				return err
+			}
+			return output.One(c, answer, surfaceColumns...)
+		}}
 	commandline.AppFlag(c, &app)
 	output.FlagOr(c, "json")
 	return c
@@ -122,7 +128,8 @@ func newPrompt() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return output.List(c, answer, "items", "purpose", "reason", "separate", "explicit", "not_before", "policy", "version")
+			return output.List(c, answer, "items", "purpose", "reason", "separate", "explicit", "not_before", "policy",
+				"version")
 		},
 	}
 	commandline.AppFlag(c, &app)
@@ -136,7 +143,8 @@ func newPrompt() *cobra.Command {
 func newPolicyDiff() *cobra.Command {
 	var app, file string
 	c := &cobra.Command{
-		Use: "diff OLD NEW|FILE", Short: "Compare two versions, or a file with the version in force", Args: cobra.MaximumNArgs(2),
+		Use: "diff OLD NEW|FILE", Short: "Compare two versions, or a file with the version in force",
+		Args: cobra.MaximumNArgs(2),
 		Long: "Compare two versions by their hashes, or a policy file with the version in force: what differs,\n" +
 			"which kinds of material change that is, which consents grow stale, and how many people they are of.\n" +
 			"FILE may be - for standard input.",
@@ -181,14 +189,17 @@ func diffBody(c *cobra.Command, args []string, file string) (any, error) {
 	if file == "" {
 		return map[string]string{"old": args[0], "new": args[1]}, nil
 	}
+
 	what := "FILE"
 	if c.Flags().Changed("file") {
 		what = "--file"
 	}
+
 	text, err := files.ReadInput(c, what, file, files.MaxPolicyFile)
 	if err != nil {
 		return nil, err
 	}
+
 	p, err := publication.Read(file, text, publication.Beside(file))
 	return map[string]json.RawMessage{"document": p.Document}, err
 }

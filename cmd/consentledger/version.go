@@ -14,8 +14,9 @@ var version, commit string
 func init() { buildinfo.Stamp(version, commit) }
 
 func newVersion() *cobra.Command {
-	return &cobra.Command{Use: "version", Short: "Print the version", Args: cobra.NoArgs, RunE: func(c *cobra.Command, _ []string) error {
-		_, err := fmt.Fprintln(c.OutOrStdout(), "consentledger", buildinfo.Version)
-		return err
-	}}
+	return &cobra.Command{Use: "version", Short: "Print the version", Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			_, err := fmt.Fprintln(c.OutOrStdout(), "consentledger", buildinfo.Version)
+			return err
+		}}
 }

@@ -27,7 +27,8 @@ What is sent, and how a receiver looks in Go and Node: docs/webhooks.md.`
 
 func newWebhook() *cobra.Command {
 	c := &cobra.Command{
-		Use: "webhook", Short: "Where an app is told by HTTP what becomes of consents", Long: webhookHelp, Args: cobra.NoArgs,
+		Use: "webhook", Short: "Where an app is told by HTTP what becomes of consents", Long: webhookHelp,
+		Args: cobra.NoArgs,
 	}
 	c.PersistentFlags().String("app", "", "whose webhook it is")
 	c.MarkPersistentFlagRequired("app")
@@ -79,8 +80,10 @@ func newWebhookAdd() *cobra.Command {
 			return printSecret(c, answer)
 		},
 	}
-	c.Flags().StringSliceVar(&in.Types, "type", nil, "what it is sent, as in consent.withdrawn or obligation.overdue (default: all of consents)")
-	c.Flags().StringVar(&in.From, "after", "", "only what comes after this position; 0: the beginning of the log (default: what is recorded from now on)")
+	c.Flags().StringSliceVar(&in.Types, "type", nil,
+		"what it is sent, as in consent.withdrawn or obligation.overdue (default: all of consents)")
+	c.Flags().StringVar(&in.From, "after", "",
+		"only what comes after this position; 0: the beginning of the log (default: what is recorded from now on)")
 	commandline.AlsoNamed(c, "from", "after")
 	output.FlagOr(c, "table")
 	return c
@@ -95,7 +98,8 @@ func printSecret(c *cobra.Command, answer []byte) error {
 	if err := json.Unmarshal(answer, &a); err != nil {
 		return err
 	}
-	fmt.Fprintf(c.ErrOrStderr(), "The secret of webhook %s. It is shown this once: give it to the receiver as a secret.\n", a.ID)
+	fmt.Fprintf(c.ErrOrStderr(),
+		"The secret of webhook %s. It is shown this once: give it to the receiver as a secret.\n", a.ID)
 	_, err := fmt.Fprintln(c.OutOrStdout(), a.Secret)
 	return err
 }
@@ -122,12 +126,14 @@ func newWebhookList() *cobra.Command {
 func newWebhookRotate() *cobra.Command {
 	var overlap time.Duration
 	c := &cobra.Command{
-		Use: "rotate ID", Short: "Make another secret, printed this once; the older one signs as well for a while", Args: cobra.ExactArgs(1),
+		Use: "rotate ID", Short: "Make another secret, printed this once; the older one signs as well for a while",
+		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			if overlap < 0 || overlap%time.Hour != 0 {
 				return exit.Usage(errors.New("--overlap: want whole hours, as in 24h; 0 ends the older secret at once"))
 			}
-			answer, err := postWebhook(c, rest.WebhookRotation{OverlapHours: int(overlap / time.Hour)}, args[0], "rotate")
+			answer, err := postWebhook(c, rest.WebhookRotation{OverlapHours: int(overlap / time.Hour)}, args[0],
+				"rotate")
 			if err != nil {
 				return err
 			}

@@ -17,12 +17,14 @@ type Amount struct {
 
 // coins are the digits after the point of the currencies that are known
 // (ISO 4217).
-var coins = map[string]int32{"CNY": 2, "HKD": 2, "MOP": 2, "TWD": 2, "EUR": 2, "USD": 2, "GBP": 2, "CHF": 2, "SGD": 2, "JPY": 0, "KRW": 0}
+var coins = map[string]int32{"CNY": 2, "HKD": 2, "MOP": 2, "TWD": 2, "EUR": 2, "USD": 2, "GBP": 2, "CHF": 2, "SGD": 2,
+	"JPY": 0, "KRW": 0}
 
 const errAmount = form.Error(`an amount is written as in "12.50 CNY", not below zero, with no more digits than its currency has coins`)
 
 // rounding is the one rule by which all is rounded here: half to even.
-var rounding = apd.Context{Precision: 34, MaxExponent: apd.MaxExponent, MinExponent: apd.MinExponent, Rounding: apd.RoundHalfEven, Traps: apd.DefaultTraps}
+var rounding = apd.Context{Precision: 34, MaxExponent: apd.MaxExponent, MinExponent: apd.MinExponent,
+	Rounding: apd.RoundHalfEven, Traps: apd.DefaultTraps}
 
 // Parse reads "12.50 CNY".
 func Parse(s string) (Amount, error) {
@@ -31,7 +33,8 @@ func Parse(s string) (Amount, error) {
 	}
 	a := Amount{Currency: s[len(s)-3:]}
 	digits, known := coins[a.Currency]
-	if _, _, err := a.Value.SetString(s[:len(s)-4]); err != nil || !known || a.Value.Form != apd.Finite || a.Value.Negative || a.Value.Exponent < -digits || a.Value.Exponent > 0 {
+	if _, _, err := a.Value.SetString(s[:len(s)-4]); err != nil || !known || a.Value.Form != apd.Finite ||
+		a.Value.Negative || a.Value.Exponent < -digits || a.Value.Exponent > 0 {
 		return Amount{}, errAmount
 	}
 	if a = a.round(); len(a.String()) > maxAmount { // with its coins it could not be read again

@@ -59,6 +59,7 @@ func Check(kind string, rules []FieldRule, fields []policy.Field) (Problem, bool
 			return Problem{Path: "data." + f.Name, Text: "must be " + rules[i].String()}, true
 		}
 	}
+
 	for _, rule := range rules {
 		has := slices.ContainsFunc(fields, func(f policy.Field) bool { return f.Name == rule.Name })
 		if rule.Required && !has {
@@ -83,10 +84,12 @@ func (r FieldRule) fits(s string) bool {
 	return r.Form.fits(s)
 }
 
-var formNames = [...]string{"", `a name of 1 to 64 of a-z, 0-9 and "-"`, "a public text of 1 to 500 bytes", "a date as in 2026-03-02",
+var formNames = [...]string{"", `a name of 1 to 64 of a-z, 0-9 and "-"`, "a public text of 1 to 500 bytes",
+	"a date as in 2026-03-02",
 	"a hash: sha256: and 64 hex digits", "a number of 1 to 15 digits", `"yes" or "no"`, "the id of a record",
 	`an amount as in "12.50 CNY"`, "a time as in 2026-03-02T09:30:00Z", `codes of grounds with commas between them, as in "REJ-1,REJ-D2"`,
-	"names with commas between them", "", "a reason of 1 to 64 of a-z, 0-9, _ and -", `the code of a ground, as in "DIS-2"`,
+	"names with commas between them", "", "a reason of 1 to 64 of a-z, 0-9, _ and -",
+	`the code of a ground, as in "DIS-2"`,
 	"a principal as in operator:ann, and no e-mail address or phone number"}
 
 func (f Form) String() string { return formNames[f] }
@@ -141,7 +144,8 @@ func each(list string, ok func(string) bool) bool {
 }
 
 // formCodes name the forms of fields for programs, in the order of the constants.
-var formCodes = [...]string{"", "name", "text", "date", "hash", "number", "yes-or-no", "record", "amount", "time", "codes", "names", "choice", "reason", "code", "principal"}
+var formCodes = [...]string{"", "name", "text", "date", "hash", "number", "yes-or-no", "record", "amount", "time",
+	"codes", "names", "choice", "reason", "code", "principal"}
 
 // Code returns the form's name for programs, as in "yes-or-no".
 func (f Form) Code() string { return formCodes[f] }

@@ -51,8 +51,9 @@ var markSays = map[Mark][2]string{
 	IdentityKnown:      {"is of somebody whose identity is not known", "is of somebody whose identity is known"},
 	ClarificationAsked: {"was not asked to be made clear", "was asked to be made clear, which is awaited"},
 	ClockPaused:        {"has no clock that was paused", "has a clock that was paused"},
-	Repeated:           {"does not repeat an earlier one: the first is free of charge", "was found to be repeated already"},
-	Complaint:          {"is no complaint: there are no facts to verify", "is a complaint"},
+	Repeated: {"does not repeat an earlier one: the first is free of charge",
+		"was found to be repeated already"},
+	Complaint: {"is no complaint: there are no facts to verify", "is a complaint"},
 }
 
 // Says says of a request or an incident that the mark is there, or is not.

@@ -24,8 +24,9 @@ var NoteRules = slices.Concat(proposalRules, principalRules, []NoteRule{
 	},
 	{
 		Kind: "entrustment.agreed", Source: "PIPL 21; V(3) has no body",
-		Says:   "somebody processes on the handler's behalf",
-		Fields: []FieldRule{name("processor"), hash("agreement"), text("purposes"), text("categories"), optional(date("ends"))},
+		Says: "somebody processes on the handler's behalf",
+		Fields: []FieldRule{name("processor"), hash("agreement"), text("purposes"), text("categories"),
+			optional(date("ends"))},
 	},
 	{
 		Kind: "entrustment.ended", Source: "PIPL 21",
@@ -224,7 +225,8 @@ var NoteRules = slices.Concat(proposalRules, principalRules, []NoteRule{
 		Kind: HoldDeclared, Source: "PIPL 47; civil procedure law, preservation of evidence",
 		Says: "data must not be erased, by order of somebody: everybody's, or those of who made one request",
 		Fields: []FieldRule{
-			name("hold"), text("reason"), text("authority"), optional(field(FormRecord, "request")), optional(date("until")), optional(hash("evidence")),
+			name("hold"), text("reason"), text("authority"), optional(field(FormRecord, "request")),
+			optional(date("until")), optional(hash("evidence")),
 		},
 	},
 	{
@@ -236,7 +238,8 @@ var NoteRules = slices.Concat(proposalRules, principalRules, []NoteRule{
 		Kind: DutyDeclared, Source: "PIPL 47, 56; network data regulation, 12",
 		Says: "a law asks to keep data for a time: until a day, or so many months after a history ends",
 		Fields: []FieldRule{
-			name("duty"), text("law"), text("reason"), optional(number("months")), optional(date("until")), optional(hash("evidence")),
+			name("duty"), text("law"), text("reason"), optional(number("months")), optional(date("until")),
+			optional(hash("evidence")),
 		},
 	},
 	{
@@ -291,7 +294,8 @@ var NoteRules = slices.Concat(proposalRules, principalRules, []NoteRule{
 	},
 	{
 		Kind: "purpose.achieved", Person: true, Source: "PIPL 47(1), 19",
-		Says:   "what data were collected for is reached, or cannot be any more: the period for which they are kept begins",
+		Says: "what data were collected for is reached, or cannot be any more: the period for which they are kept " +
+			"begins",
 		Fields: []FieldRule{name("purpose")},
 	},
 	{
@@ -311,7 +315,8 @@ var NoteRules = slices.Concat(proposalRules, principalRules, []NoteRule{
 	},
 	{
 		Kind: "data.deleted", Person: true, Source: "PIPL 47",
-		Says:   "data were deleted or made anonymous in a system",
-		Fields: []FieldRule{name("system"), optional(name("method")), optional(name("category")), optional(yes("despite_hold"))},
+		Says: "data were deleted or made anonymous in a system",
+		Fields: []FieldRule{name("system"), optional(name("method")), optional(name("category")),
+			optional(yes("despite_hold"))},
 	},
 })

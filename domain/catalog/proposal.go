@@ -53,13 +53,15 @@ var proposalRules = []NoteRule{
 
 func proposalRule(kind Note, says string, fields ...FieldRule) NoteRule {
 	id := field(FormName, "proposal")
-	return NoteRule{Kind: kind, Own: true, Says: says, Source: proposalSource, Fields: append([]FieldRule{id}, fields...)}
+	return NoteRule{Kind: kind, Own: true, Says: says, Source: proposalSource,
+		Fields: append([]FieldRule{id}, fields...)}
 }
 
 var principalRules = []NoteRule{
 	{
 		Kind: RolesChanged, Own: true, Source: "PIPL 51(4), 51(2)",
-		Says:   "a group of an identity provider or a certificate has these roles from now on; none: it has none any more",
+		Says: "a group of an identity provider or a certificate has these roles from now on; none: it has none any " +
+			"more",
 		Fields: []FieldRule{name("holder"), optional(names("roles"))},
 	},
 	{

@@ -25,7 +25,8 @@ var StepRules = []StepRule{
 	},
 	{
 		Kind: "identity.failed", Of: Request, Source: "VII(III)",
-		Says:  "what was shown does not prove who asks: nothing is awaited from the person until they are asked again, so the clock goes on",
+		Says: "what was shown does not prove who asks: nothing is awaited from the person until they are asked " +
+			"again, so the clock goes on",
 		Needs: marks{Open, IdentityAsked}, Sets: marks{IdentityFailed}, Clears: marks{IdentityAsked},
 		Resumes: "identity_verification",
 		Fields:  []FieldRule{codes("elements"), principal("checked_by")},
@@ -123,9 +124,12 @@ var StepRules = []StepRule{
 	},
 	{
 		Kind: Reopened, Of: Request, Source: "PIPL 50",
-		Says:  "it was not done after all: after an answer the clocks of its rules begin anew, and facts are verified anew; after it was withdrawn or a duplicate they go on as if it had not been. Whose identity is known stays known",
+		Says: "it was not done after all: after an answer the clocks of its rules begin anew, and facts are " +
+			"verified anew; after it was withdrawn or a duplicate they go on as if it had not been. Whose identity " +
+			"is known stays known",
 		Lacks: marks{Open},
-		Sets:  marks{Open}, Clears: marks{IdentityAsked, IdentityFailed, ClarificationAsked, ClockPaused, Extended, FactsVerified},
+		Sets:  marks{Open}, Clears: marks{IdentityAsked, IdentityFailed, ClarificationAsked, ClockPaused, Extended,
+			FactsVerified},
 		Fields: []FieldRule{name("reason")},
 	},
 	{
@@ -158,7 +162,8 @@ var StepRules = []StepRule{
 		Says:  "how grave it is",
 		Needs: marks{Open},
 		Fields: []FieldRule{
-			choice("level", "general", "larger", "major", "extreme"), optional(number("persons")), optional(yes("national_security")),
+			choice("level", "general", "larger", "major", "extreme"), optional(number("persons")),
+			optional(yes("national_security")),
 			optional(yes("minors")), optional(yes("critical")),
 		},
 	},

@@ -159,7 +159,8 @@ func (c Calendars) Workdays(jurisdiction string) *Workdays {
 func (c Calendars) chain(jurisdiction string) []string {
 	chain := []string{jurisdiction}
 	for _, p := range c.published {
-		if k := p.calendar; k.AddsTo != "" && k.Jurisdiction == chain[len(chain)-1] && !slices.Contains(chain, k.AddsTo) {
+		if k := p.calendar; k.AddsTo != "" && k.Jurisdiction == chain[len(chain)-1] &&
+			!slices.Contains(chain, k.AddsTo) {
 			return append(chain, c.without(k.Jurisdiction).chain(k.AddsTo)...)
 		}
 	}

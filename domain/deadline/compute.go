@@ -313,6 +313,7 @@ func (c *computation) advance(d Date) Date {
 	case c.rule.Unit == UnitYear:
 		end = d.AddMonths(12 * c.length)
 	}
+
 	if end > maxDate-400 {
 		return 0
 	}

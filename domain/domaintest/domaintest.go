@@ -38,9 +38,11 @@ func Cases(t *testing.T, view domain.Views, functions ...string) {
 		event := reflect.TypeOf(r.Event).Name()
 		switch depends := r.Views.Has(view); {
 		case depends && !cases[event]:
-			t.Errorf("%s: domain.%s has no case, and its row in domain.Events says that this depends on it", where, event)
+			t.Errorf("%s: domain.%s has no case, and its row in domain.Events says that this depends on it", where,
+				event)
 		case !depends && cases[event]:
-			t.Errorf("%s: domain.%s has a case, and its row in domain.Events does not say that this depends on it", where, event)
+			t.Errorf("%s: domain.%s has a case, and its row in domain.Events does not say that this depends on it",
+				where, event)
 		}
 	}
 }
@@ -52,6 +54,7 @@ func casesIn(t *testing.T, file, name string) (types []string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	i := slices.IndexFunc(f.Decls, func(d ast.Decl) bool {
 		fn, ok := d.(*ast.FuncDecl)
 		return ok && fn.Name.Name == name
@@ -59,6 +62,7 @@ func casesIn(t *testing.T, file, name string) (types []string) {
 	if i < 0 {
 		t.Fatalf("%s has no function %s", file, name)
 	}
+
 	ast.Inspect(f.Decls[i], func(n ast.Node) bool {
 		if s, ok := n.(*ast.TypeSwitchStmt); ok {
 			for _, clause := range s.Body.List {

@@ -90,20 +90,24 @@ func (c *checker) head() {
 	if !form.IsName(d.Name, 32) {
 		c.report("name", `%q is no name: 1 to 32 of a-z, 0-9 and "-"`, d.Name)
 	}
+
 	c.require("jurisdiction", d.Jurisdiction)
 	if d.Jurisdiction != "" && !form.IsJurisdiction(d.Jurisdiction) {
 		c.report("jurisdiction", `%q is no jurisdiction: want one as in "CN", "DE" or "EU"`, d.Jurisdiction)
 	}
+
 	c.require("timezone", d.TimeZone)
 	if len(d.Title) == 0 {
 		c.report("title", "is missing")
 	}
+
 	for i, t := range d.Title {
 		c.declare(fmt.Sprintf("title[%d].locale", i), "title", t.Locale, t.Locale != "")
 	}
 	if len(d.Texts) == 0 {
 		c.report("texts", "is missing: a policy is read before it is agreed to")
 	}
+
 	for i, t := range d.Texts {
 		path := fmt.Sprintf("texts[%d]", i)
 		c.declare(path+".locale", "text", t.Locale, t.Locale != "")
@@ -121,12 +125,15 @@ func (c *checker) processing() {
 		c.declare(path+".id", "category", string(x.ID), form.IsName(string(x.ID), 64))
 		c.require(path+".title", x.Title)
 	}
+
 	if len(d.Purposes) == 0 {
 		c.report("purposes", "is missing")
 	}
+
 	for i, p := range d.Purposes {
 		c.purpose(fmt.Sprintf("purposes[%d]", i), p)
 	}
+
 	for i, x := range d.Permissions {
 		path := fmt.Sprintf("permissions[%d]", i)
 		c.declare(path+".id", "permission", string(x.ID), form.IsName(string(x.ID), 64))
@@ -136,6 +143,7 @@ func (c *checker) processing() {
 		}
 		distinct(c, path+".purposes", x.Purposes)
 	}
+
 	for i, x := range d.Acts {
 		path := fmt.Sprintf("acts[%d]", i)
 		c.declare(path+".id", "act", string(x.ID), form.IsName(string(x.ID), 64))
@@ -184,6 +192,7 @@ func (c *checker) recipients() {
 			c.refer(fmt.Sprintf("%s.purposes[%d]", path, j), "purpose", string(id))
 		}
 	}
+
 	if c.doc.Over == c.doc.Name && c.doc.Over != "" {
 		c.report("over", "a policy does not prevail over itself")
 	}
@@ -218,6 +227,7 @@ func (c *checker) promises() {
 	for i, r := range d.DeadlineRules {
 		c.deadlineRule(fmt.Sprintf("deadline_rules[%d]", i), r)
 	}
+
 	for i, x := range d.Rights {
 		path := fmt.Sprintf("rights[%d]", i)
 		c.declare(path+".id", "right", string(x.ID), form.IsName(string(x.ID), 64))
@@ -226,17 +236,21 @@ func (c *checker) promises() {
 			c.refer(fmt.Sprintf("%s.deadlines[%d]", path, j), "deadline rule", string(id))
 		}
 	}
+
 	for i, x := range d.Duties {
 		c.duty(fmt.Sprintf("duties[%d]", i), x)
 	}
+
 	for i, x := range d.Channels {
 		path := fmt.Sprintf("channels[%d]", i)
 		c.declare(path+".id", "channel", string(x.ID), form.IsName(string(x.ID), 64))
 		oneOf(c, path+".kind", x.Kind)
 		distinct(c, path+".uses", x.Uses)
 	}
+
 	m := d.Minors
-	if m.ChildBelowPolicy < 0 || m.ChildBelowLaw < 0 || m.ChildBelowPolicy > m.AdultAge || m.ChildBelowLaw > m.AdultAge {
+	if m.ChildBelowPolicy < 0 || m.ChildBelowLaw < 0 || m.ChildBelowPolicy > m.AdultAge ||
+		m.ChildBelowLaw > m.AdultAge {
 		c.report("minors", "a child's age lies between 0 and the adult age")
 	}
 }
@@ -252,13 +266,16 @@ func (c *checker) duty(path string, x DutyRule) {
 	if len(x.Rules) == 0 {
 		c.report(path+".rules", "is missing: without a rule there is no date")
 	}
+
 	for j, id := range x.Rules {
 		c.refer(fmt.Sprintf("%s.rules[%d]", path, j), "deadline rule", string(id))
 	}
+
 	for j, m := range x.MetBy {
 		if !isMet(m) {
-			c.report(fmt.Sprintf("%s.met_by[%d]", path, j), "%q is no fact that meets it: a kind, and after it members, "+
-				"as in audit.finished minors=yes", m)
+			c.report(fmt.Sprintf("%s.met_by[%d]", path, j),
+				"%q is no fact that meets it: a kind, and after it members, "+
+					"as in audit.finished minors=yes", m)
 		}
 	}
 }

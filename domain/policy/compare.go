@@ -53,8 +53,10 @@ func Compare(old, new Document) Comparison {
 		map[string]string{"address": old.Handler.Address, "contact": old.Handler.Contact},
 		map[string]string{"address": new.Handler.Address, "contact": new.Handler.Contact})
 	c.list("rejection grounds", MaterialRights, gain, grounds(old.Rejections), grounds(new.Rejections))
-	c.list("exemptions, collection", MaterialRights, gain, grounds(old.ExemptionsCollect), grounds(new.ExemptionsCollect))
-	c.list("exemptions, provision", MaterialRights, gain, grounds(old.ExemptionsProvide), grounds(new.ExemptionsProvide))
+	c.list("exemptions, collection", MaterialRights, gain, grounds(old.ExemptionsCollect),
+		grounds(new.ExemptionsCollect))
+	c.list("exemptions, provision", MaterialRights, gain, grounds(old.ExemptionsProvide),
+		grounds(new.ExemptionsProvide))
 	c.list("disclosure grounds", MaterialRecipients, gain, grounds(old.Disclosures), grounds(new.Disclosures))
 	c.list("minors", MaterialRights, either, ages(old.Minors), ages(new.Minors))
 	c.list("minors", MaterialRights, loss, grounds(old.Minors.Rules), grounds(new.Minors.Rules))

@@ -43,6 +43,7 @@ func writeRule(text *strings.Builder, r deadline.Rule) {
 			fmt.Fprintf(text, "%s %q\n", name, value)
 		}
 	}
+
 	say("rule", string(r.ID), true)
 	say("source", r.Source, r.Source != "")
 	say("unit", r.Unit.String(), true)
@@ -55,6 +56,7 @@ func writeRule(text *strings.Builder, r deadline.Rule) {
 	for _, reason := range r.Pause {
 		say("pause", reason, true)
 	}
+
 	say("roll", r.Roll.String(), r.Roll != 0)
 	say("result", r.Result.String(), r.Result != 0)
 	say("year_day", string(r.YearDay), r.YearDay != "")

@@ -218,7 +218,8 @@ func NewReader(r io.Reader, with ...age.Identity) (*Reader, error) {
 		return nil, err
 	}
 	if first != form {
-		return nil, fmt.Errorf("it does not begin with %q: it is no backup of a ledger, or of a newer version", strings.TrimSpace(form))
+		return nil, fmt.Errorf("it does not begin with %q: it is no backup of a ledger, or of a newer version",
+			strings.TrimSpace(form))
 	}
 	head, err := b.line(maxHead)
 	if err != nil {
@@ -273,6 +274,7 @@ func (b *Reader) Next() (Item, error) {
 	if err != nil {
 		return Item{}, err
 	}
+
 	switch kind {
 	case fileFrame:
 		return b.file(p)
@@ -297,14 +299,17 @@ func (b *Reader) read() (kind byte, p []byte, err error) {
 	if _, err := io.ReadFull(b.in, head[:]); err != nil {
 		return 0, nil, unread(err)
 	}
+
 	size := binary.BigEndian.Uint32(head[1:])
 	if size > maxFrame {
 		return 0, nil, damaged("a frame of %d bytes", size)
 	}
+
 	p = make([]byte, size)
 	if _, err := io.ReadFull(b.in, p); err != nil {
 		return 0, nil, unread(err)
 	}
+
 	if head[0] != endFrame {
 		b.sum.Write(head[:])
 		b.sum.Write(p)
@@ -337,10 +342,12 @@ func (b *Reader) record(p []byte) (Item, error) {
 	if err := b.after(1); err != nil {
 		return Item{}, err
 	}
+
 	const fixed = 8 + 8 + 16 + 2
 	if len(p) < fixed || len(p) < fixed+int(p[32])+int(p[33]) {
 		return Item{}, damaged("a record of %d bytes", len(p))
 	}
+
 	b.got.Records++
 	var r eventstore.Recorded
 	r.Position = eventstore.Position(binary.BigEndian.Uint64(p))

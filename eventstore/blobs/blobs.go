@@ -56,6 +56,7 @@ func (s *Blobs) Put(ctx context.Context, b []byte) (Hash, error) {
 	if len(b) > MaxSize {
 		return Hash{}, fmt.Errorf("blob of %d bytes: at most %d", len(b), MaxSize)
 	}
+
 	h := Hash(sha256.Sum256(b))
 	value := append(make([]byte, 0, 1+len(b)), version)
 	row := eventstore.Row{Key: key(h), Value: append(value, b...)}
@@ -82,6 +83,7 @@ func (s *Blobs) Get(ctx context.Context, h Hash) ([]byte, bool, error) {
 	if len(value) == 0 || value[0] != version {
 		return nil, false, fmt.Errorf("blob %s: its version is not %d", h, version)
 	}
+
 	b := value[1:]
 	if got := Hash(sha256.Sum256(b)); got != h {
 		return nil, false, fmt.Errorf("blob %s: its %d bytes hash to %s", h, len(b), got)

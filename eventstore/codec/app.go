@@ -16,11 +16,13 @@ var appShapes = []shape{
 	older[appRegisteredV1]("app.registered.v1"),
 	written[appRegisteredV2]("app.registered.v2", func(e domain.AppRegistered) any {
 		a := e.App
-		return appRegisteredV2{string(a.Escapes), a.Environment.String(), a.Group, a.Handler, a.Jurisdiction, a.Locales, string(a.Name), a.TimeZone}
+		return appRegisteredV2{string(a.Escapes), a.Environment.String(), a.Group, a.Handler, a.Jurisdiction, a.Locales,
+			string(a.Name), a.TimeZone}
 	}),
 	older[policyPublishedV1]("policy.published.v1"),
 	document("policy.published.v2", publishedShape),
-	written[policyEffectiveV1]("policy.effective.v1", func(e domain.PolicyEffective) any { return policyEffectiveV1{e.Version.String()} }),
+	written[policyEffectiveV1]("policy.effective.v1",
+		func(e domain.PolicyEffective) any { return policyEffectiveV1{e.Version.String()} }),
 	written[signerRegisteredV1]("signer.registered.v1", func(e domain.SignerRegistered) any {
 		return signerRegisteredV1{e.Device, hex.EncodeToString(e.Key[:]), e.Name, e.Retired}
 	}),
@@ -35,7 +37,8 @@ var appShapes = []shape{
 		surface, err := surfacedoc.Marshal(e.Surface)
 		return surfacePublishedV1{e.ID.String(), e.Publisher, e.Signer, surface}, err
 	}),
-	written[calendarPublishedV1]("calendar.published.v1", func(e domain.CalendarPublished) any { return calendarShape(e) }),
+	written[calendarPublishedV1]("calendar.published.v1",
+		func(e domain.CalendarPublished) any { return calendarShape(e) }),
 }
 
 // The shapes of what is about an app as a whole.
@@ -100,7 +103,8 @@ func (s buildVoidedV1) event() (domain.Event, error) {
 func (s buildDisputedV1) event() (domain.Event, error) {
 	var r reader
 	return domain.BuildDisputed{
-		Build: s.Build, From: deadline.Instant(s.From), To: deadline.Instant(s.To), Reason: s.Reason, Evidence: r.hash(s.Evidence),
+		Build: s.Build, From: deadline.Instant(s.From), To: deadline.Instant(s.To), Reason: s.Reason,
+		Evidence: r.hash(s.Evidence),
 	}, r.err
 }
 

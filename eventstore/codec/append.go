@@ -37,6 +37,7 @@ func (l *line) appendTo(t *jsonwrite.Text) {
 	if len(l.Owing) > 0 {
 		jsonwrite.Objects(t, "owing", l.Owing, func(t *jsonwrite.Text, w *owingV1) { w.appendTo(t) })
 	}
+
 	if len(l.Parts) > 0 {
 		jsonwrite.Objects(t, "parts", l.Parts, func(t *jsonwrite.Text, p *partV1) {
 			t.Text("commitment", p.Commitment)
@@ -44,6 +45,7 @@ func (l *line) appendTo(t *jsonwrite.Text) {
 			t.Text("role", p.Role)
 		})
 	}
+
 	t.Int("recorded", l.Recorded)
 	t.Text("recorded_by", l.RecordedBy)
 	if r := l.Request; r != nil {
@@ -57,6 +59,7 @@ func (l *line) appendTo(t *jsonwrite.Text) {
 			t.Text("source", r.Source)
 		})
 	}
+
 	t.Intz("rules", int64(l.Rules))
 	t.Text("stream", l.Stream)
 	t.Text("type", l.Type)
@@ -89,12 +92,14 @@ func (s *consentGivenV2) appendTo(t *jsonwrite.Text) {
 			t.Int("until", e.Until)
 		})
 	}
+
 	if e := s.Evidence; e != nil {
 		t.Object("evidence", func(t *jsonwrite.Text) {
 			jsonwrite.Listz(t, "missing", e.Missing)
 			t.Text("quality", e.Quality)
 		})
 	}
+
 	t.Textz("filtered_by", s.Filtered)
 	t.Textz("guardian", s.Guardian)
 	if len(s.Hindered) > 0 {
@@ -103,6 +108,7 @@ func (s *consentGivenV2) appendTo(t *jsonwrite.Text) {
 			t.Text("why", h.Why)
 		})
 	}
+
 	t.Flagz("import", s.Import)
 	t.Textz("initial", s.Initial)
 	jsonwrite.Objects(t, "items", s.Items, func(t *jsonwrite.Text, i *itemV1) {
@@ -121,6 +127,7 @@ func (s *consentGivenV2) appendTo(t *jsonwrite.Text) {
 			t.Text("method", p.Method)
 		})
 	}
+
 	t.Textz("signer", s.Signer)
 	t.Textz("surface", s.Surface)
 	t.Textz("text", s.Text)

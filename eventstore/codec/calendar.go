@@ -26,7 +26,8 @@ type calendarPublishedV1 struct {
 func calendarShape(e domain.CalendarPublished) calendarPublishedV1 {
 	k := e.Calendar
 	return calendarPublishedV1{
-		k.AddsTo, names(e.Affects), date(k.Issued), k.Jurisdiction, names(k.MakeUp), k.Notice, names(k.Off), k.Partial, k.Projected,
+		k.AddsTo, names(e.Affects), date(k.Issued), k.Jurisdiction, names(k.MakeUp), k.Notice, names(k.Off), k.Partial,
+		k.Projected,
 		k.Reported, k.Source, k.Version, k.WorkingDays, k.Year,
 	}
 }
@@ -35,9 +36,11 @@ func (s calendarPublishedV1) event() (domain.Event, error) {
 	var r reader
 	return domain.CalendarPublished{
 		Calendar: deadline.Calendar{
-			Jurisdiction: s.Jurisdiction, AddsTo: s.AddsTo, Year: s.Year, Version: s.Version, Notice: s.Notice, Issued: parse(&r, s.Issued, deadline.ParseDate),
-			Off: parseAll(&r, s.Off, deadline.ParseDate), MakeUp: parseAll(&r, s.MakeUp, deadline.ParseDate), WorkingDays: s.WorkingDays,
-			Partial: s.Partial, Projected: s.Projected, Reported: s.Reported, Source: s.Source,
+			Jurisdiction: s.Jurisdiction, AddsTo: s.AddsTo, Year: s.Year, Version: s.Version, Notice: s.Notice,
+			Issued: parse(&r, s.Issued, deadline.ParseDate),
+			Off:    parseAll(&r, s.Off, deadline.ParseDate), MakeUp: parseAll(&r, s.MakeUp, deadline.ParseDate),
+			WorkingDays: s.WorkingDays,
+			Partial:     s.Partial, Projected: s.Projected, Reported: s.Reported, Source: s.Source,
 		},
 		Affects: parseAll(&r, s.Affects, deadline.ParseDate),
 	}, r.err

@@ -152,20 +152,25 @@ type Encoded struct {
 // theirs; others finds the keys of others that e is about, and may be nil if
 // there are none. Extra are further personal parts that the line shall commit
 // to.
-func Encode(env Envelope, e domain.Event, ref string, key Committer, others Committers, extra ...Plain) (Encoded, error) {
+func Encode(
+	env Envelope, e domain.Event, ref string, key Committer, others Committers, extra ...Plain,
+) (Encoded, error) {
 	name, shape, personal, err := shapeOf(e)
 	if err != nil {
 		return Encoded{}, err
 	}
+
 	plains := append(extra[:len(extra):len(extra)], personal...)
 	l := line{
 		Actor: env.Actor, At: int64(env.At), Claimed: int64(env.Claimed), Data: shape, ID: env.ID.String(),
-		OnBehalfOf: env.OnBehalfOf, Recorded: int64(env.Recorded), RecordedBy: env.RecordedBy, Unread: env.NotUnderstood,
-		Owing: owingShapes(env.Owing), Rules: env.Rules, Stream: env.Stream.String(), Type: name, V: 1,
+		OnBehalfOf: env.OnBehalfOf, Recorded: int64(env.Recorded), RecordedBy: env.RecordedBy,
+		Unread: env.NotUnderstood,
+		Owing:  owingShapes(env.Owing), Rules: env.Rules, Stream: env.Stream.String(), Type: name, V: 1,
 	}
 	if env.Request.ID != ([16]byte{}) {
 		l.Request = requestOf(env.Request)
 	}
+
 	for _, p := range plains {
 		owner, k := ref, key
 		if p.Ref != "" {
@@ -179,6 +184,7 @@ func Encode(env Envelope, e domain.Event, ref string, key Committer, others Comm
 		c := k.Commit(env.ID, p.Role, p.Text)
 		l.Parts = append(l.Parts, partV1{hexOf(c[:]), owner, p.Role})
 	}
+
 	data, err := l.marshal()
 	if err != nil {
 		return Encoded{}, fmt.Errorf("event %s: %w", name, err)
@@ -277,6 +283,7 @@ func reflected(r eventstore.Recorded) (Entry, error) {
 	if err := json.Unmarshal(r.Data, &l, json.RejectUnknownMembers(true)); err != nil {
 		return Entry{}, err
 	}
+
 	e := Entry{Type: l.Type, Revision: r.Revision, Position: r.Position}
 	if err := e.readEnvelope(l); err != nil {
 		return Entry{}, err
@@ -284,10 +291,12 @@ func reflected(r eventstore.Recorded) (Entry, error) {
 	if l.V != 1 || l.Type != r.Type || e.ID != r.ID || l.Stream != string(r.Stream) {
 		return Entry{}, fmt.Errorf("the line says v%d %s of %s, the store says otherwise", l.V, l.Type, l.Stream)
 	}
+
 	shape := shapeOfName[l.Type]
 	if shape == nil {
 		return Entry{}, fmt.Errorf("unknown type %q", l.Type)
 	}
+
 	var err error
 	e.Event, err = shape.read(l.Data)
 	return e, err
@@ -300,10 +309,13 @@ func (e *Entry) readEnvelope(l readLine) (err error) {
 	if e.Stream, err = domain.ParseStreamID(l.Stream); err != nil {
 		return err
 	}
+
 	e.At, e.Recorded, e.Claimed = deadline.Instant(l.At), deadline.Instant(l.Recorded), deadline.Instant(l.Claimed)
 	if l.Rules > domain.Rules {
-		return fmt.Errorf("the fact folds by the rules %d, and the newest that are known here are %d: a newer program wrote it", l.Rules, domain.Rules)
+		return fmt.Errorf("the fact folds by the rules %d, and the newest that are known here are %d: a newer "+
+			"program wrote it", l.Rules, domain.Rules)
 	}
+
 	e.Actor, e.RecordedBy, e.OnBehalfOf, e.Rules, e.NotUnderstood = l.Actor, l.RecordedBy, l.OnBehalfOf, l.Rules, l.Unread
 	if l.Request != nil {
 		e.Request.Sequence = l.Request.Sequence
@@ -317,6 +329,7 @@ func (e *Entry) readEnvelope(l readLine) (err error) {
 			return err
 		}
 	}
+
 	for _, p := range l.Parts {
 		part := Part{Role: p.Role, Ref: p.Ref}
 		if err = unhex(part.Commitment[:], p.Commitment); err != nil {
@@ -324,6 +337,7 @@ func (e *Entry) readEnvelope(l readLine) (err error) {
 		}
 		e.Parts = append(e.Parts, part)
 	}
+
 	e.Owing, err = owingOf(l.Owing)
 	return err
 }

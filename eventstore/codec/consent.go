@@ -151,7 +151,8 @@ func scopeShapes(scopes []policy.StaleScope) (shapes []scopeV1) {
 func (r *reader) scopes(shapes []scopeV1) (scopes []policy.StaleScope) {
 	for _, s := range shapes {
 		scopes = append(scopes, policy.StaleScope{
-			Purpose: policy.PurposeID(s.Purpose), Actions: parseAll(r, s.Actions, policy.ParseAction), Categories: s.Categories,
+			Purpose: policy.PurposeID(s.Purpose), Actions: parseAll(r, s.Actions, policy.ParseAction),
+			Categories: s.Categories,
 		})
 	}
 	return scopes
@@ -159,16 +160,21 @@ func (r *reader) scopes(shapes []scopeV1) (scopes []policy.StaleScope) {
 
 func givenShape(e domain.ConsentGiven) consentGivenV2 {
 	s := consentGivenV2{
-		Act: string(e.Act), Build: e.Build, Confirms: eventIDs(e.Confirms), Control: string(e.Control), Guardian: string(e.Guardian),
-		Import: e.Import, Initial: e.Initial.String(), Kind: e.Kind.String(), Locale: e.Locale, Notice: eventID(e.Notice), Once: e.Once,
-		Filtered: e.FilteredBy, Policy: e.Policy, Signer: e.Signer, Surface: hash(e.Surface), Text: hash(e.Text), Until: int64(e.Until), Version: e.Version.String(),
+		Act: string(e.Act), Build: e.Build, Confirms: eventIDs(e.Confirms), Control: string(e.Control),
+		Guardian: string(e.Guardian),
+		Import:   e.Import, Initial: e.Initial.String(), Kind: e.Kind.String(), Locale: e.Locale,
+		Notice: eventID(e.Notice), Once: e.Once,
+		Filtered: e.FilteredBy, Policy: e.Policy, Signer: e.Signer, Surface: hash(e.Surface), Text: hash(e.Text),
+		Until: int64(e.Until), Version: e.Version.String(),
 	}
 	for _, i := range e.Items {
 		s.Items = append(s.Items, itemV1{string(i.Purpose), string(i.Short)})
 	}
+
 	for _, x := range e.Ends {
 		s.Ends = append(s.Ends, endV1{string(x.Purpose), int64(x.Until)})
 	}
+
 	for _, h := range e.Hindered {
 		s.Hindered = append(s.Hindered, hinderedV1{string(h.Purpose), string(h.Why)})
 	}
@@ -199,14 +205,17 @@ func restShapes(rests []domain.Rest) (shapes []restV1) {
 
 func (r *reader) rests(shapes []restV1) (rests []domain.Rest) {
 	for _, x := range shapes {
-		rests = append(rests, domain.Rest{Purpose: policy.PurposeID(x.Purpose), Basis: parse(r, x.Basis, policy.ParseLegalBasis)})
+		rests = append(rests, domain.Rest{Purpose: policy.PurposeID(x.Purpose),
+			Basis: parse(r, x.Basis, policy.ParseLegalBasis)})
 	}
 	return rests
 }
 
 func refusedShape(e domain.ConsentRefused) consentRefusedV2 {
 	return consentRefusedV2{
-		string(e.Act), e.Added, e.Scope.All, e.Build, string(e.Control), string(e.Guardian), e.Initial.String(), e.Locale, eventID(e.Notice), e.Policy, e.Scope.Purposes, restShapes(e.Rests), e.Signal, hash(e.Surface), e.Unknown, hash(e.Version),
+		string(e.Act), e.Added, e.Scope.All, e.Build, string(e.Control), string(e.Guardian), e.Initial.String(),
+		e.Locale, eventID(e.Notice), e.Policy, e.Scope.Purposes, restShapes(e.Rests), e.Signal, hash(e.Surface),
+		e.Unknown, hash(e.Version),
 	}
 }
 
@@ -228,7 +237,8 @@ func (s policyPublishedV2) event() (domain.Event, error) {
 	}
 	e.Scopes = r.scopes(s.Scopes)
 	for _, o := range s.Later {
-		e.Later = append(e.Later, domain.Overtaking{Version: r.hash(o.Version), Stale: o.Stale, Scopes: r.scopes(o.Scopes), RightsReduced: o.RightsReduced})
+		e.Later = append(e.Later, domain.Overtaking{Version: r.hash(o.Version), Stale: o.Stale,
+			Scopes: r.scopes(o.Scopes), RightsReduced: o.RightsReduced})
 	}
 	return e, r.err
 }
@@ -239,20 +249,27 @@ func (s consentGivenV2) event() (domain.Event, error) {
 		Policy: s.Policy, Version: r.hash(s.Version), Locale: s.Locale, Text: r.hash(s.Text),
 		Act: policy.ActID(s.Act), Kind: r.kind(s.Kind), Notice: r.eventID(s.Notice),
 		Until: deadline.Instant(s.Until), Import: s.Import, FilteredBy: s.Filtered,
-		Build: s.Build, Surface: r.hash(s.Surface), Control: domain.ControlID(s.Control), Initial: parse(&r, s.Initial, domain.ParseControlState),
-		Once: s.Once, Guardian: domain.GuardianRef(s.Guardian), Proof: s.Proof.proof(&r), Signer: s.Signer, Confirms: r.eventIDs(s.Confirms),
+		Build: s.Build, Surface: r.hash(s.Surface), Control: domain.ControlID(s.Control),
+		Initial: parse(&r, s.Initial, domain.ParseControlState),
+		Once:    s.Once, Guardian: domain.GuardianRef(s.Guardian), Proof: s.Proof.proof(&r), Signer: s.Signer,
+		Confirms: r.eventIDs(s.Confirms),
 	}
 	for _, i := range s.Items {
 		e.Items = append(e.Items, domain.Item{Purpose: policy.PurposeID(i.Purpose), Short: domain.Shortfall(i.Short)})
 	}
+
 	for _, x := range s.Ends {
 		e.Ends = append(e.Ends, domain.End{Purpose: policy.PurposeID(x.Purpose), Until: deadline.Instant(x.Until)})
 	}
+
 	for _, h := range s.Hindered {
-		e.Hindered = append(e.Hindered, domain.Hindered{Purpose: policy.PurposeID(h.Purpose), Why: domain.Hindrance(h.Why)})
+		e.Hindered = append(e.Hindered,
+			domain.Hindered{Purpose: policy.PurposeID(h.Purpose), Why: domain.Hindrance(h.Why)})
 	}
+
 	if s.Evidence != nil {
-		e.Evidence = domain.Evidence{Quality: parse(&r, s.Evidence.Quality, domain.ParseQuality), Missing: s.Evidence.Missing}
+		e.Evidence = domain.Evidence{Quality: parse(&r, s.Evidence.Quality, domain.ParseQuality),
+			Missing: s.Evidence.Missing}
 	}
 	return e, r.err
 }
@@ -262,7 +279,8 @@ func (s consentRefusedV2) event() (domain.Event, error) {
 	return domain.ConsentRefused{
 		Scope:  domain.Scope{All: s.All, Purposes: s.Purposes},
 		Policy: s.Policy, Version: r.hash(s.Version), Locale: s.Locale, Act: policy.ActID(s.Act),
-		Notice: r.eventID(s.Notice), Build: s.Build, Surface: r.hash(s.Surface), Control: domain.ControlID(s.Control), Added: s.Added, Initial: parse(&r, s.Initial, domain.ParseControlState),
+		Notice: r.eventID(s.Notice), Build: s.Build, Surface: r.hash(s.Surface), Control: domain.ControlID(s.Control),
+		Added: s.Added, Initial: parse(&r, s.Initial, domain.ParseControlState),
 		Guardian: domain.GuardianRef(s.Guardian), Unknown: s.Unknown, Rests: r.rests(s.Rests), Signal: s.Signal,
 	}, r.err
 }
@@ -270,8 +288,9 @@ func (s consentRefusedV2) event() (domain.Event, error) {
 func (s consentWithdrawnV2) event() (domain.Event, error) {
 	var r reader
 	return domain.ConsentWithdrawn{
-		Scope: domain.Scope{All: s.All, Purposes: s.Purposes}, Build: s.Build, Guardian: domain.GuardianRef(s.Guardian), Unknown: s.Unknown,
-		Rests: r.rests(s.Rests), Act: policy.ActID(s.Act), Signal: s.Signal,
+		Scope: domain.Scope{All: s.All, Purposes: s.Purposes}, Build: s.Build, Guardian: domain.GuardianRef(s.Guardian),
+		Unknown: s.Unknown,
+		Rests:   r.rests(s.Rests), Act: policy.ActID(s.Act), Signal: s.Signal,
 	}, r.err
 }
 

@@ -10,7 +10,8 @@ import (
 var dutyShapes = []shape{
 	written[obligationOpenedV1]("obligation.opened.v1", func(e domain.ObligationOpened) any { return openedShape(e) }),
 	written[obligationMovedV1]("obligation.moved.v1", func(e domain.ObligationMoved) any {
-		return obligationMovedV1{eventID(e.By), dueShape(e.Due), e.ID, pauseShapes(e.Pauses), dueShape(e.Was), e.Why.String()}
+		return obligationMovedV1{eventID(e.By), dueShape(e.Due), e.ID, pauseShapes(e.Pauses), dueShape(e.Was),
+			e.Why.String()}
 	}),
 	written[obligationMetV1]("obligation.met.v1", func(e domain.ObligationMet) any {
 		s := obligationMetV1{Evidence: hash(e.Evidence), ID: e.ID, Late: e.Late, Met: int64(e.Met)}
@@ -20,15 +21,19 @@ var dutyShapes = []shape{
 		}
 		return s
 	}),
-	written[obligationVoidedV1]("obligation.voided.v1", func(e domain.ObligationVoided) any { return obligationVoidedV1(e) }),
-	written[obligationAtRiskV1]("obligation.at_risk.v1", func(e domain.ObligationAtRisk) any { return obligationAtRiskV1{e.ID, int64(e.Until)} }),
-	written[obligationOverdueV1]("obligation.overdue.v1", func(e domain.ObligationOverdue) any { return obligationOverdueV1{e.ID, int64(e.Until)} }),
+	written[obligationVoidedV1]("obligation.voided.v1",
+		func(e domain.ObligationVoided) any { return obligationVoidedV1(e) }),
+	written[obligationAtRiskV1]("obligation.at_risk.v1",
+		func(e domain.ObligationAtRisk) any { return obligationAtRiskV1{e.ID, int64(e.Until)} }),
+	written[obligationOverdueV1]("obligation.overdue.v1",
+		func(e domain.ObligationOverdue) any { return obligationOverdueV1{e.ID, int64(e.Until)} }),
 }
 
 func openedShape(e domain.ObligationOpened) *obligationOpenedV1 {
 	o := e.Obligation
 	return &obligationOpenedV1{
-		causeShape(e.Cause), dueShape(e.Due), o.ID, o.Keeps, string(o.Kind), o.MetBy, ruleShape(o.Rule), hash(o.RuleSet), o.Target,
+		causeShape(e.Cause), dueShape(e.Due), o.ID, o.Keeps, string(o.Kind), o.MetBy, ruleShape(o.Rule),
+		hash(o.RuleSet), o.Target,
 		names(o.Types), hash(o.Version),
 	}
 }
@@ -144,7 +149,8 @@ func pauseShapes(pauses []deadline.Pause) []pauseV1 {
 func pausesOf(shapes []pauseV1) []deadline.Pause {
 	var pauses []deadline.Pause
 	for _, s := range shapes {
-		pauses = append(pauses, deadline.Pause{From: deadline.Instant(s.From), To: deadline.Instant(s.To), Reason: s.Reason})
+		pauses = append(pauses, deadline.Pause{From: deadline.Instant(s.From), To: deadline.Instant(s.To),
+			Reason: s.Reason})
 	}
 	return pauses
 }
@@ -159,7 +165,8 @@ func (s causeV1) cause(r *reader) domain.Cause {
 
 func ruleShape(x deadline.Rule) ruleV1 {
 	return ruleV1{
-		x.Calendar, x.ClockStart, spelled(x.Direction), x.ExtendedLength, string(x.ID), x.Law, x.Length, x.Pause, x.Persons,
+		x.Calendar, x.ClockStart, spelled(x.Direction), x.ExtendedLength, string(x.ID), x.Law, x.Length, x.Pause,
+		x.Persons,
 		spelled(x.Result), spelled(x.Roll), x.Source, x.TimeZone, x.Unit.String(), string(x.YearDay),
 	}
 }
@@ -178,8 +185,9 @@ func spelled[E interface {
 func (s ruleV1) rule(r *reader) deadline.Rule {
 	return deadline.Rule{
 		Calendar: s.Calendar, ClockStart: s.ClockStart, Direction: parse(r, s.Direction, deadline.ParseDirection),
-		ExtendedLength: s.ExtendedLength, ID: deadline.RuleID(s.ID), Law: s.Law, Length: s.Length, Pause: s.Pause, Persons: s.Persons,
-		Result: parse(r, s.Result, deadline.ParseResult), Roll: parse(r, s.Roll, deadline.ParseRoll), Source: s.Source,
+		ExtendedLength: s.ExtendedLength, ID: deadline.RuleID(s.ID), Law: s.Law, Length: s.Length, Pause: s.Pause,
+		Persons: s.Persons,
+		Result:  parse(r, s.Result, deadline.ParseResult), Roll: parse(r, s.Roll, deadline.ParseRoll), Source: s.Source,
 		TimeZone: s.TimeZone, Unit: parse(r, s.Unit, deadline.ParseUnit), YearDay: deadline.YearDay(s.YearDay),
 	}
 }
@@ -194,10 +202,14 @@ func date(d deadline.Date) string {
 
 func dueShape(d deadline.Due) dueV1 {
 	s := dueV1{
-		BeforeRoll: date(d.BeforeRoll), Calendar: d.Calendar, CountedTo: date(d.CountedTo), Date: date(d.Date), DayZero: date(d.DayZero),
-		Earliest: date(d.Earliest), Elapsed: d.Elapsed, Extended: d.Extended, Gap: date(d.Gap), Ignored: d.Ignored, Provisional: d.Provisional,
-		Remaining: d.Remaining, Reported: d.Reported, Rule: string(d.Rule), SafeNotice: date(d.SafeNotice), SafeTarget: date(d.SafeTarget), Start: int64(d.Start),
-		State: d.State.String(), TailExposed: d.TailExposed, TimeZone: d.TimeZone, Unit: d.Unit.String(), Until: int64(d.Until),
+		BeforeRoll: date(d.BeforeRoll), Calendar: d.Calendar, CountedTo: date(d.CountedTo), Date: date(d.Date),
+		DayZero:  date(d.DayZero),
+		Earliest: date(d.Earliest), Elapsed: d.Elapsed, Extended: d.Extended, Gap: date(d.Gap), Ignored: d.Ignored,
+		Provisional: d.Provisional,
+		Remaining:   d.Remaining, Reported: d.Reported, Rule: string(d.Rule), SafeNotice: date(d.SafeNotice),
+		SafeTarget: date(d.SafeTarget), Start: int64(d.Start),
+		State: d.State.String(), TailExposed: d.TailExposed, TimeZone: d.TimeZone, Unit: d.Unit.String(),
+		Until: int64(d.Until),
 	}
 	for _, v := range d.Versions {
 		s.Versions = append(s.Versions, calendarVersionV1{v.Jurisdiction, v.Version, v.Year})
@@ -208,14 +220,19 @@ func dueShape(d deadline.Due) dueV1 {
 func (s dueV1) due(r *reader) deadline.Due {
 	day := func(text string) deadline.Date { return parse(r, text, deadline.ParseDate) }
 	d := deadline.Due{
-		Rule: deadline.RuleID(s.Rule), Unit: parse(r, s.Unit, deadline.ParseUnit), Calendar: s.Calendar, TimeZone: s.TimeZone,
-		State: parse(r, s.State, deadline.ParseDueState), Start: deadline.Instant(s.Start), Extended: s.Extended, DayZero: day(s.DayZero),
-		Date: day(s.Date), Until: deadline.Instant(s.Until), BeforeRoll: day(s.BeforeRoll), CountedTo: day(s.CountedTo), Earliest: day(s.Earliest),
-		Provisional: s.Provisional, Gap: day(s.Gap), SafeTarget: day(s.SafeTarget), SafeNotice: day(s.SafeNotice), TailExposed: s.TailExposed,
-		Elapsed: s.Elapsed, Remaining: s.Remaining, Ignored: s.Ignored, Reported: s.Reported,
+		Rule: deadline.RuleID(s.Rule), Unit: parse(r, s.Unit, deadline.ParseUnit), Calendar: s.Calendar,
+		TimeZone: s.TimeZone,
+		State:    parse(r, s.State, deadline.ParseDueState), Start: deadline.Instant(s.Start), Extended: s.Extended,
+		DayZero: day(s.DayZero),
+		Date:    day(s.Date), Until: deadline.Instant(s.Until), BeforeRoll: day(s.BeforeRoll), CountedTo: day(s.CountedTo),
+		Earliest:    day(s.Earliest),
+		Provisional: s.Provisional, Gap: day(s.Gap), SafeTarget: day(s.SafeTarget), SafeNotice: day(s.SafeNotice),
+		TailExposed: s.TailExposed,
+		Elapsed:     s.Elapsed, Remaining: s.Remaining, Ignored: s.Ignored, Reported: s.Reported,
 	}
 	for _, v := range s.Versions {
-		d.Versions = append(d.Versions, deadline.CalendarVersion{Jurisdiction: v.Jurisdiction, Year: v.Year, Version: v.Version})
+		d.Versions = append(d.Versions,
+			deadline.CalendarVersion{Jurisdiction: v.Jurisdiction, Year: v.Year, Version: v.Version})
 	}
 	return d
 }
@@ -224,8 +241,10 @@ func (s obligationOpenedV1) event() (domain.Event, error) {
 	var r reader
 	return domain.ObligationOpened{
 		Obligation: domain.Obligation{
-			ID: s.ID, Kind: policy.DutyKind(s.Kind), Types: parseAll(&r, s.Types, domain.ParseRequestType), Target: s.Target,
-			Rule: s.Rule.rule(&r), Version: r.hash(s.Version), MetBy: s.MetBy, RuleSet: r.hash(s.RuleSet), Keeps: s.Keeps,
+			ID: s.ID, Kind: policy.DutyKind(s.Kind), Types: parseAll(&r, s.Types, domain.ParseRequestType),
+			Target: s.Target,
+			Rule:   s.Rule.rule(&r), Version: r.hash(s.Version), MetBy: s.MetBy, RuleSet: r.hash(s.RuleSet),
+			Keeps: s.Keeps,
 		},
 		Due: s.Due.due(&r), Cause: s.Cause.cause(&r),
 	}, r.err
@@ -234,7 +253,8 @@ func (s obligationOpenedV1) event() (domain.Event, error) {
 func (s obligationMovedV1) event() (domain.Event, error) {
 	var r reader
 	return domain.ObligationMoved{
-		ID: s.ID, Why: parse(&r, s.Why, domain.ParseMoveReason), By: r.eventID(s.By), Due: s.Due.due(&r), Was: s.Was.due(&r), Pauses: pausesOf(s.Pauses),
+		ID: s.ID, Why: parse(&r, s.Why, domain.ParseMoveReason), By: r.eventID(s.By), Due: s.Due.due(&r),
+		Was: s.Was.due(&r), Pauses: pausesOf(s.Pauses),
 	}, r.err
 }
 

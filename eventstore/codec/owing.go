@@ -37,7 +37,8 @@ type heldV1 struct {
 func owingShapes(list []domain.Owing) []owingV1 {
 	var shapes []owingV1
 	for _, w := range list {
-		s := owingV1{Due: dueShape(w.Due), Keeps: w.Keeps, Kind: string(w.Kind), MetBy: w.MetBy, Rule: ruleShape(w.Rule), RuleSet: hash(w.RuleSet), Version: hash(w.Version)}
+		s := owingV1{Due: dueShape(w.Due), Keeps: w.Keeps, Kind: string(w.Kind), MetBy: w.MetBy,
+			Rule: ruleShape(w.Rule), RuleSet: hash(w.RuleSet), Version: hash(w.Version)}
 		if len(w.Targets) != 1 || w.Targets[0] != "" {
 			s.Targets = w.Targets
 		}
@@ -54,7 +55,8 @@ func owingOf(shapes []owingV1) ([]domain.Owing, error) {
 	var list []domain.Owing
 	for _, s := range shapes {
 		w := domain.Owing{
-			Kind: policy.DutyKind(s.Kind), Rule: s.Rule.rule(&r), Version: r.hash(s.Version), RuleSet: r.hash(s.RuleSet), MetBy: s.MetBy, Keeps: s.Keeps,
+			Kind: policy.DutyKind(s.Kind), Rule: s.Rule.rule(&r), Version: r.hash(s.Version),
+			RuleSet: r.hash(s.RuleSet), MetBy: s.MetBy, Keeps: s.Keeps,
 			Targets: s.Targets, Due: s.Due.due(&r),
 		}
 		if len(w.Targets) == 0 {
@@ -80,6 +82,7 @@ func (s *owingV1) appendTo(t *jsonwrite.Text) {
 			})
 		})
 	}
+
 	jsonwrite.Listz(t, "keeps", s.Keeps)
 	t.Text("kind", s.Kind)
 	jsonwrite.Listz(t, "met_by", s.MetBy)
@@ -111,11 +114,13 @@ func (e Entry) Owed() []Entry {
 	if len(e.Owing) == 0 {
 		return nil
 	}
+
 	cause := domain.Cause{Event: domain.EventID(e.ID), Kind: e.Kind(), Stream: e.Stream.String(), Subject: e.Stream.ID}
 	var owed []Entry
 	for _, w := range e.Owing {
 		for _, event := range w.Events(cause) {
-			o := Entry{Envelope: e.Envelope, Type: shapeOfEvent[reflect.TypeOf(event)].name, Event: event, Revision: eventstore.Revision(len(owed) + 1), Position: e.Position}
+			o := Entry{Envelope: e.Envelope, Type: shapeOfEvent[reflect.TypeOf(event)].name, Event: event,
+				Revision: eventstore.Revision(len(owed) + 1), Position: e.Position}
 			o.Stream, o.Owing = domain.OwedStream(e.Stream, uint64(e.Revision)), nil
 			owed = append(owed, o)
 		}

@@ -15,16 +15,21 @@ var personShapes = []shape{
 		}
 		return guardianVerifiedV1{string(e.Guardian), proofShape(e.Proof)}, plains
 	}),
-	written[guardianEndedV1]("guardian.ended.v1", func(e domain.GuardianEnded) any { return guardianEndedV1{string(e.Guardian), e.Reason} }),
-	written[subjectLinkedV1]("subject.linked.v1", func(e domain.SubjectLinked) any { return subjectLinkedV1{hash(e.Evidence), e.Other, e.Proof} }),
-	written[subjectUnlinkedV1]("subject.unlinked.v1", func(e domain.SubjectUnlinked) any { return subjectUnlinkedV1(e) }),
-	written[subjectReassignedV1]("subject.reassigned.v1", func(e domain.SubjectReassigned) any { return subjectReassignedV1(e) }),
+	written[guardianEndedV1]("guardian.ended.v1",
+		func(e domain.GuardianEnded) any { return guardianEndedV1{string(e.Guardian), e.Reason} }),
+	written[subjectLinkedV1]("subject.linked.v1",
+		func(e domain.SubjectLinked) any { return subjectLinkedV1{hash(e.Evidence), e.Other, e.Proof} }),
+	written[subjectUnlinkedV1]("subject.unlinked.v1",
+		func(e domain.SubjectUnlinked) any { return subjectUnlinkedV1(e) }),
+	written[subjectReassignedV1]("subject.reassigned.v1",
+		func(e domain.SubjectReassigned) any { return subjectReassignedV1(e) }),
 	written[subjectClosedV1]("subject.closed.v1", func(e domain.SubjectClosed) any { return subjectClosedV1(e) }),
 	written[subjectTestV1]("subject.test.v1", func(e domain.SubjectMarkedTest) any { return subjectTestV1(e) }),
 	written[erasureOrderedV1]("erasure.ordered.v1", func(e domain.ErasureOrdered) any {
 		return erasureOrderedV1{e.By[:], hash(e.Evidence), e.Reason}
 	}),
-	written[subjectErasedV1]("subject.erased.v1", func(e domain.SubjectErased) any { return subjectErasedV1{eventID(e.Order)} }),
+	written[subjectErasedV1]("subject.erased.v1",
+		func(e domain.SubjectErased) any { return subjectErasedV1{eventID(e.Order)} }),
 }
 
 // The shapes of what is found out about a person.

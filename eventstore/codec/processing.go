@@ -9,7 +9,8 @@ import (
 
 // processingShapes are of other facts about processing.
 var processingShapes = []shape{
-	written[consentUsedV1]("consent.used.v1", func(e domain.ConsentUsed) any { return consentUsedV1{eventIDs(e.Consents)} }),
+	written[consentUsedV1]("consent.used.v1",
+		func(e domain.ConsentUsed) any { return consentUsedV1{eventIDs(e.Consents)} }),
 	written[consentRequestedV1]("consent.requested.v1", func(e domain.ConsentRequested) any {
 		return consentRequestedV1{e.Locale, e.Purposes, e.Reason, e.TooSoon}
 	}),
@@ -21,11 +22,15 @@ var processingShapes = []shape{
 			names(e.Actions), e.Approver, e.Code, e.Doubtful, e.List.String(), e.Purposes, e.Reason, int64(e.Until),
 		}, personal("justification", e.Justification)
 	}),
-	written[exemptionEndedV1]("exemption.ended.v1", func(e domain.ExemptionEnded) any { return exemptionEndedV1{eventID(e.Exemption)} }),
-	written[holdPlacedV1]("hold.placed.v1", func(e domain.HoldPlaced) any { return holdPlacedV1{e.Authority, e.Reason} }),
+	written[exemptionEndedV1]("exemption.ended.v1",
+		func(e domain.ExemptionEnded) any { return exemptionEndedV1{eventID(e.Exemption)} }),
+	written[holdPlacedV1]("hold.placed.v1",
+		func(e domain.HoldPlaced) any { return holdPlacedV1{e.Authority, e.Reason} }),
 	written[holdReleasedV1]("hold.released.v1", func(e domain.HoldReleased) any { return holdReleasedV1(e) }),
-	written[restrictionAppliedV1]("restriction.applied.v1", func(e domain.RestrictionApplied) any { return restrictionAppliedV1(e) }),
-	written[restrictionLiftedV1]("restriction.lifted.v1", func(e domain.RestrictionLifted) any { return restrictionLiftedV1(e) }),
+	written[restrictionAppliedV1]("restriction.applied.v1",
+		func(e domain.RestrictionApplied) any { return restrictionAppliedV1(e) }),
+	written[restrictionLiftedV1]("restriction.lifted.v1",
+		func(e domain.RestrictionLifted) any { return restrictionLiftedV1(e) }),
 	split[notedV1]("noted.v1", func(e domain.Noted) (any, []Plain) {
 		return notedV1{hash(e.Evidence), fieldShapes(e.Fields), string(e.Kind)}, details(e.Details)
 	}),
@@ -124,7 +129,8 @@ func (s exemptionInvokedV1) event() (domain.Event, error) {
 	var r reader
 	return domain.ExemptionInvoked{
 		List: parse(&r, s.List, domain.ParseExemptionList), Code: s.Code, Doubtful: s.Doubtful, Purposes: s.Purposes,
-		Actions: parseAll(&r, s.Actions, policy.ParseAction), Reason: s.Reason, Approver: s.Approver, Until: deadline.Instant(s.Until),
+		Actions: parseAll(&r, s.Actions, policy.ParseAction), Reason: s.Reason, Approver: s.Approver,
+		Until: deadline.Instant(s.Until),
 	}, r.err
 }
 
@@ -146,13 +152,17 @@ func (s restrictionLiftedV1) event() (domain.Event, error) { return domain.Restr
 func (s checkAnsweredV1) event() (domain.Event, error) {
 	var r reader
 	return domain.CheckAnswered{
-		Purpose: policy.PurposeID(s.Purpose), Action: parse(&r, s.Action, policy.ParseAction), Valid: deadline.Instant(s.Valid),
-		Allowed: s.Allowed, Why: domain.Why(s.Why), Status: parse(&r, s.Status, domain.ParseStatus), Basis: parse(&r, s.Basis, policy.ParseLegalBasis),
-		Version: r.hash(s.Version), Because: r.eventIDs(s.Because), Category: policy.CategoryID(s.Category), Recipient: policy.RecipientID(s.Recipient),
+		Purpose: policy.PurposeID(s.Purpose), Action: parse(&r, s.Action, policy.ParseAction),
+		Valid:   deadline.Instant(s.Valid),
+		Allowed: s.Allowed, Why: domain.Why(s.Why), Status: parse(&r, s.Status, domain.ParseStatus),
+		Basis:   parse(&r, s.Basis, policy.ParseLegalBasis),
+		Version: r.hash(s.Version), Because: r.eventIDs(s.Because), Category: policy.CategoryID(s.Category),
+		Recipient: policy.RecipientID(s.Recipient),
 	}, r.err
 }
 
 func (s notedV1) event() (domain.Event, error) {
 	var r reader
-	return domain.Noted{Kind: catalog.Note(s.Kind), Fields: domain.Fields(s.Fields), Evidence: r.hash(s.Evidence)}, r.err
+	return domain.Noted{Kind: catalog.Note(s.Kind), Fields: domain.Fields(s.Fields), Evidence: r.hash(s.Evidence)},
+		r.err
 }

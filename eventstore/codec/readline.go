@@ -39,6 +39,7 @@ func (s *scan) plain() []byte {
 		s.bad = true
 		return nil
 	}
+
 	for i, c := range s.rest {
 		if c == '"' {
 			text := s.rest[:i]
@@ -49,6 +50,7 @@ func (s *scan) plain() []byte {
 			break
 		}
 	}
+
 	s.bad = true
 	return nil
 }
@@ -67,10 +69,12 @@ func (s *scan) int() int64 {
 			return 0
 		}
 	}
+
 	if digits == 0 || digits > 1 && s.rest[0] == '0' || minus && n == 0 {
 		s.bad = true
 		return 0
 	}
+
 	s.rest = s.rest[digits:]
 	if minus {
 		return -n
@@ -85,12 +89,14 @@ func (s *scan) hex(dst []byte) {
 		s.bad = true
 		return
 	}
+
 	for _, c := range digits {
 		if c >= 'A' && c <= 'F' {
 			s.bad = true
 			return
 		}
 	}
+
 	if _, err := hex.Decode(dst, digits); err != nil {
 		s.bad = true
 	}
@@ -125,6 +131,7 @@ func (s *scan) nested(open, end byte) []byte {
 			return nil
 		}
 	}
+
 	s.bad = true
 	return nil
 }
@@ -136,6 +143,7 @@ func scanLine(r eventstore.Recorded) (e Entry, data []byte, ok bool) {
 	if e.Stream, err = domain.ParseStreamID(string(r.Stream)); err != nil {
 		return e, nil, false
 	}
+
 	e.ID, e.Type, e.Revision, e.Position = r.ID, r.Type, r.Revision, r.Position
 	s := scan{rest: r.Data}
 	s.must(`{"actor":`)
@@ -145,6 +153,7 @@ func scanLine(r eventstore.Recorded) (e Entry, data []byte, ok bool) {
 	if s.has(`,"claimed":`) {
 		e.Claimed = deadline.Instant(s.int())
 	}
+
 	s.must(`,"data":`)
 	data = s.object()
 	s.must(`,"id":"`)
@@ -162,6 +171,7 @@ func scanLine(r eventstore.Recorded) (e Entry, data []byte, ok bool) {
 	if s.has(`,"parts":[`) {
 		e.scanParts(&s)
 	}
+
 	s.must(`,"recorded":`)
 	e.Recorded = deadline.Instant(s.int())
 	s.must(`,"recorded_by":`)
@@ -169,11 +179,13 @@ func scanLine(r eventstore.Recorded) (e Entry, data []byte, ok bool) {
 	if s.has(`,"request":{`) {
 		e.Request.scan(&s)
 	}
+
 	if s.has(`,"rules":`) {
 		n := s.int()
 		e.Rules = uint8(n)
 		s.bad = s.bad || n < 0 || n > domain.Rules // of newer ones the general road says what is wrong
 	}
+
 	s.must(`,"stream":"`)
 	s.must(string(r.Stream))
 	s.must(`","type":"`)
@@ -209,6 +221,7 @@ func (e *Entry) scanParts(s *scan) {
 		s.must(`}`)
 		e.Parts = append(e.Parts, p)
 	}
+
 	s.must(`]`)
 }
 

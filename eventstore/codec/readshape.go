@@ -73,6 +73,7 @@ func scanGiven(s *scan) (domain.Event, error) {
 	if s.member(&first, "evidence") {
 		g.Evidence = scanEvidence(s)
 	}
+
 	s.textz(&first, "guardian", &g.Guardian)
 	// What is hindered is rare: who finds it reads by reflection.
 	s.flagz(&first, "import", &g.Import)
@@ -80,6 +81,7 @@ func scanGiven(s *scan) (domain.Event, error) {
 	if s.member(&first, "items") {
 		g.Items = scanItems(s)
 	}
+
 	s.textz(&first, "kind", &g.Kind)
 	s.textz(&first, "locale", &g.Locale)
 	s.textz(&first, "notice", &g.Notice)
@@ -92,6 +94,7 @@ func scanGiven(s *scan) (domain.Event, error) {
 	if s.member(&first, "until") {
 		g.Until = s.int()
 	}
+
 	s.textz(&first, "version", &g.Version)
 	if s.bad {
 		return nil, nil
@@ -122,6 +125,7 @@ func scanItems(s *scan) []itemV1 {
 		s.must(`}`)
 		items = append(items, i)
 	}
+
 	s.must(`]`)
 	return items
 }
@@ -161,6 +165,7 @@ func scanRests(s *scan, first *bool, to *[]restV1) {
 	if !s.member(first, "rests") {
 		return
 	}
+
 	s.must(`[`)
 	for more := true; more && !s.bad; more = s.has(`,`) {
 		var x restV1
@@ -171,6 +176,7 @@ func scanRests(s *scan, first *bool, to *[]restV1) {
 		s.must(`}`)
 		*to = append(*to, x)
 	}
+
 	s.must(`]`)
 }
 

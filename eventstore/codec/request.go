@@ -10,11 +10,13 @@ import (
 var requestShapes = []shape{
 	split[requestReceivedV1]("request.received.v1", func(e domain.RequestReceived) (any, []Plain) {
 		return requestReceivedV1{
-			e.Authenticated, eventID(e.Cause), string(e.Channel), hash(e.Document), string(e.Guardian), e.Policy, e.Purposes, e.Subject,
+			e.Authenticated, eventID(e.Cause), string(e.Channel), hash(e.Document), string(e.Guardian), e.Policy,
+			e.Purposes, e.Subject,
 			names(e.Types), names(e.Unpromised), hash(e.Version),
 		}, details(e.Text)
 	}),
-	written[subjectRequestedV1]("subject.requested.v1", func(e domain.RequestMade) any { return subjectRequestedV1{e.Request, names(e.Types)} }),
+	written[subjectRequestedV1]("subject.requested.v1",
+		func(e domain.RequestMade) any { return subjectRequestedV1{e.Request, names(e.Types)} }),
 	split[steppedV1]("stepped.v1", func(e domain.Stepped) (any, []Plain) {
 		return steppedV1{hash(e.Evidence), fieldShapes(e.Fields), string(e.Kind)}, details(e.Details)
 	}),
@@ -45,8 +47,10 @@ type (
 func (s requestReceivedV1) event() (domain.Event, error) {
 	var r reader
 	return domain.RequestReceived{
-		Types: parseAll(&r, s.Types, domain.ParseRequestType), Policy: s.Policy, Version: r.hash(s.Version), Channel: policy.ChannelID(s.Channel),
-		Authenticated: s.Authenticated, Purposes: s.Purposes, Subject: s.Subject, Document: r.hash(s.Document), Cause: r.eventID(s.Cause),
+		Types: parseAll(&r, s.Types, domain.ParseRequestType), Policy: s.Policy, Version: r.hash(s.Version),
+		Channel:       policy.ChannelID(s.Channel),
+		Authenticated: s.Authenticated, Purposes: s.Purposes, Subject: s.Subject, Document: r.hash(s.Document),
+		Cause:      r.eventID(s.Cause),
 		Unpromised: parseAll(&r, s.Unpromised, domain.ParseRequestType), Guardian: domain.GuardianRef(s.Guardian),
 	}, r.err
 }
@@ -58,5 +62,6 @@ func (s subjectRequestedV1) event() (domain.Event, error) {
 
 func (s steppedV1) event() (domain.Event, error) {
 	var r reader
-	return domain.Stepped{Kind: catalog.Step(s.Kind), Fields: domain.Fields(s.Fields), Evidence: r.hash(s.Evidence)}, r.err
+	return domain.Stepped{Kind: catalog.Step(s.Kind), Fields: domain.Fields(s.Fields), Evidence: r.hash(s.Evidence)},
+		r.err
 }

@@ -16,7 +16,8 @@ import (
 )
 
 // shapes is every shape that was ever written. The rows stand beside the shapes.
-var shapes = slices.Concat(appShapes, saidShapes, personShapes, processingShapes, requestShapes, dutyShapes, accessShapes)
+var shapes = slices.Concat(appShapes, saidShapes, personShapes, processingShapes, requestShapes, dutyShapes,
+	accessShapes)
 
 // A shape is one form of an event's data. Names and forms are for ever.
 type shape struct {
@@ -124,7 +125,8 @@ var saidShapes = []shape{
 	older[consentWithdrawnV1]("consent.withdrawn.v1"),
 	split[consentWithdrawnV2]("consent.withdrawn.v2", func(e domain.ConsentWithdrawn) (any, []Plain) {
 		return &consentWithdrawnV2{
-			string(e.Act), e.Scope.All, e.Build, string(e.Guardian), e.Scope.Purposes, restShapes(e.Rests), e.Signal, e.Unknown,
+			string(e.Act), e.Scope.All, e.Build, string(e.Guardian), e.Scope.Purposes, restShapes(e.Rests), e.Signal,
+			e.Unknown,
 		}, details(e.Details)
 	}),
 	split[policyAcknowledgedV1]("policy.acknowledged.v1", func(e domain.PolicyAcknowledged) (any, []Plain) {
@@ -133,7 +135,8 @@ var saidShapes = []shape{
 	older[noticePresentedV1]("notice.presented.v1"),
 	split[noticePresentedV2]("notice.presented.v2", func(e domain.NoticePresented) (any, []Plain) {
 		return noticePresentedV2{
-			e.Build, e.Kind, e.Locale, e.Read.Opened, e.Policy, e.Read.Scrolled, hash(e.Surface), hash(e.Text), e.Version.String(),
+			e.Build, e.Kind, e.Locale, e.Read.Opened, e.Policy, e.Read.Scrolled, hash(e.Surface), hash(e.Text),
+			e.Version.String(),
 		}, details(e.Details)
 	}),
 	split[permissionGrantedV1]("permission.granted.v1", func(e domain.PermissionGranted) (any, []Plain) {
@@ -247,7 +250,8 @@ func (s policyPublishedV1) event() (domain.Event, error) {
 		return nil, err
 	}
 	version, err := content.ParseHash(s.Version)
-	return domain.PolicyPublished{Version: version, Document: doc, Effective: deadline.Instant(s.Effective), Material: s.Material, Stale: s.Stale}, err
+	return domain.PolicyPublished{Version: version, Document: doc, Effective: deadline.Instant(s.Effective),
+		Material: s.Material, Stale: s.Stale}, err
 }
 
 func (s consentGivenV1) event() (domain.Event, error) {
@@ -277,12 +281,14 @@ func (s consentWithdrawnV1) event() (domain.Event, error) {
 
 func (s policyAcknowledgedV1) event() (domain.Event, error) {
 	var r reader
-	return domain.PolicyAcknowledged{Policy: s.Policy, Version: r.hash(s.Version), Locale: s.Locale, Act: policy.ActID(s.Act)}, r.err
+	return domain.PolicyAcknowledged{Policy: s.Policy, Version: r.hash(s.Version), Locale: s.Locale,
+		Act: policy.ActID(s.Act)}, r.err
 }
 
 func (s noticePresentedV1) event() (domain.Event, error) {
 	var r reader
-	return domain.NoticePresented{Policy: s.Policy, Version: r.hash(s.Version), Locale: s.Locale, Text: r.hash(s.Text), Kind: s.Kind}, r.err
+	return domain.NoticePresented{Policy: s.Policy, Version: r.hash(s.Version), Locale: s.Locale, Text: r.hash(s.Text),
+		Kind: s.Kind}, r.err
 }
 
 func (s permissionGrantedV1) event() (domain.Event, error) {
@@ -295,7 +301,8 @@ func (s permissionDeniedV1) event() (domain.Event, error) {
 
 func (s permissionRevokedV1) event() (domain.Event, error) {
 	var r reader
-	return domain.PermissionRevoked{Permission: policy.PermissionID(s.Permission), Withdraws: s.Withdraws, Rests: r.rests(s.Rests)}, r.err
+	return domain.PermissionRevoked{Permission: policy.PermissionID(s.Permission), Withdraws: s.Withdraws,
+		Rests: r.rests(s.Rests)}, r.err
 }
 
 func (s recordVoidedV1) event() (domain.Event, error) {

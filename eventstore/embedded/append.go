@@ -17,12 +17,15 @@ import (
 type store struct{ *DB }
 
 // Append implements [eventstore.Store].
-func (d store) Append(ctx context.Context, stream eventstore.Stream, expected eventstore.Revision, records ...eventstore.Record) (eventstore.Position, error) {
+func (d store) Append(
+	ctx context.Context, stream eventstore.Stream, expected eventstore.Revision, records ...eventstore.Record,
+) (eventstore.Position, error) {
 	return d.AppendWith(ctx, eventstore.Change{}, stream, expected, records...)
 }
 
 // AppendWith implements [eventstore.Joint].
-func (d store) AppendWith(ctx context.Context, c eventstore.Change, stream eventstore.Stream, expected eventstore.Revision, records ...eventstore.Record) (eventstore.Position, error) {
+func (d store) AppendWith(ctx context.Context, c eventstore.Change, stream eventstore.Stream,
+	expected eventstore.Revision, records ...eventstore.Record) (eventstore.Position, error) {
 	if err := eventstore.CheckBounds(stream, records); err != nil {
 		return 0, err
 	}
@@ -34,7 +37,8 @@ func (d store) AppendWith(ctx context.Context, c eventstore.Change, stream event
 		return 0, fmt.Errorf("embedded: stream %s: %w", stream, err)
 	}
 
-	w := &write{change: c, stream: stream, expected: expected, records: records, hint: hint, durable: true, done: make(chan struct{})}
+	w := &write{change: c, stream: stream, expected: expected, records: records, hint: hint, durable: true,
+		done: make(chan struct{})}
 	if err := d.bring(ctx, w); err != nil {
 		return 0, err
 	}
@@ -207,7 +211,9 @@ func (g *group) tell() {
 }
 
 // putRecord writes a record, and where it is, into b.
-func putRecord(b *pebble.Batch, at eventstore.Position, s eventstore.Stream, rev eventstore.Revision, r eventstore.Record) {
+func putRecord(
+	b *pebble.Batch, at eventstore.Position, s eventstore.Stream, rev eventstore.Revision, r eventstore.Record,
+) {
 	op := b.SetDeferred(recordKeySize, recordSize(s, r))
 	appendRecordKey(op.Key[:0], at)
 	appendRecord(op.Value[:0], s, rev, r)
@@ -225,6 +231,7 @@ func (d *DB) sync(b *pebble.Batch) error {
 		d.die(err)
 		return err
 	}
+
 	p := promise{wal: wal, position: d.last}
 	if seq := b.SeqNum(); seq > 0 {
 		p.sequence = uint64(seq) + uint64(b.Count())
@@ -233,6 +240,7 @@ func (d *DB) sync(b *pebble.Batch) error {
 		d.die(fmt.Errorf("sync: %w", err))
 		return err
 	}
+
 	d.mark.move(p)
 	return nil
 }

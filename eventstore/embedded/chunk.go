@@ -46,6 +46,7 @@ func parseChunk(data []byte, at int, log int64) (c chunk, ok bool) {
 	if len(block)-at < shortest {
 		return c, false
 	}
+
 	kind := block[at+6]
 	header := headerSize(kind)
 	if header == 0 || (log == manifestID) != (header == shortest) || len(block)-at < header {
@@ -54,10 +55,12 @@ func parseChunk(data []byte, at int, log int64) (c chunk, ok bool) {
 	if log != manifestID && binary.LittleEndian.Uint32(block[at+7:]) != uint32(log) {
 		return c, false
 	}
+
 	c.at, c.end = at, at+header+int(binary.LittleEndian.Uint16(block[at+4:]))
 	if c.end > len(block) || checksum(block[at+6:c.end]) != binary.LittleEndian.Uint32(block[at:]) {
 		return c, false
 	}
+
 	c.payload = block[at+header : c.end]
 	c.first, c.last = kind%4 == 1 || kind%4 == 2, kind%4 == 1 || kind%4 == 0
 	return c, true

@@ -119,15 +119,18 @@ func Open(dir string, o Options) (_ *DB, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("embedded: open %s: %w", dir, err)
 	}
+
 	found, err := scanDir(o.FS, dir)
 	if err != nil {
 		return nil, err
 	}
+
 	if found.doubtful {
 		if err := rehearse(dir, o, found); err != nil {
 			return nil, err
 		}
 	}
+
 	d := newDB(dir, o)
 	if err := d.openPebble(dir, o, room, false); err != nil {
 		return nil, err
@@ -135,6 +138,7 @@ func Open(dir string, o Options) (_ *DB, err error) {
 	if err := d.recover(dir, found); err != nil {
 		return nil, errors.Join(err, d.giveUp())
 	}
+
 	d.phase.Store(running)
 	d.working.Go(func() { d.guard(func() { d.lane.work(d.quit, d.writeAll, sealAfter, d.seal) }) })
 	return d, nil

@@ -26,6 +26,7 @@ func flipped(data []byte, stop int, log int64) (at int, ok bool) {
 			stop, next = next, min(len(data), next+blockSize)
 		}
 	}
+
 	if at, ok = flippedHead(data[stop:next], log); !ok {
 		at, ok = flippedBody(data[stop:next], log)
 	}
@@ -54,6 +55,7 @@ func flippedBody(block []byte, log int64) (at int, ok bool) {
 	if len(block) < shortest {
 		return 0, false
 	}
+
 	header := headerSize(block[6])
 	end := header + int(binary.LittleEndian.Uint16(block[4:]))
 	if header == 0 || (log == manifestID) != (header == shortest) || end > len(block) {
@@ -62,11 +64,13 @@ func flippedBody(block []byte, log int64) (at int, ok bool) {
 	if log != manifestID && binary.LittleEndian.Uint32(block[7:]) != uint32(log) {
 		return 0, false
 	}
+
 	wrong := crc32.Checksum(block[6:end], castagnoli) ^ unmask(binary.LittleEndian.Uint32(block))
 	var adds [8]uint32
 	for bit := range adds {
 		adds[bit] = castagnoli[1<<bit]
 	}
+
 	for at = end - 1; at >= header; at-- {
 		for bit := range adds {
 			if adds[bit] == wrong {

@@ -26,7 +26,8 @@ func (d store) Import(ctx context.Context, records ...eventstore.Recorded) (even
 		if err != nil {
 			return 0, fmt.Errorf("embedded: stream %s: %w", r.Stream, err)
 		}
-		w := &write{stream: r.Stream, expected: r.Expected, records: r.Records, hint: hint, durable: true, done: make(chan struct{})}
+		w := &write{stream: r.Stream, expected: r.Expected, records: r.Records, hint: hint, durable: true,
+			done: make(chan struct{})}
 		if len(writes) > 0 {
 			w.behind = writes[len(writes)-1]
 		}

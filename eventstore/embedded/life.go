@@ -22,11 +22,13 @@ func (d *DB) Close() error {
 	if err := d.idle(); err != nil {
 		return err
 	}
+
 	d.open.Lock()
 	defer d.open.Unlock()
 	if d.closed {
 		return nil
 	}
+
 	d.closed = true
 	return d.attempt(func() (err error) {
 		if d.full() == nil {

@@ -15,6 +15,7 @@ func (d rows) Purge(ctx context.Context, prefixes ...[]byte) error {
 	if err := d.Writable(); err != nil {
 		return err
 	}
+
 	return d.reading(func() error {
 		done := make(chan error, 1)
 		go d.guard(func() { done <- d.purge(ctx, prefixes) })

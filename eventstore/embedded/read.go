@@ -160,7 +160,9 @@ func (d *DB) scan(ctx context.Context, lower, upper []byte, f func(key, value []
 }
 
 // ReadStream implements [eventstore.Store].
-func (d store) ReadStream(ctx context.Context, stream eventstore.Stream, after eventstore.Revision) iter.Seq2[eventstore.Recorded, error] {
+func (d store) ReadStream(
+	ctx context.Context, stream eventstore.Stream, after eventstore.Revision,
+) iter.Seq2[eventstore.Recorded, error] {
 	return func(yield func(eventstore.Recorded, error) bool) {
 		end, _ := d.mark.now()
 		for most := firstPage; ; most = eventstore.MaxBatch {
@@ -207,6 +209,7 @@ func (d *DB) place(stream eventstore.Stream, r eventstore.Revision) (at eventsto
 	if r == 0 {
 		return 0, nil
 	}
+
 	end, _ := d.mark.now()
 	err = d.reading(func() (err error) {
 		value, closer, err := d.pebble.Get(streamKey(stream, r))
@@ -238,10 +241,13 @@ const firstPage = 16
 
 // streamPage returns at most so many records of stream after a revision, at most up to
 // position end. The index and the records must agree.
-func (d *DB) streamPage(ctx context.Context, stream eventstore.Stream, after eventstore.Revision, end eventstore.Position, most int) (page []eventstore.Recorded, full bool, err error) {
+func (d *DB) streamPage(
+	ctx context.Context, stream eventstore.Stream, after eventstore.Revision, end eventstore.Position, most int,
+) (page []eventstore.Recorded, full bool, err error) {
 	if after == ^eventstore.Revision(0) {
 		return nil, false, nil
 	}
+
 	size := 0
 	err = d.scan(ctx, streamKey(stream, after+1), afterStream(stream), func(key, value []byte) (bool, error) {
 		if len(value) != 8 {
@@ -267,7 +273,9 @@ func (d *DB) streamPage(ctx context.Context, stream eventstore.Stream, after eve
 }
 
 // indexed reads the record at a position that the index names.
-func (d *DB) indexed(stream eventstore.Stream, want eventstore.Revision, key []byte, at eventstore.Position) (r eventstore.Recorded, err error) {
+func (d *DB) indexed(
+	stream eventstore.Stream, want eventstore.Revision, key []byte, at eventstore.Position,
+) (r eventstore.Recorded, err error) {
 	if got, err := parseStreamKey(stream, key); err != nil || got != want {
 		return r, fmt.Errorf("revision %d is missing, key %x comes next", want, key)
 	}

@@ -33,7 +33,9 @@ func (d store) ReadAt(ctx context.Context, positions ...eventstore.Position) ite
 
 // pick returns the records at the first of some positions, up to end and as
 // many as fit into one page, and at how many positions it looked.
-func (d *DB) pick(ctx context.Context, positions []eventstore.Position, end eventstore.Position) (page []eventstore.Recorded, looked int, err error) {
+func (d *DB) pick(
+	ctx context.Context, positions []eventstore.Position, end eventstore.Position,
+) (page []eventstore.Recorded, looked int, err error) {
 	size := 0
 	err = d.reading(func() (err error) {
 		it, err := d.pebble.NewIter(&pebble.IterOptions{LowerBound: recordKey(0), UpperBound: recordKey(end + 1)})

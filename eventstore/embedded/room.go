@@ -63,7 +63,8 @@ func (r Room) Full(bytes uint64) error {
 	if r.Total == 0 || r.Free >= bytes {
 		return nil
 	}
-	return fmt.Errorf("%w: %s are free, and the ledger wants %s", eventstore.ErrFull, megabytes(r.Free), megabytes(bytes))
+	return fmt.Errorf("%w: %s are free, and the ledger wants %s", eventstore.ErrFull, megabytes(r.Free),
+		megabytes(bytes))
 }
 
 func megabytes(n uint64) string { return fmt.Sprintf("%.1f MB", float64(n)/(1<<20)) }

@@ -48,6 +48,7 @@ func scanDir(fs vfs.FS, dir string) (found logs, err error) {
 	if err != nil {
 		return found, err
 	}
+
 	slices.Sort(names)
 	for _, name := range names {
 		if log, ok := logNumber(name); ok {
@@ -56,6 +57,7 @@ func scanDir(fs vfs.FS, dir string) (found logs, err error) {
 			}
 		}
 	}
+
 	desc, err := pebble.Peek(dir, fs)
 	if err != nil || !desc.Exists {
 		return found, err
@@ -142,6 +144,7 @@ func (s *scanner) beyond(good int) error {
 	if s.log != manifestID && wrongTrailer(s.data[good:], s.log) {
 		return s.corrupt(good, errors.New("a chunk that says it is of the next log has changed"))
 	}
+
 	for at := good; ; {
 		c, ok, _ := chunkAfter(s.data, at, s.log)
 		if !ok || at == good {
@@ -168,6 +171,7 @@ func (s *scanner) proof(c chunk, good int) error {
 		}
 		return nil
 	}
+
 	if c.first {
 		s.record, s.within = nil, false
 	}
@@ -211,6 +215,7 @@ func (s *scanner) batch() promise {
 	if s.log == manifestID || len(b) < batchHeader {
 		return promise{}
 	}
+
 	count := binary.LittleEndian.Uint32(b[8:])
 	if !s.lost {
 		s.end = max(s.end, binary.LittleEndian.Uint64(b)+uint64(count))
@@ -221,6 +226,7 @@ func (s *scanner) batch() promise {
 	if b = b[batchHeader:]; len(b) < 2 || b[0] != logDataKind || b[1] != promiseSize {
 		return promise{}
 	}
+
 	p, _ := parsePromise(b[2:])
 	if p.position > s.found.promised.position {
 		s.found.promised, s.found.promisedIn = p, s.name
@@ -231,5 +237,6 @@ func (s *scanner) batch() promise {
 // wrongTrailer reports whether b begins with a chunk of the next log that is no
 // trailer. Pebble takes it for one without a look at its checksum.
 func wrongTrailer(b []byte, log int64) bool {
-	return len(b) >= 11 && b[6] >= 5 && b[6] <= 12 && binary.LittleEndian.Uint32(b[7:]) == uint32(log+1) && !isTrailer(b, log)
+	return len(b) >= 11 && b[6] >= 5 && b[6] <= 12 && binary.LittleEndian.Uint32(b[7:]) == uint32(log+1) &&
+		!isTrailer(b, log)
 }

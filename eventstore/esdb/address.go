@@ -44,7 +44,8 @@ const defaultDeadline = 5 * time.Second
 // settings are those that an address may have, in the spelling of the documentation.
 var settings = []string{
 	"tls", "tlsVerifyCert", "tlsCaFile", "userCertFile", "userKeyFile", "nodePreference",
-	"keepAliveInterval", "keepAliveTimeout", "defaultDeadline", "discoveryInterval", "maxDiscoverAttempts", "gossipTimeout",
+	"keepAliveInterval", "keepAliveTimeout", "defaultDeadline", "discoveryInterval", "maxDiscoverAttempts",
+	"gossipTimeout",
 }
 
 // ParseAddress reads a connection string, as in
@@ -89,7 +90,8 @@ func ParseAddress(s string) (*Address, error) {
 		return a, nil
 	}
 
-	a.tls = &tls.Config{RootCAs: c.RootCAs, InsecureSkipVerify: c.SkipCertificateVerification, MinVersion: tls.VersionTLS12}
+	a.tls = &tls.Config{RootCAs: c.RootCAs, InsecureSkipVerify: c.SkipCertificateVerification,
+		MinVersion: tls.VersionTLS12}
 	if c.UserCertFile != "" {
 		pair, err := tls.LoadX509KeyPair(c.UserCertFile, c.UserKeyFile)
 		if err != nil {
@@ -103,7 +105,8 @@ func ParseAddress(s string) (*Address, error) {
 // plain is err without the URL that it is about.
 func plain(err error) error {
 	if _, is := errors.AsType[*url.Error](err); is {
-		return errors.New("it is no URL; a user or password with special characters is written percent-encoded, as in %40 for @")
+		return errors.New("it is no URL; a user or password with special characters is written percent-encoded, as " +
+			"in %40 for @")
 	}
 	return err
 }
@@ -139,7 +142,8 @@ func checkAddress(s string) error {
 	case named && password == "":
 		return errors.New("a user without a password would be nobody to the server: write user:password@")
 	case named && insecure:
-		return errors.New("with tls=false user and password are not sent, and everybody may do everything: leave them out, or tls=false")
+		return errors.New("with tls=false user and password are not sent, and everybody may do everything: leave " +
+			"them out, or tls=false")
 	case insecure && values["usercertfile"] != "":
 		return errors.New("with tls=false no user certificate is sent: leave it out, or tls=false")
 	}
@@ -150,19 +154,22 @@ func checkHosts(hosts string) error {
 	if strings.ContainsAny(hosts, "[]") {
 		return errors.New("an IPv6 address cannot be written here: give the node a name")
 	}
+
 	for _, host := range strings.Split(hosts, ",") {
 		name, port, has := strings.Cut(host, ":")
 		if name == "" {
 			return errors.New("a host is missing: nodes are written node1:2113,node2:2113")
 		}
 		if strings.Contains(port, ":") {
-			return fmt.Errorf("host %q has more than one colon; an IPv6 address cannot be written here: give the node a name", host)
+			return fmt.Errorf("host %q has more than one colon; an IPv6 address cannot be written here: give the "+
+				"node a name", host)
 		}
 		if n, err := strconv.Atoi(port); has && (err != nil || n < 1 || n > 65535) {
 			return fmt.Errorf("host %s: port %q is not one of 1 to 65535", name, port)
 		}
 		if strings.Contains(host, "/") {
-			return fmt.Errorf("host %q is followed by a path: settings come after a ?, and nodes are parted by commas", host)
+			return fmt.Errorf("host %q is followed by a path: settings come after a ?, and nodes are parted by commas",
+				host)
 		}
 	}
 	return nil
@@ -175,7 +182,8 @@ func checkQuery(query string) (map[string]string, error) {
 	}
 	all, err := url.ParseQuery(query)
 	if err != nil {
-		return nil, errors.New("the settings cannot be read: they are written a=b&c=d, special characters percent-encoded")
+		return nil, errors.New("the settings cannot be read: they are written a=b&c=d, special characters " +
+			"percent-encoded")
 	}
 
 	values := make(map[string]string)
@@ -201,7 +209,8 @@ func checkSetting(name, value string) error {
 	switch name {
 	case "nodePreference":
 		if !strings.EqualFold(value, "leader") {
-			return fmt.Errorf("nodePreference=%s: only the leader knows what was acknowledged; leave the setting out", value)
+			return fmt.Errorf("nodePreference=%s: only the leader knows what was acknowledged; leave the setting out",
+				value)
 		}
 		return nil
 	case "tls", "tlsVerifyCert":

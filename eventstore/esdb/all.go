@@ -85,7 +85,9 @@ func (s *Store) ReadAll(ctx context.Context, after eventstore.Position) iter.Seq
 // pageAfter returns records after a place, the place up to which it has read, and
 // whether there may be more. If the place has an id its event must be there, else
 // history was changed.
-func (s *Store) pageAfter(ctx context.Context, after place) (page []eventstore.Recorded, end place, more bool, err error) {
+func (s *Store) pageAfter(
+	ctx context.Context, after place,
+) (page []eventstore.Recorded, end place, more bool, err error) {
 	o := s.ofAll(s.ours(), pageLength)
 	from(o, after.at)
 	events, err := s.fetch(ctx, after.at > 0, o)
@@ -129,9 +131,11 @@ func (s *Store) behind(ctx context.Context, after place, events []raw) ([]raw, p
 			return events[1:], first, nil
 		}
 	}
+
 	if after.id == [16]byte{} {
 		return events, after, nil
 	}
+
 	events, err := s.confirm(ctx, after)
 	if err != nil {
 		return nil, after, err
@@ -145,6 +149,7 @@ func (s *Store) confirm(ctx context.Context, p place) ([]raw, error) {
 	if err := s.Barrier(ctx); err != nil {
 		return nil, err
 	}
+
 	o := s.ofAll(s.ours(), pageLength)
 	from(o, p.at)
 	events, err := s.fetch(ctx, true, o)
@@ -154,11 +159,15 @@ func (s *Store) confirm(ctx context.Context, p place) ([]raw, error) {
 	if len(events) > 0 && events[0].place() == p {
 		return events, nil
 	}
-	return nil, s.broken(fmt.Errorf("the event %s, which was at position %d, is not there any more", eventstore.EventID(p.id), p.at))
+
+	return nil, s.broken(fmt.Errorf("the event %s, which was at position %d, is not there any more",
+		eventstore.EventID(p.id), p.at))
 }
 
 // pageNear is pageAfter for a position where no event begins.
-func (s *Store) pageNear(ctx context.Context, after eventstore.Position) (page []eventstore.Recorded, end place, more bool, err error) {
+func (s *Store) pageNear(
+	ctx context.Context, after eventstore.Position,
+) (page []eventstore.Recorded, end place, more bool, err error) {
 	// Who wants what is at a position asks for what comes after the one before.
 	o := s.ofAll(s.ours(), 1)
 	from(o, after+1)

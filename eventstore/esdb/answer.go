@@ -42,6 +42,7 @@ func readRefusal(err error, trailer metadata.MD) refusal {
 	if !is { // a bare io.EOF among others: a refusal may come as one
 		return refusal{means: unknown, err: err}
 	}
+
 	r := refusal{err: fmt.Errorf("the server answers %s: %s", s.Code(), s.Message())}
 	switch exception := one(trailer, "exception"); {
 	case exception == "not-leader":

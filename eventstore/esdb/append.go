@@ -15,10 +15,13 @@ import (
 // When ctx ends before the server has answered, the outcome is unknown, and goes
 // on being settled: by sending the same again, until it is stored or somebody
 // else's append is.
-func (s *Store) Append(ctx context.Context, stream eventstore.Stream, expected eventstore.Revision, records ...eventstore.Record) (eventstore.Position, error) {
+func (s *Store) Append(
+	ctx context.Context, stream eventstore.Stream, expected eventstore.Revision, records ...eventstore.Record,
+) (eventstore.Position, error) {
 	if err := eventstore.CheckBounds(stream, records); err != nil {
 		return 0, err
 	}
+
 	events, err := s.events(stream, expected, records)
 	if err != nil {
 		return 0, err
@@ -29,10 +32,12 @@ func (s *Store) Append(ctx context.Context, stream eventstore.Stream, expected e
 	if err := s.Fault(); err != nil {
 		return 0, err
 	}
+
 	ctx, cancel := patient(ctx)
 	defer cancel()
 	s.imported.forget()
-	a := &appending{store: s, caller: ctx, stream: stream, expected: expected, records: records, events: events, done: make(chan struct{})}
+	a := &appending{store: s, caller: ctx, stream: stream, expected: expected, records: records, events: events,
+		done: make(chan struct{})}
 	return a.bring(ctx)
 }
 
@@ -43,7 +48,8 @@ func (a *appending) bring(ctx context.Context) (eventstore.Position, error) {
 	case s.slots <- struct{}{}:
 	case <-ctx.Done():
 		a.certain()
-		return 0, fmt.Errorf("esdb: stream %s: nothing was written, %d appends are on their way: %w", a.stream, maxAppends, ctx.Err())
+		return 0, fmt.Errorf("esdb: stream %s: nothing was written, %d appends are on their way: %w", a.stream,
+			maxAppends, ctx.Err())
 	}
 
 	if !s.spawn(a.settle) {
@@ -157,7 +163,8 @@ func (a *appending) attempt(tries int) (over bool) {
 // stored ends the append, whose records are there.
 func (a *appending) stored(r reply) error {
 	if want := a.expected + eventstore.Revision(len(a.records)); r.length != want || r.position == 0 {
-		a.err = a.store.broken(fmt.Errorf("stream %s takes an append on revision %d, but cannot be read there: was it deleted?", a.stream, a.expected))
+		a.err = a.store.broken(fmt.Errorf("stream %s takes an append on revision %d, but cannot be read there: was "+
+			"it deleted?", a.stream, a.expected))
 		return a.err
 	}
 	a.last, a.err = r.position, nil
@@ -172,6 +179,7 @@ func (a *appending) refused(l *link, err error, tries int) (over bool) {
 	if !is {
 		r = refusal{err: err}
 	}
+
 	a.err = fmt.Errorf("esdb: stream %s: %w", a.stream, r)
 	switch r.means {
 	case unknown, malformed:

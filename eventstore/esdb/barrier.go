@@ -93,12 +93,14 @@ func (s *Store) Barrier(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+
 	ctx, cancel := patient(ctx)
 	defer cancel()
 	mine, first := s.asks.ask()
 	if first && !s.spawn(s.askServer) {
 		s.asks.end(mine.n, ErrClosed)
 	}
+
 	select {
 	case err := <-mine.done:
 		return err
@@ -182,7 +184,8 @@ func (s *Store) question(ctx context.Context, l *link) error {
 			return nil
 		}
 		if r.length == length {
-			return refusal{err: fmt.Errorf("the server expects what it refuses, %d events of %s", length, s.neverStream)}
+			return refusal{err: fmt.Errorf("the server expects what it refuses, %d events of %s", length,
+				s.neverStream)}
 		}
 		s.neverLength.Store(uint64(r.length))
 	}

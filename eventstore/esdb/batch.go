@@ -60,6 +60,7 @@ func (p *pipe) enter(l *link, s *Store) (streams.Streams_BatchAppendClient, uint
 	if p.broken != nil {
 		return nil, 0, nil, p.broken
 	}
+
 	if p.call == nil {
 		call, err := l.streams.BatchAppend(l.context)
 		if err != nil {
@@ -70,6 +71,7 @@ func (p *pipe) enter(l *link, s *Store) (streams.Streams_BatchAppendClient, uint
 		}
 		p.call, p.waiting = call, make(map[uint64]chan reply)
 	}
+
 	p.last++
 	answer := make(chan reply, 1)
 	p.waiting[p.last] = answer
@@ -159,10 +161,12 @@ func readReply(r *streams.BatchAppendResp) reply {
 		}
 		return out
 	}
+
 	e := r.GetError()
 	if e == nil {
 		return reply{err: refusal{err: errors.New("the server answers neither success nor error")}}
 	}
+
 	if wrong := new(shared.WrongExpectedVersion); isAbout(e, wrong) {
 		if at, has := wrong.GetCurrentStreamRevisionOption().(*shared.WrongExpectedVersion_CurrentStreamRevision); has {
 			return reply{length: eventstore.Revision(at.CurrentStreamRevision) + 1}

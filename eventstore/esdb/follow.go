@@ -117,6 +117,7 @@ func (f *follower) reaches(ctx context.Context, n int, end place) error {
 	if f.known {
 		return nil
 	}
+
 	f.known = true
 	if f.next.at == 0 || n > 0 || end.at == f.next.at && end.id != [16]byte{} {
 		return nil
@@ -125,12 +126,15 @@ func (f *follower) reaches(ctx context.Context, n int, end place) error {
 		f.known = false
 		return err
 	}
+
 	head, err := f.store.Head(ctx)
 	if err != nil || head >= f.next.at {
 		f.known = err == nil
 		return err
 	}
-	return f.store.broken(fmt.Errorf("it ends at position %d, and is followed from %d: was an old copy of the database put in place?", head, f.next.at))
+
+	return f.store.broken(fmt.Errorf("it ends at position %d, and is followed from %d: was an old copy of the "+
+		"database put in place?", head, f.next.at))
 }
 
 // over returns the error that ends the follower. After those that are ordinary it

@@ -21,7 +21,9 @@ var _ eventstore.Fresh = (*Store)(nil)
 //
 // Once history was changed no stream is asked: an append of no events too makes one
 // that somebody deleted anew.
-func (s *Store) ReadFresh(ctx context.Context, stream eventstore.Stream, after eventstore.Revision) iter.Seq2[eventstore.Recorded, error] {
+func (s *Store) ReadFresh(
+	ctx context.Context, stream eventstore.Stream, after eventstore.Revision,
+) iter.Seq2[eventstore.Recorded, error] {
 	return func(yield func(eventstore.Recorded, error) bool) {
 		if after > 0 && s.Fault() == nil && s.asks.alone(s.every) {
 			whole := s.isWhole(ctx, stream, after)

@@ -48,7 +48,9 @@ func (s *Store) Import(ctx context.Context, records ...eventstore.Recorded) (las
 }
 
 // importSome imports runs that are on their way at once. All of them come behind last.
-func (s *Store) importSome(ctx context.Context, last eventstore.Position, runs []eventstore.Run) (eventstore.Position, error) {
+func (s *Store) importSome(
+	ctx context.Context, last eventstore.Position, runs []eventstore.Run,
+) (eventstore.Position, error) {
 	ctx, cancel := patient(ctx)
 	defer cancel()
 	all := make([]*appending, len(runs))
@@ -89,6 +91,7 @@ func (s *Store) sendInOrder(ctx context.Context, all []*appending) []reply {
 	if err == nil {
 		err = errOneByOne
 	}
+
 	none := make([]reply, len(all))
 	for i := range none {
 		none[i].err = err
@@ -255,6 +258,7 @@ func (s *Store) checkLength(ctx context.Context, r eventstore.Run) error {
 			break
 		}
 	}
+
 	if length != r.Expected {
 		return &eventstore.ConflictError{Stream: r.Stream, Expected: r.Expected, Actual: length}
 	}

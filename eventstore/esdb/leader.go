@@ -50,6 +50,7 @@ func (s *Store) leader() (*link, <-chan struct{}, error) {
 	case s.finding == nil && s.shutOut != nil && time.Since(s.shutAt) < shutFor:
 		return nil, nil, s.shutOut
 	}
+
 	if s.finding == nil {
 		s.finding = make(chan struct{})
 		s.work.Go(s.find)

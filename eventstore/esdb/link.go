@@ -66,7 +66,8 @@ func (a *Address) dial(ctx context.Context, host string) (*link, error) {
 		}),
 	}
 	if a.keepAlive > 0 {
-		options = append(options, grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: a.keepAlive, Timeout: a.keepAliveTimeout}))
+		options = append(options, grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: a.keepAlive,
+			Timeout: a.keepAliveTimeout}))
 	}
 	if a.tls != nil {
 		options = append(options, grpc.WithTransportCredentials(credentials.NewTLS(a.tls.Clone())))
@@ -93,11 +94,13 @@ func (b basic) GetRequestMetadata(context.Context, ...string) (map[string]string
 
 func (basic) RequireTransportSecurity() bool { return true }
 
-func requireLeader(ctx context.Context, method string, req, reply any, conn *grpc.ClientConn, invoke grpc.UnaryInvoker, o ...grpc.CallOption) error {
+func requireLeader(ctx context.Context, method string, req, reply any, conn *grpc.ClientConn, invoke grpc.UnaryInvoker,
+	o ...grpc.CallOption) error {
 	return invoke(leaderOnly(ctx), method, req, reply, conn, o...)
 }
 
-func requireLeaderOfStream(ctx context.Context, d *grpc.StreamDesc, conn *grpc.ClientConn, method string, s grpc.Streamer, o ...grpc.CallOption) (grpc.ClientStream, error) {
+func requireLeaderOfStream(ctx context.Context, d *grpc.StreamDesc, conn *grpc.ClientConn, method string,
+	s grpc.Streamer, o ...grpc.CallOption) (grpc.ClientStream, error) {
 	return s(leaderOnly(ctx), d, conn, method, o...)
 }
 
@@ -115,6 +118,7 @@ func (l *link) ask(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+
 	l.version = all.GetEventStoreServerVersion()
 	for _, m := range all.GetMethods() {
 		if m.GetServiceName() == "event_store.client.streams.streams" && m.GetMethodName() == "batchappend" {
@@ -131,6 +135,7 @@ func (l *link) members(ctx context.Context) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	var leaders, others []string
 	for _, m := range info.GetMembers() {
 		e := m.GetHttpEndPoint()
@@ -141,8 +146,10 @@ func (l *link) members(ctx context.Context) ([]string, error) {
 		switch m.GetState() {
 		case gossip.MemberInfo_Leader, gossip.MemberInfo_PreLeader:
 			leaders = append(leaders, host)
-		case gossip.MemberInfo_Follower, gossip.MemberInfo_PreReplica, gossip.MemberInfo_CatchingUp, gossip.MemberInfo_Clone,
-			gossip.MemberInfo_Unknown, gossip.MemberInfo_DiscoverLeader, gossip.MemberInfo_Initializing, gossip.MemberInfo_ResigningLeader,
+		case gossip.MemberInfo_Follower, gossip.MemberInfo_PreReplica, gossip.MemberInfo_CatchingUp,
+			gossip.MemberInfo_Clone,
+			gossip.MemberInfo_Unknown, gossip.MemberInfo_DiscoverLeader, gossip.MemberInfo_Initializing,
+			gossip.MemberInfo_ResigningLeader,
 			gossip.MemberInfo_Manager:
 			others = append(others, host)
 		case gossip.MemberInfo_ShuttingDown, gossip.MemberInfo_Shutdown, gossip.MemberInfo_ReadOnlyLeaderless,
@@ -156,7 +163,8 @@ func (l *link) members(ctx context.Context) ([]string, error) {
 // a moment before gRPC says that the connection is ready, so one that still connects has
 // not ended. It never connects again: the attempt fails at once.
 func (l *link) watch() {
-	for state := l.conn.GetState(); state == connectivity.Ready || state == connectivity.Connecting; state = l.conn.GetState() {
+	for state := l.conn.GetState(); state == connectivity.Ready ||
+		state == connectivity.Connecting; state = l.conn.GetState() {
 		if !l.conn.WaitForStateChange(l.context, state) {
 			return
 		}

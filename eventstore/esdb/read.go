@@ -70,7 +70,8 @@ func (s *Store) fetch(ctx context.Context, odd bool, o *streams.ReadReq_Options)
 		switch {
 		case ctx.Err() != nil:
 			return nil, fmt.Errorf("esdb: read: %w: %w", r.err, ctx.Err())
-		case r.means == denied || r.means == invalid || r.means == gone || r.means == malformed && (odd || tries >= mostMalformed):
+		case r.means == denied || r.means == invalid || r.means == gone ||
+			r.means == malformed && (odd || tries >= mostMalformed):
 			return nil, fmt.Errorf("esdb: read: %w", r)
 		}
 		s.blame(l, err)
@@ -126,7 +127,9 @@ func (s *Store) newest(stream eventstore.Stream) *streams.ReadReq_Options {
 
 // ReadStream implements [eventstore.Store]. A stream that is not whole is a
 // [*FaultError].
-func (s *Store) ReadStream(ctx context.Context, stream eventstore.Stream, after eventstore.Revision) iter.Seq2[eventstore.Recorded, error] {
+func (s *Store) ReadStream(
+	ctx context.Context, stream eventstore.Stream, after eventstore.Revision,
+) iter.Seq2[eventstore.Recorded, error] {
 	return func(yield func(eventstore.Recorded, error) bool) {
 		var last *eventstore.Recorded // that was yielded
 		for {
@@ -155,7 +158,9 @@ func (s *Store) ReadStream(ctx context.Context, stream eventstore.Stream, after 
 
 // streamPage returns records of a stream after a revision, and whether there may
 // be more. The last that was read before is read again: the node may be another.
-func (s *Store) streamPage(ctx context.Context, stream eventstore.Stream, after eventstore.Revision, last *eventstore.Recorded) (page []eventstore.Recorded, more bool, err error) {
+func (s *Store) streamPage(
+	ctx context.Context, stream eventstore.Stream, after eventstore.Revision, last *eventstore.Recorded,
+) (page []eventstore.Recorded, more bool, err error) {
 	from := uint64(after)
 	if last != nil {
 		from--
@@ -172,7 +177,8 @@ func (s *Store) streamPage(ctx context.Context, stream eventstore.Stream, after 
 		e := &events[i]
 		r, err := s.record(e)
 		if err == nil && e.revision != from+uint64(i) {
-			err = fmt.Errorf("stream %s has no record %d, though it has %d: it was deleted or limited by somebody", stream, from+uint64(i)+1, r.Revision)
+			err = fmt.Errorf("stream %s has no record %d, though it has %d: it was deleted or limited by somebody",
+				stream, from+uint64(i)+1, r.Revision)
 		}
 		if err != nil {
 			return page, false, s.broken(err)
@@ -183,14 +189,17 @@ func (s *Store) streamPage(ctx context.Context, stream eventstore.Stream, after 
 		return page, len(events) == pageLength, nil
 	}
 	if len(page) == 0 || page[0].ID != last.ID || page[0].Position != last.Position {
-		return nil, false, s.broken(fmt.Errorf("record %d of stream %s was %s, and is not there any more", last.Revision, stream, last.ID))
+		return nil, false, s.broken(fmt.Errorf("record %d of stream %s was %s, and is not there any more",
+			last.Revision, stream, last.ID))
 	}
 	return page[1:], len(events) == pageLength, nil
 }
 
 // standing returns, read over l, how long a stream is, and up to count of its
 // records after a revision.
-func (s *Store) standing(ctx context.Context, l *link, stream eventstore.Stream, after eventstore.Revision, count int) (there []eventstore.Recorded, length eventstore.Revision, err error) {
+func (s *Store) standing(
+	ctx context.Context, l *link, stream eventstore.Stream, after eventstore.Revision, count int,
+) (there []eventstore.Recorded, length eventstore.Revision, err error) {
 	events, err := l.read(ctx, s.newest(stream))
 	if err != nil {
 		return nil, 0, err
@@ -198,14 +207,17 @@ func (s *Store) standing(ctx context.Context, l *link, stream eventstore.Stream,
 	if len(events) == 0 {
 		return nil, 0, nil
 	}
+
 	length = eventstore.Revision(events[0].revision) + 1
 	if length <= after {
 		return nil, length, nil
 	}
+
 	events, err = l.read(ctx, s.forwards(stream, uint64(after), count))
 	if err != nil {
 		return nil, 0, err
 	}
+
 	for i := range events {
 		r, err := s.record(&events[i])
 		if err != nil {

@@ -43,7 +43,9 @@ func (s *Store) ReadAt(ctx context.Context, positions ...eventstore.Position) it
 
 // readAt reads the records at the first of positions, by one call, and returns
 // those that are left.
-func (s *Store) readAt(ctx context.Context, positions []eventstore.Position) (found []eventstore.Recorded, rest []eventstore.Position, err error) {
+func (s *Store) readAt(
+	ctx context.Context, positions []eventstore.Position,
+) (found []eventstore.Recorded, rest []eventstore.Position, err error) {
 	n := 1
 	for n < len(positions) && n < pageLength && positions[n]-positions[n-1] < nearby {
 		n++

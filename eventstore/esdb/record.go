@@ -54,12 +54,14 @@ func parseNote(b []byte) (n note, err error) {
 	if n.ID, err = eventstore.ParseEventID(string(b[len(`{"id":"`):idEnd])); err != nil {
 		return note{}, err
 	}
+
 	n.Part, n.Of = 1, 1
 	if rest, many := strings.CutPrefix(string(b[idEnd:]), `","part":`); many {
 		part, of, _ := strings.Cut(strings.TrimSuffix(rest, "}"), `,"of":`)
 		n.Part, _ = strconv.Atoi(part)
 		n.Of, _ = strconv.Atoi(of)
 	}
+
 	var once [96]byte
 	if n.Part < 1 || n.Part > n.Of || n.Of > eventstore.MaxBatch || !bytes.Equal(n.append(once[:0]), b) {
 		return note{}, errors.New("its metadata are not written as we write them")
@@ -69,7 +71,8 @@ func parseNote(b []byte) (n note, err error) {
 
 // space is the namespace of the ids of events: a UUID of version 5 of the DNS name
 // "consentledger.invalid".
-var space = nameID([16]byte{0x6b, 0xa7, 0xb8, 0x10, 0x9d, 0xad, 0x11, 0xd1, 0x80, 0xb4, 0x00, 0xc0, 0x4f, 0xd4, 0x30, 0xc8}, []byte("consentledger.invalid"))
+var space = nameID([16]byte{0x6b, 0xa7, 0xb8, 0x10, 0x9d, 0xad, 0x11, 0xd1, 0x80, 0xb4, 0x00, 0xc0, 0x4f, 0xd4, 0x30,
+	0xc8}, []byte("consentledger.invalid"))
 
 // nameID returns the UUID of version 5 of a name.
 func nameID(space [16]byte, name []byte) (id [16]byte) {
@@ -108,15 +111,19 @@ func eventID(stream eventstore.Stream, at eventstore.Revision, n note, typ strin
 const appendBytes = 1<<20 - 16<<10
 
 // events returns records as they are sent.
-func (s *Store) events(stream eventstore.Stream, expected eventstore.Revision, records []eventstore.Record) ([]event, error) {
+func (s *Store) events(
+	stream eventstore.Stream, expected eventstore.Revision, records []eventstore.Record,
+) ([]event, error) {
 	if !utf8.ValidString(string(stream)) {
 		return nil, fmt.Errorf("esdb: stream %q: a name is UTF-8, the server would change it", stream)
 	}
+
 	size := 0
 	all := make([]event, len(records))
 	for i, r := range records {
 		if !utf8.ValidString(r.Type) {
-			return nil, fmt.Errorf("esdb: stream %s: record %d: type %q is not UTF-8, the server would change it", stream, i, r.Type)
+			return nil, fmt.Errorf("esdb: stream %s: record %d: type %q is not UTF-8, the server would change it",
+				stream, i, r.Type)
 		}
 		n := note{ID: r.ID, Part: i + 1, Of: len(records)}
 		all[i] = event{
@@ -127,8 +134,10 @@ func (s *Store) events(stream eventstore.Stream, expected eventstore.Revision, r
 		}
 		size += len(r.Data) + len(all[i].note) + 2*len(r.Type)
 	}
+
 	if size > appendBytes {
-		return nil, fmt.Errorf("esdb: stream %s: an append takes %d bytes with what belongs to it, this has %d", stream, appendBytes, size)
+		return nil, fmt.Errorf("esdb: stream %s: an append takes %d bytes with what belongs to it, this has %d", stream,
+			appendBytes, size)
 	}
 	return all, nil
 }
@@ -146,7 +155,8 @@ func (e *event) unary() *streams.AppendReq_ProposedMessage {
 }
 
 func (e *event) batch() *streams.BatchAppendReq_ProposedMessage {
-	return &streams.BatchAppendReq_ProposedMessage{Id: uuid(e.id), Metadata: e.meta, CustomMetadata: e.note, Data: e.data}
+	return &streams.BatchAppendReq_ProposedMessage{Id: uuid(e.id), Metadata: e.meta, CustomMetadata: e.note,
+		Data: e.data}
 }
 
 func uuid(id [16]byte) *shared.UUID {
@@ -187,13 +197,16 @@ func (s *Store) record(e *raw) (eventstore.Recorded, error) {
 	if r.Type == "$streamDeleted" {
 		return r, fmt.Errorf("stream %s was deleted for good by somebody", stream)
 	}
+
 	n, err := parseNote(e.note)
 	if err != nil {
 		return r, fmt.Errorf("record %d of stream %s was not written by a ledger: %w", r.Revision, stream, err)
 	}
+
 	r.ID = n.ID
 	if eventID(r.Stream, r.Revision, n, r.Type, r.Data) != e.id {
-		return r, fmt.Errorf("record %d of stream %s is not what was written there: its bytes do not fit its id %x", r.Revision, stream, e.id)
+		return r, fmt.Errorf("record %d of stream %s is not what was written there: its bytes do not fit its id %x",
+			r.Revision, stream, e.id)
 	}
 	return r, nil
 }

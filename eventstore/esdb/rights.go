@@ -27,7 +27,8 @@ func (s *Store) CheckRights(ctx context.Context) (warnings []string, err error) 
 	defer cancel()
 	l, err := s.link(ctx)
 	if errors.Is(err, ErrDenied) {
-		return nil, fmt.Errorf("%w: the ledger may not append: as an administrator, %s", err, fmt.Sprintf(grantStreams, s.user()))
+		return nil, fmt.Errorf("%w: the ledger may not append: as an administrator, %s", err,
+			fmt.Sprintf(grantStreams, s.user()))
 	}
 	if err != nil {
 		return nil, err
@@ -41,13 +42,15 @@ func (s *Store) CheckRights(ctx context.Context) (warnings []string, err error) 
 	} {
 		if _, err := s.fetch(ctx, false, need.o); err != nil {
 			if errors.Is(err, ErrDenied) {
-				err = fmt.Errorf("%w: the ledger may not %s: as an administrator, %s", err, need.what, fmt.Sprintf(need.grant, s.user()))
+				err = fmt.Errorf("%w: the ledger may not %s: as an administrator, %s", err, need.what,
+					fmt.Sprintf(need.grant, s.user()))
 			}
 			return nil, err
 		}
 	}
 	if s.address.tls == nil {
-		return []string{"without TLS the server knows no users: whoever reaches it may change and delete the ledger's history"}, nil
+		return []string{"without TLS the server knows no users: whoever reaches it may change and delete the " +
+			"ledger's history"}, nil
 	}
 
 	for _, much := range []struct {
@@ -61,7 +64,8 @@ func (s *Store) CheckRights(ctx context.Context) (warnings []string, err error) 
 		trailer, err := much.try(call, l)
 		cancel()
 		if r := readRefusal(err, trailer); err == nil || r.means != denied {
-			warnings = append(warnings, fmt.Sprintf("the ledger may %s, which it never does: as an administrator, %s", much.what, fmt.Sprintf(grantStreams, s.user())))
+			warnings = append(warnings, fmt.Sprintf("the ledger may %s, which it never does: as an administrator, %s",
+				much.what, fmt.Sprintf(grantStreams, s.user())))
 		}
 	}
 	return warnings, nil

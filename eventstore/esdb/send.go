@@ -80,11 +80,14 @@ func timely(ctx context.Context, r refusal) error {
 }
 
 // appendOnce sends one append by a call of its own.
-func appendOnce(ctx context.Context, l *link, trailer *metadata.MD, to *streams.AppendReq_Options, events []event) (*streams.AppendResp, error) {
+func appendOnce(
+	ctx context.Context, l *link, trailer *metadata.MD, to *streams.AppendReq_Options, events []event,
+) (*streams.AppendResp, error) {
 	call, err := l.streams.Append(ctx, grpc.Trailer(trailer))
 	if err != nil {
 		return nil, err
 	}
+
 	err = call.Send(&streams.AppendReq{Content: &streams.AppendReq_Options_{Options: to}})
 	for i := range events {
 		if err != nil {
@@ -92,6 +95,7 @@ func appendOnce(ctx context.Context, l *link, trailer *metadata.MD, to *streams.
 		}
 		err = call.Send(&streams.AppendReq{Content: &streams.AppendReq_ProposedMessage_{ProposedMessage: events[i].unary()}})
 	}
+
 	// What Send returns is an end of file if the server has answered already: the
 	// answer is what counts.
 	return call.CloseAndRecv()

@@ -90,6 +90,7 @@ func Open(a *Address, o Options) (*Store, error) {
 	if o.BarrierEvery == 0 {
 		o.BarrierEvery = 10 * time.Millisecond
 	}
+
 	s := &Store{
 		address:     a,
 		prefix:      o.Name + ".",

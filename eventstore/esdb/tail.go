@@ -60,7 +60,8 @@ var (
 // subscribe opens a subscription behind a place, over a link over which that place
 // was read.
 func (s *Store) subscribe(l *link, after place) (*tail, error) {
-	t := &tail{store: s, link: l, given: after, heard: time.Now(), news: make(chan struct{}, 1), demand: make(chan struct{}, 1)}
+	t := &tail{store: s, link: l, given: after, heard: time.Now(), news: make(chan struct{}, 1),
+		demand: make(chan struct{}, 1)}
 	t.context, t.close = context.WithCancel(l.context)
 	o := s.filtered(s.ours())
 	o.CountOption = &streams.ReadReq_Options_Subscription{Subscription: &streams.ReadReq_Options_SubscriptionOptions{}}
@@ -71,6 +72,7 @@ func (s *Store) subscribe(l *link, after place) (*tail, error) {
 		t.close()
 		return nil, readRefusal(err, nil)
 	}
+
 	if !s.spawn(func() { t.receive(call, after) }) {
 		t.close()
 		return nil, ErrClosed
@@ -197,15 +199,18 @@ func (t *tail) takeNow() ([]eventstore.Recorded, error) {
 	if n == 0 {
 		return nil, t.end
 	}
+
 	batch := make([]eventstore.Recorded, n)
 	for i, a := range t.some[:n] {
 		batch[i] = a.record
 		t.bytes -= len(a.record.Data)
 	}
+
 	t.given = t.some[n-1].place
 	if t.some = t.some[n:]; len(t.some) == 0 {
 		t.some = nil
 	}
+
 	signal(t.demand)
 	return batch, nil
 }
@@ -259,6 +264,7 @@ func (t *tail) inVain(ctx context.Context) error {
 	if !s.isCurrent(t.link) {
 		return errMoved
 	}
+
 	if time.Since(t.heard) >= max(t.quiet, silence) {
 		t.heard = time.Now()
 		short, cancel := context.WithTimeout(ctx, s.address.deadline)
@@ -278,9 +284,11 @@ func (t *tail) inVain(ctx context.Context) error {
 		}
 		t.quiet = min(2*max(t.quiet, silence), lastingSilence)
 	}
+
 	if s.highest.Load() > uint64(t.given.at) {
 		return t.owes()
 	}
+
 	t.owed = false
 	return nil
 }

@@ -76,7 +76,8 @@ func (s *Store) unchanged(ctx context.Context, l *link) error {
 func differs(m eventstore.Mark, r eventstore.Recorded, ok bool) error {
 	switch {
 	case !ok:
-		return fmt.Errorf("the record %s, which was at position %d, is not there any more: was an old copy of the database put in place?", m.ID, m.Position)
+		return fmt.Errorf("the record %s, which was at position %d, is not there any more: was an old copy of the "+
+			"database put in place?", m.ID, m.Position)
 	case r.ID != m.ID:
 		return fmt.Errorf("at position %d there is the record %s, and there was %s", m.Position, r.ID, m.ID)
 	}
@@ -91,7 +92,8 @@ func (s *Store) checkMetadata(stream string, data []byte) error {
 	}
 	for _, name := range []string{"$tb", "$maxCount", "$maxAge"} {
 		if _, has := all[name]; has {
-			return fmt.Errorf("stream %s was given %s by somebody: its records are hidden, and deleted by the next scavenge", strings.TrimPrefix(stream, "$$"+s.prefix), name)
+			return fmt.Errorf("stream %s was given %s by somebody: its records are hidden, and deleted by the next "+
+				"scavenge", strings.TrimPrefix(stream, "$$"+s.prefix), name)
 		}
 	}
 	return nil

@@ -44,6 +44,7 @@ func (l *Ledger) Access(ctx context.Context, a Access) (Opened, error) {
 	if _, err := l.reference(ctx, a.App); err != nil {
 		return Opened{}, err
 	}
+
 	if a.Name != "" {
 		p, _, err := l.vault.Enrol(ctx, vault.Lookup{App: string(a.App), Kind: "accessor", ID: a.Name.Reveal()})
 		if err != nil {
@@ -53,6 +54,7 @@ func (l *Ledger) Access(ctx context.Context, a Access) (Opened, error) {
 	} else {
 		a.Words = "" // it would belong to nobody
 	}
+
 	if _, err := l.race(ctx, a.App, func() (Receipt, error) { return l.tryAccess(ctx, a) }); err != nil {
 		return Opened{}, fmt.Errorf("access record: %w", err)
 	}
@@ -87,7 +89,9 @@ func (l *Ledger) accessStream(ctx context.Context, a Access) (domain.StreamID, k
 
 // boundAs returns the living person of a pseudonym and what ties the streams of
 // theirs to them, as their history has it; nil: there is nobody.
-func (l *Ledger) boundAs(ctx context.Context, app domain.AppName, pseudonym string) (*vault.Person, []codec.Plain, error) {
+func (l *Ledger) boundAs(
+	ctx context.Context, app domain.AppName, pseudonym string,
+) (*vault.Person, []codec.Plain, error) {
 	p, err := l.living(ctx, domain.SubjectStream(app, pseudonym))
 	if _, nobody := errors.AsType[domain.Refusal](err); nobody {
 		return nil, nil, nil

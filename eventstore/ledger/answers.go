@@ -55,6 +55,7 @@ func (l *Ledger) answerAt(ctx context.Context, stream domain.StreamID, i int) (a
 		}
 		a.receipt.Position = e.Position
 	}
+
 	if a.receipt.Event == (eventstore.EventID{}) {
 		err = fmt.Errorf("%s: record %d was there, and is no more", stream, first)
 	}
@@ -63,7 +64,9 @@ func (l *Ledger) answerAt(ctx context.Context, stream domain.StreamID, i int) (a
 
 // receiptOfFact returns the receipt of a fact of a person's history, as its request
 // was answered, and whether it is the first fact of one.
-func (l *Ledger) receiptOfFact(ctx context.Context, stream domain.StreamID, f *fold, id domain.EventID) (Receipt, bool, error) {
+func (l *Ledger) receiptOfFact(
+	ctx context.Context, stream domain.StreamID, f *fold, id domain.EventID,
+) (Receipt, bool, error) {
 	i := f.subject.Place(id)
 	if i < 0 || f.answered[i] == 0 || i > 0 && f.answered[i] == f.answered[i-1] {
 		return Receipt{}, false, nil
@@ -96,15 +99,18 @@ func countsOf(e domain.ConsentGiven, rules uint8) (Counting, string) {
 	if rules == 0 {
 		return NotSaid, ""
 	}
+
 	var words []string
 	for _, item := range e.Items {
 		if item.Short != "" {
 			words = append(words, string(item.Purpose)+"="+string(item.Short))
 		}
 	}
+
 	for _, h := range e.Hindered {
 		words = append(words, string(h.Purpose)+"="+string(h.Why))
 	}
+
 	switch len(words) {
 	case 0:
 		return CountsForAll, ""

@@ -23,13 +23,16 @@ func (l *Ledger) Erase(ctx context.Context, req Request) (Receipt, error) {
 	if err := l.fresh.now(ctx); err != nil {
 		return Receipt{}, err
 	}
+
 	ref, err := l.lookUp(ctx, req)
 	if err != nil {
 		return Receipt{}, err
 	}
+
 	p, found, err := l.find(ctx, req.App, req.Person)
 	if err == nil && !found {
-		err = domain.Refusal{Code: domain.UnknownPerson, Text: "nothing is known of this person; who was erased is known by nobody's id"}
+		err = domain.Refusal{Code: domain.UnknownPerson,
+			Text: "nothing is known of this person; who was erased is known by nobody's id"}
 	}
 	if err != nil {
 		return Receipt{}, err
@@ -75,6 +78,7 @@ func (l *Ledger) order(ctx context.Context, req Request, ref domain.Reference, p
 	if err != nil {
 		return Receipt{}, err
 	}
+
 	r := resolved{Request: req, ref: ref, stream: stream, key: p}
 	decide := func(recorded deadline.Instant) ([]domain.Event, error) {
 		err := l.checkApproved(r, func(cmd domain.Command) ([]domain.Event, error) {
@@ -85,10 +89,12 @@ func (l *Ledger) order(ctx context.Context, req Request, ref domain.Reference, p
 		}
 		return f.subject.Decide(req.Command, ref, atOf(req, recorded), recorded)
 	}
+
 	_, answered, err := l.answer(ctx, stream, f, p.RequestID(req.Source, req.ID))
 	if err != nil {
 		return Receipt{}, err
 	}
+
 	if !answered {
 		if _, err := decide(l.Now()); err != nil || r.looks() {
 			return Receipt{}, err // nothing is noted of what is refused
@@ -127,13 +133,16 @@ func (l *Ledger) finishErasure(ctx context.Context, stream domain.StreamID) erro
 	if f.subject.Ordered() == (domain.EventID{}) {
 		return errNotOrdered
 	}
+
 	name, err := vault.ParsePseudonym(stream.ID)
 	if err != nil {
 		return err
 	}
+
 	order := vault.Order{App: string(stream.App), Pseudonym: name}
 	at := f.subject.Ended().Time()
-	if err := l.vault.Erase(ctx, &vault.Person{App: order.App, Pseudonym: name}, at, l.Now().Time().Add(horizon)); err != nil {
+	if err := l.vault.Erase(ctx, &vault.Person{App: order.App, Pseudonym: name}, at,
+		l.Now().Time().Add(horizon)); err != nil {
 		return err
 	}
 	return l.recordErased(ctx, stream, f, order)
@@ -145,18 +154,22 @@ func (l *Ledger) recordErased(ctx context.Context, stream domain.StreamID, f *fo
 	if err != nil {
 		return err
 	}
+
 	// The request has no person: its key is the app's, theirs is gone.
 	done := Request{
-		App: stream.App, Source: "ledger", ID: "erased " + stream.ID, Actor: string(domain.System), RecordedBy: "ledger",
-		Command: domain.Say{Event: domain.SubjectErased{Order: f.subject.Ordered()}},
+		App: stream.App, Source: "ledger", ID: "erased " + stream.ID, Actor: string(domain.System),
+		RecordedBy: "ledger",
+		Command:    domain.Say{Event: domain.SubjectErased{Order: f.subject.Ordered()}},
 	}
 	ref, err := l.reference(ctx, stream.App)
 	if err != nil {
 		return err
 	}
-	_, err = l.commit(ctx, resolved{Request: done, ref: ref, stream: stream, key: k}, f, nil, func(deadline.Instant) ([]domain.Event, error) {
-		return []domain.Event{domain.SubjectErased{Order: f.subject.Ordered()}}, nil
-	})
+
+	_, err = l.commit(ctx, resolved{Request: done, ref: ref, stream: stream, key: k}, f, nil,
+		func(deadline.Instant) ([]domain.Event, error) {
+			return []domain.Event{domain.SubjectErased{Order: f.subject.Ordered()}}, nil
+		})
 	if err != nil {
 		return fmt.Errorf("%s is erased, and that could not be recorded: %w", stream, err)
 	}

@@ -18,14 +18,17 @@ func (l *Ledger) OrderErasure(ctx context.Context, req Request, name vault.Pseud
 	if err := l.fresh.now(ctx); err != nil {
 		return Receipt{}, err
 	}
+
 	ref, err := l.lookUp(ctx, req)
 	if err != nil {
 		return Receipt{}, err
 	}
+
 	p, err := l.named(ctx, req.App, name.String())
 	if err != nil {
 		return Receipt{}, err
 	}
+
 	return l.race(ctx, req.App, func() (Receipt, error) {
 		stream := subjectStream(p)
 		unlock, err := l.lock(ctx, stream)
@@ -143,6 +146,8 @@ func (l *Ledger) Kept(ctx context.Context, app domain.AppName, name vault.Pseudo
 }
 
 // Everybody is [vault.Vault.Everybody].
-func (l *Ledger) Everybody(ctx context.Context, app domain.AppName, after vault.Pseudonym) iter.Seq2[vault.Pseudonym, error] {
+func (l *Ledger) Everybody(
+	ctx context.Context, app domain.AppName, after vault.Pseudonym,
+) iter.Seq2[vault.Pseudonym, error] {
 	return l.vault.Everybody(ctx, string(app), after)
 }

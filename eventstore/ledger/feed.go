@@ -264,7 +264,9 @@ func (l *Ledger) FollowRecords(ctx context.Context, after eventstore.Position) i
 }
 
 // follow yields what part returns of all that comes after a position.
-func follow[T any](ctx context.Context, f *feed, after eventstore.Position, part func(stretch) ([]T, error)) iter.Seq2[[]T, error] {
+func follow[T any](
+	ctx context.Context, f *feed, after eventstore.Position, part func(stretch) ([]T, error),
+) iter.Seq2[[]T, error] {
 	return func(yield func([]T, error) bool) {
 		for {
 			s, err := f.next(ctx, after)

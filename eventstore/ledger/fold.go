@@ -180,7 +180,9 @@ var errOtherHistory = errors.New("the snapshot is of another history")
 // it, in its place if f says one: a record costs as much to read as all else that a
 // person costs who is not in memory. A fold that comes from a snapshot may hold one list
 // in two places, so none is changed where it is.
-func (l *Ledger) foldOn(ctx context.Context, stream domain.StreamID, f *fold, until eventstore.Position) (*fold, error) {
+func (l *Ledger) foldOn(
+	ctx context.Context, stream domain.StreamID, f *fold, until eventstore.Position,
+) (*fold, error) {
 	own, same := domain.Alone, true
 	var records iter.Seq2[eventstore.Recorded, error]
 	switch name := eventstore.Stream(stream.String()); {
@@ -198,6 +200,7 @@ func (l *Ledger) foldOn(ctx context.Context, stream domain.StreamID, f *fold, un
 	default:
 		own, same, records = domain.Newest, false, l.store.ReadStream(ctx, name, f.revision-1)
 	}
+
 	for e, err := range entries(records) {
 		if err != nil {
 			return nil, err
@@ -213,6 +216,7 @@ func (l *Ledger) foldOn(ctx context.Context, stream domain.StreamID, f *fold, un
 		}
 		f.add(e, own)
 	}
+
 	if !same {
 		return nil, errOtherHistory
 	}

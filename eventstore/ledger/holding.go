@@ -54,6 +54,7 @@ func (h *Holding) Check(record []byte) []string {
 	if h.broken != nil {
 		return nil
 	}
+
 	r, err := h.stored()
 	if err != nil {
 		return h.fail(err)
@@ -64,15 +65,19 @@ func (h *Holding) Check(record []byte) []string {
 	if !bytes.Equal(r.Data, record) {
 		return []string{fmt.Sprintf("the store has another record here, %s of %s", r.Type, r.Stream)}
 	}
+
 	var wrong []string
 	if want := h.revisions[r.Stream] + 1; r.Revision != want {
-		wrong = append(wrong, fmt.Sprintf("the store has it as revision %d of %s, and it is the record number %d of the stream", r.Revision, r.Stream, want))
+		wrong = append(wrong, fmt.Sprintf("the store has it as revision %d of %s, and it is the record number %d of "+
+			"the stream", r.Revision, r.Stream, want))
 	}
+
 	h.revisions[r.Stream] = r.Revision
 	e, err := codec.Decode(*r)
 	if err != nil {
 		return append(wrong, err.Error())
 	}
+
 	for _, p := range e.Parts {
 		text, err := h.part(e, p)
 		if err != nil {
@@ -114,6 +119,7 @@ func (h *Holding) part(e codec.Entry, p codec.Part) (string, error) {
 		h.Unkept++
 		return "", nil
 	}
+
 	text, ok, err := h.ledger.reveal(h.ctx, e, p.Role)
 	switch {
 	case h.ctx.Err() != nil:
@@ -124,6 +130,7 @@ func (h *Holding) part(e codec.Entry, p codec.Part) (string, error) {
 		h.Erased++
 		return h.gone(e, p)
 	}
+
 	h.Commitments++
 	if p.Role != "binding" || e.Stream.Noun != domain.SubjectNoun {
 		return "", nil
@@ -154,13 +161,17 @@ func (h *Holding) binding(e codec.Entry, text domain.Personal) (string, error) {
 	if err := json.Unmarshal([]byte(text.Reveal()), &who); err != nil {
 		return errBinding.Error(), nil
 	}
+
 	if who.App != string(e.Stream.App) || who.Pseudonym != e.Stream.ID {
-		return fmt.Sprintf("the text that ties the stream to a person ties %s of the app %s", who.Pseudonym, domain.Quote(who.App)), nil
+		return fmt.Sprintf("the text that ties the stream to a person ties %s of the app %s", who.Pseudonym,
+			domain.Quote(who.App)), nil
 	}
+
 	f, err := h.ledger.fold(h.ctx, e.Stream)
 	if err != nil {
 		return "", err
 	}
+
 	p, found, err := h.ledger.find(h.ctx, domain.AppName(who.App), domain.PersonKey{Kind: who.Kind, ID: who.ID})
 	switch {
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
@@ -171,9 +182,11 @@ func (h *Holding) binding(e codec.Entry, text domain.Personal) (string, error) {
 		h.Bindings++
 	case f.subject.Ended() != 0:
 	case found:
-		return fmt.Sprintf("the outside id that it ties to %s leads to %s in the vault: an entry was swapped", e.Stream.ID, p.Pseudonym), nil
+		return fmt.Sprintf("the outside id that it ties to %s leads to %s in the vault: an entry was swapped",
+			e.Stream.ID, p.Pseudonym), nil
 	default:
-		return fmt.Sprintf("the outside id that it ties to %s leads to nobody in the vault, and the person is not erased", e.Stream.ID), nil
+		return fmt.Sprintf("the outside id that it ties to %s leads to nobody in the vault, and the person is not "+
+			"erased", e.Stream.ID), nil
 	}
 	return "", nil
 }

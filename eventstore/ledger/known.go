@@ -48,7 +48,9 @@ type mark struct {
 const markEvery = 512
 
 // position returns the last position of the prefix; zero if it is empty.
-func (k *knownAt) position(ctx context.Context, store eventstore.Store, at deadline.Instant) (eventstore.Position, error) {
+func (k *knownAt) position(
+	ctx context.Context, store eventstore.Store, at deadline.Instant,
+) (eventstore.Position, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if err := k.load(ctx, store); err != nil {
@@ -88,6 +90,7 @@ func (k *knownAt) readPast(ctx context.Context, store eventstore.Store, at deadl
 	if k.newest > at {
 		return nil
 	}
+
 	for r, err := range store.ReadAll(ctx, k.read) {
 		if err == nil {
 			err = k.note(r)
@@ -99,6 +102,7 @@ func (k *knownAt) readPast(ctx context.Context, store eventstore.Store, at deadl
 			break
 		}
 	}
+
 	k.save(ctx)
 	return nil
 }
@@ -119,12 +123,15 @@ func (k *knownAt) note(r eventstore.Recorded) error {
 
 // scan reads from the last mark that is not later than the moment, and reports
 // whether its record is still the one that was marked.
-func (k *knownAt) scan(ctx context.Context, store eventstore.Store, at deadline.Instant) (last eventstore.Position, same bool, err error) {
+func (k *knownAt) scan(
+	ctx context.Context, store eventstore.Store, at deadline.Instant,
+) (last eventstore.Position, same bool, err error) {
 	i := sort.Search(len(k.marks), func(i int) bool { return k.marks[i].newest > at }) - 1
 	same = i < 0
 	if !same {
 		last = k.marks[i].before
 	}
+
 	for r, err := range store.ReadAll(ctx, last) {
 		if err != nil {
 			return 0, false, err
@@ -173,12 +180,15 @@ func (k *knownAt) follow(ctx context.Context, l *Ledger) error {
 
 // hear takes records that come after those up to from, as far as they are news.
 // It returns up to where they are known; zero: the log was forgotten meanwhile.
-func (k *knownAt) hear(ctx context.Context, from eventstore.Position, batch []eventstore.Recorded) (eventstore.Position, error) {
+func (k *knownAt) hear(
+	ctx context.Context, from eventstore.Position, batch []eventstore.Recorded,
+) (eventstore.Position, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.read < from {
 		return 0, nil
 	}
+
 	for _, r := range batch {
 		if r.Position <= k.read {
 			continue
@@ -187,6 +197,7 @@ func (k *knownAt) hear(ctx context.Context, from eventstore.Position, batch []ev
 			return 0, err
 		}
 	}
+
 	k.save(ctx)
 	return batch[len(batch)-1].Position, nil
 }
@@ -204,20 +215,24 @@ func (k *knownAt) load(ctx context.Context, store eventstore.Store) error {
 	if k.loaded || k.rows == nil {
 		return nil
 	}
+
 	for row, err := range k.rows.Scan(ctx, []byte(markRows)) {
 		if err != nil {
 			return fmt.Errorf("marks of the log: %w", err)
 		}
 		for b := row.Value; len(b) >= markBytes; b = b[markBytes:] {
 			k.marks = append(k.marks, mark{
-				record: eventstore.EventID(b), before: eventstore.Position(binary.BigEndian.Uint64(b[16:])), newest: deadline.Instant(binary.BigEndian.Uint64(b[24:])),
+				record: eventstore.EventID(b), before: eventstore.Position(binary.BigEndian.Uint64(b[16:])),
+				newest: deadline.Instant(binary.BigEndian.Uint64(b[24:])),
 			})
 		}
 	}
+
 	k.stored, k.loaded = len(k.marks), true
 	if len(k.marks) == 0 {
 		return nil
 	}
+
 	last := k.marks[len(k.marks)-1]
 	for r, err := range store.ReadAll(ctx, last.before) {
 		if err != nil {
@@ -257,6 +272,7 @@ func (k *knownAt) save(ctx context.Context) {
 	if k.rows == nil || len(k.marks) == k.stored {
 		return
 	}
+
 	var c eventstore.Change
 	for i := k.stored / marksInARow * marksInARow; i < len(k.marks); i += marksInARow {
 		var b []byte

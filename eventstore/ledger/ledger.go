@@ -196,12 +196,15 @@ func Open(ctx context.Context, c Config) (*Ledger, error) {
 	if c.Memory == 0 {
 		c.Memory = defaultMemory
 	}
-	l := &Ledger{store: c.Store, vault: c.Vault, joint: c.Vault.Joint(c.Store), append: c.Vault.Appending(c.Store), blobs: c.Blobs, now: c.Now, seed: maphash.MakeSeed()}
+
+	l := &Ledger{store: c.Store, vault: c.Vault, joint: c.Vault.Joint(c.Store), append: c.Vault.Appending(c.Store),
+		blobs: c.Blobs, now: c.Now, seed: maphash.MakeSeed()}
 	l.known.rows, l.traces, l.meter = c.Rows, c.Traces, c.Meter
 	head, err := c.Store.Head(ctx)
 	if err != nil {
 		return nil, err
 	}
+
 	l.folds = newFolds(c.Memory, c.Store, head)
 	l.folds.shared = c.Shared
 	l.folds.last.Aged = l.due.age
@@ -212,6 +215,7 @@ func Open(ctx context.Context, c Config) (*Ledger, error) {
 	if head == 0 {
 		return l, nil
 	}
+
 	for r, err := range c.Store.ReadAll(ctx, head-1) {
 		if err != nil {
 			return nil, err
@@ -235,10 +239,12 @@ func (l *Ledger) Execute(ctx context.Context, req Request) (Receipt, error) {
 	if err := l.fresh.now(ctx); err != nil {
 		return Receipt{}, err
 	}
+
 	req, err := l.asMeant(ctx, req)
 	if err != nil {
 		return Receipt{}, err
 	}
+
 	receipt, err := l.execute(ctx, req)
 	if isUnsigned(err) && domain.IsOptOut(req.Command) && req.Signed != nil {
 		receipt, err = l.execute(ctx, req.unsigned())
@@ -350,7 +356,8 @@ func (l *Ledger) executeApp(ctx context.Context, req Request, stream domain.Stre
 // and its facts. What the vault keeps of them comes with the append, or before
 // it: an orphan there is harmless, a record whose part is missing is not. The
 // append is the commit point.
-func (l *Ledger) commit(ctx context.Context, r resolved, f *fold, extra []codec.Plain, decide func(deadline.Instant) ([]domain.Event, error)) (Receipt, error) {
+func (l *Ledger) commit(ctx context.Context, r resolved, f *fold, extra []codec.Plain,
+	decide func(deadline.Instant) ([]domain.Event, error)) (Receipt, error) {
 	req, stream, k := r.Request, r.stream, r.key
 	id, digest := k.RequestID(req.Source, req.ID), k.Digest(req.Body)
 	before, answered, err := l.answer(ctx, stream, f, id)
@@ -358,7 +365,8 @@ func (l *Ledger) commit(ctx context.Context, r resolved, f *fold, extra []codec.
 		return Receipt{}, err
 	}
 	if answered && before.digest != digest {
-		return Receipt{}, domain.Refusal{Code: domain.IDReused, Text: "this source has used this id for something else; give every event an id of its own"}
+		return Receipt{}, domain.Refusal{Code: domain.IDReused,
+			Text: "this source has used this id for something else; give every event an id of its own"}
 	}
 	if answered {
 		return before.receipt, nil
@@ -375,7 +383,8 @@ func (l *Ledger) commit(ctx context.Context, r resolved, f *fold, extra []codec.
 	env := codec.Envelope{
 		Stream: stream, At: at, Recorded: recorded, Claimed: claimed,
 		Actor: req.Actor, RecordedBy: req.RecordedBy, OnBehalfOf: req.OnBehalfOf,
-		Request: codec.Request{ID: id, Digest: digest, Source: k.Source(req.Source), Sequence: req.Sequence}, NotUnderstood: req.Unread.Names,
+		Request:       codec.Request{ID: id, Digest: digest, Source: k.Source(req.Source), Sequence: req.Sequence},
+		NotUnderstood: req.Unread.Names,
 	}
 	said := facts(env, k, events)
 	if stream.Noun == domain.SubjectNoun {

@@ -64,7 +64,8 @@ func (l *Ledger) write(ctx context.Context, d vault.Draft, s eventstore.Stream, 
 		return l.append(ctx, d, s, expected, records...)
 	}
 
-	ctx, span := l.traces.Step(ctx, "append", trace.WithAttributes(attribute.Int("consentledger.records", len(records))))
+	ctx, span := l.traces.Step(ctx, "append",
+		trace.WithAttributes(attribute.Int("consentledger.records", len(records))))
 	defer span.End()
 	l.traces.Wrote(ctx, records[0].ID)
 	began := time.Now()

@@ -26,10 +26,12 @@ func (l *Ledger) Near(ctx context.Context, app domain.AppName, who domain.Person
 	if err != nil || len(names) == 0 {
 		return nil, err
 	}
+
 	linked, err := l.linkedNow(ctx, app, who)
 	if err != nil {
 		return nil, err
 	}
+
 	var misses []NearMiss
 	for _, name := range names {
 		if slices.Contains(linked, name.String()) {
@@ -52,11 +54,13 @@ func (l *Ledger) linkedNow(ctx context.Context, app domain.AppName, who domain.P
 	if err != nil || !known {
 		return nil, err
 	}
+
 	histories := l.histories(ctx, app, false, 0)
 	s, err := histories(name)
 	if err != nil {
 		return nil, err
 	}
+
 	reached, err := s.Reached(name, histories)
 	same := []string{name}
 	for _, r := range reached {
@@ -68,7 +72,9 @@ func (l *Ledger) linkedNow(ctx context.Context, app domain.AppName, who domain.P
 }
 
 // nearMiss looks at one of them. Whose history has ended, or never began, is none.
-func (l *Ledger) nearMiss(ctx context.Context, app domain.AppName, who domain.PersonKey, name string) (NearMiss, bool, error) {
+func (l *Ledger) nearMiss(
+	ctx context.Context, app domain.AppName, who domain.PersonKey, name string,
+) (NearMiss, bool, error) {
 	stream := domain.SubjectStream(app, name)
 	f, err := l.fold(ctx, stream)
 	if err != nil || f.revision == 0 || f.subject.Ended() != 0 {
@@ -91,14 +97,17 @@ func (l *Ledger) offers(ctx context.Context, req Request, p *vault.Person, recei
 	default:
 		return ""
 	}
+
 	f, err := l.fold(ctx, subjectStream(p))
 	if err != nil || f.subject.AgreedBefore(domain.EventID(receipt.Event)) {
 		return ""
 	}
+
 	misses, err := l.Near(ctx, req.App, req.Person)
 	if err != nil {
 		return ""
 	}
+
 	var texts []string
 	for _, m := range misses {
 		text := m.Kind

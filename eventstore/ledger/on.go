@@ -18,8 +18,10 @@ import (
 // refusal [domain.EarlierPerson].
 func (l *Ledger) ExecuteOn(ctx context.Context, stream domain.StreamID, req Request) (Receipt, error) {
 	if req.Person != (domain.PersonKey{}) || req.Other != (domain.PersonKey{}) {
-		return Receipt{}, domain.Refusal{Code: domain.WrongStream, Text: "what is executed on a stream names no person beside it"}
+		return Receipt{}, domain.Refusal{Code: domain.WrongStream,
+			Text: "what is executed on a stream names no person beside it"}
 	}
+
 	req.App = stream.App
 	try := l.tryCase
 	switch stream.Noun {
@@ -27,8 +29,10 @@ func (l *Ledger) ExecuteOn(ctx context.Context, stream domain.StreamID, req Requ
 		try = l.tryOn
 	case domain.RequestNoun, domain.IncidentNoun, domain.ObligationNoun:
 	default:
-		return Receipt{}, domain.Refusal{Code: domain.WrongStream, Text: "nothing is executed on a stream of this kind by its id"}
+		return Receipt{}, domain.Refusal{Code: domain.WrongStream,
+			Text: "nothing is executed on a stream of this kind by its id"}
 	}
+
 	once := func() (Receipt, error) {
 		ref, err := l.lookUp(ctx, req)
 		if err != nil {
@@ -36,6 +40,7 @@ func (l *Ledger) ExecuteOn(ctx context.Context, stream domain.StreamID, req Requ
 		}
 		return try(ctx, stream, req, ref)
 	}
+
 	receipt, err := l.race(ctx, req.App, once)
 	_, refused := errors.AsType[domain.Refusal](err)
 	if nothing := err == nil && receipt.Event == (eventstore.EventID{}); l.fresh.shared && (refused || nothing) {
@@ -48,7 +53,9 @@ func (l *Ledger) ExecuteOn(ctx context.Context, stream domain.StreamID, req Requ
 	return receipt, err
 }
 
-func (l *Ledger) tryOn(ctx context.Context, stream domain.StreamID, req Request, ref domain.Reference) (Receipt, error) {
+func (l *Ledger) tryOn(
+	ctx context.Context, stream domain.StreamID, req Request, ref domain.Reference,
+) (Receipt, error) {
 	p, err := l.living(ctx, stream)
 	if err != nil {
 		return Receipt{}, err
@@ -73,6 +80,7 @@ func (l *Ledger) living(ctx context.Context, stream domain.StreamID) (*vault.Per
 	if err != nil {
 		return nil, err
 	}
+
 	f, err := l.fold(ctx, stream)
 	if err == nil && f.revision == 0 {
 		err = domain.Refusal{Code: domain.UnknownRecord, Text: "the stream has no record to follow from"}
@@ -80,4 +88,5 @@ func (l *Ledger) living(ctx context.Context, stream domain.StreamID) (*vault.Per
 	return p, err
 }
 
-var errGone = domain.Refusal{Code: domain.EarlierPerson, Text: "the person's history was ended or erased: nothing follows from it any more"}
+var errGone = domain.Refusal{Code: domain.EarlierPerson,
+	Text: "the person's history was ended or erased: nothing follows from it any more"}

@@ -58,7 +58,9 @@ func (l *Ledger) knownAs(ctx context.Context, stream domain.StreamID) (domain.Pe
 
 // firstBinding returns the first record of a person's history, and its part that ties it to
 // who they are outside.
-func (l *Ledger) firstBinding(ctx context.Context, stream domain.StreamID) (_ codec.Entry, text domain.Personal, ok bool, err error) {
+func (l *Ledger) firstBinding(
+	ctx context.Context, stream domain.StreamID,
+) (_ codec.Entry, text domain.Personal, ok bool, err error) {
 	for first, err := range l.readStream(ctx, stream) {
 		if err == nil {
 			text, ok, err = l.reveal(ctx, first, "binding")

@@ -47,7 +47,9 @@ func (l *Ledger) beginOwed(ctx context.Context, stream domain.StreamID, until ev
 	if !ok {
 		return f, nil
 	}
-	for e, err := range entries(l.store.ReadStream(ctx, eventstore.Stream(history.String()), eventstore.Revision(revision)-1)) {
+
+	for e, err := range entries(l.store.ReadStream(ctx, eventstore.Stream(history.String()),
+		eventstore.Revision(revision)-1)) {
 		if err != nil {
 			return nil, err
 		}

@@ -29,7 +29,9 @@ func facts(env codec.Envelope, k key, events []domain.Event) []codec.Entry {
 
 // encode writes the facts of one request, and returns what of them is personal
 // beside them. Extra goes with the first.
-func (l *Ledger) encode(ctx context.Context, said []codec.Entry, k key, extra []codec.Plain) ([]eventstore.Record, []part, error) {
+func (l *Ledger) encode(
+	ctx context.Context, said []codec.Entry, k key, extra []codec.Plain,
+) ([]eventstore.Record, []part, error) {
 	var records []eventstore.Record
 	var parts []part
 	stream := said[0].Stream
@@ -37,6 +39,7 @@ func (l *Ledger) encode(ctx context.Context, said []codec.Entry, k key, extra []
 	if p, ok := k.(*vault.Person); ok {
 		about = p.Pseudonym.String()
 	}
+
 	others := func(ref string) (codec.Committer, error) { return l.named(ctx, stream.App, ref) }
 	for i := range said {
 		e := &said[i]
@@ -50,10 +53,13 @@ func (l *Ledger) encode(ctx context.Context, said []codec.Entry, k key, extra []
 		}
 		r := x.Record
 		if len(r.Data) > eventstore.MaxData {
-			return nil, nil, domain.Refusal{Code: domain.TooLarge, Text: fmt.Sprintf("the event takes %d bytes, at most %d fit; keep documents as blobs and name their hash", len(r.Data), eventstore.MaxData)}
+			return nil, nil, domain.Refusal{Code: domain.TooLarge,
+				Text: fmt.Sprintf("the event takes %d bytes, at most %d fit; keep documents as blobs and name their "+
+					"hash", len(r.Data), eventstore.MaxData)}
 		}
 		for _, p := range x.Plains {
-			parts = append(parts, part{vault.Part{Event: e.ID, Stream: stream.String(), Role: p.Role, Plain: p.Text}, p.Ref})
+			parts = append(parts, part{vault.Part{Event: e.ID, Stream: stream.String(), Role: p.Role, Plain: p.Text},
+				p.Ref})
 		}
 		records, extra = append(records, r), nil
 	}
@@ -76,7 +82,9 @@ func (l *Ledger) named(ctx context.Context, app domain.AppName, ref string) (*va
 // draft returns what the vault is to keep of parts, in the entries of those they
 // belong to, and of a person who is new. Of whom there is no entry, nothing is
 // kept.
-func (l *Ledger) draft(ctx context.Context, app domain.AppName, p *vault.Person, parts []part) (d vault.Draft, err error) {
+func (l *Ledger) draft(
+	ctx context.Context, app domain.AppName, p *vault.Person, parts []part,
+) (d vault.Draft, err error) {
 	var own []vault.Part
 	for _, x := range parts {
 		if x.ref == "" {
@@ -91,6 +99,7 @@ func (l *Ledger) draft(ctx context.Context, app domain.AppName, p *vault.Person,
 			return d, err
 		}
 	}
+
 	if p == nil || len(own) == 0 && !p.IsNew() {
 		return d, nil
 	}
@@ -103,13 +112,18 @@ func sign(ref *domain.Reference, req Request) error {
 	if req.Signed == nil {
 		return nil
 	}
+
 	s, ok := ref.Service.Signer(req.Signed.Signer)
 	if !ok {
-		return domain.Refusal{Code: domain.UnknownSigner, Text: "no signer of that name is registered for this app; see consentledger signer"}
+		return domain.Refusal{Code: domain.UnknownSigner,
+			Text: "no signer of that name is registered for this app; see consentledger signer"}
 	}
+
 	if !ed25519.Verify(s.Key[:], req.Signed.Original, req.Signed.Signature[:]) {
-		return domain.Refusal{Code: domain.BadSignature, Text: "the signature is not the signer's over the bytes that were sent"}
+		return domain.Refusal{Code: domain.BadSignature,
+			Text: "the signature is not the signer's over the bytes that were sent"}
 	}
+
 	ref.By.Signer = s.Name
 	return nil
 }
@@ -123,7 +137,8 @@ const ClaimsRole = "claims"
 func original(req Request) []codec.Plain {
 	var kept []codec.Plain
 	if req.Signed != nil {
-		kept = append(kept, codec.Plain{Role: "original", Text: append(req.Signed.Signature[:], req.Signed.Original...)})
+		kept = append(kept, codec.Plain{Role: "original",
+			Text: append(req.Signed.Signature[:], req.Signed.Original...)})
 	}
 	if len(req.Group) > 0 {
 		kept = append(kept, codec.Plain{Role: GroupRole, Text: req.Group})

@@ -32,6 +32,7 @@ func (l *Ledger) Past(ctx context.Context, app domain.AppName) (*Past, error) {
 	if _, err := l.reference(ctx, app); err != nil {
 		return nil, err
 	}
+
 	p := &Past{ledger: l, app: app}
 	for e, err := range p.entries(ctx, domain.OwnStreams(app)) {
 		if err != nil {
@@ -60,6 +61,7 @@ func (p *Past) Reference(ctx context.Context, until eventstore.Position) (domain
 	if i == 0 {
 		return domain.Reference{}, nil
 	}
+
 	if mark := p.marks[i-1]; p.mark != mark {
 		ref, err := p.ledger.referenceUntil(ctx, p.app, true, mark)
 		if err != nil {
@@ -87,7 +89,9 @@ func (p *Past) Subject(ctx context.Context, pseudonym string, until eventstore.P
 // Changes yields what may change the answers about a person, between two
 // positions: after the first, up to the second. That is what was recorded of
 // the person and of whom they are linked to, and of the app and its policies.
-func (p *Past) Changes(ctx context.Context, pseudonym string, after, until eventstore.Position) iter.Seq2[codec.Entry, error] {
+func (p *Past) Changes(
+	ctx context.Context, pseudonym string, after, until eventstore.Position,
+) iter.Seq2[codec.Entry, error] {
 	return func(yield func(codec.Entry, error) bool) {
 		streams := []domain.StreamID{domain.ServiceStream(p.app), domain.PolicyStream(p.app)}
 		if pseudonym != "" {
@@ -123,15 +127,19 @@ func (p *Past) Changes(ctx context.Context, pseudonym string, after, until event
 // Log yields what may be a finding, after a position and up to another: the first record
 // of each of the app's persons, and every answer about one of them; or these of one person.
 // Of a long log it decodes nothing else.
-func (p *Past) Log(ctx context.Context, pseudonym string, after, until eventstore.Position) iter.Seq2[codec.Entry, error] {
+func (p *Past) Log(
+	ctx context.Context, pseudonym string, after, until eventstore.Position,
+) iter.Seq2[codec.Entry, error] {
 	mine := ofApp(p.app)
 	all := entries(picked(p.ledger.store.ReadAll(ctx, after), func(r eventstore.Recorded) bool {
 		first := r.Revision == 1 && strings.HasPrefix(string(r.Stream), string(domain.SubjectNoun)+"-")
 		return r.Position > until || (first || codec.KindOf(r.Type) == "check.answered") && mine(r)
 	}))
 	if pseudonym != "" {
-		all = p.entries(ctx, []domain.StreamID{domain.SubjectStream(p.app, pseudonym), domain.AccessStream(p.app, pseudonym)})
+		all = p.entries(ctx, []domain.StreamID{domain.SubjectStream(p.app, pseudonym),
+			domain.AccessStream(p.app, pseudonym)})
 	}
+
 	return func(yield func(codec.Entry, error) bool) {
 		for e, err := range all {
 			switch {
@@ -151,7 +159,9 @@ func (p *Past) Log(ctx context.Context, pseudonym string, after, until eventstor
 }
 
 // Find returns a record of a person's or of the app's, and whether it is there.
-func (p *Past) Find(ctx context.Context, pseudonym string, id domain.EventID, until eventstore.Position) (found codec.Entry, ok bool, err error) {
+func (p *Past) Find(
+	ctx context.Context, pseudonym string, id domain.EventID, until eventstore.Position,
+) (found codec.Entry, ok bool, err error) {
 	for e, err := range p.Changes(ctx, pseudonym, 0, until) {
 		if err != nil {
 			return found, false, err

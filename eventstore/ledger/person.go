@@ -55,7 +55,9 @@ func (l *Ledger) executePerson(ctx context.Context, req Request) (Receipt, error
 }
 
 // detach makes an outside id lead to nobody, whose history has ended.
-func (l *Ledger) detach(ctx context.Context, app domain.AppName, who domain.PersonKey, p *vault.Person, ended deadline.Instant) error {
+func (l *Ledger) detach(
+	ctx context.Context, app domain.AppName, who domain.PersonKey, p *vault.Person, ended deadline.Instant,
+) error {
 	at := ended.Time()
 	return l.vault.Detach(ctx, p, lookup(app, who), at, at.Add(horizon))
 }
@@ -82,6 +84,7 @@ func (l *Ledger) meet(ctx context.Context, req Request, ref domain.Reference) (*
 	if err != nil || found {
 		return p, err
 	}
+
 	recorded := l.Now()
 	at, _ := domain.Clamp(req.Command, req.At, recorded)
 	if err := l.checkEarlier(ctx, req, domain.Subject{}, at); err != nil {
@@ -90,11 +93,13 @@ func (l *Ledger) meet(ctx context.Context, req Request, ref domain.Reference) (*
 	if _, err := (domain.Subject{}).Decide(likely(req), ref, at, recorded); err != nil {
 		return nil, err
 	}
+
 	heard := l.feed.heard()
 	enrol := l.vault.Meet
 	if req.Other != (domain.PersonKey{}) {
 		enrol = l.vault.Enrol
 	}
+
 	p, fresh, err := enrol(ctx, who)
 	if fresh {
 		l.beginFold(subjectStream(p), heard)
@@ -120,24 +125,29 @@ func (l *Ledger) checkEarlier(ctx context.Context, req Request, s domain.Subject
 	if domain.IsNo(req.Command) {
 		return nil
 	}
+
 	earlier, err := l.isEarlier(ctx, lookup(req.App, req.Person), at)
 	if err != nil {
 		return err
 	}
+
 	if earlier {
 		return domain.Refusal{Code: domain.EarlierPerson, Path: "time",
 			Text: "the event is from before this person's history was ended or erased: it is of whoever had the id then"}
 	}
+
 	predates, err := l.predates(ctx, req, s, at)
 	switch {
 	case err != nil:
 		return err
 	case predates && s.Since() == 0:
 		return domain.Refusal{Code: domain.EarlierPerson, Path: "time",
-			Text: "the event is more than 30 days old, nothing is known of this person, and persons were erased from this app: it may be of one of them"}
+			Text: "the event is more than 30 days old, nothing is known of this person, and persons were erased from " +
+				"this app: it may be of one of them"}
 	case predates:
 		return domain.Refusal{Code: domain.EarlierPerson, Path: "time",
-			Text: "the event is from before this person's history began: whoever had the id then may have been somebody else; import what is old oldest first, and before anything live"}
+			Text: "the event is from before this person's history began: whoever had the id then may have been " +
+				"somebody else; import what is old oldest first, and before anything live"}
 	}
 	return nil
 }
@@ -177,7 +187,8 @@ func (l *Ledger) mustFilter(ctx context.Context, req Request) (bool, error) {
 // said before it and comes after it does not stand; also after an erasure, see
 // the package's comment.
 func (l *Ledger) overtaken(ctx context.Context, req Request, s domain.Subject) (Request, error) {
-	if req.At == 0 || req.Person == (domain.PersonKey{}) || !domain.IsNo(req.Command) || s.Since() != 0 && req.At >= s.Since() {
+	if req.At == 0 || req.Person == (domain.PersonKey{}) || !domain.IsNo(req.Command) ||
+		s.Since() != 0 && req.At >= s.Since() {
 		return req, nil
 	}
 	var err error
@@ -195,26 +206,34 @@ func (l *Ledger) fill(ctx context.Context, req Request, ref domain.Reference, p 
 	if req.Other == (domain.PersonKey{}) {
 		return req, nil
 	}
+
 	o, found, err := l.vault.Find(ctx, lookup(req.App, req.Other))
 	if err != nil {
 		return req, err
 	}
+
 	if found && o.Pseudonym == p.Pseudonym {
-		return req, domain.Refusal{Code: domain.SamePerson, Text: "both names are of one person already", Path: "data.other"}
+		return req, domain.Refusal{Code: domain.SamePerson, Text: "both names are of one person already",
+			Path: "data.other"}
 	}
+
 	earlier, err := l.guardsEarlier(ctx, req, o)
 	if err != nil {
 		return req, err
 	}
+
 	if !found || earlier {
 		if settled, err := l.refused(ctx, req, ref, p); err != nil || settled {
 			return req, err
 		}
 	}
+
 	if earlier {
 		return req, domain.Refusal{Code: domain.EarlierPerson, Path: "data.guardian",
-			Text: "the event is from before the history of whom it names as guardian was ended or erased: it is of whoever had that id then"}
+			Text: "the event is from before the history of whom it names as guardian was ended or erased: it is of " +
+				"whoever had that id then"}
 	}
+
 	if mirror, linking := named(req.Command, p.Pseudonym.String()); linking {
 		m := req
 		m.Group = nil // one's own side has it, and follows
@@ -223,10 +242,12 @@ func (l *Ledger) fill(ctx context.Context, req Request, ref domain.Reference, p 
 			return req, err
 		}
 	}
+
 	other, _, err := l.vault.Enrol(ctx, lookup(req.App, req.Other))
 	if err != nil {
 		return req, err
 	}
+
 	req.Command, _ = named(req.Command, other.Pseudonym.String())
 	return req, nil
 }
@@ -252,7 +273,9 @@ func (l *Ledger) guardsEarlier(ctx context.Context, req Request, o *vault.Person
 // refused returns the refusal of a request that names somebody who is not
 // known, so that nobody is remembered for a mistake; or reports that the request
 // needs nobody: it was answered before, or its person's history has ended.
-func (l *Ledger) refused(ctx context.Context, req Request, ref domain.Reference, p *vault.Person) (settled bool, err error) {
+func (l *Ledger) refused(
+	ctx context.Context, req Request, ref domain.Reference, p *vault.Person,
+) (settled bool, err error) {
 	stream := subjectStream(p)
 	unlock, err := l.lock(ctx, stream)
 	if err != nil {
@@ -266,6 +289,7 @@ func (l *Ledger) refused(ctx context.Context, req Request, ref domain.Reference,
 	if _, answered, err := l.answer(ctx, stream, f, p.RequestID(req.Source, req.ID)); err != nil || answered {
 		return true, err
 	}
+
 	recorded := l.Now()
 	at, _ := domain.Clamp(req.Command, req.At, recorded)
 	_, err = f.subject.Decide(likely(req), ref, at, recorded)
@@ -354,12 +378,16 @@ func (l *Ledger) LogCheck(ctx context.Context, req Request, answered domain.Chec
 
 // withLinks returns the subject of a stream with what crosses from every other
 // history of the same person, as of the same moment.
-func (l *Ledger) withLinks(ctx context.Context, stream domain.StreamID, s domain.Subject, past bool, until eventstore.Position) (domain.Subject, error) {
+func (l *Ledger) withLinks(
+	ctx context.Context, stream domain.StreamID, s domain.Subject, past bool, until eventstore.Position,
+) (domain.Subject, error) {
 	return s.Whole(stream.ID, l.histories(ctx, stream.App, past, until))
 }
 
 // histories finds the histories of an app's persons, as of a moment.
-func (l *Ledger) histories(ctx context.Context, app domain.AppName, past bool, until eventstore.Position) domain.Histories {
+func (l *Ledger) histories(
+	ctx context.Context, app domain.AppName, past bool, until eventstore.Position,
+) domain.Histories {
 	return func(other string) (domain.Subject, error) {
 		f, err := l.foldAsOf(ctx, domain.SubjectStream(app, other), past, until)
 		if err != nil {

@@ -32,7 +32,9 @@ func ofApp(app domain.AppName) func(eventstore.Recorded) bool {
 	}
 }
 
-func picked(all iter.Seq2[eventstore.Recorded, error], wanted func(eventstore.Recorded) bool) iter.Seq2[eventstore.Recorded, error] {
+func picked(
+	all iter.Seq2[eventstore.Recorded, error], wanted func(eventstore.Recorded) bool,
+) iter.Seq2[eventstore.Recorded, error] {
 	return func(yield func(eventstore.Recorded, error) bool) {
 		for r, err := range all {
 			if err == nil && !wanted(r) {

@@ -92,7 +92,9 @@ func KindOfCommand(cmd domain.Command) string {
 
 // checkApproved refuses what takes two persons and was not approved, and what was approved
 // for another state than the one that is found.
-func (l *Ledger) checkApproved(r resolved, decide func(domain.Command) ([]domain.Event, error), f *fold, recorded deadline.Instant) error {
+func (l *Ledger) checkApproved(
+	r resolved, decide func(domain.Command) ([]domain.Event, error), f *fold, recorded deadline.Instant,
+) error {
 	if r.approved == nil {
 		if r.RecordedBy == domain.Ledger || r.RecordedBy == followUps {
 			return nil // what follows by rule: no transport lets anybody in by these names
@@ -102,7 +104,8 @@ func (l *Ledger) checkApproved(r resolved, decide func(domain.Command) ([]domain
 		}
 		if kind := KindOfCommand(r.Command); kind != "" && l.needsTwo != nil && l.needsTwo(r.App, kind) {
 			return domain.Refusal{Code: domain.ApprovalNeeded, Path: "type",
-				Text: kind + " takes two authenticated principals here: propose it (POST /v1/apps/{app}/proposals, or the verb of the command line, which does so), and let another approve it"}
+				Text: kind + " takes two authenticated principals here: propose it (POST /v1/apps/{app}/proposals, " +
+					"or the verb of the command line, which does so), and let another approve it"}
 		}
 		return nil
 	}
@@ -121,7 +124,8 @@ func (l *Ledger) checkApproved(r resolved, decide func(domain.Command) ([]domain
 }
 
 var errOutdated = domain.Refusal{Code: domain.ProposalOutdated,
-	Text: "what this is about has changed since it was proposed, so that the decision would be another one: look at it again, and propose it anew"}
+	Text: "what this is about has changed since it was proposed, so that the decision would be another one: look at " +
+		"it again, and propose it anew"}
 
 // basisOf returns a keyed digest of a decision, and of the state that it is about: where a
 // person stands, how far a request is, whether a build is voided already.
@@ -147,7 +151,8 @@ func basisOf(r resolved, events []domain.Event, f *fold, recorded deadline.Insta
 		fmt.Fprintf(b, "\n%s %v %v", f.request.Outcome, f.request.Received.Types, f.request.Done)
 	case domain.ServiceNoun:
 		describeBuild(b, events, f.service)
-	case domain.PolicyNoun, domain.SurfaceNoun, domain.AccessNoun, domain.IncidentNoun, domain.ObligationNoun, domain.CalendarNoun:
+	case domain.PolicyNoun, domain.SurfaceNoun, domain.AccessNoun, domain.IncidentNoun, domain.ObligationNoun,
+		domain.CalendarNoun:
 	}
 	digest := r.key.Digest(b.Bytes())
 	return hex.EncodeToString(digest[:]), nil
@@ -209,7 +214,8 @@ func (l *Ledger) Propose(ctx context.Context, p Proposing, read ReadCommand) (do
 		if was.By == p.By && was.Digest == hex.EncodeToString(digest[:]) {
 			return was, nil
 		}
-		return domain.Proposal{}, domain.Refusal{Code: domain.IDReused, Text: "something else was proposed under this source and id; give every event an id of its own"}
+		return domain.Proposal{}, domain.Refusal{Code: domain.IDReused,
+			Text: "something else was proposed under this source and id; give every event an id of its own"}
 	}
 	basis, err := l.weigh(ctx, cmd)
 	if err != nil {
@@ -273,7 +279,8 @@ func (l *Ledger) weigh(ctx context.Context, cmd Request) (string, error) {
 		return "", err
 	}
 	if receipt.Event != (eventstore.EventID{}) || cmd.approved.found == "" {
-		return "", domain.Refusal{Code: domain.IDReused, Text: "an event of this source and id is recorded already; give every event an id of its own"}
+		return "", domain.Refusal{Code: domain.IDReused,
+			Text: "an event of this source and id is recorded already; give every event an id of its own"}
 	}
 	return cmd.approved.found, nil
 }
@@ -387,7 +394,9 @@ func (l *Ledger) Approve(ctx context.Context, d Decision, read ReadCommand) (dom
 
 // FinishProposal executes what was approved, and records that it is done. What was done
 // before is not done again.
-func (l *Ledger) FinishProposal(ctx context.Context, app domain.AppName, id string, read ReadCommand) (domain.Proposal, error) {
+func (l *Ledger) FinishProposal(
+	ctx context.Context, app domain.AppName, id string, read ReadCommand,
+) (domain.Proposal, error) {
 	p, err := l.Proposed(ctx, app, id)
 	if err != nil || p.Decided != domain.Approved {
 		return p, err
@@ -404,21 +413,26 @@ func (l *Ledger) FinishProposal(ctx context.Context, app domain.AppName, id stri
 }
 
 // carryOut executes what was approved, and returns its record.
-func (l *Ledger) carryOut(ctx context.Context, app domain.AppName, p domain.Proposal, read ReadCommand) (eventstore.EventID, error) {
+func (l *Ledger) carryOut(
+	ctx context.Context, app domain.AppName, p domain.Proposal, read ReadCommand,
+) (eventstore.EventID, error) {
 	if p.Command == "erasure.ordered" { // with the person goes what was proposed
 		s, err := l.Subject(ctx, domain.SubjectStream(app, p.Subject))
 		if err == nil && s.Ordered() != (domain.EventID{}) {
 			return eventstore.EventID(s.Ordered()), nil
 		}
 	}
+
 	pending, err := l.proposedCommand(ctx, app, p, [2]string{p.By, PendingApprover}, read)
 	if err != nil {
 		return eventstore.EventID{}, err
 	}
+
 	cmd, err := l.proposedCommand(ctx, app, p, [2]string{p.By, p.DecidedBy}, read)
 	if err != nil {
 		return eventstore.EventID{}, err
 	}
+
 	cmd.approved = &approval{as: pending.Command, basis: p.Basis}
 	receipt, err := l.executeApproved(ctx, cmd)
 	return receipt.Event, err
@@ -431,6 +445,7 @@ func (l *Ledger) lapse(ctx context.Context, app domain.AppName, id string, err e
 	if !refused {
 		return err
 	}
+
 	why := map[string]string{"why": string(refusal.Code)}
 	if _, err := l.Execute(ctx, proposalNote(app, domain.Ledger, catalog.ProposalLapsed, id, why)); err != nil {
 		return err
@@ -438,12 +453,16 @@ func (l *Ledger) lapse(ctx context.Context, app domain.AppName, id string, err e
 	if refusal.Code == domain.ProposalOutdated {
 		return refusal
 	}
+
 	return domain.Refusal{Code: domain.ProposalOutdated, Path: refusal.Path,
-		Text: "what was proposed is not possible any more, and has lapsed (" + string(refusal.Code) + ": " + refusal.Text + ")"}
+		Text: "what was proposed is not possible any more, and has lapsed (" + string(refusal.Code) + ": " +
+			refusal.Text + ")"}
 }
 
 // proposedCommand returns the command of a proposal as two principals record it.
-func (l *Ledger) proposedCommand(ctx context.Context, app domain.AppName, p domain.Proposal, by [2]string, read ReadCommand) (Request, error) {
+func (l *Ledger) proposedCommand(
+	ctx context.Context, app domain.AppName, p domain.Proposal, by [2]string, read ReadCommand,
+) (Request, error) {
 	e, err := l.madeEntry(ctx, app, p)
 	if err != nil {
 		return Request{}, err
@@ -453,7 +472,8 @@ func (l *Ledger) proposedCommand(ctx context.Context, app domain.AppName, p doma
 		return Request{}, err
 	}
 	if !there {
-		return Request{}, domain.Refusal{Code: domain.EarlierPerson, Text: "the person whom the proposal was about was erased, and what was proposed with them"}
+		return Request{}, domain.Refusal{Code: domain.EarlierPerson,
+			Text: "the person whom the proposal was about was erased, and what was proposed with them"}
 	}
 	return read([]byte(kept.Reveal()), by)
 }
@@ -473,21 +493,26 @@ func (l *Ledger) madeEntry(ctx context.Context, app domain.AppName, p domain.Pro
 
 // Command returns what was proposed, as it was sent, to whoever has to decide on it; not
 // ok: the person whom it was about was erased. First the access is recorded.
-func (l *Ledger) Command(ctx context.Context, app domain.AppName, p domain.Proposal, a Access) (kept []byte, ok bool, err error) {
+func (l *Ledger) Command(
+	ctx context.Context, app domain.AppName, p domain.Proposal, a Access,
+) (kept []byte, ok bool, err error) {
 	e, err := l.madeEntry(ctx, app, p)
 	if err != nil {
 		return nil, false, err
 	}
+
 	i := slices.IndexFunc(e.Parts, func(part codec.Part) bool { return part.Role == CommandRole })
 	if i < 0 {
 		return nil, false, unreadable(e, errors.New("a proposal without what was proposed"))
 	}
+
 	a.App, a.Kind, a.Subject, a.Events, a.Roles = app, domain.AccessProposal, p.Subject, []domain.EventID{p.Made}, []string{CommandRole}
 	a.Records, a.Parts = 1, 1
 	opened, err := l.Access(ctx, a)
 	if err != nil {
 		return nil, false, err
 	}
+
 	text, ok, err := opened.Reveal(ctx, e, CommandRole)
 	return []byte(text.Reveal()), ok, err
 }

@@ -16,11 +16,13 @@ func (l *Ledger) checkPublished(ctx context.Context, cmd domain.PublishPolicy) e
 		return nil
 	}
 
-	if err := l.checkKept(ctx, cmd.Version, "document", "the document's canonical form is not kept under the version's hash: keep it before it is published"); err != nil {
+	if err := l.checkKept(ctx, cmd.Version, "document",
+		"the document's canonical form is not kept under the version's hash: keep it before it is published"); err != nil {
 		return err
 	}
 	for _, t := range cmd.Document.Texts {
-		if err := l.checkKept(ctx, t.Hash, "document.texts", "the document names a text that is not kept: keep it before it is published"); err != nil {
+		if err := l.checkKept(ctx, t.Hash, "document.texts",
+			"the document names a text that is not kept: keep it before it is published"); err != nil {
 			return err
 		}
 	}

@@ -42,6 +42,7 @@ func (l *Ledger) State(ctx context.Context, app domain.AppName, who domain.Perso
 			return s, err
 		}
 	}
+
 	until := eventstore.Position(0)
 	if asOf.KnownAt != 0 {
 		var err error
@@ -49,20 +50,24 @@ func (l *Ledger) State(ctx context.Context, app domain.AppName, who domain.Perso
 			return s, err
 		}
 	}
+
 	ref, err := l.referenceUntil(ctx, app, asOf.KnownAt != 0, until)
 	if err != nil {
 		return s, err
 	}
+
 	s.Reference = ref
 	p, ok, err := l.find(ctx, app, who)
 	if err != nil || !ok {
 		return s, err
 	}
+
 	stream := subjectStream(p)
 	f, err := l.foldAsOf(ctx, stream, asOf.KnownAt != 0, until)
 	if err != nil {
 		return s, err
 	}
+
 	s.Position, s.Stream = f.position, stream.String()
 	s.Subject, err = l.withLinks(ctx, stream, f.subject, asOf.KnownAt != 0, until)
 	return s, err
@@ -85,7 +90,9 @@ func (l *Ledger) find(ctx context.Context, app domain.AppName, who domain.Person
 // foldAsOf returns the fold of a stream now, or as it was at a position. Where
 // nothing was recorded in the stream since, that is the fold of now, which need not
 // be read.
-func (l *Ledger) foldAsOf(ctx context.Context, stream domain.StreamID, past bool, until eventstore.Position) (*fold, error) {
+func (l *Ledger) foldAsOf(
+	ctx context.Context, stream domain.StreamID, past bool, until eventstore.Position,
+) (*fold, error) {
 	switch {
 	case !past:
 		return l.fold(ctx, stream)
@@ -104,27 +111,36 @@ func (l *Ledger) reference(ctx context.Context, app domain.AppName) (domain.Refe
 	return l.referenceUntil(ctx, app, false, 0)
 }
 
-func (l *Ledger) referenceUntil(ctx context.Context, app domain.AppName, past bool, until eventstore.Position) (domain.Reference, error) {
+func (l *Ledger) referenceUntil(
+	ctx context.Context, app domain.AppName, past bool, until eventstore.Position,
+) (domain.Reference, error) {
 	service, err := l.fold(ctx, domain.ServiceStream(app))
 	if err != nil {
 		return domain.Reference{}, err
 	}
+
 	if !service.service.Registered() {
-		return domain.Reference{}, domain.Refusal{Code: domain.UnknownApp, Text: "the app " + domain.Quote(string(app)) + " is not registered; see consentledger app add"}
+		return domain.Reference{}, domain.Refusal{Code: domain.UnknownApp,
+			Text: "the app " + domain.Quote(string(app)) + " is not registered; see consentledger app add"}
 	}
+
 	policies, err := l.foldAsOf(ctx, domain.PolicyStream(app), past, until)
 	if err != nil {
 		return domain.Reference{}, err
 	}
+
 	surfaces, err := l.foldAsOf(ctx, domain.SurfaceStream(app), past, until)
 	if err != nil {
 		return domain.Reference{}, err
 	}
+
 	calendars, err := l.foldAsOf(ctx, domain.CalendarStream(app), past, until)
 	if err != nil {
 		return domain.Reference{}, err
 	}
-	ref := domain.Reference{Service: service.service, Policies: policies.policies, Surfaces: surfaces.surfaces, Calendars: calendars.calendars}
+
+	ref := domain.Reference{Service: service.service, Policies: policies.policies, Surfaces: surfaces.surfaces,
+		Calendars: calendars.calendars}
 	if past {
 		known, err := l.foldAsOf(ctx, domain.ServiceStream(app), past, until)
 		if err != nil {
@@ -152,7 +168,9 @@ func (l *Ledger) Subject(ctx context.Context, stream domain.StreamID) (domain.Su
 
 // SubjectAt is [Ledger.Subject] as of a position up to which the caller follows
 // the log: what this process knows of the stream is looked at first.
-func (l *Ledger) SubjectAt(ctx context.Context, stream domain.StreamID, at eventstore.Position) (domain.Subject, error) {
+func (l *Ledger) SubjectAt(
+	ctx context.Context, stream domain.StreamID, at eventstore.Position,
+) (domain.Subject, error) {
 	if f, ok := l.folds.get(stream); ok && f.position <= at {
 		return f.subjectOrNone(), nil
 	}
@@ -218,6 +236,7 @@ func (l *Ledger) merged(ctx context.Context, streams []domain.StreamID, yield fu
 			heads = append(heads, head{e, next})
 		}
 	}
+
 	for len(heads) > 0 {
 		first := 0
 		for i := range heads {
@@ -281,7 +300,9 @@ func (l *Ledger) Place(at eventstore.Position) error {
 	if at == 0 || at > eventstore.Before(l.store) {
 		return nil
 	}
-	return domain.Refusal{Code: domain.Malformed, Text: "the ledger has moved to another store since this position or cursor was given out: ask again without it, from the beginning"}
+	return domain.Refusal{Code: domain.Malformed,
+		Text: "the ledger has moved to another store since this position or cursor was given out: ask again without " +
+			"it, from the beginning"}
 }
 
 // entries reads records as entries and stops at the first it cannot read.
@@ -302,7 +323,8 @@ func entries(records iter.Seq2[eventstore.Recorded, error]) iter.Seq2[codec.Entr
 // bindingOf returns the part that ties the first record of a stream to who the
 // person is outside, so that a swapped vault entry is caught.
 func bindingOf(who vault.Lookup, p *vault.Person) []codec.Plain {
-	text, err := json.Marshal(map[string]string{"app": who.App, "id": who.ID, "kind": who.Kind, "pseudonym": p.Pseudonym.String()})
+	text, err := json.Marshal(map[string]string{"app": who.App, "id": who.ID, "kind": who.Kind,
+		"pseudonym": p.Pseudonym.String()})
 	if err != nil {
 		panic("ledger: four strings do not make JSON: " + err.Error())
 	}

@@ -31,10 +31,12 @@ func (l *Ledger) StreamOf(ctx context.Context, req Request) (domain.StreamID, er
 	if _, step := req.Command.(domain.TakeStep); step {
 		noun = domain.IncidentNoun
 	}
+
 	if req.Person == (domain.PersonKey{}) {
 		k, err := l.vault.AppKey(ctx, string(req.App))
 		return caseStream(noun, req, k), err
 	}
+
 	p, found, err := l.find(ctx, req.App, req.Person)
 	if err == nil && !found {
 		err = domain.Refusal{Code: domain.UnknownPerson, Text: "nothing is known of this person"}
@@ -55,6 +57,7 @@ func (l *Ledger) openRequest(ctx context.Context, req Request) (Receipt, error) 
 	if err != nil {
 		return Receipt{}, err
 	}
+
 	p, err := l.asks(ctx, req, ref)
 	if err != nil {
 		return Receipt{}, err
@@ -62,15 +65,18 @@ func (l *Ledger) openRequest(ctx context.Context, req Request) (Receipt, error) 
 	if cmd.Guardian, err = l.guardianOf(ctx, req); err != nil {
 		return Receipt{}, err
 	}
+
 	stream := caseStream(domain.RequestNoun, req, p)
 	f, err := l.fold(ctx, stream)
 	if err != nil {
 		return Receipt{}, err
 	}
+
 	if f.revision > 0 { // the answer given before
 		receipt, err := l.settle(ctx, resolved{Request: req, ref: ref, stream: stream, key: p})
 		return l.withItsNo(ctx, p, f.request.Received.Cause, receipt, err)
 	}
+
 	before, err := l.history(ctx, p)
 	if err == nil {
 		err = before.CheckAsks(cmd, l.Now())
@@ -78,8 +84,12 @@ func (l *Ledger) openRequest(ctx context.Context, req Request) (Receipt, error) 
 	if err != nil {
 		return Receipt{}, err
 	}
+
 	if cmd.Subject = p.Pseudonym.String(); slices.Contains(cmd.Types, domain.AskWithdraw) {
-		withdrawn, err := l.executePerson(ctx, beside(req, "withdrawal of ", domain.WithdrawConsent{Scope: domain.Scope{All: len(cmd.Purposes) == 0, Purposes: cmd.Purposes}, Guardian: cmd.Guardian}))
+		withdrawn, err := l.executePerson(ctx,
+			beside(req, "withdrawal of ",
+				domain.WithdrawConsent{Scope: domain.Scope{All: len(cmd.Purposes) == 0, Purposes: cmd.Purposes},
+					Guardian: cmd.Guardian}))
 		if err != nil {
 			return Receipt{}, err
 		}
@@ -91,6 +101,7 @@ func (l *Ledger) openRequest(ctx context.Context, req Request) (Receipt, error) 
 	if before, err = l.told(ctx, req, p, domain.RequestMade{Request: stream.ID, Types: cmd.Types}); err != nil {
 		return Receipt{}, err
 	}
+
 	ref.Person = &before
 	req.Command = cmd
 	receipt, err := l.settle(ctx, resolved{Request: req, ref: ref, stream: stream, key: p})
@@ -99,15 +110,19 @@ func (l *Ledger) openRequest(ctx context.Context, req Request) (Receipt, error) 
 
 // withItsNo returns the receipt of a request with what that of the withdrawal in it says
 // of purposes: which nobody declares, and which go on, since they rest on something else.
-func (l *Ledger) withItsNo(ctx context.Context, p *vault.Person, cause domain.EventID, receipt Receipt, err error) (Receipt, error) {
+func (l *Ledger) withItsNo(
+	ctx context.Context, p *vault.Person, cause domain.EventID, receipt Receipt, err error,
+) (Receipt, error) {
 	if err != nil || cause == (domain.EventID{}) {
 		return receipt, err
 	}
+
 	stream := subjectStream(p)
 	f, err := l.fold(ctx, stream)
 	if err != nil {
 		return Receipt{}, err
 	}
+
 	no, known, err := l.receiptOfFact(ctx, stream, f, cause)
 	if err != nil {
 		return Receipt{}, err
@@ -151,6 +166,7 @@ func (l *Ledger) asks(ctx context.Context, req Request, ref domain.Reference) (*
 	if err != nil {
 		return nil, err
 	}
+
 	if found {
 		f, err := l.fold(ctx, caseStream(domain.RequestNoun, req, p))
 		if err != nil || f.revision > 0 {
@@ -160,10 +176,12 @@ func (l *Ledger) asks(ctx context.Context, req Request, ref domain.Reference) (*
 			return nil, err
 		}
 	}
+
 	recorded := l.Now()
 	if err := l.checkAsksEarlier(ctx, req, atOf(req, recorded)); err != nil || found {
 		return p, err
 	}
+
 	cmd := req.Command.(domain.OpenRequest)
 	cmd.Subject = "new"
 	if err := (domain.Subject{}).CheckAsks(likely(req).(domain.OpenRequest), recorded); err != nil {
@@ -172,6 +190,7 @@ func (l *Ledger) asks(ctx context.Context, req Request, ref domain.Reference) (*
 	if err := l.possible(cmd, ref, req); err != nil && !keepsNo(cmd, err) {
 		return nil, err
 	}
+
 	p, _, err = l.vault.Enrol(ctx, who)
 	return p, err
 }
@@ -213,12 +232,15 @@ func keepsNo(cmd domain.OpenRequest, err error) bool {
 
 // told records in the person's history where a request is told of, and returns
 // the history as it was before.
-func (l *Ledger) told(ctx context.Context, req Request, p *vault.Person, made domain.RequestMade) (domain.Subject, error) {
+func (l *Ledger) told(
+	ctx context.Context, req Request, p *vault.Person, made domain.RequestMade,
+) (domain.Subject, error) {
 	stream := subjectStream(p)
 	before, err := l.fold(ctx, stream)
 	if err != nil || before.subject.Ended() != 0 || slices.Contains(before.subject.Requests(), made.Request) {
 		return before.subjectOrNone(), err
 	}
+
 	tell := beside(req, "request of ", domain.Say{Event: made})
 	if req.At != 0 {
 		earlier, err := l.isEarlier(ctx, lookup(req.App, req.Person), req.At)
@@ -232,6 +254,7 @@ func (l *Ledger) told(ctx context.Context, req Request, p *vault.Person, made do
 			tell.At = 0 // the request has its date; the history says where it is told of
 		}
 	}
+
 	tell.Group, tell.Unread = nil, Unread{} // the request itself has them
 	tell.Actor, tell.RecordedBy, tell.FromApp, tell.Other = string(domain.System), "ledger", false, domain.PersonKey{}
 	_, err = l.executePerson(ctx, tell)
@@ -253,7 +276,9 @@ func beside(req Request, name string, cmd domain.Command) Request {
 
 // tryCase executes on the stream of a request, an incident or obligations that
 // has begun, or begins now: obligations follow from a fact.
-func (l *Ledger) tryCase(ctx context.Context, stream domain.StreamID, req Request, ref domain.Reference) (Receipt, error) {
+func (l *Ledger) tryCase(
+	ctx context.Context, stream domain.StreamID, req Request, ref domain.Reference,
+) (Receipt, error) {
 	f, err := l.fold(ctx, stream)
 	if err != nil {
 		return Receipt{}, err
@@ -261,9 +286,12 @@ func (l *Ledger) tryCase(ctx context.Context, stream domain.StreamID, req Reques
 	if err := l.another(ctx, &ref, stream, f, req.Command); err != nil {
 		return Receipt{}, err
 	}
+
 	if f.revision == 0 && stream.Noun != domain.ObligationNoun || f.ahead(stream) {
-		return Receipt{}, domain.Refusal{Code: domain.UnknownRequest, Text: "there is no " + string(stream.Noun) + " of that id"}
+		return Receipt{}, domain.Refusal{Code: domain.UnknownRequest,
+			Text: "there is no " + string(stream.Noun) + " of that id"}
 	}
+
 	k, err := l.caseKey(ctx, stream, f)
 	if err != nil {
 		return Receipt{}, err
@@ -274,7 +302,9 @@ func (l *Ledger) tryCase(ctx context.Context, stream domain.StreamID, req Reques
 // another adds to ref the other request that one is, or is said to be, a
 // duplicate of, and the persons whom the two are of. It is read from the store:
 // another process may have opened it.
-func (l *Ledger) another(ctx context.Context, ref *domain.Reference, stream domain.StreamID, f *fold, cmd domain.Command) error {
+func (l *Ledger) another(
+	ctx context.Context, ref *domain.Reference, stream domain.StreamID, f *fold, cmd domain.Command,
+) error {
 	id := ""
 	switch cmd := cmd.(type) {
 	case domain.OweAgain:

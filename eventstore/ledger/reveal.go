@@ -18,6 +18,7 @@ func (l *Ledger) reveal(ctx context.Context, e codec.Entry, role string) (domain
 	if i < 0 {
 		return "", false, nil
 	}
+
 	owner, err := l.named(ctx, e.Stream.App, e.Parts[i].Ref)
 	if errors.Is(err, vault.ErrErased) {
 		return "", false, nil
@@ -25,6 +26,7 @@ func (l *Ledger) reveal(ctx context.Context, e codec.Entry, role string) (domain
 	if err != nil {
 		return "", false, err
 	}
+
 	plain, ok, err := l.vault.Part(ctx, owner, e.ID, e.Stream.String(), role)
 	switch {
 	case errors.Is(err, vault.ErrDamaged):

@@ -38,14 +38,17 @@ func (l *Ledger) Select(ctx context.Context, s Selection) (iter.Seq2[codec.Entry
 			return nil, err
 		}
 	}
+
 	after, until, err := l.between(ctx, s)
 	if err != nil {
 		return nil, err
 	}
+
 	all := l.Replay(ctx, after)
 	if s.Person != (domain.PersonKey{}) {
 		all = l.History(ctx, s.App, s.Person)
 	}
+
 	return func(yield func(codec.Entry, error) bool) {
 		for e, err := range all {
 			if err == nil && e.Position > until {
@@ -67,10 +70,12 @@ func (l *Ledger) between(ctx context.Context, s Selection) (after, until eventst
 	if err := l.Place(s.After); err != nil {
 		return 0, 0, err
 	}
+
 	after, until = s.After, ^eventstore.Position(0)
 	if s.Until != 0 {
 		until = s.Until
 	}
+
 	if s.From != 0 {
 		from, err := l.known.position(ctx, l.store, s.From-1)
 		if err != nil {
@@ -78,6 +83,7 @@ func (l *Ledger) between(ctx context.Context, s Selection) (after, until eventst
 		}
 		after = max(after, from)
 	}
+
 	if s.To != 0 {
 		to, err := l.known.position(ctx, l.store, s.To-1)
 		if err != nil {
@@ -89,7 +95,8 @@ func (l *Ledger) between(ctx context.Context, s Selection) (after, until eventst
 }
 
 func (s Selection) lets(e codec.Entry) bool {
-	if a, access := e.Event.(domain.DataAccessed); access && a.Kind == domain.AccessReplay && !s.Replays && s.Type == "" {
+	if a, access := e.Event.(domain.DataAccessed); access && a.Kind == domain.AccessReplay && !s.Replays &&
+		s.Type == "" {
 		return false // or whoever asks for what is new would make what is new
 	}
 	opens := len(e.Owing) > 0 && s.Type == "obligation.opened"
@@ -100,5 +107,6 @@ func (s Selection) lets(e codec.Entry) bool {
 func IsType(name string) bool {
 	_, note := catalog.NoteRuleOf(catalog.Note(name))
 	_, step := catalog.StepRuleOf(catalog.Step(name))
-	return note || step || slices.ContainsFunc(codec.Types(), func(shape string) bool { return codec.KindOf(shape) == name })
+	return note || step || slices.ContainsFunc(codec.Types(),
+		func(shape string) bool { return codec.KindOf(shape) == name })
 }

@@ -141,6 +141,7 @@ func (l *Ledger) decide(ctx context.Context, r resolved, f *fold, recorded deadl
 	case domain.ObligationNoun:
 		return f.duties.Decide(r.Command, r.ref, at, recorded)
 	}
+
 	panic(fmt.Sprintf("ledger: a request on a %s stream has no case in decide", r.stream.Noun))
 }
 
@@ -152,7 +153,9 @@ func (endedError) Error() string { return "the history has ended" }
 
 // decideSubject decides on a person's own history. It returns an endedError if
 // that has ended.
-func (l *Ledger) decideSubject(ctx context.Context, r resolved, f *fold, recorded deadline.Instant) ([]domain.Event, error) {
+func (l *Ledger) decideSubject(
+	ctx context.Context, r resolved, f *fold, recorded deadline.Instant,
+) ([]domain.Event, error) {
 	if ended := f.subject.Ended(); ended != 0 {
 		return nil, endedError(ended)
 	}
@@ -189,7 +192,8 @@ func (l *Ledger) decideSubject(ctx context.Context, r resolved, f *fold, recorde
 			return nil, err
 		}
 		events[0] = subject.Weigh(domain.Fact{
-			At: at, Recorded: recorded, Source: r.key.Source(r.Source), Sequence: r.Sequence, Rules: domain.Rules, Event: events[0],
+			At: at, Recorded: recorded, Source: r.key.Source(r.Source), Sequence: r.Sequence, Rules: domain.Rules,
+			Event: events[0],
 		}, r.ref)
 	}
 	return events, nil

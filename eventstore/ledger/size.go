@@ -46,7 +46,8 @@ func (f *fold) count(noun domain.Noun) int {
 		return size + snapshots.Size(f.snapshot())
 	case domain.CalendarNoun:
 		return size + calendarBytes*int(f.revision)
-	case domain.ObligationNoun, domain.RequestNoun, domain.IncidentNoun, domain.ServiceNoun, domain.PolicyNoun, domain.SurfaceNoun:
+	case domain.ObligationNoun, domain.RequestNoun, domain.IncidentNoun, domain.ServiceNoun, domain.PolicyNoun,
+		domain.SurfaceNoun:
 	}
 	o := f.others
 	rest := another{f.duties, o.service, o.policies, o.surfaces, o.request, o.incident}

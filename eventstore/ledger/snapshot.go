@@ -43,7 +43,8 @@ const foldVersion = 3
 // record.
 var snapshots = state.New[snapshot](state.Types{
 	Implement: []any{
-		domain.ConsentGiven{}, domain.ConsentRefused{}, domain.ConsentWithdrawn{}, domain.PermissionRevoked{}, domain.NoticePresented{},
+		domain.ConsentGiven{}, domain.ConsentRefused{}, domain.ConsentWithdrawn{}, domain.PermissionRevoked{},
+		domain.NoticePresented{},
 		domain.SubjectReassigned{}, domain.SubjectClosed{}, domain.AgeRecorded{}, domain.ErasureOrdered{},
 	},
 	Omit: []any{domain.Personal(""), domain.Derived(nil)},
@@ -70,6 +71,7 @@ func (l *Ledger) snapshotOf(ctx context.Context, stream domain.StreamID) (*fold,
 	if err != nil || p == nil {
 		return newFold(), err
 	}
+
 	text, ok, err := l.vault.KeptFold(ctx, p, string(stream.Noun))
 	if errors.Is(err, vault.ErrDamaged) {
 		return newFold(), nil
@@ -77,6 +79,7 @@ func (l *Ledger) snapshotOf(ctx context.Context, stream domain.StreamID) (*fold,
 	if err != nil || !ok {
 		return newFold(), err
 	}
+
 	f, ok := readSnapshot(text)
 	if !ok {
 		return newFold(), nil
@@ -90,10 +93,12 @@ func readSnapshot(text []byte) (*fold, bool) {
 	if !bytes.HasPrefix(text, snapshotHead) {
 		return nil, false
 	}
+
 	s, size, err := snapshots.Read(text[len(snapshotHead):])
 	if err != nil {
 		return nil, false
 	}
+
 	s.subject.Derive()
 	f := &fold{
 		revision: s.revision, position: s.position, recorded: s.recorded, last: s.last,

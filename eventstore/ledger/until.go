@@ -11,7 +11,9 @@ import (
 // SubjectUntil returns what was known at a position of the person of a stream, for
 // a caller who has followed the log up to there, and read the stream at least up to
 // the revision least: a fold that knows less is not taken. Zero: up to none.
-func (l *Ledger) SubjectUntil(ctx context.Context, stream domain.StreamID, least eventstore.Revision, at eventstore.Position) (domain.Subject, error) {
+func (l *Ledger) SubjectUntil(
+	ctx context.Context, stream domain.StreamID, least eventstore.Revision, at eventstore.Position,
+) (domain.Subject, error) {
 	if at == 0 {
 		return domain.Subject{}, nil
 	}
@@ -22,7 +24,8 @@ func (l *Ledger) SubjectUntil(ctx context.Context, stream domain.StreamID, least
 
 	f, err := l.foldUntil(ctx, stream, at)
 	if err == nil && f.revision < least {
-		err = fmt.Errorf("stream %s has %d records up to position %d, and %d were read of it", stream, f.revision, at, least)
+		err = fmt.Errorf("stream %s has %d records up to position %d, and %d were read of it", stream, f.revision, at,
+			least)
 	}
 	return f.subjectOrNone(), err
 }

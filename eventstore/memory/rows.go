@@ -36,6 +36,7 @@ func (r *Rows) Write(ctx context.Context, c eventstore.Change) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if err := r.check(c); err != nil {
@@ -44,6 +45,7 @@ func (r *Rows) Write(ctx context.Context, c eventstore.Change) error {
 	if r.values == nil {
 		r.values = make(map[string][]byte)
 	}
+
 	for _, row := range c.Put {
 		key := string(row.Key)
 		if _, ok := r.values[key]; !ok {
@@ -51,6 +53,7 @@ func (r *Rows) Write(ctx context.Context, c eventstore.Change) error {
 		}
 		r.values[key] = append([]byte{}, row.Value...)
 	}
+
 	for _, key := range c.Delete {
 		delete(r.values, string(key))
 	}

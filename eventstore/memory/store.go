@@ -22,7 +22,9 @@ type Store struct {
 }
 
 // Append implements [eventstore.Store].
-func (s *Store) Append(ctx context.Context, stream eventstore.Stream, expected eventstore.Revision, records ...eventstore.Record) (eventstore.Position, error) {
+func (s *Store) Append(
+	ctx context.Context, stream eventstore.Stream, expected eventstore.Revision, records ...eventstore.Record,
+) (eventstore.Position, error) {
 	if err := eventstore.CheckBounds(stream, records); err != nil {
 		return 0, err
 	}
@@ -55,7 +57,9 @@ func (s *Store) Append(ctx context.Context, stream eventstore.Stream, expected e
 }
 
 // ReadStream implements [eventstore.Store].
-func (s *Store) ReadStream(ctx context.Context, stream eventstore.Stream, after eventstore.Revision) iter.Seq2[eventstore.Recorded, error] {
+func (s *Store) ReadStream(
+	ctx context.Context, stream eventstore.Stream, after eventstore.Revision,
+) iter.Seq2[eventstore.Recorded, error] {
 	return func(yield func(eventstore.Recorded, error) bool) {
 		all, line := s.line(stream)
 		for _, i := range line[min(after, eventstore.Revision(len(line))):] {

@@ -161,7 +161,9 @@ const rowBytes = 1 << 20
 // Rows makes the target's rows those of the source, but for those that keep leaves
 // out: these are deleted in the target. It returns how many there are, and calls done
 // with it now and then. They are durable on return.
-func Rows(ctx context.Context, from, to eventstore.Rows, keep func(key []byte) bool, done func(n int64)) (n int64, err error) {
+func Rows(
+	ctx context.Context, from, to eventstore.Rows, keep func(key []byte) bool, done func(n int64),
+) (n int64, err error) {
 	// First what the target has and should not: a copy that was cut off may have left
 	// it, and the source may have changed since.
 	if err := sweep(ctx, from, to, keep); err != nil {
@@ -253,11 +255,13 @@ func SameRows(ctx context.Context, from, to eventstore.Rows, keep func(key []byt
 		case !more:
 			return fmt.Errorf("a row of the source that begins with %.2q is not in the target", row.Key)
 		case !bytes.Equal(row.Key, other.Key):
-			return fmt.Errorf("where the source has a row that begins with %.2q the target has one that begins with %.2q", row.Key, other.Key)
+			return fmt.Errorf("where the source has a row that begins with %.2q the target has one that begins with "+
+				"%.2q", row.Key, other.Key)
 		case !bytes.Equal(row.Value, other.Value):
 			return fmt.Errorf("a row of the target that begins with %.2q is not as in the source", row.Key)
 		}
 	}
+
 	switch other, err, more := next(); {
 	case err != nil:
 		return fmt.Errorf("rows of the target: %w", err)

@@ -24,7 +24,8 @@ var settings = []string{
 	"host", "port", "dbname", "user", "password", "passfile", "require_auth", "channel_binding",
 	"connect_timeout", "client_encoding", "options", "application_name",
 	"sslmode", "sslcert", "sslkey", "sslpassword", "sslrootcert", "sslcertmode", "sslnegotiation", "sslsni",
-	"krbspn", "krbsrvname", "service", "servicefile", "target_session_attrs", "min_protocol_version", "max_protocol_version",
+	"krbspn", "krbsrvname", "service", "servicefile", "target_session_attrs", "min_protocol_version",
+	"max_protocol_version",
 }
 
 // ParseAddress reads a connection string as libpq does, in either form:
@@ -43,8 +44,8 @@ func ParseAddress(s string) (*Address, error) {
 		return nil, fmt.Errorf("connection string: %w", plain(err))
 	}
 	if asksForStandby(c.ConnConfig.ValidateConnect) {
-		return nil, errors.New("connection string: target_session_attrs asks for a standby: only the primary knows what was acknowledged; " +
-			"leave the setting out")
+		return nil, errors.New("connection string: target_session_attrs asks for a standby: only the primary knows " +
+			"what was acknowledged; leave the setting out")
 	}
 
 	// With several hosts one that does not answer must not be waited for without end.

@@ -142,6 +142,7 @@ func (s *server) stillGood(ctx context.Context, c *pgx.Conn) (bool, error) {
 	if !now.pooled {
 		return true, nil
 	}
+
 	row, err := one(ctx, c.PgConn(), "SELECT pg_backend_pid()")
 	if err != nil {
 		return false, nil // another one is made
@@ -172,6 +173,7 @@ func all(ctx context.Context, c *pgconn.PgConn, statement string) (rows [][]stri
 	if len(results) == 0 {
 		return nil, errors.New("the server returns no result")
 	}
+
 	for _, values := range results[len(results)-1].Rows {
 		row := make([]string, len(values))
 		for i, v := range values {

@@ -27,6 +27,7 @@ func meaningOf(err error) meaning {
 	if _, is := errors.AsType[*FaultError](err); is {
 		return fault
 	}
+
 	e, is := errors.AsType[*pgconn.PgError](err)
 	if !is && pgconn.SafeToRetry(err) {
 		return elsewhere
@@ -34,6 +35,7 @@ func meaningOf(err error) meaning {
 	if !is || severity(e) != "ERROR" {
 		return unknown
 	}
+
 	switch e.Code {
 	case "CL001", "42P01", "3F000": // the records end too early, a table or the schema is not there
 		return fault
@@ -44,6 +46,7 @@ func meaningOf(err error) meaning {
 	case "42501":
 		return denied
 	}
+
 	switch e.Code[:min(2, len(e.Code))] {
 	case "40", "53", "55", "57", "58", "23": // 23: somebody appends who does not take turns
 		return later
@@ -82,10 +85,12 @@ func isFinal(err error) bool {
 	if r, is := errors.AsType[*refusal](err); is {
 		return r.final
 	}
+
 	switch code(err) {
 	case "28000", "28P01", "3D000": // user, password, database
 		return true
 	}
+
 	means := meaningOf(err)
 	return means == denied || means == never
 }

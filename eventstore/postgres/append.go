@@ -15,7 +15,9 @@ import (
 // The very same append once more is answered as the first was, also after years.
 // When ctx ends before the server has answered, the outcome is unknown, and goes on
 // being settled: by sending the same again until the server has answered.
-func (s *Store) Append(ctx context.Context, stream eventstore.Stream, expected eventstore.Revision, records ...eventstore.Record) (eventstore.Position, error) {
+func (s *Store) Append(
+	ctx context.Context, stream eventstore.Stream, expected eventstore.Revision, records ...eventstore.Record,
+) (eventstore.Position, error) {
 	if err := eventstore.CheckBounds(stream, records); err != nil {
 		return 0, err
 	}
@@ -51,7 +53,8 @@ func checkText(stream eventstore.Stream, records []eventstore.Record) error {
 	}
 	for i, r := range records {
 		if !isText(r.Type) {
-			return fmt.Errorf("stream %s: record %d: type %q: PostgreSQL takes types that are UTF-8 and hold no zero byte", stream, i, r.Type)
+			return fmt.Errorf("stream %s: record %d: type %q: PostgreSQL takes types that are UTF-8 and hold no zero "+
+				"byte", stream, i, r.Type)
 		}
 	}
 	return nil

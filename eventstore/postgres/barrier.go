@@ -81,12 +81,14 @@ func (s *Store) Barrier(ctx context.Context) error {
 	if err := s.Fault(); err != nil {
 		return err
 	}
+
 	ctx, cancel := patient(ctx)
 	defer cancel()
 	mine, first := s.asks.ask()
 	if first && !s.spawn(s.askServer) {
 		return ErrClosed
 	}
+
 	select {
 	case err := <-mine:
 		return err

@@ -22,7 +22,9 @@ type caught struct {
 // CatchUp implements [eventstore.Catching]. Whether it is the primary and what is new
 // are asked by one message, where a [Store.Barrier], a [Store.Head] and a page take
 // three, and who follows is not told of the page before a notification is through.
-func (s *Store) CatchUp(ctx context.Context, after eventstore.Position) (eventstore.Position, []eventstore.Recorded, error) {
+func (s *Store) CatchUp(
+	ctx context.Context, after eventstore.Position,
+) (eventstore.Position, []eventstore.Recorded, error) {
 	if after > maxRevision {
 		return 0, nil, s.broken("it is read from position %d, and has never had as many", after)
 	}

@@ -71,20 +71,25 @@ func owned(c eventstore.Change) (o eventstore.Change) {
 	for i, row := range c.Put {
 		last[string(row.Key)] = i
 	}
+
 	for _, key := range c.Delete {
 		if last[string(key)] >= 0 {
 			last[string(key)] = -1
 			o.Delete = append(o.Delete, append([]byte{}, key...))
 		}
 	}
+
 	for i, row := range c.Put {
 		if last[string(row.Key)] == i {
-			o.Put = append(o.Put, eventstore.Row{Key: append([]byte{}, row.Key...), Value: append([]byte{}, row.Value...)})
+			o.Put = append(o.Put, eventstore.Row{Key: append([]byte{}, row.Key...),
+				Value: append([]byte{}, row.Value...)})
 		}
 	}
+
 	for _, key := range c.Present {
 		o.Present = append(o.Present, append([]byte{}, key...))
 	}
+
 	for _, key := range c.Absent {
 		o.Absent = append(o.Absent, append([]byte{}, key...))
 	}
@@ -193,6 +198,7 @@ func (r *Rows) arguments(batch []*changing) []any {
 			values = append(values, row.Value)
 		}
 	}
+
 	return []any{
 		pgtype.UUID{Bytes: r.writer, Valid: true}, pgtype.UUID{Bytes: r.batch, Valid: true},
 		int64(r.Seen().Position), len(batch),

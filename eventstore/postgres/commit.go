@@ -76,6 +76,7 @@ func arguments(batch []*appending, order []spot, least eventstore.Position) []an
 		streams = append(streams, string(a.stream))
 		replicate = replicate || a.doubt
 	}
+
 	for _, t := range order {
 		a, r := batch[t.a], batch[t.a].records[t.i]
 		of = append(of, int32(t.a+1))
@@ -130,7 +131,8 @@ func (s *Store) lost(w *writer[*appending], a *appending, length eventstore.Revi
 	if length < a.expected+eventstore.Revision(len(a.records)) {
 		return conflict, nil
 	}
-	rows, err := w.conn.Query(context.Background(), s.sql(whatStands), string(a.stream), int64(a.expected), len(a.records))
+	rows, err := w.conn.Query(context.Background(), s.sql(whatStands), string(a.stream), int64(a.expected),
+		len(a.records))
 	if err != nil {
 		return outcome{}, err
 	}

@@ -77,11 +77,13 @@ func (f *follower) page(ctx context.Context) (page []eventstore.Recorded, err er
 	if err := s.Fault(); err != nil {
 		return nil, err
 	}
+
 	if page := s.kept(f.last.Position); len(page) > 0 && f.checked != (identity{}) {
 		r := page[len(page)-1]
 		f.last = eventstore.Mark{Position: r.Position, ID: r.ID}
 		return page, nil
 	}
+
 	err = s.read(ctx, func(ctx context.Context, c *pgxpool.Conn) error {
 		if now := sessionOf(c.Conn().PgConn()).identity; now != f.checked {
 			if err := f.check(ctx, c.Conn()); err != nil {
@@ -98,6 +100,7 @@ func (f *follower) page(ctx context.Context) (page []eventstore.Recorded, err er
 	if _, err := s.follows(f.last.Position, page); err != nil {
 		return nil, err
 	}
+
 	r := page[len(page)-1]
 	f.last = eventstore.Mark{Position: r.Position, ID: r.ID}
 	s.see(r.Position, r.ID)
@@ -113,12 +116,14 @@ func (f *follower) check(ctx context.Context, c *pgx.Conn) error {
 	if at > maxRevision {
 		return s.broken("it is followed from position %d, and has never had as many", at)
 	}
+
 	there, err := s.pick(ctx, c, "WHERE position = $1", int64(at))
 	switch {
 	case err != nil:
 		return err
 	case len(there) == 0:
-		return s.broken("it is followed from position %d, and there is no record: was an old copy of the database put in place?",
+		return s.broken("it is followed from position %d, and there is no record: was an old copy of the database "+
+			"put in place?",
 			at)
 	case f.last.ID == eventstore.EventID{}:
 		f.last.ID = there[0].ID

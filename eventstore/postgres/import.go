@@ -69,7 +69,9 @@ func perStream(records []eventstore.Recorded) (batch []*appending, order []spot,
 }
 
 // settleImport sends one transaction until its outcome is known, or ctx is done.
-func (s *Store) settleImport(ctx context.Context, w *writer[*appending], records []eventstore.Recorded) (eventstore.Position, error) {
+func (s *Store) settleImport(
+	ctx context.Context, w *writer[*appending], records []eventstore.Recorded,
+) (eventstore.Position, error) {
 	batch, order, err := perStream(records)
 	if err != nil {
 		return 0, err
@@ -156,7 +158,9 @@ func (s *Store) lengths(w *writer[*appending], batch []*appending) (got answer, 
 
 // imported reports whether all appends had been made before, and the position of their
 // last record. That some were, or others in their place, is an error.
-func (s *Store) imported(w *writer[*appending], batch []*appending, got answer) (last eventstore.Position, there bool, err error) {
+func (s *Store) imported(
+	w *writer[*appending], batch []*appending, got answer,
+) (last eventstore.Position, there bool, err error) {
 	n := 0
 	for i, a := range batch {
 		length := eventstore.Revision(got.lengths[i])
@@ -173,10 +177,12 @@ func (s *Store) imported(w *writer[*appending], batch []*appending, got answer) 
 		}
 		last = max(last, o.last)
 	}
+
 	if n > 0 && n < len(batch) {
 		return 0, false, errSomebodyElse
 	}
 	return last, n > 0, nil
 }
 
-var errSomebodyElse = refuse("some of the records to import are there, and others not: somebody else writes into this store")
+var errSomebodyElse = refuse("some of the records to import are there, and others not: somebody else writes into " +
+	"this store")

@@ -101,7 +101,8 @@ func inspect(ctx context.Context, c *pgconn.PgConn, config *pgconn.Config) (foun
 }
 
 var errShared = refuse("a pooler between shares its connections among clients " +
-	"(pool_mode = transaction or statement in PgBouncer): the ledger needs pool_mode = session, or a connection straight to the server")
+	"(pool_mode = transaction or statement in PgBouncer): the ledger needs pool_mode = session, or a connection " +
+	"straight to the server")
 
 // shared returns an error if a pooler gives the server's connection to others while
 // c has it. It has another client begin a transaction, which takes whatever is free.
@@ -120,10 +121,12 @@ func shared(ctx context.Context, c *pgconn.PgConn, now session, config *pgconn.C
 	if err != nil {
 		return err
 	}
+
 	taken, err := one(ctx, other, "SELECT pg_backend_pid()")
 	if err != nil {
 		return err
 	}
+
 	mine, err := one(ctx, c, "SELECT pg_backend_pid()")
 	if err != nil {
 		return err

@@ -20,9 +20,11 @@ func (s *server) prepare(ctx context.Context, c *pgconn.PgConn, user, database s
 	if err != nil {
 		return err
 	}
+
 	if !there {
 		if m := s.Seen(); m.Position > 0 { // an empty one in its place would look as if it were well
-			return s.broken("the schema %s is not in the database %s, and there was "+s.content.newest, s.name, database, m.Position)
+			return s.broken("the schema %s is not in the database %s, and there was "+s.content.newest, s.name,
+				database, m.Position)
 		}
 		if err := s.create(ctx, c, user, database); err != nil {
 			return err
@@ -146,7 +148,8 @@ func (s *server) unchanged(ctx context.Context, c *pgconn.PgConn, now identity) 
 
 // markOf returns the mark of a server's timeline. Whoever meets it first makes it.
 func (s *server) markOf(ctx context.Context, c *pgconn.PgConn, now identity) (mark string, err error) {
-	read := s.sql(fmt.Sprintf("SELECT mark FROM {store}.timelines_v1 WHERE system = '%s' AND timeline = %d", now.system, now.timeline))
+	read := s.sql(fmt.Sprintf("SELECT mark FROM {store}.timelines_v1 WHERE system = '%s' AND timeline = %d", now.system,
+		now.timeline))
 	rows, err := all(ctx, c, read)
 	if err == nil && len(rows) == 0 {
 		add := s.sql(fmt.Sprintf(`INSERT INTO {store}.timelines_v1 (system, timeline, mark)

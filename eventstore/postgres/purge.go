@@ -103,6 +103,7 @@ func (r *Rows) rewrite(ctx context.Context, c *pgconn.PgConn, v *verdict, part s
 	if _, err := c.Exec(ctx, r.sql(full)).ReadAll(); err != nil {
 		return busy(err, "the table "+r.name+"."+part+" is read by somebody, as by a backup")
 	}
+
 	switch told, kept := v.is(); {
 	case !told: // it only warns of what it leaves out
 		return refuse("the table %[1]s.%[2]s was not written anew: does the ledger's user own it? "+

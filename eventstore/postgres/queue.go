@@ -81,6 +81,7 @@ func (q *queue[T]) gather(n int) {
 	if n == 1 {
 		return
 	}
+
 	timer := time.NewTimer(500 * time.Microsecond)
 	defer timer.Stop()
 	for {
@@ -128,6 +129,7 @@ func (q *queue[T]) take() (batch []T) {
 		left = append(left, q.waiting[i:]...)
 		break
 	}
+
 	clear(q.waiting[len(left):])
 	q.waiting = left
 	return batch

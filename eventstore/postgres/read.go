@@ -45,7 +45,9 @@ func page(rows pgx.Rows, err error) (page []eventstore.Recorded, _ error) {
 }
 
 // ReadStream implements [eventstore.Store].
-func (s *Store) ReadStream(ctx context.Context, stream eventstore.Stream, after eventstore.Revision) iter.Seq2[eventstore.Recorded, error] {
+func (s *Store) ReadStream(
+	ctx context.Context, stream eventstore.Stream, after eventstore.Revision,
+) iter.Seq2[eventstore.Recorded, error] {
 	return pages(ctx, func() ([]eventstore.Recorded, error) {
 		if !isText(string(stream)) {
 			return nil, ctx.Err() // no append takes it

@@ -87,11 +87,13 @@ func holdsChange(ctx context.Context, s *server, c *pgconn.PgConn, m eventstore.
 	if err != nil {
 		return err
 	}
+
 	if row[0] == "t" {
 		return s.broken("the rows were changed %s times, and had been changed %d times: "+
 			"did a standby take over that did not have all changes, or was an old copy of the database put in place?",
 			row[2], m.Position)
 	}
+
 	if id, err := eventstore.ParseEventID(row[3]); row[1] == "t" && (err != nil || id != m.ID) {
 		return s.broken("change %d of the rows is %s, and it was %s", m.Position, row[3], m.ID)
 	}

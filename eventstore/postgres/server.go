@@ -82,7 +82,8 @@ var storeName = regexp.MustCompile(`^[a-z][a-z0-9_]{0,31}$`)
 
 func checkName(name string) error {
 	if !storeName.MatchString(name) || strings.HasPrefix(name, "pg_") {
-		return fmt.Errorf("postgres: store name %q: it is 1 to 32 of a-z, 0-9 and _, and begins with a letter, but not with pg_", name)
+		return fmt.Errorf("postgres: store name %q: it is 1 to 32 of a-z, 0-9 and _, and begins with a letter, but "+
+			"not with pg_", name)
 	}
 	return nil
 }

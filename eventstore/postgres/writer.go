@@ -105,6 +105,7 @@ func (w *writer[T]) failed(batch []T, err error) []T {
 	if w.conn.IsClosed() || means == unknown || means == elsewhere {
 		w.drop()
 	}
+
 	switch means {
 	case fault:
 		if f, is := errors.AsType[*FaultError](err); is {
@@ -193,6 +194,7 @@ func (w *writer[T]) watch() func() {
 	if known != w.is.identity {
 		_ = conn.Close()
 	}
+
 	over := make(chan struct{})
 	look := func() {
 		clock := time.NewTicker(answersWithin)
@@ -212,6 +214,7 @@ func (w *writer[T]) watch() func() {
 			}
 		}
 	}
+
 	if !s.spawn(look) {
 		_ = conn.Close()
 	}

@@ -47,7 +47,8 @@ func (b both) joint() bool {
 	return ok && j.Beside(b.rows)
 }
 
-func (b both) add(t *testing.T, c eventstore.Change, stream eventstore.Stream, expected eventstore.Revision, records ...eventstore.Record) eventstore.Position {
+func (b both) add(t *testing.T, c eventstore.Change, stream eventstore.Stream, expected eventstore.Revision,
+	records ...eventstore.Record) eventstore.Position {
 	t.Helper()
 	pos, err := b.append(t.Context(), c, stream, expected, records...)
 	if err != nil {
@@ -67,6 +68,7 @@ func bothThere(t *testing.T, b both) {
 			t.Fatalf("read %+v, want %d records, the last at %d", got, 2*i+2, pos)
 		}
 	}
+
 	checkRows(t, b.rows, "", row("entry", "1"), row("part0", "p"), row("part1", "p"), row("part2", "p"))
 	for i, r := range stream(t, b.store, "a", 0) {
 		checkRecorded(t, r, "a", eventstore.Revision(i+1), rec(i))
@@ -89,7 +91,8 @@ func unmetAppend(t *testing.T, b both) {
 		c.Put, c.Delete = []eventstore.Row{row("n", "9")}, keys("a")
 		for _, expected := range []eventstore.Revision{0, 7} { // the conditions are looked at first
 			if _, err := b.append(t.Context(), c, "s", expected, rec(0)); !errors.Is(err, eventstore.ErrCondition) {
-				t.Errorf("present %q, absent %q, on %d: got %v, want %v", c.Present, c.Absent, expected, err, eventstore.ErrCondition)
+				t.Errorf("present %q, absent %q, on %d: got %v, want %v", c.Present, c.Absent, expected, err,
+					eventstore.ErrCondition)
 			}
 		}
 	}
@@ -111,6 +114,7 @@ func conflictWith(t *testing.T, b both) {
 	if b.joint() {
 		checkRows(t, b.rows, "")
 	}
+
 	b.add(t, c, "a", 1, rec(1))
 	checkRows(t, b.rows, "", row("k", "1"))
 }
@@ -147,11 +151,13 @@ func onlyOneWith(t *testing.T, b both) {
 			}
 		})
 	}
+
 	wg.Wait()
 	got, row := all(t, b.store, 0), scanned(t, b.rows, "a")
 	if len(got) != 1 || len(row) != 1 {
 		t.Fatalf("there are %d records and %d rows, want one each", len(got), len(row))
 	}
+
 	for i, w := range won {
 		if w != (got[0].ID == rec(i).ID) || w != (string(row[0].Value) == fmt.Sprint(i)) {
 			t.Errorf("writer %d won: %t, but the store holds %s and the row %s", i, w, got[0].Data, row[0].Value)
@@ -168,12 +174,14 @@ func neverWithout(t *testing.T, b both) {
 			for i := range each {
 				r := rec(w*each + i)
 				c := eventstore.Change{Put: []eventstore.Row{{Key: r.ID[:], Value: r.Data}}}
-				if _, err := b.append(t.Context(), c, eventstore.Stream(fmt.Sprint("s", w)), eventstore.Revision(i), r); err != nil {
+				if _, err := b.append(t.Context(), c, eventstore.Stream(fmt.Sprint("s", w)), eventstore.Revision(i),
+					r); err != nil {
 					t.Error(err)
 				}
 			}
 		})
 	}
+
 	read := 0
 	for batch, err := range b.store.Follow(t.Context(), 0) {
 		if err != nil {
@@ -198,7 +206,8 @@ func goneIsGone(t *testing.T, b both) {
 		wg.Go(func() {
 			for i := 0; ; i++ {
 				r := rec(1000*w + i)
-				c := eventstore.Change{Present: keys("entry"), Put: []eventstore.Row{{Key: append([]byte("part"), r.ID[:]...), Value: r.Data}}}
+				c := eventstore.Change{Present: keys("entry"),
+					Put: []eventstore.Row{{Key: append([]byte("part"), r.ID[:]...), Value: r.Data}}}
 				_, err := b.append(t.Context(), c, eventstore.Stream(fmt.Sprint("s", w)), eventstore.Revision(i), r)
 				if i == 0 {
 					begun <- struct{}{}
@@ -212,9 +221,11 @@ func goneIsGone(t *testing.T, b both) {
 			}
 		})
 	}
+
 	for range cap(begun) {
 		<-begun
 	}
+
 	write(t, b.rows, eventstore.Change{Delete: keys("entry")})
 	then := scanned(t, b.rows, "part")
 	wg.Wait()

@@ -16,7 +16,8 @@ func rec(n int) eventstore.Record {
 	return r
 }
 
-func add(t *testing.T, s eventstore.Store, stream eventstore.Stream, expected eventstore.Revision, records ...eventstore.Record) eventstore.Position {
+func add(t *testing.T, s eventstore.Store, stream eventstore.Stream, expected eventstore.Revision,
+	records ...eventstore.Record) eventstore.Position {
 	t.Helper()
 	pos, err := s.Append(t.Context(), stream, expected, records...)
 	if err != nil {
@@ -47,7 +48,9 @@ func at(t *testing.T, s eventstore.Store, positions ...eventstore.Position) (got
 	return got
 }
 
-func stream(t *testing.T, s eventstore.Store, name eventstore.Stream, after eventstore.Revision) (got []eventstore.Recorded) {
+func stream(
+	t *testing.T, s eventstore.Store, name eventstore.Stream, after eventstore.Revision,
+) (got []eventstore.Recorded) {
 	t.Helper()
 	for r, err := range s.ReadStream(t.Context(), name, after) {
 		if err != nil {
@@ -58,9 +61,12 @@ func stream(t *testing.T, s eventstore.Store, name eventstore.Stream, after even
 	return got
 }
 
-func checkRecorded(t *testing.T, got eventstore.Recorded, stream eventstore.Stream, rev eventstore.Revision, want eventstore.Record) {
+func checkRecorded(
+	t *testing.T, got eventstore.Recorded, stream eventstore.Stream, rev eventstore.Revision, want eventstore.Record,
+) {
 	t.Helper()
-	if got.Stream != stream || got.Revision != rev || got.ID != want.ID || got.Type != want.Type || !bytes.Equal(got.Data, want.Data) {
+	if got.Stream != stream || got.Revision != rev || got.ID != want.ID || got.Type != want.Type ||
+		!bytes.Equal(got.Data, want.Data) {
 		t.Errorf("read %s/%d %s %s %.60q, want %s/%d %s %s %.60q", got.Stream, got.Revision, got.ID, got.Type, got.Data,
 			stream, rev, want.ID, want.Type, want.Data)
 	}

@@ -49,6 +49,7 @@ func importsElsewhere(t *testing.T, s eventstore.Store) {
 	if _, conflict := errors.AsType[*eventstore.ConflictError](err); !conflict {
 		t.Fatalf("an import into a stream of another length: %v", err)
 	}
+
 	want := history(0, 20)
 	for i, r := range all(t, s, 0)[2:] { // what is there is a beginning
 		checkRecorded(t, r, want[i].Stream, want[i].Revision, want[i].Record)

@@ -29,10 +29,12 @@ func afterPosition(t *testing.T, s eventstore.Store) {
 		add(t, s, "a", eventstore.Revision(i), rec(2*i))
 		add(t, s, "b", eventstore.Revision(i), rec(2*i+1))
 	}
+
 	whole := all(t, s, 0)
 	if len(whole) != 10 {
 		t.Fatalf("read %d records, want 10", len(whole))
 	}
+
 	checkOrder(t, whole)
 	for n, r := range whole {
 		rest := all(t, s, r.Position)
@@ -45,6 +47,7 @@ func afterPosition(t *testing.T, s eventstore.Store) {
 			}
 		}
 	}
+
 	betweenPositions(t, s, whole)
 }
 
@@ -136,24 +139,28 @@ func stops(t *testing.T, s eventstore.Store) {
 		}
 		break
 	}
+
 	for _, err := range s.ReadAt(t.Context(), all(t, s, 0)[0].Position, all(t, s, 0)[1].Position) {
 		if err != nil {
 			t.Fatal(err)
 		}
 		break
 	}
+
 	for _, err := range s.ReadStream(t.Context(), "a", 0) {
 		if err != nil {
 			t.Fatal(err)
 		}
 		break
 	}
+
 	for _, err := range s.Follow(t.Context(), 0) {
 		if err != nil {
 			t.Fatal(err)
 		}
 		break
 	}
+
 	add(t, s, "a", 2, rec(2))
 }
 
@@ -183,6 +190,7 @@ func follows(t *testing.T, s eventstore.Store) {
 		}
 		add(t, s, "a", eventstore.Revision(n), records...)
 	}
+
 	n := 0
 	for batch, err := range s.Follow(t.Context(), 0) {
 		if err != nil {
@@ -199,6 +207,7 @@ func follows(t *testing.T, s eventstore.Store) {
 			break
 		}
 	}
+
 	if n != want {
 		t.Errorf("followed %d records, want %d", n, want)
 	}
@@ -234,6 +243,7 @@ func waits(t *testing.T, s eventstore.Store) {
 		}
 		next <- n
 	}
+
 	close(next)
 	<-done
 }
@@ -253,9 +263,11 @@ func ends(t *testing.T, s eventstore.Store) {
 			go cancel()
 		}
 	}
+
 	if n != 1 || !errors.Is(last, context.Canceled) {
 		t.Errorf("follow ended after %d records with %v, want 1 and %v", n, last, context.Canceled)
 	}
+
 	for batch, err := range s.Follow(ctx, 0) {
 		if err == nil || !errors.Is(err, context.Canceled) {
 			t.Errorf("follow with a context that is done yielded %d records, %v", len(batch), err)

@@ -89,6 +89,7 @@ func unmet(t *testing.T, r eventstore.Rows) {
 			t.Errorf("present %q, absent %q: got %v, want %v", c.Present, c.Absent, err, eventstore.ErrCondition)
 		}
 	}
+
 	checkRows(t, r, "", row("a", "1"), row("b", "2"))
 }
 
@@ -97,9 +98,11 @@ func onlyOne(t *testing.T, r eventstore.Rows) {
 	errs := make([]error, 16)
 	for i := range errs {
 		wg.Go(func() {
-			errs[i] = r.Write(t.Context(), eventstore.Change{Absent: keys("a"), Put: []eventstore.Row{row("a", fmt.Sprint(i))}})
+			errs[i] = r.Write(t.Context(),
+				eventstore.Change{Absent: keys("a"), Put: []eventstore.Row{row("a", fmt.Sprint(i))}})
 		})
 	}
+
 	wg.Wait()
 	got, _ := get(t, r, "a")
 	for i, err := range errs {
@@ -133,6 +136,7 @@ func whole(t *testing.T, r eventstore.Rows) {
 			t.Errorf("a scan saw %d rows, want 1", len(got))
 		}
 	}
+
 	wg.Wait()
 }
 
@@ -172,7 +176,8 @@ func syncs(t *testing.T, r eventstore.Rows) {
 }
 
 func purges(t *testing.T, r eventstore.Rows) {
-	write(t, r, eventstore.Change{Put: []eventstore.Row{row("a", "1"), row("b1", "2"), row("b2", "3"), row("b\xff\xff", "4"), row("c", "5")}})
+	write(t, r, eventstore.Change{Put: []eventstore.Row{row("a", "1"), row("b1", "2"), row("b2", "3"),
+		row("b\xff\xff", "4"), row("c", "5")}})
 	write(t, r, eventstore.Change{Delete: keys("b1")})
 	for range 2 { // there is nothing to do the second time
 		if err := r.Purge(t.Context(), keys("b", "nothing")...); err != nil {

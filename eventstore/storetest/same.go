@@ -89,9 +89,11 @@ func again(t *testing.T, s eventstore.Store) {
 		pos, err := s.Append(t.Context(), "a", tt.expected, tt.records...)
 		_, lost := errors.AsType[*eventstore.ConflictError](err)
 		if !lost && (err != nil || tt.at == 0 || pos != tt.at) {
-			t.Errorf("%d records on %d: got %d, %v, want a conflict or, as the first time, %d", len(tt.records), tt.expected, pos, err, tt.at)
+			t.Errorf("%d records on %d: got %d, %v, want a conflict or, as the first time, %d", len(tt.records),
+				tt.expected, pos, err, tt.at)
 		}
 	}
+
 	if got := all(t, s, 0); len(got) != 3 {
 		t.Errorf("the store holds %d records, want 3", len(got))
 	}

@@ -158,7 +158,9 @@ func freshRead(t *testing.T, here, there eventstore.Store) {
 	t.Error("with a context that is done it says that nothing is there")
 }
 
-func fresh(t *testing.T, s eventstore.Store, name eventstore.Stream, after eventstore.Revision) (got []eventstore.Recorded) {
+func fresh(
+	t *testing.T, s eventstore.Store, name eventstore.Stream, after eventstore.Revision,
+) (got []eventstore.Recorded) {
 	t.Helper()
 	for r, err := range eventstore.ReadFresh(t.Context(), s, name, after) {
 		if err != nil {
@@ -186,7 +188,8 @@ func freshCrowd(t *testing.T, here, there eventstore.Store) {
 
 // askCrowd has writers there, and here many who ask what they know to be
 // acknowledged. They are told how many records there were.
-func askCrowd(t *testing.T, here, there eventstore.Store, ask func(context.Context, eventstore.Stream, eventstore.Revision) iter.Seq2[eventstore.Recorded, error]) {
+func askCrowd(t *testing.T, here, there eventstore.Store,
+	ask func(context.Context, eventstore.Stream, eventstore.Revision) iter.Seq2[eventstore.Recorded, error]) {
 	const streams, askers, each, most = 4, 16, 15, 2000
 	var mu sync.Mutex
 	acknowledged := make([]eventstore.Revision, streams)
@@ -224,7 +227,8 @@ func askCrowd(t *testing.T, here, there eventstore.Store, ask func(context.Conte
 					got = r.Revision
 				}
 				if got < want {
-					t.Errorf("behind a barrier stream %d holds %d records, and %d were acknowledged before it", n%streams, got, want)
+					t.Errorf("behind a barrier stream %d holds %d records, and %d were acknowledged before it",
+						n%streams, got, want)
 				}
 			}
 		})

@@ -57,13 +57,16 @@ func ordered(t *testing.T, s eventstore.Store) {
 		}
 		last = pos
 	}
+
 	got := stream(t, s, "a", 0)
 	if len(got) != 3 || got[2].Position != last {
 		t.Fatalf("read %+v, want 3 records, the last at %d", got, last)
 	}
+
 	for i, r := range got {
 		checkRecorded(t, r, "a", eventstore.Revision(i+1), rec(i))
 	}
+
 	checkOrder(t, got)
 }
 
@@ -95,6 +98,7 @@ func conflict(t *testing.T, s eventstore.Store) {
 			t.Errorf("got %v, want %v", err, &want)
 		}
 	}
+
 	if n := len(all(t, s, 0)); n != 1 {
 		t.Errorf("the store holds %d records, want 1", n)
 	}
@@ -121,11 +125,13 @@ func race(t *testing.T, s eventstore.Store) {
 			}
 		})
 	}
+
 	wg.Wait()
 	got := all(t, s, 0)
 	if len(got) != 1 {
 		t.Fatalf("the store holds %d records, want 1", len(got))
 	}
+
 	for i, w := range won {
 		if w != (got[0].ID == rec(i).ID) {
 			t.Errorf("writer %d won: %t, but the store holds %s", i, w, got[0].Data)
@@ -147,11 +153,13 @@ func crowd(t *testing.T, s eventstore.Store) {
 			}
 		})
 	}
+
 	wg.Wait()
 	got := all(t, s, 0)
 	if len(got) != writers*each {
 		t.Errorf("the store holds %d records, want %d", len(got), writers*each)
 	}
+
 	checkOrder(t, got)
 	for w := range writers {
 		name := eventstore.Stream(fmt.Sprint("s", w))
@@ -168,6 +176,7 @@ func bounds(t *testing.T, s eventstore.Store) {
 		f(&r)
 		return []eventstore.Record{good, r}
 	}
+
 	for _, tt := range []struct {
 		breaks  string
 		stream  eventstore.Stream
@@ -188,6 +197,7 @@ func bounds(t *testing.T, s eventstore.Store) {
 			t.Errorf("%s: got %v, want an error of its own", tt.breaks, err)
 		}
 	}
+
 	if n := len(all(t, s, 0)); n != 0 {
 		t.Errorf("the store holds %d records, want none", n)
 	}
@@ -195,17 +205,20 @@ func bounds(t *testing.T, s eventstore.Store) {
 
 func largest(t *testing.T, s eventstore.Store) {
 	name := eventstore.Stream(strings.Repeat("a", 200))
-	big := eventstore.Record{ID: rec(0).ID, Type: strings.Repeat("t", 100), Data: bytes.Repeat([]byte{7}, eventstore.MaxData)}
+	big := eventstore.Record{ID: rec(0).ID, Type: strings.Repeat("t", 100),
+		Data: bytes.Repeat([]byte{7}, eventstore.MaxData)}
 	add(t, s, name, 0, big)
 	many := make([]eventstore.Record, eventstore.MaxBatch)
 	for i := range many {
 		many[i] = rec(i + 1)
 	}
+
 	add(t, s, name, 1, many...)
 	got := stream(t, s, name, 0)
 	if len(got) != 1+len(many) {
 		t.Fatalf("the stream holds %d records, want %d", len(got), 1+len(many))
 	}
+
 	checkRecorded(t, got[0], name, 1, big)
 	for i, r := range many {
 		checkRecorded(t, got[i+1], name, eventstore.Revision(i+2), r)
@@ -217,10 +230,12 @@ func unchanged(t *testing.T, s eventstore.Store) {
 	for i := range every {
 		every[i] = byte(i)
 	}
+
 	var records []eventstore.Record
 	for i, data := range [][]byte{nil, {}, {0}, []byte(" {\"b\": 1, \"a\":2}\n"), {0xff, 0xfe}, every} {
 		records = append(records, eventstore.Record{ID: rec(i).ID, Type: "test.v1", Data: data})
 	}
+
 	add(t, s, "a", 0, records...)
 	var kept []eventstore.Recorded
 	for batch, err := range s.Follow(t.Context(), 0) {
@@ -231,6 +246,7 @@ func unchanged(t *testing.T, s eventstore.Store) {
 			break
 		}
 	}
+
 	for _, got := range [][]eventstore.Recorded{kept, all(t, s, 0), stream(t, s, "a", 0)} {
 		if len(got) != len(records) {
 			t.Fatalf("read %d records, want %d", len(got), len(records))
@@ -255,6 +271,7 @@ func alike(t *testing.T, s eventstore.Store) {
 			add(t, s, name, eventstore.Revision(round), rec(round*len(names)+i))
 		}
 	}
+
 	for i, name := range names {
 		got := stream(t, s, name, 0)
 		if len(got) != 2 {

@@ -30,7 +30,8 @@ func newAppKey(app string, key []byte) (*AppKey, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &AppKey{App: app, derived: d, lookups: d.subkey("lookup"), tombstones: d.subkey("tombstone"), nears: d.subkey("near")}, nil
+	return &AppKey{App: app, derived: d, lookups: d.subkey("lookup"), tombstones: d.subkey("tombstone"),
+		nears: d.subkey("near")}, nil
 }
 
 // lookup returns the mac of l.
@@ -74,6 +75,7 @@ func (v *Vault) AppKey(ctx context.Context, app string) (*AppKey, error) {
 	if err := v.rows.Sync(ctx); err != nil {
 		return nil, fmt.Errorf("vault: key of app %q: %w", app, err)
 	}
+
 	a, ok, err = v.findAppKey(ctx, app)
 	if err == nil && !ok {
 		err = fmt.Errorf("vault: key of app %q: written, and not there", app)
@@ -88,6 +90,7 @@ func (v *Vault) findAppKey(ctx context.Context, app string) (*AppKey, bool, erro
 	if err := checkApp(app); err != nil {
 		return nil, false, err
 	}
+
 	value, ok, err := v.rows.Get(ctx, appRowKey(app))
 	if err != nil {
 		return nil, false, fmt.Errorf("vault: key of app %q: %w", app, err)
@@ -95,18 +98,22 @@ func (v *Vault) findAppKey(ctx context.Context, app string) (*AppKey, bool, erro
 	if !ok {
 		return nil, false, nil
 	}
+
 	wrapped, err := body("key of app "+app, value, 1)
 	if err != nil {
 		return nil, false, err
 	}
+
 	key, err := v.keys.Unwrap(wrapped, appRowKey(app))
 	if err != nil {
 		return nil, false, fmt.Errorf("vault: key of app %q: %w", app, err)
 	}
+
 	a, err := newAppKey(app, key)
 	if err != nil {
 		return nil, false, fmt.Errorf("vault: key of app %q: %w", app, err)
 	}
+
 	v.apps.Store(app, a)
 	return a, true, nil
 }
@@ -121,9 +128,11 @@ func (v *Vault) makeAppKey(ctx context.Context, app string) error {
 	if err != nil {
 		return fmt.Errorf("vault: key of app %q: %w", app, err)
 	}
+
 	err = v.rows.Write(ctx, eventstore.Change{
 		Absent: [][]byte{row},
-		Put:    []eventstore.Row{{Key: row, Value: versioned(wrapped)}, {Key: erasedKey(app), Value: millis(time.Time{})}},
+		Put: []eventstore.Row{{Key: row, Value: versioned(wrapped)},
+			{Key: erasedKey(app), Value: millis(time.Time{})}},
 	})
 	if err != nil {
 		return fmt.Errorf("vault: key of app %q: %w", app, err)

@@ -17,6 +17,7 @@ func (v *Vault) Detach(ctx context.Context, p *Person, l Lookup, at, until time.
 	if err := l.check(); err != nil {
 		return err
 	}
+
 	app, err := v.AppKey(ctx, l.App)
 	if err != nil {
 		return err
@@ -27,6 +28,7 @@ func (v *Vault) Detach(ctx context.Context, p *Person, l Lookup, at, until time.
 	if err != nil || !ok || name != p.Pseudonym {
 		return err
 	}
+
 	lookup, detached := lookupKey(l.App, m), detachKey(p.App, p.Pseudonym, m)
 	err = v.rows.Write(ctx, eventstore.Change{
 		Present: [][]byte{lookup, entryKey(p.App, p.Pseudonym)},

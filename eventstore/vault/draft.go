@@ -22,16 +22,19 @@ func (d *Draft) Add(p *Person, parts ...Part) error {
 	rows := make([]eventstore.Row, len(parts))
 	for i, part := range parts {
 		if part.Role == "" || len(part.Role) > MaxName {
-			return fmt.Errorf("vault: part of event %s: a role has 1 to %d bytes, this has %d", part.Event, MaxName, len(part.Role))
+			return fmt.Errorf("vault: part of event %s: a role has 1 to %d bytes, this has %d", part.Event, MaxName,
+				len(part.Role))
 		}
 		sealed := p.seal(part.Plain, p.place(part.Event, part.Stream, part.Role))
 		rows[i] = eventstore.Row{Key: partKey(p.App, p.Pseudonym, part.Event, part.Role), Value: versioned(sealed)}
 	}
+
 	d.change.Put = append(d.change.Put, rows...)
 	if p.joins != nil {
 		d.joining = p
 		return nil
 	}
+
 	d.change.Present = append(d.change.Present, entryKey(p.App, p.Pseudonym))
 	d.people = append(d.people, p)
 	return nil
@@ -105,14 +108,17 @@ func (v *Vault) enrolling(d *Draft) (eventstore.Change, error) {
 	if p == nil {
 		return c, nil
 	}
+
 	j, entry := p.joins, entryKey(p.App, p.Pseudonym)
 	wrapped, err := v.keys.Wrap(j.dataKey, entry)
 	if err != nil {
 		return c, fmt.Errorf("vault: entry %s: %w", p.Pseudonym, err)
 	}
+
 	lookup := lookupKey(p.App, j.mac)
 	c.Absent = append(c.Absent, lookup, entry)
-	c.Put = append(c.Put, eventstore.Row{Key: lookup, Value: versioned(p.Pseudonym[:])}, eventstore.Row{Key: entry, Value: versioned(j.mac[:], wrapped)})
+	c.Put = append(c.Put, eventstore.Row{Key: lookup, Value: versioned(p.Pseudonym[:])},
+		eventstore.Row{Key: entry, Value: versioned(j.mac[:], wrapped)})
 	c.Put = append(c.Put, nearRows(p, j.near, j.mac)...)
 	return c, nil
 }

@@ -40,10 +40,12 @@ func (v *Vault) Meet(ctx context.Context, l Lookup) (p *Person, fresh bool, err 
 	if err != nil || ok {
 		return p, false, err
 	}
+
 	app, err := v.AppKey(ctx, l.App)
 	if err != nil {
 		return nil, false, err
 	}
+
 	var name Pseudonym
 	dataKey := make([]byte, keySize)
 	rand.Read(name[:])
@@ -51,6 +53,7 @@ func (v *Vault) Meet(ctx context.Context, l Lookup) (p *Person, fresh bool, err 
 	if p, err = newPerson(l.App, name, dataKey); err != nil {
 		return nil, false, err
 	}
+
 	p.joins = &joins{lookup: l, mac: app.lookup(l), near: app.near(l), dataKey: dataKey}
 	return p, true, nil
 }
@@ -74,10 +77,12 @@ func (v *Vault) Link(ctx context.Context, p *Person, l Lookup) error {
 	if l.App != p.App {
 		return fmt.Errorf("vault: a lookup of app %q cannot lead to a person of app %q", l.App, p.App)
 	}
+
 	app, err := v.AppKey(ctx, l.App)
 	if err != nil {
 		return err
 	}
+
 	m := app.lookup(l)
 	for range tries {
 		name, taken, err := v.lookedUp(ctx, l.App, m)
@@ -108,7 +113,8 @@ func linking(p *Person, m, near mac, n int) eventstore.Change {
 		Present: [][]byte{entryKey(p.App, p.Pseudonym)},
 		Absent:  [][]byte{lookup, link},
 		Delete:  [][]byte{detachKey(p.App, p.Pseudonym, m)},
-		Put:     append([]eventstore.Row{{Key: lookup, Value: versioned(p.Pseudonym[:])}, {Key: link, Value: versioned(m[:])}}, nearRows(p, near, m)...),
+		Put: append([]eventstore.Row{{Key: lookup, Value: versioned(p.Pseudonym[:])},
+			{Key: link, Value: versioned(m[:])}}, nearRows(p, near, m)...),
 	}
 }
 
@@ -119,14 +125,17 @@ func (v *Vault) lookups(ctx context.Context, p *Person) ([]mac, error) {
 	if err != nil {
 		return nil, fmt.Errorf("vault: entry %s: %w", p.Pseudonym, err)
 	}
+
 	if !ok {
 		v.people.forget(p)
 		return nil, ErrErased
 	}
+
 	b, err := body("entry "+p.Pseudonym.String(), value, len(mac{}))
 	if err != nil {
 		return nil, err
 	}
+
 	macs := []mac{mac(b[:len(mac{})])}
 	for row, err := range v.rows.Scan(ctx, linkKeys(p.App, p.Pseudonym)) {
 		if err != nil {

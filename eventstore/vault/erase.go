@@ -59,10 +59,12 @@ func (v *Vault) erase(ctx context.Context, p *Person, at, until time.Time) error
 	if err != nil {
 		return err
 	}
+
 	macs, err := v.lookups(ctx, p)
 	if err != nil {
 		return err
 	}
+
 	entry, links := entryKey(p.App, p.Pseudonym), len(macs)-1
 	c := eventstore.Change{
 		Present: [][]byte{entry},
@@ -72,6 +74,7 @@ func (v *Vault) erase(ctx context.Context, p *Person, at, until time.Time) error
 	for n := range links {
 		c.Delete = append(c.Delete, linkKey(p.App, p.Pseudonym, n))
 	}
+
 	c.Put = append(c.Put, eventstore.Row{Key: erasedKey(p.App), Value: millis(at)})
 	for _, m := range macs {
 		gone, err := v.isDetached(ctx, p, m)
@@ -87,14 +90,17 @@ func (v *Vault) erase(ctx context.Context, p *Person, at, until time.Time) error
 		tomb := tombKey(p.App, app.tombstone(m), until.UnixMilli())
 		c.Put = append(c.Put, eventstore.Row{Key: tomb, Value: millis(at)})
 	}
+
 	parts, err := v.partRows(ctx, p)
 	if err != nil {
 		return err
 	}
+
 	folds, err := v.foldRowsOf(ctx, p)
 	if err != nil {
 		return err
 	}
+
 	c.Delete = slices.Concat(c.Delete, parts, folds)
 	return v.rows.Write(ctx, c)
 }
@@ -124,10 +130,12 @@ func (v *Vault) ErasedAt(ctx context.Context, l Lookup, now time.Time) (at time.
 	if err := l.check(); err != nil {
 		return time.Time{}, false, err
 	}
+
 	app, ok, err := v.findAppKey(ctx, l.App)
 	if err != nil || !ok {
 		return time.Time{}, false, err
 	}
+
 	ok = false
 	m := app.tombstone(app.lookup(l))
 	for _, prefix := range [][]byte{tombKeys(l.App, m), endKeys(l.App, m)} {
@@ -206,6 +214,7 @@ func (v *Vault) Sweep(ctx context.Context, now time.Time) (int, error) {
 			keys = append(keys, append([]byte(nil), row.Key...))
 		}
 	}
+
 	if len(keys) == 0 {
 		return 0, nil
 	}

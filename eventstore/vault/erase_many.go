@@ -25,6 +25,7 @@ func (v *Vault) Purge(ctx context.Context, app string, gone ...Pseudonym) error 
 			prefixes = append(prefixes, rowKey(kind, app, p[:]))
 		}
 	}
+
 	if len(prefixes) == 0 {
 		return nil
 	}

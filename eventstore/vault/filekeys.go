@@ -83,12 +83,15 @@ func (k *FileKeys) read() error {
 	case !info.Mode().IsRegular():
 		return fmt.Errorf("keys: %s is not a regular file", k.path)
 	case info.Mode().Perm()&0o077&^k.mode != 0:
-		return fmt.Errorf("keys: %s has mode %04o and is open to others: chmod %04o it", k.path, info.Mode().Perm(), k.mode)
+		return fmt.Errorf("keys: %s has mode %04o and is open to others: chmod %04o it", k.path, info.Mode().Perm(),
+			k.mode)
 	}
+
 	text, err := io.ReadAll(io.LimitReader(f, maxKeysFile))
 	if err != nil {
 		return fmt.Errorf("keys: %w", err)
 	}
+
 	plain, err := k.plain(text)
 	var epochs []epoch
 	if err == nil {
@@ -97,6 +100,7 @@ func (k *FileKeys) read() error {
 	if err != nil {
 		return fmt.Errorf("keys: %s: %w", k.path, err)
 	}
+
 	k.seen, k.sum = info, sumLine(text)
 	return k.set(epochs)
 }
@@ -177,6 +181,7 @@ func (k *FileKeys) replace(epochs []epoch) error {
 	if err := os.Remove(next); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return fmt.Errorf("keys: %w", err)
 	}
+
 	text, err := k.text(epochs)
 	if err == nil {
 		err = writeKeys(next, text)
@@ -190,6 +195,7 @@ func (k *FileKeys) replace(epochs []epoch) error {
 	if err := atomicfile.SyncDir(filepath.Dir(k.path)); err != nil {
 		return fmt.Errorf("keys: %w", err)
 	}
+
 	k.sum = sumLine(text)
 	return k.set(epochs)
 }
@@ -230,6 +236,7 @@ func parseKeys(text []byte) ([]epoch, error) {
 	if !ok {
 		return nil, fmt.Errorf("the first line is not %q", strings.TrimSpace(keysHeader))
 	}
+
 	var epochs []epoch
 	for n := 2; strings.HasPrefix(lines, "epoch "); n++ {
 		var line string
@@ -243,6 +250,7 @@ func parseKeys(text []byte) ([]epoch, error) {
 		}
 		epochs = append(epochs, e)
 	}
+
 	if len(epochs) == 0 {
 		return nil, errors.New("no epoch")
 	}

@@ -73,6 +73,7 @@ func (v *Vault) lookedUp(ctx context.Context, app string, m mac) (Pseudonym, boo
 	if !ok {
 		return Pseudonym{}, false, nil
 	}
+
 	b, err := body("lookup row", value, len(Pseudonym{}))
 	if err != nil {
 		return Pseudonym{}, false, err
@@ -93,14 +94,17 @@ func (v *Vault) readEntry(ctx context.Context, app string, name Pseudonym) (*Per
 	if !ok {
 		return nil, false, nil
 	}
+
 	b, err := body("entry "+name.String(), value, len(mac{})+1)
 	if err != nil {
 		return nil, false, err
 	}
+
 	dataKey, err := v.keys.Unwrap(b[len(mac{}):], key)
 	if err != nil {
 		return nil, false, fmt.Errorf("vault: entry %s: %w", name, err)
 	}
+
 	p, err := newPerson(app, name, dataKey)
 	if err != nil {
 		return nil, false, fmt.Errorf("vault: entry %s: %w", name, err)

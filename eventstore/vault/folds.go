@@ -18,7 +18,9 @@ func (v *Vault) KeepFold(ctx context.Context, p *Person, name string, text []byt
 	if err != nil {
 		return err
 	}
-	err = v.rows.Write(ctx, eventstore.Change{Present: [][]byte{entryKey(p.App, p.Pseudonym)}, Put: []eventstore.Row{row}})
+
+	err = v.rows.Write(ctx, eventstore.Change{Present: [][]byte{entryKey(p.App, p.Pseudonym)},
+		Put: []eventstore.Row{row}})
 	if errors.Is(err, eventstore.ErrCondition) {
 		v.people.forget(p)
 		return ErrErased
@@ -45,9 +47,11 @@ func (d *Draft) KeepFold(p *Person, name string, text []byte) error {
 
 func (p *Person) foldRow(name string, text []byte) (eventstore.Row, error) {
 	if name == "" || len(name) > MaxName {
-		return eventstore.Row{}, fmt.Errorf("vault: a fold has a name of 1 to %d bytes, this has %d", MaxName, len(name))
+		return eventstore.Row{}, fmt.Errorf("vault: a fold has a name of 1 to %d bytes, this has %d", MaxName,
+			len(name))
 	}
-	return eventstore.Row{Key: foldKey(p.App, p.Pseudonym, name), Value: versioned(p.seal(text, p.foldPlace(name)))}, nil
+	return eventstore.Row{Key: foldKey(p.App, p.Pseudonym, name), Value: versioned(p.seal(text, p.foldPlace(name)))},
+		nil
 }
 
 // KeptFold returns what [Vault.KeepFold] kept of a person under a name, and whether anything
@@ -60,10 +64,12 @@ func (v *Vault) KeptFold(ctx context.Context, p *Person, name string) ([]byte, b
 	if !ok {
 		return nil, false, nil
 	}
+
 	sealed, err := body("fold of "+p.Pseudonym.String(), value, 1)
 	if err != nil {
 		return nil, false, err
 	}
+
 	text, err := p.unseal(sealed, p.foldPlace(name))
 	if err != nil {
 		return nil, false, fmt.Errorf("vault: fold of %s: %w", p.Pseudonym, err)

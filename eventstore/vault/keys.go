@@ -76,6 +76,7 @@ func (r *ring) Unwrap(wrapped, aad []byte) ([]byte, error) {
 	if len(wrapped) < 4 {
 		return nil, fmt.Errorf("keys: wrapped key of %d bytes", len(wrapped))
 	}
+
 	number := binary.BigEndian.Uint32(wrapped)
 	r.mu.RLock()
 	seal := r.seals[number]
@@ -83,6 +84,7 @@ func (r *ring) Unwrap(wrapped, aad []byte) ([]byte, error) {
 	if seal == nil {
 		return nil, fmt.Errorf("keys: epoch %d is not among them", number)
 	}
+
 	plain, err := seal.Open(nil, nil, wrapped[4:], aad)
 	if err != nil {
 		return nil, fmt.Errorf("keys: a key wrapped under epoch %d does not open", number)

@@ -64,6 +64,7 @@ func folded(l Lookup, but ...Difference) string {
 			id = withoutZeros(id)
 		}
 	}
+
 	if !slices.Contains(but, InForm) {
 		id = norm.NFKC.String(id) // small letters may have other forms than capitals
 	}
@@ -81,7 +82,8 @@ func visible(r rune) rune {
 // withoutKind takes a kind off an id that somebody wrote into it.
 func withoutKind(id string) string {
 	for _, kind := range []string{"account", "device"} {
-		if len(id) > len(kind)+1 && strings.EqualFold(id[:len(kind)], kind) && strings.IndexByte(":._~-", id[len(kind)]) >= 0 {
+		if len(id) > len(kind)+1 && strings.EqualFold(id[:len(kind)], kind) &&
+			strings.IndexByte(":._~-", id[len(kind)]) >= 0 {
 			return id[len(kind)+1:]
 		}
 	}
@@ -126,10 +128,12 @@ func (v *Vault) Index(ctx context.Context, p *Person, l Lookup) error {
 	if p.indexed.Load() {
 		return nil
 	}
+
 	app, err := v.AppKey(ctx, l.App)
 	if err != nil {
 		return err
 	}
+
 	m := app.lookup(l)
 	_, there, err := v.rows.Get(ctx, ownNearKey(p.App, p.Pseudonym, m))
 	if err == nil && !there {
@@ -141,6 +145,7 @@ func (v *Vault) Index(ctx context.Context, p *Person, l Lookup) error {
 	if err != nil && !errors.Is(err, eventstore.ErrCondition) { // erased or detached meanwhile
 		return fmt.Errorf("vault: near misses of %s: %w", p.Pseudonym, err)
 	}
+
 	p.indexed.Store(true)
 	return nil
 }
@@ -151,10 +156,12 @@ func (v *Vault) Near(ctx context.Context, l Lookup) ([]Pseudonym, error) {
 	if err := l.check(); err != nil {
 		return nil, err
 	}
+
 	app, ok, err := v.findAppKey(ctx, l.App)
 	if err != nil || !ok {
 		return nil, err
 	}
+
 	own := app.lookup(l)
 	var names []Pseudonym
 	for row, err := range v.rows.Scan(ctx, nearKeys(l.App, app.near(l))) {
@@ -188,6 +195,7 @@ func (v *Vault) sweepNear(ctx context.Context, p *Person) error {
 		lookup := mac(row.Key[len(row.Key)-len(mac{}):])
 		c.Delete = append(c.Delete, slices.Clone(row.Key), nearKey(p.App, mac(b[:len(mac{})]), lookup))
 	}
+
 	if len(c.Delete) == 0 {
 		return nil
 	}

@@ -37,7 +37,9 @@ func (v *Vault) Put(ctx context.Context, p *Person, parts ...Part) error {
 
 // Part returns the part of p that event has on stream in role, and whether
 // there is one. A part that was moved or changed is an error.
-func (v *Vault) Part(ctx context.Context, p *Person, event eventstore.EventID, stream, role string) ([]byte, bool, error) {
+func (v *Vault) Part(
+	ctx context.Context, p *Person, event eventstore.EventID, stream, role string,
+) ([]byte, bool, error) {
 	value, ok, err := v.rows.Get(ctx, partKey(p.App, p.Pseudonym, event, role))
 	if err != nil {
 		return nil, false, fmt.Errorf("vault: part of event %s: %w", event, err)
@@ -45,10 +47,12 @@ func (v *Vault) Part(ctx context.Context, p *Person, event eventstore.EventID, s
 	if !ok {
 		return nil, false, nil
 	}
+
 	sealed, err := body("part of event "+event.String(), value, 1)
 	if err != nil {
 		return nil, false, err
 	}
+
 	plain, err := p.unseal(sealed, p.place(event, stream, role))
 	if err != nil {
 		return nil, false, fmt.Errorf("vault: part of event %s: %w", event, err)

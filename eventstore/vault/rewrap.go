@@ -59,6 +59,7 @@ func (v *Vault) rewrapEntries(ctx context.Context, current []byte, told func(n i
 		}
 		apps = append(apps, string(row.Key[len(appRows):])) // with its length
 	}
+
 	for _, app := range apps {
 		for first := range 256 {
 			done, err := v.rewrap(ctx, entryRows+app+string([]byte{byte(first)}), len(mac{}), current)
@@ -88,6 +89,7 @@ func (v *Vault) rewrap(ctx context.Context, prefix string, skip int, current []b
 			old = append(old, eventstore.Row{Key: bytes.Clone(row.Key), Value: bytes.Clone(row.Value)})
 		}
 	}
+
 	for _, row := range old {
 		err := v.rewrapRow(ctx, row, 1+skip, current)
 		if errors.Is(err, eventstore.ErrCondition) {
@@ -106,6 +108,7 @@ func (v *Vault) rewrapRow(ctx context.Context, row eventstore.Row, at int, curre
 	if err != nil {
 		return err
 	}
+
 	wrapped, err := v.keys.Wrap(plain, row.Key)
 	if err != nil {
 		return err
@@ -113,6 +116,7 @@ func (v *Vault) rewrapRow(ctx context.Context, row eventstore.Row, at int, curre
 	if !bytes.HasPrefix(wrapped, current) {
 		return errors.New("the keys were advanced meanwhile")
 	}
+
 	return v.rows.Write(ctx, eventstore.Change{
 		Present: [][]byte{row.Key},
 		Put:     []eventstore.Row{{Key: row.Key, Value: append(row.Value[:at:at], wrapped...)}},

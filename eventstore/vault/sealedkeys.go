@@ -63,6 +63,7 @@ func (k *FileKeys) text(epochs []epoch) ([]byte, error) {
 	if k.sealer == nil {
 		return plain, nil
 	}
+
 	sealed, err := k.sealer.Seal(plain)
 	if err != nil {
 		return nil, fmt.Errorf("sealing: %w", err)
@@ -70,6 +71,7 @@ func (k *FileKeys) text(epochs []epoch) ([]byte, error) {
 	if bytes.Contains(sealed, plain) {
 		return nil, errors.New("sealing: what was sealed holds the keys in clear")
 	}
+
 	back, err := k.sealer.Unseal(sealed)
 	if err != nil {
 		return nil, fmt.Errorf("unsealing what was just sealed: %w", err)
@@ -85,16 +87,20 @@ func (k *FileKeys) plain(text []byte) ([]byte, error) {
 	is := strings.HasPrefix(string(text), sealedHeader)
 	switch {
 	case is && k.sealer == nil:
-		return nil, errors.New("it is sealed: name the command that unseals it, with --kek-command or CONSENTLEDGER_KEK_COMMAND")
+		return nil, errors.New("it is sealed: name the command that unseals it, with --kek-command or " +
+			"CONSENTLEDGER_KEK_COMMAND")
 	case !is && k.sealer != nil:
-		return nil, errors.New("it is not sealed, and a command was named that seals it: seal it once, with consentledger keys seal")
+		return nil, errors.New("it is not sealed, and a command was named that seals it: seal it once, with " +
+			"consentledger keys seal")
 	case !is:
 		return text, nil
 	}
+
 	sealed, err := parseSealed(text)
 	if err != nil {
 		return nil, err
 	}
+
 	plain, err := k.sealer.Unseal(sealed)
 	if err != nil {
 		return nil, fmt.Errorf("unsealing: %w", err)

@@ -122,15 +122,18 @@ func (v *Vault) checkKeys(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("vault: check row: %w", err)
 	}
+
 	if !ok {
 		if value, err = v.bind(ctx); err != nil {
 			return err
 		}
 	}
+
 	wrapped, err := body("check row", value, 1)
 	if err != nil {
 		return err
 	}
+
 	plain, err := v.keys.Unwrap(wrapped, checkKey)
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrWrongKeys, err)
@@ -148,6 +151,7 @@ func (v *Vault) bind(ctx context.Context) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	if used {
 		// It may be the check row of an Open that runs beside this one.
 		value, ok, err := v.rows.Get(ctx, checkKey)
@@ -159,10 +163,12 @@ func (v *Vault) bind(ctx context.Context) ([]byte, error) {
 		}
 		return value, nil
 	}
+
 	wrapped, err := v.keys.Wrap(checkText, checkKey)
 	if err != nil {
 		return nil, fmt.Errorf("vault: check row: %w", err)
 	}
+
 	err = v.rows.Write(ctx, eventstore.Change{
 		Absent: [][]byte{checkKey},
 		Put:    []eventstore.Row{{Key: checkKey, Value: versioned(wrapped)}},
@@ -173,6 +179,7 @@ func (v *Vault) bind(ctx context.Context) ([]byte, error) {
 	if err := v.rows.Sync(ctx); err != nil {
 		return nil, fmt.Errorf("vault: check row: %w", err)
 	}
+
 	value, _, err := v.rows.Get(ctx, checkKey)
 	return value, err
 }

@@ -74,7 +74,8 @@ type View struct {
 // Open returns the View kept in a place.
 func Open(ctx context.Context, place readmodel.Place) (*View, error) {
 	db, err := readmodel.Open(ctx, place, "activity", schema)
-	return &View{db: db, people: generations.Map[whom, *person]{Each: 32_768}, classes: generations.Map[class, int64]{Each: 2048}, pending: newPending()}, err
+	return &View{db: db, people: generations.Map[whom, *person]{Each: 32_768},
+		classes: generations.Map[class, int64]{Each: 2048}, pending: newPending()}, err
 }
 
 // Gate lets queries fail as long as check does; see [readmodel.DB.Gate].
@@ -134,20 +135,28 @@ type Day struct {
 // position that the answer is as of. An event is counted once under every
 // purpose that it names, or under "" if it names none.
 func (v *View) Days(ctx context.Context, app domain.AppName, from, to string) ([]Day, eventstore.Position, error) {
-	days, _, asOf, err := v.query(ctx, "SELECT day, purpose, kind, events, voided FROM days WHERE app = ? AND day BETWEEN ? AND ? ORDER BY day, purpose, kind", app, from, to)
+	days, _, asOf, err := v.query(ctx,
+		"SELECT day, purpose, kind, events, voided FROM days WHERE app = ? AND day BETWEEN ? AND ? ORDER BY day, "+
+			"purpose, kind", app, from, to)
 	return days, asOf, err
 }
 
 // Totals is Days without purposes: every event is counted once. Tests is how
 // many persons of the app are none but tests, and left out.
-func (v *View) Totals(ctx context.Context, app domain.AppName, from, to string) (days []Day, tests int64, asOf eventstore.Position, err error) {
-	return v.query(ctx, "SELECT day, '', kind, events, voided FROM totals WHERE app = ? AND day BETWEEN ? AND ? ORDER BY day, kind", app, from, to)
+func (v *View) Totals(
+	ctx context.Context, app domain.AppName, from, to string,
+) (days []Day, tests int64, asOf eventstore.Position, err error) {
+	return v.query(ctx, "SELECT day, '', kind, events, voided FROM totals WHERE app = ? AND day BETWEEN ? AND ? "+
+		"ORDER BY day, kind", app, from, to)
 }
 
-func (v *View) query(ctx context.Context, query string, app domain.AppName, from, to string) (days []Day, tests int64, asOf eventstore.Position, err error) {
+func (v *View) query(
+	ctx context.Context, query string, app domain.AppName, from, to string,
+) (days []Day, tests int64, asOf eventstore.Position, err error) {
 	err = v.db.View(ctx, func(tx *readmodel.Tx, position eventstore.Position) error {
 		asOf = position
-		if err := tx.Row("SELECT count(DISTINCT t.person) FROM tests t JOIN people p ON p.number = t.person WHERE p.app = ?", []any{string(app)}, &tests); err != nil {
+		if err := tx.Row("SELECT count(DISTINCT t.person) FROM tests t JOIN people p ON p.number = t.person WHERE "+
+			"p.app = ?", []any{string(app)}, &tests); err != nil {
 			return err
 		}
 		return tx.Each(query, []any{string(app), from, to}, func(scan func(...any) error) error {

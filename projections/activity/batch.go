@@ -44,7 +44,10 @@ type pending struct {
 func newPending() pending {
 	return pending{
 		counts: map[counted]int64{}, owners: map[domain.StreamID]*person{}, touched: map[whom]*person{},
-		events: readmodel.RowsOf("INSERT INTO events", 8, ""), owned: readmodel.RowsOf("INSERT INTO owners", 2, " ON CONFLICT DO NOTHING"), newest: readmodel.RowsOf("INSERT INTO newest", 2, " ON CONFLICT (number) DO UPDATE SET last = excluded.last"),
+		events: readmodel.RowsOf("INSERT INTO events", 8, ""),
+		owned:  readmodel.RowsOf("INSERT INTO owners", 2, " ON CONFLICT DO NOTHING"),
+		newest: readmodel.RowsOf("INSERT INTO newest", 2,
+			" ON CONFLICT (number) DO UPDATE SET last = excluded.last"),
 	}
 }
 
@@ -73,11 +76,13 @@ func (b *batch) entry(e *codec.Entry) error {
 	if !known {
 		return fmt.Errorf("event %T is not in the table of events", e.Event)
 	}
+
 	c := counted{class: class{e.Stream.App, e.Kind(), listOf(ids), domain.BuildOf(e.Event)}, day: dayOf(e.Recorded)}
 	p, err := b.person(e)
 	if err != nil {
 		return err
 	}
+
 	if p == nil {
 		b.add(c, 1)
 		if x, is := e.Event.(domain.BuildVoided); is {
@@ -103,14 +108,17 @@ func (b *batch) about(e *codec.Entry, p *person, c counted) error {
 	if c.voided, err = b.isVoided(c.app, c.build, e.Recorded); err != nil {
 		return err
 	}
+
 	n, err := b.number(c.class)
 	if err != nil {
 		return err
 	}
+
 	var built any
 	if c.build != "" {
 		built = n
 	}
+
 	b.events.Add(int64(e.Position), int64(p.last), p.number, n, built, e.ID[:], int64(e.Recorded), c.voided)
 	p.last = e.Position
 	if p.tests == 0 {
@@ -130,6 +138,7 @@ func (b *batch) person(e *codec.Entry) (*person, error) {
 	if history, _, owed := e.Stream.OwedSince(); owed {
 		return b.whose(whom{e.Stream.App, history.ID})
 	}
+
 	if name := ownerNamed(e); name != "" {
 		p, err := b.whose(whom{e.Stream.App, name})
 		if err == nil && b.owners[e.Stream] == nil {
@@ -138,15 +147,19 @@ func (b *batch) person(e *codec.Entry) (*person, error) {
 		b.owners[e.Stream] = p
 		return p, err
 	}
+
 	p, known := b.owners[e.Stream]
 	if known {
 		return p, nil
 	}
+
 	var name string
-	err := b.tx.Row("SELECT coalesce(max(p.person), '') FROM owners o JOIN people p ON p.number = o.person WHERE o.stream = ?", []any{e.Stream.String()}, &name)
+	err := b.tx.Row("SELECT coalesce(max(p.person), '') FROM owners o JOIN people p ON p.number = o.person WHERE "+
+		"o.stream = ?", []any{e.Stream.String()}, &name)
 	if err == nil && name != "" {
 		p, err = b.whose(whom{e.Stream.App, name})
 	}
+
 	b.owners[e.Stream] = p
 	return p, err
 }
@@ -182,7 +195,8 @@ func (b *batch) sums() (days, totals map[key]count) {
 		if c.voided {
 			d.voided = n
 		}
-		k := key{app: c.app, day: deadline.Instant(c.day * int64(deadline.Day)).String()[:len("2006-01-02")], kind: c.kind}
+		k := key{app: c.app, day: deadline.Instant(c.day * int64(deadline.Day)).String()[:len("2006-01-02")],
+			kind: c.kind}
 		plus(totals, k, d)
 		for p := range strings.SplitSeq(c.purposes, ",") {
 			k.purpose = p
@@ -207,22 +221,28 @@ func (b *batch) write() error {
 	if err := b.writePeople(); err != nil {
 		return err
 	}
+
 	days, totals := b.sums()
 	for _, k := range sorted(days) {
-		if _, err := b.tx.Exec("INSERT INTO days VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (app, day, purpose, kind) DO UPDATE SET events = days.events + excluded.events, voided = days.voided + excluded.voided",
+		if _, err := b.tx.Exec("INSERT INTO days VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (app, day, purpose, kind) DO "+
+			"UPDATE SET events = days.events + excluded.events, voided = days.voided + excluded.voided",
 			string(k.app), k.day, k.purpose, k.kind, days[k].events, days[k].voided); err != nil {
 			return err
 		}
-		if _, err := b.tx.Exec("DELETE FROM days WHERE app = ? AND day = ? AND purpose = ? AND kind = ? AND events = 0", string(k.app), k.day, k.purpose, k.kind); err != nil {
+		if _, err := b.tx.Exec("DELETE FROM days WHERE app = ? AND day = ? AND purpose = ? AND kind = ? AND events = 0",
+			string(k.app), k.day, k.purpose, k.kind); err != nil {
 			return err
 		}
 	}
+
 	for _, k := range sorted(totals) {
-		if _, err := b.tx.Exec("INSERT INTO totals VALUES (?, ?, ?, ?, ?) ON CONFLICT (app, day, kind) DO UPDATE SET events = totals.events + excluded.events, voided = totals.voided + excluded.voided",
+		if _, err := b.tx.Exec("INSERT INTO totals VALUES (?, ?, ?, ?, ?) ON CONFLICT (app, day, kind) DO UPDATE SET "+
+			"events = totals.events + excluded.events, voided = totals.voided + excluded.voided",
 			string(k.app), k.day, k.kind, totals[k].events, totals[k].voided); err != nil {
 			return err
 		}
-		if _, err := b.tx.Exec("DELETE FROM totals WHERE app = ? AND day = ? AND kind = ? AND events = 0", string(k.app), k.day, k.kind); err != nil {
+		if _, err := b.tx.Exec("DELETE FROM totals WHERE app = ? AND day = ? AND kind = ? AND events = 0",
+			string(k.app), k.day, k.kind); err != nil {
 			return err
 		}
 	}
@@ -231,6 +251,7 @@ func (b *batch) write() error {
 
 func sorted(m map[key]count) []key {
 	return slices.SortedFunc(maps.Keys(m), func(x, y key) int {
-		return cmp.Or(cmp.Compare(x.app, y.app), cmp.Compare(x.day, y.day), cmp.Compare(x.purpose, y.purpose), cmp.Compare(x.kind, y.kind))
+		return cmp.Or(cmp.Compare(x.app, y.app), cmp.Compare(x.day, y.day), cmp.Compare(x.purpose, y.purpose),
+			cmp.Compare(x.kind, y.kind))
 	})
 }

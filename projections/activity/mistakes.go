@@ -36,6 +36,7 @@ func (b *batch) void(p *person, ids []domain.EventID) error {
 	if err := b.events.Write(b.tx); err != nil {
 		return err
 	}
+
 	was := p.tests > 0
 	for _, id := range ids {
 		if !was {
@@ -43,7 +44,8 @@ func (b *batch) void(p *person, ids []domain.EventID) error {
 				return err
 			}
 		}
-		if _, err := b.tx.Exec(chain+"UPDATE events SET voided = 1 WHERE position IN (SELECT position FROM chain) AND event = ?", int64(p.last), id[:]); err != nil {
+		if _, err := b.tx.Exec(chain+"UPDATE events SET voided = 1 WHERE position IN (SELECT position FROM chain) "+
+			"AND event = ?", int64(p.last), id[:]); err != nil {
 			return err
 		}
 		n, err := b.tx.Exec("DELETE FROM tests WHERE person = ? AND event = ?", p.number, id[:])
@@ -52,6 +54,7 @@ func (b *batch) void(p *person, ids []domain.EventID) error {
 		}
 		p.tests -= int(n)
 	}
+
 	if !was || p.tests > 0 {
 		return nil
 	}
@@ -64,22 +67,29 @@ func (b *batch) voidBuild(e *codec.Entry, x domain.BuildVoided) error {
 	if err := b.events.Write(b.tx); err != nil {
 		return err
 	}
+
 	b.builds = true
-	if _, err := b.tx.Exec("INSERT INTO builds VALUES (?, ?, ?, ?, ?)", int64(e.Position), string(e.Stream.App), x.Build, int64(x.From), int64(x.To)); err != nil {
+	if _, err := b.tx.Exec("INSERT INTO builds VALUES (?, ?, ?, ?, ?)", int64(e.Position), string(e.Stream.App),
+		x.Build, int64(x.From), int64(x.To)); err != nil {
 		return err
 	}
-	const where = "built IN (SELECT number FROM sorts WHERE app = ? AND build = ?) AND recorded >= ? AND recorded < ? AND voided = 0"
+
+	const where = "built IN (SELECT number FROM sorts WHERE app = ? AND build = ?) AND recorded >= ? AND recorded < " +
+		"? AND voided = 0"
 	which := []any{string(e.Stream.App), x.Build, int64(x.From), int64(x.To)}
-	if err := b.each(b.mistake, "SELECT s.app, s.kind, s.purposes, e.recorded, e.voided FROM events e JOIN sorts s ON s.number = e.sort WHERE e."+where+
+	if err := b.each(b.mistake, "SELECT s.app, s.kind, s.purposes, e.recorded, e.voided FROM events e JOIN sorts s "+
+		"ON s.number = e.sort WHERE e."+where+
 		" AND NOT EXISTS (SELECT 1 FROM tests t WHERE t.person = e.person)", which...); err != nil {
 		return err
 	}
+
 	_, err := b.tx.Exec("UPDATE events SET voided = 1 WHERE "+where, which...)
 	return err
 }
 
 // whole selects what was counted of a person, by their newest event.
-const whole = chain + "SELECT s.app, s.kind, s.purposes, e.recorded, e.voided FROM chain c JOIN events e USING (position) JOIN sorts s ON s.number = e.sort WHERE TRUE"
+const whole = chain + "SELECT s.app, s.kind, s.purposes, e.recorded, e.voided FROM chain c JOIN events e USING " +
+	"(position) JOIN sorts s ON s.number = e.sort WHERE TRUE"
 
 // each calls f for every event that a query selects.
 func (b *batch) each(f func(counted), query string, args ...any) error {

@@ -44,7 +44,8 @@ func (b *batch) whose(w whom) (*person, error) {
 // find returns a person from the file. Nearly always who is not remembered is
 // new: so it is written first.
 func (b *batch) find(w whom) (*person, error) {
-	n, err := b.tx.Exec("INSERT INTO people VALUES (?, ?, ?) ON CONFLICT DO NOTHING", b.persons+1, string(w.app), w.person)
+	n, err := b.tx.Exec("INSERT INTO people VALUES (?, ?, ?) ON CONFLICT DO NOTHING", b.persons+1, string(w.app),
+		w.person)
 	if err != nil {
 		return nil, err
 	}
@@ -81,6 +82,7 @@ func (b *batch) number(s class) (int64, error) {
 	if n, ok := b.view.classes.Get(s); ok {
 		return n, nil
 	}
+
 	var n int64
 	err := b.tx.Each("SELECT number FROM sorts WHERE app = ? AND kind = ? AND purposes = ? AND build = ?",
 		[]any{string(s.app), s.kind, s.purposes, s.build}, func(scan func(...any) error) error { return scan(&n) })

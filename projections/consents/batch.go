@@ -52,10 +52,14 @@ func newPending() pending {
 	return pending{
 		people: map[key]*person{}, counts: map[count]int64{}, voided: map[count]int64{},
 		persons: readmodel.RowsOf("INSERT INTO people", 6,
-			" ON CONFLICT (number) DO UPDATE SET test = excluded.test, linked = excluded.linked, builds = excluded.builds"),
-		standings: readmodel.RowsOf("INSERT INTO standings", 11, " ON CONFLICT (number, purpose) DO UPDATE SET status = excluded.status, since = excluded.since, "+
-			"until = excluded.until, terms = excluded.terms, events = excluded.events, opposed_by = excluded.opposed_by, "+
-			"opposed_by_event = excluded.opposed_by_event, as_of = excluded.as_of, updated_position = excluded.updated_position"),
+			" ON CONFLICT (number) DO UPDATE SET test = excluded.test, linked = excluded.linked, builds = "+
+				"excluded.builds"),
+		standings: readmodel.RowsOf("INSERT INTO standings", 11,
+			" ON CONFLICT (number, purpose) DO UPDATE SET status = excluded.status, since = excluded.since, "+
+				"until = excluded.until, terms = excluded.terms, events = excluded.events, opposed_by = "+
+				"excluded.opposed_by, "+
+				"opposed_by_event = excluded.opposed_by_event, as_of = excluded.as_of, updated_position = "+
+				"excluded.updated_position"),
 	}
 }
 
@@ -128,10 +132,12 @@ func (b *batch) recounted(p *person, e *codec.Entry) error {
 	if err := b.settle(); err != nil {
 		return err
 	}
+
 	before, err := b.fold(p)
 	if err != nil {
 		return err
 	}
+
 	b.at = e.Position
 	ref := b.view.references.at(p.app, e.Position)
 	b.countAll(p, before, ref, -1)
@@ -139,6 +145,7 @@ func (b *batch) recounted(p *person, e *codec.Entry) error {
 	if is := p.subject.IsTest(); is != p.test {
 		p.test, p.written = is, false
 	}
+
 	b.countAll(p, p.subject, ref, 1)
 	return nil
 }
@@ -195,6 +202,7 @@ func (b *batch) touch(p *person, ids []policy.PurposeID, as deadline.Instant) {
 	if len(ids) == 0 {
 		return
 	}
+
 	p.moment = max(p.moment, as)
 	if !p.dirty {
 		p.dirty, b.dirty = true, append(b.dirty, p)
@@ -202,6 +210,7 @@ func (b *batch) touch(p *person, ids []policy.PurposeID, as deadline.Instant) {
 	if p.rows == nil {
 		p.rows = make([]row, 0, len(ids))
 	}
+
 	for _, id := range ids {
 		r := p.row(id)
 		r.moment, r.position, r.touched = as, b.at, true
@@ -213,14 +222,17 @@ func (b *batch) cross(p *person, ids []policy.PurposeID, as deadline.Instant) er
 	if !p.linked {
 		return nil
 	}
+
 	s, err := b.fold(p)
 	if err != nil {
 		return err
 	}
+
 	all, err := s.Reached(p.person, b.histories(p.app))
 	if err != nil {
 		return err
 	}
+
 	for _, r := range all {
 		other, err := b.person(key{p.app, r.Other}, false)
 		if err != nil {
@@ -236,6 +248,7 @@ func (b *batch) void(e *codec.Entry, x domain.BuildVoided) error {
 	if err := b.writePeople(); err != nil { // they are looked for in the file
 		return err
 	}
+
 	app := e.Stream.App
 	before := b.view.references.at(app, e.Position)
 	b.view.references.add(app, e.Position, e.Fact())
@@ -245,10 +258,12 @@ func (b *batch) void(e *codec.Entry, x domain.BuildVoided) error {
 	if err != nil {
 		return err
 	}
+
 	answered, err := b.answeredBy(app, x.Build)
 	if err != nil {
 		return err
 	}
+
 	for _, k := range answered {
 		p, err := b.person(k, false)
 		if err != nil {
@@ -292,22 +307,27 @@ func (b *batch) publish(e *codec.Entry, p domain.PolicyPublished) error {
 	if err := b.settle(); err != nil {
 		return err
 	}
+
 	document, err := policydoc.Marshal(p.Document)
 	if err != nil {
 		return err
 	}
+
 	stale, err := json.Marshal(p.Stale)
 	if err != nil {
 		return err
 	}
+
 	scopes, err := json.Marshal(p.Scopes)
 	if err != nil {
 		return err
 	}
+
 	later, err := json.Marshal(p.Later)
 	if err != nil {
 		return err
 	}
+
 	b.view.references.add(e.Stream.App, e.Position, e.Fact())
 	_, err = b.tx.Exec("INSERT INTO policies VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
 		string(e.Stream.App), int64(e.Position), p.Version.String(), int64(p.Effective), string(stale), string(scopes), string(later), string(document))
@@ -333,6 +353,7 @@ func (b *batch) settle() error {
 		}
 		p.dirty = false
 	}
+
 	clear(b.dirty)
 	b.dirty = b.dirty[:0]
 	return nil
@@ -344,6 +365,7 @@ func (b *batch) settleRow(p *person, r *row, s *domain.Subject) error {
 	if err != nil {
 		return err
 	}
+
 	b.count(p, r, -1)
 	r.touched, r.changed = false, true
 	r.standing = standing{
@@ -353,6 +375,7 @@ func (b *batch) settleRow(p *person, r *row, s *domain.Subject) error {
 	if is.Opposed.Signal != "" {
 		r.opposedByEvent = joined([]domain.EventID{is.Opposed.Because})
 	}
+
 	b.count(p, r, 1)
 	return nil
 }
@@ -393,6 +416,7 @@ func (b *batch) person(k key, fresh bool) (*person, error) {
 	if p, ok := b.people[k]; ok {
 		return p, nil
 	}
+
 	p, ok := b.view.people.Get(k)
 	if !ok {
 		p = &person{key: k, folded: fresh} // nothing comes before the first entry
@@ -406,6 +430,7 @@ func (b *batch) person(k key, fresh bool) (*person, error) {
 			p.number = b.newest
 		}
 	}
+
 	b.people[k] = p
 	return p, nil
 }

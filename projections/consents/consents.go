@@ -95,7 +95,9 @@ CREATE VIEW consent_counts AS
 // caller has read the log, and the stream at least until a revision. What it remembers
 // need not be kept by the caller.
 type Persons interface {
-	SubjectUntil(ctx context.Context, stream domain.StreamID, least eventstore.Revision, at eventstore.Position) (domain.Subject, error)
+	SubjectUntil(
+		ctx context.Context, stream domain.StreamID, least eventstore.Revision, at eventstore.Position,
+	) (domain.Subject, error)
 	Remembers(stream domain.StreamID, at eventstore.Position) bool
 }
 
@@ -184,6 +186,7 @@ func (v *View) Apply(ctx context.Context, entries []codec.Entry) error {
 		v.references.forgetAfter(before)
 		return err
 	}
+
 	v.references.follow(before, entries)
 	v.keep(entries[len(entries)-1].Position)
 	return nil

@@ -37,7 +37,9 @@ type OpposedCount struct {
 // OpposedCounts returns them by purpose, status at the moment at, and signal,
 // tests left out, and the position that the counts are as of. Somebody whom two
 // signals oppose is counted with the newer.
-func (v *View) OpposedCounts(ctx context.Context, app domain.AppName, at deadline.Instant) ([]OpposedCount, eventstore.Position, error) {
+func (v *View) OpposedCounts(
+	ctx context.Context, app domain.AppName, at deadline.Instant,
+) ([]OpposedCount, eventstore.Position, error) {
 	people := map[OpposedCount]int64{} // of nobody
 	var asOf eventstore.Position
 	err := v.view(ctx, func(tx *readmodel.Tx, position eventstore.Position) error {
@@ -53,8 +55,10 @@ func (v *View) OpposedCounts(ctx context.Context, app domain.AppName, at deadlin
 		c.People = n
 		counts = append(counts, c)
 	}
+
 	slices.SortFunc(counts, func(a, b OpposedCount) int {
-		return cmp.Or(cmp.Compare(a.Purpose, b.Purpose), cmp.Compare(a.Status.String(), b.Status.String()), cmp.Compare(a.Signal, b.Signal))
+		return cmp.Or(cmp.Compare(a.Purpose, b.Purpose), cmp.Compare(a.Status.String(), b.Status.String()),
+			cmp.Compare(a.Signal, b.Signal))
 	})
 	return counts, asOf, err
 }
@@ -63,7 +67,9 @@ func (v *View) OpposedCounts(ctx context.Context, app domain.AppName, at deadlin
 // the order of people's arrival and of purposes, each with its status at the moment
 // at; the cursor after the last of them; and the position that the answer is as of. A
 // page shorter than limit is the last.
-func (v *View) Opposed(ctx context.Context, app domain.AppName, at deadline.Instant, after Cursor, limit int) ([]Row, Cursor, eventstore.Position, error) {
+func (v *View) Opposed(
+	ctx context.Context, app domain.AppName, at deadline.Instant, after Cursor, limit int,
+) ([]Row, Cursor, eventstore.Position, error) {
 	var rows []Row
 	var asOf eventstore.Position
 	err := v.view(ctx, func(tx *readmodel.Tx, position eventstore.Position) error {
@@ -85,20 +91,25 @@ func eachOpposed(tx *readmodel.Tx, app domain.AppName, after Cursor, limit int, 
 
 // eachRow calls do for the rows of an app that are as is said, tests left out. Is has
 // the values of where.
-func eachRow(tx *readmodel.Tx, where string, is []any, app domain.AppName, after Cursor, limit int, do func(r Row, number int64)) error {
+func eachRow(
+	tx *readmodel.Tx, where string, is []any, app domain.AppName, after Cursor, limit int, do func(r Row, number int64),
+) error {
 	if limit < 0 {
 		limit = math.MaxInt
 	}
+
 	return tx.Each(`SELECT s.number, p.person, s.purpose, s.status, s.since, s.until, t.policy, t.version, t.act, t.alone, t.rules,
 			s.events, coalesce(s.opposed_by, ''), coalesce(s.opposed_by_event, ''), s.updated_position
 		FROM standings s CROSS JOIN people p ON p.number = s.number CROSS JOIN terms t ON t.number = s.terms
 		WHERE `+where+` AND p.app = ? AND p.test = 0 AND s.number >= ? AND (s.number, s.purpose) > (?, ?)
 		ORDER BY s.number, s.purpose LIMIT ?`,
-		append(is, string(app), after.Number, after.Number, string(after.Purpose), int64(limit)), func(scan func(...any) error) error {
+		append(is, string(app), after.Number, after.Number, string(after.Purpose),
+			int64(limit)), func(scan func(...any) error) error {
 			var r Row
 			var number int64
 			var status, version, events, opposedBy string
-			err := scan(&number, &r.Person, &r.Purpose, &status, &r.Since, &r.Until, &r.Policy, &version, &r.Act, &r.Alone, &r.Rules,
+			err := scan(&number, &r.Person, &r.Purpose, &status, &r.Since, &r.Until, &r.Policy, &version, &r.Act,
+				&r.Alone, &r.Rules,
 				&events, &r.Opposed.Signal, &opposedBy, &r.Updated)
 			if err != nil {
 				return err

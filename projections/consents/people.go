@@ -78,7 +78,8 @@ func (p *person) purposes() []policy.PurposeID {
 // row returns the person's row about a purpose, unwritten if there was none.
 // It is good until the next is asked for.
 func (p *person) row(id policy.PurposeID) *row {
-	i, there := slices.BinarySearchFunc(p.rows, id, func(r row, id policy.PurposeID) int { return cmp.Compare(r.purpose, id) })
+	i, there := slices.BinarySearchFunc(p.rows, id,
+		func(r row, id policy.PurposeID) int { return cmp.Compare(r.purpose, id) })
 	if !there {
 		p.rows = slices.Insert(p.rows, i, row{purpose: id, standing: standing{status: unwritten}})
 	}

@@ -25,7 +25,9 @@ type Progress struct {
 // Progress returns, by purpose, where the people of an app stand with a version that
 // binds since a moment, tests left out, and the position that the answer is as of. It
 // reads a row for each person and purpose: it is for a report, not for every event.
-func (v *View) Progress(ctx context.Context, app domain.AppName, version content.Hash, since, at deadline.Instant) (map[policy.PurposeID]Progress, eventstore.Position, error) {
+func (v *View) Progress(
+	ctx context.Context, app domain.AppName, version content.Hash, since, at deadline.Instant,
+) (map[policy.PurposeID]Progress, eventstore.Position, error) {
 	all := map[policy.PurposeID]Progress{}
 	var asOf eventstore.Position
 	err := v.view(ctx, func(tx *readmodel.Tx, position eventstore.Position) error {
@@ -40,7 +42,8 @@ func (v *View) Progress(ctx context.Context, app domain.AppName, version content
 				var st domain.Standing
 				var status, of string
 				var after, over, people int64
-				if err := scan(&id, &status, &st.Policy, &of, &st.Alone, &st.Rules, &after, &over, &people); err != nil {
+				if err := scan(&id, &status, &st.Policy, &of, &st.Alone, &st.Rules, &after, &over,
+					&people); err != nil {
 					return err
 				}
 				if err := read(&st, status, of); err != nil {

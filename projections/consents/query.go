@@ -34,7 +34,9 @@ func (v *View) Tests(ctx context.Context, app domain.AppName) (n int64, asOf eve
 // moment at, by purpose and status, tests left out, and the position that the
 // counts are as of. A consent that ran out or grew stale since the person's last fact
 // counts as what it came to.
-func (v *View) Counts(ctx context.Context, app domain.AppName, at deadline.Instant) ([]Count, eventstore.Position, error) {
+func (v *View) Counts(
+	ctx context.Context, app domain.AppName, at deadline.Instant,
+) ([]Count, eventstore.Position, error) {
 	people := map[Count]int64{} // of nobody
 	asOf, err := v.each(ctx, app, at, func(id policy.PurposeID, st domain.Standing, n int64, policies domain.Policies) {
 		people[Count{Purpose: id, Status: st.By(at, id, policies)}] += n
@@ -62,7 +64,9 @@ type Change struct {
 // position that the answer is as of. Purposes of nobody are left out. By which policy
 // a consent is makes no difference: what is found is what binds for it. It reads as
 // [View.Counts] does.
-func (v *View) Touched(ctx context.Context, app domain.AppName, c Change) (map[policy.PurposeID]int64, eventstore.Position, error) {
+func (v *View) Touched(
+	ctx context.Context, app domain.AppName, c Change,
+) (map[policy.PurposeID]int64, eventstore.Position, error) {
 	people := map[policy.PurposeID]int64{}
 	asOf, err := v.each(ctx, app, c.At, func(id policy.PurposeID, st domain.Standing, n int64, _ domain.Policies) {
 		if st.By(c.Before, id, c.Policies) == domain.Given && st.By(c.After, id, c.Policies) == domain.Stale {
@@ -120,19 +124,22 @@ type VoidedCount struct {
 
 // Voided returns how many answers of an app's people were voided, alone or with
 // their build, tests left out, and the position that the counts are as of.
-func (v *View) Voided(ctx context.Context, app domain.AppName) (counts []VoidedCount, asOf eventstore.Position, err error) {
+func (v *View) Voided(
+	ctx context.Context, app domain.AppName,
+) (counts []VoidedCount, asOf eventstore.Position, err error) {
 	err = v.view(ctx, func(tx *readmodel.Tx, position eventstore.Position) error {
 		asOf = position
-		return tx.Each("SELECT status, answers FROM voided_answers WHERE app = ? ORDER BY status", []any{string(app)}, func(scan func(...any) error) error {
-			var status string
-			var c VoidedCount
-			err := scan(&status, &c.Answers)
-			if err == nil {
-				c.Status, err = domain.ParseStatus(status)
-			}
-			counts = append(counts, c)
-			return err
-		})
+		return tx.Each("SELECT status, answers FROM voided_answers WHERE app = ? ORDER BY status", []any{string(app)},
+			func(scan func(...any) error) error {
+				var status string
+				var c VoidedCount
+				err := scan(&status, &c.Answers)
+				if err == nil {
+					c.Status, err = domain.ParseStatus(status)
+				}
+				counts = append(counts, c)
+				return err
+			})
 	})
 	return counts, asOf, err
 }

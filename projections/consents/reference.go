@@ -101,6 +101,7 @@ func (r *references) read(tx *readmodel.Tx, position eventstore.Position) error 
 	if there {
 		return nil
 	}
+
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.writer != tx.Writer() {
@@ -109,19 +110,23 @@ func (r *references) read(tx *readmodel.Tx, position eventstore.Position) error 
 	if r.asOf >= position {
 		return nil
 	}
+
 	list, err := published(tx, r.asOf)
 	if err != nil {
 		return err
 	}
+
 	more, err := voids(tx, r.asOf)
 	if err != nil {
 		return err
 	}
+
 	list = append(list, more...)
 	slices.SortFunc(list, func(a, b change) int { return cmp.Compare(a.position, b.position) })
 	for _, c := range list {
 		r.append(c.app, c.position, c.fact)
 	}
+
 	r.asOf = position
 	return nil
 }
@@ -134,7 +139,8 @@ type change struct {
 }
 
 func published(tx *readmodel.Tx, after eventstore.Position) (list []change, err error) {
-	err = tx.Each("SELECT app, position, version, effective, stale, scopes, later, document FROM policies WHERE position > ? ORDER BY position",
+	err = tx.Each("SELECT app, position, version, effective, stale, scopes, later, document FROM policies WHERE "+
+		"position > ? ORDER BY position",
 		[]any{int64(after)}, func(scan func(...any) error) error {
 			var c change
 			var version, stale, scopes, later, document string

@@ -32,7 +32,8 @@ func (b *batch) agree(x domain.ConsentGiven, rules uint8) error {
 	}
 	n := int64(len(b.view.terms))
 	b.view.terms[t] = n
-	_, err := b.tx.Exec("INSERT INTO terms VALUES (?, ?, ?, ?, ?, ?)", n, t.policy, versionText(t.version), string(t.act), t.alone, int64(t.rules))
+	_, err := b.tx.Exec("INSERT INTO terms VALUES (?, ?, ?, ?, ?, ?)", n, t.policy, versionText(t.version),
+		string(t.act), t.alone, int64(t.rules))
 	return err
 }
 
@@ -47,17 +48,18 @@ func (v *View) numberOf(s *domain.Standing) (int64, error) {
 
 func (v *View) loadTerms(tx *readmodel.Tx) error {
 	v.terms = map[terms]int64{}
-	return tx.Each("SELECT number, policy, version, act, alone, rules FROM terms", nil, func(scan func(...any) error) error {
-		var n int64
-		var t terms
-		var version string
-		err := scan(&n, &t.policy, &version, &t.act, &t.alone, &t.rules)
-		if err == nil && version != "" {
-			t.version, err = content.ParseHash(version)
-		}
-		v.terms[t] = n
-		return err
-	})
+	return tx.Each("SELECT number, policy, version, act, alone, rules FROM terms", nil,
+		func(scan func(...any) error) error {
+			var n int64
+			var t terms
+			var version string
+			err := scan(&n, &t.policy, &version, &t.act, &t.alone, &t.rules)
+			if err == nil && version != "" {
+				t.version, err = content.ParseHash(version)
+			}
+			v.terms[t] = n
+			return err
+		})
 }
 
 func versionText(h content.Hash) string {

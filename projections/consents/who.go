@@ -14,7 +14,9 @@ import (
 // in the order of their arrival, each with their status at the moment at, tests left
 // out; the cursor after the last of them; and the position that the answer is as of. A
 // page shorter than limit is the last.
-func (v *View) Who(ctx context.Context, app domain.AppName, purpose policy.PurposeID, at deadline.Instant, after Cursor, limit int) ([]Row, Cursor, eventstore.Position, error) {
+func (v *View) Who(
+	ctx context.Context, app domain.AppName, purpose policy.PurposeID, at deadline.Instant, after Cursor, limit int,
+) ([]Row, Cursor, eventstore.Position, error) {
 	var rows []Row
 	var asOf eventstore.Position
 	err := v.view(ctx, func(tx *readmodel.Tx, position eventstore.Position) error {

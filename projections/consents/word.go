@@ -26,6 +26,7 @@ func wordIn(e *codec.Entry) (w word, ok bool, err error) {
 	if !domain.ViewsOf(e.Event).Has(domain.InConsents) {
 		return w, false, nil
 	}
+
 	switch x := e.Event.(type) {
 	case domain.ConsentGiven:
 		w.purposes = make([]policy.PurposeID, 0, len(x.Items))

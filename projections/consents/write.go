@@ -57,7 +57,8 @@ func (b *batch) writeCounts() error {
 		if n == 0 {
 			continue
 		}
-		if _, err := b.tx.Exec("INSERT INTO counts VALUES (?, ?, ?, ?, ?) ON CONFLICT (app, purpose, status, terms) DO UPDATE SET people = counts.people + excluded.people",
+		if _, err := b.tx.Exec("INSERT INTO counts VALUES (?, ?, ?, ?, ?) ON CONFLICT (app, purpose, status, terms) "+
+			"DO UPDATE SET people = counts.people + excluded.people",
 			string(k.app), string(k.purpose), k.status.String(), k.terms, n); err != nil {
 			return err
 		}
@@ -71,7 +72,8 @@ func (b *batch) writeVoided() error {
 		if n == 0 {
 			continue
 		}
-		if _, err := b.tx.Exec("INSERT INTO voided_answers VALUES (?, ?, ?) ON CONFLICT (app, status) DO UPDATE SET answers = voided_answers.answers + excluded.answers",
+		if _, err := b.tx.Exec("INSERT INTO voided_answers VALUES (?, ?, ?) ON CONFLICT (app, status) DO UPDATE SET "+
+			"answers = voided_answers.answers + excluded.answers",
 			string(k.app), k.status.String(), n); err != nil {
 			return err
 		}

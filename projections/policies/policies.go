@@ -113,24 +113,30 @@ func publish(tx *readmodel.Tx, e codec.Entry, p domain.PolicyPublished) error {
 	for _, t := range p.Document.Texts {
 		list = append(list, textV1{t.Locale, t.Hash.String(), t.Standing.String()})
 	}
+
 	texts, err := json.Marshal(list)
 	if err != nil {
 		return err
 	}
+
 	material, err := json.Marshal(p.Material)
 	if err != nil {
 		return err
 	}
+
 	stale, err := json.Marshal(p.Stale)
 	if err != nil {
 		return err
 	}
+
 	document, err := policydoc.Marshal(p.Document)
 	if err != nil {
 		return err
 	}
+
 	_, err = tx.Exec("INSERT INTO versions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-		string(e.Stream.App), p.Version.String(), p.Document.Name, int64(p.Effective), int64(e.Position), int64(e.Recorded), e.ID.String(),
+		string(e.Stream.App), p.Version.String(), p.Document.Name, int64(p.Effective), int64(e.Position),
+		int64(e.Recorded), e.ID.String(),
 		string(texts), len(p.Document.Purposes), string(material), string(stale), string(document))
 	return err
 }

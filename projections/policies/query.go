@@ -37,29 +37,33 @@ func (v *View) List(ctx context.Context, app domain.AppName) ([]Version, eventst
 	var asOf eventstore.Position
 	err := v.db.View(ctx, func(tx *readmodel.Tx, position eventstore.Position) error {
 		asOf = position
-		return tx.Each("SELECT "+columns+" FROM versions WHERE app = ? ORDER BY published_position", []any{string(app)}, func(scan func(...any) error) error {
-			x, err := scanVersion(scan)
-			list = append(list, x)
-			return err
-		})
+		return tx.Each("SELECT "+columns+" FROM versions WHERE app = ? ORDER BY published_position", []any{string(app)},
+			func(scan func(...any) error) error {
+				x, err := scanVersion(scan)
+				list = append(list, x)
+				return err
+			})
 	})
 	return list, asOf, err
 }
 
 // Show returns a version with its document, and whether there is one; and the
 // position that the answer is as of.
-func (v *View) Show(ctx context.Context, app domain.AppName, version content.Hash) (found Version, d policy.Document, ok bool, asOf eventstore.Position, err error) {
+func (v *View) Show(
+	ctx context.Context, app domain.AppName, version content.Hash,
+) (found Version, d policy.Document, ok bool, asOf eventstore.Position, err error) {
 	err = v.db.View(ctx, func(tx *readmodel.Tx, position eventstore.Position) error {
 		asOf = position
-		return tx.Each("SELECT "+columns+", document FROM versions WHERE app = ? AND version = ?", []any{string(app), version.String()}, func(scan func(...any) error) error {
-			var document []byte
-			var err error
-			if found, err = scanVersion(scan, &document); err == nil {
-				d, err = policydoc.Unmarshal(document)
-			}
-			ok = err == nil
-			return err
-		})
+		return tx.Each("SELECT "+columns+", document FROM versions WHERE app = ? AND version = ?",
+			[]any{string(app), version.String()}, func(scan func(...any) error) error {
+				var document []byte
+				var err error
+				if found, err = scanVersion(scan, &document); err == nil {
+					d, err = policydoc.Unmarshal(document)
+				}
+				ok = err == nil
+				return err
+			})
 	})
 	return found, d, ok, asOf, err
 }
@@ -69,9 +73,11 @@ func scanVersion(scan func(...any) error, more ...any) (Version, error) {
 	var version, event string
 	var effective, published, recorded int64
 	var texts, material, stale []byte
-	if err := scan(append([]any{&x.Policy, &version, &effective, &published, &recorded, &event, &texts, &x.Purposes, &material, &stale}, more...)...); err != nil {
+	if err := scan(append([]any{&x.Policy, &version, &effective, &published, &recorded, &event, &texts, &x.Purposes,
+		&material, &stale}, more...)...); err != nil {
 		return x, err
 	}
+
 	x.Effective, x.Published, x.Recorded = deadline.Instant(effective), eventstore.Position(published), deadline.Instant(recorded)
 	var err error
 	if x.Version, err = content.ParseHash(version); err != nil {
@@ -80,10 +86,12 @@ func scanVersion(scan func(...any) error, more ...any) (Version, error) {
 	if x.Event, err = eventstore.ParseEventID(event); err != nil {
 		return x, err
 	}
+
 	var list []textV1
 	if err = json.Unmarshal(texts, &list); err != nil {
 		return x, err
 	}
+
 	for _, t := range list {
 		h, err := content.ParseHash(t.Hash)
 		if err != nil {
@@ -115,7 +123,8 @@ func (v *View) Apps(ctx context.Context) ([]App, eventstore.Position, error) {
 	var asOf eventstore.Position
 	err := v.db.View(ctx, func(tx *readmodel.Tx, position eventstore.Position) error {
 		asOf = position
-		return tx.Each("SELECT app, handler, environment, jurisdiction, time_zone, locales, since, updated_position FROM apps ORDER BY app", nil, func(scan func(...any) error) error {
+		return tx.Each("SELECT app, handler, environment, jurisdiction, time_zone, locales, since, updated_position "+
+			"FROM apps ORDER BY app", nil, func(scan func(...any) error) error {
 			var a App
 			var name, environment string
 			var locales []byte

@@ -27,7 +27,9 @@ func (h Histories) Add(entries []codec.Entry) {
 }
 
 // SubjectUntil returns what was added of a person: nothing later is.
-func (h Histories) SubjectUntil(_ context.Context, s domain.StreamID, _ eventstore.Revision, _ eventstore.Position) (domain.Subject, error) {
+func (h Histories) SubjectUntil(
+	_ context.Context, s domain.StreamID, _ eventstore.Revision, _ eventstore.Position,
+) (domain.Subject, error) {
 	return h[s], nil
 }
 
@@ -68,7 +70,8 @@ func answered(n, people int) codec.Entry {
 	binary.BigEndian.PutUint64(e.ID[:], uint64(n+1))
 	e.At = Start.Add(deadline.Span(n))
 	e.Recorded = e.At
-	e.Event = domain.ConsentGiven{Policy: "privacy", Version: content.Hash{1}, Act: "click", Items: []domain.Item{{Purpose: "location"}, {Purpose: "marketing"}}}
+	e.Event = domain.ConsentGiven{Policy: "privacy", Version: content.Hash{1}, Act: "click",
+		Items: []domain.Item{{Purpose: "location"}, {Purpose: "marketing"}}}
 	if n/people%2 == 1 {
 		e.Event = domain.ConsentWithdrawn{Scope: domain.Scope{Purposes: []policy.PurposeID{"marketing"}}}
 	}

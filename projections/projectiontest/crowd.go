@@ -31,7 +31,8 @@ func (c *crowd) tell(stream domain.StreamID, e domain.Event) {
 	var id eventstore.EventID
 	binary.BigEndian.PutUint64(id[8:], uint64(c.position))
 	c.entries = append(c.entries, codec.Entry{
-		Envelope: codec.Envelope{ID: id, Stream: stream, At: c.now, Recorded: c.now, Actor: "operator", RecordedBy: "desk"}, Event: e, Position: c.position,
+		Envelope: codec.Envelope{ID: id, Stream: stream, At: c.now, Recorded: c.now, Actor: "operator",
+			RecordedBy: "desk"}, Event: e, Position: c.position,
 	})
 	if len(c.entries) == 1000 {
 		c.flush()
@@ -43,7 +44,8 @@ func (c *crowd) flush() {
 	c.entries = c.entries[:0]
 }
 
-var asked = []domain.RequestType{domain.AskAccess, domain.AskDelete, domain.AskComplaint, domain.AskQuestion, domain.AskCopy}
+var asked = []domain.RequestType{domain.AskAccess, domain.AskDelete, domain.AskComplaint, domain.AskQuestion,
+	domain.AskCopy}
 
 // An answer is what is told of a request some days after it.
 type answer struct {
@@ -57,31 +59,38 @@ type answer struct {
 func (c *crowd) ask(n int) answer {
 	a := answer{n: n, stream: domain.RequestStream(App, fmt.Sprintf("%020x", n*7919%Many))}
 	person, t := fmt.Sprintf("%032x", n), asked[n%len(asked)]
-	c.tell(a.stream, domain.RequestReceived{Types: []domain.RequestType{t}, Policy: "privacy", Version: content.Hash{1}, Channel: "email", Subject: person})
+	c.tell(a.stream, domain.RequestReceived{Types: []domain.RequestType{t}, Policy: "privacy", Version: content.Hash{1},
+		Channel: "email", Subject: person})
 	for i, days := range []int{15, 30} {
-		rule := deadline.Rule{ID: deadline.RuleID(fmt.Sprint("cn.d", days)), Source: "VII(III)", Unit: deadline.UnitWorkingDay, Length: days, Calendar: "CN", TimeZone: "Asia/Shanghai", Law: i == 1}
+		rule := deadline.Rule{ID: deadline.RuleID(fmt.Sprint("cn.d", days)), Source: "VII(III)",
+			Unit: deadline.UnitWorkingDay, Length: days, Calendar: "CN", TimeZone: "Asia/Shanghai", Law: i == 1}
 		due, err := deadline.Compute(rule, c.now, nil, false, deadline.Calendars{})
 		if err != nil {
 			c.b.Fatal(err)
 		}
 		a.opened[i] = domain.ObligationOpened{
-			Obligation: domain.Obligation{ID: "reply." + string(rule.ID), Kind: policy.DutyReply, Types: []domain.RequestType{t}, Rule: rule, Version: content.Hash{1}},
-			Due:        due, Cause: domain.Cause{Kind: "request.received", Subject: person},
+			Obligation: domain.Obligation{ID: "reply." + string(rule.ID), Kind: policy.DutyReply,
+				Types: []domain.RequestType{t}, Rule: rule, Version: content.Hash{1}},
+			Due: due, Cause: domain.Cause{Kind: "request.received", Subject: person},
 		}
 		c.tell(a.stream, a.opened[i])
 	}
+
 	a.at = c.now.Add(deadline.Span(n%35) * deadline.Day)
 	return a
 }
 
 func (c *crowd) answer(a answer) {
 	if a.n%20 == 3 {
-		c.tell(a.stream, domain.Stepped{Kind: "request.rejected", Fields: domain.Fields(map[string]string{"codes": fmt.Sprint("REJ-", a.n%7)})})
+		c.tell(a.stream, domain.Stepped{Kind: "request.rejected",
+			Fields: domain.Fields(map[string]string{"codes": fmt.Sprint("REJ-", a.n%7)})})
 	} else {
-		c.tell(a.stream, domain.Stepped{Kind: "request.answered", Fields: domain.Fields(map[string]string{"outcome": "full", "channel": "email"})})
+		c.tell(a.stream, domain.Stepped{Kind: "request.answered",
+			Fields: domain.Fields(map[string]string{"outcome": "full", "channel": "email"})})
 	}
 	for _, o := range a.opened {
-		c.tell(a.stream, domain.ObligationMet{ID: o.Obligation.ID, Met: c.now, Late: !o.Due.InTime(c.now), By: domain.Cause{Kind: "request.answered"}})
+		c.tell(a.stream, domain.ObligationMet{ID: o.Obligation.ID, Met: c.now, Late: !o.Due.InTime(c.now),
+			By: domain.Cause{Kind: "request.answered"}})
 	}
 }
 
@@ -108,6 +117,7 @@ func Crowd(b testing.TB, apply func([]codec.Entry)) deadline.Instant {
 			return true
 		})
 	}
+
 	c.flush()
 	return c.now
 }

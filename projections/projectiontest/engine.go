@@ -52,6 +52,7 @@ func Main(m *testing.M, skip string) int {
 	if code := m.Run(); code != 0 {
 		return code
 	}
+
 	end, err := serve()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -62,6 +63,7 @@ func Main(m *testing.M, skip string) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
+
 	fmt.Println("once more, on PostgreSQL")
 	return m.Run()
 }
@@ -75,11 +77,13 @@ func serve() (end func(), err error) {
 	if err := os.Chmod(dir, 0o755); err != nil {
 		return nil, err
 	}
+
 	s, err := pgservertest.Make(context.Background(), dir+"/one", "max_connections = 200", "fsync = off")
 	if err != nil {
 		_ = os.RemoveAll(dir)
 		return nil, err
 	}
+
 	server = s
 	return func() {
 		_ = s.Stop(context.Background(), true)

@@ -26,26 +26,34 @@ const App domain.AppName = "smartkey"
 // Document returns a small policy that passes its check.
 func Document(title string, more ...policy.PurposeID) policy.Document {
 	d := policy.Document{
-		Name: "privacy", Title: []policy.LocalText{{Locale: "en", Text: title}}, Jurisdiction: "CN", TimeZone: "Asia/Shanghai",
-		Acts:  []policy.Act{{ID: "click", Title: "Click", Section: "1", Counts: policy.ExplicitConsent}},
-		Texts: []policy.Text{{Locale: "en", Hash: content.Hash{1}, Standing: policy.Authoritative}},
+		Name: "privacy", Title: []policy.LocalText{{Locale: "en", Text: title}}, Jurisdiction: "CN",
+		TimeZone: "Asia/Shanghai",
+		Acts:     []policy.Act{{ID: "click", Title: "Click", Section: "1", Counts: policy.ExplicitConsent}},
+		Texts:    []policy.Text{{Locale: "en", Hash: content.Hash{1}, Standing: policy.Authoritative}},
 	}
 	for _, id := range append([]policy.PurposeID{"location", "marketing"}, more...) {
-		d.Purposes = append(d.Purposes, policy.Purpose{ID: id, Title: string(id), Section: "1", Codes: []string{"P-" + string(id)},
-			Categories: []policy.CategoryID{"position"}, Actions: []policy.Action{policy.Use}, Basis: policy.BasisConsent, Retention: "a year"})
+		d.Purposes = append(d.Purposes,
+			policy.Purpose{ID: id, Title: string(id), Section: "1", Codes: []string{"P-" + string(id)},
+				Categories: []policy.CategoryID{"position"}, Actions: []policy.Action{policy.Use}, Basis: policy.BasisConsent, Retention: "a year"})
 	}
+
 	d.Categories = []policy.Category{{ID: "position", Title: "Position", Section: "1"}}
 	rule := func(id deadline.RuleID, days int, start string, law bool) deadline.Rule {
-		return deadline.Rule{ID: id, Source: "VII", Unit: deadline.UnitWorkingDay, Length: days, Calendar: "CN", TimeZone: "Asia/Shanghai", ClockStart: start, Law: law}
+		return deadline.Rule{ID: id, Source: "VII", Unit: deadline.UnitWorkingDay, Length: days, Calendar: "CN",
+			TimeZone: "Asia/Shanghai", ClockStart: start, Law: law}
 	}
-	d.DeadlineRules = []deadline.Rule{rule("d15", 15, "RequestReceived", false), rule("d30", 30, "RequestReceived", false), rule("law20", 20, "RequestReceived", true),
+
+	d.DeadlineRules = []deadline.Rule{rule("d15", 15, "RequestReceived", false),
+		rule("d30", 30, "RequestReceived", false), rule("law20", 20, "RequestReceived", true),
 		rule("facts15", 15, "ComplaintVerified", false)}
 	d.DeadlineRules[1].Pause = []string{"identity_verification"}
-	d.Rights = []policy.Right{{ID: "access", Title: "Access", Section: "VII", Deadlines: []deadline.RuleID{"d30", "law20"}},
+	d.Rights = []policy.Right{{ID: "access", Title: "Access", Section: "VII",
+		Deadlines: []deadline.RuleID{"d30", "law20"}},
 		{ID: "complain", Title: "Complain", Section: "VII", Deadlines: []deadline.RuleID{"d15", "facts15"}}}
 	d.Rejections = []policy.Ground{{Code: "REJ-1", Title: "national security", Section: "VII(III)"}}
 	d.IdentityElements = []policy.Ground{{Code: "IDE-4", Title: "Telephone number", Section: "XIII(3)"}}
-	d.Permissions = []policy.Permission{{ID: "gps", Title: "GPS", Section: "1", Purposes: []policy.PurposeID{"location"}}}
+	d.Permissions = []policy.Permission{{ID: "gps", Title: "GPS", Section: "1",
+		Purposes: []policy.PurposeID{"location"}}}
 	return d
 }
 
@@ -68,7 +76,8 @@ func NewTeller(t testing.TB) *Teller {
 		t.Fatal(err)
 	}
 	w := &Teller{t: t, now: Start}
-	w.Ledger, err = ledger.Open(t.Context(), ledger.Config{Store: new(memory.Store), Vault: v, Now: func() deadline.Instant { return w.now }})
+	w.Ledger, err = ledger.Open(t.Context(),
+		ledger.Config{Store: new(memory.Store), Vault: v, Now: func() deadline.Instant { return w.now }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -125,7 +134,8 @@ func (w *Teller) Ask(person string, types ...domain.RequestType) domain.StreamID
 // Incident records the first step of an incident, and returns its stream.
 func (w *Teller) Incident() domain.StreamID {
 	w.t.Helper()
-	first := domain.TakeStep{Kind: "incident.detected", Fields: domain.Fields(map[string]string{"kind": "leak", "what": "a table"})}
+	first := domain.TakeStep{Kind: "incident.detected",
+		Fields: domain.Fields(map[string]string{"kind": "leak", "what": "a table"})}
 	w.Tell("", first)
 	stream, err := w.StreamOf(context.Background(), w.request("", first))
 	if err != nil {
@@ -172,7 +182,8 @@ func (w *Teller) request(person string, cmd domain.Command) ledger.Request {
 		who = domain.PersonKey{Kind: "account", ID: person}
 	}
 	id := fmt.Sprint(w.n)
-	return ledger.Request{App: App, Person: who, Source: "test", ID: id, Body: []byte(id), Actor: "operator", RecordedBy: "test", Command: cmd}
+	return ledger.Request{App: App, Person: who, Source: "test", ID: id, Body: []byte(id), Actor: "operator",
+		RecordedBy: "test", Command: cmd}
 }
 
 // Publish publishes a version.
@@ -189,7 +200,8 @@ func (w *Teller) PublishAt(effective deadline.Instant, d policy.Document, stale 
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	w.Tell("", domain.PublishPolicy{Version: h, Document: d, Effective: effective, Stale: stale, Material: []string{policy.MaterialService}})
+	w.Tell("", domain.PublishPolicy{Version: h, Document: d, Effective: effective, Stale: stale,
+		Material: []string{policy.MaterialService}})
 	return h
 }
 
@@ -219,7 +231,8 @@ func (w *Teller) Pseudonym(person string) string {
 // Register registers [App].
 func (w *Teller) Register() {
 	w.t.Helper()
-	w.Tell("", domain.RegisterApp{App: domain.App{Name: App, Handler: "Example Ltd", Environment: domain.Test, Jurisdiction: "CN", TimeZone: "Asia/Shanghai", Locales: []string{"zh-CN", "en"}}})
+	w.Tell("", domain.RegisterApp{App: domain.App{Name: App, Handler: "Example Ltd", Environment: domain.Test,
+		Jurisdiction: "CN", TimeZone: "Asia/Shanghai", Locales: []string{"zh-CN", "en"}}})
 }
 
 // TellAll tells a bit of everything, to be replayed.
@@ -230,7 +243,8 @@ func (w *Teller) TellAll() {
 	var first [4]ledger.Receipt
 	for i := range 12 {
 		who := fmt.Sprint("ada", i%4)
-		r := w.Tell(who, domain.GiveConsent{Act: "click", Purposes: []policy.PurposeID{"location", "marketing"}, Until: w.now.Add(deadline.Minute)})
+		r := w.Tell(who, domain.GiveConsent{Act: "click", Purposes: []policy.PurposeID{"location", "marketing"},
+			Until: w.now.Add(deadline.Minute)})
 		if i < 4 {
 			first[i] = r
 		}
@@ -241,7 +255,8 @@ func (w *Teller) TellAll() {
 			w.Tell(who, domain.ChangePermission{Permission: "gps", Change: domain.Revoked})
 		case 2:
 			w.Tell(who, domain.RefuseConsent{Scope: domain.Scope{Purposes: []policy.PurposeID{"marketing"}}})
-			w.Tell(who, domain.VoidRecords{Records: []domain.EventID{domain.EventID(first[2].Event)}, Reason: "test", Evidence: content.Hash{9}, By: [2]string{"eve", "bob"}})
+			w.Tell(who, domain.VoidRecords{Records: []domain.EventID{domain.EventID(first[2].Event)}, Reason: "test",
+				Evidence: content.Hash{9}, By: [2]string{"eve", "bob"}})
 		case 3:
 			w.Tell(who, domain.PresentNotice{Version: v1, Kind: "general"})
 			w.Tell(who, domain.AcknowledgePolicy{Version: v1})
@@ -252,6 +267,7 @@ func (w *Teller) TellAll() {
 			w.Publish(Document("two", "research"), "marketing")
 		}
 	}
+
 	w.tellOfPeople()
 	w.tellOfRequests()
 }
@@ -279,8 +295,10 @@ func (w *Teller) tellOfRequests() {
 	w.Step(i, "incident.contained measures=off")
 	o := domain.ObligationStream(App, "stop1")
 	begun := w.now
-	rule := deadline.Rule{ID: "h24", Source: "law", Unit: deadline.UnitHour, Length: 24, TimeZone: "Asia/Shanghai", Law: true}
-	w.TellOn(o, domain.OpenDuties{Cause: domain.Cause{Event: domain.EventID{1}, Kind: "consent.withdrawn", Stream: i.String()}, Rule: policy.DutyRule{ID: "stop", Kind: policy.DutyStop, Each: policy.DutyEachSystem},
+	rule := deadline.Rule{ID: "h24", Source: "law", Unit: deadline.UnitHour, Length: 24, TimeZone: "Asia/Shanghai",
+		Law: true}
+	w.TellOn(o, domain.OpenDuties{Cause: domain.Cause{Event: domain.EventID{1}, Kind: "consent.withdrawn",
+		Stream: i.String()}, Rule: policy.DutyRule{ID: "stop", Kind: policy.DutyStop, Each: policy.DutyEachSystem},
 		Start: begun, Target: []string{"ads", "mail"}, Rules: []deadline.Rule{rule}})
 	w.TellOn(o, domain.MeetObligation{ID: "stop.ads.h24", By: domain.Cause{Kind: "system.stopped"}})
 	w.TellOn(o, domain.MoveObligations{Calendar: domain.EventID{2}})
@@ -311,7 +329,8 @@ func (w *Teller) tellOfPeople() {
 	w.Tell("emil", domain.Say{Event: domain.SubjectClosed{Reason: "deleted"}})
 	w.Tell("emil", yes)
 	w.Tell("fred", yes)
-	w.Tell("", domain.Say{Event: domain.BuildVoided{Build: "bad", From: Start, To: w.now, Reason: "ticked-before", Evidence: content.Hash{9}, By: [2]string{"eve", "bob"}}})
+	w.Tell("", domain.Say{Event: domain.BuildVoided{Build: "bad", From: Start, To: w.now, Reason: "ticked-before",
+		Evidence: content.Hash{9}, By: [2]string{"eve", "bob"}}})
 	w.Tell("fred", yes)
 	w.tellOfGuardians()
 }
@@ -321,8 +340,10 @@ func (w *Teller) tellOfPeople() {
 func (w *Teller) tellOfGuardians() {
 	w.t.Helper()
 	void := func(who string, r ledger.Receipt) {
-		w.Tell(who, domain.VoidRecords{Records: []domain.EventID{domain.EventID(r.Event)}, Reason: "mistake", Evidence: content.Hash{9}, By: [2]string{"eve", "bob"}})
+		w.Tell(who, domain.VoidRecords{Records: []domain.EventID{domain.EventID(r.Event)}, Reason: "mistake",
+			Evidence: content.Hash{9}, By: [2]string{"eve", "bob"}})
 	}
+
 	location := []policy.PurposeID{"location"}
 	w.Tell("gina", domain.Say{Event: domain.AgeRecorded{Band: domain.ChildUnder14, Basis: "declared"}})
 	proof := domain.Proof{Document: content.Hash{5}, Method: "scan", CheckedBy: "desk"}

@@ -66,10 +66,12 @@ func NewDatabase(at *postgres.Address, o Options) (*Database, error) {
 		o.Name = "consentledger"
 	}
 	if !databaseName.MatchString(o.Name) || strings.HasPrefix(o.Name, "pg_") {
-		return nil, fmt.Errorf("name of read models %q: it is 1 to 32 of a-z, 0-9 and _, and begins with a letter, but not with pg_", o.Name)
+		return nil, fmt.Errorf("name of read models %q: it is 1 to 32 of a-z, 0-9 and _, and begins with a letter, "+
+			"but not with pg_", o.Name)
 	}
 	if o.Reader != "" && !roleName.MatchString(o.Reader) {
-		return nil, fmt.Errorf("role %q: a role's name is 1 to 63 letters, digits, _, $ and -, and begins with a letter or _", o.Reader)
+		return nil, fmt.Errorf("role %q: a role's name is 1 to 63 letters, digits, _, $ and -, and begins with a "+
+			"letter or _", o.Reader)
 	}
 	return &Database{at: at, options: o, shapes: map[string]string{}}, nil
 }
@@ -124,7 +126,8 @@ type shape struct {
 
 func (d *Database) open(ctx context.Context, name, schema string) (*DB, error) {
 	ddl := schemaForPostgres(schema)
-	s := &shape{Database: d, name: name, schema: fmt.Sprintf("%s_%s_%.8s", d.options.Name, name, hashOf(format+functions+ddl)), ddl: ddl}
+	s := &shape{Database: d, name: name,
+		schema: fmt.Sprintf("%s_%s_%.8s", d.options.Name, name, hashOf(format+functions+ddl)), ddl: ddl}
 	err := d.locked(ctx, func(ctx context.Context, tx pgx.Tx) error {
 		made, err := s.make(ctx, tx)
 		if err != nil {
@@ -135,6 +138,7 @@ func (d *Database) open(ctx context.Context, name, schema string) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	d.mu.Lock()
 	d.shapes[name] = s.schema
 	d.mu.Unlock()
@@ -145,7 +149,8 @@ func (d *Database) open(ctx context.Context, name, schema string) (*DB, error) {
 func (s *shape) db(ctx context.Context) (*DB, error) {
 	me := rand.Text()
 	writer, readers := s.side("BEGIN", 1, "off"), s.side("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", 2, "on")
-	db := &DB{writer: writer, readers: readers, strict: true, within: time.Minute, meta: "SELECT position, writer FROM meta", keys: primaryKeys}
+	db := &DB{writer: writer, readers: readers, strict: true, within: time.Minute,
+		meta: "SELECT position, writer FROM meta", keys: primaryKeys}
 	db.note = func(err error) error { return err }
 	db.close = sync.OnceValue(func() error { return errors.Join(readers.close(), writer.close()) })
 	db.move = func(tx *Tx, last eventstore.Position) (int64, error) {
@@ -239,7 +244,8 @@ func (s *shape) make(ctx context.Context, tx pgx.Tx) (made bool, err error) {
 	if err != nil || there {
 		return false, err
 	}
-	_, err = tx.Exec(ctx, fmt.Sprintf(`CREATE SCHEMA "%[1]s"; SET LOCAL search_path = "%[1]s"; %s %s %s`, s.schema, functions, metaOfShape, s.ddl))
+	_, err = tx.Exec(ctx, fmt.Sprintf(`CREATE SCHEMA "%[1]s"; SET LOCAL search_path = "%[1]s"; %s %s %s`, s.schema,
+		functions, metaOfShape, s.ddl))
 	return true, err
 }
 
@@ -254,10 +260,12 @@ func (s *shape) shown(ctx context.Context, tx pgx.Tx, made bool) error {
 	if err := s.makeViews(ctx, tx); err != nil {
 		return err
 	}
+
 	is, err := s.shows(ctx, tx)
 	if err != nil {
 		return err
 	}
+
 	switch is {
 	case s.schema:
 		if !made {
@@ -291,7 +299,8 @@ func (d *Database) makeViews(ctx context.Context, tx pgx.Tx) error {
 
 // shows returns the schema whose views others read; empty: none.
 func (s *shape) shows(ctx context.Context, tx pgx.Tx) (schema string, err error) {
-	err = tx.QueryRow(ctx, fmt.Sprintf(`SELECT schema FROM "%s".shapes WHERE name = $1`, s.views()), s.name).Scan(&schema)
+	err = tx.QueryRow(ctx, fmt.Sprintf(`SELECT schema FROM "%s".shapes WHERE name = $1`, s.views()),
+		s.name).Scan(&schema)
 	if errors.Is(err, pgx.ErrNoRows) {
 		err = nil
 	}
@@ -304,7 +313,8 @@ func (s *shape) behind(ctx context.Context, tx pgx.Tx, other string) (behind boo
 	if err != nil || !there {
 		return false, err
 	}
-	err = tx.QueryRow(ctx, fmt.Sprintf(`SELECT (SELECT position FROM "%s".meta) < (SELECT position FROM "%s".meta)`, s.schema, other)).Scan(&behind)
+	err = tx.QueryRow(ctx, fmt.Sprintf(`SELECT (SELECT position FROM "%s".meta) < (SELECT position FROM "%s".meta)`,
+		s.schema, other)).Scan(&behind)
 	return behind, err
 }
 
@@ -326,7 +336,8 @@ func (s *shape) show(ctx context.Context) error {
 	})
 	if inTheWay(err) {
 		if s.options.Later != nil {
-			s.options.Later(fmt.Errorf("the views of %s show its old shape still: a query of theirs does not end: %w", s.name, err))
+			s.options.Later(fmt.Errorf("the views of %s show its old shape still: a query of theirs does not end: %w",
+				s.name, err))
 		}
 		return nil
 	}
@@ -344,11 +355,13 @@ func (s *shape) become(ctx context.Context, tx pgx.Tx) error {
 	if err != nil {
 		return err
 	}
+
 	for _, name := range viewNames(s.ddl) {
 		if err := s.view(ctx, tx, name, fmt.Sprintf(`SELECT * FROM "%s".%s`, s.schema, name)); err != nil {
 			return err
 		}
 	}
+
 	positions, err := s.positions(ctx, tx)
 	if err == nil {
 		err = s.view(ctx, tx, "positions", positions)
@@ -373,6 +386,7 @@ func (s *shape) view(ctx context.Context, tx pgx.Tx, name, query string) error {
 	if err != nil {
 		return err
 	}
+
 	_, err = inside.Exec(ctx, fmt.Sprintf(`CREATE OR REPLACE VIEW "%s".%s AS %s`, s.views(), name, query))
 	if err == nil {
 		return inside.Commit(ctx)
@@ -383,7 +397,9 @@ func (s *shape) view(ctx context.Context, tx pgx.Tx, name, query string) error {
 	if err := inside.Rollback(ctx); err != nil {
 		return err
 	}
-	_, err = tx.Exec(ctx, fmt.Sprintf(`DROP VIEW "%[1]s".%[2]s; CREATE VIEW "%[1]s".%[2]s AS %[3]s`, s.views(), name, query))
+
+	_, err = tx.Exec(ctx, fmt.Sprintf(`DROP VIEW "%[1]s".%[2]s; CREATE VIEW "%[1]s".%[2]s AS %[3]s`, s.views(), name,
+		query))
 	return err
 }
 
@@ -403,18 +419,22 @@ func (s *shape) grant(ctx context.Context, tx pgx.Tx) error {
 	if s.options.Reader == "" {
 		return nil
 	}
+
 	rows, err := tx.Query(ctx, "SELECT viewname::text FROM pg_views WHERE schemaname = $1", s.views())
 	if err != nil {
 		return err
 	}
+
 	all, err := pgx.CollectRows(rows, pgx.RowTo[string])
 	if err != nil {
 		return err
 	}
+
 	script := fmt.Sprintf(`GRANT USAGE ON SCHEMA "%s" TO "%s"`, s.views(), s.options.Reader)
 	for _, name := range all {
 		script += fmt.Sprintf(`; GRANT SELECT ON "%s".%s TO "%s"`, s.views(), name, s.options.Reader)
 	}
+
 	_, err = tx.Exec(ctx, script)
 	return err
 }
@@ -422,15 +442,18 @@ func (s *shape) grant(ctx context.Context, tx pgx.Tx) error {
 // dropOthers drops the other shapes of the read model into which nobody projects any
 // more: there is no process of their version then.
 func (s *shape) dropOthers(ctx context.Context, tx pgx.Tx) error {
-	rows, err := tx.Query(ctx, "SELECT nspname::text FROM pg_namespace WHERE nspname ~ ('^' || $1::text || '_[0-9a-f]{8}$') AND nspname <> $2",
+	rows, err := tx.Query(ctx, "SELECT nspname::text FROM pg_namespace WHERE nspname ~ ('^' || $1::text || "+
+		"'_[0-9a-f]{8}$') AND nspname <> $2",
 		s.options.Name+"_"+s.name, s.schema)
 	if err != nil {
 		return err
 	}
+
 	others, err := pgx.CollectRows(rows, pgx.RowTo[string])
 	if err != nil {
 		return err
 	}
+
 	for _, other := range others {
 		var idle bool
 		if err := tx.QueryRow(ctx, "SELECT pg_try_advisory_xact_lock($1)", turn.Key(other)).Scan(&idle); err != nil {
@@ -472,7 +495,8 @@ func (d *Database) Belongs(ctx context.Context, id string) error {
 			return err
 		}
 		if err == nil && is != id {
-			err = fmt.Errorf("they are of another ledger, whose first record is %s, and this one's is %s: name another database", is, id)
+			err = fmt.Errorf("they are of another ledger, whose first record is %s, and this one's is %s: name "+
+				"another database", is, id)
 		}
 		return err
 	})

@@ -131,9 +131,11 @@ func (db *DB) advance(tx *Tx, first, last eventstore.Position) error {
 		}
 		db.at = eventstore.Position(p)
 	}
+
 	if first <= db.at {
 		return fmt.Errorf("entry %d is not after the checkpoint, %d", first, db.at)
 	}
+
 	n, err := db.move(tx, last)
 	if err == nil && n != 1 {
 		err = fmt.Errorf("entries after %d: %w", db.at, ErrOvertaken)

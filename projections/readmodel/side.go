@@ -120,6 +120,7 @@ func (s *side) begun(ctx context.Context, c *conn) (*conn, error) {
 	if s.away == nil {
 		return s.beginOn(ctx, c)
 	}
+
 	short, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	rested := c != nil
@@ -127,6 +128,7 @@ func (s *side) begun(ctx context.Context, c *conn) (*conn, error) {
 		c.drop()
 		c = nil
 	}
+
 	c, err := s.beginOn(short, c)
 	if err != nil && rested && short.Err() == nil {
 		c, err = s.beginOn(short, nil)
@@ -144,8 +146,10 @@ func (s *side) beginOn(ctx context.Context, c *conn) (*conn, error) {
 		if err != nil {
 			return nil, err
 		}
-		c = &conn{Conn: plain, side: s, made: time.Now(), stmts: map[string]*sql.Stmt{}, changes: map[string]driver.StmtExecContext{}}
+		c = &conn{Conn: plain, side: s, made: time.Now(), stmts: map[string]*sql.Stmt{},
+			changes: map[string]driver.StmtExecContext{}}
 	}
+
 	err := c.control(ctx, s.begin)
 	if err != nil && s.away != nil {
 		c.drop()

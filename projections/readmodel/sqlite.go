@@ -62,6 +62,7 @@ func openFile(ctx context.Context, file, hash string) (*DB, error) {
 	if !exists(file) || exists(file+marker) {
 		return nil, errOther
 	}
+
 	torn := exists(file + "-wal")
 	writer, readers := newFileSide(file, "immediate", 1, writing), newFileSide(file, "deferred", 3, reading)
 	db := &DB{writer: writer, readers: readers, meta: "SELECT position, '' FROM meta", keys: `SELECT m.name, i.name
@@ -93,16 +94,20 @@ func check(ctx context.Context, db *sql.DB, hash string, torn bool) error {
 	if err := row.Scan(&found); err != nil || found == 0 {
 		return errors.Join(err, errOther)
 	}
+
 	var schema string
-	if err := db.QueryRowContext(ctx, "SELECT schema FROM meta").Scan(&schema); err != nil && !errors.Is(err, sql.ErrNoRows) {
+	if err := db.QueryRowContext(ctx, "SELECT schema FROM meta").Scan(&schema); err != nil &&
+		!errors.Is(err, sql.ErrNoRows) {
 		return err
 	}
+
 	if schema != hash {
 		return errOther
 	}
 	if !torn {
 		return nil
 	}
+
 	var sound string
 	if err := db.QueryRowContext(ctx, "PRAGMA quick_check(1)").Scan(&sound); err != nil {
 		return err

@@ -62,6 +62,7 @@ func (t *Tx) Exec(query string, args ...any) (n int64, err error) {
 		}
 		t.c.args = append(t.c.args, driver.NamedValue{Ordinal: i + 1, Value: v})
 	}
+
 	err = t.c.Raw(func(c any) error {
 		s, err := t.c.change(t.ctx, c.(driver.ConnPrepareContext), query)
 		if err != nil {
@@ -77,7 +78,9 @@ func (t *Tx) Exec(query string, args ...any) (n int64, err error) {
 	return n, err
 }
 
-func (c *conn) change(ctx context.Context, raw driver.ConnPrepareContext, query string) (driver.StmtExecContext, error) {
+func (c *conn) change(
+	ctx context.Context, raw driver.ConnPrepareContext, query string,
+) (driver.StmtExecContext, error) {
 	if s, ok := c.changes[query]; ok {
 		return s, nil
 	}
@@ -95,10 +98,12 @@ func (t *Tx) Each(query string, args []any, row func(scan func(...any) error) er
 	if err != nil {
 		return err
 	}
+
 	rows, err := s.QueryContext(t.ctx, args...)
 	if err != nil {
 		return err
 	}
+
 	for rows.Next() {
 		if err := row(rows.Scan); err != nil {
 			return errors.Join(err, rows.Close())
@@ -150,11 +155,13 @@ func (t *Tx) sum(table string, key []string) (Sum, error) {
 	if err != nil {
 		return Sum{}, err
 	}
+
 	columns, err := rows.Columns()
 	values, into := make([]any, len(columns)), make([]any, len(columns))
 	for i := range values {
 		into[i] = &values[i]
 	}
+
 	for err == nil && rows.Next() {
 		if err = rows.Scan(into...); err != nil {
 			break

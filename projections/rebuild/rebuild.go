@@ -86,6 +86,7 @@ func Check(ctx context.Context, h History, pairs ...Pair) (rows []Row, err error
 	if err := fillAll(ctx, h, fills); err != nil {
 		return nil, err
 	}
+
 	for _, f := range fills {
 		more, err := f.compare(ctx)
 		if err != nil {
@@ -102,6 +103,7 @@ func fillAll(ctx context.Context, h History, fills []fill) error {
 	for _, f := range fills {
 		until = max(until, f.until)
 	}
+
 	var entries []codec.Entry
 	for e, err := range h.Replay(ctx, 0) {
 		if err != nil {
@@ -143,9 +145,12 @@ func (f *fill) compare(ctx context.Context) (rows []Row, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("projection %s, built anew: %w", name, err)
 	}
+
 	if reached != f.until {
-		return nil, fmt.Errorf("projection %s answers as of position %d, and no record has it: the log ends, or is another, at %d", name, f.until, reached)
+		return nil, fmt.Errorf("projection %s answers as of position %d, and no record has it: the log ends, or is "+
+			"another, at %d", name, f.until, reached)
 	}
+
 	both := maps.Clone(f.is)
 	maps.Copy(both, want)
 	for _, table := range slices.Sorted(maps.Keys(both)) {
@@ -162,12 +167,14 @@ func Trees(ctx context.Context, records Records, signed map[domain.AppName]merkl
 	for app, c := range signed {
 		trees[app] = &tree{want: c}
 	}
+
 	todo := len(trees)
 	for app := range trees {
 		if trees[app].done() {
 			todo--
 		}
 	}
+
 	if todo > 0 {
 		for r, err := range records.ReadAll(ctx, 0) {
 			if err != nil {
@@ -190,6 +197,7 @@ func Trees(ctx context.Context, records Records, signed map[domain.AppName]merkl
 			}
 		}
 	}
+
 	var rows []Row
 	for _, app := range slices.Sorted(maps.Keys(trees)) {
 		t := trees[app]

@@ -73,6 +73,7 @@ func (c *calendars) read(tx *readmodel.Tx, position eventstore.Position) error {
 	if c.from != tx.Writer() {
 		c.list, c.made, c.asOf, c.from = nil, nil, 0, tx.Writer()
 	}
+
 	after := c.asOf
 	c.mu.Unlock()
 	if after >= position {
@@ -81,6 +82,7 @@ func (c *calendars) read(tx *readmodel.Tx, position eventstore.Position) error {
 	if err := c.load(tx, after); err != nil {
 		return err
 	}
+
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.from == tx.Writer() {
@@ -90,20 +92,22 @@ func (c *calendars) read(tx *readmodel.Tx, position eventstore.Position) error {
 }
 
 func (c *calendars) load(tx *readmodel.Tx, after eventstore.Position) error {
-	return tx.Each("SELECT position, app, recorded, calendar FROM calendars WHERE position > ? ORDER BY position", []any{int64(after)}, func(scan func(...any) error) error {
-		var position, recorded int64
-		var app, text string
-		if err := scan(&position, &app, &recorded, &text); err != nil {
-			return err
-		}
-		var k calendarV1
-		if err := json.Unmarshal([]byte(text), &k); err != nil {
-			return err
-		}
-		c.add(publication{domain.AppName(app), eventstore.Position(position),
-			domain.Fact{Recorded: deadline.Instant(recorded), Event: domain.CalendarPublished{Calendar: deadline.Calendar(k)}}})
-		return nil
-	})
+	return tx.Each("SELECT position, app, recorded, calendar FROM calendars WHERE position > ? ORDER BY position",
+		[]any{int64(after)}, func(scan func(...any) error) error {
+			var position, recorded int64
+			var app, text string
+			if err := scan(&position, &app, &recorded, &text); err != nil {
+				return err
+			}
+			var k calendarV1
+			if err := json.Unmarshal([]byte(text), &k); err != nil {
+				return err
+			}
+			c.add(publication{domain.AppName(app), eventstore.Position(position),
+				domain.Fact{Recorded: deadline.Instant(recorded),
+					Event: domain.CalendarPublished{Calendar: deadline.Calendar(k)}}})
+			return nil
+		})
 }
 
 func (c *calendars) add(p publication) {
@@ -159,21 +163,26 @@ func (c *calendars) at(app domain.AppName, p eventstore.Position) deadline.Calen
 		own = own || c.list[n].app == app
 		n++
 	}
+
 	if !own {
 		app = ""
 	}
+
 	k, ok := c.made[madeFor{app, n}]
 	if ok {
 		return k
 	}
+
 	for _, p := range c.list[:n] {
 		if app == "" || p.app == app {
 			k = domain.EvolveCalendars(k, p.fact)
 		}
 	}
+
 	if c.made == nil || len(c.made) > 64 {
 		c.made = map[madeFor]deadline.Calendars{}
 	}
+
 	c.made[madeFor{app, n}] = k
 	return k
 }

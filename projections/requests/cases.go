@@ -60,14 +60,16 @@ type Step struct {
 // The columns of cases and of steps that [Case.columns] and [Step.columns] are what
 // stands in.
 const (
-	caseColumns = "app, noun, id, begun, person, test, types, policy, version, channel, authenticated, purposes, unpromised, " +
-		"document, cause, at, recorded, event, state, closed, marks, done, changed"
+	caseColumns = "app, noun, id, begun, person, test, types, policy, version, channel, authenticated, purposes, " +
+		"unpromised, document, cause, at, recorded, event, state, closed, marks, done, changed"
 	stepColumns = "position, kind, event, at, recorded, actor, recorded_by, fields, evidence, details"
 )
 
 var (
-	insertCase = "INSERT INTO cases (from_position, to_position, " + caseColumns + ") VALUES (?, " + now + strings.Repeat(", ?", 23) + ")"
-	insertStep = "INSERT INTO steps (app, noun, id, person, amount, codes, " + stepColumns + ") VALUES (?" + strings.Repeat(", ?", 15) + ")"
+	insertCase = "INSERT INTO cases (from_position, to_position, " + caseColumns + ") VALUES (?, " + now +
+		strings.Repeat(", ?", 23) + ")"
+	insertStep = "INSERT INTO steps (app, noun, id, person, amount, codes, " + stepColumns + ") VALUES (?" +
+		strings.Repeat(", ?", 15) + ")"
 )
 
 func (c *Case) columns() []any {
@@ -104,6 +106,7 @@ func (b *batch) receive(e codec.Entry, x domain.RequestReceived) error {
 	for _, t := range x.Types {
 		c.Types = append(c.Types, t.String())
 	}
+
 	for _, t := range x.Unpromised {
 		c.Unpromised = append(c.Unpromised, t.String())
 	}
@@ -113,10 +116,12 @@ func (b *batch) receive(e codec.Entry, x domain.RequestReceived) error {
 	if x.Cause != (domain.EventID{}) {
 		c.Cause = eventstore.EventID(x.Cause).String()
 	}
+
 	var err error
 	if c.Test, err = b.isTest(c.App, c.Person); err != nil {
 		return err
 	}
+
 	fact := e.Fact()
 	fact.Event = x
 	c.Marks = domain.Request{}.Evolve(fact).Marks.Names()
@@ -144,6 +149,7 @@ func (b *batch) step(e codec.Entry, x domain.Stepped) error {
 	if err := b.writeStep(e, x, c); err != nil {
 		return err
 	}
+
 	if c.Noun == domain.IncidentNoun {
 		err = b.foldIncident(c)
 	} else {
@@ -169,18 +175,21 @@ func (b *batch) writeStep(e codec.Entry, x domain.Stepped, c *Case) error {
 	if x.Evidence != (content.Hash{}) {
 		s.Evidence = x.Evidence.String()
 	}
+
 	s.Details = slices.ContainsFunc(e.Parts, func(p codec.Part) bool { return p.Role == "details" })
 	amount, codes := x.Field("amount"), ""
 	switch x.Kind {
 	case "request.rejected":
 		codes = x.Field("codes")
 	case "fee.waived": // what is waived is what was quoted
-		err := b.tx.Each("SELECT amount FROM steps WHERE app = ? AND noun = ? AND id = ? AND kind = 'fee.quoted' ORDER BY position DESC LIMIT 1",
+		err := b.tx.Each("SELECT amount FROM steps WHERE app = ? AND noun = ? AND id = ? AND kind = 'fee.quoted' "+
+			"ORDER BY position DESC LIMIT 1",
 			[]any{string(c.App), string(c.Noun), c.ID}, func(scan func(...any) error) error { return scan(&amount) })
 		if err != nil {
 			return err
 		}
 	}
+
 	_, err := b.tx.Exec(insertStep,
 		append([]any{string(c.App), string(c.Noun), c.ID, c.Person, amount, codes}, s.columns()...)...)
 	return err
@@ -196,16 +205,19 @@ func (b *batch) foldRequest(e codec.Entry, x domain.Stepped, c *Case) error {
 		}
 		received.Types = append(received.Types, t)
 	}
+
 	r := domain.Request{}.Evolve(domain.Fact{At: c.At, Recorded: c.Recorded, Event: received})
 	err := b.steps(c, func(f domain.Fact) { r = r.Evolve(f) })
 	if err != nil {
 		return err
 	}
+
 	closed := c.Closed
 	c.Marks, c.Done, c.State, c.Closed = r.Marks.Names(), nil, "open", 0
 	for _, t := range r.Done {
 		c.Done = append(c.Done, t.String())
 	}
+
 	if !r.Marks.Has("open") {
 		c.State, c.Closed = strings.TrimPrefix(string(r.Outcome), "request."), e.Recorded
 		if x.Late() {
@@ -224,18 +236,19 @@ func (b *batch) foldIncident(c *Case) error {
 
 // steps calls fold for every step of a case, with what a fold needs of it.
 func (b *batch) steps(c *Case, fold func(domain.Fact)) error {
-	return b.tx.Each("SELECT "+stepColumns+" FROM steps WHERE app = ? AND noun = ? AND id = ? ORDER BY position", []any{string(c.App), string(c.Noun), c.ID}, func(scan func(...any) error) error {
-		var s Step
-		err := scan(s.columns()...)
-		if err == nil {
-			fold(domain.Fact{
-				At:       s.At,
-				Recorded: s.Recorded,
-				Event:    domain.Stepped{Kind: catalog.Step(s.Kind), Fields: s.Fields},
-			})
-		}
-		return err
-	})
+	return b.tx.Each("SELECT "+stepColumns+" FROM steps WHERE app = ? AND noun = ? AND id = ? ORDER BY position",
+		[]any{string(c.App), string(c.Noun), c.ID}, func(scan func(...any) error) error {
+			var s Step
+			err := scan(s.columns()...)
+			if err == nil {
+				fold(domain.Fact{
+					At:       s.At,
+					Recorded: s.Recorded,
+					Event:    domain.Stepped{Kind: catalog.Step(s.Kind), Fields: s.Fields},
+				})
+			}
+			return err
+		})
 }
 
 func (b *batch) findCase(s domain.StreamID) (found *Case, err error) {
@@ -284,7 +297,9 @@ func (v *View) Cases(ctx ctx, q CaseQuery) (list []Case, asOf eventstore.Positio
 		if asOf, err = q.Known.position(position); err != nil {
 			return err
 		}
-		query := "SELECT " + caseColumns + " FROM cases WHERE app = ? AND noun = ? AND begun > ? AND from_position <= ? AND to_position > ? AND test = 0"
+		query := "SELECT " + caseColumns +
+			" FROM cases WHERE app = ? AND noun = ? AND begun > ? AND from_position <= ? AND to_position > ? AND " +
+			"test = 0"
 		args := []any{string(q.App), string(q.Noun), int64(q.After), int64(asOf), int64(asOf)}
 		if q.State != "" {
 			query, args = query+" AND state = ?", append(args, q.State)
@@ -316,7 +331,8 @@ func (v *View) Case(
 		if asOf, err = k.position(position); err != nil {
 			return err
 		}
-		err := tx.Each("SELECT "+caseColumns+" FROM cases WHERE app = ? AND noun = ? AND id = ? AND from_position <= ? AND to_position > ?",
+		err := tx.Each("SELECT "+caseColumns+" FROM cases WHERE app = ? AND noun = ? AND id = ? AND from_position <= "+
+			"? AND to_position > ?",
 			[]any{string(s.App), string(s.Noun), s.ID, int64(asOf), int64(asOf)}, func(scan func(...any) error) error {
 				found, err := readCase(scan)
 				if err == nil {
@@ -327,7 +343,8 @@ func (v *View) Case(
 		if err != nil || !ok {
 			return err
 		}
-		err = tx.Each("SELECT "+stepColumns+" FROM steps WHERE app = ? AND noun = ? AND id = ? AND position <= ? ORDER BY position",
+		err = tx.Each("SELECT "+stepColumns+" FROM steps WHERE app = ? AND noun = ? AND id = ? AND position <= ? "+
+			"ORDER BY position",
 			[]any{string(s.App), string(s.Noun), s.ID, int64(asOf)}, func(scan func(...any) error) error {
 				var step Step
 				err := scan(step.columns()...)

@@ -25,7 +25,8 @@ const (
 		"r.phase, r.start, r.day_zero, r.date, r.day, r.until, r.over, r.risk, r.unit, r.time_zone, " +
 		"r.provisional, r.gap, r.safe, r.tail_exposed, r.extended, r.elapsed, r.remaining, r.counted, r.calendars, " +
 		"r.held, r.waits, r.stands, r.moves, r.binding, r.exceeds, " +
-		"r.outcome, r.settled, r.settled_position, r.met, r.claimed, r.met_by, r.evidence, r.reason, r.days, r.at_risk, r.overdue"
+		"r.outcome, r.settled, r.settled_position, r.met, r.claimed, r.met_by, r.evidence, r.reason, r.days, " +
+		"r.at_risk, r.overdue"
 )
 
 func (o *Obligation) opening() []any {
@@ -73,7 +74,8 @@ func (x *index) find(tx *readmodel.Tx, where string, args ...any) (list []*Oblig
 
 // readMoves reads the moves of which only the number is known.
 func (o *Obligation) readMoves(tx *readmodel.Tx) error {
-	return tx.Each("SELECT place, why, calendar_event, event, recorded, was, was_until, became, became_until FROM duty_moves WHERE duty = ? AND place <= ?",
+	return tx.Each("SELECT place, why, calendar_event, event, recorded, was, was_until, became, became_until FROM "+
+		"duty_moves WHERE duty = ? AND place <= ?",
 		[]any{o.duty, len(o.Moves)}, func(scan func(...any) error) error {
 			var place int
 			var m Move
@@ -106,6 +108,7 @@ func (b *batch) flush() error {
 			return err
 		}
 	}
+
 	for _, n := range b.lines {
 		if n.duty > b.size.duties && n.Revision == 1 {
 			r.duties.Add(n.duty, n.of.number, &n.Stream, n.concerns(), &n.Person, &n.CauseEvent, &n.CauseStream,
@@ -114,10 +117,12 @@ func (b *batch) flush() error {
 		r.rows.Add(n.row, n.duty, int64(n.from), until(n.to))
 		r.rows.Add(n.columns()...)
 	}
+
 	for _, m := range b.moves {
 		r.moves.Add(m.of.duty, m.place, m.Why, m.By, m.Event, int64(m.Recorded), int64(m.Was), int64(m.WasUntil),
 			int64(m.Is), int64(m.IsUntil))
 	}
+
 	for _, rows := range []*readmodel.Rows{&r.duties, &r.rows, &r.moves} {
 		if err := rows.Write(b.tx); err != nil {
 			return err

@@ -58,7 +58,8 @@ func (v *View) Tests(ctx ctx, app domain.AppName, k Known) (people []string, asO
 		if asOf, err = k.position(position); err != nil {
 			return err
 		}
-		return tx.Each("SELECT DISTINCT person FROM tests WHERE app = ? AND ? BETWEEN position AND ended - 1 ORDER BY person",
+		return tx.Each("SELECT DISTINCT person FROM tests WHERE app = ? AND ? BETWEEN position AND ended - 1 ORDER "+
+			"BY person",
 			[]any{string(app), int64(asOf)}, func(scan func(...any) error) error {
 				var person string
 				err := scan(&person)

@@ -21,6 +21,7 @@ func (b *batch) duty(e codec.Entry) error {
 	if err != nil {
 		return err
 	}
+
 	var o *Obligation
 	if opened {
 		o, err = b.opened(e, stream, x)
@@ -32,12 +33,14 @@ func (b *batch) duty(e codec.Entry) error {
 	if err != nil {
 		return err
 	}
+
 	o.Changed, o.Events = e.Recorded, append(o.Events[:len(o.Events):len(o.Events)], e.ID.String())
 	type mark struct{ binding, exceeds bool }
 	before := make([]mark, len(list))
 	for i, x := range list {
 		before[i] = mark{x.Binding, x.Exceeds}
 	}
+
 	rank(list)
 	for i, x := range list {
 		if x == o || before[i] != (mark{x.Binding, x.Exceeds}) {
@@ -52,6 +55,7 @@ func (b *batch) opened(e codec.Entry, stream string, x domain.ObligationOpened) 
 	if err != nil {
 		return nil, err
 	}
+
 	b.duties++
 	o := &Obligation{Stream: stream, duty: b.size.duties + b.duties}
 	kind.describe(o)
@@ -68,6 +72,7 @@ func (b *batch) opened(e codec.Entry, stream string, x domain.ObligationOpened) 
 	if o.Due, err = b.due(e, x.Due); err != nil {
 		return nil, err
 	}
+
 	o.waits(x.Obligation.Rule, x.Due)
 	o.Test, err = b.isTest(o.App, o.Person)
 	return o, err
@@ -87,18 +92,22 @@ func (b *batch) classOf(e codec.Entry, x domain.ObligationOpened) (*class, error
 	if err != nil {
 		return nil, err
 	}
+
 	zone, err := deadline.ParseZone(x.Due.TimeZone)
 	if err != nil {
 		return nil, err
 	}
+
 	var names []string
 	for _, t := range x.Obligation.Types {
 		names = append(names, t.String())
 	}
+
 	var kept []string
 	for _, id := range x.Obligation.Keeps {
 		kept = append(kept, string(id))
 	}
+
 	c := common{
 		app:       e.Stream.App,
 		id:        x.Obligation.ID,
@@ -122,11 +131,13 @@ func (b *batch) classOf(e codec.Entry, x domain.ObligationOpened) (*class, error
 	if s := b.view.index.class(c); s != nil {
 		return s, nil
 	}
+
 	for _, s := range b.classes {
 		if s.common == c {
 			return s, nil
 		}
 	}
+
 	s := &class{b.size.classes + int64(len(b.classes)) + 1, c}
 	b.classes = append(b.classes, s)
 	_, err = b.tx.Exec("INSERT INTO sorts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", s.number,
@@ -145,10 +156,12 @@ func (b *batch) clock(app domain.AppName, x domain.ObligationOpened) (string, er
 			return "", err
 		}
 	}
+
 	name := x.Due.TimeZone + " " + jurisdiction
 	if b.clocks[appClock{app, name}] {
 		return name, nil
 	}
+
 	_, err := b.tx.Exec("INSERT INTO clocks VALUES (?, ?) ON CONFLICT DO NOTHING", string(app), name)
 	b.clocks[appClock{app, name}] = err == nil
 	return name, err
@@ -223,6 +236,7 @@ func (b *batch) move(o *Obligation, e codec.Entry, x domain.ObligationMoved) err
 	if err != nil {
 		return err
 	}
+
 	o.Due, o.Held, o.Stands = due, domain.Duty{Pauses: x.Pauses}.Held(), nil
 	if due.Phase != deadline.NotStarted {
 		o.Waits = ""
@@ -230,6 +244,7 @@ func (b *batch) move(o *Obligation, e codec.Entry, x domain.ObligationMoved) err
 	if due.Phase == deadline.Suspended {
 		o.Stands = unended(x.Pauses)
 	}
+
 	m := Move{
 		Why:      x.Why.String(),
 		Event:    e.ID.String(),
@@ -242,6 +257,7 @@ func (b *batch) move(o *Obligation, e codec.Entry, x domain.ObligationMoved) err
 	if x.By != (domain.EventID{}) {
 		m.By = eventstore.EventID(x.By).String()
 	}
+
 	o.Moves = append(o.Moves[:len(o.Moves):len(o.Moves)], m)
 	b.moves = append(b.moves, move{o, len(o.Moves), m})
 	return nil
@@ -280,14 +296,17 @@ func (b *batch) met(o *Obligation, e codec.Entry, x domain.ObligationMet) error 
 	if x.Evidence != (content.Hash{}) {
 		o.Evidence = x.Evidence.String()
 	}
+
 	o.Settled, o.SettledPosition = min(x.Met, e.Recorded), e.Position
 	if o.Due.DayZero == 0 {
 		return nil
 	}
+
 	zone, jurisdiction, err := readClock(o.Clock)
 	if err != nil {
 		return err
 	}
+
 	days := b.view.calendars.at(o.App, e.Position).Workdays(jurisdiction)
 	o.Days = max(0, days.Between(o.Due.DayZero, zone.Date(x.Met)))
 	return nil

@@ -111,6 +111,7 @@ func (x *index) read(tx *readmodel.Tx, position eventstore.Position) error {
 	if there {
 		return nil
 	}
+
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if x.from != tx.Writer() { // what is here may be of entries that were lost
@@ -125,6 +126,7 @@ func (x *index) read(tx *readmodel.Tx, position eventstore.Position) error {
 	if err := x.readRows(tx); err != nil {
 		return err
 	}
+
 	x.asOf = position
 	return nil
 }
@@ -190,6 +192,7 @@ func (w *owed) add(n *line) (first bool) {
 	} else {
 		r.duty, first = w.open(duty{stream: n.Stream, person: n.Person, of: n.of}), true
 	}
+
 	r.duty.newest = len(w.rows)
 	w.rows = append(w.rows, r)
 	return first
@@ -217,6 +220,7 @@ func (w *owed) open(d duty) *duty {
 			d.person = last.person
 		}
 	}
+
 	if w.people != nil {
 		w.people[d.person] = append(w.people[d.person], &d)
 	}
@@ -267,6 +271,7 @@ func (x *index) of(app domain.AppName, person string) (streams []string) {
 	if w == nil {
 		return nil
 	}
+
 	if w.people == nil {
 		w.people = map[string][]*duty{}
 		for i := range w.rows {
@@ -275,6 +280,7 @@ func (x *index) of(app domain.AppName, person string) (streams []string) {
 			}
 		}
 	}
+
 	for _, d := range w.people[person] {
 		streams = append(streams, d.stream)
 	}
@@ -282,7 +288,8 @@ func (x *index) of(app domain.AppName, person string) (streams []string) {
 }
 
 func (x *index) readSorts(tx *readmodel.Tx) error {
-	return tx.Each("SELECT number, app, id, kind, types, target, rule, source, law, version, rule_set, keeps, cause_kind, clock, month FROM sorts WHERE number > ? ORDER BY number",
+	return tx.Each("SELECT number, app, id, kind, types, target, rule, source, law, version, rule_set, keeps, "+
+		"cause_kind, clock, month FROM sorts WHERE number > ? ORDER BY number",
 		[]any{x.count.classes}, func(scan func(...any) error) error {
 			s := new(class)
 			err := scan(&s.number, &s.app, &s.id, &s.kind, &s.types, &s.target, &s.rule, &s.source, &s.law, &s.version,
@@ -295,8 +302,10 @@ func (x *index) readSorts(tx *readmodel.Tx) error {
 }
 
 func (x *index) readRows(tx *readmodel.Tx) error {
-	return tx.Each("SELECT d.sort, d.stream, d.person, d.opened, r.number, r.from_position, r.test, r.phase, r.day, r.over, r.risk, r.provisional, "+
-		"r.held, r.binding, r.outcome, r.settled, r.days FROM duty_rows r CROSS JOIN duties d ON d.number = r.duty WHERE r.number > ? ORDER BY r.number",
+	return tx.Each("SELECT d.sort, d.stream, d.person, d.opened, r.number, r.from_position, r.test, r.phase, r.day, "+
+		"r.over, r.risk, r.provisional, "+
+		"r.held, r.binding, r.outcome, r.settled, r.days FROM duty_rows r CROSS JOIN duties d ON d.number = r.duty "+
+		"WHERE r.number > ? ORDER BY r.number",
 		[]any{x.count.rows}, func(scan func(...any) error) error {
 			var of int
 			n := &line{to: forever}

@@ -59,17 +59,22 @@ func (v *View) LateYeses(ctx ctx, q Query) (list []LateYes, asOf eventstore.Posi
 
 func (r *reading) lateYeses() (list []LateYes, err error) {
 	var s statement
-	s.add("SELECT a.person, a.purpose, a.valid, a.recorded, a.event, w.at, w.recorded, w.event FROM late w JOIN answers a"+
-		" ON a.app = w.app AND a.person = w.person AND a.position < w.position AND a.valid >= w.at AND (w.purposes = '' OR instr(w.purposes, ',' || a.purpose || ',') > 0)"+
-		" WHERE w.app = ? AND w.position <= ? AND NOT EXISTS (SELECT 1 FROM tests t WHERE t.app = w.app AND t.person = w.person AND ? BETWEEN t.position AND t.ended - 1)",
+	s.add("SELECT a.person, a.purpose, a.valid, a.recorded, a.event, w.at, w.recorded, w.event FROM late w JOIN "+
+		"answers a"+
+		" ON a.app = w.app AND a.person = w.person AND a.position < w.position AND a.valid >= w.at AND (w.purposes = "+
+		"'' OR instr(w.purposes, ',' || a.purpose || ',') > 0)"+
+		" WHERE w.app = ? AND w.position <= ? AND NOT EXISTS (SELECT 1 FROM tests t WHERE t.app = w.app AND t.person "+
+		"= w.person AND ? BETWEEN t.position AND t.ended - 1)",
 		string(r.App), int64(r.asOf), int64(r.asOf))
 	if r.Person != "" {
 		s.add(" AND w.person = ?", r.Person)
 	}
+
 	s.add(" ORDER BY w.position, a.position")
 	if r.Limit > 0 {
 		s.add(" LIMIT ?", r.Limit)
 	}
+
 	err = r.tx.Each(s.text.String(), s.args, func(scan func(...any) error) error {
 		var y LateYes
 		var valid, answered, at, recorded int64

@@ -27,6 +27,7 @@ func (b *batch) unmark(e codec.Entry, ids []domain.EventID) error {
 	if err != nil || !was {
 		return err
 	}
+
 	for _, id := range ids {
 		_, err := b.tx.Exec("UPDATE tests SET ended = ? WHERE app = ? AND person = ? AND event = ? AND ended = "+now,
 			int64(e.Position), string(e.Stream.App), e.Stream.ID, eventstore.EventID(id).String())
@@ -34,6 +35,7 @@ func (b *batch) unmark(e codec.Entry, ids []domain.EventID) error {
 			return err
 		}
 	}
+
 	if is, err := b.isTest(e.Stream.App, e.Stream.ID); err != nil || is {
 		return err
 	}
@@ -49,6 +51,7 @@ func (b *batch) remark(e codec.Entry, test bool) error {
 			streams = append(streams, stream)
 		}
 	}
+
 	slices.Sort(streams)
 	for _, stream := range slices.Compact(streams) {
 		list, err := b.stream(app, stream, false)
@@ -68,7 +71,8 @@ func (b *batch) remark(e codec.Entry, test bool) error {
 
 func (b *batch) remarkCases(e codec.Entry, test bool) error {
 	var list []*Case
-	err := b.tx.Each("SELECT "+caseColumns+" FROM cases WHERE app = ? AND person = ? AND person <> '' AND to_position = "+now+" ORDER BY begun",
+	err := b.tx.Each("SELECT "+caseColumns+" FROM cases WHERE app = ? AND person = ? AND person <> '' AND "+
+		"to_position = "+now+" ORDER BY begun",
 		[]any{string(e.Stream.App), e.Stream.ID}, func(scan func(...any) error) error {
 			c, err := readCase(scan)
 			list = append(list, c)
@@ -77,6 +81,7 @@ func (b *batch) remarkCases(e codec.Entry, test bool) error {
 	if err != nil {
 		return err
 	}
+
 	for _, c := range list {
 		if c.Test == test {
 			continue

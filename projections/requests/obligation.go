@@ -157,6 +157,7 @@ func dueOf(d deadline.Due) (Due, error) {
 	if err != nil {
 		return Due{}, err
 	}
+
 	out := Due{
 		Phase:       d.State,
 		Start:       d.Start,
@@ -183,6 +184,7 @@ func dueOf(d deadline.Due) (Due, error) {
 	case d.State == deadline.Running:
 		out.Over = d.Until
 	}
+
 	for _, v := range d.Versions {
 		out.Calendars = append(out.Calendars, v.String())
 	}
@@ -251,6 +253,7 @@ func rank(list []*Obligation) {
 			o.Binding = o.Binding || first
 		}
 	}
+
 	for i, o := range list {
 		o.Binding = o.Binding || o.alone(i, list)
 	}

@@ -201,20 +201,22 @@ func (v *View) reading(tx *readmodel.Tx, q Query, position eventstore.Position) 
 	if r.asOf, err = q.Known.position(position); err != nil {
 		return nil, err
 	}
+
 	calendars := v.calendars.at(q.App, r.asOf)
-	err = tx.Each("SELECT clock FROM clocks WHERE app = ? ORDER BY clock", []any{string(q.App)}, func(scan func(...any) error) error {
-		c := clock{}
-		if err := scan(&c.name); err != nil {
-			return err
-		}
-		zone, jurisdiction, err := readClock(c.name)
-		if err != nil {
-			return err
-		}
-		c.today, c.days = zone.Date(q.At), calendars.Workdays(jurisdiction)
-		r.clocks = append(r.clocks, c)
-		return nil
-	})
+	err = tx.Each("SELECT clock FROM clocks WHERE app = ? ORDER BY clock", []any{string(q.App)},
+		func(scan func(...any) error) error {
+			c := clock{}
+			if err := scan(&c.name); err != nil {
+				return err
+			}
+			zone, jurisdiction, err := readClock(c.name)
+			if err != nil {
+				return err
+			}
+			c.today, c.days = zone.Date(q.At), calendars.Workdays(jurisdiction)
+			r.clocks = append(r.clocks, c)
+			return nil
+		})
 	return r, err
 }
 
@@ -270,15 +272,18 @@ func (v *View) dutiesOf(
 	if err := v.catchUp(tx, position); err != nil {
 		return nil, err
 	}
+
 	r, err := v.reading(tx, Query{App: of.App, At: at, Known: Known{true, asOf}}, asOf)
 	if err != nil {
 		return nil, err
 	}
+
 	rows, err := v.index.find(tx, "d.concerns = ? AND r.from_position <= ? AND r.to_position > ?", of.String(),
 		int64(asOf), int64(asOf))
 	if err != nil {
 		return nil, err
 	}
+
 	for _, o := range rows {
 		if o.Opened > at {
 			continue
@@ -286,12 +291,14 @@ func (v *View) dutiesOf(
 		r.judge(o)
 		list = append(list, *o)
 	}
+
 	follows := func(o Obligation) int {
 		if o.Stream == of.String() {
 			return 0
 		}
 		return 1
 	}
+
 	slices.SortFunc(list, func(a, b Obligation) int {
 		return cmp.Or(cmp.Compare(follows(a), follows(b)), cmp.Compare(a.OpenedPosition, b.OpenedPosition))
 	})

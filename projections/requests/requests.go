@@ -84,6 +84,7 @@ func (v *View) Apply(ctx context.Context, entries []codec.Entry) error {
 	if err != nil {
 		return err
 	}
+
 	b := batch{
 		view: v, streams: map[string][]*Obligation{}, ended: map[int64]eventstore.Position{},
 		clocks: map[appClock]bool{}, jurisdictions: map[domain.AppName]string{},
@@ -108,6 +109,7 @@ func (v *View) Apply(ctx context.Context, entries []codec.Entry) error {
 		v.calendars.forgetAfter(before)
 		return err
 	}
+
 	if len(entries) > 0 {
 		v.calendars.follow(before, entries[len(entries)-1].Position)
 		v.index.follow(before, entries[len(entries)-1].Position, b.size, b.classes, b.lines)
@@ -157,8 +159,10 @@ func (b *batch) event(e codec.Entry) error {
 	if !domain.ViewsOf(e.Event).Has(domain.InRequests) {
 		return nil
 	}
+
 	switch x := e.Event.(type) {
-	case domain.ObligationOpened, domain.ObligationMoved, domain.ObligationMet, domain.ObligationVoided, domain.ObligationAtRisk, domain.ObligationOverdue:
+	case domain.ObligationOpened, domain.ObligationMoved, domain.ObligationMet, domain.ObligationVoided,
+		domain.ObligationAtRisk, domain.ObligationOverdue:
 		return b.duty(e)
 	case domain.RequestReceived:
 		return b.receive(e, x)
@@ -180,7 +184,8 @@ func (b *batch) event(e codec.Entry) error {
 		return b.publish(e, x)
 	case domain.AppRegistered:
 		delete(b.jurisdictions, e.Stream.App)
-		_, err := b.tx.Exec("INSERT INTO apps VALUES (?, ?) ON CONFLICT (app) DO UPDATE SET jurisdiction = excluded.jurisdiction", string(e.Stream.App), x.App.Jurisdiction)
+		_, err := b.tx.Exec("INSERT INTO apps VALUES (?, ?) ON CONFLICT (app) DO UPDATE SET jurisdiction = "+
+			"excluded.jurisdiction", string(e.Stream.App), x.App.Jurisdiction)
 		return err
 	}
 	return fmt.Errorf("event %T has no case in requests", e.Event)

@@ -36,6 +36,7 @@ func (r *reading) rows(do func(*row, State)) (tests int64) {
 	if w == nil {
 		return 0
 	}
+
 	for i := range w.rows {
 		o := &w.rows[i]
 		switch {
@@ -80,6 +81,7 @@ func (r *reading) picks() []pick {
 			list, full = list[:r.Limit], true
 		}
 	}
+
 	var last Place
 	r.rows(func(o *row, s State) {
 		p := pick{r.Sort.at(o, s), o.number}

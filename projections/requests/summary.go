@@ -77,6 +77,7 @@ func (g *gathered) add(s State, reply bool, days int, n int64) {
 	case StateOverdue:
 		g.Overdue += n
 	}
+
 	if reply && days >= 0 && (s == StateMet || s == StateMetLate) {
 		if g.days == nil {
 			g.days = map[int]int64{}
@@ -98,6 +99,7 @@ func median(counts map[int]int64, n int64) string {
 	if n == 0 {
 		return ""
 	}
+
 	low, high, seen := -1, 0, int64(0)
 	for _, days := range slices.Sorted(maps.Keys(counts)) {
 		seen += counts[days]
@@ -109,6 +111,7 @@ func median(counts map[int]int64, n int64) string {
 			break
 		}
 	}
+
 	text := strconv.Itoa((low + high) / 2)
 	if (low+high)%2 != 0 {
 		text += ".5"
@@ -182,10 +185,12 @@ func (r *reading) count(s *Summary) {
 			groups[k].add(h.state, reply, int(h.days), n)
 		}
 	}
+
 	s.Total = total.tally()
 	for _, state := range slices.Sorted(maps.Keys(states)) {
 		s.States = append(s.States, StateCount{state, states[state]})
 	}
+
 	keys := slices.SortedFunc(maps.Keys(groups),
 		func(a, b monthType) int { return cmp.Or(cmp.Compare(a.month, b.month), cmp.Compare(a.of, b.of)) })
 	for _, k := range keys {
@@ -194,11 +199,13 @@ func (r *reading) count(s *Summary) {
 }
 
 // notTests leaves out steps of persons who are tests.
-const notTests = " AND NOT EXISTS (SELECT 1 FROM tests t WHERE t.app = s.app AND t.person = s.person AND ? BETWEEN t.position AND t.ended - 1)"
+const notTests = " AND NOT EXISTS (SELECT 1 FROM tests t WHERE t.app = s.app AND t.person = s.person AND ? BETWEEN " +
+	"t.position AND t.ended - 1)"
 
 func (r *reading) grounds(s *Summary) error {
 	counts := map[string]int64{}
-	err := r.tx.Each("SELECT codes, count(*) FROM steps s WHERE app = ? AND codes <> '' AND position > ? AND position <= ?"+notTests+" GROUP BY codes",
+	err := r.tx.Each("SELECT codes, count(*) FROM steps s WHERE app = ? AND codes <> '' AND position > ? AND "+
+		"position <= ?"+notTests+" GROUP BY codes",
 		[]any{string(r.App), int64(r.SinceSteps), int64(r.asOf), int64(r.asOf)}, func(scan func(...any) error) error {
 			var codes string
 			var n int64
@@ -216,7 +223,8 @@ func (r *reading) grounds(s *Summary) error {
 
 func (r *reading) fees(s *Summary) error {
 	sums := map[string]map[string]amount.Amount{}
-	err := r.tx.Each("SELECT kind, amount, count(*) FROM steps s WHERE app = ? AND kind IN ('fee.paid', 'fee.quoted', 'fee.waived') AND amount <> '' AND position > ? AND position <= ?"+notTests+" GROUP BY kind, amount",
+	err := r.tx.Each("SELECT kind, amount, count(*) FROM steps s WHERE app = ? AND kind IN ('fee.paid', "+
+		"'fee.quoted', 'fee.waived') AND amount <> '' AND position > ? AND position <= ?"+notTests+" GROUP BY kind, amount",
 		[]any{string(r.App), int64(r.SinceSteps), int64(r.asOf), int64(r.asOf)}, func(scan func(...any) error) error {
 			var kind, text string
 			var n int64
@@ -244,7 +252,8 @@ func (r *reading) fees(s *Summary) error {
 		})
 	for _, currency := range slices.Sorted(maps.Keys(sums)) {
 		f := Fee{Currency: currency}
-		for kind, into := range map[string]*string{"fee.quoted": &f.Quoted, "fee.paid": &f.Paid, "fee.waived": &f.Waived} {
+		for kind, into := range map[string]*string{"fee.quoted": &f.Quoted, "fee.paid": &f.Paid,
+			"fee.waived": &f.Waived} {
 			if sum, ok := sums[currency][kind]; ok {
 				*into = sum.String()
 			}

@@ -28,6 +28,7 @@ func RootsOf(files map[string][]byte) (*Roots, error) {
 	if err := checkOrigin(k.origin); err != nil {
 		return nil, err
 	}
+
 	r := k.none()
 	for _, name := range slices.Sorted(maps.Keys(files)) {
 		base, is := strings.CutSuffix(name, ".signed")
@@ -73,6 +74,7 @@ func (r *Roots) Published(text []byte) (domain.AppName, error) {
 		a.published = append(a.published, c)
 		return app, nil
 	}
+
 	return "", fmt.Errorf("the checkpoint is of the log %.200q, and the backup has no such log: "+
 		"it was made of another ledger, or before that log was begun", origin)
 }
@@ -81,7 +83,8 @@ func (r *Roots) Published(text []byte) (domain.AppName, error) {
 func (a *root) judge(app domain.AppName) error {
 	for _, c := range a.published {
 		if got := a.edge.Root(); c.Size == a.edge.Size && got != c.Root {
-			return &FaultError{app, fmt.Errorf("the first %d records give the root %s, but a checkpoint was published that says %s: "+
+			return &FaultError{app, fmt.Errorf("the first %d records give the root %s, but a checkpoint was "+
+				"published that says %s: "+
 				"these are two histories under one name", c.Size, got, c.Root)}
 		}
 	}
@@ -95,7 +98,8 @@ type BehindError struct {
 }
 
 func (e *BehindError) Error() string {
-	return fmt.Sprintf("app %s: there are %d records, and a checkpoint of %d was published: this is older than what others have seen, "+
+	return fmt.Sprintf("app %s: there are %d records, and a checkpoint of %d was published: this is older than what "+
+		"others have seen, "+
 		"and going on from it under the same name would be a second history", e.App, e.Size, e.Published)
 }
 

@@ -13,6 +13,7 @@ func (k *Keep) Behind(ctx context.Context, head eventstore.Position) error {
 	if err != nil {
 		return err
 	}
+
 	for _, app := range apps {
 		s, _, err := k.kept(ctx, app)
 		if err != nil {

@@ -28,6 +28,7 @@ func (l *Log) Check(ctx context.Context) (int64, error) {
 	if todo == 0 {
 		return 0, nil
 	}
+
 	began, n := time.Now(), int64(0)
 	for r, err := range l.Records.ReadAll(ctx, 0) {
 		if err != nil {
@@ -55,9 +56,11 @@ func (l *Log) Check(ctx context.Context) (int64, error) {
 			began = time.Now()
 		}
 	}
+
 	for app, c := range checks {
 		if c.edge.Size < c.size {
-			return n, l.halt(app, fmt.Errorf("the store holds %d records, but %d were signed: records are missing", c.edge.Size, c.size))
+			return n, l.halt(app, fmt.Errorf("the store holds %d records, but %d were signed: records are missing",
+				c.edge.Size, c.size))
 		}
 	}
 	return n, nil
@@ -112,7 +115,8 @@ func (l *Log) judge(app domain.AppName, c *treeCheck) error {
 	if root != c.root && !c.signed {
 		c.wrong = "the right edge" // or a record: whoever builds it again finds out
 	} else if root != c.root {
-		return l.halt(app, fmt.Errorf("the first %d records give the root %s, but %s was signed: a record was changed, removed, inserted or moved", c.size, root, c.root))
+		return l.halt(app, fmt.Errorf("the first %d records give the root %s, but %s was signed: a record was "+
+			"changed, removed, inserted or moved", c.size, root, c.root))
 	}
 	if c.wrong != "" {
 		err := fmt.Errorf("app %s: %s is not as the records give it: %w", app, c.wrong, errRebuild)
@@ -129,6 +133,7 @@ func (l *Log) removeEntries(app domain.AppName, dir string) error {
 	if _, err := os.Stat(entries); errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	l.Log.Info("the entry bundles of an older program are removed: the store holds every record as it was signed", "app", app)
+	l.Log.Info("the entry bundles of an older program are removed: the store holds every record as it was signed",
+		"app", app)
 	return os.RemoveAll(entries)
 }

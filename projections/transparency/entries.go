@@ -88,7 +88,8 @@ func (l *Log) isAnother(t *tree, p *published, index int64, at eventstore.Positi
 	if t.published.Load() == nil {
 		return ErrNotReady // it is being built again, and is judged then
 	}
-	return l.halt(t.app, fmt.Errorf("the store does not hold record %d, at position %d, as it was signed: it was changed, removed or moved", index, at))
+	return l.halt(t.app, fmt.Errorf("the store does not hold record %d, at position %d, as it was signed: it was "+
+		"changed, removed or moved", index, at))
 }
 
 // damaged is what follows when the files of a tree are not whole: they are built
@@ -129,6 +130,7 @@ func (l *Log) lastIsThere(ctx context.Context) error {
 		}
 		return nil // its root is compared when it is as large as what was signed
 	}
+
 	if l.at > 0 {
 		return fmt.Errorf("no log has a record at position %d, up to which they are complete: %w", l.at, errRebuild)
 	}

@@ -84,6 +84,7 @@ func parseState(text []byte) (state, error) {
 			}
 		}
 	}
+
 	if string(s.format()) != string(text) {
 		return state{}, errors.New("the state of the tiles is not whole")
 	}
@@ -104,6 +105,7 @@ func sweep(dir string, e *merkle.Edge) error {
 	for _, t := range tiles {
 		current = append(current, merkle.Path(t))
 	}
+
 	for _, t := range tiles {
 		for n := max(0, t.N-1); n <= t.N; n++ {
 			partial := filepath.Join(dir, filepath.Dir(merkle.Path(merkle.Tile{H: t.H, L: t.L, N: n, W: 1})))

@@ -41,7 +41,9 @@ func (l *Log) Consistency(app domain.AppName, old, size int64) (tlog.TreeProof, 
 
 // ProofIn is [Log.Proof] in an older tree: the one that a checkpoint of this
 // log was signed for, which may carry the signatures of others.
-func (l *Log) ProofIn(ctx context.Context, app domain.AppName, index int64, c merkle.Checkpoint, signed []byte) (merkle.Proof, error) {
+func (l *Log) ProofIn(
+	ctx context.Context, app domain.AppName, index int64, c merkle.Checkpoint, signed []byte,
+) (merkle.Proof, error) {
 	t, p, err := l.open(app)
 	if err != nil {
 		return merkle.Proof{}, err
@@ -49,16 +51,19 @@ func (l *Log) ProofIn(ctx context.Context, app domain.AppName, index int64, c me
 	if index < 0 || index >= c.Size || c.Size > p.Size {
 		return merkle.Proof{}, ErrNotThere
 	}
+
 	record, err := l.record(ctx, t, p, index)
 	if err != nil {
 		return merkle.Proof{}, err
 	}
+
 	path, err := tlog.ProveRecord(c.Size, index, l.hashes(t, p))
 	if err == nil {
 		err = tlog.CheckRecord(path, c.Size, c.Root, index, tlog.RecordHash(record))
 	}
 	if err != nil {
-		return merkle.Proof{}, fmt.Errorf("app %s: record %d of %d cannot be proven from the tiles: %w", app, index, c.Size, err)
+		return merkle.Proof{}, fmt.Errorf("app %s: record %d of %d cannot be proven from the tiles: %w", app, index,
+			c.Size, err)
 	}
 	return merkle.Proof{Index: index, Extra: record, Path: path, Checkpoint: signed}, nil
 }

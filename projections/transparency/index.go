@@ -121,10 +121,12 @@ func (x *index) flush() error {
 	if len(x.rows) == 0 {
 		return nil
 	}
+
 	f, err := os.OpenFile(x.rowsFile(), os.O_WRONLY|os.O_CREATE, 0o600)
 	if err != nil {
 		return err
 	}
+
 	_, err = f.WriteAt(x.rows, x.size%runLength*rowSize-int64(len(x.rows)))
 	if err = errors.Join(err, f.Close()); err == nil {
 		x.rows = x.rows[:0]
@@ -138,10 +140,12 @@ func (x *index) settle() error {
 	if x.settled == x.size/runLength {
 		return nil
 	}
+
 	names, err := filepath.Glob(filepath.Join(x.dir, "*.rows"))
 	if err != nil {
 		return err
 	}
+
 	for _, name := range names {
 		if name == x.rowsFile() {
 			continue
@@ -150,6 +154,7 @@ func (x *index) settle() error {
 			return err
 		}
 	}
+
 	x.settled = x.size / runLength
 	return nil
 }
@@ -176,6 +181,7 @@ func (x *index) find(id eventstore.EventID, is func(place int64) (bool, error)) 
 	if ok {
 		return place, true, nil
 	}
+
 	for n := runs - 1; n >= 0; n-- { // the newest are asked for most
 		places, err := searchRun(x.runFile(n), id)
 		if err != nil {
@@ -218,10 +224,12 @@ func convertRows(made string, rows []byte, size int64) error {
 	if int64(len(rows)) < size*oldRow {
 		return fmt.Errorf("it is shorter than %d records", size)
 	}
+
 	x := &index{dir: made + ".next", recent: map[eventstore.EventID]int64{}}
 	if err := errors.Join(os.RemoveAll(x.dir), os.MkdirAll(x.dir, 0o700)); err != nil {
 		return err
 	}
+
 	last := eventstore.Position(0)
 	for i := range size {
 		row := rows[i*oldRow:]

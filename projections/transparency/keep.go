@@ -60,12 +60,15 @@ func OpenKeep(dir, origin string, register *Register) (*Keep, error) {
 	case err != nil:
 		return nil, err
 	}
+
 	is := strings.TrimSuffix(string(text), "\n")
 	if err := checkOrigin(is); err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
+
 	if origin != "" && origin != is {
-		return nil, fmt.Errorf("the logs of this data directory stand under the origin %s, not %s: an origin never changes", is, origin)
+		return nil, fmt.Errorf("the logs of this data directory stand under the origin %s, not %s: an origin never "+
+			"changes", is, origin)
 	}
 	return &Keep{dir: dir, origin: is, register: register}, nil
 }
@@ -74,11 +77,14 @@ func OpenKeep(dir, origin string, register *Register) (*Keep, error) {
 func checkOrigin(origin string) error {
 	for _, r := range origin {
 		if r <= ' ' || r == '+' || r > '~' {
-			return fmt.Errorf("the origin %q has a character that is not allowed: it is like a URL without its scheme, as in logs.example.com/consent", origin)
+			return fmt.Errorf("the origin %q has a character that is not allowed: it is like a URL without its "+
+				"scheme, as in logs.example.com/consent", origin)
 		}
 	}
-	if origin == "" || len(origin) > 200 || strings.HasPrefix(origin, "/") || strings.HasSuffix(origin, "/") || strings.Contains(origin, "://") {
-		return fmt.Errorf("the origin %q: want something like a URL without its scheme, as in logs.example.com/consent", origin)
+	if origin == "" || len(origin) > 200 || strings.HasPrefix(origin, "/") || strings.HasSuffix(origin, "/") ||
+		strings.Contains(origin, "://") {
+		return fmt.Errorf("the origin %q: want something like a URL without its scheme, as in logs.example.com/consent",
+			origin)
 	}
 	return nil
 }
@@ -91,10 +97,12 @@ func (k *Keep) Apps() ([]domain.AppName, error) {
 	if k.shared != nil {
 		return k.sharedApps(), nil
 	}
+
 	names, err := filepath.Glob(filepath.Join(k.dir, "*.signed"))
 	if err != nil {
 		return nil, err
 	}
+
 	var apps []domain.AppName
 	for _, name := range names {
 		app, err := domain.ParseAppName(strings.TrimSuffix(filepath.Base(name), ".signed"))
@@ -129,10 +137,12 @@ func (k *Keep) readKey(app domain.AppName) (skey, vkey string, err error) {
 	if info.Mode().Perm()&0o077 != 0 {
 		return "", "", fmt.Errorf("%s has mode %04o and is open to others: chmod 0600 it", name, info.Mode().Perm())
 	}
+
 	text, err := os.ReadFile(name)
 	if err != nil {
 		return "", "", err
 	}
+
 	skey = strings.TrimSuffix(string(text), "\n")
 	signer, err := note.NewSigner(skey)
 	if err != nil {
@@ -141,6 +151,7 @@ func (k *Keep) readKey(app domain.AppName) (skey, vkey string, err error) {
 	if signer.Name() != k.Origin(app) {
 		return "", "", fmt.Errorf("%s is the key of %s, want %s", name, signer.Name(), k.Origin(app))
 	}
+
 	vkey, err = verifierKey(skey, signer.Name())
 	return skey, vkey, err
 }

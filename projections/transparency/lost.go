@@ -38,9 +38,11 @@ type OlderError struct {
 }
 
 func (e *OlderError) Error() string {
-	return fmt.Sprintf("app %s: the store ends at position %d, but a checkpoint of %d records up to position %d was signed: "+
+	return fmt.Sprintf("app %s: the store ends at position %d, but a checkpoint of %d records up to position %d was "+
+		"signed: "+
 		"the store is older than what was signed, as after a restore of an old backup; bring back the newer store; "+
-		"if that is lost for good, so are the records behind position %d: begin the logs anew under a new origin, which says so, with consentledger log renew --records-lost",
+		"if that is lost for good, so are the records behind position %d: begin the logs anew under a new origin, "+
+		"which says so, with consentledger log renew --records-lost",
 		e.App, e.Head, e.Size, e.Signed, e.Head)
 }
 
@@ -73,7 +75,8 @@ func (l *Log) declareLost(lost *LostError) {
 }
 
 // ErrNotLost says that nothing is lost: the logs go on.
-var ErrNotLost = errors.New("nothing that the logs are signed with is lost: they go on under their origin, which never changes")
+var ErrNotLost = errors.New("nothing that the logs are signed with is lost: they go on under their origin, which " +
+	"never changes")
 
 // Renew gives up the logs whose signing keys are lost, those of all apps that
 // stand under their origin, and makes room for others under a new one; see
@@ -86,11 +89,14 @@ var ErrNotLost = errors.New("nothing that the logs are signed with is lost: they
 // than what was signed is taken, and the register keeps where it ended.
 func Renew(ctx context.Context, c Config, origin, why string, recordsLost bool) (kept string, err error) {
 	if c.Keep.shared != nil {
-		return "", errors.New("the logs of several processes are signed with keys that lie in the rows they share, and go on as long as those are there: bring back a backup of these")
+		return "", errors.New("the logs of several processes are signed with keys that lie in the rows they share, " +
+			"and go on as long as those are there: bring back a backup of these")
 	}
+
 	l, err := Open(ctx, c)
 	if older, is := errors.AsType[*OlderError](err); is && recordsLost {
-		why += fmt.Sprintf(" (the store ended at position %d, and %d was signed: what was recorded behind it is lost)", older.Head, older.Signed)
+		why += fmt.Sprintf(" (the store ended at position %d, and %d was signed: what was recorded behind it is lost)",
+			older.Head, older.Signed)
 	} else if err != nil {
 		return "", err
 	} else if err := l.isLost(); err != nil {

@@ -70,10 +70,12 @@ func (k *Keep) Roots(ctx context.Context) (*Roots, error) {
 	if k.lost != nil {
 		return nil, k.lost
 	}
+
 	apps, err := k.known()
 	if err != nil {
 		return nil, err
 	}
+
 	begun := k.register.all()
 	for _, app := range apps {
 		s, skey, err := k.kept(ctx, app)
@@ -121,11 +123,13 @@ func (r *Roots) Add(record eventstore.Recorded) error {
 	if err != nil {
 		return fmt.Errorf("record %d: %w", record.Position, err)
 	}
+
 	a := r.apps[stream.App]
 	if a == nil {
 		a = new(root)
 		r.apps[stream.App] = a
 	}
+
 	a.edge.Append(record.Data, func(merkle.Tile, []byte) {})
 	if err := a.judge(stream.App); err != nil {
 		return err
@@ -133,9 +137,12 @@ func (r *Roots) Add(record eventstore.Recorded) error {
 	if a.signed == nil || a.edge.Size != a.signed.Size {
 		return nil
 	}
+
 	if got := a.edge.Root(); got != a.signed.Root {
-		return &FaultError{stream.App, fmt.Errorf("the first %d records give the root %s, but %s was signed", a.edge.Size, got, a.signed.Root)}
+		return &FaultError{stream.App,
+			fmt.Errorf("the first %d records give the root %s, but %s was signed", a.edge.Size, got, a.signed.Root)}
 	}
+
 	a.at = record.Position
 	return nil
 }

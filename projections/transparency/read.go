@@ -72,6 +72,7 @@ func (l *Log) Find(ctx context.Context, app domain.AppName, id eventstore.EventI
 	if err != nil {
 		return 0, err
 	}
+
 	i, found, err := t.ids.find(id, func(place int64) (bool, error) {
 		at, err := t.ids.places(place, 1)
 		if err != nil {

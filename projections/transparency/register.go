@@ -63,6 +63,7 @@ func parseRegistered(value []byte) (string, error) {
 	if len(value) == 0 || value[0] != registerVersion {
 		return "", fmt.Errorf("its version is not %d", registerVersion)
 	}
+
 	text := string(value[1:])
 	ended := true
 	for line := range strings.Lines(text) {
@@ -77,6 +78,7 @@ func parseRegistered(value []byte) (string, error) {
 		}
 		ended = !begins
 	}
+
 	if text == "" {
 		return "", fmt.Errorf("it says nothing")
 	}
@@ -158,7 +160,8 @@ func (r *Register) add(ctx context.Context, app domain.AppName, line string) err
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	text := r.apps[app] + line + "\n"
-	err := r.rows.Write(ctx, eventstore.Change{Put: []eventstore.Row{{Key: []byte(registerRows + string(app)), Value: append([]byte{registerVersion}, text...)}}})
+	err := r.rows.Write(ctx, eventstore.Change{Put: []eventstore.Row{{Key: []byte(registerRows + string(app)),
+		Value: append([]byte{registerVersion}, text...)}}})
 	if err == nil {
 		err = r.rows.Sync(ctx)
 	}

@@ -59,6 +59,7 @@ func (l *Log) round(ctx context.Context) error {
 		}
 		return err
 	}
+
 	if l.Keep.shared != nil {
 		for {
 			if err := l.followShared(ctx); err != nil {
@@ -66,6 +67,7 @@ func (l *Log) round(ctx context.Context) error {
 			}
 		}
 	}
+
 	waiting := 0
 	for records, err := range l.Records.Follow(ctx, l.at) {
 		if err == nil {
@@ -169,6 +171,7 @@ func (l *Log) addTree(ctx context.Context, app domain.AppName) (*tree, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.trees[app] = t
@@ -181,6 +184,7 @@ func (l *Log) differs(t *tree, signed merkle.Checkpoint, root merkle.Hash) error
 	if !l.fromZero {
 		return fmt.Errorf("app %s: %w", t.app, errRebuild)
 	}
-	return l.halt(t.app, fmt.Errorf("the first %d records give the root %s, but %s was signed: a record was changed, removed, inserted or moved",
+	return l.halt(t.app, fmt.Errorf("the first %d records give the root %s, but %s was signed: a record was changed, "+
+		"removed, inserted or moved",
 		signed.Size, root, signed.Root))
 }

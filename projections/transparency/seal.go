@@ -31,12 +31,14 @@ func (l *Log) seal(ctx context.Context, all bool) error {
 	if err := l.sign(ctx, grown); err != nil {
 		return err
 	}
+
 	for _, t := range grown {
 		t.publish()
 		if err := t.writeCheckpoint(); err != nil {
 			return fmt.Errorf("app %s: %w", t.app, err)
 		}
 	}
+
 	l.tell()
 	if !complete {
 		return nil // the state must not run ahead of what readers see
@@ -55,7 +57,8 @@ func (l *Log) isShort(t *tree) error {
 	if !l.fromZero {
 		return fmt.Errorf("app %s: %w", t.app, errRebuild)
 	}
-	return l.halt(t.app, fmt.Errorf("the store holds %d records, but %d were signed: records are missing", t.edge.Size, t.signed.Size))
+	return l.halt(t.app, fmt.Errorf("the store holds %d records, but %d were signed: records are missing", t.edge.Size,
+		t.signed.Size))
 }
 
 // draftLimit is how many checkpoints are made durable at once: each is an open
@@ -91,6 +94,7 @@ func (l *Log) signTree(t *tree) (draft, error) {
 	if f := l.fault.Load(); f != nil {
 		return draft{}, f
 	}
+
 	c := merkle.Checkpoint{Origin: l.Keep.Origin(t.app), Size: t.edge.Size, Root: t.edge.Root()}
 	switch {
 	case c.Size < t.signed.Size || c.Size == t.signed.Size && c.Root != t.signed.Root:
@@ -121,11 +125,13 @@ func (l *Log) saveState(trees []*tree) error {
 	if err := replace(filepath.Join(l.Dir, "state"), s.format()); err != nil {
 		return err
 	}
+
 	for _, t := range trees {
 		if err := t.ids.settle(); err != nil {
 			return fmt.Errorf("app %s: %w", t.app, err)
 		}
 	}
+
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.sealed = l.at

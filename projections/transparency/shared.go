@@ -139,7 +139,8 @@ func versionedRow(value []byte) []byte { return append([]byte{sharedVersion}, va
 
 func unversioned(key, value []byte) ([]byte, error) {
 	if len(value) == 0 || value[0] != sharedVersion {
-		return nil, fmt.Errorf("row %q of the logs: its version is not %d: use the version that wrote it, or a newer one",
+		return nil, fmt.Errorf("row %q of the logs: its version is not %d: use the version that wrote it, or a newer "+
+			"one",
 			key, sharedVersion)
 	}
 	return value[1:], nil
@@ -569,6 +570,7 @@ func (l *Log) covers(trees []*tree) error {
 		}
 		sealed = min(sealed, first[0]-1)
 	}
+
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.sealed = sealed

@@ -40,6 +40,7 @@ func (k *Keep) open(ctx context.Context, app domain.AppName) (*signed, error) {
 	if k.lost != nil {
 		return nil, k.lost
 	}
+
 	_, err := os.Stat(k.file(app, ".key"))
 	switch begun := k.register.begun(app); {
 	case errors.Is(err, fs.ErrNotExist) && begun != "":
@@ -49,6 +50,7 @@ func (k *Keep) open(ctx context.Context, app domain.AppName) (*signed, error) {
 	case err != nil:
 		return nil, err
 	}
+
 	s, err := k.read(app)
 	if err != nil {
 		return nil, err
@@ -65,14 +67,17 @@ func (k *Keep) create(ctx context.Context, app domain.AppName) (*signed, error) 
 			return nil, &LostError{app, k.file(app, ".key")}
 		}
 	}
+
 	skey, _, err := note.GenerateKey(rand.Reader, k.Origin(app))
 	if err != nil {
 		return nil, err
 	}
+
 	s, err := newSigned(skey)
 	if err != nil {
 		return nil, err
 	}
+
 	var empty merkle.Edge
 	d, err := k.sign(app, s, merkle.Checkpoint{Origin: k.Origin(app), Root: empty.Root()}, 0)
 	if err == nil {
@@ -102,10 +107,12 @@ func (k *Keep) read(app domain.AppName) (*signed, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	s, err := newSigned(skey)
 	if err != nil {
 		return nil, err
 	}
+
 	name := k.file(app, ".signed")
 	text, err := os.ReadFile(name)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -128,6 +135,7 @@ func (s *signed) parse(text, origin string) error {
 	if !ok || !found {
 		return errors.New("it does not begin as it should")
 	}
+
 	position, err := strconv.ParseUint(number, 10, 64)
 	if err != nil {
 		return errors.New("its position is not a number")
@@ -135,6 +143,7 @@ func (s *signed) parse(text, origin string) error {
 	if s.Checkpoint, err = merkle.Open([]byte(signedNote), s.verifier, origin); err != nil {
 		return err
 	}
+
 	s.position, s.note = eventstore.Position(position), []byte(signedNote)
 	return nil
 }
@@ -184,6 +193,7 @@ func (k *Keep) commit(ctx context.Context, drafts ...draft) error {
 	if k.shared != nil {
 		return k.commitShared(ctx, drafts)
 	}
+
 	var err error
 	for _, d := range drafts {
 		err = errors.Join(err, d.file.Sync(), d.file.Close())
@@ -191,6 +201,7 @@ func (k *Keep) commit(ctx context.Context, drafts ...draft) error {
 	if err != nil {
 		return err
 	}
+
 	for _, d := range drafts {
 		if err := os.Rename(d.path+".next", d.path); err != nil {
 			return err
@@ -199,6 +210,7 @@ func (k *Keep) commit(ctx context.Context, drafts ...draft) error {
 	if err := atomicfile.SyncDir(k.dir); err != nil {
 		return err
 	}
+
 	for _, d := range drafts {
 		d.take()
 	}

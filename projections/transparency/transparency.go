@@ -158,14 +158,17 @@ func (l *Log) openTrees(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+
 	s, err := parseState(text)
 	if err != nil {
 		return err
 	}
+
 	apps, err := l.Keep.Apps()
 	if err != nil {
 		return err
 	}
+
 	l.trees, l.opened, l.at, l.sealed = map[domain.AppName]*tree{}, map[domain.AppName]treeCheck{}, s.position, s.position
 	for _, app := range apps {
 		signed, err := l.Keep.open(ctx, app)
@@ -180,9 +183,11 @@ func (l *Log) openTrees(ctx context.Context) error {
 			l.sealed = 0 // not known yet
 		}
 		l.trees[app] = t
-		l.opened[app] = treeCheck{dir: t.dir, size: t.edge.Size, root: t.edge.Root(), signed: t.proven && t.edge.Size == t.signed.Size}
+		l.opened[app] = treeCheck{dir: t.dir, size: t.edge.Size, root: t.edge.Root(), signed: t.proven &&
+			t.edge.Size == t.signed.Size}
 		delete(s.sizes, app)
 	}
+
 	for app := range s.sizes {
 		return &LostError{app, l.Keep.file(app, ".key")}
 	}
@@ -198,16 +203,19 @@ func (l *Log) begin(ctx context.Context) error {
 	if err := os.RemoveAll(l.Dir); err != nil {
 		return err
 	}
+
 	apps, err := l.Keep.Apps()
 	if err != nil {
 		return err
 	}
+
 	trees := map[domain.AppName]*tree{}
 	for _, app := range apps {
 		if trees[app], err = l.newTree(ctx, app); err != nil {
 			return err
 		}
 	}
+
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.trees, l.at, l.sealed, l.fromZero = trees, 0, 0, true

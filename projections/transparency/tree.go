@@ -51,6 +51,7 @@ func openTree(dir string, app domain.AppName, size int64, s *signed, shared bool
 	if t.edge, err = merkle.OpenEdge(size, t.read); err != nil {
 		return nil, err
 	}
+
 	if size > 0 {
 		if err := sweep(t.dir, &t.edge); err != nil {
 			return nil, err
@@ -61,6 +62,7 @@ func openTree(dir string, app domain.AppName, size int64, s *signed, shared bool
 		}
 		t.last = last[0]
 	}
+
 	t.partials[1] = partialsOf(&t.edge)
 	switch {
 	case size > s.Size && shared: // what other processes record is read before it is signed
@@ -74,7 +76,8 @@ func openTree(dir string, app domain.AppName, size int64, s *signed, shared bool
 		t.proven = true
 		t.publish()
 	case size > s.Size:
-		return nil, fmt.Errorf("app %s: the tiles hold %d records, of which only %d are known to be signed: %w", app, size, s.Size, errRolledBack)
+		return nil, fmt.Errorf("app %s: the tiles hold %d records, of which only %d are known to be signed: %w", app,
+			size, s.Size, errRolledBack)
 	case size == s.Size && t.edge.Root() != s.Root:
 		return nil, fmt.Errorf("app %s: the right edge of the tiles is not of the tree that was signed", app)
 	case size == s.Size:
@@ -84,7 +87,8 @@ func openTree(dir string, app domain.AppName, size int64, s *signed, shared bool
 	return t, nil
 }
 
-var errRolledBack = errors.New("what was signed last is older than the tiles; bring back the newer file, which lies beside the signing key, or verify the log against a checkpoint that somebody else keeps and remove the tiles")
+var errRolledBack = errors.New("what was signed last is older than the tiles; bring back the newer file, which lies " +
+	"beside the signing key, or verify the log against a checkpoint that somebody else keeps and remove the tiles")
 
 func (t *tree) read(tile merkle.Tile) ([]byte, error) {
 	return os.ReadFile(filepath.Join(t.dir, merkle.Path(tile)))
@@ -188,6 +192,7 @@ func (t *tree) writeCheckpoint() error {
 	if err := replace(filepath.Join(t.dir, "checkpoint"), t.signed.note); err != nil {
 		return err
 	}
+
 	next := partialsOf(&t.edge)
 	for _, tile := range t.partials[0] {
 		if slices.Contains(t.partials[1], tile) || slices.Contains(next, tile) {
@@ -199,6 +204,7 @@ func (t *tree) writeCheckpoint() error {
 		}
 		_ = os.Remove(filepath.Dir(name)) // if it was the last
 	}
+
 	t.partials = [2][]merkle.Tile{t.partials[1], next}
 	return nil
 }

@@ -15,10 +15,12 @@ import (
 // believed in nothing: they must give the bundle's own root.
 func (o *Opened) Against(read Tiles, asked Selection) error {
 	has := o.Manifest.Selection
-	if asked.Linked = has.Linked; asked.Subject == "" && len(has.Linked) > 0 || asked.App != has.App || asked.Subject != has.Subject || asked.From != has.From || asked.To != has.To {
+	if asked.Linked = has.Linked; asked.Subject == "" && len(has.Linked) > 0 || asked.App != has.App ||
+		asked.Subject != has.Subject || asked.From != has.From || asked.To != has.To {
 		asked.Linked = nil
 		return fmt.Errorf("the bundle is of %s, and what was asked for is %s", has, asked)
 	}
+
 	var edge merkle.Edge
 	c := newChooser(asked)
 	next, index, all := 0, int64(-1), newTally()
@@ -41,14 +43,18 @@ func (o *Opened) Against(read Tiles, asked Selection) error {
 			return fmt.Errorf("record %d of the log, %s in %s, was left out", index, s.Type, s.Stream)
 		}
 	}
+
 	if index+1 != o.Checkpoint.Size || edge.Root() != o.Checkpoint.Root {
 		return errors.New("this log is another one, or has another history: it does not give the bundle's root")
 	}
+
 	for s := range all.streams() {
 		if o.last[s.Stream] != s.LastRevision {
-			return fmt.Errorf("%s: it says that %s ends at revision %d, the log has %d", streamsFile, s.Stream, o.last[s.Stream], s.LastRevision)
+			return fmt.Errorf("%s: it says that %s ends at revision %d, the log has %d", streamsFile, s.Stream,
+				o.last[s.Stream], s.LastRevision)
 		}
 	}
+
 	if !slices.Equal(o.Manifest.Gaps, all.gaps()) {
 		return fmt.Errorf("%s: the gaps in producers' numbers are not those of the log", manifestFile)
 	}

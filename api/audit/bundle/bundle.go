@@ -99,6 +99,7 @@ func (s Selection) String() string {
 	if s.Subject != "" {
 		text = "person " + s.Subject + " in " + text
 	}
+
 	for _, l := range s.Linked {
 		text += ", linked " + l
 	}

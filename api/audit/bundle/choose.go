@@ -61,6 +61,7 @@ func (c *chooser) belongs(s stored) bool {
 	if c.Subject == "" {
 		return true
 	}
+
 	noun, rest, _ := strings.Cut(s.Stream, "-")
 	_, id, _ := strings.Cut(rest, "-")
 	switch domain.Noun(noun) {

@@ -107,7 +107,8 @@ func (c *comparer) explain(err error) error {
 	if !errors.Is(err, errOther) {
 		return fmt.Errorf("is no bundle: %w", err)
 	}
-	return fmt.Errorf("the container is not as a bundle's is, at byte %d or soon after it: what stands there belongs to no file, or other programs read another one", c.n)
+	return fmt.Errorf("the container is not as a bundle's is, at byte %d or soon after it: what stands there belongs "+
+		"to no file, or other programs read another one", c.n)
 }
 
 // inflate writes what a file of the bundle holds, and at most limit bytes. All of
@@ -117,6 +118,7 @@ func inflate(w io.Writer, f *zip.File, limit int64) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
+
 	compressed := bufio.NewReader(raw) // of which flate takes no byte too many
 	sum := crc32.NewIEEE()
 	n, err := io.Copy(io.MultiWriter(w, sum), io.LimitReader(flate.NewReader(compressed), limit+1))

@@ -17,6 +17,7 @@ func (b *opening) derived() error {
 			return fmt.Errorf("it says that %s is linked, and no record links it", l)
 		}
 	}
+
 	switch {
 	case !slices.Equal(m.Linked, others):
 		return errors.New("the linked streams that it names are not those of the records")
@@ -42,6 +43,7 @@ func (b *opening) blobs() error {
 			return fmt.Errorf("the text %s, which a record names, is missing", hash)
 		}
 	}
+
 	for _, hash := range slices.Sorted(maps.Keys(b.documents)) {
 		switch there, missing := b.hasBlob(hash), slices.Contains(b.Manifest.Missing, hash); {
 		case there && missing:
@@ -50,6 +52,7 @@ func (b *opening) blobs() error {
 			return fmt.Errorf("the policy document %s, which a record names, is missing", hash)
 		}
 	}
+
 	for _, hash := range b.Manifest.Missing {
 		if !b.texts[hash] && !b.documents[hash] {
 			return fmt.Errorf("%s: it misses the text %s, which no record names", manifestFile, hash)
@@ -73,6 +76,7 @@ func (b *opening) reports() error {
 	if r.Lang == "" || r.Form != reportForm {
 		return nil
 	}
+
 	b.reading.text = func(hash string) ([]byte, bool, error) {
 		text, err := b.whole(blobDir + strings.TrimPrefix(hash, "sha256:"))
 		return text, err == nil, nil
@@ -90,6 +94,7 @@ func (b *opening) reports() error {
 			return fmt.Errorf("%s: it does not say what the records and the manifest give", form.file)
 		}
 	}
+
 	b.report = true
 	return nil
 }
@@ -107,19 +112,24 @@ func (b *opening) claims() {
 	if !m.Selection.whole() {
 		claim("the gaps in producers' numbers, %d, and the last revisions of streams, unless it is held against the log", len(m.Gaps))
 	}
+
 	for _, l := range m.Selection.Linked {
 		if !b.tally.others[l] {
 			claim("that %s is a linked history: it was linked before the span", l)
 		}
 	}
+
 	if n := len(b.unread); n > 0 {
-		claim("that the texts which %d records name are there: this program does not read these records, the first of them is %s", n, b.unread[0])
+		claim("that the texts which %d records name are there: this program does not read these records, the first "+
+			"of them is %s", n, b.unread[0])
 	}
+
 	for _, hash := range slices.Sorted(maps.Keys(b.documents)) {
 		if !b.hasBlob(hash) && !slices.Contains(m.Missing, hash) {
 			claim("that the ledger does not have the policy document %s", hash)
 		}
 	}
+
 	for _, hash := range m.Missing {
 		claim("that the ledger does not have the text %s", hash)
 	}

@@ -18,7 +18,8 @@ func (r *report) describe(e domain.Event) string {
 	switch e := e.(type) {
 	case domain.ConsentGiven:
 		r.answered(e.Surface, e.Locale, e.Text, e.Version)
-		text := w.purposes + ": " + r.items(e.Version, e.Items) + "; " + w.byAct + ": " + r.act(e.Version, e.Act) + " (" + w.name(w.consents, e.Kind.String()) + "); " + w.locale + ": " + e.Locale +
+		text := w.purposes + ": " + r.items(e.Version, e.Items) + "; " + w.byAct + ": " + r.act(e.Version, e.Act) +
+			" (" + w.name(w.consents, e.Kind.String()) + "); " + w.locale + ": " + e.Locale +
 			"; " + w.evidence + ": " + w.quality(e.Evidence)
 		if s, ok := r.of.surfaces[e.Surface]; ok {
 			text += "; " + w.shown + ": " + s.Screen + ", " + w.build + " " + s.Build + ", " + string(e.Control)
@@ -30,7 +31,8 @@ func (r *report) describe(e domain.Event) string {
 	case domain.ConsentWithdrawn:
 		return w.purposes + ": " + r.scope(content.Hash{}, e.Scope)
 	case domain.PermissionRevoked:
-		return string(e.Permission) + "; " + w.purposes + ": " + r.scope(content.Hash{}, domain.Scope{Purposes: e.Withdraws})
+		return string(e.Permission) + "; " + w.purposes + ": " +
+			r.scope(content.Hash{}, domain.Scope{Purposes: e.Withdraws})
 	case domain.PermissionGranted:
 		return string(e.Permission)
 	case domain.PermissionDenied:
@@ -49,9 +51,11 @@ func (r *report) describe(e domain.Event) string {
 	case domain.SurfacePublished:
 		return e.Surface.Screen + ", " + w.build + " " + e.Surface.Build
 	case domain.CheckAnswered:
-		return fmt.Sprintf("%s, %s: %s (%s)", r.purpose(e.Version, e.Purpose), w.name(w.actions, e.Action.String()), map[bool]string{true: w.allowed, false: w.denied}[e.Allowed], w.name(w.whys, string(e.Why)))
+		return fmt.Sprintf("%s, %s: %s (%s)", r.purpose(e.Version, e.Purpose), w.name(w.actions, e.Action.String()),
+			map[bool]string{true: w.allowed, false: w.denied}[e.Allowed], w.name(w.whys, string(e.Why)))
 	case domain.DataAccessed:
-		return fmt.Sprintf("%s; %s: %s; %s: %d; %s: %d", w.name(w.accesses, string(e.Kind)), w.reason, w.name(w.reasons, e.Reason), w.recordsRead, e.Records, w.partsRead, e.Parts)
+		return fmt.Sprintf("%s; %s: %s; %s: %d; %s: %d", w.name(w.accesses, string(e.Kind)), w.reason,
+			w.name(w.reasons, e.Reason), w.recordsRead, e.Records, w.partsRead, e.Parts)
 	case domain.RequestReceived:
 		var all []string
 		for _, t := range e.Types {

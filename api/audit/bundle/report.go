@@ -125,6 +125,7 @@ func (r *reading) write(w io.Writer, form func(io.Writer) sheet) error {
 	if err := report.seen(); err != nil {
 		return err
 	}
+
 	m := r.Manifest
 	report.heading(words.proof)
 	report.paragraph(fmt.Sprintf(words.statement, m.Tree.Size, m.Tree.Root, m.Origin, m.Software.Version))
@@ -155,32 +156,39 @@ func (r *report) head() {
 	if m.Selection.Subject != "" {
 		about = w.person + " " + m.Selection.Subject
 	}
+
 	r.heading(w.overview)
 	r.item(fmt.Sprintf("%s: %s, %s", w.about, m.Selection.App, about))
 	for _, l := range m.Selection.Linked {
 		r.item(w.included + ": " + l)
 	}
+
 	r.item(w.made + ": " + m.Made)
 	if m.Selection.From != 0 || m.Selection.To != 0 {
 		r.item(fmt.Sprintf("%s: %s – %s", w.span, moment(m.Selection.From), moment(m.Selection.To)))
 	}
+
 	r.item(fmt.Sprintf("%s: %d", w.asked, r.of.asked))
 	if r.of.beside > 0 {
 		r.item(fmt.Sprintf("%s: %d", w.beside, r.of.beside))
 	}
+
 	r.item(fmt.Sprintf("%s: %d", w.voids, m.Voids))
 	r.item(fmt.Sprintf("%s: %d", w.gaps, len(m.Gaps)))
 	rejected := w.unknown
 	if m.Rejected != nil {
 		rejected = fmt.Sprint(*m.Rejected)
 	}
+
 	r.item(w.rejected + ": " + rejected)
 	for _, s := range m.Linked {
 		r.item(w.linked + ": " + s)
 	}
+
 	for _, h := range m.Missing {
 		r.item(w.missing + ": " + h)
 	}
+
 	for _, s := range r.of.partly {
 		r.item(fmt.Sprintf("%s: %s, %d/%d", w.partly, s.Stream, s.Records, s.LastRevision))
 	}
@@ -216,6 +224,7 @@ func (r *report) timeline() error {
 		}
 		r.row([]string{s.At.String(), s.Recorded.String(), r.kind(kind), strings.TrimPrefix(what, "; "), s.ID})
 	}
+
 	r.rowsEnd()
 	if r.of.more > 0 {
 		r.paragraph(fmt.Sprintf(r.andMore, r.of.more, recordsFile))
@@ -274,12 +283,14 @@ func told(all *[]string, path string, v jsontext.Value) {
 	default:
 		text = string(v)
 	}
+
 	*all = append(*all, asText([]byte(path))+": "+asText([]byte(text)))
 }
 
 // see takes note of what was on the screen.
 func (r *report) see(v view) {
-	if (v.surface != content.Hash{} || v.text != content.Hash{}) && !slices.Contains(r.views, v) && len(r.views) < reportTexts {
+	if (v.surface != content.Hash{} || v.text != content.Hash{}) && !slices.Contains(r.views, v) &&
+		len(r.views) < reportTexts {
 		r.views = append(r.views, v)
 	}
 }
@@ -304,6 +315,7 @@ func (r *report) seen() error {
 	if len(r.views) == 0 {
 		r.paragraph(r.nothingNamed)
 	}
+
 	var told []content.Hash
 	for _, v := range r.views {
 		if s, ok := r.of.surfaces[v.surface]; ok {
@@ -341,14 +353,18 @@ func (r *report) screen(id content.Hash, s domain.Surface, locale string) {
 	if !ok && len(s.Locales) > 0 {
 		l = s.Locales[0]
 	}
+
 	label := map[string]string{}
 	var lines []string
 	for _, x := range l.Strings {
 		label[x.Key] = x.Text
 		lines = append(lines, x.Text)
 	}
+
 	for _, c := range s.Controls {
-		lines = append(lines, fmt.Sprintf("[%s] %s: %s (%s)", c.ID, label[c.Label], r.act(s.Version, c.Act), r.state(c.Initial)))
+		lines = append(lines, fmt.Sprintf("[%s] %s: %s (%s)", c.ID, label[c.Label], r.act(s.Version, c.Act),
+			r.state(c.Initial)))
 	}
+
 	r.verbatim(asText([]byte(strings.Join(lines, "\n"))), l.Locale)
 }

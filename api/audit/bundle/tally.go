@@ -29,6 +29,7 @@ func (t *tally) add(s stored, wanted bool) {
 		c = &StreamCount{Stream: s.Stream}
 		t.byStream[s.Stream] = c
 	}
+
 	c.LastRevision++
 	if s.Request.Sequence != 0 {
 		t.numbers[s.Request.Source] = append(t.numbers[s.Request.Source], s.Request.Sequence)
@@ -36,6 +37,7 @@ func (t *tally) add(s stored, wanted bool) {
 	if !wanted {
 		return
 	}
+
 	c.Records++
 	if strings.HasPrefix(s.Type, "subject.linked.") {
 		t.others[s.Data.Other] = true

@@ -16,7 +16,8 @@ func decode(s stored, record []byte) (codec.Entry, bool) {
 	if err != nil {
 		return codec.Entry{}, false
 	}
-	e, err := codec.Decode(eventstore.Recorded{Record: eventstore.Record{ID: id, Type: s.Type, Data: record}, Stream: eventstore.Stream(s.Stream)})
+	e, err := codec.Decode(eventstore.Recorded{Record: eventstore.Record{ID: id, Type: s.Type, Data: record},
+		Stream: eventstore.Stream(s.Stream)})
 	return e, err == nil
 }
 
@@ -29,10 +30,12 @@ func textsOf(s stored, record []byte) (names []string, ok bool) {
 	default:
 		return nil, true
 	}
+
 	e, ok := decode(s, record)
 	if !ok {
 		return nil, false
 	}
+
 	var hashes []content.Hash
 	switch x := e.Event.(type) {
 	case domain.PolicyPublished:
@@ -48,6 +51,7 @@ func textsOf(s stored, record []byte) (names []string, ok bool) {
 	case domain.NoticePresented:
 		hashes = append(hashes, x.Text)
 	}
+
 	for _, h := range hashes {
 		if h != (content.Hash{}) {
 			names = append(names, h.String())

@@ -52,10 +52,13 @@ func Verify(r io.ReaderAt, size int64, v note.Verifier, origin string) (*Opened,
 	if err != nil {
 		return nil, fmt.Errorf("is no bundle: %w", err)
 	}
-	b := opening{zip: z, texts: map[string]bool{}, policyTexts: map[string]bool{}, documents: map[string]bool{}, named: map[string]bool{}, tally: newTally()}
+
+	b := opening{zip: z, texts: map[string]bool{}, policyTexts: map[string]bool{}, documents: map[string]bool{},
+		named: map[string]bool{}, tally: newTally()}
 	if err := b.head(v, origin); err != nil {
 		return nil, err
 	}
+
 	for _, step := range []struct {
 		file string
 		do   func() error
@@ -73,6 +76,7 @@ func Verify(r io.ReaderAt, size int64, v note.Verifier, origin string) (*Opened,
 	if err := b.container(r, size); err != nil {
 		return nil, err
 	}
+
 	b.claims()
 	return &b.Opened, nil
 }
@@ -125,13 +129,17 @@ func (b *opening) head(v note.Verifier, origin string) error {
 	if b.Checkpoint, err = merkle.Open(text, v, origin); err != nil {
 		return fmt.Errorf("%s: %w", checkpointFile, err)
 	}
+
 	b.Signed = text
 	if err := b.key(v); err != nil {
 		return fmt.Errorf("%s: %w", keyFile, err)
 	}
-	if t := b.Manifest.Tree; t.Size != b.Checkpoint.Size || t.Root != b.Checkpoint.Root.String() || b.Manifest.Origin != origin {
+
+	if t := b.Manifest.Tree; t.Size != b.Checkpoint.Size || t.Root != b.Checkpoint.Root.String() ||
+		b.Manifest.Origin != origin {
 		return fmt.Errorf("%s: the tree is not the one of the checkpoint", manifestFile)
 	}
+
 	b.reading.Manifest = b.Manifest
 	return nil
 }
@@ -179,6 +187,7 @@ func (b *opening) files() error {
 	for _, f := range b.Manifest.Files {
 		named[f.Name] = f
 	}
+
 	seen := map[string]bool{}
 	for _, f := range b.zip.File {
 		if seen[f.Name] {
@@ -196,11 +205,13 @@ func (b *opening) files() error {
 			return fmt.Errorf("%s: %w", f.Name, err)
 		}
 	}
+
 	for _, f := range b.Manifest.Files {
 		if !seen[f.Name] {
 			return fmt.Errorf("%s is missing", f.Name)
 		}
 	}
+
 	if len(b.Manifest.Files) != len(seen)-1 {
 		return fmt.Errorf("%s names a file twice", manifestFile)
 	}
@@ -210,7 +221,8 @@ func (b *opening) files() error {
 // members wants that every file is one that a bundle has: what no record names is
 // none, and nobody looks at it here.
 func (b *opening) members() error {
-	known := map[string]bool{manifestFile: true, checkpointFile: true, keyFile: true, recordsFile: true, streamsFile: true, partsFile: true}
+	known := map[string]bool{manifestFile: true, checkpointFile: true, keyFile: true, recordsFile: true,
+		streamsFile: true, partsFile: true}
 	if b.Manifest.Report.Lang != "" {
 		known[reportFile], known[printFile] = true, true
 	}
@@ -245,6 +257,7 @@ func (b *opening) lines(name string, do func(line []byte) error) error {
 	if file == nil {
 		return errors.New("is missing")
 	}
+
 	f, err := file.Open()
 	if err != nil {
 		return err
@@ -282,7 +295,8 @@ func (b *opening) records() error {
 		}
 		last = l.Index
 		record := []byte(l.Record)
-		if err := tlog.CheckRecord(path, b.Checkpoint.Size, b.Checkpoint.Root, l.Index, tlog.RecordHash(record)); err != nil {
+		if err := tlog.CheckRecord(path, b.Checkpoint.Size, b.Checkpoint.Root, l.Index,
+			tlog.RecordHash(record)); err != nil {
 			return fmt.Errorf("record %d is not in the tree", l.Index)
 		}
 		s, err := parse(record)
@@ -306,21 +320,25 @@ func (b *opening) keep(index int64, s stored, record []byte) {
 	if b.Manifest.Parts > 0 {
 		s.commitments(b.commitments)
 	}
+
 	b.tally.add(s, true)
 	b.reading.add(s, record)
 	texts, ok := textsOf(s, record)
 	if !ok {
 		b.unread = append(b.unread, fmt.Sprintf("%d (%s)", index, s.Type))
 	}
+
 	for _, hash := range blobsOf(record) {
 		b.named[hash] = true
 	}
+
 	for _, hash := range texts {
 		b.texts[hash] = true
 		if strings.HasPrefix(s.Type, "policy.published.") {
 			b.policyTexts[hash] = true
 		}
 	}
+
 	if hash := documentOf(s, record); hash != "" {
 		b.documents[hash] = true
 	}
@@ -343,7 +361,8 @@ func (b *opening) streams() error {
 			return fmt.Errorf("it says %d records of %s, the bundle has %d", c.Records, c.Stream, b.Streams[c.Stream])
 		}
 		if c.Records > c.LastRevision || b.Manifest.Selection.whole() && c.Records != c.LastRevision {
-			return fmt.Errorf("%s ends at revision %d, and the bundle has %d records of it", c.Stream, c.LastRevision, c.Records)
+			return fmt.Errorf("%s ends at revision %d, and the bundle has %d records of it", c.Stream, c.LastRevision,
+				c.Records)
 		}
 		b.last[c.Stream] = c.LastRevision
 		b.reading.stream(c)
@@ -375,7 +394,8 @@ func (b *opening) parts() error {
 // bind keeps who a person is outside, if the bundle shows it.
 func (b *opening) bind(p Part) {
 	var who struct{ App, ID, Kind, Pseudonym string }
-	if p.Role != "binding" || json.Unmarshal(p.Text, &who, json.MatchCaseInsensitiveNames(true)) != nil || who.Pseudonym != p.Ref {
+	if p.Role != "binding" || json.Unmarshal(p.Text, &who, json.MatchCaseInsensitiveNames(true)) != nil ||
+		who.Pseudonym != p.Ref {
 		return
 	}
 	if b.bound == nil {

@@ -47,14 +47,17 @@ type Opener func(ctx context.Context, record []byte) ([]Part, error)
 func (m Maker) Write(ctx context.Context, w io.Writer, s Selection) (Manifest, error) {
 	p := packer{Maker: m, zip: zip.NewWriter(w), tally: newTally(), named: map[string]bool{}, texts: map[string]bool{}}
 	p.reading.Manifest = Manifest{
-		Format: Format, Origin: m.Tree.Origin, Made: m.Now.UTC().Format(time.RFC3339), Software: m.Software, Selection: s, Report: Reporting{reportForm, m.Lang},
-		Tree: Tree{m.Tree.Size, m.Tree.Root.String()}, Rejected: m.Rejected, Linked: []string{}, Gaps: []Gap{}, Missing: []string{}, Files: []File{},
+		Format: Format, Origin: m.Tree.Origin, Made: m.Now.UTC().Format(time.RFC3339), Software: m.Software,
+		Selection: s, Report: Reporting{reportForm, m.Lang},
+		Tree: Tree{m.Tree.Size, m.Tree.Root.String()}, Rejected: m.Rejected, Linked: []string{}, Gaps: []Gap{},
+		Missing: []string{}, Files: []File{},
 	}
 	for _, step := range []func(context.Context) error{p.records, p.parts, p.rest, p.report} {
 		if err := step(ctx); err != nil {
 			return Manifest{}, err
 		}
 	}
+
 	text, err := json.Marshal(p.reading.Manifest, json.Deterministic(true))
 	if err == nil {
 		err = p.file(manifestFile, func(w io.Writer) error { _, err := w.Write(text); return err })
@@ -80,7 +83,8 @@ func (p *packer) selection() Selection { return p.reading.Manifest.Selection }
 
 // chosen yields the records that are selected, and their indexes. All is told
 // every record of the log.
-func (p *packer) chosen(ctx context.Context, all func(s stored, wanted bool), do func(index int64, record []byte, s stored, c *chooser) error) error {
+func (p *packer) chosen(ctx context.Context, all func(s stored, wanted bool),
+	do func(index int64, record []byte, s stored, c *chooser) error) error {
 	c, index := newChooser(p.selection()), int64(-1)
 	for record, err := range entries(p.Tiles, p.Tree.Size) {
 		index++
@@ -143,6 +147,7 @@ func (p *packer) parts(ctx context.Context) error {
 	if p.Open == nil && p.opens > 0 {
 		return errors.New("personal parts are to be shown, and nobody opens them")
 	}
+
 	var open Opener
 	if p.Open != nil {
 		var err error
@@ -150,6 +155,7 @@ func (p *packer) parts(ctx context.Context) error {
 			return err
 		}
 	}
+
 	return p.file(partsFile, func(w io.Writer) error {
 		if p.opens == 0 {
 			return nil
@@ -164,7 +170,8 @@ func (p *packer) parts(ctx context.Context) error {
 				return fmt.Errorf("the personal parts of record %d: %w", index, err)
 			}
 			for _, part := range parts {
-				if !slices.ContainsFunc(want, func(x storedPart) bool { return x.Role == part.Role && x.Ref == part.Ref }) {
+				if !slices.ContainsFunc(want,
+					func(x storedPart) bool { return x.Role == part.Role && x.Ref == part.Ref }) {
 					continue
 				}
 				if err := writeLine(w, part); err != nil {
@@ -203,6 +210,7 @@ func (p *packer) rest(ctx context.Context) error {
 			return err
 		}
 	}
+
 	for _, hash := range slices.Sorted(maps.Keys(p.named)) {
 		if err := p.blob(ctx, hash); err != nil {
 			return err
@@ -232,13 +240,16 @@ func (p *packer) blob(ctx context.Context, hash string) error {
 			return err
 		}
 	}
+
 	if !found {
 		if p.texts[hash] {
 			p.reading.Manifest.Missing = append(p.reading.Manifest.Missing, hash)
 		}
 		return nil
 	}
-	return p.file(blobDir+strings.TrimPrefix(hash, "sha256:"), func(w io.Writer) error { _, err := w.Write(text); return err })
+
+	return p.file(blobDir+strings.TrimPrefix(hash, "sha256:"),
+		func(w io.Writer) error { _, err := w.Write(text); return err })
 }
 
 // report writes the bundle for reading.
@@ -246,6 +257,7 @@ func (p *packer) report(ctx context.Context) error {
 	if p.Lang == "" {
 		return nil
 	}
+
 	p.reading.text = func(hash string) ([]byte, bool, error) {
 		if p.Blob == nil {
 			return nil, false, nil
@@ -272,7 +284,8 @@ func (p *packer) file(name string, write func(io.Writer) error) error {
 		return err
 	}
 	if name != manifestFile {
-		p.reading.Manifest.Files = append(p.reading.Manifest.Files, File{name, int64(n), hex.EncodeToString(h.Sum(nil))})
+		p.reading.Manifest.Files = append(p.reading.Manifest.Files,
+			File{name, int64(n), hex.EncodeToString(h.Sum(nil))})
 	}
 	return nil
 }

@@ -79,7 +79,8 @@ func VerifyBatch(r io.Reader, v note.Verifier, origin string) iter.Seq2[Proved, 
 			return
 		}
 		if int64(len(seen)) != head.Persons {
-			yield(Proved{}, fmt.Errorf("it has %d persons and says that it is of %d: it was cut, or lines were added", len(seen), head.Persons))
+			yield(Proved{}, fmt.Errorf("it has %d persons and says that it is of %d: it was cut, or lines were added",
+				len(seen), head.Persons))
 		}
 	}
 }
@@ -97,12 +98,14 @@ func (b Batch) verify(line []byte, v note.Verifier, origin string, seen map[stri
 	if p.Statement, err = p.Certificate.Verify(v, origin); err != nil {
 		return p, err
 	}
+
 	switch {
 	case string(p.App) != b.App:
 		return p, errors.New("the erasure is of another app")
 	case seen[p.Person]:
 		return p, errors.New("the person is there twice")
 	}
+
 	seen[p.Person] = true
 	return p, nil
 }

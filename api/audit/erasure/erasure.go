@@ -33,10 +33,10 @@ const Name = "consentledger.erasure.v1"
 
 // Says is what a certificate says, and all of it. What the law calls the result is not for
 // the ledger to say.
-const Says = "The ledger has deleted the data key of the person whom these records name, everything that was sealed under it, " +
-	"and the keyed hashes by which outside ids led to the person. The records of the log stay. They hold no personal text, " +
-	"and keyed digests whose keys are deleted. Copies outside of the running ledger, such as backups that were made before, " +
-	"and what other systems hold, are not part of this statement."
+const Says = "The ledger has deleted the data key of the person whom these records name, everything that was sealed " +
+	"under it, and the keyed hashes by which outside ids led to the person. The records of the log stay. They hold " +
+	"no personal text, and keyed digests whose keys are deleted. Copies outside of the running ledger, such as " +
+	"backups that were made before, and what other systems hold, are not part of this statement."
 
 // Max is the largest certificate, in bytes.
 const Max = 2*merkle.MaxProof + 4096
@@ -58,7 +58,8 @@ func New(ordered, erased []byte) Certificate {
 // refused: it could say more than was signed.
 func Parse(text []byte) (c Certificate, err error) {
 	if err := json.Unmarshal(text, &c, json.RejectUnknownMembers(true)); err != nil {
-		return c, errors.New("it is not a certificate of an erasure: want JSON with certificate, says, ordered and erased, each once")
+		return c, errors.New("it is not a certificate of an erasure: want JSON with certificate, says, ordered and " +
+			"erased, each once")
 	}
 	switch {
 	case c.Certificate != Name:
@@ -136,10 +137,13 @@ func Read(record []byte) (codec.Entry, error) {
 	if err := json.Unmarshal(record, &is); err != nil {
 		return codec.Entry{}, errors.New("the record is no JSON")
 	}
+
 	id, err := eventstore.ParseEventID(is.ID)
 	if err != nil {
 		return codec.Entry{}, err
 	}
-	r := eventstore.Recorded{Record: eventstore.Record{ID: id, Type: is.Type, Data: record}, Stream: eventstore.Stream(is.Stream), Revision: 1, Position: 1}
+
+	r := eventstore.Recorded{Record: eventstore.Record{ID: id, Type: is.Type, Data: record},
+		Stream: eventstore.Stream(is.Stream), Revision: 1, Position: 1}
 	return codec.Decode(r)
 }

@@ -57,12 +57,14 @@ func answerOf(e codec.Entry) (answer, bool) {
 		}, true
 	case domain.ConsentRefused:
 		return answer{
-			What: domain.Refused, Version: x.Version, Locale: x.Locale, Method: string(x.Act), Items: itemsOf(x.Scope.Purposes), All: x.Scope.All,
+			What: domain.Refused, Version: x.Version, Locale: x.Locale, Method: string(x.Act),
+			Items: itemsOf(x.Scope.Purposes), All: x.Scope.All,
 		}, true
 	case domain.ConsentWithdrawn:
 		return answer{What: domain.Withdrawn, Items: itemsOf(x.Scope.Purposes), All: x.Scope.All}, true
 	case domain.PermissionRevoked:
-		return answer{What: domain.Withdrawn, Method: string(x.Permission), Items: itemsOf(x.Withdraws)}, len(x.Withdraws) > 0
+		return answer{What: domain.Withdrawn, Method: string(x.Permission), Items: itemsOf(x.Withdraws)},
+			len(x.Withdraws) > 0
 	}
 	return answer{}, false
 }
@@ -104,9 +106,11 @@ func (a answer) about(d policy.Document) []policy.Purpose {
 		}
 		list = append(list, p)
 	}
+
 	if !a.All {
 		return list
 	}
+
 	for _, p := range d.Purposes {
 		if p.Basis == policy.BasisConsent {
 			list = append(list, p)
@@ -266,6 +270,7 @@ func (s *State) check() error {
 	if s == nil {
 		return nil
 	}
+
 	bad := func(what string) error {
 		return errors.New("the state in it has " + what + " of a form that it does not have")
 	}
@@ -275,6 +280,7 @@ func (s *State) check() error {
 	if s.Voided.check() != nil {
 		return bad("a void")
 	}
+
 	for _, p := range s.Purposes {
 		for _, t := range []string{p.Since, p.Until} {
 			if _, err := deadline.ParseInstant(t); err != nil && t != "" {
@@ -294,6 +300,7 @@ func (s *State) check() error {
 			return bad("a shortfall")
 		}
 	}
+
 	for _, r := range s.Refused {
 		for _, id := range r.Purposes {
 			if _, err := policy.ParsePurposeID(id); err != nil {
@@ -335,10 +342,12 @@ func (s *State) claims() []string {
 	if s == nil {
 		return nil
 	}
+
 	var all []string
 	if s.Voided != nil {
 		all = append(all, "that the record was a mistake: voided "+s.Voided.claim())
 	}
+
 	for _, p := range s.Purposes {
 		text := fmt.Sprintf("what holds at %s: %s %s", s.AsOf, p.Purpose, p.Status)
 		if p.Since != "" {
@@ -352,6 +361,7 @@ func (s *State) claims() []string {
 		}
 		all = append(all, text)
 	}
+
 	for _, r := range s.Refused {
 		what := strings.Join(r.Purposes, ", ")
 		if r.All {

@@ -150,31 +150,38 @@ func dated(text string) *isoDate {
 
 // processings are the concepts of actions.
 var processings = map[policy.Action]string{
-	policy.Collect: "dpv:Collect", policy.Use: "dpv:Use", policy.Provide: "dpv:Share", policy.Publish: "dpv:MakeAvailable", policy.Export: "dpv:Transfer",
+	policy.Collect: "dpv:Collect", policy.Use: "dpv:Use", policy.Provide: "dpv:Share",
+	policy.Publish: "dpv:MakeAvailable", policy.Export: "dpv:Transfer",
 }
 
 // bases are the concepts of legal bases. Those of the PIPL that the vocabulary
 // has no word for are legal bases, and no more.
 var bases = map[policy.LegalBasis]string{
-	policy.BasisConsent: "dpv:Consent", policy.BasisContract: "dpv:Contract", policy.BasisLegalDuty: "dpv:LegalObligation",
-	policy.BasisEmergency: "dpv:VitalInterest", policy.BasisNews: "dpv:PublicInterest", policy.BasisDisclosed: "dpv:LegalBasis", policy.BasisOtherLaw: "dpv:LegalBasis",
+	policy.BasisConsent: "dpv:Consent", policy.BasisContract: "dpv:Contract",
+	policy.BasisLegalDuty: "dpv:LegalObligation",
+	policy.BasisEmergency: "dpv:VitalInterest", policy.BasisNews: "dpv:PublicInterest",
+	policy.BasisDisclosed: "dpv:LegalBasis", policy.BasisOtherLaw: "dpv:LegalBasis",
 }
 
 // statuses are the concepts of what holds. A grant that fell short, or that must
 // be asked for again, is none that processing may rest on.
 var statuses = map[string]string{
-	domain.Given.String(): "dpv:ConsentGiven", domain.Refused.String(): "dpv:ConsentRefused", domain.Withdrawn.String(): "dpv:ConsentWithdrawn",
-	domain.Expired.String(): "dpv:ConsentExpired", domain.Stale.String(): "dpv:ConsentUnknown", domain.AskAgain.String(): "dpv:ConsentUnknown",
+	domain.Given.String(): "dpv:ConsentGiven", domain.Refused.String(): "dpv:ConsentRefused",
+	domain.Withdrawn.String(): "dpv:ConsentWithdrawn",
+	domain.Expired.String():   "dpv:ConsentExpired", domain.Stale.String(): "dpv:ConsentUnknown",
+	domain.AskAgain.String():   "dpv:ConsentUnknown",
 	domain.NeverAsked.String(): "dpv:ConsentUnknown",
 }
 
 func (c Consent) iso(a answer) isoRecord {
 	d := c.Policy.Document
 	r := isoRecord{
-		Context: vocabulary, ID: "urn:uuid:" + c.Entry.ID.String(), Type: recordType, ConformsTo: "ISO/IEC TS 27560:2023",
+		Context: vocabulary, ID: "urn:uuid:" + c.Entry.ID.String(), Type: recordType,
+		ConformsTo: "ISO/IEC TS 27560:2023",
 		Identifier: c.Entry.ID.String(), Subject: isoNamed{Type: "dpv:DataSubject", ID: c.Entry.Stream.ID},
-		Controller: isoParty{"dpv:DataController", first(d.Handler.Name, c.App.Handler), d.Handler.Contact, d.Handler.Address},
-		Answer:     c.isoAnswer(a), Evidence: c.evidence(a),
+		Controller: isoParty{"dpv:DataController", first(d.Handler.Name, c.App.Handler), d.Handler.Contact,
+			d.Handler.Address},
+		Answer: c.isoAnswer(a), Evidence: c.evidence(a),
 	}
 	if c.State.voided() != nil {
 		r.Context = vocabularyVoided
@@ -182,30 +189,37 @@ func (c Consent) iso(a answer) isoRecord {
 	if a.Once {
 		r.Context = withTerm(r.Context, "once")
 	}
+
 	if a.Version != (content.Hash{}) {
-		r.Notice = &isoNotice{Type: "dpv:ConsentNotice", Version: a.Version.String(), Language: a.Locale, Source: blobURL(a.Text)}
+		r.Notice = &isoNotice{Type: "dpv:ConsentNotice", Version: a.Version.String(), Language: a.Locale,
+			Source: blobURL(a.Text)}
 		if a.Text != (content.Hash{}) {
 			r.Notice.Text = a.Text.String()
 		}
 	}
+
 	for _, p := range a.about(d) {
 		status := c.isoStatus(p.ID, a)
-		if !slices.ContainsFunc(r.Status, func(s isoStatus) bool { return s.Type == status.Type && s.Status == status.Status }) {
+		if !slices.ContainsFunc(r.Status,
+			func(s isoStatus) bool { return s.Type == status.Type && s.Status == status.Status }) {
 			r.Status = append(r.Status, isoStatus{Type: status.Type, Status: status.Status, Date: status.Date})
 		}
 		if a.short(p.ID) == "" {
 			r.Process = append(r.Process, c.isoProcess(p, a, status))
 		}
 	}
+
 	if len(r.Status) == 0 { // an opt-out of everything, of no policy that is known
-		r.Status = []isoStatus{{Type: statuses[a.What.String()], Status: a.What.String(), Date: dated(instant(a.from(c.Entry)))}}
+		r.Status = []isoStatus{{Type: statuses[a.What.String()], Status: a.What.String(),
+			Date: dated(instant(a.from(c.Entry)))}}
 	}
 	return r
 }
 
 func (c Consent) isoAnswer(a answer) isoAnswer {
 	x := isoAnswer{
-		Status: a.What.String(), Date: dateOf(instant(a.from(c.Entry))), Entity: c.Entry.Actor, Method: a.Method, Evidence: a.Quality, Once: a.Once,
+		Status: a.What.String(), Date: dateOf(instant(a.from(c.Entry))), Entity: c.Entry.Actor, Method: a.Method,
+		Evidence: a.Quality, Once: a.Once,
 	}
 	if a.What == domain.Given {
 		x.Type, x.Kind = expressedAs(a.Kind), a.Kind.String()
@@ -243,7 +257,9 @@ func (c Consent) isoStatus(id policy.PurposeID, a answer) isoStatus {
 			now.Status, now.Since = domain.NeverAsked.String(), ""
 		}
 	}
-	s := isoStatus{Type: statuses[now.Status], Status: now.Status, Date: dated(now.Since), Until: dated(now.Until), Short: now.Shortfall}
+
+	s := isoStatus{Type: statuses[now.Status], Status: now.Status, Date: dated(now.Since), Until: dated(now.Until),
+		Short: now.Shortfall}
 	if a.Mistake && s.Short == "" {
 		s.Short = string(whyVoided)
 	}
@@ -263,18 +279,22 @@ func (c Consent) isoProcess(p policy.Purpose, a answer, status isoStatus) isoPro
 	} else if p.Retention != "" {
 		x.Storage = &isoCondition{"dpv:StorageCondition", p.Retention}
 	}
+
 	for _, category := range p.Categories {
 		x.Data = append(x.Data, isoNamed{Type: "dpv:PersonalData", ID: string(category)})
 	}
+
 	for _, action := range p.Actions {
 		x.Processing = append(x.Processing, processings[action])
 	}
+
 	for _, r := range c.recipients(p.ID) {
 		x.Recipients = append(x.Recipients, isoParty{Type: "dpv:Recipient", Name: r.Title})
 	}
 	if p.Basis == policy.BasisConsent {
 		x.Control = &isoCondition{Type: "dpv:WithdrawConsent"}
 	}
+
 	for _, right := range c.Policy.Document.Rights {
 		x.Rights = append(x.Rights, isoNamed{"dpv:DataSubjectRight", string(right.ID), right.Title})
 		if right.ID == domain.AskWithdraw.Right() && x.Control != nil {

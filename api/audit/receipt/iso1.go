@@ -74,21 +74,26 @@ func (c Consent) iso1(given domain.ConsentGiven) iso1Record {
 	r := iso1Record{
 		Context: context1, ID: "urn:uuid:" + c.Entry.ID.String(), Type: recordType, ConformsTo: "ISO/IEC TS 27560:2023",
 		Identifier: c.Entry.ID.String(), Subject: c.Entry.Stream.ID,
-		Controller: iso1Party{"dpv:DataController", first(d.Handler.Name, c.App.Handler), d.Handler.Contact, d.Handler.Address},
-		Notice:     iso1Notice{Type: "dpv:ConsentNotice", Version: given.Version.String(), Language: given.Locale, Source: textURL(given)},
-		Process:    []iso1Process{}, Evidence: c.evidence1(),
+		Controller: iso1Party{"dpv:DataController", first(d.Handler.Name, c.App.Handler), d.Handler.Contact,
+			d.Handler.Address},
+		Notice: iso1Notice{Type: "dpv:ConsentNotice", Version: given.Version.String(), Language: given.Locale,
+			Source: textURL(given)},
+		Process: []iso1Process{}, Evidence: c.evidence1(),
 		Event: iso1Event{
-			Type: []string{"dpv:ConsentGiven", expressed(given.Kind)}, Date: dateOf(instant(seconds(c.Entry))), Entity: c.Entry.Actor,
+			Type: []string{"dpv:ConsentGiven", expressed(given.Kind)}, Date: dateOf(instant(seconds(c.Entry))),
+			Entity: c.Entry.Actor,
 			Method: string(given.Act), Evidence: given.Evidence.Quality.String(),
 		},
 	}
 	if given.Text != (content.Hash{}) {
 		r.Notice.Text = given.Text.String()
 	}
+
 	if given.Until != 0 {
 		until := dateOf(given.Until.String())
 		r.Event.Until = &until
 	}
+
 	for _, p := range c.purposes(given) {
 		r.Process = append(r.Process, c.iso1Process(p, given))
 	}
@@ -104,18 +109,22 @@ func expressed(k policy.ConsentKind) string {
 
 func (c Consent) iso1Process(p policy.Purpose, given domain.ConsentGiven) iso1Process {
 	x := iso1Process{
-		Type: "dpv:Process", Purpose: iso1Title{string(p.ID), p.Title}, LegalBasis: "dpv:Consent", Data: []string{}, Processing: []string{},
+		Type: "dpv:Process", Purpose: iso1Title{string(p.ID), p.Title}, LegalBasis: "dpv:Consent", Data: []string{},
+		Processing: []string{},
 		Recipients: []string{}, Storage: c.termination(p, given), Jurisdiction: c.App.Jurisdiction, Rights: []string{},
 	}
 	for _, category := range p.Categories {
 		x.Data = append(x.Data, string(category))
 	}
+
 	for _, a := range p.Actions {
 		x.Processing = append(x.Processing, processings[a])
 	}
+
 	for _, r := range c.recipients(p.ID) {
 		x.Recipients = append(x.Recipients, r.Title)
 	}
+
 	for _, right := range c.Policy.Document.Rights {
 		x.Rights = append(x.Rights, string(right.ID))
 		if right.ID == domain.AskWithdraw.Right() {

@@ -75,8 +75,10 @@ func (c Consent) kantara(a answer) kantaraReceipt {
 		Version: kantaraVersion, Jurisdiction: c.App.Jurisdiction, ConsentTimestamp: a.from(c.Entry),
 		CollectionMethod: a.Method, ConsentReceiptID: c.Entry.ID.String(), PublicKey: c.Key, Language: a.Locale,
 		PIIPrincipalID: c.Entry.Stream.ID, PolicyURL: blobURL(a.Text), SpiCat: []string{},
-		Answer: a.What.String(), Counts: a.counts(), Voided: c.State.voided(), All: a.All, Once: a.Once, Import: a.Import, Evidence: c.evidence(a),
-		PIIControllers: []kantaraController{{PIIController: first(d.Handler.Name, c.App.Handler), Contact: d.Handler.Contact, Address: addressOf(d)}},
+		Answer: a.What.String(), Counts: a.counts(), Voided: c.State.voided(), All: a.All, Once: a.Once,
+		Import: a.Import, Evidence: c.evidence(a),
+		PIIControllers: []kantaraController{{PIIController: first(d.Handler.Name, c.App.Handler),
+			Contact: d.Handler.Contact, Address: addressOf(d)}},
 	}
 	if a.Version != (content.Hash{}) {
 		r.PolicyVersion = a.Version.String()
@@ -112,8 +114,9 @@ func addressOf(d policy.Document) map[string]string {
 
 func (c Consent) kantaraPurpose(p policy.Purpose, a answer) kantaraPurpose {
 	k := kantaraPurpose{
-		ID: string(p.ID), Purpose: p.Title, PurposeCategory: p.Codes, ConsentType: a.consentType(), PrimaryPurpose: p.Necessary,
-		Termination: c.ends(p, a),
+		ID: string(p.ID), Purpose: p.Title, PurposeCategory: p.Codes, ConsentType: a.consentType(),
+		PrimaryPurpose: p.Necessary,
+		Termination:    c.ends(p, a),
 	}
 	if now, known := c.State.status(p.ID); known {
 		k.Status = now.Status
@@ -121,13 +124,16 @@ func (c Consent) kantaraPurpose(p policy.Purpose, a answer) kantaraPurpose {
 	if p.Basis != 0 {
 		k.Basis = p.Basis.String()
 	}
+
 	for _, category := range p.Categories {
 		k.PIICategory = append(k.PIICategory, string(category))
 	}
+
 	var names []string
 	for _, r := range c.recipients(p.ID) {
 		names = append(names, r.Title)
 	}
+
 	k.ThirdPartyDisclosure, k.ThirdPartyName = len(names) > 0, strings.Join(names, "; ")
 	return k
 }

@@ -56,9 +56,12 @@ func (c Consent) kantara1(given domain.ConsentGiven) kantara1Receipt {
 	d := c.Policy.Document
 	r := kantara1Receipt{
 		Version: kantaraVersion, Jurisdiction: c.App.Jurisdiction, ConsentTimestamp: seconds(c.Entry),
-		CollectionMethod: string(given.Act), ConsentReceiptID: c.Entry.ID.String(), PublicKey: c.Key, Language: given.Locale,
-		PIIPrincipalID: c.Entry.Stream.ID, PolicyURL: textURL(given), PolicyVersion: given.Version.String(), SpiCat: []string{}, Evidence: c.evidence1(),
-		PIIControllers: []kantara1Controller{{PIIController: first(d.Handler.Name, c.App.Handler), Contact: d.Handler.Contact, Address: addressOf(d)}},
+		CollectionMethod: string(given.Act), ConsentReceiptID: c.Entry.ID.String(), PublicKey: c.Key,
+		Language:       given.Locale,
+		PIIPrincipalID: c.Entry.Stream.ID, PolicyURL: textURL(given), PolicyVersion: given.Version.String(),
+		SpiCat: []string{}, Evidence: c.evidence1(),
+		PIIControllers: []kantara1Controller{{PIIController: first(d.Handler.Name, c.App.Handler),
+			Contact: d.Handler.Contact, Address: addressOf(d)}},
 	}
 	service := kantara1Service{Service: string(c.App.Name), Purposes: []kantara1Purpose{}}
 	for _, p := range c.purposes(given) {
@@ -70,6 +73,7 @@ func (c Consent) kantara1(given domain.ConsentGiven) kantara1Receipt {
 			}
 		}
 	}
+
 	r.Services = []kantara1Service{service}
 	return r
 }
@@ -85,13 +89,16 @@ func (c Consent) kantara1Purpose(p policy.Purpose, given domain.ConsentGiven) ka
 	if k.PurposeCategory == nil {
 		k.PurposeCategory = []string{}
 	}
+
 	for _, category := range p.Categories {
 		k.PIICategory = append(k.PIICategory, string(category))
 	}
+
 	var names []string
 	for _, r := range c.recipients(p.ID) {
 		names = append(names, r.Title)
 	}
+
 	k.ThirdPartyDisclosure, k.ThirdPartyName = len(names) > 0, strings.Join(names, "; ")
 	return k
 }

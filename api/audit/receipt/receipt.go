@@ -90,7 +90,8 @@ type evidence1 struct {
 func Write(form string, c Consent) ([]byte, error) {
 	a, ok := answerOf(c.Entry)
 	if !ok {
-		return nil, fmt.Errorf("the record is a %s: receipts are of consents given, refused and withdrawn", c.Entry.Kind())
+		return nil, fmt.Errorf("the record is a %s: receipts are of consents given, refused and withdrawn",
+			c.Entry.Kind())
 	}
 	if a.Version != (content.Hash{}) && sha256.Sum256(c.Document) != a.Version {
 		return nil, fmt.Errorf("the document is not the policy %s, which was answered", a.Version)
@@ -168,14 +169,18 @@ func read(record []byte) (codec.Entry, answer, error) {
 	if err := json.Unmarshal(record, &name, json.MatchCaseInsensitiveNames(true)); err != nil {
 		return codec.Entry{}, answer{}, err
 	}
+
 	id, err := eventstore.ParseEventID(name.ID)
 	if err != nil {
 		return codec.Entry{}, answer{}, err
 	}
-	e, err := codec.Decode(eventstore.Recorded{Record: eventstore.Record{ID: id, Type: name.Type, Data: record}, Stream: eventstore.Stream(name.Stream)})
+
+	e, err := codec.Decode(eventstore.Recorded{Record: eventstore.Record{ID: id, Type: name.Type, Data: record},
+		Stream: eventstore.Stream(name.Stream)})
 	if err != nil {
 		return e, answer{}, err
 	}
+
 	a, ok := answerOf(e)
 	if !ok {
 		return e, a, fmt.Errorf("the record is a %s, not an answer of a person", e.Kind())

@@ -43,7 +43,8 @@ type Verified struct {
 func Verify(text []byte, v note.Verifier, origin string) (*Verified, error) {
 	var shape outline
 	if err := json.Unmarshal(text, &shape); err != nil && !jsontext.Value(text).IsValid() {
-		return nil, errors.New("is no receipt of ours: it is not one JSON object in UTF-8, with nothing before and behind it and with each name once")
+		return nil, errors.New("is no receipt of ours: it is not one JSON object in UTF-8, with nothing before and " +
+			"behind it and with each name once")
 	} else if err != nil || shape.Evidence.Proof == "" {
 		return nil, errors.New("is no receipt of ours: it has no proof")
 	}
@@ -66,14 +67,16 @@ func Verify(text []byte, v note.Verifier, origin string) (*Verified, error) {
 	if err := bundle.CheckParts(p.Extra, shape.Evidence.Parts); err != nil {
 		return nil, err
 	}
-	c := Consent{App: domain.App{Name: e.Stream.App}, Entry: e, Proof: proof, Parts: shape.Evidence.Parts, Document: []byte(shape.Evidence.Policy), State: shape.Evidence.State}
+	c := Consent{App: domain.App{Name: e.Stream.App}, Entry: e, Proof: proof, Parts: shape.Evidence.Parts,
+		Document: []byte(shape.Evidence.Policy), State: shape.Evidence.State}
 	claims, err := c.derive(text, shape, a, v)
 	if err != nil {
 		return nil, err
 	}
 
 	r := &Verified{
-		Checkpoint: cp, Signed: p.Checkpoint, Index: p.Index, ID: e.ID.String(), Recorded: e.Recorded, Answer: a.What, All: a.All, State: c.State, Claims: claims,
+		Checkpoint: cp, Signed: p.Checkpoint, Index: p.Index, ID: e.ID.String(), Recorded: e.Recorded, Answer: a.What,
+		All: a.All, State: c.State, Claims: claims,
 	}
 	for _, i := range a.Items {
 		if i.Short == "" {
@@ -92,19 +95,23 @@ func (c *Consent) derive(text []byte, shape outline, a answer, v note.Verifier) 
 	if err := errors.Join(c.readPolicy(a), c.State.check()); err != nil {
 		return nil, err
 	}
+
 	form, said, err := shape.claimed()
 	if err != nil {
 		return nil, err
 	}
+
 	var claims []string
 	c.App.Jurisdiction = said.jurisdiction
 	if said.jurisdiction != "" {
 		claims = append(claims, "the jurisdiction: "+said.jurisdiction)
 	}
+
 	if c.Policy.Document.Handler.Name == "" {
 		c.App.Handler = said.handler
 		claims = append(claims, "who handles the data, which the policy does not name: "+said.handler)
 	}
+
 	if form == Kantara {
 		k, err := note.NewVerifier(said.key)
 		if err != nil || k.Name() != v.Name() || k.KeyHash() != v.KeyHash() {
@@ -112,6 +119,7 @@ func (c *Consent) derive(text []byte, shape outline, a answer, v note.Verifier) 
 		}
 		c.Key = said.key
 	}
+
 	want, err := c.again(form, shape.Evidence.Edition, a)
 	if err != nil {
 		return nil, err
@@ -129,6 +137,7 @@ func (c *Consent) readPolicy(a answer) (err error) {
 		c.Document = nil
 		return nil
 	}
+
 	if sha256.Sum256(c.Document) != a.Version {
 		return errors.New("the policy in it is not the version that the record names")
 	}
@@ -203,10 +212,12 @@ func same(got, want []byte) error {
 	if bytes.Equal(bytes.TrimSpace(got), bytes.TrimSpace(want)) {
 		return nil
 	}
+
 	var g, w map[string]jsontext.Value
 	if err := errors.Join(json.Unmarshal(got, &g), json.Unmarshal(want, &w)); err != nil {
 		return err
 	}
+
 	for _, name := range slices.Sorted(maps.Keys(w)) {
 		a, b := g[name], w[name]
 		if a == nil {
@@ -221,6 +232,7 @@ func same(got, want []byte) error {
 			return fmt.Errorf("%s: the receipt says something else than the record and the policy that it names", name)
 		}
 	}
+
 	if len(g) != len(w) {
 		return errors.New("the receipt has a member that a receipt does not have")
 	}

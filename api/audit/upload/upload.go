@@ -89,7 +89,8 @@ func (a *Answer) bundle(file []byte, v note.Verifier) error {
 	inside := uint64(0)
 	for _, f := range z.File {
 		if inside += min(f.UncompressedSize64, maxInside+1); inside > maxInside {
-			return fmt.Errorf("it holds more than %d MiB once it is unpacked: verify it with consentledger verify bundle", maxInside>>20)
+			return fmt.Errorf("it holds more than %d MiB once it is unpacked: verify it with consentledger verify "+
+				"bundle", maxInside>>20)
 		}
 	}
 
@@ -111,18 +112,22 @@ func (a *Answer) receipt(file []byte, v note.Verifier) error {
 	if err != nil {
 		return err
 	}
+
 	a.holds("signed", strconv.FormatInt(r.Checkpoint.Size, 10))
 	a.holds("record", r.ID)
 	a.holds(r.Answer.String(), r.Recorded.String())
 	if r.All {
 		a.holds("all", "")
 	}
+
 	for _, p := range r.Purposes {
 		a.holds("counts", p)
 	}
+
 	for _, short := range r.Short {
 		a.holds("short", short)
 	}
+
 	a.holds("derived", "")
 	a.Claims = append(a.Claims, r.Claims...)
 	return nil

@@ -25,20 +25,25 @@ func (e knowsMore) Error() string { return fmt.Sprintf("it has seen a log of %d 
 
 // ask shows a witness a checkpoint, with the proof that it extends the one of
 // old records, and returns its signature line: c2sp.org/tlog-witness.
-func ask(ctx context.Context, client *http.Client, w Witness, old int64, proof tlog.TreeProof, signed []byte) (string, error) {
+func ask(
+	ctx context.Context, client *http.Client, w Witness, old int64, proof tlog.TreeProof, signed []byte,
+) (string, error) {
 	var body strings.Builder
 	fmt.Fprintf(&body, "old %d\n", old)
 	for _, h := range proof {
 		fmt.Fprintln(&body, h)
 	}
+
 	body.WriteByte('\n')
 	body.Write(signed)
 	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, w.URL+"/add-checkpoint", strings.NewReader(body.String()))
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, w.URL+"/add-checkpoint",
+		strings.NewReader(body.String()))
 	if err != nil {
 		return "", err
 	}
+
 	resp, err := client.Do(r)
 	if err != nil {
 		return "", err
@@ -79,6 +84,7 @@ func signatureOf(w Witness, signed []byte, answer string) (line string, at int64
 	if !ok {
 		return "", 0, errors.New("the checkpoint is not a signed note")
 	}
+
 	for l := range strings.Lines(answer) {
 		if !strings.HasPrefix(l, "— "+w.Verifier.Name()+" ") || !strings.HasSuffix(l, "\n") {
 			continue

@@ -63,7 +63,8 @@ func (k kept) format() []byte {
 		}
 		return t.Unix()
 	}
-	b := fmt.Appendf(nil, "%s\nsince %d\nlast %d\ngap %d %d\n\n", keptHeader, second(k.Since), second(k.Last), second(k.From), second(k.To))
+	b := fmt.Appendf(nil, "%s\nsince %d\nlast %d\ngap %d %d\n\n", keptHeader, second(k.Since), second(k.Last),
+		second(k.From), second(k.To))
 	return append(b, k.Signed...)
 }
 
@@ -75,6 +76,7 @@ func parseKept(text []byte) (kept, error) {
 	if !ok || len(lines) != 4 || lines[0] != keptHeader {
 		return kept{}, errors.New("it does not begin as it should")
 	}
+
 	var n []int64
 	for _, line := range lines[1:] {
 		words := strings.Fields(line)
@@ -89,15 +91,18 @@ func parseKept(text []byte) (kept, error) {
 			n = append(n, i)
 		}
 	}
+
 	if len(n) != 4 {
 		return kept{}, errors.New("it has not the times that it should")
 	}
+
 	at := func(i int64) time.Time {
 		if i == 0 {
 			return time.Time{}
 		}
 		return time.Unix(i, 0).UTC()
 	}
+
 	k := kept{Times: Times{Since: at(n[0]), Last: at(n[1]), From: at(n[2]), To: at(n[3])}}
 	if signed != "" {
 		k.Signed = []byte(signed)

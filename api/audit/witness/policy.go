@@ -55,10 +55,12 @@ func ParsePolicy(text []byte) (Policy, error) {
 		}
 		p.Witnesses = append(p.Witnesses, w)
 	}
+
 	var err error
 	if p.whole, err = torchwood.ParsePolicy(text); err != nil {
 		return Policy{}, err
 	}
+
 	p.quorum, err = torchwood.ParsePolicy([]byte(strings.Join(others, "\n")))
 	return p, err
 }
@@ -72,10 +74,12 @@ func parseWitness(fields []string) (Witness, error) {
 	if len(fields) < 3 {
 		return w, nil
 	}
+
 	u, err := url.Parse(fields[2])
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
 		return w, fmt.Errorf("the address of the witness %s: want one as in https://witness.example.org/", w.Name)
 	}
+
 	w.URL = strings.TrimSuffix(fields[2], "/")
 	return w, nil
 }

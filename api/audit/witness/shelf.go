@@ -66,7 +66,8 @@ func (s RowShelf) Read(name string) ([]byte, error) {
 	case !ok:
 		return nil, fmt.Errorf("%s: %w", name, fs.ErrNotExist)
 	case len(value) == 0 || value[0] != shelfVersion:
-		return nil, fmt.Errorf("%s: its version is not %d: use the version that wrote it, or a newer one", name, shelfVersion)
+		return nil, fmt.Errorf("%s: its version is not %d: use the version that wrote it, or a newer one", name,
+			shelfVersion)
 	}
 	return value[1:], nil
 }

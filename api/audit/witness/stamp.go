@@ -66,14 +66,17 @@ func (s *Stamps) Stamp(ctx context.Context, app domain.AppName) error {
 	if err != nil {
 		return err
 	}
+
 	c, err := unsigned(signed)
 	if err != nil {
 		return err
 	}
+
 	before, err := s.size(app)
 	if err != nil || c.Size <= before {
 		return err
 	}
+
 	response, err := s.ask(ctx, signed)
 	if err != nil {
 		return err
@@ -81,6 +84,7 @@ func (s *Stamps) Stamp(ctx context.Context, app domain.AppName) error {
 	if _, err := VerifyStamp(ctx, signed, response, s.Roots); err != nil {
 		return err
 	}
+
 	name := stampName(app, c.Size)
 	if err := s.Shelf.Write(name+".checkpoint", signed); err != nil {
 		return err
@@ -88,6 +92,7 @@ func (s *Stamps) Stamp(ctx context.Context, app domain.AppName) error {
 	if err := s.Shelf.Write(name+".tsr", response); err != nil {
 		return err
 	}
+
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.newest[app] = c.Size
@@ -100,33 +105,41 @@ func (s *Stamps) ask(ctx context.Context, signed []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	body, err := request.MarshalBinary()
 	if err != nil {
 		return nil, err
 	}
+
 	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, s.URL, bytes.NewReader(body))
 	if err != nil {
 		return nil, err
 	}
+
 	r.Header.Set("Content-Type", tspclient.MediaTypeTimestampQuery)
 	client := s.Client
 	if client == nil {
 		client = http.DefaultClient
 	}
+
 	resp, err := client.Do(r)
 	if err != nil {
 		return nil, err
 	}
 	defer resp.Body.Close()
-	if kind := resp.Header.Get("Content-Type"); resp.StatusCode != http.StatusOK || kind != tspclient.MediaTypeTimestampReply {
-		return nil, fmt.Errorf("the time-stamping authority answers with the status %d and the type %q", resp.StatusCode, kind)
+	if kind := resp.Header.Get("Content-Type"); resp.StatusCode != http.StatusOK ||
+		kind != tspclient.MediaTypeTimestampReply {
+		return nil, fmt.Errorf("the time-stamping authority answers with the status %d and the type %q",
+			resp.StatusCode, kind)
 	}
+
 	text, err := io.ReadAll(io.LimitReader(resp.Body, 1<<16))
 	if err != nil {
 		return nil, err
 	}
+
 	var response tspclient.Response
 	if err := response.UnmarshalBinary(text); err != nil {
 		return nil, err
@@ -141,18 +154,22 @@ func VerifyStamp(ctx context.Context, signed, response []byte, roots *x509.CertP
 	if err := r.UnmarshalBinary(response); err != nil {
 		return time.Time{}, fmt.Errorf("this is no response of a time-stamping authority: %w", err)
 	}
+
 	token, err := r.SignedToken()
 	if err != nil {
 		return time.Time{}, err
 	}
+
 	info, err := token.Info()
 	if err != nil {
 		return time.Time{}, err
 	}
+
 	stamped, err := info.Validate(signed)
 	if err != nil {
 		return time.Time{}, fmt.Errorf("the stamp is not of this checkpoint: %w", err)
 	}
+
 	// The certificate is judged as of the time that it says: stamps outlive
 	// certificates.
 	if _, err := token.Verify(ctx, x509.VerifyOptions{Roots: roots, CurrentTime: stamped.Value}); err != nil {
@@ -176,10 +193,12 @@ func (s *Stamps) size(app domain.AppName) (int64, error) {
 	if n, known := s.newest[app]; known && s.own() {
 		return n, nil
 	}
+
 	names, err := s.Shelf.Names(string(app) + "-")
 	if err != nil {
 		return 0, err
 	}
+
 	var size int64
 	for _, name := range names {
 		number, stamp := strings.CutSuffix(strings.TrimPrefix(name, string(app)+"-"), ".tsr")
@@ -192,9 +211,11 @@ func (s *Stamps) size(app domain.AppName) (int64, error) {
 		}
 		size = max(size, n)
 	}
+
 	if s.newest == nil {
 		s.newest = map[domain.AppName]int64{}
 	}
+
 	s.newest[app] = size
 	return size, nil
 }
@@ -204,6 +225,7 @@ func (s *Stamps) Newest(ctx context.Context, app domain.AppName) (Stamp, error) 
 	if !slices.Contains(s.Logs.Logged(), app) {
 		return Stamp{}, transparency.ErrNotThere
 	}
+
 	size, err := s.size(app)
 	if err != nil {
 		return Stamp{}, err
@@ -211,6 +233,7 @@ func (s *Stamps) Newest(ctx context.Context, app domain.AppName) (Stamp, error) 
 	if size == 0 {
 		return Stamp{}, transparency.ErrNotThere
 	}
+
 	var stamp Stamp
 	stamp.Checkpoint, err = s.Shelf.Read(stampName(app, size) + ".checkpoint")
 	if err == nil {
@@ -219,6 +242,7 @@ func (s *Stamps) Newest(ctx context.Context, app domain.AppName) (Stamp, error) 
 	if err != nil {
 		return Stamp{}, err
 	}
+
 	stamp.Time, err = VerifyStamp(ctx, stamp.Checkpoint, stamp.Response, s.Roots)
 	return stamp, err
 }

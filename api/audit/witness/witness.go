@@ -92,14 +92,17 @@ func (w *Witnesses) Show(ctx context.Context, app domain.AppName) error {
 	if err != nil {
 		return err
 	}
+
 	c, err := unsigned(signed)
 	if err != nil || c.Size == 0 {
 		return err // a log without records says nothing
 	}
+
 	s, err := w.of(app)
 	if err != nil {
 		return err
 	}
+
 	lines := make([]string, len(w.Policy.Witnesses))
 	var asked sync.WaitGroup
 	for i, to := range w.Policy.Witnesses {
@@ -107,6 +110,7 @@ func (w *Witnesses) Show(ctx context.Context, app domain.AppName) error {
 			asked.Go(func() { lines[i] = w.showTo(ctx, app, s, i, c, signed) })
 		}
 	}
+
 	asked.Wait()
 	return w.keep(app, s, c, append(signed[:len(signed):len(signed)], strings.Join(lines, "")...))
 }
@@ -114,7 +118,9 @@ func (w *Witnesses) Show(ctx context.Context, app domain.AppName) error {
 // showTo shows a checkpoint to one witness and returns its signature line,
 // empty if it gave none. A witness that has seen more than is known of it is
 // asked again from there.
-func (w *Witnesses) showTo(ctx context.Context, app domain.AppName, s *shown, i int, c merkle.Checkpoint, signed []byte) string {
+func (w *Witnesses) showTo(
+	ctx context.Context, app domain.AppName, s *shown, i int, c merkle.Checkpoint, signed []byte,
+) string {
 	to := w.Policy.Witnesses[i]
 	w.mu.Lock()
 	said := s.said[i]
@@ -122,21 +128,26 @@ func (w *Witnesses) showTo(ctx context.Context, app domain.AppName, s *shown, i 
 	line, at, err := w.askOnce(ctx, app, to, said.Size, c, signed)
 	if more, is := errors.AsType[knowsMore](err); is {
 		if more.size > c.Size {
-			err = fmt.Errorf("it has seen a log of %d records and this one has %d: the log was rolled back, or somebody else signs with its key", more.size, c.Size)
+			err = fmt.Errorf("it has seen a log of %d records and this one has %d: the log was rolled back, or "+
+				"somebody else signs with its key", more.size, c.Size)
 		} else {
 			line, at, err = w.askOnce(ctx, app, to, more.size, c, signed)
 		}
 	}
+
 	if said.Err = err; err == nil {
 		said.Size, said.At = c.Size, time.Unix(at, 0).UTC()
 	}
+
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	s.said[i] = said
 	return line
 }
 
-func (w *Witnesses) askOnce(ctx context.Context, app domain.AppName, to Witness, old int64, c merkle.Checkpoint, signed []byte) (string, int64, error) {
+func (w *Witnesses) askOnce(
+	ctx context.Context, app domain.AppName, to Witness, old int64, c merkle.Checkpoint, signed []byte,
+) (string, int64, error) {
 	proof, err := w.Logs.Consistency(app, old, c.Size)
 	if err != nil {
 		return "", 0, err
@@ -193,11 +204,13 @@ func (w *Witnesses) of(app domain.AppName) (*shown, error) {
 	if !slices.Contains(w.Logs.Logged(), app) {
 		return nil, transparency.ErrNotThere
 	}
+
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if s := w.apps[app]; s != nil {
 		return s, nil
 	}
+
 	s, err := w.read(app)
 	if err != nil {
 		return nil, err
@@ -205,6 +218,7 @@ func (w *Witnesses) of(app domain.AppName) (*shown, error) {
 	if w.apps == nil {
 		w.apps = map[domain.AppName]*shown{}
 	}
+
 	w.apps[app] = s
 	return s, nil
 }
@@ -214,6 +228,7 @@ func (w *Witnesses) renew(app domain.AppName, s *shown) error {
 	if _, own := w.Shelf.(Dir); own {
 		return nil
 	}
+
 	text, err := w.Shelf.Read(file(app))
 	if missing(err) {
 		return nil
@@ -221,6 +236,7 @@ func (w *Witnesses) renew(app domain.AppName, s *shown) error {
 	if err != nil {
 		return err
 	}
+
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if bytes.Equal(text, s.kept.format()) {

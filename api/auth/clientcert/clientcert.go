@@ -34,8 +34,10 @@ func New(f *roles.File, names auth.Pseudonyms, now func() time.Time) (*Certifica
 // Why somebody with a certificate is not let in.
 const (
 	Expired auth.Denied   = "this certificate has expired: connect again with another"
-	Unknown auth.Unmapped = "this certificate has no role here: its subject, URI and DNS names are none of those in the file of roles"
-	Several auth.Unmapped = "this certificate has several names here, and so is nobody's: one entry of the file of roles should recognise it"
+	Unknown auth.Unmapped = "this certificate has no role here: its subject, URI and DNS names are none of those in " +
+		"the file of roles"
+	Several auth.Unmapped = "this certificate has several names here, and so is nobody's: one entry of the file of " +
+		"roles should recognise it"
 )
 
 // Authenticate returns whose certificate that is. Every certificate of one entry is the
@@ -44,12 +46,14 @@ func (c *Certificates) Authenticate(leaf *x509.Certificate) (auth.Principal, err
 	if now := c.now(); now.After(leaf.NotAfter) || now.Before(leaf.NotBefore) {
 		return auth.Principal{}, Expired
 	}
+
 	var found []roles.Certificate
 	for _, e := range c.entries {
 		if recognises(e, leaf) {
 			found = append(found, e)
 		}
 	}
+
 	switch len(found) {
 	case 0:
 		return auth.Principal{}, Unknown

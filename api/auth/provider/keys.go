@@ -46,11 +46,13 @@ func (k *keys) VerifySignature(ctx context.Context, text string) ([]byte, error)
 	if err != nil {
 		return nil, BadSignature
 	}
+
 	id := token.Signatures[0].Header.KeyID
 	set, err := k.current(ctx, id)
 	if err != nil {
 		return nil, err
 	}
+
 	for _, key := range set.Keys {
 		if id != "" && key.KeyID != id || key.Use != "" && key.Use != "sig" || !key.IsPublic() {
 			continue
@@ -132,12 +134,14 @@ func (k *keys) fetch(ctx context.Context) (set jose.JSONWebKeySet, err error) {
 	if err != nil {
 		return set, err
 	}
+
 	var at struct {
 		Keys string `json:"jwks_uri"`
 	}
 	if err := p.Claims(&at); err != nil {
 		return set, err
 	}
+
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, at.Keys, nil)
 	if err != nil {
 		return set, err
@@ -145,6 +149,7 @@ func (k *keys) fetch(ctx context.Context) (set jose.JSONWebKeySet, err error) {
 	if err := checkLine(r.URL); err != nil {
 		return set, fmt.Errorf("jwks_uri: %w", err)
 	}
+
 	resp, err := k.client.Do(r)
 	if err != nil {
 		return set, err
@@ -153,6 +158,7 @@ func (k *keys) fetch(ctx context.Context) (set jose.JSONWebKeySet, err error) {
 	if resp.StatusCode != http.StatusOK {
 		return set, fmt.Errorf("the keys of the identity provider: status %d", resp.StatusCode)
 	}
+
 	err = json.NewDecoder(io.LimitReader(resp.Body, maxKeys)).Decode(&set)
 	return set, err
 }

@@ -48,7 +48,8 @@ type Provider struct {
 // algorithms are those that a token may be signed with: with a key that the provider
 // alone has.
 var algorithms = []jose.SignatureAlgorithm{
-	jose.RS256, jose.RS384, jose.RS512, jose.PS256, jose.PS384, jose.PS512, jose.ES256, jose.ES384, jose.ES512, jose.EdDSA,
+	jose.RS256, jose.RS384, jose.RS512, jose.PS256, jose.PS384, jose.PS512, jose.ES256, jose.ES384, jose.ES512,
+	jose.EdDSA,
 }
 
 // New returns a Provider. The provider itself is asked when the first token comes, so
@@ -57,7 +58,8 @@ func New(c Config) (*Provider, error) {
 	at, err := url.Parse(c.Issuer)
 	switch {
 	case err != nil || at.Host == "" || at.Scheme != "https" && at.Scheme != "http":
-		return nil, errors.New("the issuer is a URL, as in https://id.example.com/realms/main, exactly as tokens name it")
+		return nil, errors.New("the issuer is a URL, as in https://id.example.com/realms/main, exactly as tokens " +
+			"name it")
 	case checkLine(at) != nil:
 		return nil, checkLine(at)
 	case c.Audience == "":
@@ -65,6 +67,7 @@ func New(c Config) (*Provider, error) {
 	case c.Roles == nil || len(c.Roles.Groups) == 0:
 		return nil, errors.New("no group has a role: name some under groups")
 	}
+
 	if c.Client == nil {
 		c.Client = &http.Client{Timeout: fetchWithin, CheckRedirect: func(r *http.Request, via []*http.Request) error {
 			if len(via) > 3 {
@@ -73,13 +76,16 @@ func New(c Config) (*Provider, error) {
 			return checkLine(r.URL)
 		}}
 	}
+
 	if c.Failed == nil {
 		c.Failed = func(error) {}
 	}
+
 	names := make([]string, len(algorithms))
 	for i, a := range algorithms {
 		names[i] = string(a)
 	}
+
 	return &Provider{
 		Config: c,
 		keys:   &keys{issuer: c.Issuer, client: c.Client, now: c.Now, failed: c.Failed},
@@ -112,13 +118,16 @@ func (p *Provider) Takes(credential string) bool { return strings.Count(credenti
 // Why somebody with a token is not let in.
 const (
 	BadToken         auth.Denied = "this is no token of the identity provider: sign in again"
-	UnknownAlgorithm auth.Denied = "this token is signed by an algorithm that is not taken: RS, PS and ES with 256, 384 and 512, and EdDSA are"
-	WrongIssuer      auth.Denied = "this token is of another issuer than the identity provider here: sign in there"
-	WrongAudience    auth.Denied = "this token is for another audience than the ledger: ask the identity provider for one that is for it"
-	ExpiredToken     auth.Denied = "this token has expired: sign in again"
-	EarlyToken       auth.Denied = "this token begins later than now: one of the clocks is wrong"
+	UnknownAlgorithm auth.Denied = "this token is signed by an algorithm that is not taken: RS, PS and ES with 256, " +
+		"384 and 512, and EdDSA are"
+	WrongIssuer   auth.Denied = "this token is of another issuer than the identity provider here: sign in there"
+	WrongAudience auth.Denied = "this token is for another audience than the ledger: ask the identity provider " +
+		"for one that is for it"
+	ExpiredToken auth.Denied = "this token has expired: sign in again"
+	EarlyToken   auth.Denied = "this token begins later than now: one of the clocks is wrong"
 
-	NoRole   auth.Unmapped = "the identity provider puts you into no group that has a role here: ask whoever runs the ledger"
+	NoRole auth.Unmapped = "the identity provider puts you into no group that has a role here: ask whoever runs " +
+		"the ledger"
 	TwoRoles auth.Unmapped = "your groups together have roles that nobody has both of: ask whoever runs the ledger"
 )
 
@@ -253,6 +262,7 @@ func groupsOf(claims map[string]any, path []string) (groups []string) {
 		}
 		v = object[name]
 	}
+
 	switch v := v.(type) {
 	case string:
 		return []string{v}

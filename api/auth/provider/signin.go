@@ -65,7 +65,8 @@ type Identity struct {
 const (
 	OtherBrowser auth.Denied = "this sign-in was begun in another browser, or too long ago: begin again"
 	OtherNonce   auth.Denied = "the identity provider's answer is not to this sign-in: begin again"
-	UsedCode     auth.Denied = "the identity provider does not take this sign-in any more: it was finished before, or took too long; begin again"
+	UsedCode     auth.Denied = "the identity provider does not take this sign-in any more: it was finished before, " +
+		"or took too long; begin again"
 )
 
 // A Fault is what the provider said instead of signing somebody in: one of the codes of
@@ -135,6 +136,7 @@ func (s *SignIn) exchange(ctx context.Context, redirect string, p Pending, code 
 	if err != nil {
 		return "", err
 	}
+
 	ctx, cancel := context.WithTimeout(oidc.ClientContext(ctx, s.Client), fetchWithin)
 	defer cancel()
 	answer, err := c.Exchange(ctx, code, oauth2.VerifierOption(p.Verifier))
@@ -151,6 +153,7 @@ func (s *SignIn) exchange(ctx context.Context, redirect string, p Pending, code 
 	if err != nil {
 		return "", s.away(errors.New("it gives no token for a code"))
 	}
+
 	text, has := answer.Extra("id_token").(string)
 	if !has {
 		return "", BadToken

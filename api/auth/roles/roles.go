@@ -130,13 +130,16 @@ func read(text []byte) (s shape, err error) {
 	if err := yaml.UnmarshalWithOptions(text, &tree, yaml.Strict()); err != nil {
 		return s, wrongYAML(err)
 	}
+
 	b, err := json.Marshal(tree)
 	if err != nil {
 		return s, errors.New("it holds something that is no text, number, list or map")
 	}
+
 	err = json.Unmarshal(b, &s, json.RejectUnknownMembers(true))
 	if wrong, is := errors.AsType[*json.SemanticError](err); is {
-		return s, fmt.Errorf("%s: this member is not known, or has a value of another kind: claim, groups and certificates are, with what docs/access.md shows in them",
+		return s, fmt.Errorf("%s: this member is not known, or has a value of another kind: claim, groups and "+
+			"certificates are, with what docs/access.md shows in them",
 			strings.ReplaceAll(strings.Trim(string(wrong.JSONPointer), "/"), "/", "."))
 	}
 	return s, err
@@ -154,7 +157,8 @@ func wrongYAML(err error) error {
 	return errors.New(y.GetMessage())
 }
 
-var errClaim = errors.New("claim: want a name, as in groups, or a list of names that lead into an object, as in [realm_access, roles]")
+var errClaim = errors.New("claim: want a name, as in groups, or a list of names that lead into an object, as in " +
+	"[realm_access, roles]")
 
 // claimOf reads where the groups are. A name alone is one member, also if it has dots:
 // providers name claims by URLs.
@@ -200,15 +204,18 @@ func (f *File) addCertificate(c certificateShape) error {
 	if c.Name == "" || len(c.Name) > 64 || strings.Trim(c.Name, "abcdefghijklmnopqrstuvwxyz0123456789-") != "" {
 		return errors.New(`name: want 1 to 64 of a-z, 0-9 and "-", as in shop-back-end`)
 	}
+
 	said := 0
 	for _, name := range []string{c.Subject, c.URI, c.DNS} {
 		if name != "" {
 			said++
 		}
 	}
+
 	if said != 1 {
 		return errors.New("say exactly one of subject, uri and dns, by which the certificate is recognised")
 	}
+
 	for _, other := range f.Certificates {
 		if other.Name == c.Name {
 			return errors.New("name: another certificate has this name")
@@ -217,8 +224,10 @@ func (f *File) addCertificate(c certificateShape) error {
 			return errors.New("another entry recognises the same certificates")
 		}
 	}
+
 	b, err := bindingOf(c.Roles, c.Apps, c.AllApps)
-	f.Certificates = append(f.Certificates, Certificate{Name: c.Name, Subject: c.Subject, URI: c.URI, DNS: c.DNS, Binding: b})
+	f.Certificates = append(f.Certificates,
+		Certificate{Name: c.Name, Subject: c.Subject, URI: c.URI, DNS: c.DNS, Binding: b})
 	return err
 }
 
@@ -231,6 +240,7 @@ func bindingOf(roles, apps []string, all bool) (b auth.Binding, err error) {
 		}
 		b.Roles = append(b.Roles, role)
 	}
+
 	for _, text := range apps {
 		app, err := domain.ParseAppName(text)
 		if err != nil {

@@ -37,7 +37,8 @@ const (
 )
 
 // Whys are all of them.
-var Whys = []Why{WrongKey, WrongRole, WrongState, WrongAnswer, WrongLink, WrongForm, TooOften, OverSession, NotAvailable}
+var Whys = []Why{WrongKey, WrongRole, WrongState, WrongAnswer, WrongLink, WrongForm, TooOften, OverSession,
+	NotAvailable}
 
 // Refuse counts that somebody was refused, for a reason that the pages found.
 func (s *Sessions) Refuse(why Why) { s.refused(why) }

@@ -76,7 +76,8 @@ func (h *handler) route(takes edge.Route, do func(*http.Request) (any, error)) h
 		w.Header().Set("X-Content-Type-Options", "nosniff")
 		w.Header().Set("Cache-Control", "no-store")
 		if h.sessions == nil {
-			p := edge.Plain(http.StatusConflict, "nobody is authenticated here, so nobody is signed in: start serve with --authenticate")
+			p := edge.Plain(http.StatusConflict,
+				"nobody is authenticated here, so nobody is signed in: start serve with --authenticate")
 			p.Type, p.Title, p.Code = "urn:consentledger:problem:not-authenticating", "Nobody is authenticated here", "not-authenticating"
 			edge.Write(w, p)
 			return
@@ -119,6 +120,7 @@ func (h *handler) me(r *http.Request) (any, error) {
 		}
 		me.Bindings = append(me.Bindings, one)
 	}
+
 	for _, row := range auth.Operations {
 		if !row.Open && p.May(row.Operation) {
 			me.May = append(me.May, row.Operation)
@@ -131,7 +133,8 @@ func (h *handler) list(r *http.Request) (any, error) {
 	all, err := h.sessions.List(r.Context())
 	answer := List{Sessions: []Row{}}
 	for _, l := range all {
-		answer.Sessions = append(answer.Sessions, Row{l.Principal, l.Way, l.Begun.String(), l.Seen.String(), l.Ends.String()})
+		answer.Sessions = append(answer.Sessions,
+			Row{l.Principal, l.Way, l.Begun.String(), l.Seen.String(), l.Ends.String()})
 	}
 	return answer, err
 }

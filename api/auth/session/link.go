@@ -59,6 +59,7 @@ func (s *Sessions) link(ctx context.Context, secret string) (l link, err error) 
 	if err := json.Unmarshal(value, &l); err != nil || l.Version != rowsVersion {
 		return l, fmt.Errorf("sessions: %w", errRow)
 	}
+
 	_, used, err := s.Rows.Get(ctx, usedKey(usedRows, secret))
 	if err != nil {
 		return l, s.away(err)
@@ -69,6 +70,7 @@ func (s *Sessions) link(ctx context.Context, secret string) (l link, err error) 
 	if s.Now() >= l.At+deadline.Instant(LinkLasts.Milliseconds()) || s.Keys.HasAdministrator() {
 		return l, OldLink
 	}
+
 	if _, err := s.Keys.Holder(l.Key); errors.Is(err, auth.ErrAway) {
 		return l, err
 	} else if err != nil {

@@ -178,6 +178,7 @@ func (s *Sessions) Tidy(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+
 	day := deadline.Instant((24 * time.Hour).Milliseconds())
 	for _, rows := range []string{stateRows, linkRows, usedRows} {
 		for row, err := range s.Rows.Scan(ctx, []byte(rows)) {
@@ -193,6 +194,7 @@ func (s *Sessions) Tidy(ctx context.Context) (err error) {
 			}
 		}
 	}
+
 	if len(over) == 0 {
 		return nil
 	}

@@ -279,7 +279,8 @@ func (s *Sessions) Replace(ctx context.Context, id string) error {
 // EndAll ends all sessions of a principal, in every process. Other sessions of theirs may
 // begin afterwards: who is to stay out loses their key or their role, too.
 func (s *Sessions) EndAll(ctx context.Context, principal string, how How) (ended int, err error) {
-	if principal == "" || len(principal) > 64 || strings.Trim(principal, "abcdefghijklmnopqrstuvwxyz0123456789-") != "" {
+	if principal == "" || len(principal) > 64 ||
+		strings.Trim(principal, "abcdefghijklmnopqrstuvwxyz0123456789-") != "" {
 		return 0, errPrincipal
 	}
 
@@ -303,7 +304,8 @@ func (s *Sessions) EndAll(ctx context.Context, principal string, how How) (ended
 	return ended, nil
 }
 
-var errPrincipal = errors.New("name a principal as records do, as in p-abcdefghijkl: access session list shows who is signed in")
+var errPrincipal = errors.New("name a principal as records do, as in p-abcdefghijkl: access session list shows who " +
+	"is signed in")
 
 // A Listed is what an administrator is told of a session.
 type Listed struct {

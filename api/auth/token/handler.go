@@ -40,7 +40,8 @@ func Handler(s *Signer, log *slog.Logger) http.Handler {
 		w.Header().Set("X-Content-Type-Options", "nosniff")
 		w.Header().Set("Cache-Control", "no-store")
 		if s == nil {
-			edge.Write(w, edge.Plain(http.StatusConflict, "nobody is authenticated here, so tokens would let nobody in: start serve with --authenticate"))
+			edge.Write(w, edge.Plain(http.StatusConflict,
+				"nobody is authenticated here, so tokens would let nobody in: start serve with --authenticate"))
 			return
 		}
 		edge.Limit(w, r, 10*time.Second)

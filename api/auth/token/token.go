@@ -94,7 +94,9 @@ type claims struct {
 }
 
 // Mint returns a token that lasts so long, and when it ends; by is who asks for it.
-func (s *Signer) Mint(subject Subject, lasts time.Duration, by auth.Principal) (text string, ends time.Time, err error) {
+func (s *Signer) Mint(
+	subject Subject, lasts time.Duration, by auth.Principal,
+) (text string, ends time.Time, err error) {
 	now := s.now().Truncate(time.Second)
 	ends = now.Add(lasts)
 	c := claims{
@@ -107,6 +109,7 @@ func (s *Signer) Mint(subject Subject, lasts time.Duration, by auth.Principal) (
 	if isKey(by.Key) {
 		c.Key = by.Key
 	}
+
 	options := (&jose.SignerOptions{}).WithType(kind).WithHeader(jose.HeaderKey("kid"), s.id)
 	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.EdDSA, Key: s.key}, options)
 	if err == nil {
@@ -178,10 +181,12 @@ func (c claims) principal() (auth.Principal, error) {
 	if errors.Join(err1, err2) != nil || c.By == "" {
 		return auth.Principal{}, Bad
 	}
+
 	var may []auth.Operation
 	for _, a := range c.Actions {
 		may = append(may, operations[a]...)
 	}
+
 	return auth.Principal{
 		// It says that a person's own device spoke, let in by whom, and not who the person is.
 		Pseudonym: c.By + "-token",
@@ -197,7 +202,8 @@ func ParseActions(names []string) (actions []Action, err error) {
 	}
 	for _, name := range names {
 		if !slices.Contains(Actions, Action(name)) || slices.Contains(actions, Action(name)) {
-			return nil, domain.Refusal{Code: domain.Malformed, Path: "actions", Text: "actions: want some of record, check and prompt, each once"}
+			return nil, domain.Refusal{Code: domain.Malformed, Path: "actions",
+				Text: "actions: want some of record, check and prompt, each once"}
 		}
 		actions = append(actions, Action(name))
 	}

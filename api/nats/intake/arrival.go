@@ -21,6 +21,7 @@ func (a *arrivals) next(person uint64, came, now deadline.Instant) deadline.Inst
 			}
 		}
 	}
+
 	at := came
 	if last, said := a.last[person]; said && last >= at {
 		at = last + 1
@@ -28,6 +29,7 @@ func (a *arrivals) next(person uint64, came, now deadline.Instant) deadline.Inst
 	if a.last == nil {
 		a.last = map[uint64]deadline.Instant{}
 	}
+
 	a.last[person] = min(at, now)
 	if at > now {
 		return 0

@@ -90,7 +90,8 @@ func openConsumer(ctx context.Context, c Config, js jetstream.JetStream, stuck b
 	var kept error // why the old one could not be removed
 	if len(wrong) > 0 {
 		if kept = js.DeleteConsumer(ctx, InStream, name); kept == nil {
-			c.Log.Warn("a consumer that could keep messages back was made anew", "stream", InStream, "consumer", name, "because", wrong)
+			c.Log.Warn("a consumer that could keep messages back was made anew", "stream", InStream, "consumer", name,
+				"because", wrong)
 		}
 	}
 
@@ -106,7 +107,8 @@ func openConsumer(ctx context.Context, c Config, js jetstream.JetStream, stuck b
 			name, InStream, strings.Join(wrong, ", "), errors.Join(err, kept))
 	}
 	if e, refused := errors.AsType[*jetstream.APIError](err); refused && slices.Contains(notAlone, e.ErrorCode) {
-		return nil, fmt.Errorf("%s has another consumer, which takes messages that the ledger never sees%s: delete it: %w", InStream, others(ctx, js, name), err)
+		return nil, fmt.Errorf("%s has another consumer, which takes messages that the ledger never sees%s: delete "+
+			"it: %w", InStream, others(ctx, js, name), err)
 	}
 	return nil, fmt.Errorf("consumer of %s: %w", InStream, err)
 }
@@ -149,7 +151,8 @@ func lookAtConsumer(ctx context.Context, js jetstream.JetStream, name string) (w
 
 	info, state := consumer.CachedInfo(), stream.CachedInfo()
 	wrong = consumerDiffers(&info.Config)
-	if known := info.NumPending + uint64(info.NumAckPending); state.Config.Retention == jetstream.WorkQueuePolicy && state.State.Msgs > known {
+	if known := info.NumPending + uint64(info.NumAckPending); state.Config.Retention == jetstream.WorkQueuePolicy &&
+		state.State.Msgs > known {
 		wrong = append(wrong, fmt.Sprintf("%d messages were given up", state.State.Msgs-known))
 	}
 	return slices.Clip(wrong), nil

@@ -266,8 +266,9 @@ func wanted() (in, rejected jetstream.StreamConfig, kv []jetstream.KeyValueConfi
 		DenyDelete: true, Duplicates: dedupeWindow,
 	}
 	rejected = jetstream.StreamConfig{
-		Name: RejectedStream, Description: "events that the ledger did not take, sealed", Subjects: []string{rejectedSubjects},
-		Storage: jetstream.FileStorage, MaxAge: 30 * 24 * time.Hour, Duplicates: 2 * time.Minute, // its ids are the ledger's own
+		Name: RejectedStream, Description: "events that the ledger did not take, sealed",
+		Subjects: []string{rejectedSubjects},
+		Storage:  jetstream.FileStorage, MaxAge: 30 * 24 * time.Hour, Duplicates: 2 * time.Minute, // its ids are the ledger's own
 	}
 	kv = []jetstream.KeyValueConfig{
 		{Bucket: SeenBucket, Description: "rejected events that somebody looked at, and why they may rest", TTL: 60 * 24 * time.Hour},
@@ -358,7 +359,8 @@ func bucketStream(kv jetstream.KeyValueConfig) jetstream.StreamConfig {
 // right is the administrator's to say.
 func warnOfReplicas(c Config, info *jetstream.StreamInfo) {
 	if info.Cluster != nil && info.Cluster.Name != "" && info.Config.Replicas < 2 {
-		c.Log.Warn("a stream is on one server of the cluster, and gone with its disk: give it three replicas", "stream", info.Config.Name)
+		c.Log.Warn("a stream is on one server of the cluster, and gone with its disk: give it three replicas", "stream",
+			info.Config.Name)
 	}
 }
 

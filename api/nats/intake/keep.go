@@ -58,13 +58,17 @@ func (k keeper) put(ctx context.Context, m refused) (at uint64, err error) {
 	if err != nil {
 		return 0, fmt.Errorf("rejected message: %w", err)
 	}
-	sealed, err := k.seal(ctx, app, Original{Subject: m.subject, Header: withoutKey(m.header), Data: m.data, Text: m.why.Text, Came: m.came})
+
+	sealed, err := k.seal(ctx, app,
+		Original{Subject: m.subject, Header: withoutKey(m.header), Data: m.data, Text: m.why.Text, Came: m.came})
 	if err != nil {
 		return 0, fmt.Errorf("rejected message: %w", err)
 	}
+
 	out := &nats.Msg{Subject: subject.Of(app, "rejected"), Data: sealed, Header: nats.Header{
 		headerApp: {app}, headerCode: {string(m.why.Code)}, headerPath: {wire.PathOf(m.why)},
-		headerSeq: {strconv.FormatUint(m.inSeq, 10)}, headerMayBeNo: {strconv.FormatBool(m.mayBeNo)}, jetstream.MsgIDHeader: {m.id},
+		headerSeq: {strconv.FormatUint(m.inSeq, 10)}, headerMayBeNo: {strconv.FormatBool(m.mayBeNo)},
+		jetstream.MsgIDHeader: {m.id},
 	}}
 	at, err = k.file(ctx, out, m.id, m.again)
 	if err == nil && k.Turned != nil {
@@ -167,12 +171,14 @@ func pack(o Original) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	var b bytes.Buffer
 	z := gzip.NewWriter(&b)
 	_, err = z.Write(append(head, '\n'))
 	if err == nil {
 		_, err = z.Write(data)
 	}
+
 	err = errors.Join(err, z.Close())
 	return b.Bytes(), err
 }
@@ -183,14 +189,17 @@ func unpack(plain []byte) (o Original, err error) {
 		err = json.Unmarshal(plain, &o)
 		return o, err
 	}
+
 	z, err := gzip.NewReader(bytes.NewReader(plain))
 	if err != nil {
 		return o, err
 	}
+
 	all, err := io.ReadAll(z)
 	if err != nil {
 		return o, err
 	}
+
 	head, data, _ := bytes.Cut(all, []byte("\n"))
 	err = json.Unmarshal(head, &o)
 	o.Data = data
@@ -215,6 +224,7 @@ func (k keeper) keepUntold(stop context.Context, m *nats.Msg, hint string, faile
 	if !refusal {
 		why = domain.Refusal{Code: wire.Unavailable, Text: "the ledger could not record it then"}
 	}
+
 	one := refused{
 		subject: m.Subject, header: m.Header, data: m.Data, why: why,
 		mayBeNo: mayBeNo(m.Subject, m.Data, hint), id: "request-" + rand.Text(),
@@ -226,7 +236,8 @@ func (k keeper) keepUntold(stop context.Context, m *nats.Msg, hint string, faile
 		if err == nil {
 			return
 		}
-		k.Log.Error("a message that was refused, and whose sender asked for no answer, cannot be kept", "code", why.Code, "may_be_no", one.mayBeNo, "err", err)
+		k.Log.Error("a message that was refused, and whose sender asked for no answer, cannot be kept", "code",
+			why.Code, "may_be_no", one.mayBeNo, "err", err)
 		if stop.Err() != nil {
 			return
 		}

@@ -68,23 +68,27 @@ func (k *keyedQueue) do(ctx context.Context, key uint64, job func()) bool {
 			return false
 		}
 	}
+
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.closed {
 		<-k.slots
 		return false
 	}
+
 	waiting, running := k.queues[key]
 	if running {
 		k.queues[key] = append(waiting, job)
 		return true
 	}
+
 	k.queues[key] = nil
 	if k.idle > 0 {
 		k.idle--
 		k.spare <- turn{key, job} // has room for all who wait
 		return true
 	}
+
 	k.workers.Go(func() { k.work(turn{key, job}) })
 	return true
 }

@@ -60,12 +60,14 @@ func (l loss) String() string {
 	gone := fmt.Sprintf("messages %d to %d were acknowledged and are gone", l.First, l.Last)
 	switch {
 	case l.Count == 0:
-		gone = fmt.Sprintf("what it acknowledged after message %d, if anything, is gone; all that was known of was taken", l.First-1)
+		gone = fmt.Sprintf("what it acknowledged after message %d, if anything, is gone; all that was known of was "+
+			"taken", l.First-1)
 	case l.Count == 1:
 		gone = fmt.Sprintf("message %d was acknowledged and is gone", l.First)
 	case l.Count < l.Last-l.First+1:
 		gone = fmt.Sprintf("%d of the messages %d to %d were acknowledged and are gone", l.Count, l.First, l.Last)
 	}
+
 	switch l.How {
 	case madeAnew:
 		return fmt.Sprintf("stream %s is another one than was known: %s", l.Stream, gone)
@@ -85,7 +87,8 @@ type witness struct {
 }
 
 func newWitness(c Config, js jetstream.JetStream, m *recall) *witness {
-	return &witness{Config: c, js: js, memory: m, rejected: &Rejections{Config: c}, told: keeper{Config: c, js: js, filed: new(filing)}}
+	return &witness{Config: c, js: js, memory: m, rejected: &Rejections{Config: c},
+		told: keeper{Config: c, js: js, filed: new(filing)}}
 }
 
 // most is how many messages of a stream that is met for the first time, and of
@@ -97,11 +100,13 @@ func (w *witness) meet(ctx context.Context) error {
 	if w.memory == nil {
 		return nil
 	}
+
 	last := w.memory.last()
 	s, err := w.js.Stream(ctx, InStream)
 	if err != nil {
 		return fmt.Errorf("stream %s: %w", InStream, err)
 	}
+
 	state := s.CachedInfo().State
 	if !w.memory.met() {
 		var there map[uint64]bool
@@ -142,7 +147,8 @@ func (w *witness) expected(ctx context.Context, s jetstream.Stream) (losses []lo
 
 // look compares the streams with what is known of them, and tells what was lost.
 // Last is the highest number that was known before the stream was asked.
-func (w *witness) look(ctx context.Context, s jetstream.Stream, last uint64, more ...func(context.Context, jetstream.Stream) ([]loss, error)) error {
+func (w *witness) look(ctx context.Context, s jetstream.Stream, last uint64,
+	more ...func(context.Context, jetstream.Stream) ([]loss, error)) error {
 	if w.memory == nil {
 		return nil
 	}
@@ -273,6 +279,7 @@ func (w *witness) note(ctx context.Context, losses []loss) error {
 	if len(losses) == 0 {
 		return nil
 	}
+
 	next := uint64(1)
 	for row, err := range w.Rows.Scan(ctx, []byte(lossRows)) {
 		if err != nil {
@@ -280,12 +287,14 @@ func (w *witness) note(ctx context.Context, losses []loss) error {
 		}
 		next = numberOf(row.Key) + 1
 	}
+
 	for _, l := range losses {
 		l.Version, l.At = 1, w.Ledger.Now()
 		if err := w.write(ctx, next, l); err != nil {
 			return err
 		}
-		w.Log.Error("messages that NATS had acknowledged are lost", "stream", l.Stream, "how", l.How, "first", l.First, "last", l.Last, "count", l.Count)
+		w.Log.Error("messages that NATS had acknowledged are lost", "stream", l.Stream, "how", l.How, "first", l.First,
+			"last", l.Last, "count", l.Count)
 		next++
 	}
 	return w.Rows.Sync(ctx)
@@ -325,11 +334,14 @@ func (w *witness) tell(ctx context.Context) error {
 		}
 		open = append(open, l.String())
 	}
+
 	if len(open) == 0 {
 		w.Watch.set(Losses, nil)
 		return nil
 	}
-	w.Watch.set(Losses, errors.New(strings.Join(open, "; ")+": ask the senders to send again; see: consentledger rejected list, rejected mark-seen"))
+
+	w.Watch.set(Losses, errors.New(strings.Join(open,
+		"; ")+": ask the senders to send again; see: consentledger rejected list, rejected mark-seen"))
 	return nil
 }
 
@@ -340,17 +352,20 @@ func (w *witness) tellOne(ctx context.Context, number uint64, l *loss) (err erro
 	id := fmt.Sprintf("lost-%d-%d", number, l.At)
 	if l.Filed == 0 {
 		l.Filed, err = w.told.put(ctx, refused{
-			subject: "lost", why: domain.Refusal{Code: LostMessages, Path: l.span(), Text: l.String()}, mayBeNo: true, id: id, again: true,
+			subject: "lost", why: domain.Refusal{Code: LostMessages, Path: l.span(), Text: l.String()}, mayBeNo: true,
+			id: id, again: true,
 		})
 		if err != nil {
 			return err
 		}
 	}
+
 	if !l.Told && w.Apps != nil {
 		if l.Told, err = w.record(ctx, id, *l); err != nil {
 			return err
 		}
 	}
+
 	if *l == was {
 		return nil
 	}
@@ -367,11 +382,13 @@ func (w *witness) record(ctx context.Context, id string, l loss) (bool, error) {
 	if l.Count > 0 {
 		fields["last"], fields["count"] = strconv.FormatUint(l.Last, 10), strconv.FormatUint(l.Count, 10)
 	}
+
 	apps := w.Apps()
 	for _, app := range apps {
 		_, err := w.Ledger.Execute(ctx, ledger.Request{
-			App: app, Source: "consentledger/intake", ID: id, Body: []byte(id), Actor: string(domain.System), RecordedBy: domain.Ledger,
-			Command: domain.Say{Event: domain.Noted{Kind: catalog.MessagesLost, Fields: domain.Fields(fields)}},
+			App: app, Source: "consentledger/intake", ID: id, Body: []byte(id), Actor: string(domain.System),
+			RecordedBy: domain.Ledger,
+			Command:    domain.Say{Event: domain.Noted{Kind: catalog.MessagesLost, Fields: domain.Fields(fields)}},
 		})
 		if err != nil {
 			return false, fmt.Errorf("a loss could not be recorded: %w", err)

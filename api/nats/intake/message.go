@@ -25,7 +25,8 @@ func readMessage(sentTo string, header nats.Header, data []byte) (req ledger.Req
 	}
 	if said, has := subject.Type(sentTo); has && said != parse.TypeOf(req) {
 		return ledger.Request{}, hint, domain.Refusal{Code: domain.Malformed, Path: "type",
-			Text: "type must be the one that the subject ends with, as in " + subject.Of("smartkey", subject.In+"consent.withdrawn")}
+			Text: "type must be the one that the subject ends with, as in " +
+				subject.Of("smartkey", subject.In+"consent.withdrawn")}
 	}
 	return req, hint, nil
 }
@@ -35,18 +36,23 @@ func parseEvent(sentTo string, header nats.Header, data []byte) (req ledger.Requ
 	if err != nil {
 		return ledger.Request{}, "", err
 	}
+
 	// The content type alone tells the mode, so two would be two messages. One that
 	// is no JSON's is no reason here: nobody's browser sends it.
 	mode, err := parse.ModeOf(header)
 	if err != nil && parse.Repeated(header, "Content-Type") {
-		return ledger.Request{}, "", domain.Refusal{Code: domain.Malformed, Path: "content-type", Text: "the header Content-Type stands twice: send it once"}
+		return ledger.Request{}, "",
+			domain.Refusal{Code: domain.Malformed, Path: "content-type",
+				Text: "the header Content-Type stands twice: send it once"}
 	}
+
 	if mode == 0 {
 		return ledger.Request{}, "", err
 	}
 	if mode == parse.Binary {
 		hint = parse.BinaryType(header)
 	}
+
 	var form error // why it cannot be signed
 	switch mode {
 	case parse.Batch:
@@ -64,7 +70,8 @@ func parseEvent(sentTo string, header nats.Header, data []byte) (req ledger.Requ
 }
 
 // errBatch refuses what does not come in this form over NATS.
-var errBatch error = domain.Refusal{Code: domain.Malformed, Path: "content-type", Text: "a message holds one event: send the events of a batch one by one"}
+var errBatch error = domain.Refusal{Code: domain.Malformed, Path: "content-type",
+	Text: "a message holds one event: send the events of a batch one by one"}
 
 // signatures returns the values of the header of signatures, however its name
 // is written.

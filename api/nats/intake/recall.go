@@ -89,6 +89,7 @@ func remember(ctx context.Context, rows eventstore.Rows) (*recall, error) {
 	if rows == nil {
 		return nil, nil
 	}
+
 	m := &recall{rows: rows, late: map[uint64]bool{}, open: map[uint64]bool{}}
 	value, has, err := rows.Get(ctx, []byte(marksRow))
 	if err == nil && has {
@@ -97,11 +98,13 @@ func remember(ctx context.Context, rows eventstore.Rows) (*recall, error) {
 	if err != nil {
 		return nil, fmt.Errorf("what is known of the stream of incoming events: %w", err)
 	}
+
 	for _, s := range m.now.Open {
 		for n := s.First; n <= s.Last; n++ {
 			m.open[n] = true
 		}
 	}
+
 	m.now.Open = nil
 	return m, nil
 }
@@ -139,7 +142,9 @@ func (m *recall) begin(created time.Time, state jetstream.StreamState, there map
 // meet compares the stream as it is with what is known of it, and returns what
 // was lost. Last is the highest number that was known before the stream was
 // asked.
-func (m *recall) meet(config jetstream.StreamConfig, created time.Time, state jetstream.StreamState, last uint64) (losses []loss) {
+func (m *recall) meet(
+	config jetstream.StreamConfig, created time.Time, state jetstream.StreamState, last uint64,
+) (losses []loss) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.changes++
@@ -176,18 +181,21 @@ func (m *recall) lostBehind(how string, behind, last uint64) loss {
 	if l.Last >= l.First {
 		l.Count = l.Last - l.First + 1
 	}
+
 	for n := range m.open {
 		if n > behind {
 			l.First, l.Last, l.Count = min(l.First, n), max(l.Last, n), l.Count+1
 			delete(m.open, n)
 		}
 	}
+
 	if l.Count == 0 {
 		l.First, l.Last = behind+1, behind // all had been taken
 		if how == madeAnew {
 			l.First, l.Last = m.now.Seen+1, m.now.Seen
 		}
 	}
+
 	m.suspects = nil
 	clear(m.late)
 	return l
@@ -203,6 +211,7 @@ func (m *recall) see(seq, behind uint64) {
 	if m == nil {
 		return
 	}
+
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	switch {
@@ -214,6 +223,7 @@ func (m *recall) see(seq, behind uint64) {
 	case len(m.suspects) > 0:
 		m.late[seq] = true
 	}
+
 	m.open[seq] = true
 	m.now.Last = max(m.now.Last, seq+behind)
 	m.changes++
@@ -263,7 +273,8 @@ func (m *recall) write(ctx context.Context, changes uint64) error {
 	if err != nil {
 		panic("intake: marks do not make JSON: " + err.Error())
 	}
-	if err := m.term.write(ctx, m.rows, eventstore.Change{Put: []eventstore.Row{{Key: []byte(marksRow), Value: value}}}); err != nil {
+	if err := m.term.write(ctx, m.rows,
+		eventstore.Change{Put: []eventstore.Row{{Key: []byte(marksRow), Value: value}}}); err != nil {
 		return fmt.Errorf("what is known of the stream of incoming events: %w", err)
 	}
 	m.kept = kept
@@ -317,6 +328,7 @@ func (m *recall) unfound(s span, there map[uint64]bool) (losses []loss) {
 			m.changes++
 		}
 	}
+
 	for _, g := range spans(maps.Keys(gone)) {
 		losses = append(losses, gap(g.First, g.Last))
 	}
@@ -349,6 +361,7 @@ func (m *recall) lookedAt(there map[uint64]bool) (losses []loss) {
 			gone[n] = true
 		}
 	}
+
 	for _, g := range spans(maps.Keys(gone)) {
 		losses = append(losses, gap(g.First, g.Last))
 	}

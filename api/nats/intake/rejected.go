@@ -144,10 +144,12 @@ func (r *Rejections) show(ctx context.Context, seq uint64) (RejectedMessage, Ori
 	if err != nil {
 		return RejectedMessage{}, Original{}, err
 	}
+
 	raw, err := r.one(ctx, s, seq)
 	if err != nil {
 		return RejectedMessage{}, Original{}, err
 	}
+
 	var o Original
 	m := r.message(seq, raw)
 	plain, err := r.Unseal(ctx, m.App, raw.Data)
@@ -170,9 +172,12 @@ func (r *Rejections) Retry(ctx context.Context, seq uint64) (ledger.Receipt, err
 	if o.Came.IsZero() {
 		o.Came = m.At
 	}
+
 	if o.Size > len(o.Data) {
-		return ledger.Receipt{}, domain.Refusal{Code: domain.TooLarge, Text: "the message was too large to be kept whole: ask its sender for it"}
+		return ledger.Receipt{}, domain.Refusal{Code: domain.TooLarge,
+			Text: "the message was too large to be kept whole: ask its sender for it"}
 	}
+
 	receipt, err := r.again(ctx, o)
 	if err != nil {
 		return ledger.Receipt{}, err
@@ -184,7 +189,8 @@ func (r *Rejections) Retry(ctx context.Context, seq uint64) (ledger.Receipt, err
 func (r *Rejections) again(ctx context.Context, o Original) (ledger.Receipt, error) {
 	_, streamed := subject.Type(o.Subject)
 	if !streamed && !strings.HasSuffix(o.Subject, ".record") && r.Again != nil {
-		return r.Again(parse.WithArrival(ctx, deadline.At(o.Came)), &nats.Msg{Subject: o.Subject, Header: o.Header, Data: o.Data})
+		return r.Again(parse.WithArrival(ctx, deadline.At(o.Came)),
+			&nats.Msg{Subject: o.Subject, Header: o.Header, Data: o.Data})
 	}
 	req, _, err := readMessage(o.Subject, o.Header, o.Data)
 	if err != nil {
@@ -197,7 +203,8 @@ func (r *Rejections) again(ctx context.Context, o Original) (ledger.Receipt, err
 // rest. Why is kept in the clear: no personal data.
 func (r *Rejections) MarkSeen(ctx context.Context, seq uint64, why string) error {
 	if why == "" || len(why) > maxWhy {
-		return domain.Refusal{Code: domain.ReasonMissing, Path: "why", Text: fmt.Sprintf("say why the message may rest, in 1 to %d bytes", maxWhy)}
+		return domain.Refusal{Code: domain.ReasonMissing, Path: "why",
+			Text: fmt.Sprintf("say why the message may rest, in 1 to %d bytes", maxWhy)}
 	}
 	s, err := r.open(ctx)
 	if err != nil {
@@ -216,6 +223,7 @@ func (r *Rejections) mark(ctx context.Context, seq uint64, why string) error {
 	if err != nil {
 		return err
 	}
+
 	seen, err := js.KeyValue(ctx, SeenBucket)
 	if err == nil {
 		_, err = seen.PutString(ctx, strconv.FormatUint(seq, 10), why)
@@ -235,7 +243,8 @@ func (r *Rejections) open(ctx context.Context) (s streams, err error) {
 	if err != nil {
 		return s, err
 	}
-	for name, into := range map[string]*jetstream.Stream{RejectedStream: &s.list, "KV_" + SeenBucket: &s.marks, "KV_" + UnseenBucket: &s.unseen} {
+	for name, into := range map[string]*jetstream.Stream{RejectedStream: &s.list, "KV_" + SeenBucket: &s.marks,
+		"KV_" + UnseenBucket: &s.unseen} {
 		if *into, err = js.Stream(ctx, name); err != nil {
 			return s, fmt.Errorf("stream %s: %w", name, err)
 		}
@@ -264,6 +273,7 @@ func (r *Rejections) one(ctx context.Context, s streams, seq uint64) (*jetstream
 	if seq == 0 {
 		return nil, noMessage(seq)
 	}
+
 	raw, err := s.list.GetMsg(ctx, seq)
 	if at, kept := r.tally.place(seq); kept && errors.Is(err, jetstream.ErrMsgNotFound) {
 		raw, err = s.unseen.GetMsg(ctx, at)
@@ -278,5 +288,7 @@ func (r *Rejections) one(ctx context.Context, s streams, seq uint64) (*jetstream
 }
 
 func noMessage(seq uint64) error {
-	return domain.Refusal{Code: wire.UnknownMessage, Text: fmt.Sprintf("there is no rejected message %d; they are kept for 30 days, and until somebody looked at it what may be a no", seq)}
+	return domain.Refusal{Code: wire.UnknownMessage,
+		Text: fmt.Sprintf("there is no rejected message %d; they are kept for 30 days, and until somebody looked at "+
+			"it what may be a no", seq)}
 }

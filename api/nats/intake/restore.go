@@ -62,17 +62,20 @@ func missing(ctx context.Context, js jetstream.JetStream, consumer string) strin
 	for _, bucket := range kv {
 		names = append(names, bucketStream(bucket).Name)
 	}
+
 	var gone []string
 	for _, name := range names {
 		if _, err := js.Stream(ctx, name); errors.Is(err, jetstream.ErrStreamNotFound) {
 			gone = append(gone, "stream "+name)
 		}
 	}
+
 	if len(gone) == 0 || gone[0] != "stream "+InStream {
 		if _, err := js.Consumer(ctx, InStream, consumer); errors.Is(err, jetstream.ErrConsumerNotFound) {
 			gone = append(gone, "consumer "+consumer+" of "+InStream)
 		}
 	}
+
 	if len(gone) == 0 { // somebody made it again already
 		return fmt.Sprintf("stream %s or its consumer", InStream)
 	}

@@ -24,20 +24,24 @@ func retireOldStream(ctx context.Context, c Config, js jetstream.JetStream) erro
 	if err != nil {
 		return err
 	}
+
 	config := old.CachedInfo().Config
 	if config.Retention != jetstream.LimitsPolicy || len(config.Subjects) != 1 || config.Subjects[0] != inSubjects {
 		return nil
 	}
+
 	if !config.Sealed {
 		config.Sealed = true
 		if _, err := js.UpdateStream(ctx, config); err != nil {
 			return err
 		}
 	}
+
 	in, err := openStream(ctx, c, js, nil, false)
 	if err != nil {
 		return err
 	}
+
 	err = in.wait(ctx)
 	in.end()
 	if err != nil {

@@ -47,6 +47,7 @@ func openService(ctx context.Context, c Config, js jetstream.JetStream) (drain f
 			},
 		})
 	}
+
 	svc, err := natsservice.Open(c.Conn, natsservice.Config{
 		Name: "consentledger", Version: "1.0.0", QueueGroup: "consentledger",
 		Description: "records what persons agreed to, answers whether something may be done, and says what to ask",
@@ -55,6 +56,7 @@ func openService(ctx context.Context, c Config, js jetstream.JetStream) (drain f
 		cancel()
 		return nil, err
 	}
+
 	return func() {
 		svc.Close()
 		s.jobs.close()
@@ -87,6 +89,7 @@ func (s *service) record(r *natsservice.Request) {
 		_ = r.Answer(overloaded(busy, nil)) // whose answer is lost asks again
 		return
 	}
+
 	began := s.began()
 	values := credentials(r.Header)
 	req, hint, err := readMessage(r.Subject, r.Header, r.Data)
@@ -107,11 +110,13 @@ func (s *service) record(r *natsservice.Request) {
 		}
 		return
 	}
+
 	odd := unencoded(r.Header)
 	req = apart(req, odd, "request-"+rand.Text())
 	if r.Reply == "" { // it may wait for a store that is broken
 		req = s.dated(req, s.Ledger.Now().Time())
 	}
+
 	taken := s.jobs.do(s.stop, s.jobs.person(req.App, req.Person), func() {
 		defer leave()
 		receipt, err := s.execute(msg.ctx, r, req)
@@ -137,7 +142,8 @@ func (s *service) record(r *natsservice.Request) {
 func (s *service) tellUnencoded(app domain.AppName, m *nats.Msg, odd []string) {
 	ctx, cancel := context.WithTimeout(s.ctx, 5*time.Second)
 	defer cancel()
-	if err := s.keeper.tellUnencoded(ctx, app, refused{subject: m.Subject, header: m.Header, data: m.Data}, odd); err != nil {
+	if err := s.keeper.tellUnencoded(ctx, app, refused{subject: m.Subject, header: m.Header, data: m.Data},
+		odd); err != nil {
 		s.Log.Error("an event came with question marks in its names, and that cannot be kept", "app", app, "err", err)
 	}
 }
@@ -202,6 +208,7 @@ func (s *service) ask(r *natsservice.Request, read func([]byte) (question, error
 		_ = r.Answer(refusal(err))
 		return
 	}
+
 	q, err := read(r.Data)
 	if err == nil {
 		err = parse.StrayHeaders(nil, r.Header)
@@ -210,15 +217,18 @@ func (s *service) ask(r *natsservice.Request, read func([]byte) (question, error
 		_ = r.Answer(refusal(err))
 		return
 	}
+
 	person := q.person
 	if who, err := domain.ParsePersonKey(person); err == nil {
 		person = who.String()
 	}
+
 	leave, busy := s.enter(r, true)
 	if busy != nil {
 		_ = r.Answer(overloaded(busy, q.cannot))
 		return
 	}
+
 	taken := s.jobs.do(s.stop, s.jobs.key(string(app), person), func() {
 		defer leave()
 		answer, err := q.answer(app)
@@ -251,7 +261,8 @@ func (s *service) cannot(r *natsservice.Request, q question, err error) {
 
 // errLongAnswer refuses a question whose answer fits into no message: else
 // whoever asks would wait for it in vain.
-var errLongAnswer = domain.Refusal{Code: domain.TooLarge, Text: "the answer is larger than a NATS message may be here: ask over HTTP"}
+var errLongAnswer = domain.Refusal{Code: domain.TooLarge,
+	Text: "the answer is larger than a NATS message may be here: ask over HTTP"}
 
 func (s *service) answer(r *natsservice.Request, v any) {
 	data := wire.WithOutcome(marshal(v), wire.Answered)

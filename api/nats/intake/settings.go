@@ -81,7 +81,8 @@ var settings = []setting{
 		value: func(c *config) any { return c.Sealed },
 	},
 	{
-		name: "persist_mode", harm: "it acknowledges before a message is on disk, so that a crash takes acknowledged ones away",
+		name: "persist_mode", harm: "it acknowledges before a message is on disk, so that a crash takes acknowledged " +
+			"ones away",
 		leave: outgoing,
 		value: func(c *config) any { return c.PersistMode },
 	},
@@ -235,7 +236,8 @@ func adjust(ctx context.Context, log *slog.Logger, js jetstream.JetStream, have,
 	var names []string
 	for _, s := range wrong {
 		if s.mend == nil {
-			return fmt.Errorf("stream %s is not the ledger's: %s; delete it when it is empty and start again, or give the ledger an account of its own",
+			return fmt.Errorf("stream %s is not the ledger's: %s; delete it when it is empty and start again, or "+
+				"give the ledger an account of its own",
 				want.Name, s.says(&have, &want))
 		}
 		s.mend(&mended, &want)
@@ -243,7 +245,8 @@ func adjust(ctx context.Context, log *slog.Logger, js jetstream.JetStream, have,
 	}
 
 	if _, err := js.UpdateStream(ctx, mended); err != nil {
-		return fmt.Errorf("stream %s: %s; the ledger cannot change it itself: %w", want.Name, strings.Join(names, "; "), err)
+		return fmt.Errorf("stream %s: %s; the ledger cannot change it itself: %w", want.Name, strings.Join(names, "; "),
+			err)
 	}
 	for _, s := range wrong {
 		log.Warn("a setting of a stream could lose messages and was changed", "stream", want.Name,

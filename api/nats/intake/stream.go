@@ -57,6 +57,7 @@ func openStream(ctx context.Context, c Config, js jetstream.JetStream, m *recall
 	if err != nil {
 		return nil, err
 	}
+
 	long, cancel := natsservice.Outlast(ctx)
 	d := &drain{
 		Config: c, js: js, ctx: long, stop: ctx, jobs: newKeyedQueue(c.Workers),
@@ -67,6 +68,7 @@ func openStream(ctx context.Context, c Config, js jetstream.JetStream, m *recall
 		cancel()
 		return nil, fmt.Errorf("consumer of %s: %w", InStream, err)
 	}
+
 	done, kept := make(chan struct{}), make(chan struct{})
 	go func() { defer close(kept); d.keep(done) }()
 	return &incoming{drain: d, consumer: consumer, closed: consuming.Closed(), end: func() {
@@ -126,10 +128,12 @@ func (d *drain) take(m jetstream.Msg) {
 	if err != nil {
 		return // no message of a stream
 	}
+
 	seq := meta.Sequence.Stream
 	if !d.hold(seq, m) {
 		return // a redelivery of what is in hand
 	}
+
 	d.memory.see(seq, meta.NumPending)
 	began := d.began()
 	req, hint, refusal := readMessage(m.Subject(), m.Headers(), m.Data())
@@ -143,10 +147,12 @@ func (d *drain) take(m jetstream.Msg) {
 	if refusal != nil {
 		key = d.jobs.key("rejected", "") // it names nobody whose order it could keep
 	}
+
 	job := func() {
 		defer d.letGo(seq)
 		msg.end(d.finish(msg.ctx, m, meta, req, hint, refusal, odd))
 	}
+
 	if !d.jobs.do(d.stop, key, job) {
 		msg.end(errBusy)
 		d.letGo(seq)
@@ -232,15 +238,18 @@ func (d *drain) record(ctx context.Context, seq uint64, req ledger.Request) erro
 	if err := d.memory.keep(d.ctx, seq); err != nil {
 		return err
 	}
+
 	head, err := d.head()
 	if err != nil {
 		return err
 	}
+
 	receipt, err := d.execute(ctx, req)
 	if err != nil {
 		d.memory.failed(seq)
 		return err
 	}
+
 	if receipt.Position <= head { // an answer from before
 		return d.memory.sync(d.ctx)
 	}

@@ -17,7 +17,9 @@ import (
 var errPanicked = errors.New("intake: the ledger panicked over a message")
 
 // unknownOutcome is why such a message is turned away.
-var unknownOutcome = domain.Refusal{Code: wire.Unavailable, Text: "the ledger has a mistake that this event shows: it is not known whether it was recorded. The same id is never recorded twice"}
+var unknownOutcome = domain.Refusal{Code: wire.Unavailable,
+	Text: "the ledger has a mistake that this event shows: it is not known whether it was recorded. The same id is " +
+		"never recorded twice"}
 
 // execute records what was sent. One message of one app must not end the ledger for
 // all others, nor end it again at every start because the stream still holds it.
@@ -25,7 +27,8 @@ func (c Config) execute(ctx context.Context, req ledger.Request) (r ledger.Recei
 	defer func() {
 		if p := recover(); p != nil {
 			// The value may hold what was sent, and is not shown.
-			c.Log.ErrorContext(ctx, "panic", "app", req.App, "type", fmt.Sprintf("%T", p), "stack", string(debug.Stack()))
+			c.Log.ErrorContext(ctx, "panic", "app", req.App, "type", fmt.Sprintf("%T", p), "stack",
+				string(debug.Stack()))
 			err = errPanicked
 		}
 	}()

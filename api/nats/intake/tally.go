@@ -62,6 +62,7 @@ func (t *tally) update(ctx context.Context, s streams) error {
 	if t.unseen.behind(s.unseen.CachedInfo()) {
 		t.kept = map[uint64]uint64{}
 	}
+
 	err := t.list.read(ctx, s.list, rejectedSubjects, func(raw *jetstream.RawStreamMsg) {
 		if flagged(raw) {
 			t.noes[raw.Sequence] = true
@@ -76,6 +77,7 @@ func (t *tally) update(ctx context.Context, s streams) error {
 	if err := t.unseen.read(ctx, s.unseen, "$KV."+UnseenBucket+".*", t.keep); err != nil {
 		return err
 	}
+
 	for seq := range t.noes { // those that are over 30 days old are gone; what nobody saw is kept
 		if seq < s.list.CachedInfo().State.FirstSeq {
 			delete(t.noes, seq)
@@ -85,7 +87,9 @@ func (t *tally) update(ctx context.Context, s streams) error {
 }
 
 // read takes each message that is new.
-func (p *place) read(ctx context.Context, s jetstream.Stream, subject string, take func(*jetstream.RawStreamMsg)) error {
+func (p *place) read(
+	ctx context.Context, s jetstream.Stream, subject string, take func(*jetstream.RawStreamMsg),
+) error {
 	if p.seq >= s.CachedInfo().State.LastSeq {
 		return nil
 	}
@@ -151,6 +155,7 @@ func (r *Rejections) Unseen(ctx context.Context) (int, error) {
 	if _, err := r.open(ctx); err != nil {
 		return 0, err
 	}
+
 	n, done := r.tally.count()
 	for _, seq := range done {
 		js, err := jetstream.New(r.Conn)
@@ -174,6 +179,7 @@ func (t *tally) count() (unseen int, done []uint64) {
 			unseen++
 		}
 	}
+
 	for seq := range t.kept {
 		if _, seen := t.why[seq]; seen {
 			done = append(done, seq)
@@ -200,6 +206,7 @@ func (t *tally) compare(known map[uint64]bool) (lost noLonger, found []uint64) {
 			lost.gone = append(lost.gone, seq)
 		}
 	}
+
 	for _, all := range []iter.Seq[uint64]{maps.Keys(t.noes), maps.Keys(t.kept)} {
 		for seq := range all {
 			if _, seen := t.why[seq]; !seen && !known[seq] {
@@ -211,7 +218,9 @@ func (t *tally) compare(known map[uint64]bool) (lost noLonger, found []uint64) {
 }
 
 // newer yields the messages of a stream behind a sequence.
-func newer(ctx context.Context, s jetstream.Stream, after uint64, subject string) iter.Seq2[*jetstream.RawStreamMsg, error] {
+func newer(
+	ctx context.Context, s jetstream.Stream, after uint64, subject string,
+) iter.Seq2[*jetstream.RawStreamMsg, error] {
 	return func(yield func(*jetstream.RawStreamMsg, error) bool) {
 		for {
 			raw, err := s.GetMsg(ctx, after+1, jetstream.WithGetMsgSubject(subject))

@@ -146,6 +146,7 @@ func (c Config) endOthers(ctx context.Context, js jetstream.JetStream) error {
 	if err != nil {
 		return err
 	}
+
 	names := stream.ConsumerNames(ctx)
 	for name := range names.Name() {
 		if name == c.term.name || name != durable && !strings.HasPrefix(name, durable+"-") {

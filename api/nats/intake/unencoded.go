@@ -79,11 +79,13 @@ func (k keeper) tellUnencoded(ctx context.Context, app domain.AppName, m refused
 	m.mayBeNo, m.again = true, true
 	m.why = domain.Refusal{Code: UnencodedID, Path: names[0], Text: strings.Join(names, ", ") +
 		" has a question mark, which some clients write for what is not ASCII: different ids may have become one. " +
-		"This event was recorded. Put what is not ASCII into structured mode, or make ids of ASCII alone, without question marks"}
+		"This event was recorded. Put what is not ASCII into structured mode, or make ids of ASCII alone, without " +
+		"question marks"}
 	if err := k.keep(ctx, m); err != nil {
 		return err
 	}
-	k.Log.Warn("events come with question marks in their names: different ids may have become one", "app", app, "headers", names)
+	k.Log.Warn("events come with question marks in their names: different ids may have become one", "app", app,
+		"headers", names)
 	k.filed.told(m.id)
 	return nil
 }

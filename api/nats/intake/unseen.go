@@ -104,6 +104,7 @@ func (f *filing) find(ctx context.Context, js jetstream.JetStream, id string) (s
 	if f.at.behind(list.CachedInfo()) || f.seqs == nil {
 		f.seqs = map[string]uint64{}
 	}
+
 	if f.at.seq < list.CachedInfo().State.LastSeq {
 		for raw, err := range newer(ctx, list, f.at.seq, rejectedSubjects) {
 			if err != nil {
@@ -113,6 +114,7 @@ func (f *filing) find(ctx context.Context, js jetstream.JetStream, id string) (s
 			f.seqs[raw.Header.Get(jetstream.MsgIDHeader)] = raw.Sequence
 		}
 	}
+
 	seq, has = f.seqs[id]
 	return seq, has, nil
 }

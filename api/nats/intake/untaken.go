@@ -28,6 +28,7 @@ func Untaken(ctx context.Context, rows eventstore.Rows) (n uint64, err error) {
 	if err != nil || !ok {
 		return 0, err
 	}
+
 	var m marks
 	if err := json.Unmarshal(text, &m); err != nil {
 		return 0, fmt.Errorf("what is known of the stream of incoming events: %w", err)
@@ -35,6 +36,7 @@ func Untaken(ctx context.Context, rows eventstore.Rows) (n uint64, err error) {
 	if m.Last > m.Seen {
 		n = m.Last - m.Seen
 	}
+
 	for _, open := range m.Open {
 		n += open.Last - open.First + 1
 	}

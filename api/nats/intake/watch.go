@@ -204,7 +204,8 @@ func (l *lookout) look(ctx context.Context) error {
 	}
 	_, err = stream.GetMsg(ctx, l.first)
 	if errors.Is(err, jetstream.ErrMsgNotFound) { // its bytes are damaged: no consumer will hand it out
-		l.Watch.set(Delivery, fmt.Errorf("message %d of stream %s cannot be read, and never will be: nats stream purge %s --seq=%d takes it away", l.first, InStream, InStream, l.first+1))
+		l.Watch.set(Delivery, fmt.Errorf("message %d of stream %s cannot be read, and never will be: nats stream "+
+			"purge %s --seq=%d takes it away", l.first, InStream, InStream, l.first+1))
 		return nil
 	}
 	l.Log.Warn("a message waits that no consumer hands out", "stream", InStream, "sequence", l.first)
@@ -228,12 +229,16 @@ func (l *lookout) listening(ctx context.Context, info *jetstream.StreamInfo) (ha
 	if slices.Equal(have.Subjects, want.Subjects) || !l.witness.memory.knows(info.Created) {
 		return have, nil
 	}
+
 	was := have.Subjects
 	have.Subjects = want.Subjects
 	if _, err := l.js.UpdateStream(ctx, have); err != nil {
-		return have, fmt.Errorf("stream %s: subjects is %v and must be %v; the ledger cannot change it itself: %w", InStream, was, want.Subjects, err)
+		return have, fmt.Errorf("stream %s: subjects is %v and must be %v; the ledger cannot change it itself: %w",
+			InStream, was, want.Subjects, err)
 	}
-	l.Log.Warn("a setting of a stream could lose messages and was changed", "stream", InStream, "setting", "subjects", "was", fmt.Sprint(was), "is", fmt.Sprint(want.Subjects))
+
+	l.Log.Warn("a setting of a stream could lose messages and was changed", "stream", InStream, "setting", "subjects",
+		"was", fmt.Sprint(was), "is", fmt.Sprint(want.Subjects))
 	return have, nil
 }
 
@@ -308,14 +313,18 @@ func (l *lookout) delivery(state jetstream.StreamState, at time.Time) error {
 		l.moved, l.progress = at, progress
 		return nil
 	}
+
 	still := at.Sub(l.moved).Truncate(time.Second)
 	switch {
 	case still < stallAfter:
 		return nil
 	case held > 0:
-		return fmt.Errorf("%d messages wait in stream %s, %d of them in hand, and none was recorded for %s: is the store well?", state.Msgs, InStream, held, still)
+		return fmt.Errorf("%d messages wait in stream %s, %d of them in hand, and none was recorded for %s: is the "+
+			"store well?", state.Msgs, InStream, held, still)
 	}
-	return fmt.Errorf("%d messages wait in stream %s and none was delivered for %s: see nats consumer info %s %s", state.Msgs, InStream, still, InStream, l.consumer())
+
+	return fmt.Errorf("%d messages wait in stream %s and none was delivered for %s: see nats consumer info %s %s",
+		state.Msgs, InStream, still, InStream, l.consumer())
 }
 
 // stuck reports whether the oldest message was in nobody's hand for longer than

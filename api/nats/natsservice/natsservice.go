@@ -110,7 +110,8 @@ func (s *Service) monitor() error {
 }
 
 func (s *Service) identity() micro.ServiceIdentity {
-	return micro.ServiceIdentity{Name: s.config.Name, ID: s.id, Version: s.config.Version, Metadata: map[string]string{}}
+	return micro.ServiceIdentity{Name: s.config.Name, ID: s.id, Version: s.config.Version,
+		Metadata: map[string]string{}}
 }
 
 // Info says what the service's endpoints are.

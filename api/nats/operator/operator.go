@@ -74,7 +74,8 @@ func (r Route) handedOn(h nats.Header) http.Header {
 	on := http.Header{}
 	for name, values := range h {
 		name = http.CanonicalHeaderKey(name)
-		ofAll := name == "Content-Type" || name == "Idempotency-Key" || name == "Traceparent" || name == "Authorization" || strings.HasPrefix(name, "Consent-")
+		ofAll := name == "Content-Type" || name == "Idempotency-Key" || name == "Traceparent" ||
+			name == "Authorization" || strings.HasPrefix(name, "Consent-")
 		if ofAll || r.Events && strings.HasPrefix(name, "Ce-") {
 			on[name] = append(on[name], values...)
 		}
@@ -101,9 +102,11 @@ func Run(ctx context.Context, c Config, ready func()) error {
 	for _, r := range Routes {
 		open = append(open, natsservice.Endpoint{
 			Name: r.endpoint(), Subject: r.Subject, Handle: s.take(r),
-			Metadata: map[string]string{"http": r.Method + " " + r.Path, "schema": "/openapi.json", "schema.error": "/v1/schemas/problem"},
+			Metadata: map[string]string{"http": r.Method + " " + r.Path, "schema": "/openapi.json",
+				"schema.error": "/v1/schemas/problem"},
 		})
 	}
+
 	svc, err := natsservice.Open(c.Conn, natsservice.Config{
 		Name: "consentledger-operators", Version: "1.0.0", QueueGroup: "consentledger",
 		Description: "records what operators record, and answers what they ask, as HTTP does",
@@ -121,6 +124,7 @@ func Run(ctx context.Context, c Config, ready func()) error {
 		}
 		return fmt.Errorf("operators' NATS service: %w", err)
 	}
+
 	ready()
 	<-ctx.Done()
 	return nil
@@ -144,19 +148,25 @@ func (s *service) do(route Route, sentTo string, header nats.Header, body []byte
 	if err != nil {
 		return problem(http.StatusBadRequest, "Malformed", "malformed", err.Error())
 	}
+
 	r, err := http.NewRequestWithContext(s.ctx, route.Method, "http://nats"+path, bytes.NewReader(body))
 	if err != nil {
-		return problem(http.StatusBadRequest, "Malformed", "malformed", "the members that the path and the query are made of do not fit there")
+		return problem(http.StatusBadRequest, "Malformed", "malformed",
+			"the members that the path and the query are made of do not fit there")
 	}
+
 	r.Header = route.handedOn(header)
 	if len(r.Header["Content-Type"]) == 0 && len(body) > 0 {
 		r.Header.Set("Content-Type", "application/json")
 	}
+
 	a := &answer{status: http.StatusOK, header: http.Header{}}
 	if aborted := serve(s.Handler, a, r); aborted && route.asks() {
-		return problem(http.StatusServiceUnavailable, "Service Unavailable", "service-unavailable", "the answer broke off: ask again")
+		return problem(http.StatusServiceUnavailable, "Service Unavailable", "service-unavailable",
+			"the answer broke off: ask again")
 	} else if aborted {
-		return problem(http.StatusServiceUnavailable, "Outcome unknown", "outcome-unknown", "outcome unknown, ask again: the same id is never recorded twice")
+		return problem(http.StatusServiceUnavailable, "Outcome unknown", "outcome-unknown",
+			"outcome unknown, ask again: the same id is never recorded twice")
 	}
 	return inJSON(a)
 }
@@ -226,7 +236,8 @@ func (s *service) answer(route Route, r *natsservice.Request, a *answer) {
 		withoutKey(r.Msg)
 		s.Keep(s.stop, r.Msg, why)
 	case failed && strings.HasPrefix(route.endpoint(), "operate"):
-		s.Log.Warn("what an operator sent was not recorded, and nobody waits for the answer", "subject", route.Subject, "code", why.Code)
+		s.Log.Warn("what an operator sent was not recorded, and nobody waits for the answer", "subject", route.Subject,
+			"code", why.Code)
 	case r.Reply != "":
 		s.Log.Warn("an operator's answer is lost", "err", err) // and is asked for again
 	}
@@ -240,6 +251,7 @@ func (a *answer) failed() (why Problem, failed bool) {
 		_ = json.Unmarshal(a.body.Bytes(), &why) // what is no problem leaves the status
 		return why, true
 	}
+
 	var rows struct {
 		Results []struct {
 			Status  int
@@ -249,6 +261,7 @@ func (a *answer) failed() (why Problem, failed bool) {
 	if json.Unmarshal(a.body.Bytes(), &rows) != nil {
 		return Problem{}, false
 	}
+
 	for _, row := range rows.Results {
 		if row.Status >= 300 {
 			return row.Problem, true
@@ -272,7 +285,8 @@ func (a *answer) Write(b []byte) (int, error) { return a.body.Write(b) }
 func problem(status int, title, code, detail string) *answer {
 	a := &answer{status: status, header: http.Header{"Content-Type": {"application/problem+json"}}}
 	b, err := json.Marshal(map[string]any{
-		"type": "urn:consentledger:problem:" + code, "title": title, "status": status, "code": code, "detail": detail, "outcome": outcomeOf(status),
+		"type": "urn:consentledger:problem:" + code, "title": title, "status": status, "code": code, "detail": detail,
+		"outcome": outcomeOf(status),
 	}, json.Deterministic(true))
 	if err != nil {
 		panic("operator: a problem does not make JSON: " + err.Error())
@@ -307,16 +321,19 @@ func (r Route) path(name string, body []byte) (string, []byte, error) {
 	if len(r.InPath)+len(r.InQuery) == 0 && !r.AppInBody && r.Method != http.MethodGet {
 		return path, body, nil
 	}
+
 	members, err := membersOf(body)
 	if err != nil {
 		return "", nil, err
 	}
+
 	if r.AppInBody {
 		if said, has, err := take(members, "app"); err != nil || has && said != name {
 			return "", nil, errors.New("app must be the one in the subject, or left out")
 		}
 		members["app"] = jsontext.Value(strconv.Quote(name))
 	}
+
 	for _, name := range r.InPath {
 		text, has, err := take(members, name)
 		if err != nil || !has || strings.Trim(text, ".") == "" { // dots alone would lead elsewhere
@@ -324,6 +341,7 @@ func (r Route) path(name string, body []byte) (string, []byte, error) {
 		}
 		path = strings.ReplaceAll(path, "{"+name+"}", url.PathEscape(text))
 	}
+
 	query := url.Values{}
 	for _, name := range r.InQuery {
 		text, has, err := take(members, name)
@@ -334,9 +352,11 @@ func (r Route) path(name string, body []byte) (string, []byte, error) {
 			query.Set(name, text)
 		}
 	}
+
 	if len(query) > 0 {
 		path += "?" + query.Encode()
 	}
+
 	if r.Method == http.MethodGet {
 		if len(members) > 0 {
 			known := cmp.Or(strings.Join(slices.Concat(r.InPath, r.InQuery), ", "), "none")
@@ -344,6 +364,7 @@ func (r Route) path(name string, body []byte) (string, []byte, error) {
 		}
 		return path, nil, nil
 	}
+
 	rest, err := json.Marshal(members, json.Deterministic(true))
 	return path, rest, err
 }

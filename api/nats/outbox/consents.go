@@ -62,6 +62,7 @@ func (o *Outbox) divide(ctx context.Context, js jetstream.JetStream) error {
 	if o.Topic != Consents && !o.Apart {
 		return nil
 	}
+
 	s, err := js.Stream(ctx, Stream)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
 		return nil
@@ -69,10 +70,12 @@ func (o *Outbox) divide(ctx context.Context, js jetstream.JetStream) error {
 	if err != nil {
 		return fmt.Errorf("stream %s: %w", Stream, err)
 	}
+
 	have := s.CachedInfo().Config
 	if !slices.Equal(have.Subjects, config.Subjects) {
 		return nil
 	}
+
 	have.Subjects = apart.Subjects
 	if _, err := js.UpdateStream(ctx, have); err != nil {
 		return fmt.Errorf("stream %s must listen to %s alone, so that consents have a stream of their own: %w",
@@ -131,7 +134,8 @@ func (o *Outbox) begun(ctx context.Context) (row changesRow, err error) {
 		return changesRow{}, fmt.Errorf("since when consents are told: %w", err)
 	}
 	if err := json.Unmarshal(value, &row); err != nil || row.V != 1 {
-		return changesRow{}, fmt.Errorf("row %s is not of version 1: use the version of the program that wrote it, or a newer one", changesKey)
+		return changesRow{}, fmt.Errorf("row %s is not of version 1: use the version of the program that wrote it, "+
+			"or a newer one", changesKey)
 	}
 	return row, nil
 }

@@ -67,7 +67,8 @@ func obligationEvent(ctx context.Context, l Ledger, e codec.Entry) (Event, error
 	out, ok := wire.OutgoingOf(e, duties)
 	if !ok {
 		return Event{}, &codec.UnreadableError{
-			Position: e.Position, Type: e.Type, Err: errors.New("it is about an obligation that its stream does not know"),
+			Position: e.Position, Type: e.Type,
+			Err: errors.New("it is about an obligation that its stream does not know"),
 		}
 	}
 	return Event{App: domain.AppName(out.Data.App), ID: out.ID, Type: out.Type, Body: written(out)}, nil

@@ -150,6 +150,7 @@ func (o *Outbox) Run(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("outbox: %w", err)
 	}
+
 	wait := firstTry
 	for {
 		told, err := o.publish(ctx, js)
@@ -197,7 +198,9 @@ func (o *Outbox) publish(ctx context.Context, js jetstream.JetStream) (any bool,
 		return false, err
 	}
 	if told.at > head {
-		return false, fmt.Errorf("stream %s tells of position %d, and the log ends at %d: it is of another ledger, or this one lost records; give this one a stream of its own, or delete the stream: everything is told again with the same ids", o.Topic.stream(), told.at, head)
+		return false, fmt.Errorf("stream %s tells of position %d, and the log ends at %d: it is of another ledger, "+
+			"or this one lost records; give this one a stream of its own, or delete the stream: everything is told "+
+			"again with the same ids", o.Topic.stream(), told.at, head)
 	}
 	if err := o.sameHistory(ctx, told); err != nil {
 		return false, err
@@ -230,6 +233,7 @@ func (o *Outbox) sameHistory(ctx context.Context, told place) error {
 	if told.id == "" || told.at == 0 {
 		return nil
 	}
+
 	for entries, err := range o.Ledger.Follow(ctx, told.at-1) { // the log has records behind it, so that it does not wait
 		if err != nil {
 			return err
@@ -238,7 +242,8 @@ func (o *Outbox) sameHistory(ctx context.Context, told place) error {
 		if record, _, _ := strings.Cut(told.id, "/"); e.Position != told.at || record == e.ID.String() {
 			return nil
 		}
-		return fmt.Errorf("stream %s tells of another record at position %d than the log has there: it is of another ledger, or this one was restored from before; "+
+		return fmt.Errorf("stream %s tells of another record at position %d than the log has there: it is of another "+
+			"ledger, or this one was restored from before; "+
 			"give this one a stream of its own, or delete the stream: everything is told again with the same ids", o.Topic.stream(), told.at)
 	}
 	return ctx.Err()
@@ -248,7 +253,9 @@ func (o *Outbox) sameHistory(ctx context.Context, told place) error {
 // and the first behind the message that is the last, and returns how many were
 // taken. It waits for none before it sends the next: if one is not taken, none
 // behind it is. What was told of before is not told again.
-func (o *Outbox) tell(ctx context.Context, js jetstream.JetStream, entries []codec.Entry, told place, seq uint64) (taken int, err error) {
+func (o *Outbox) tell(
+	ctx context.Context, js jetstream.JetStream, entries []codec.Entry, told place, seq uint64,
+) (taken int, err error) {
 	var sent []jetstream.PubAckFuture
 	var bad error // what was not sent, and nothing behind it
 	for m, err := range o.messages(ctx, entries, told) {
@@ -256,13 +263,15 @@ func (o *Outbox) tell(ctx context.Context, js jetstream.JetStream, entries []cod
 			bad = err
 			break
 		}
-		ack, err := js.PublishMsgAsync(m, jetstream.WithExpectLastSequence(seq+uint64(len(sent))), jetstream.WithExpectStream(o.Topic.stream()))
+		ack, err := js.PublishMsgAsync(m, jetstream.WithExpectLastSequence(seq+uint64(len(sent))),
+			jetstream.WithExpectStream(o.Topic.stream()))
 		if err != nil {
 			bad = fmt.Errorf("stream %s: %w", o.Topic.stream(), err)
 			break
 		}
 		sent = append(sent, ack)
 	}
+
 	for _, ack := range sent {
 		select {
 		case <-ack.Ok():
@@ -331,7 +340,8 @@ func (o *Outbox) trace(ctx context.Context, e codec.Entry, m *nats.Msg) {
 // second reports whether the stream has grown since it was looked at.
 func second(err error) bool {
 	e, ok := errors.AsType[*jetstream.APIError](err)
-	return ok && (e.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence || e.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequenceConstant)
+	return ok && (e.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence ||
+		e.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequenceConstant)
 }
 
 func (o *Outbox) log() *slog.Logger {

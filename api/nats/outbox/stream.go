@@ -71,7 +71,8 @@ func (o *Outbox) last(ctx context.Context, js jetstream.JetStream) (uint64, plac
 	}
 	m, err := s.GetMsg(ctx, seq)
 	if errors.Is(err, jetstream.ErrMsgNotFound) {
-		return 0, place{}, fmt.Errorf("stream %s has lost its last message, which says how far was told; delete the stream, and everything is told again with the same ids", name)
+		return 0, place{}, fmt.Errorf("stream %s has lost its last message, which says how far was told; delete the "+
+			"stream, and everything is told again with the same ids", name)
 	}
 	if err != nil {
 		return 0, place{}, fmt.Errorf("stream %s: message %d: %w", name, seq, err)
@@ -84,11 +85,13 @@ func (o *Outbox) last(ctx context.Context, js jetstream.JetStream) (uint64, plac
 func placeOf(stream string, m *jetstream.RawStreamMsg) (told place, err error) {
 	told.at, err = wire.ParsePosition(m.Header.Get(positionHeader))
 	if err != nil {
-		return place{}, fmt.Errorf("stream %s: message %d says no position: somebody else published it; only the ledger may publish on %s", stream, m.Sequence, subjects)
+		return place{}, fmt.Errorf("stream %s: message %d says no position: somebody else published it; only the "+
+			"ledger may publish on %s", stream, m.Sequence, subjects)
 	}
 	if part := m.Header.Get(partHeader); part != "" {
 		if told.parts, err = strconv.Atoi(part); err != nil || told.parts < 1 {
-			return place{}, fmt.Errorf("stream %s: message %d says %s %q, which is no number from 1: somebody else published it; only the ledger may publish on %s", stream, m.Sequence, partHeader, part, subjects)
+			return place{}, fmt.Errorf("stream %s: message %d says %s %q, which is no number from 1: somebody else "+
+				"published it; only the ledger may publish on %s", stream, m.Sequence, partHeader, part, subjects)
 		}
 	}
 
@@ -111,6 +114,7 @@ func (o *Outbox) Watch(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("outbox: %w", err)
 	}
+
 	tick := time.NewTicker(intake.LookEvery)
 	defer tick.Stop()
 	for {

@@ -13,6 +13,7 @@ func (c *counting) given(x domain.ConsentGiven) {
 	if x.Kind == policy.GuardianConsent {
 		c.minors["guardian consent"]++
 	}
+
 	c.versions[hash(x.Version)]++
 	c.acts[string(x.Act)]++
 	c.surfaces[hash(x.Surface)]++
@@ -21,6 +22,7 @@ func (c *counting) given(x domain.ConsentGiven) {
 	if quality == "" {
 		quality = "unrated"
 	}
+
 	c.evidence[quality]++
 	for _, i := range x.Items {
 		if i.Short == "" {

@@ -78,6 +78,7 @@ func (c *counting) person(e codec.Entry) string {
 	if history, _, owed := e.Stream.OwedSince(); owed {
 		return history.ID
 	}
+
 	switch x := e.Event.(type) {
 	case domain.RequestReceived:
 		c.owners[e.Stream] = x.Subject
@@ -152,9 +153,12 @@ func (c *counting) count(e codec.Entry) {
 	case domain.CheckAnswered:
 		c.answered(x)
 	case domain.ExemptionInvoked:
-		c.r.Exemptions = append(c.r.Exemptions, Exemption{e.ID.String(), moment(e.Recorded), x.List.String(), x.Code, x.Doubtful, texts(x.Purposes), x.Reason, x.Approver, moment(x.Until), false})
+		c.r.Exemptions = append(c.r.Exemptions,
+			Exemption{e.ID.String(), moment(e.Recorded), x.List.String(), x.Code, x.Doubtful, texts(x.Purposes),
+				x.Reason, x.Approver, moment(x.Until), false})
 	case domain.RecordVoided:
-		c.r.Voids = append(c.r.Voids, Void{e.ID.String(), "records", x.Reason, x.By[0] + ", " + x.By[1], int64(len(x.Records))})
+		c.r.Voids = append(c.r.Voids,
+			Void{e.ID.String(), "records", x.Reason, x.By[0] + ", " + x.By[1], int64(len(x.Records))})
 	case domain.BuildVoided:
 		c.r.Voids = append(c.r.Voids, Void{e.ID.String(), x.Build, x.Reason, x.By[0] + ", " + x.By[1], 0})
 	case domain.RecordDisputed:
@@ -174,6 +178,7 @@ func (c *counting) count(e codec.Entry) {
 	case domain.Noted:
 		c.noted(e, x)
 	}
+
 	if e.Stream.Noun == domain.AccessNoun {
 		c.read(e)
 	}

@@ -115,7 +115,9 @@ func (s speaker) counts(list []Count, name func(string) string) [][]string {
 func (r Report) Document(lang string) Document {
 	s := speak(lang, r.versions...)
 	d := Document{Lang: s.lang, Title: s.say("title", r.App.Name), None: s.say("none"), Contents: s.say("contents")}
-	d.About = []string{s.say("about.span", orText(r.From, s.say("beginning")), r.To), s.say("about.handler", s.handler(r.App), s.name(r.App.Environment)), s.say("about.made", r.Outside.Made, r.Outside.Software)}
+	d.About = []string{s.say("about.span", orText(r.From, s.say("beginning")), r.To),
+		s.say("about.handler", s.handler(r.App), s.name(r.App.Environment)), s.say("about.made", r.Outside.Made,
+			r.Outside.Software)}
 	d.Front = []Paragraphs{
 		{s.say("front.promised"), s.promised(r)}, {s.say("front.kept"), s.kept(r)},
 		{s.say("front.broken"), s.broken(r)}, {s.say("front.know"), s.know(r)},
@@ -135,7 +137,9 @@ func (r Report) Document(lang string) Document {
 
 // signature is what is filled in by hand.
 func (s speaker) signature() *Paragraphs {
-	return &Paragraphs{s.say("signature"), []string{s.say("signature.made"), s.say("signature.reviewed"), s.say("signature.function"), s.say("signature.place"), s.say("signature.hand")}}
+	return &Paragraphs{s.say("signature"),
+		[]string{s.say("signature.made"), s.say("signature.reviewed"), s.say("signature.function"),
+			s.say("signature.place"), s.say("signature.hand")}}
 }
 
 func orText(text, otherwise string) string {
@@ -148,10 +152,13 @@ func orText(text, otherwise string) string {
 func (s speaker) processing(list []Purpose) []Section {
 	var rows [][]string
 	for _, p := range list {
-		rows = append(rows, []string{p.ID, p.Title, p.Section, s.name(p.Basis), orText(s.list(each(p.Categories, s.category)), s.say("unsaid")), orText(s.list(each(p.Recipients, s.recipient)), s.say("nobody")),
+		rows = append(rows, []string{p.ID, p.Title, p.Section, s.name(p.Basis),
+			orText(s.list(each(p.Categories, s.category)), s.say("unsaid")),
+			orText(s.list(each(p.Recipients, s.recipient)), s.say("nobody")),
 			orText(p.Retention, s.say("unsaid")), s.yes(p.Sensitive), s.yes(p.Separate)})
 	}
-	return []Section{s.section("purposes", "purpose title section basis categories recipients retention sensitive separate", rows)}
+	return []Section{s.section("purposes",
+		"purpose title section basis categories recipients retention sensitive separate", rows)}
 }
 
 func (s speaker) consents(r Report) []Section {
@@ -161,20 +168,25 @@ func (s speaker) consents(r Report) []Section {
 		if a.Purpose == everything {
 			name = s.say("everything")
 		}
-		purposes = append(purposes, []string{name, number(a.Counted), number(a.Short), number(a.Refused), number(a.Withdrawn)})
+		purposes = append(purposes, []string{name, number(a.Counted), number(a.Short), number(a.Refused),
+			number(a.Withdrawn)})
 	}
+
 	for _, q := range r.Consents.Evidence {
 		quality = append(quality, []string{s.name(q.Name), number(q.Count), q.Percent + " %"})
 	}
+
 	for _, c := range r.Changes {
 		percent := s.say("nothing-touched")
 		if c.Percent != "" {
 			percent = c.Percent + " %"
 		}
 		own := s.of(c.Version)
-		changes = append(changes, []string{own.policy(c.Policy), c.Version, c.Effective, s.list(each(c.Material, s.material)), orText(s.list(each(c.Purposes, own.purpose)), s.say("none.")),
+		changes = append(changes, []string{own.policy(c.Policy), c.Version, c.Effective,
+			s.list(each(c.Material, s.material)), orText(s.list(each(c.Purposes, own.purpose)), s.say("none.")),
 			number(c.Touched), number(c.Again), number(c.No), number(c.RanOut), number(c.Waiting), percent})
 	}
+
 	code := func(c string) string { return c }
 	return []Section{
 		s.section("consents", "purpose counted short refused withdrawn", purposes),
@@ -184,7 +196,8 @@ func (s speaker) consents(r Report) []Section {
 		s.section("surfaces", "surface count", s.counts(r.Consents.BySurface, code)),
 		s.section("locales", "locale count", s.counts(r.Consents.ByLocale, s.locale)),
 		s.section("evidence", "quality count percent", quality),
-		s.section("changes", "policy version effective material purposes touched again answered-no ran-out waiting percent", changes),
+		s.section("changes", "policy version effective material purposes touched again answered-no ran-out waiting "+
+			"percent", changes),
 		s.section("answers", "why count", s.counts(r.Answers.Why, s.name)),
 	}
 }
@@ -192,16 +205,21 @@ func (s speaker) consents(r Report) []Section {
 func (s speaker) owed(r Report) []Section {
 	var groups, grounds, fees [][]string
 	for _, g := range r.Requests.Groups {
-		groups = append(groups, []string{g.Month, orText(bundle.ValueName(s.lang, "types", g.Type), s.say("no-request")), number(g.Obligations), number(g.Met), number(g.Late), number(g.Overdue), rest(g.Tally),
+		groups = append(groups, []string{g.Month,
+			orText(bundle.ValueName(s.lang, "types", g.Type), s.say("no-request")), number(g.Obligations),
+			number(g.Met), number(g.Late), number(g.Overdue), rest(g.Tally),
 			percentOr(g.OnTime, s.say("nothing-due")), orText(g.Median, s.say("none"))})
 	}
+
 	for _, g := range r.Requests.Grounds {
 		grounds = append(grounds, []string{s.ground(g.Code), number(g.Rejected)})
 	}
+
 	for _, f := range r.Requests.Fees {
 		none := s.say("none")
 		fees = append(fees, []string{f.Currency, orText(f.Quoted, none), orText(f.Paid, none), orText(f.Waived, none)})
 	}
+
 	return []Section{
 		s.section("requests", "month type owed met late overdue rest on-time median", groups),
 		s.section("rejections", "ground count", grounds),
@@ -223,9 +241,11 @@ func percentOr(percent, otherwise string) string {
 func (s speaker) exempt(r Report) []Section {
 	var rows [][]string
 	for _, x := range r.Exemptions {
-		rows = append(rows, []string{x.Recorded, s.name("list-" + x.List), s.ground(x.Code), s.yes(x.Doubtful), s.list(each(x.Purposes, s.purpose)), x.Reason, x.Approver, x.Until, s.yes(x.Ended), x.Event})
+		rows = append(rows, []string{x.Recorded, s.name("list-" + x.List), s.ground(x.Code), s.yes(x.Doubtful),
+			s.list(each(x.Purposes, s.purpose)), x.Reason, x.Approver, x.Until, s.yes(x.Ended), x.Event})
 	}
-	return []Section{s.section("exemptions", "recorded list ground doubtful purposes reason approver until ended event", rows), s.notes("sharing", r.Sharing)}
+	return []Section{s.section("exemptions", "recorded list ground doubtful purposes reason approver until ended event",
+		rows), s.notes("sharing", r.Sharing)}
 }
 
 func (s speaker) notes(id string, list []Note) Section {
@@ -235,7 +255,8 @@ func (s speaker) notes(id string, list []Note) Section {
 		for _, f := range n.Fields {
 			fields = append(fields, policy.Field{Name: f.Name, Value: s.field(f)})
 		}
-		rows = append(rows, []string{n.Recorded, bundle.KindName(s.lang, n.Kind), bundle.FieldWords(s.lang, fields), n.Event})
+		rows = append(rows, []string{n.Recorded, bundle.KindName(s.lang, n.Kind), bundle.FieldWords(s.lang, fields),
+			n.Event})
 	}
 	return s.section(id, "recorded kind what event", rows)
 }
@@ -244,8 +265,12 @@ func (s speaker) happened(r Report) []Section {
 	var incidents, voids, access, gaps [][]string
 	for _, i := range r.Incidents {
 		never := s.say("never")
-		incidents = append(incidents, []string{bundle.ValueName(s.lang, "kind", i.Kind), orText(bundle.ValueName(s.lang, "level", i.Level), s.say("unsaid")), i.Known, s.minutes(i.Authority, i.AuthorityMins), s.minutes(i.Persons, i.PersonsMins), orText(i.Closed, never), i.Stream})
+		incidents = append(incidents,
+			[]string{bundle.ValueName(s.lang, "kind", i.Kind),
+				orText(bundle.ValueName(s.lang, "level", i.Level), s.say("unsaid")), i.Known, s.minutes(i.Authority,
+					i.AuthorityMins), s.minutes(i.Persons, i.PersonsMins), orText(i.Closed, never), i.Stream})
 	}
+
 	for _, v := range r.Voids {
 		what := s.say("void.records", v.Records)
 		if v.What != "records" {
@@ -253,18 +278,24 @@ func (s speaker) happened(r Report) []Section {
 		}
 		voids = append(voids, []string{what, s.name(v.Reason), v.By, v.Event})
 	}
+
 	for _, a := range r.Access {
 		way, reason := bundle.KindName(s.lang, a.Kind), s.say("unsaid")
 		if a.Way != "" {
 			way, reason = s.name("way-"+a.Way), s.name("reason-"+a.Reason)
 		}
-		access = append(access, []string{way, strings.TrimPrefix(reason, "reason-"), s.who(a.Who), number(a.Count), number(a.Records), number(a.Parts)})
+		access = append(access, []string{way, strings.TrimPrefix(reason, "reason-"), s.who(a.Who), number(a.Count),
+			number(a.Records), number(a.Parts)})
 	}
+
 	for _, g := range r.Gaps {
-		gaps = append(gaps, []string{s.policy(g.Policy), orText(g.Section, s.say("unsaid")), s.say("gap." + g.Code), s.about(g)})
+		gaps = append(gaps, []string{s.policy(g.Policy), orText(g.Section, s.say("unsaid")), s.say("gap." + g.Code),
+			s.about(g)})
 	}
+
 	kind := func(k string) string { return bundle.KindName(s.lang, k) }
-	other := [][]string{{s.say("other.soon"), s.none(r.TooSoon)}, {s.say("other.disputed"), s.none(r.Disputed)}, {s.say("other.rejected"), s.rejected(r)},
+	other := [][]string{{s.say("other.soon"), s.none(r.TooSoon)}, {s.say("other.disputed"), s.none(r.Disputed)},
+		{s.say("other.rejected"), s.rejected(r)},
 		{s.say("other.test-persons"), s.none(r.Tests.Persons)}, {s.say("other.test-records"), s.none(r.Tests.Records)}}
 	return []Section{
 		s.section("incidents", "kind level known authority persons closed stream", incidents),
@@ -325,6 +356,7 @@ func (s speaker) basis(r Report) []Section {
 	for _, c := range r.Calendars {
 		calendars = append(calendars, []string{s.calendar(c.ID), orText(c.Notice, s.say("unsaid")), s.yes(c.Projected)})
 	}
+
 	for _, x := range r.Rules {
 		kind := s.say("promise")
 		if x.Law {
@@ -334,26 +366,39 @@ func (s speaker) basis(r Report) []Section {
 		if x.Kept.Obligations == 0 {
 			percent = s.say("nothing-owed")
 		}
-		rules = append(rules, []string{x.ID, s.source(x.Source), kind, s.length(x), number(x.Kept.Obligations), number(x.Kept.Met), number(x.Kept.Late), number(x.Kept.Overdue), rest(x.Kept), percent,
-			orText(s.of(x.Version).policy(x.Policy), s.say("unsaid")), orText(x.Version, s.say("unsaid")), orText(x.Set, s.say("unsaid"))})
+		rules = append(rules, []string{x.ID, s.source(x.Source), kind, s.length(x), number(x.Kept.Obligations),
+			number(x.Kept.Met), number(x.Kept.Late), number(x.Kept.Overdue), rest(x.Kept), percent,
+			orText(s.of(x.Version).policy(x.Policy), s.say("unsaid")), orText(x.Version, s.say("unsaid")), orText(x.Set,
+				s.say("unsaid"))})
 	}
+
 	i := r.Outside.Integrity
-	tree = append(tree, []string{s.say("tree.origin"), orText(i.Origin, s.say("unknown"))}, []string{s.say("tree.size"), s.none(i.Size)}, []string{s.say("tree.root"), orText(i.Root, s.say("unknown"))},
-		[]string{s.say("tree.key"), orText(i.Key, s.say("unknown"))}, []string{s.say("tree.derived"), s.yes(i.Derived)}, []string{s.say("tree.verified"), r.verified(s)}, []string{s.say("tree.fault"), orText(i.Fault, s.say("none"))})
+	tree = append(tree, []string{s.say("tree.origin"), orText(i.Origin, s.say("unknown"))},
+		[]string{s.say("tree.size"), s.none(i.Size)}, []string{s.say("tree.root"), orText(i.Root, s.say("unknown"))},
+		[]string{s.say("tree.key"), orText(i.Key, s.say("unknown"))}, []string{s.say("tree.derived"),
+			s.yes(i.Derived)}, []string{s.say("tree.verified"), r.verified(s)},
+		[]string{s.say("tree.fault"), orText(i.Fault, s.say("none"))})
 	if len(i.Witnesses) == 0 {
 		tree = append(tree, []string{s.say("tree.witnesses"), s.say("none")})
 	}
+
 	for _, w := range i.Witnesses {
-		tree = append(tree, []string{s.say("tree.witness"), fmt.Sprintf("%s: %d, %s", w.Name, w.Size, orText(w.At, s.say("never")))})
+		tree = append(tree, []string{s.say("tree.witness"),
+			fmt.Sprintf("%s: %d, %s", w.Name, w.Size, orText(w.At, s.say("never")))})
 	}
+
 	if i.GapFrom != "" {
 		tree = append(tree, []string{s.say("tree.gap"), i.GapFrom + " – " + i.GapTo})
 	}
-	tree = append(tree, []string{s.say("tree.software"), strings.TrimSpace(r.Outside.Software + " " + r.Outside.SHA256)}, []string{s.say("tree.position"), r.Position})
+
+	tree = append(tree, []string{s.say("tree.software"),
+		strings.TrimSpace(r.Outside.Software + " " + r.Outside.SHA256)}, []string{s.say("tree.position"), r.Position})
 	integrity := s.section("integrity", "what value", tree)
 	integrity.Text = i.Checkpoint
 	return []Section{
-		s.section("calendars", "calendar notice projected", calendars), s.section("rules", "rule source kind length owed met late overdue rest on-time policy version ruleset", rules),
+		s.section("calendars", "calendar notice projected", calendars),
+		s.section("rules", "rule source kind length owed met late overdue rest on-time policy version ruleset",
+			rules),
 		s.section("clock", "what count", s.counts(r.Clock, s.name)), integrity,
 	}
 }

@@ -24,7 +24,8 @@ func (c *counting) read(e codec.Entry) {
 
 func (c *counting) noted(e codec.Entry, x domain.Noted) {
 	switch x.Kind {
-	case "recipient.added", "recipient.changed", "recipient.removed", "entrustment.agreed", "entrustment.ended", "disclosure.made", "transfer.merger",
+	case "recipient.added", "recipient.changed", "recipient.removed", "entrustment.agreed", "entrustment.ended",
+		"disclosure.made", "transfer.merger",
 		"crossborder.started", "crossborder.stopped", "crossborder.filed":
 		c.r.Sharing = append(c.r.Sharing, noteOf(e.ID.String(), e.Recorded, x.Kind, x.Fields))
 	case "data.deleted", "processing.stopped", "retention.ended", "cessation.deleted":

@@ -11,16 +11,19 @@ func (s speaker) promised(r Report) []string {
 	if len(r.Promises.Policies) == 0 {
 		return []string{s.say("promised.nothing")}
 	}
+
 	consent := 0
 	for _, p := range r.Promises.Purposes {
 		if p.Basis == "consent" {
 			consent++
 		}
 	}
+
 	text := []string{s.say("promised.purposes", s.handler(r.App), len(r.Promises.Purposes), consent)}
 	for _, p := range r.Promises.Policies {
 		text = append(text, s.say("promised.policy", s.of(p.Version).policy(p.Name), p.Effective, p.Version))
 	}
+
 	own, law := 0, 0
 	for _, x := range r.Rules {
 		switch {
@@ -42,11 +45,13 @@ func (s speaker) kept(r Report) []string {
 	} else {
 		text = append(text, s.say("kept.said", r.Consents.Given, r.Noes.Refused, r.Noes.Withdrawn+r.Noes.Permissions))
 	}
+
 	if r.Answers.Yes+r.Answers.No == 0 {
 		text = append(text, s.say("kept.no-answers"))
 	} else {
 		text = append(text, s.say("kept.answers", r.Answers.Yes, r.Answers.No))
 	}
+
 	q := r.Requests
 	switch {
 	case q.Obligations == 0:
@@ -67,11 +72,13 @@ func (s speaker) broken(r Report) []string {
 			text = append(text, s.say(key, n))
 		}
 	}
+
 	add(r.Requests.Overdue, "broken.overdue")
 	add(r.Requests.Late, "broken.late")
 	if n := r.unpromised(); n > 0 {
 		text = append(text, s.say("broken.unpromised", n, s.types(r.Unpromised)))
 	}
+
 	add(r.undated(), "broken.undated")
 	text = append(text, s.rules(r)...)
 	add(r.TooSoon, "broken.soon")
@@ -79,20 +86,24 @@ func (s speaker) broken(r Report) []string {
 	for _, c := range r.Consents.Short {
 		short += c.Count
 	}
+
 	for _, c := range r.Changes {
 		waiting += c.Waiting
 	}
+
 	for _, x := range r.Exemptions {
 		if x.Doubtful {
 			doubtful++
 		}
 	}
+
 	add(short, "broken.short")
 	for _, q := range r.Consents.Evidence {
 		if q.Name == "weak" {
 			text = append(text, s.say("broken.weak", q.Count, r.Consents.Given))
 		}
 	}
+
 	add(waiting, "broken.waiting")
 	add(doubtful, "broken.doubtful")
 	add(int64(len(r.Incidents)), "broken.incidents")
@@ -105,6 +116,7 @@ func (s speaker) broken(r Report) []string {
 	if len(text) == 0 {
 		text = append(text, s.say("broken.nothing"))
 	}
+
 	add(int64(len(r.Gaps)), "broken.gaps")
 	return text
 }
@@ -119,7 +131,8 @@ func (s speaker) rules(r Report) (text []string) {
 		if x.Law {
 			key = "broken.law"
 		}
-		text = append(text, s.say(key, x.ID, s.source(x.Source), s.length(x), x.Kept.Obligations, x.Kept.Overdue, x.Kept.Late))
+		text = append(text, s.say(key, x.ID, s.source(x.Source), s.length(x), x.Kept.Obligations, x.Kept.Overdue,
+			x.Kept.Late))
 	}
 	return text
 }
@@ -136,11 +149,13 @@ func (s speaker) know(r Report) []string {
 	default:
 		text = append(text, s.say("know.not-derived"))
 	}
+
 	if len(i.Witnesses) == 0 {
 		text = append(text, s.say("know.no-witness"))
 	} else {
 		text = append(text, s.say("know.witnesses", len(i.Witnesses)))
 	}
+
 	if r.App.Environment == "test" {
 		text = append(text, s.say("know.environment"))
 	}

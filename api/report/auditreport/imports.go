@@ -54,7 +54,8 @@ type importing struct {
 func (c *counting) importsOf() []Import {
 	list := []Import{}
 	for key, i := range c.imports {
-		x := Import{Day: key[0], FilteredBy: key[1], Consents: i.consents, Oldest: moment(i.oldest), Newest: moment(i.newest), Orders: []string{}}
+		x := Import{Day: key[0], FilteredBy: key[1], Consents: i.consents, Oldest: moment(i.oldest),
+			Newest: moment(i.newest), Orders: []string{}}
 		for _, o := range slices.Backward(c.erasings) {
 			if o.at < i.oldest || o.at > i.recorded {
 				continue
@@ -65,6 +66,7 @@ func (c *counting) importsOf() []Import {
 		}
 		list = append(list, x)
 	}
+
 	slices.SortFunc(list, func(a, b Import) int {
 		return cmp.Or(cmp.Compare(a.Day, b.Day), cmp.Compare(a.FilteredBy, b.FilteredBy))
 	})
@@ -85,7 +87,8 @@ func (r Report) unfiltered() (n int64) {
 func (s speaker) imports(r Report) Section {
 	var rows [][]string
 	for _, i := range r.Imports {
-		rows = append(rows, []string{i.Day, orText(s.who(i.FilteredBy), s.say("unsaid")), number(i.Consents), i.Oldest, i.Newest, s.none(i.Erased), s.list(i.Orders)})
+		rows = append(rows, []string{i.Day, orText(s.who(i.FilteredBy), s.say("unsaid")), number(i.Consents), i.Oldest,
+			i.Newest, s.none(i.Erased), s.list(i.Orders)})
 	}
 	return s.section("imports", "recorded filtered count oldest newest erased-since orders", rows)
 }

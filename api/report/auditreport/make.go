@@ -30,11 +30,15 @@ type Ledger interface {
 // be as far as the end of the span.
 type Requests interface {
 	Tests(ctx context.Context, app domain.AppName, k requests.Known) ([]string, eventstore.Position, error)
-	Report(ctx context.Context, q requests.Query) ([]requests.Obligation, requests.Place, requests.Summary, eventstore.Position, error)
+	Report(
+		ctx context.Context, q requests.Query,
+	) ([]requests.Obligation, requests.Place, requests.Summary, eventstore.Position, error)
 }
 
 // Make makes the report of a span.
-func Make(ctx context.Context, l Ledger, owed Requests, app domain.AppName, from, to deadline.Instant, outside Outside) (Report, error) {
+func Make(
+	ctx context.Context, l Ledger, owed Requests, app domain.AppName, from, to deadline.Instant, outside Outside,
+) (Report, error) {
 	c, err := open(ctx, l, app, from, to)
 	if err != nil {
 		return Report{}, err
@@ -45,6 +49,7 @@ func Make(ctx context.Context, l Ledger, owed Requests, app domain.AppName, from
 	if err := c.run(c.until(l.Of(ctx, app, 0))); err != nil {
 		return Report{}, err
 	}
+
 	r := c.report(to)
 	r.From, r.To, r.Position, r.Outside = moment(from), to.String(), wire.FormatPosition(c.end), outside
 	if err := c.owed(ctx, owed, from, to, &r); err != nil {
@@ -58,15 +63,18 @@ func Make(ctx context.Context, l Ledger, owed Requests, app domain.AppName, from
 
 // owed sums up what was owed in the span: all of it, and by every rule.
 func (c *counting) owed(ctx context.Context, owed Requests, from, to deadline.Instant, r *Report) error {
-	q := requests.Query{App: c.app, At: to, Known: requests.Known{Past: true, At: c.end}, Since: from, SinceSteps: c.begin, Limit: 1}
+	q := requests.Query{App: c.app, At: to, Known: requests.Known{Past: true, At: c.end}, Since: from,
+		SinceSteps: c.begin, Limit: 1}
 	_, _, sum, _, err := owed.Report(ctx, q)
 	if err != nil {
 		return err
 	}
+
 	r.Requests = report.SummaryOf(sum)
 	if len(c.unpromised) > 0 {
 		r.Unpromised = c.unpromised.list()
 	}
+
 	for i := range r.Rules {
 		q.Rule = deadline.RuleID(r.Rules[i].ID)
 		if _, _, sum, _, err = owed.Report(ctx, q); err != nil {
@@ -92,7 +100,8 @@ func (c *counting) byLaw(ctx context.Context, owed Requests, q requests.Query, r
 			return err
 		}
 		if kept := report.SummaryOf(sum).Tally; kept.Obligations > 0 {
-			r.Rules = append(r.Rules, Rule{ID: string(x.ID), Source: x.Source, Length: x.Length, Unit: x.Unit.String(), Law: true, Kept: kept})
+			r.Rules = append(r.Rules, Rule{ID: string(x.ID), Source: x.Source, Length: x.Length, Unit: x.Unit.String(),
+				Law: true, Kept: kept})
 		}
 	}
 	return nil
@@ -104,10 +113,14 @@ func open(ctx context.Context, l Ledger, app domain.AppName, from, to deadline.I
 	if err != nil {
 		return nil, err
 	}
+
 	c := &counting{
-		app: app, service: ref.Service, tests: map[string]bool{}, owners: map[domain.StreamID]string{}, calendars: map[string]Calendar{}, events: tally{},
-		purposes: map[policy.PurposeID]*Asked{}, versions: tally{}, acts: tally{}, surfaces: tally{}, locales: tally{}, evidence: tally{}, short: tally{}, why: tally{},
-		minors: tally{}, erasures: tally{}, clock: tally{}, unpromised: tally{}, access: map[Reader]seen{}, stands: map[pair]deadline.Instant{}, touched: map[pair][]int{},
+		app: app, service: ref.Service, tests: map[string]bool{}, owners: map[domain.StreamID]string{},
+		calendars: map[string]Calendar{}, events: tally{},
+		purposes: map[policy.PurposeID]*Asked{}, versions: tally{}, acts: tally{}, surfaces: tally{}, locales: tally{},
+		evidence: tally{}, short: tally{}, why: tally{},
+		minors: tally{}, erasures: tally{}, clock: tally{}, unpromised: tally{}, access: map[Reader]seen{},
+		stands: map[pair]deadline.Instant{}, touched: map[pair][]int{},
 		builds: map[string]*builds{}, ended: map[domain.EventID]bool{}, incidents: map[string]*occurrence{},
 		imports: map[[2]string]*importing{},
 	}
@@ -116,6 +129,7 @@ func open(ctx context.Context, l Ledger, app domain.AppName, from, to deadline.I
 			return nil, err
 		}
 	}
+
 	if c.end, err = l.KnownAt(ctx, to-1); err != nil {
 		return nil, err
 	}
@@ -157,12 +171,15 @@ func (c *counting) report(to deadline.Instant) Report {
 	for _, id := range slices.Sorted(maps.Keys(c.purposes)) {
 		r.Consents.ByPurpose = append(r.Consents.ByPurpose, *c.purposes[id])
 	}
+
 	r.Consents.ByVersion, r.Consents.ByAct, r.Consents.BySurface, r.Consents.ByLocale = c.versions.list(), c.acts.list(), c.surfaces.list(), c.locales.list()
 	r.Consents.Short, r.Answers.Why = c.short.list(), c.why.list()
 	r.Consents.Evidence = []Share{}
 	for _, q := range c.evidence.list() {
-		r.Consents.Evidence = append(r.Consents.Evidence, Share{q.Name, q.Count, amount.Percent(q.Count, c.evidence.sum())})
+		r.Consents.Evidence = append(r.Consents.Evidence,
+			Share{q.Name, q.Count, amount.Percent(q.Count, c.evidence.sum())})
 	}
+
 	r.Changes = []Change{}
 	c.ranOut(to)
 	for _, ch := range c.changes {
@@ -170,22 +187,26 @@ func (c *counting) report(to deadline.Instant) Report {
 		ch.Percent = amount.Percent(ch.Again+ch.No, ch.Touched)
 		r.Changes = append(r.Changes, ch)
 	}
+
 	c.fill(&r, to)
 	return r
 }
 
 func (c *counting) fill(r *Report, to deadline.Instant) {
-	r.Exemptions, r.Sharing, r.Voids = append([]Exemption{}, r.Exemptions...), append([]Note{}, r.Sharing...), append([]Void{}, r.Voids...)
+	r.Exemptions, r.Sharing, r.Voids = append([]Exemption{}, r.Exemptions...), append([]Note{},
+		r.Sharing...), append([]Void{}, r.Voids...)
 	for i := range r.Voids {
 		if b := c.builds[r.Voids[i].Event]; b != nil {
 			r.Voids[i].Records = b.records
 		}
 	}
+
 	for i := range r.Exemptions {
 		if id, err := eventstore.ParseEventID(r.Exemptions[i].Event); err == nil {
 			r.Exemptions[i].Ended = c.ended[domain.EventID(id)]
 		}
 	}
+
 	r.Imports = c.importsOf()
 	r.Incidents = []Incident{}
 	for _, stream := range slices.Sorted(maps.Keys(c.incidents)) {
@@ -193,19 +214,23 @@ func (c *counting) fill(r *Report, to deadline.Instant) {
 			r.Incidents = append(r.Incidents, i.shown())
 		}
 	}
+
 	slices.SortStableFunc(r.Incidents, func(a, b Incident) int { return cmp.Compare(a.Known, b.Known) })
 	r.Access = []Reader{}
 	for x, n := range c.access {
 		x.Count, x.Records, x.Parts = n.times, n.records, n.parts
 		r.Access = append(r.Access, x)
 	}
+
 	slices.SortFunc(r.Access, func(a, b Reader) int {
-		return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Way, b.Way), cmp.Compare(a.Reason, b.Reason), cmp.Compare(a.Who, b.Who))
+		return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Way, b.Way),
+			cmp.Compare(a.Reason, b.Reason), cmp.Compare(a.Who, b.Who))
 	})
 	r.Calendars = []Calendar{}
 	for _, id := range slices.Sorted(maps.Keys(c.calendars)) {
 		r.Calendars = append(r.Calendars, c.calendars[id])
 	}
+
 	r.Gaps, r.Rules = gapsOf(c.policies, c.service.App.Handler, to-1), rulesOf(c.policies, to-1)
 }
 

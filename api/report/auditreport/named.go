@@ -183,7 +183,8 @@ func (s speaker) who(principal string) string {
 // field returns the value of a field of a note, with what the policies call it.
 func (s speaker) field(f Pair) string {
 	name := map[string]func(string) string{
-		"purpose": s.purpose, "purposes": s.purpose, "category": s.category, "categories": s.category, "recipient": s.recipient,
+		"purpose": s.purpose, "purposes": s.purpose, "category": s.category, "categories": s.category,
+		"recipient": s.recipient,
 	}[f.Name]
 	if name == nil {
 		return f.Value

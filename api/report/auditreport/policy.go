@@ -40,12 +40,14 @@ func promised(p domain.Policies, at deadline.Instant) Promises {
 
 func purposeOf(d policy.Document, x policy.Purpose) Purpose {
 	p := Purpose{
-		ID: string(x.ID), Title: x.Title, Section: x.Section, Policy: d.Name, Basis: x.Basis.String(), Categories: texts(x.Categories), Actions: []string{}, Recipients: []string{},
+		ID: string(x.ID), Title: x.Title, Section: x.Section, Policy: d.Name, Basis: x.Basis.String(),
+		Categories: texts(x.Categories), Actions: []string{}, Recipients: []string{},
 		Retention: x.Retention, Sensitive: x.Sensitive, Separate: x.Separate, Automated: x.Automated,
 	}
 	for _, a := range x.Actions {
 		p.Actions = append(p.Actions, a.String())
 	}
+
 	for _, r := range d.Recipients {
 		if slices.Contains(r.Purposes, x.ID) {
 			p.Recipients = append(p.Recipients, string(r.ID))
@@ -58,7 +60,8 @@ func rulesOf(p domain.Policies, at deadline.Instant) []Rule {
 	rules := []Rule{}
 	for _, v := range inForce(p, at) {
 		for _, r := range v.Document.DeadlineRules {
-			rules = append(rules, Rule{Policy: v.Document.Name, ID: string(r.ID), Source: r.Source, Length: r.Length, Unit: r.Unit.String(), Law: r.Law, Version: hash(v.Version), Set: p.RuleSet(v.Version).String()})
+			rules = append(rules, Rule{Policy: v.Document.Name, ID: string(r.ID), Source: r.Source, Length: r.Length,
+				Unit: r.Unit.String(), Law: r.Law, Version: hash(v.Version), Set: p.RuleSet(v.Version).String()})
 		}
 	}
 	return rules
@@ -136,7 +139,8 @@ func longerThanLaw(d *policy.Document, r policy.Right) (ids []string) {
 		}
 		for _, other := range r.Deadlines {
 			law, ok := d.DeadlineRule(other)
-			if ok && law.Law && law.Unit == promise.Unit && law.ClockStart == promise.ClockStart && law.Length < promise.Length {
+			if ok && law.Law && law.Unit == promise.Unit && law.ClockStart == promise.ClockStart &&
+				law.Length < promise.Length {
 				ids = append(ids, string(id)+" > "+string(other))
 			}
 		}

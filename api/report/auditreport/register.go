@@ -64,21 +64,28 @@ var Registers = []string{"processing", "recipients", "assessments", "retention"}
 
 // Owed is what a register reads of what is owed; see [requests.View].
 type Owed interface {
-	Deletions(ctx context.Context, app domain.AppName, k requests.Known) ([]requests.Deletion, eventstore.Position, error)
+	Deletions(
+		ctx context.Context, app domain.AppName, k requests.Known,
+	) ([]requests.Deletion, eventstore.Position, error)
 	Each(ctx context.Context, q requests.Query, do func(requests.Obligation) error) (eventstore.Position, error)
 }
 
 // MakeRegister makes a register as of a moment.
-func MakeRegister(ctx context.Context, l Ledger, owed Owed, app domain.AppName, name string, at deadline.Instant) (Register, error) {
+func MakeRegister(
+	ctx context.Context, l Ledger, owed Owed, app domain.AppName, name string, at deadline.Instant,
+) (Register, error) {
 	if !slices.Contains(Registers, name) {
-		return Register{}, domain.Refusal{Code: domain.Malformed, Text: "register: there are " + strings.Join(Registers, ", ")}
+		return Register{}, domain.Refusal{Code: domain.Malformed,
+			Text: "register: there are " + strings.Join(Registers, ", ")}
 	}
 	c, err := open(ctx, l, app, 0, at+1)
 	if err != nil {
 		return Register{}, err
 	}
 	a := c.service.App
-	r := Register{Schema: "register/1", Name: name, App: App{string(a.Name), a.Handler, a.Environment.String(), a.Jurisdiction, a.TimeZone}, AsOf: at.String(), Position: wire.FormatPosition(c.end)}
+	r := Register{Schema: "register/1", Name: name,
+		App: App{string(a.Name), a.Handler, a.Environment.String(), a.Jurisdiction,
+			a.TimeZone}, AsOf: at.String(), Position: wire.FormatPosition(c.end)}
 
 	var policies domain.Policies
 	found := map[string]*Assessment{}
@@ -112,7 +119,8 @@ func MakeRegister(ctx context.Context, l Ledger, owed Owed, app domain.AppName, 
 func declared(p domain.Policies, at deadline.Instant) (list []Recipient) {
 	for _, v := range inForce(p, at) {
 		for _, x := range v.Document.Recipients {
-			list = append(list, Recipient{string(x.ID), x.Title, x.Section, v.Document.Name, texts(x.Purposes), x.Abroad})
+			list = append(list, Recipient{string(x.ID), x.Title, x.Section, v.Document.Name, texts(x.Purposes),
+				x.Abroad})
 		}
 	}
 	return list
@@ -121,7 +129,8 @@ func declared(p domain.Policies, at deadline.Instant) (list []Recipient) {
 // note takes up a note that the register is about.
 func (r *Register) note(e codec.Entry, x domain.Noted, found map[string]*Assessment) {
 	switch x.Kind {
-	case "recipient.added", "recipient.changed", "recipient.removed", "entrustment.agreed", "entrustment.ended", "transfer.merger",
+	case "recipient.added", "recipient.changed", "recipient.removed", "entrustment.agreed", "entrustment.ended",
+		"transfer.merger",
 		"crossborder.started", "crossborder.stopped", "crossborder.filed":
 		if r.Name == "recipients" {
 			r.Notes = append(r.Notes, noteOf(e.ID.String(), e.Recorded, x.Kind, x.Fields))
@@ -167,15 +176,20 @@ func (r *Register) assessments(found map[string]*Assessment, at deadline.Instant
 
 // retention lists what was deleted, and what is to be kept, stopped or deleted and is
 // neither done nor void.
-func (r *Register) retention(ctx context.Context, owed Owed, app domain.AppName, end eventstore.Position, at deadline.Instant) error {
+func (r *Register) retention(
+	ctx context.Context, owed Owed, app domain.AppName, end eventstore.Position, at deadline.Instant,
+) error {
 	deleted, _, err := owed.Deletions(ctx, app, requests.Known{Past: true, At: end})
 	if err != nil {
 		return fmt.Errorf("what was deleted: %w", err)
 	}
+
 	for _, d := range deleted {
 		r.Notes = append(r.Notes, noteOf(d.Event, d.Recorded, d.Kind, d.Fields))
 	}
-	open := []requests.State{requests.StateOverdue, requests.StateAtRisk, requests.StateOpen, requests.StatePaused, requests.StateNotStarted}
+
+	open := []requests.State{requests.StateOverdue, requests.StateAtRisk, requests.StateOpen, requests.StatePaused,
+		requests.StateNotStarted}
 	for _, kind := range []policy.DutyKind{policy.DutyDelete, policy.DutyStop, policy.DutyKeep} {
 		q := requests.Query{App: app, At: at, Known: requests.Known{Past: true, At: end}, Kind: kind, States: open}
 		_, err := owed.Each(ctx, q, func(o requests.Obligation) error {
@@ -192,8 +206,10 @@ func (r *Register) retention(ctx context.Context, owed Owed, app domain.AppName,
 // Document returns the register in a language: en, zh.
 func (r Register) Document(lang string) Document {
 	s := speak(lang, r.versions...)
-	d := Document{Lang: s.lang, Title: s.say("register."+r.Name, r.App.Name), None: s.say("none"), Contents: s.say("contents")}
-	d.About = []string{s.say("register.about", r.AsOf), s.say("about.handler", s.handler(r.App), s.name(r.App.Environment))}
+	d := Document{Lang: s.lang, Title: s.say("register."+r.Name, r.App.Name), None: s.say("none"),
+		Contents: s.say("contents")}
+	d.About = []string{s.say("register.about", r.AsOf),
+		s.say("about.handler", s.handler(r.App), s.name(r.App.Environment))}
 	switch r.Name {
 	case "processing":
 		d.Sections = s.processing(r.Purposes)
@@ -210,7 +226,8 @@ func (r Register) Document(lang string) Document {
 func (s speaker) declared(list []Recipient) Section {
 	var rows [][]string
 	for _, x := range list {
-		rows = append(rows, []string{x.ID, x.Title, s.policy(x.Policy), x.Section, s.list(each(x.Purposes, s.purpose)), s.yes(x.Abroad)})
+		rows = append(rows, []string{x.ID, x.Title, s.policy(x.Policy), x.Section, s.list(each(x.Purposes, s.purpose)),
+			s.yes(x.Abroad)})
 	}
 	return s.section("recipients-declared", "recipient title policy section purposes abroad", rows)
 }
@@ -219,7 +236,9 @@ func (s speaker) assessed(list []Assessment) Section {
 	var rows [][]string
 	for _, a := range list {
 		no := s.say("never")
-		rows = append(rows, []string{a.ID, orText(a.Subject, s.say("unsaid")), orText(a.Started, no), orText(a.Final, no), orText(bundle.ValueName(s.lang, "high_risk", a.HighRisk), s.say("unsaid")), orText(a.Published, no), orText(a.Keep, s.say("none")), s.name(a.State)})
+		rows = append(rows, []string{a.ID, orText(a.Subject, s.say("unsaid")), orText(a.Started, no),
+			orText(a.Final, no), orText(bundle.ValueName(s.lang, "high_risk", a.HighRisk),
+				s.say("unsaid")), orText(a.Published, no), orText(a.Keep, s.say("none")), s.name(a.State)})
 	}
 	return s.section("assessments", "assessment what since final high-risk published keep-until state", rows)
 }
@@ -227,7 +246,8 @@ func (s speaker) assessed(list []Assessment) Section {
 func (s speaker) dutiesDue(list []report.Obligation) Section {
 	var rows [][]string
 	for _, o := range list {
-		rows = append(rows, []string{report.DutyName(s.lang, o.Kind), orText(o.Target, s.say("handler")), o.Rule, report.StateName(s.lang, o.State), orText(o.DueDate, orText(o.Due, s.say("unsaid"))),
+		rows = append(rows, []string{report.DutyName(s.lang, o.Kind), orText(o.Target, s.say("handler")), o.Rule,
+			report.StateName(s.lang, o.State), orText(o.DueDate, orText(o.Due, s.say("unsaid"))),
 			orText(s.list(each(o.Keeps, s.purpose)), s.say("none")), o.Stream})
 	}
 	return s.section("retention-duties", "kind target rule state due keeps stream", rows)

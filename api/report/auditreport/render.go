@@ -119,7 +119,8 @@ func (d Document) zip(w io.Writer) error {
 	return z.Close()
 }
 
-var inCell = strings.NewReplacer(`\`, `\\`, "|", `\|`, "\n", " ", "\r", " ", "<", "&lt;", "&", "&amp;", "`", "\\`", "*", `\*`, "_", `\_`, "[", `\[`)
+var inCell = strings.NewReplacer(`\`, `\\`, "|", `\|`, "\n", " ", "\r", " ", "<", "&lt;", "&", "&amp;", "`", "\\`", "*",
+	`\*`, "_", `\_`, "[", `\[`)
 
 // markdown writes tables as GitHub reads them.
 func (d Document) markdown(w io.Writer) error {
@@ -128,18 +129,21 @@ func (d Document) markdown(w io.Writer) error {
 	for _, a := range d.About {
 		fmt.Fprintf(&b, "- %s\n", inCell.Replace(a))
 	}
+
 	for _, f := range d.Front {
 		fmt.Fprintf(&b, "\n## %s\n\n", inCell.Replace(f.Title))
 		for _, t := range f.Text {
 			fmt.Fprintf(&b, "- %s\n", inCell.Replace(t))
 		}
 	}
+
 	if len(d.Sections) > 3 {
 		fmt.Fprintf(&b, "\n## %s\n\n", inCell.Replace(d.Contents))
 		for i, s := range d.Sections {
 			fmt.Fprintf(&b, "%d. %s\n", i+1, inCell.Replace(s.Title))
 		}
 	}
+
 	for i, s := range d.Sections {
 		fmt.Fprintf(&b, "\n## %d. %s\n\n", i+1, inCell.Replace(s.Title))
 		if s.Note != "" {
@@ -161,12 +165,14 @@ func (d Document) markdown(w io.Writer) error {
 			fmt.Fprintf(&b, "\n```\n%s\n```\n", strings.ReplaceAll(strings.TrimRight(s.Text, "\n"), "```", "` ` `"))
 		}
 	}
+
 	if d.Signature != nil {
 		fmt.Fprintf(&b, "\n## %s\n\n", inCell.Replace(d.Signature.Title))
 		for _, t := range d.Signature.Text {
 			fmt.Fprintf(&b, "- %s: ____________________\n", inCell.Replace(t))
 		}
 	}
+
 	_, err := io.WriteString(w, bundle.Shown(b.String()))
 	return err
 }

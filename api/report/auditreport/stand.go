@@ -18,7 +18,8 @@ func (c *counting) follow(e codec.Entry) {
 		c.policies = c.policies.Evolve(e.Fact())
 		c.changed(x, e.Recorded)
 	case domain.CalendarPublished:
-		c.calendars[x.Calendar.ID().String()] = Calendar{x.Calendar.ID().String(), x.Calendar.Notice, x.Calendar.Projected}
+		c.calendars[x.Calendar.ID().String()] = Calendar{x.Calendar.ID().String(), x.Calendar.Notice,
+			x.Calendar.Projected}
 	case domain.ConsentGiven:
 		for _, i := range x.Items {
 			if i.Short == "" {
@@ -69,16 +70,20 @@ func (c *counting) changed(x domain.PolicyPublished, at deadline.Instant) {
 			ids = append(ids, s.Purpose)
 		}
 	}
+
 	if len(ids) == 0 && len(x.Material) == 0 {
 		return
 	}
-	ch := Change{Policy: x.Document.Name, Version: hash(x.Version), Effective: moment(x.Effective), Material: append([]string{}, x.Material...), Purposes: texts(ids)}
+
+	ch := Change{Policy: x.Document.Name, Version: hash(x.Version), Effective: moment(x.Effective),
+		Material: append([]string{}, x.Material...), Purposes: texts(ids)}
 	for p, end := range c.stands {
 		if slices.Contains(ids, p.purpose) && end > at {
 			ch.Touched++
 			c.touched[p] = append(c.touched[p], len(c.changes))
 		}
 	}
+
 	c.changes = append(c.changes, ch)
 }
 
@@ -111,6 +116,7 @@ func (c *counting) settle(p pair, version content.Hash, note func(*Change)) {
 			wait = append(wait, i)
 		}
 	}
+
 	if c.touched[p] = wait; len(wait) == 0 {
 		delete(c.touched, p)
 	}
@@ -126,6 +132,7 @@ func (c *counting) no(person string, s domain.Scope) {
 			}
 		}
 	}
+
 	for _, id := range ids {
 		p := pair{person, id}
 		delete(c.stands, p)

@@ -98,7 +98,8 @@ var (
 	spaced   = regexp.MustCompile(`^[0-9]+( [0-9]{3})+$|^[0-9]+ [0-9]+/[0-9]+$|^[0-9.,]+ [eE][+-]?[0-9]+$`)
 	halfDay  = regexp.MustCompile(`^(?i)[0-9]+(:[0-9]+){0,2}( [ap]m?|[ap]m)$`)
 	moment   = regexp.MustCompile(`^[0-9]{1,4}[-/.][0-9]{1,2}[-/.][0-9]{1,4}[ T][0-9]+:[0-9:.]+$`)
-	monthDay = regexp.MustCompile(`^(?i)(` + months + `[-/. ]?[0-9]{1,4}|[0-9]{1,4}[-/. ]?` + months + `([-/. ]?[0-9]{2,4})?)$`)
+	monthDay = regexp.MustCompile(`^(?i)(` + months + `[-/. ]?[0-9]{1,4}|[0-9]{1,4}[-/. ]?` + months +
+		`([-/. ]?[0-9]{2,4})?)$`)
 )
 
 // isOfKind reports whether a text is one of the kind that it should be. What is

@@ -40,13 +40,15 @@ func checkData(data jsontext.Value) error {
 	if d.PeekKind() != '{' {
 		return notObject(data)
 	}
+
 	for {
 		t, err := d.ReadToken()
 		if err != nil {
 			return notJSON(err, "data")
 		}
 		if t.Kind() == '0' && !isExact(t.String()) {
-			return wrong("data", "%s is a number that cannot be kept exactly as it is written: write it as a string", pathOf("", d.StackPointer()))
+			return wrong("data", "%s is a number that cannot be kept exactly as it is written: write it as a string",
+				pathOf("", d.StackPointer()))
 		}
 		if d.StackDepth() > maxDepth {
 			return wrong("data", " is nested deeper than %d levels", maxDepth)

@@ -84,19 +84,27 @@ func consentGiven(r *reader, c ConsentGiven) domain.Command {
 	if c.Act == "" && c.Control == "" {
 		r.fail("act", "is missing: name what the person did, or the control of the surface that was presented")
 	}
+
 	r.guardian(c.Guardian)
 	if c.Purposes != nil && len(c.Purposes) == 0 {
-		r.fail("purposes", ": is empty: name what the person agreed to, or leave it out for all that the act covers; nothing was agreed to if nothing was chosen")
+		r.fail("purposes", ": is empty: name what the person agreed to, or leave it out for all that the act covers; "+
+			"nothing was agreed to if nothing was chosen")
 	}
+
 	if c.FilteredBy != "" {
 		c.FilteredBy = r.principal("filtered_by", c.FilteredBy)
 	}
+
 	return domain.GiveConsent{
-		Policy: r.name("policy", c.Policy, 32), Version: r.hash("version", c.Version), Locale: r.locale(c.Locale), Text: r.hash("text", c.Text),
-		Act: policy.ActID(r.name("act", c.Act, 64)), Kind: parseAs(r, "kind", c.Kind, policy.ParseConsentKind), Purposes: r.purposes(c.Purposes),
-		Notice: r.eventID("notice", c.Notice), Until: r.time("until", c.Until), Import: c.Import, Details: r.details(c.Details),
-		Build: r.build(c.Build), Control: domain.ControlID(r.name("control", c.Control, 64)),
-		Initial: parseAs(r, "initial", c.Initial, domain.ParseControlState), Once: c.Once, Proof: readProof(r, c.Proof), Confirms: r.eventIDs("confirms", c.Confirms),
+		Policy: r.name("policy", c.Policy, 32), Version: r.hash("version", c.Version), Locale: r.locale(c.Locale),
+		Text: r.hash("text", c.Text),
+		Act:  policy.ActID(r.name("act", c.Act, 64)), Kind: parseAs(r, "kind", c.Kind, policy.ParseConsentKind),
+		Purposes: r.purposes(c.Purposes),
+		Notice:   r.eventID("notice", c.Notice), Until: r.time("until", c.Until), Import: c.Import,
+		Details: r.details(c.Details),
+		Build:   r.build(c.Build), Control: domain.ControlID(r.name("control", c.Control, 64)),
+		Initial: parseAs(r, "initial", c.Initial, domain.ParseControlState), Once: c.Once, Proof: readProof(r, c.Proof),
+		Confirms:   r.eventIDs("confirms", c.Confirms),
 		FilteredBy: c.FilteredBy,
 	}
 }
@@ -119,8 +127,9 @@ func consentRefused(r *reader, c ConsentRefused) domain.Command {
 	return domain.RefuseConsent{
 		Scope:  domain.Scope{All: c.All, Purposes: r.denied(c.Purposes)},
 		Policy: r.name("policy", c.Policy, 32), Version: r.hash("version", c.Version), Locale: r.locale(c.Locale),
-		Act: policy.ActID(r.name("act", c.Act, 64)), Details: r.details(c.Details), Notice: r.eventID("notice", c.Notice),
-		Build: r.build(c.Build), Control: domain.ControlID(r.name("control", c.Control, 64)),
+		Act: policy.ActID(r.name("act", c.Act, 64)), Details: r.details(c.Details),
+		Notice: r.eventID("notice", c.Notice),
+		Build:  r.build(c.Build), Control: domain.ControlID(r.name("control", c.Control, 64)),
 		Initial: parseAs(r, "initial", c.Initial, domain.ParseControlState),
 	}
 }
@@ -128,14 +137,16 @@ func consentRefused(r *reader, c ConsentRefused) domain.Command {
 func consentWithdrawn(r *reader, c ConsentWithdrawn) domain.Command {
 	r.guardian(c.Guardian)
 	return domain.WithdrawConsent{
-		Scope: domain.Scope{All: c.All, Purposes: r.denied(c.Purposes)}, Details: r.details(c.Details), Build: r.build(c.Build),
-		Act: policy.ActID(r.name("act", c.Act, 64)),
+		Scope: domain.Scope{All: c.All, Purposes: r.denied(c.Purposes)}, Details: r.details(c.Details),
+		Build: r.build(c.Build),
+		Act:   policy.ActID(r.name("act", c.Act, 64)),
 	}
 }
 
 func consentRequested(r *reader, c ConsentRequested) domain.Command {
 	r.need("purposes", len(c.Purposes) > 0)
-	return domain.RequestConsent{Purposes: r.purposes(c.Purposes), Reason: r.reason(c.Reason), Locale: r.locale(c.Locale)}
+	return domain.RequestConsent{Purposes: r.purposes(c.Purposes), Reason: r.reason(c.Reason),
+		Locale: r.locale(c.Locale)}
 }
 
 func consentUsed(r *reader, c ConsentUsed) domain.Command {

@@ -31,7 +31,8 @@ func decodeBase64(text string) ([]byte, error) {
 
 // isObject reports whether text is a JSON object, as far as its first level tells.
 func isObject(text []byte) bool {
-	return len(bytes.TrimSpace(text)) > 0 && jsontext.Value(text).Kind() == '{' && jsontext.Value(text).IsValid(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+	return len(bytes.TrimSpace(text)) > 0 && jsontext.Value(text).Kind() == '{' &&
+		jsontext.Value(text).IsValid(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 }
 
 // notObject refuses data that are no JSON object, and says what they are if a
@@ -40,9 +41,11 @@ func notObject(data jsontext.Value) error {
 	const must = " must be a JSON object"
 	switch _, isBase64, ok := inside(data); {
 	case ok && isBase64:
-		return wrong("data", must+", and is one as Base64 inside a JSON string: send the object itself; an SDK gets the object, not its bytes in a memory")
+		return wrong("data", must+", and is one as Base64 inside a JSON string: send the object itself; an SDK gets "+
+			"the object, not its bytes in a memory")
 	case ok:
-		return wrong("data", must+", and is one written inside a JSON string: send the object itself; an SDK gets the object, not its text")
+		return wrong("data", must+", and is one written inside a JSON string: send the object itself; an SDK gets "+
+			"the object, not its text")
 	}
 	return wrong("data", must)
 }

@@ -18,15 +18,18 @@ func NoEmpty(question []byte) error {
 	if !bytes.Contains(question, []byte(`""`)) && !bytes.Contains(question, []byte(`[`)) {
 		return nil // as nearly all
 	}
+
 	var members map[string]jsontext.Value
 	if err := json.Unmarshal(question, &members); err != nil {
 		return nil // who reads it says what is wrong
 	}
+
 	for _, name := range slices.Sorted(maps.Keys(members)) {
 		v := members[name]
 		none := v.Kind() == '[' && len(bytes.TrimSpace(v[1:len(v)-1])) == 0
 		if none || string(v) == `""` {
-			return domain.Refusal{Code: domain.Malformed, Path: name, Text: name + ": is empty: give it a value, or leave it out"}
+			return domain.Refusal{Code: domain.Malformed, Path: name,
+				Text: name + ": is empty: give it a value, or leave it out"}
 		}
 	}
 	return nil

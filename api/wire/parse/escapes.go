@@ -32,7 +32,8 @@ func plainText(text string) string {
 		return text
 	}
 	plain, ok := unescape(text)
-	if !ok || !utf8.ValidString(plain) || strings.ContainsFunc(plain, unicode.IsControl) || escape(plain, mustEscape) != text {
+	if !ok || !utf8.ValidString(plain) || strings.ContainsFunc(plain, unicode.IsControl) ||
+		escape(plain, mustEscape) != text {
 		return text
 	}
 	return plain
@@ -86,6 +87,7 @@ func escape(s string, must func(s string, i int) bool) string {
 	if i == len(s) {
 		return s
 	}
+
 	b := []byte(s[:i])
 	for ; i < len(s); i++ {
 		if must(s, i) {

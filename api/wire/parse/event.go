@@ -48,7 +48,8 @@ func OperatorEvent(app domain.AppName, structured []byte) (ledger.Request, error
 func EventForGroup(structured []byte) (ledger.Request, error) {
 	r, err := parseStructured("", structured, true)
 	if err == nil && !kinds[TypeOf(r)].fans {
-		err = wrong("type", " does not go to a group of apps: send refusals, withdrawals and what is about the person's account, and everything else to one app")
+		err = wrong("type", " does not go to a group of apps: send refusals, withdrawals and what is about the "+
+			"person's account, and everything else to one app")
 	}
 	if err != nil {
 		return ledger.Request{}, err
@@ -81,7 +82,8 @@ func parseToTheLetter(app domain.AppName, structured []byte, fromApp bool) (ledg
 	return parse(app, attrs, data, fromApp)
 }
 
-var errLarge = domain.Refusal{Code: domain.TooLarge, Text: fmt.Sprintf("an event has at most %d bytes; keep documents elsewhere and name their hash", MaxEvent)}
+var errLarge = domain.Refusal{Code: domain.TooLarge,
+	Text: fmt.Sprintf("an event has at most %d bytes; keep documents elsewhere and name their hash", MaxEvent)}
 
 func malformed(format string, args ...any) error {
 	return domain.Refusal{Code: domain.Malformed, Text: fmt.Sprintf(format, args...)}
@@ -94,7 +96,8 @@ func wrong(path, format string, args ...any) error {
 
 // ownSources are the names under which the ledger records of itself: whoever
 // could send as one of them could take the identity of what it will record.
-var ownSources = map[string]bool{"check": true, "consentledger/clock": true, "consentledger/intake": true, "consentledger/proposals": true, "erasure": true, "ledger": true, "react": true, "rest": true}
+var ownSources = map[string]bool{"check": true, "consentledger/clock": true, "consentledger/intake": true,
+	"consentledger/proposals": true, "erasure": true, "ledger": true, "react": true, "rest": true}
 
 // parse makes a request of attributes and data.
 func parse(app domain.AppName, attrs attributes, data jsontext.Value, fromApp bool) (ledger.Request, error) {
@@ -146,10 +149,12 @@ func name(r *ledger.Request, attrs attributes) error {
 			return wrong(name, " is missing or too long: give 1 to 512 bytes of text")
 		}
 	}
+
 	if uri := normalURI(r.Source); uri != r.Source {
 		r.Former = ledger.Name{Source: r.Source, ID: r.ID}
 		r.Source = uri
 	}
+
 	if ownSources[r.Source] {
 		return wrong("source", " is one that the ledger itself sends as: name your own, as in smartkey/android")
 	}

@@ -32,7 +32,8 @@ func Examples(at deadline.Instant) []Example {
 		if k.operator() {
 			whom += `, "actor": "operator"`
 		}
-		v := jsontext.Value(`{"specversion": "1.0", "id": "` + k.name + "/" + at.String() + `", "source": "/smartkey/app", "type": "` + k.name +
+		v := jsontext.Value(`{"specversion": "1.0", "id": "` + k.name + "/" + at.String() +
+			`", "source": "/smartkey/app", "type": "` + k.name +
 			`", "time": "` + at.String() + `"` + whom + `, "sequence": "` + strconv.FormatInt(int64(at), 10) +
 			`", "datacontenttype": "application/json", "data": ` + string(filler.example(k)) + `}`)
 		if err := v.Indent(jsontext.WithIndent("  ")); err != nil {
@@ -48,7 +49,8 @@ type filling struct{ *strings.Replacer }
 
 func fill(at deadline.Instant) filling {
 	return filling{strings.NewReplacer(
-		"{now}", at.String(), "{in a year}", at.Add(365*deadline.Day).String(), "{yesterday}", at.Add(-deadline.Day).String(),
+		"{now}", at.String(), "{in a year}", at.Add(365*deadline.Day).String(), "{yesterday}",
+		at.Add(-deadline.Day).String(),
 		"{today}", at.Time().UTC().Format(time.DateOnly))}
 }
 

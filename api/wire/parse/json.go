@@ -60,7 +60,8 @@ func pathOf(root string, p jsontext.Pointer) string {
 
 // shown returns a member's name if it looks like one.
 func shown(name string) string {
-	if name == "" || len(name) > 32 || strings.Trim(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_") != "" {
+	if name == "" || len(name) > 32 ||
+		strings.Trim(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_") != "" {
 		return "(a name)"
 	}
 	return name

@@ -31,7 +31,8 @@ const (
 )
 
 // order is every kind, in the order in which they are listed.
-var order = slices.Concat(consentKinds, screenKinds, recordKinds, subjectKinds, processingKinds, serviceKinds, requestKinds(), noteKinds())
+var order = slices.Concat(consentKinds, screenKinds, recordKinds, subjectKinds, processingKinds, serviceKinds,
+	requestKinds(), noteKinds())
 
 // kinds is every kind by its name.
 var kinds = func() map[string]kind {
@@ -115,7 +116,9 @@ func (k kind) subject(r *ledger.Request, attrs attributes) (err error) {
 	switch {
 	case r.FromApp && (k.operator() || k.about == theApp):
 		// Said before the data are looked at: what they lack is nothing that the app can mend.
-		return domain.Refusal{Code: domain.NotForApps, Path: "type", Text: "type: " + k.name + " is recorded by an operator, never by an app; see consentledger record --operator"}
+		return domain.Refusal{Code: domain.NotForApps, Path: "type",
+			Text: "type: " + k.name + " is recorded by an operator, never by an app; see consentledger record " +
+				"--operator"}
 	case k.about == theApp && subject != "":
 		return wrong("subject", " must be left out: this is about the app as a whole")
 	case said && subject == "" && k.about == either:
@@ -125,6 +128,7 @@ func (k kind) subject(r *ledger.Request, attrs attributes) (err error) {
 	case subject == "":
 		return wrong("subject", ` is missing: name the person as "account:ID" or "device:ID"`)
 	}
+
 	if r.Person, err = domain.ParsePersonKey(subject); err != nil {
 		return wrong("subject", ": %v", err)
 	}

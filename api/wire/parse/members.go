@@ -18,7 +18,8 @@ type attribute struct{ name, text string }
 
 // known are the attributes that are read here. Their values are text.
 var known = []string{
-	"specversion", "id", "source", "type", "time", "subject", "sequence", "actor", "onbehalfof", "dataschema", "datacontenttype",
+	"specversion", "id", "source", "type", "time", "subject", "sequence", "actor", "onbehalfof", "dataschema",
+	"datacontenttype",
 }
 
 // traceparent is the attribute of CloudEvents' distributed tracing extension that
@@ -63,6 +64,7 @@ func members(structured []byte) (attributes, jsontext.Value, error) {
 	if _, err := d.ReadToken(); err != nil {
 		return nil, nil, notJSON(err, "the event")
 	}
+
 	attrs := make(attributes, 0, len(known))
 	var data jsontext.Value
 	for d.PeekKind() != '}' {
@@ -95,6 +97,7 @@ func members(structured []byte) (attributes, jsontext.Value, error) {
 			attrs = append(attrs, attribute{name, text})
 		}
 	}
+
 	if _, err := d.ReadToken(); err != nil {
 		return nil, nil, notJSON(err, "the event")
 	}
@@ -157,6 +160,7 @@ func textOf(name string, v jsontext.Value) (string, error) {
 	if !isAttribute(name) {
 		return "", malformed("%s: an attribute's name is 1 to 64 lower-case letters and digits", shown(name))
 	}
+
 	switch v.Kind() {
 	case '"':
 		return unquote(v), nil
@@ -168,6 +172,7 @@ func textOf(name string, v jsontext.Value) (string, error) {
 	default:
 		return "", malformed("%s must be a string", shown(name))
 	}
+
 	if isKnown(name) && v.Kind() != 'n' {
 		return "", malformed("%s must be a string", name)
 	}

@@ -25,7 +25,8 @@ const (
 
 // ErrContentType refuses a message that is said to be no JSON.
 var ErrContentType error = domain.Refusal{Code: domain.Malformed, Path: "content-type",
-	Text: "events come as application/cloudevents+json, application/cloudevents-batch+json, or in binary mode, with ce- headers, as application/json"}
+	Text: "events come as application/cloudevents+json, application/cloudevents-batch+json, or in binary mode, with " +
+		"ce- headers, as application/json"}
 
 // ModeOf tells how a message carries events. The content type decides: ce- headers
 // may stand beside a structured event, as some SDKs send them, and say nothing
@@ -37,6 +38,7 @@ func ModeOf(header map[string][]string) (Mode, error) {
 	if len(types) == 0 || len(types) == 1 && types[0] == "" {
 		return looksLike(header), nil
 	}
+
 	kind, ok := mediaType(types[0])
 	switch {
 	case !ok || len(types) > 1:
@@ -121,11 +123,15 @@ func BinaryEvent(app domain.AppName, header map[string][]string, data []byte, id
 }
 
 // OperatorBinaryEvent is [OperatorEvent] for a CloudEvent in binary mode.
-func OperatorBinaryEvent(app domain.AppName, header map[string][]string, data []byte, id string) (ledger.Request, error) {
+func OperatorBinaryEvent(
+	app domain.AppName, header map[string][]string, data []byte, id string,
+) (ledger.Request, error) {
 	return parseBinary(app, header, data, id, false)
 }
 
-func parseBinary(app domain.AppName, header map[string][]string, data []byte, id string, fromApp bool) (ledger.Request, error) {
+func parseBinary(
+	app domain.AppName, header map[string][]string, data []byte, id string, fromApp bool,
+) (ledger.Request, error) {
 	if len(data) > MaxEvent {
 		return ledger.Request{}, errLarge
 	}
@@ -151,7 +157,8 @@ func parseBinary(app domain.AppName, header map[string][]string, data []byte, id
 
 func binaryToTheLetter(app domain.AppName, e loose, fromApp bool) (ledger.Request, error) {
 	if len(e.claims) > 0 {
-		return ledger.Request{}, wrong(shownPath(e.claims[0].path), " is no attribute that is read here, or its header stands twice")
+		return ledger.Request{}, wrong(shownPath(e.claims[0].path),
+			" is no attribute that is read here, or its header stands twice")
 	}
 	return parse(app, e.attrs, e.data, fromApp)
 }
@@ -240,10 +247,12 @@ func otherNames(r ledger.Request, header map[string][]string) (raw, former ledge
 	if id == "" {
 		id = r.ID
 	}
+
 	is := ledger.Name{Source: r.Source, ID: r.ID}
 	if raw = (ledger.Name{Source: normalURI(source), ID: id}); raw == is {
 		raw = ledger.Name{}
 	}
+
 	wasSource, err := url.PathUnescape(source)
 	wasID, bad := url.PathUnescape(id)
 	if former = (ledger.Name{Source: wasSource, ID: wasID}); former == is || err != nil || bad != nil {

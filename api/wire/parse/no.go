@@ -15,13 +15,16 @@ func MayBeOptOut(structuredOrData []byte, typeHint string) bool {
 	if typeHint != "" {
 		return isNo(typeHint)
 	}
-	d := jsontext.NewDecoder(bytes.NewBuffer(structuredOrData), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+
+	d := jsontext.NewDecoder(bytes.NewBuffer(structuredOrData), jsontext.AllowDuplicateNames(true),
+		jsontext.AllowInvalidUTF8(true))
 	if d.PeekKind() != '{' {
 		return true
 	}
 	if _, err := d.ReadToken(); err != nil {
 		return true
 	}
+
 	found := false
 	for d.PeekKind() == '"' {
 		name, err := d.ReadToken()

@@ -43,6 +43,7 @@ func readNote(r *reader, data []byte) domain.Command {
 		r.err = wrongShape(err, "data")
 		return nil
 	}
+
 	fields := map[string]string{}
 	for _, name := range slices.Sorted(maps.Keys(shape)) {
 		known := slices.ContainsFunc(rule.Fields, func(f catalog.FieldRule) bool { return f.Name == name })
@@ -57,6 +58,7 @@ func readNote(r *reader, data []byte) domain.Command {
 			r.unknown(name, fieldNames(rule.Fields))
 		}
 	}
+
 	n.Fields = domain.Fields(fields)
 	return domain.Say{Event: n}
 }
@@ -90,13 +92,20 @@ func (r *reader) text(member string, v jsontext.Value) string {
 
 // sample is an example of what stands in a member, where its form says little.
 var sample = map[string]string{
-	"recipient": "map-provider", "categories": "network status", "purposes": "network-diagnosis", "change": "gets network status too",
-	"reason": "contract ended", "processor": "cloud-host", "ground": "DIS-2", "what": "the names of winners of a lottery", "successor": "new-handler",
-	"contact": "privacy@new-handler.example", "mechanism": "standard-contract", "country": "Singapore", "assessment": "map-2026",
-	"subject": "sharing network status with a provider of maps", "where": "the website", "measure": "mea-1", "topic": "privacy-basics",
-	"office": "data-protection", "channel": "push", "clause": "xiii-2", "decision": "credit-limit", "winner": "children-policy",
-	"purpose": "personalisation", "limited_by": "trade-secret", "choice": "necessary-only", "approver": "minors-desk", "system": "warehouse",
-	"method": "erased", "category": "cookies", "scope": "all that SmartKey processes", "how": "a message in the app, one by one",
+	"recipient": "map-provider", "categories": "network status", "purposes": "network-diagnosis",
+	"change": "gets network status too",
+	"reason": "contract ended", "processor": "cloud-host", "ground": "DIS-2",
+	"what": "the names of winners of a lottery", "successor": "new-handler",
+	"contact": "privacy@new-handler.example", "mechanism": "standard-contract", "country": "Singapore",
+	"assessment": "map-2026",
+	"subject":    "sharing network status with a provider of maps", "where": "the website", "measure": "mea-1",
+	"topic":  "privacy-basics",
+	"office": "data-protection", "channel": "push", "clause": "xiii-2", "decision": "credit-limit",
+	"winner":  "children-policy",
+	"purpose": "personalisation", "limited_by": "trade-secret", "choice": "necessary-only", "approver": "minors-desk",
+	"system": "warehouse",
+	"method": "erased", "category": "cookies", "scope": "all that SmartKey processes",
+	"how": "a message in the app, one by one",
 }
 
 func noteExample(rule catalog.NoteRule) string {

@@ -100,10 +100,12 @@ func shownPath(path string) string {
 // looseMembers takes a structured event apart, and reports whether it may be an
 // opt-out whose surroundings are wrong.
 func looseMembers(structured []byte) (e loose, is bool) {
-	d := jsontext.NewDecoder(bytes.NewBuffer(structured), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+	d := jsontext.NewDecoder(bytes.NewBuffer(structured), jsontext.AllowDuplicateNames(true),
+		jsontext.AllowInvalidUTF8(true))
 	if t, err := d.ReadToken(); err != nil || t.Kind() != '{' {
 		return e, false
 	}
+
 	ok := true
 	for ok && d.PeekKind() != '}' {
 		t, err := d.ReadToken()
@@ -118,6 +120,7 @@ func looseMembers(structured []byte) (e loose, is bool) {
 		end := int(d.InputOffset())
 		ok = e.member(name, structured[end-len(v):end])
 	}
+
 	if _, err := d.ReadToken(); !ok || err != nil || len(bytes.TrimSpace(structured[d.InputOffset():])) > 0 {
 		return e, false
 	}
@@ -140,6 +143,7 @@ func (e *loose) member(name string, v jsontext.Value) (ok bool) {
 		}
 		return ok
 	}
+
 	text, err := textOf(name, v)
 	switch {
 	case isCore[name]:
@@ -209,7 +213,8 @@ func parseLoosely(app domain.AppName, e loose, refusal error, fromApp bool) (led
 	for _, beside := range []struct {
 		name string
 		read func(*ledger.Request, attributes) error
-	}{{"time", happened}, {"sequence", numbered}, {"actor", acts}, {"onbehalfof", onBehalf}, {"datacontenttype", contentType}} {
+	}{{"time", happened}, {"sequence", numbered}, {"actor", acts}, {"onbehalfof", onBehalf}, {"datacontenttype",
+		contentType}} {
 		if beside.read(&r, e.attrs) != nil {
 			e.addText(beside.name, e.attrs.get(beside.name))
 		}

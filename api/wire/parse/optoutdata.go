@@ -96,7 +96,8 @@ func (e *loose) dataMembers(data jsontext.Value) (looseData, error) {
 	d := looseData{values: map[string]jsontext.Value{}}
 	known := e.kind.members()
 	other := map[string]jsontext.Value{} // by the member that is meant
-	dec := jsontext.NewDecoder(bytes.NewBuffer(data), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+	dec := jsontext.NewDecoder(bytes.NewBuffer(data), jsontext.AllowDuplicateNames(true),
+		jsontext.AllowInvalidUTF8(true))
 	_, err := dec.ReadToken()
 	for err == nil && dec.PeekKind() != '}' {
 		t, bad := dec.ReadToken()
@@ -128,14 +129,17 @@ func (e *loose) dataMembers(data jsontext.Value) (looseData, error) {
 	if err != nil {
 		return d, err
 	}
+
 	for meant, v := range other {
 		if d.values[meant] == nil {
 			d.values[meant] = v
 		}
 	}
+
 	for name := range d.values {
 		d.names = append(d.names, name)
 	}
+
 	slices.Sort(d.names)
 	return d, nil
 }
@@ -254,6 +258,7 @@ func (e *loose) readable(path string, v jsontext.Value) jsontext.Value {
 	if json.Unmarshal(v, &list, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)) != nil {
 		return v
 	}
+
 	kept := list[:0:0]
 	for i, item := range list {
 		bad := item.Kind() != '"' || !item.IsValid()
@@ -267,6 +272,7 @@ func (e *loose) readable(path string, v jsontext.Value) jsontext.Value {
 		}
 		kept = append(kept, item)
 	}
+
 	b, err := json.Marshal(kept)
 	if err != nil {
 		return v

@@ -44,9 +44,11 @@ func exemptionInvoked(r *reader, c ExemptionInvoked) domain.Command {
 	r.need("purposes", len(c.Purposes) > 0)
 	r.need("until", c.Until != "")
 	e := domain.ExemptionInvoked{
-		List: parseAs(r, "list", c.List, domain.ParseExemptionList), Code: r.token("code", c.Code), Purposes: r.purposes(c.Purposes),
-		Justification: r.sealed("justification", c.Justification), Reason: r.reason(c.Reason), Approver: r.principal("approver", c.Approver),
-		Until: r.time("until", c.Until),
+		List: parseAs(r, "list", c.List, domain.ParseExemptionList), Code: r.token("code", c.Code),
+		Purposes:      r.purposes(c.Purposes),
+		Justification: r.sealed("justification", c.Justification), Reason: r.reason(c.Reason),
+		Approver: r.principal("approver", c.Approver),
+		Until:    r.time("until", c.Until),
 	}
 	for i, a := range c.Actions {
 		e.Actions = append(e.Actions, parseAs(r, fmt.Sprintf("actions[%d]", i), a, policy.ParseAction))
@@ -60,5 +62,6 @@ func exemptionEnded(r *reader, c ExemptionEnded) domain.Command {
 }
 
 func holdPlaced(r *reader, c HoldPlaced) domain.Command {
-	return domain.Say{Event: domain.HoldPlaced{Reason: r.reason(c.Reason), Authority: r.public("authority", c.Authority)}}
+	return domain.Say{Event: domain.HoldPlaced{Reason: r.reason(c.Reason),
+		Authority: r.public("authority", c.Authority)}}
 }

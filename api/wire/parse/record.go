@@ -43,23 +43,27 @@ type (
 )
 
 func recordVoided(r *reader, c RecordVoided) domain.Command {
-	return domain.VoidRecords{Records: r.eventIDs("records", c.Records), Reason: r.name("reason", c.Reason, 64), Evidence: r.hash("evidence", c.Evidence), By: r.two(c.By)}
+	return domain.VoidRecords{Records: r.eventIDs("records", c.Records), Reason: r.name("reason", c.Reason, 64),
+		Evidence: r.hash("evidence", c.Evidence), By: r.two(c.By)}
 }
 
 func recordDisputed(r *reader, c RecordDisputed) domain.Command {
-	return domain.Say{Event: domain.RecordDisputed{Records: r.eventIDs("records", c.Records), Reason: r.reason(c.Reason), Evidence: r.hash("evidence", c.Evidence)}}
+	return domain.Say{Event: domain.RecordDisputed{Records: r.eventIDs("records", c.Records),
+		Reason: r.reason(c.Reason), Evidence: r.hash("evidence", c.Evidence)}}
 }
 
 func buildVoided(r *reader, c BuildVoided) domain.Command {
 	from, to := r.span(c.Build, c.From, c.To)
 	return domain.Say{Event: domain.BuildVoided{
-		Build: c.Build, From: from, To: to, Reason: r.reason(c.Reason), Evidence: r.hash("evidence", c.Evidence), By: r.two(c.By),
+		Build: c.Build, From: from, To: to, Reason: r.reason(c.Reason), Evidence: r.hash("evidence", c.Evidence),
+		By: r.two(c.By),
 	}}
 }
 
 func buildDisputed(r *reader, c BuildDisputed) domain.Command {
 	from, to := r.span(c.Build, c.From, c.To)
-	return domain.Say{Event: domain.BuildDisputed{Build: c.Build, From: from, To: to, Reason: r.reason(c.Reason), Evidence: r.hash("evidence", c.Evidence)}}
+	return domain.Say{Event: domain.BuildDisputed{Build: c.Build, From: from, To: to, Reason: r.reason(c.Reason),
+		Evidence: r.hash("evidence", c.Evidence)}}
 }
 
 // span reads a build, and the span in which it recorded wrongly.

@@ -18,7 +18,8 @@ import (
 // operators.
 func requestKinds() []kind {
 	list := []kind{{
-		name: "request.received", about: either, no: true, optOut: []string{"types", "channel", "purposes", "guardian"}, fans: true, read: as(requestReceived),
+		name: "request.received", about: either, no: true, optOut: []string{"types", "channel", "purposes", "guardian"},
+		fans: true, read: as(requestReceived),
 		example: `"types": ["complaint", "withdraw", "question"], "channel": "feedback", "authenticated": true, "purposes": ["personalisation"], "text": "Why do I see this? I do not want it."`,
 	}}
 	for _, rule := range catalog.StepRules {
@@ -67,12 +68,15 @@ func requestReceived(r *reader, c RequestReceived) domain.Command {
 		}
 		types = append(types, t)
 	}
+
 	purposes := r.purposes
 	if slices.Contains(types, domain.AskWithdraw) {
 		purposes = r.denied
 	}
+
 	return domain.OpenRequest{
-		Types: types, Policy: r.name("policy", c.Policy, 32), Channel: policy.ChannelID(r.name("channel", c.Channel, 64)), Authenticated: c.Authenticated,
+		Types: types, Policy: r.name("policy", c.Policy, 32),
+		Channel: policy.ChannelID(r.name("channel", c.Channel, 64)), Authenticated: c.Authenticated,
 		Purposes: purposes(c.Purposes), Text: r.sealed("text", c.Text), Document: r.hash("document", c.Document),
 	}
 }
@@ -96,7 +100,8 @@ func (r *reader) onObligation(stream, obligation string) {
 	}
 	id, err := domain.ParseStreamID(stream)
 	if err != nil || id.Noun != domain.RequestNoun && id.Noun != domain.ObligationNoun {
-		r.fail("stream", "must be the stream of a request or of obligations, as in request-smartkey-0123456789abcdef0123")
+		r.fail("stream", "must be the stream of a request or of obligations, as in "+
+			"request-smartkey-0123456789abcdef0123")
 	}
 	r.stream = id
 }
@@ -111,6 +116,7 @@ func readStep(r *reader, data []byte) domain.Command {
 		r.err = wrongShape(err, "data")
 		return nil
 	}
+
 	s := domain.TakeStep{Kind: rule.Kind}
 	fields := map[string]string{}
 	for _, name := range slices.Sorted(maps.Keys(shape)) {
@@ -128,6 +134,7 @@ func readStep(r *reader, data []byte) domain.Command {
 			r.unknown(name, append(fieldNames(rule.Fields), of))
 		}
 	}
+
 	r.need(of, r.stream.ID != "" || rule.Opens())
 	s.Fields = domain.Fields(fields)
 	return s

@@ -78,5 +78,6 @@ func permission(change domain.PermissionChange) func(*reader, []byte) domain.Com
 
 func permissionChanged(r *reader, c PermissionChanged) domain.Command {
 	r.need("permission", c.Permission != "")
-	return domain.ChangePermission{Permission: policy.PermissionID(r.name("permission", c.Permission, 64)), Details: r.details(c.Details)}
+	return domain.ChangePermission{Permission: policy.PermissionID(r.name("permission", c.Permission, 64)),
+		Details: r.details(c.Details)}
 }

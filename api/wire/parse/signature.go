@@ -24,7 +24,8 @@ func Signature(values []string, original []byte) (*ledger.Signature, error) {
 	b, err := base64.StdEncoding.DecodeString(strings.TrimSpace(text))
 	s := &ledger.Signature{Signer: strings.TrimSpace(signer), Original: original}
 	if len(values) > 1 || err != nil || len(b) != len(s.Signature) || !IsName(s.Signer, 64) {
-		return nil, malformed("the header " + SignatureHeader + " stands once and holds a signer's name, a semicolon and the 64 bytes of the signature in base64")
+		return nil, malformed("the header " + SignatureHeader +
+			" stands once and holds a signer's name, a semicolon and the 64 bytes of the signature in base64")
 	}
 	copy(s.Signature[:], b)
 	return s, nil
@@ -37,6 +38,7 @@ func Sign(req ledger.Request, values []string, original []byte, form error) (led
 	if len(values) == 0 {
 		return req, nil
 	}
+
 	signed, err := Signature(values, original)
 	if err == nil {
 		err = form
@@ -53,4 +55,5 @@ func Sign(req ledger.Request, values []string, original []byte, form error) (led
 }
 
 // ErrSignedForm refuses a signature over what is not one structured event.
-var ErrSignedForm error = domain.Refusal{Code: domain.Malformed, Text: "a signature is over the bytes of one structured event: neither binary mode nor a batch can be signed"}
+var ErrSignedForm error = domain.Refusal{Code: domain.Malformed,
+	Text: "a signature is over the bytes of one structured event: neither binary mode nor a batch can be signed"}

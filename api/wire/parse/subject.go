@@ -52,14 +52,16 @@ func ageRecorded(r *reader, c AgeRecorded) domain.Command {
 	r.need("band", c.Band != "")
 	r.need("basis", c.Basis != "")
 	return domain.Say{Event: domain.AgeRecorded{
-		Band: parseAs(r, "band", c.Band, domain.ParseAgeBand), Basis: r.name("basis", c.Basis, 64), BirthDate: r.date("birth_date", c.BirthDate),
+		Band: parseAs(r, "band", c.Band, domain.ParseAgeBand), Basis: r.name("basis", c.Basis, 64),
+		BirthDate: r.date("birth_date", c.BirthDate),
 	}}
 }
 
 func guardianVerified(r *reader, c GuardianVerified) domain.Command {
 	r.person("guardian", c.Guardian)
 	r.need("proof", c.Proof != nil)
-	return domain.Say{Event: domain.GuardianVerified{Proof: readProof(r, c.Proof), Identity: r.sealed("identity", c.Identity)}}
+	return domain.Say{Event: domain.GuardianVerified{Proof: readProof(r, c.Proof),
+		Identity: r.sealed("identity", c.Identity)}}
 }
 
 func guardianEnded(r *reader, c GuardianEnded) domain.Command {
@@ -70,7 +72,8 @@ func guardianEnded(r *reader, c GuardianEnded) domain.Command {
 func subjectLinked(r *reader, c SubjectLinked) domain.Command {
 	r.person("other", c.Other)
 	r.need("proof", c.Proof != "")
-	return domain.Say{Event: domain.SubjectLinked{Proof: r.name("proof", c.Proof, 64), Evidence: r.hash("evidence", c.Evidence)}}
+	return domain.Say{Event: domain.SubjectLinked{Proof: r.name("proof", c.Proof, 64),
+		Evidence: r.hash("evidence", c.Evidence)}}
 }
 
 func subjectUnlinked(r *reader, c SubjectUnlinked) domain.Command {

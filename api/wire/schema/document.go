@@ -30,11 +30,16 @@ type fileMember struct {
 // them and of the documents that are made of these.
 var documents = map[string]document{
 	"policy": {policydoc.Schema, policydoc.Shape(), policydoc.Choices, policydoc.Pattern, map[string]fileMember{
-		"text": {"file", "hash", true, "the file with the text, below the folder of this one; the document has its hash instead"},
+		"text": {"file", "hash", true,
+			"the file with the text, below the folder of this one; the document has its hash instead"},
 	}},
 	"surface": {surfacedoc.Schema, surfacedoc.Shape(), surfacedoc.Choices, surfacedoc.Pattern, map[string]fileMember{
-		"locale":  {"file", "text", false, "the file with the text that the screen shows or leads to, below the folder of this one; the document has its hash instead"},
-		"surface": {"certificate", "signing", true, "the file with the certificate that the build is signed with, PEM or DER, below the folder of this one; the document has its hash instead"},
+		"locale": {"file", "text", false,
+			"the file with the text that the screen shows or leads to, below the folder of this one; the document " +
+				"has its hash instead"},
+		"surface": {"certificate", "signing", true,
+			"the file with the certificate that the build is signed with, PEM or DER, below the folder of this one; " +
+				"the document has its hash instead"},
 	}},
 }
 

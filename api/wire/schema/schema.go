@@ -51,7 +51,8 @@ var shapes = map[string]struct {
 // Names returns the names of all schemas: "event" for an event of any type,
 // every type, the requests and answers, and the documents that are published.
 func Names() []string {
-	return slices.Concat([]string{"event"}, slices.Sorted(maps.Keys(shapes)), slices.Sorted(maps.Keys(documents)), parse.Types())
+	return slices.Concat([]string{"event"}, slices.Sorted(maps.Keys(shapes)), slices.Sorted(maps.Keys(documents)),
+		parse.Types())
 }
 
 // Of returns a JSON Schema (2020-12) by its name. It says no more than is
@@ -77,6 +78,7 @@ func Of(name string) ([]byte, bool) {
 	default:
 		return nil, false
 	}
+
 	s["type"] = "object"
 	s["$schema"], s["$id"], s["title"] = "https://json-schema.org/draft/2020-12/schema", schemaURN+name, name
 	b, err := json.Marshal(s, json.Deterministic(true), jsontext.Multiline(true))
@@ -93,11 +95,13 @@ func envelope(kind object, whom subject, data object, needsData bool) object {
 	name := object{"type": "string", "minLength": 1, "maxLength": 512}
 	properties := object{
 		"specversion": object{"const": "1.0"}, "id": name, "source": name, "type": kind, "data": data,
-		"time":    object{"type": []string{"string", "null"}, "description": "RFC 3339"},
-		"subject": whom.is,
-		"actor":   object{"enum": []any{"person", "guardian", "operator", "system", "authority", "", nil}}, "sequence": textOrInteger,
+		"time":       object{"type": []string{"string", "null"}, "description": "RFC 3339"},
+		"subject":    whom.is,
+		"actor":      object{"enum": []any{"person", "guardian", "operator", "system", "authority", "", nil}},
+		"sequence":   textOrInteger,
 		"onbehalfof": text, "dataschema": text, "datacontenttype": text,
-		"data_base64": object{"type": []string{"string", "null"}, "contentEncoding": "base64", "description": "data, as the Base64 of its JSON text; for SDKs that have bytes"},
+		"data_base64": object{"type": []string{"string", "null"}, "contentEncoding": "base64",
+			"description": "data, as the Base64 of its JSON text; for SDKs that have bytes"},
 	}
 	required := []string{"specversion", "id", "source", "type"}
 	data["type"] = []string{"object", "null"} // null is none
@@ -147,7 +151,8 @@ var textOrInteger = object{"anyOf": []object{{"type": []string{"string", "null"}
 // nameOf returns the schema of the type's own name.
 func nameOf(k parse.Kind) object {
 	if k.Alias() != "" {
-		return object{"enum": []string{k.Name(), k.Alias()}, "description": "both are one type; records have the first name"}
+		return object{"enum": []string{k.Name(), k.Alias()},
+			"description": "both are one type; records have the first name"}
 	}
 	return object{"const": k.Name()}
 }
@@ -162,6 +167,7 @@ func dataOfKind(k parse.Kind) object {
 		}
 		return s
 	}
+
 	if rule, is := catalog.StepRuleOf(catalog.Step(k.Name())); is {
 		s := schemaOfFields(rule.Fields)
 		s["properties"].(object)[string(rule.Of)] = object{"type": "string"}
@@ -170,6 +176,7 @@ func dataOfKind(k parse.Kind) object {
 		}
 		return s
 	}
+
 	s := schemaOf(k.Shape(), isData)
 	s["type"] = "object"
 	if required := requiredOf(k); len(required) > 0 {
@@ -185,6 +192,7 @@ func requiredOf(k parse.Kind) (names []string) {
 	if err := json.Unmarshal(k.Example(), &example); err != nil {
 		panic("schema: the example of " + k.Name() + ": " + err.Error())
 	}
+
 	for _, name := range slices.Sorted(maps.Keys(example)) {
 		rest := maps.Clone(example)
 		delete(rest, name)
@@ -242,6 +250,7 @@ func schemaOf(t reflect.Type, as use) object {
 	default:
 		panic("schema: no schema says what a " + t.String() + " is")
 	}
+
 	s["type"] = []string{kind, "null"}
 	if as == anAnswer {
 		s["type"] = kind
@@ -264,6 +273,7 @@ func addMembers(t reflect.Type, as use, s object) {
 			required = append(required, name)
 		}
 	}
+
 	s["properties"] = properties
 	if as != anAnswer {
 		s["additionalProperties"] = false

@@ -12,7 +12,8 @@ import (
 
 // IsBuild reports whether s may name a build of an app.
 func IsBuild(s string) bool {
-	return s != "" && len(s) <= 64 && strings.Trim(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.+_-") == "" &&
+	return s != "" && len(s) <= 64 &&
+		strings.Trim(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.+_-") == "" &&
 		strings.ContainsAny(s, "0123456789") && !domain.HoldsPersonal(s)
 }
 

@@ -76,14 +76,17 @@ func Publish(c deadline.Calendars, file []byte, otherwise string) (deadline.Cale
 	if members["years"] == nil {
 		return publishDays(c, file, otherwise)
 	}
+
 	var f workdaysShape
 	if err := json.Unmarshal(file, &f); err != nil {
 		return c, fmt.Errorf("is not of the shape of cn-workdays.json: %w", err)
 	}
+
 	for _, key := range slices.Sorted(maps.Keys(f.Years)) {
 		y := f.Years[key]
 		k := deadline.Calendar{Jurisdiction: f.Jurisdiction, Notice: y.NoticeNo, WorkingDays: y.WorkingDays}
-		err := first(year(&k, key), read(&k.Issued, y.IssuedOn, deadline.ParseDate), dates(&k.Off, "off_days", y.OffDays), dates(&k.MakeUp, "makeup_workdays", y.Makeup))
+		err := first(year(&k, key), read(&k.Issued, y.IssuedOn, deadline.ParseDate),
+			dates(&k.Off, "off_days", y.OffDays), dates(&k.MakeUp, "makeup_workdays", y.Makeup))
 		if err == nil {
 			c, err = publish(c, k)
 		}
@@ -95,7 +98,9 @@ func Publish(c deadline.Calendars, file []byte, otherwise string) (deadline.Cale
 }
 
 // projections publishes what is projected for years that have no notice.
-func projections(c deadline.Calendars, jurisdiction string, members map[string]json.RawMessage) (deadline.Calendars, error) {
+func projections(
+	c deadline.Calendars, jurisdiction string, members map[string]json.RawMessage,
+) (deadline.Calendars, error) {
 	for _, key := range slices.Sorted(maps.Keys(members)) {
 		k := deadline.Calendar{Jurisdiction: jurisdiction, Projected: true}
 		var p projectionShape
@@ -147,9 +152,12 @@ func publishReported(c deadline.Calendars, file []byte, otherwise string) (deadl
 	if err := d.Decode(&f); err != nil {
 		return c, fmt.Errorf("is not of the shape of cn-2027-reported.json: %w", err)
 	}
+
 	if f.Status != "reported" && !strings.HasPrefix(f.Status, "reported,") {
-		return c, fmt.Errorf(`status: %q: a year's days are "reported", or else leave status out and name the notice`, f.Status)
+		return c, fmt.Errorf(`status: %q: a year's days are "reported", or else leave status out and name the notice`,
+			f.Status)
 	}
+
 	k := deadline.Calendar{Jurisdiction: f.Jurisdiction, Year: f.Year, Reported: true, Source: f.Source}
 	if k.Jurisdiction == "" {
 		k.Jurisdiction = otherwise
@@ -171,6 +179,7 @@ func publish(c deadline.Calendars, k deadline.Calendar) (deadline.Calendars, err
 		was, _ := c.Latest(k.Jurisdiction, k.Year)
 		k.Version = was.Version + 1
 	}
+
 	published, wrong := c.Publish(k)
 	if len(wrong) > 0 {
 		var lines []string
@@ -191,6 +200,7 @@ func publishDays(c deadline.Calendars, file []byte, otherwise string) (deadline.
 	if err := d.Decode(&f); err != nil {
 		return c, fmt.Errorf(`wants off, makeup, adds_to and jurisdiction, or "years" as in cn-workdays.json: %w`, err)
 	}
+
 	var off, makeup []deadline.Date
 	if err := first(dates(&off, "off", f.Off), dates(&makeup, "makeup", f.Makeup)); err != nil {
 		return c, err
@@ -198,12 +208,14 @@ func publishDays(c deadline.Calendars, file []byte, otherwise string) (deadline.
 	if len(off)+len(makeup) == 0 {
 		return c, errors.New("names no day: want off or makeup with dates, as in 2027-01-01")
 	}
+
 	if f.AddsTo == "" {
 		if f.Jurisdiction != "" {
 			otherwise = f.Jurisdiction
 		}
 		return publishYears(without(c, otherwise), otherwise, off, makeup)
 	}
+
 	if len(knownYears(c, f.AddsTo)) == 0 {
 		return c, fmt.Errorf("adds_to: there is no calendar of %q to add to", f.AddsTo)
 	}
@@ -243,6 +255,7 @@ func publishYears(c deadline.Calendars, jurisdiction string, off, makeup []deadl
 			*days = append(*days, d)
 		}
 	}
+
 	place(off, func(k *deadline.Calendar) *[]deadline.Date { return &k.Off })
 	place(makeup, func(k *deadline.Calendar) *[]deadline.Date { return &k.MakeUp })
 	var err error

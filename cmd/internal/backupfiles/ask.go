@@ -19,11 +19,14 @@ import (
 )
 
 // askBackup has the running server make the backup.
-func askBackup(c *cobra.Command, lines string, open func(backup.Kind) (io.Writer, error)) (*server.BackupReport, error) {
+func askBackup(
+	c *cobra.Command, lines string, open func(backup.Kind) (io.Writer, error),
+) (*server.BackupReport, error) {
 	body, err := json.Marshal(server.BackupRequest{Recipients: lines})
 	if err != nil {
 		return nil, err
 	}
+
 	resp, err := remote.Send(c.Context(), c, http.MethodPost, "/v1/backup", "application/json", body)
 	if err != nil {
 		return nil, err
@@ -36,10 +39,12 @@ func askBackup(c *cobra.Command, lines string, open func(backup.Kind) (io.Writer
 		}
 		return nil, exit.ProblemOf(resp.StatusCode, text)
 	}
+
 	_, params, err := mime.ParseMediaType(resp.Header.Get("Content-Type"))
 	if err != nil || params["boundary"] == "" {
 		return nil, errors.New("the server's answer is not a backup: is it of this version?")
 	}
+
 	report, err := readBackup(multipart.NewReader(resp.Body, params["boundary"]), open)
 	if err != nil {
 		return nil, fmt.Errorf("the server did not finish the backup, and nothing is kept of it: %w", err)

@@ -84,7 +84,8 @@ func outPlace(flag, name, inDir string) (string, error) {
 		return "", err
 	}
 	if _, err := os.Lstat(name); err == nil {
-		return "", exit.Usage(fmt.Errorf("%s: %s is there already, and no backup is overwritten: name a new file", flag, name))
+		return "", exit.Usage(fmt.Errorf("%s: %s is there already, and no backup is overwritten: name a new file", flag,
+			name))
 	}
 	return name, nil
 }
@@ -101,19 +102,23 @@ func readRecipients(list, from []string) (to []age.Recipient, lines string, err 
 				"which consentledger backup new-identity and age-keygen print", n+1))
 		}
 	}
+
 	for _, name := range from {
 		text, err := files.ReadOwnFile(name, files.MaxKeyFile)
 		if err != nil {
 			return nil, "", files.Unread("--recipients-file", err)
 		}
 		if _, err := age.ParseRecipients(strings.NewReader(string(text))); err != nil {
-			return nil, "", exit.Usage(fmt.Errorf("--recipients-file: %s: %w; want one recipient a line, as consentledger backup new-identity prints it", name, err))
+			return nil, "", exit.Usage(fmt.Errorf("--recipients-file: %s: %w; want one recipient a line, as "+
+				"consentledger backup new-identity prints it", name, err))
 		}
 		all.WriteString(string(text) + "\n")
 	}
+
 	if all.Len() == 0 {
 		return nil, "", nil
 	}
+
 	to, err = age.ParseRecipients(strings.NewReader(all.String()))
 	return to, all.String(), err
 }

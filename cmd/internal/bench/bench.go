@@ -90,13 +90,17 @@ differ, and the same machine differs from minute to minute.`,
 
 func (c *benchConfig) flags(cmd *cobra.Command) {
 	f := cmd.Flags()
-	f.StringVar(&c.data, "data", "", "where the data directories are made, and removed again (default: the temporary directory)")
+	f.StringVar(&c.data, "data", "",
+		"where the data directories are made, and removed again (default: the temporary directory)")
 	f.StringSliceVar(&c.only, "only", nil, "only these parts: "+strings.Join(partNames(), ", "))
-	f.IntSliceVar(&c.clients, "clients", nil, "how many clients, or writers, at once (default: 1,16,64,256; append 1,256; check 1,64)")
-	f.StringSliceVar(&c.without, "without", nil, "record, personal and withdrawals without some of what follows the log, to see what that costs: "+strings.Join(Followers, ", "))
+	f.IntSliceVar(&c.clients, "clients", nil,
+		"how many clients, or writers, at once (default: 1,16,64,256; append 1,256; check 1,64)")
+	f.StringSliceVar(&c.without, "without", nil,
+		"record, personal and withdrawals without some of what follows the log, to see what that costs: "+strings.Join(Followers, ", "))
 	f.DurationVar(&c.slice, "for", 2*time.Second, "how long a slice of a measurement is")
 	f.IntVar(&c.rounds, "rounds", 5, "how many slices a measurement has; the median is reported")
-	f.IntVar(&c.population, "population", 10_000, "how many persons are recorded before record, personal, check and lag measure")
+	f.IntVar(&c.population, "population", 10_000,
+		"how many persons are recorded before record, personal, check and lag measure")
 	f.IntVar(&c.events, "events", 50_000, "how many events replay, rebuild and disk record first")
 	f.IntVar(&c.persons, "persons", 100_000, "how many persons memory records")
 	f.IntVar(&c.rate, "rate", 10_000, "how many events a second lag sends")
@@ -104,7 +108,8 @@ func (c *benchConfig) flags(cmd *cobra.Command) {
 	f.DurationVar(&c.demoFor, "demo-for", 0, "run serve --demo for so long and report its memory (default: do not)")
 	f.BoolVar(&c.quick, "quick", false, "a run of some seconds, whose figures mean little")
 	f.StringVarP(&c.output, "output", "o", "table", "how to print: table or json")
-	f.StringVar(&c.profile.cpu, "cpuprofile", "", "write a CPU profile of the ledger's process (one part, one number of clients)")
+	f.StringVar(&c.profile.cpu, "cpuprofile", "",
+		"write a CPU profile of the ledger's process (one part, one number of clients)")
 	f.StringVar(&c.profile.memory, "memprofile", "", "write a heap and allocation profile, likewise")
 	f.StringVar(&c.profile.block, "blockprofile", "", "write a profile of where goroutines wait, likewise")
 	f.StringVar(&c.profile.mutex, "mutexprofile", "", "write a profile of contended mutexes, likewise")
@@ -154,25 +159,34 @@ func (c *benchConfig) valid() error {
 			return fmt.Errorf("--only %s: want %s", name, strings.Join(partNames(), ", "))
 		}
 	}
+
 	for _, name := range c.without {
 		if !slices.Contains(Followers, name) {
 			return fmt.Errorf("--without %s: want %s", name, strings.Join(Followers, ", "))
 		}
 	}
-	if len(c.without) > 0 && (len(c.only) == 0 || slices.ContainsFunc(c.only, func(part string) bool { return !slices.Contains(loads, part) })) {
-		return fmt.Errorf("--without wants --only with some of %s: the other parts measure what follows", strings.Join(loads, ", "))
+
+	if len(c.without) > 0 && (len(c.only) == 0 ||
+		slices.ContainsFunc(c.only, func(part string) bool { return !slices.Contains(loads, part) })) {
+		return fmt.Errorf("--without wants --only with some of %s: the other parts measure what follows",
+			strings.Join(loads, ", "))
 	}
+
 	for _, n := range c.clients {
 		if n < 1 {
 			return fmt.Errorf("--clients %d: want at least 1", n)
 		}
 	}
+
 	switch {
-	case c.rounds < 1 || c.population < 1 || c.events < 1 || c.persons < 1 || c.rate < 1 || c.slice <= 0 || c.lagFor <= 0 || c.demoFor < 0:
-		return errors.New("--for, --rounds, --population, --events, --persons, --rate and --lag-for are greater than zero")
+	case c.rounds < 1 || c.population < 1 || c.events < 1 || c.persons < 1 || c.rate < 1 || c.slice <= 0 ||
+		c.lagFor <= 0 || c.demoFor < 0:
+		return errors.New("--for, --rounds, --population, --events, --persons, --rate and --lag-for are greater than " +
+			"zero")
 	case c.output != "table" && c.output != "json":
 		return fmt.Errorf("-o %s: want table or json", c.output)
 	}
+
 	if c.profile == (profileConfig{}) {
 		return nil
 	}

@@ -40,7 +40,8 @@ type sort struct{ kind, data string }
 var day = func() []sort {
 	details := `"details":{"device":"Pixel 7","ip":"203.0.113.9","screen":"welcome"}`
 	agreed := sort{"consent.given", `{"act":"agree-popup","locale":"en",` + details + `}`}
-	agreedTo := sort{"consent.given", `{"act":"agree-popup","locale":"en","purposes":["personalisation"],` + details + `}`}
+	agreedTo := sort{"consent.given",
+		`{"act":"agree-popup","locale":"en","purposes":["personalisation"],` + details + `}`}
 	knows := sort{"policy.acknowledged", `{"policy":"privacy","locale":"en","act":"agree-popup",` + details + `}`}
 	granted := sort{"permission.granted", `{"permission":"network",` + details + `}`}
 	withdrawn := sort{"consent.withdrawn", `{"purposes":["personalisation"],` + details + `}`}

@@ -31,6 +31,7 @@ func (b *bench) diskOf(ctx context.Context, load loadKind) error {
 	if err := b.fill(m, load, b.events); err != nil {
 		return errors.Join(err, m.close())
 	}
+
 	err = b.reportDisk(dir, load, "running", "while the ledger runs")
 	if err := errors.Join(err, m.close()); err != nil {
 		return err
@@ -54,7 +55,8 @@ func (b *bench) reportDisk(dir string, load loadKind, state, when string) error 
 			return err
 		}
 		b.report.add("disk", 0, fmt.Sprintf("%s %s, %s", load, part, state), "bytes/event",
-			fmt.Sprintf("size of the directory %s / %d events, %s", part, b.events, when), float64(size)/float64(b.events))
+			fmt.Sprintf("size of the directory %s / %d events, %s", part, b.events,
+				when), float64(size)/float64(b.events))
 	}
 	return nil
 }

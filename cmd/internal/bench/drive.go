@@ -25,7 +25,9 @@ func (s Slice) Rate() float64 { return float64(s.Done) / s.Took.Seconds() }
 // drive has clients call do again and again, each one call after the other,
 // until the time is over or so many calls were made; zero: no such limit. The
 // first error ends it.
-func drive(ctx context.Context, clients int, long time.Duration, count int, do func(context.Context) error) (Slice, error) {
+func drive(
+	ctx context.Context, clients int, long time.Duration, count int, do func(context.Context) error,
+) (Slice, error) {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 

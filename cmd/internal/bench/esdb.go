@@ -92,6 +92,7 @@ func (b *esdbBench) run(ctx context.Context, out io.Writer) (err error) {
 			return err
 		}
 	}
+
 	for _, n := range b.clients {
 		if err := b.checks(ctx, n); err != nil {
 			return err
@@ -135,7 +136,8 @@ func (b *esdbBench) turns(
 
 	for _, w := range ways {
 		b.report.add(part, clients, w.name, "1/s", how, rates[w.name]...)
-		b.report.add(part, clients, w.name+", CPU", "µs each", "CPU time of the process with the store", work[w.name]...)
+		b.report.add(part, clients, w.name+", CPU", "µs each", "CPU time of the process with the store",
+			work[w.name]...)
 		if w.server != nil {
 			b.report.add(part, clients, w.name+", CPU of the server", "µs each",
 				"CPU time of the protocol server's process", theirs[w.name]...)

@@ -113,7 +113,8 @@ func (b *esdbBench) lone(ctx context.Context) error {
 // apart reads behind a barrier as if the store had no way of its own to do so.
 func apart(s eventstore.Store) reader {
 	plain := struct{ eventstore.Store }{s}
-	return func(ctx context.Context, stream eventstore.Stream, after eventstore.Revision) iter.Seq2[eventstore.Recorded, error] {
+	return func(ctx context.Context, stream eventstore.Stream, after eventstore.Revision) iter.Seq2[eventstore.Recorded,
+		error] {
 		return eventstore.ReadFresh(ctx, plain, stream, after)
 	}
 }

@@ -43,7 +43,8 @@ func (b *bench) reportLag(t tally, p *probes) {
 	asked := fmt.Sprintf("asked for %d events a second for %v by NATS request, at most 256 at once", b.rate, b.lagFor)
 	b.report.add("lag", 0, "rate", "1/s", asked, t.rate())
 	b.report.add("lag", 0, "p99 of a receipt", "ms", "from request to answer, at that rate", t.P99)
-	b.report.add("lag", 0, "lag", "s", "from being durable until every projection has applied it, sampled ten times a second", p.lags...)
+	b.report.add("lag", 0, "lag", "s",
+		"from being durable until every projection has applied it, sampled ten times a second", p.lags...)
 	b.report.add("lag", 0, "lag at the end", "s", "the same, of the last event", p.last)
 }
 

@@ -49,25 +49,26 @@ func (t tally) rate() float64 { return float64(t.Answered) / t.Seconds }
 // NewLoad is the process that bench starts to load a ledger. It takes
 // orders on standard input, one JSON object a line, and ends with it.
 func NewLoad() *cobra.Command {
-	return &cobra.Command{Use: "bench-load URL", Hidden: true, Args: cobra.ExactArgs(1), RunE: func(c *cobra.Command, args []string) error {
-		g, err := newGenerator(args[0])
-		if err != nil {
-			return err
-		}
-		defer g.close()
-		in, out := json.NewDecoder(c.InOrStdin()), json.NewEncoder(c.OutOrStdout())
-		for {
-			var o order
-			if err := in.Decode(&o); errors.Is(err, io.EOF) {
-				return nil
-			} else if err != nil {
+	return &cobra.Command{Use: "bench-load URL", Hidden: true, Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			g, err := newGenerator(args[0])
+			if err != nil {
 				return err
 			}
-			if err := out.Encode(g.run(c.Context(), o)); err != nil {
-				return err
+			defer g.close()
+			in, out := json.NewDecoder(c.InOrStdin()), json.NewEncoder(c.OutOrStdout())
+			for {
+				var o order
+				if err := in.Decode(&o); errors.Is(err, io.EOF) {
+					return nil
+				} else if err != nil {
+					return err
+				}
+				if err := out.Encode(g.run(c.Context(), o)); err != nil {
+					return err
+				}
 			}
-		}
-	}}
+		}}
 }
 
 // A generator sends requests over its connections.
@@ -99,11 +100,13 @@ func (g *generator) run(ctx context.Context, o order) tally {
 	if o.Subject == checkSubject {
 		name = recordSubject // it asks about those who were recorded
 	}
+
 	m := g.mixes[name]
 	if m == nil {
 		m = newMix()
 		g.mixes[name] = m
 	}
+
 	r := &sending{order: o, mix: m, begun: time.Now()}
 	times := make([][]time.Duration, o.Clients)
 	var workers sync.WaitGroup
@@ -111,6 +114,7 @@ func (g *generator) run(ctx context.Context, o order) tally {
 		nc := g.conns[i%min(o.Clients, maxConns)]
 		workers.Go(func() { times[i] = r.client(ctx, nc) })
 	}
+
 	workers.Wait()
 	return r.tally(slices.Concat(times...))
 }
@@ -154,10 +158,12 @@ func (s *sending) await(ctx context.Context, n int64) bool {
 	if s.Rate == 0 {
 		return true
 	}
+
 	due := time.Duration(float64(n-1) / float64(s.Rate) * float64(time.Second))
 	if s.Count == 0 && due >= s.For {
 		return false
 	}
+
 	turn := time.NewTimer(time.Until(s.begun.Add(due)))
 	defer turn.Stop()
 	select {
@@ -199,6 +205,7 @@ func (s *sending) tally(times []time.Duration) tally {
 		t.Error = "nothing was sent"
 		return t
 	}
+
 	slices.Sort(times)
 	at := func(q float64) float64 { return float64(times[int(q*float64(len(times)-1))]) / 1e6 }
 	t.P50, t.P95, t.P99 = at(0.50), at(0.95), at(0.99)
@@ -218,14 +225,17 @@ func startLoader(ctx context.Context, url string) (*loader, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	l := &loader{cmd: cmd}
 	if l.in, err = cmd.StdinPipe(); err != nil {
 		return nil, err
 	}
+
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		return nil, err
 	}
+
 	cmd.Stderr = os.Stderr
 	l.out = json.NewDecoder(out)
 	return l, cmd.Start()

@@ -76,7 +76,8 @@ type many struct {
 // open starts every server, and every ledger.
 func (m *many) open(ctx context.Context) (err error) {
 	c := m.config
-	if m.postgres, err = pgserver.Make(ctx, c.Postgres, filepath.Join(c.Dir, "postgres"), "max_connections = 500", "shared_buffers = 256MB"); err != nil {
+	if m.postgres, err = pgserver.Make(ctx, c.Postgres, filepath.Join(c.Dir, "postgres"), "max_connections = 500",
+		"shared_buffers = 256MB"); err != nil {
 		return err
 	}
 	m.table = &Postgres{m.postgres}
@@ -175,7 +176,8 @@ func (m *many) add(ctx context.Context, store string, n int, program, build stri
 		flags = append(shared, "--store", at)
 	}
 	for i := range n {
-		p := &Program{Name: f.name, Path: program, Dir: filepath.Join(m.config.Dir, fmt.Sprintf("data-%s-%d", directory, i)), Flags: flags}
+		p := &Program{Name: f.name, Path: program,
+			Dir: filepath.Join(m.config.Dir, fmt.Sprintf("data-%s-%d", directory, i)), Flags: flags}
 		f.processes = append(f.processes, p)
 		m.run.say("%s: process %d starts", f.name, i+1)
 		start := p.Start
@@ -285,7 +287,9 @@ func (m *many) compare(work string, rates map[string][]float64) {
 }
 
 // measure has every fleet do something in turns, and the table too if it can.
-func (m *many) measure(ctx context.Context, work string, do func(*fleet) func(context.Context) error, table bool) (map[string][]float64, error) {
+func (m *many) measure(
+	ctx context.Context, work string, do func(*fleet) func(context.Context) error, table bool,
+) (map[string][]float64, error) {
 	rates := map[string][]float64{}
 	costs := map[string][]float64{}
 	for round := range m.config.Rounds {
@@ -322,7 +326,9 @@ func (m *many) measure(ctx context.Context, work string, do func(*fleet) func(co
 }
 
 // slice measures for a while, and returns what one request cost in microseconds of CPU.
-func (f *fleet) slice(ctx context.Context, clients int, long time.Duration, do func(context.Context) error) (Slice, float64, error) {
+func (f *fleet) slice(
+	ctx context.Context, clients int, long time.Duration, do func(context.Context) error,
+) (Slice, float64, error) {
 	before, err := f.cpu()
 	if err != nil {
 		return Slice{}, 0, err
@@ -363,13 +369,16 @@ func (m *many) close() error {
 			errs = append(errs, p.Stop())
 		}
 	}
+
 	for _, closing := range m.closers {
 		errs = append(errs, closing())
 	}
+
 	for _, s := range m.nats {
 		s.Shutdown()
 		s.WaitForShutdown()
 	}
+
 	if m.postgres != nil {
 		errs = append(errs, m.postgres.Stop(context.Background(), false))
 	}

@@ -30,10 +30,12 @@ func (b *bench) memory(ctx context.Context) error {
 	if err := errors.Join(demo.Stage{Ledger: d.Ledger, Blobs: d.Blobs}.Prepare(ctx), d.Close()); err != nil {
 		return err
 	}
+
 	s, err := startServe(ctx, "--data", dir)
 	if err != nil {
 		return err
 	}
+
 	err = b.recordPersons(ctx, s)
 	return errors.Join(err, s.stop())
 }
@@ -73,14 +75,18 @@ func (b *bench) reportMemory(s *served, part, state, when string) error {
 		if err != nil {
 			return err
 		}
-		b.report.add(part, 0, strings.TrimSpace(m.name+" "+state), "MiB", m.field+" of serve, as a process of its own, "+when, float64(bytes)/(1<<20))
+		b.report.add(part, 0, strings.TrimSpace(m.name+" "+state), "MiB",
+			m.field+" of serve, as a process of its own, "+when, float64(bytes)/(1<<20))
 	}
+
 	if state != "" {
 		return nil
 	}
+
 	live, peak := s.heap.read()
 	b.report.add(part, 0, "Go heap, live", "MiB", "what the last garbage collection left, "+when, live)
-	b.report.add(part, 0, "Go heap, peak", "MiB", "the largest heap at the end of a garbage collection's marking, "+when, peak)
+	b.report.add(part, 0, "Go heap, peak", "MiB",
+		"the largest heap at the end of a garbage collection's marking, "+when, peak)
 	return nil
 }
 
@@ -98,12 +104,14 @@ func startServe(ctx context.Context, args ...string) (*served, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	cmd.Env = append(cmd.Env, "GODEBUG=gctrace=1")
 	s := &served{cmd: cmd}
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		return nil, err
 	}
+
 	trace, err := cmd.StderrPipe()
 	if err != nil {
 		return nil, err
@@ -111,6 +119,7 @@ func startServe(ctx context.Context, args ...string) (*served, error) {
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
+
 	s.pipes.Go(func() { s.heap.follow(trace) })
 	greeting := bufio.NewScanner(out)
 	for greeting.Scan() && !strings.HasPrefix(greeting.Text(), "  data") {
@@ -118,6 +127,7 @@ func startServe(ctx context.Context, args ...string) (*served, error) {
 			s.url = url
 		}
 	}
+
 	s.pipes.Go(func() { _, _ = io.Copy(io.Discard, out) })
 	if s.url == "" {
 		return nil, errors.Join(errors.New("serve did not become ready"), s.stop())

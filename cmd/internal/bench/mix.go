@@ -41,12 +41,18 @@ func newMix() *mix { return &mix{run: fmt.Sprintf("%016x", rand.Uint64())} }
 type mixSort struct{ kind, plain, personal string }
 
 var (
-	agreed    = mixSort{"consent.given", `{"act":"agree-popup","locale":"en"}`, `{"act":"agree-popup","locale":"en","details":{"device":"Pixel 7","ip":"203.0.113.9","screen":"welcome"}}`}
-	agreedTo  = mixSort{"consent.given", `{"act":"agree-popup","locale":"en","purposes":["personalisation"]}`, `{"act":"agree-popup","locale":"en","purposes":["personalisation"],"details":{"device":"Pixel 7","ip":"203.0.113.9"}}`}
-	knows     = mixSort{"policy.acknowledged", `{"policy":"privacy","locale":"en","act":"agree-popup"}`, `{"policy":"privacy","locale":"en","act":"agree-popup","details":{"device":"Pixel 7","ip":"203.0.113.9"}}`}
-	granted   = mixSort{"permission.granted", `{"permission":"network"}`, `{"permission":"network","details":{"device":"Pixel 7","os":"settings"}}`}
-	revoked   = mixSort{"permission.revoked", `{"permission":"network"}`, `{"permission":"network","details":{"device":"Pixel 7","os":"settings"}}`}
-	withdrawn = mixSort{"consent.withdrawn", `{"purposes":["personalisation"]}`, `{"purposes":["personalisation"],"details":{"device":"Pixel 7","ip":"203.0.113.9","screen":"settings"}}`}
+	agreed = mixSort{"consent.given", `{"act":"agree-popup","locale":"en"}`,
+		`{"act":"agree-popup","locale":"en","details":{"device":"Pixel 7","ip":"203.0.113.9","screen":"welcome"}}`}
+	agreedTo = mixSort{"consent.given", `{"act":"agree-popup","locale":"en","purposes":["personalisation"]}`,
+		`{"act":"agree-popup","locale":"en","purposes":["personalisation"],"details":{"device":"Pixel 7","ip":"203.0.113.9"}}`}
+	knows = mixSort{"policy.acknowledged", `{"policy":"privacy","locale":"en","act":"agree-popup"}`,
+		`{"policy":"privacy","locale":"en","act":"agree-popup","details":{"device":"Pixel 7","ip":"203.0.113.9"}}`}
+	granted = mixSort{"permission.granted", `{"permission":"network"}`,
+		`{"permission":"network","details":{"device":"Pixel 7","os":"settings"}}`}
+	revoked = mixSort{"permission.revoked", `{"permission":"network"}`,
+		`{"permission":"network","details":{"device":"Pixel 7","os":"settings"}}`}
+	withdrawn = mixSort{"consent.withdrawn", `{"purposes":["personalisation"]}`,
+		`{"purposes":["personalisation"],"details":{"device":"Pixel 7","ip":"203.0.113.9","screen":"settings"}}`}
 )
 
 // The sorts take turns. On a day most persons agree, and one event in ten takes
@@ -62,20 +68,24 @@ func (m *mix) next(kind loadKind) []byte {
 	if kind == checkLoad {
 		return fmt.Appendf(nil, `{"subject":"bench-%d","purpose":"personalisation"}`, m.anybody())
 	}
+
 	n := m.count.Add(1)
 	isNew := kind == newcomerLoad || n%10 == 1
 	turns := mixDay
 	if kind == withdrawalLoad {
 		turns = storm
 	}
+
 	person, what := m.anybody(), turns[n%uint64(len(turns))]
 	if isNew {
 		person, what = m.persons.Add(1), agreed
 	}
+
 	data := what.personal
 	if kind == plainLoad {
 		data = what.plain
 	}
+
 	return fmt.Appendf(nil, `{"specversion":"1.0","id":"%s-%d","source":"smartkey/android","type":"%s","subject":"bench-%d","time":"%s","datacontenttype":"application/json","data":%s}`,
 		m.run, n, what.kind, person, time.Now().UTC().Format("2006-01-02T15:04:05.000Z"), data)
 }

@@ -41,7 +41,8 @@ func newBenchOverload() *cobra.Command {
 		Example: "  consentledger bench overload --clients 32 --rounds 3", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if c.clients < 4 || c.times < 2 || c.population < 1 || c.rounds < 1 || c.slice <= 0 {
-				return exit.Usage(errors.New("--clients is 4 at least, --times 2, and --population, --rounds and --for are greater than zero"))
+				return exit.Usage(errors.New("--clients is 4 at least, --times 2, and --population, --rounds and " +
+					"--for are greater than zero"))
 			}
 			if c.output != "table" && c.output != "json" {
 				return exit.Usage(fmt.Errorf("-o %s: want table or json", c.output))
@@ -54,9 +55,11 @@ func newBenchOverload() *cobra.Command {
 	f.IntVar(&c.times, "times", 10, "how many times as many an overload has")
 	f.IntVar(&c.population, "population", 10_000, "how many persons there are")
 	f.IntVar(&c.rounds, "rounds", 3, "how many slices each load has, in turns; the median is reported")
-	f.IntVar(&c.erase, "erase", 0, "in the end erase so many persons in the background while a calm load goes on (default: nobody)")
+	f.IntVar(&c.erase, "erase", 0,
+		"in the end erase so many persons in the background while a calm load goes on (default: nobody)")
 	f.DurationVar(&c.slice, "for", 5*time.Second, "how long a slice is")
-	f.StringVar(&c.data, "data", "", "where the data directory is made, and removed again (default: the temporary directory)")
+	f.StringVar(&c.data, "data", "",
+		"where the data directory is made, and removed again (default: the temporary directory)")
 	f.StringVarP(&c.output, "output", "o", "table", "how to print: table or json")
 	return cmd
 }
@@ -122,7 +125,9 @@ func (c *overloadConfig) run(ctx context.Context, out, progress io.Writer) (err 
 }
 
 // erasing measures a calm load while a job erases persons whom nobody asks for.
-func (c *overloadConfig) erasing(ctx context.Context, p *Program, crowd *Crowd, dir string, progress io.Writer) (all []OverloadFigure, err error) {
+func (c *overloadConfig) erasing(
+	ctx context.Context, p *Program, crowd *Crowd, dir string, progress io.Writer,
+) (all []OverloadFigure, err error) {
 	const first = 1_000_000_000 // far from those of the load
 	gone := NewCrowd(Uniform)
 	gone.Size.Store(first)
@@ -147,7 +152,8 @@ func (c *overloadConfig) erasing(ctx context.Context, p *Program, crowd *Crowd, 
 	}
 	ended := make(chan end, 1)
 	go func() {
-		took, err := p.Verb(ctx, "erasure", "begin", "--app", App, "--file", file, "--reason", "bench", "--by", "officer", "--by", "second", "--wait")
+		took, err := p.Verb(ctx, "erasure", "begin", "--app", App, "--file", file, "--reason", "bench", "--by",
+			"officer", "--by", "second", "--wait")
 		ended <- end{took, err}
 	}()
 	for {
@@ -177,7 +183,9 @@ type worker struct {
 }
 
 // load runs one slice.
-func (c *overloadConfig) load(ctx context.Context, p *Program, crowd *Crowd, name string, clients int, heavy bool) ([]OverloadFigure, error) {
+func (c *overloadConfig) load(
+	ctx context.Context, p *Program, crowd *Crowd, name string, clients int, heavy bool,
+) ([]OverloadFigure, error) {
 	try := func(route, kind string, body func() []byte) func(context.Context) (time.Duration, error) {
 		return func(ctx context.Context) (time.Duration, error) {
 			return p.try(ctx, http.MethodPost, route, kind, body())
@@ -188,9 +196,10 @@ func (c *overloadConfig) load(ctx context.Context, p *Program, crowd *Crowd, nam
 		{name: "check", clients: clients / 4, send: try("check", "application/json", crowd.Question)},
 	}
 	if heavy {
-		workers = append(workers, &worker{name: "report", clients: clients / 10, send: func(ctx context.Context) (time.Duration, error) {
-			return p.try(ctx, http.MethodGet, "consents/opposed?limit=1000", "", nil)
-		}})
+		workers = append(workers, &worker{name: "report", clients: clients / 10,
+			send: func(ctx context.Context) (time.Duration, error) {
+				return p.try(ctx, http.MethodGet, "consents/opposed?limit=1000", "", nil)
+			}})
 	}
 
 	until, cancel := context.WithTimeout(ctx, c.slice)
@@ -232,7 +241,8 @@ func (c *overloadConfig) load(ctx context.Context, p *Program, crowd *Crowd, nam
 			return float64(w.times[int(q*float64(len(w.times)-1))]) / 1e6
 		}
 		figures = append(figures, OverloadFigure{
-			Load: name, Work: w.name, Clients: w.clients, Rate: float64(len(w.times)) / took.Seconds(), P50: at(0.50), P99: at(0.99),
+			Load: name, Work: w.name, Clients: w.clients, Rate: float64(len(w.times)) / took.Seconds(), P50: at(0.50),
+			P99:     at(0.99),
 			Refused: w.refused, Accepted: len(w.times), Memory: memory,
 		})
 	}
@@ -282,6 +292,7 @@ func (p *Program) try(ctx context.Context, method, route, kind string, body []by
 	if kind != "" {
 		req.Header.Set("Content-Type", kind)
 	}
+
 	answer, err := flooding.Do(req)
 	if err != nil {
 		return 0, err
@@ -294,8 +305,10 @@ func (p *Program) try(ctx context.Context, method, route, kind string, body []by
 	if answer.StatusCode < 300 {
 		return 0, nil
 	}
+
 	seconds, _ := strconv.Atoi(answer.Header.Get("Retry-After"))
-	if seconds < 1 || answer.StatusCode != http.StatusServiceUnavailable && answer.StatusCode != http.StatusTooManyRequests {
+	if seconds < 1 || answer.StatusCode != http.StatusServiceUnavailable &&
+		answer.StatusCode != http.StatusTooManyRequests {
 		return 0, fmt.Errorf("%s %s: %s: %.300s", method, route, answer.Status, text)
 	}
 	return time.Duration(seconds) * time.Second, nil
@@ -318,7 +331,8 @@ func printOverload(out io.Writer, form string, all []OverloadFigure) error {
 		rows = append(rows, same[len(same)/2])
 	}
 	if form == "json" {
-		text, err := json.MarshalIndent(map[string]any{"machine": thisMachine(), "median": rows, "rounds": all}, "", "  ")
+		text, err := json.MarshalIndent(map[string]any{"machine": thisMachine(), "median": rows, "rounds": all}, "",
+			"  ")
 		if err != nil {
 			return err
 		}
@@ -327,7 +341,8 @@ func printOverload(out io.Writer, form string, all []OverloadFigure) error {
 	}
 
 	calm := map[string]float64{}
-	fmt.Fprintf(out, "%-9s %-7s %8s %12s %9s %9s %8s %9s %11s\n", "load", "work", "clients", "accepted/s", "p50, ms", "p99, ms", "p99", "refused", "memory, MiB")
+	fmt.Fprintf(out, "%-9s %-7s %8s %12s %9s %9s %8s %9s %11s\n", "load", "work", "clients", "accepted/s", "p50, ms",
+		"p99, ms", "p99", "refused", "memory, MiB")
 	for _, r := range rows {
 		ratio := ""
 		if was, has := calm[r.Work]; has && was > 0 {
@@ -335,7 +350,8 @@ func printOverload(out io.Writer, form string, all []OverloadFigure) error {
 		} else if !has && r.Load == "calm" {
 			calm[r.Work] = r.P99
 		}
-		fmt.Fprintf(out, "%-9s %-7s %8d %12.0f %9.1f %9.1f %8s %9d %11d\n", r.Load, r.Work, r.Clients, r.Rate, r.P50, r.P99, ratio, r.Refused, r.Memory>>20)
+		fmt.Fprintf(out, "%-9s %-7s %8d %12.0f %9.1f %9.1f %8s %9d %11d\n", r.Load, r.Work, r.Clients, r.Rate, r.P50,
+			r.P99, ratio, r.Refused, r.Memory>>20)
 	}
 	return nil
 }

@@ -69,7 +69,8 @@ func (p *Postgres) name() string { return "PostgreSQL, a table of events" }
 
 func (p *Postgres) slice(ctx context.Context, clients int, long time.Duration) (Slice, error) {
 	seconds := max(1, int(long.Seconds()))
-	text, err := p.server.Run(ctx, "pgbench", "-n", "-M", "prepared", "-h", p.server.Dir(), "-U", "bench", "-c", strconv.Itoa(clients), "-j", "2",
+	text, err := p.server.Run(ctx, "pgbench", "-n", "-M", "prepared", "-h", p.server.Dir(), "-U", "bench", "-c",
+		strconv.Itoa(clients), "-j", "2",
 		"-T", strconv.Itoa(seconds), "-f", p.script(), "postgres")
 	if err != nil {
 		return Slice{}, err
@@ -77,6 +78,7 @@ func (p *Postgres) slice(ctx context.Context, clients int, long time.Duration) (
 	if strings.Contains(text, "transactions actually processed: 0\n") {
 		return Slice{Took: time.Duration(seconds) * time.Second}, nil
 	}
+
 	for line := range strings.Lines(text) {
 		if value, ok := strings.CutPrefix(line, "tps = "); ok {
 			rate, err := strconv.ParseFloat(strings.Fields(value)[0], 64)
@@ -103,6 +105,7 @@ func OpenJetStream(ctx context.Context, dir string) (_ *JetStream, err error) {
 	if err != nil {
 		return nil, err
 	}
+
 	j := &JetStream{server: s}
 	defer func() {
 		if err != nil {
@@ -116,17 +119,22 @@ func OpenJetStream(ctx context.Context, dir string) (_ *JetStream, err error) {
 		}
 		j.conns = append(j.conns, nc)
 	}
+
 	js, err := jetstream.New(j.conns[0])
 	if err != nil {
 		return nil, err
 	}
-	_, err = js.CreateStream(ctx, jetstream.StreamConfig{Name: "EVENTS", Subjects: []string{"events.>"}, Storage: jetstream.FileStorage, Replicas: 1})
+
+	_, err = js.CreateStream(ctx,
+		jetstream.StreamConfig{Name: "EVENTS", Subjects: []string{"events.>"}, Storage: jetstream.FileStorage,
+			Replicas: 1})
 	return j, err
 }
 
 // startNATS starts a NATS server in this process; it may sync every message.
 func startNATS(dir string, sync bool) (*server.Server, error) {
-	s, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: -1, JetStream: true, StoreDir: dir, SyncAlways: sync, NoSigs: true, NoLog: true})
+	s, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: -1, JetStream: true, StoreDir: dir,
+		SyncAlways: sync, NoSigs: true, NoLog: true})
 	if err != nil {
 		return nil, err
 	}
@@ -149,6 +157,7 @@ func (j *JetStream) slice(ctx context.Context, clients int, long time.Duration) 
 		}
 		streams <- js
 	}
+
 	return drive(ctx, clients, long, 0, func(ctx context.Context) error {
 		js := <-streams
 		defer func() { streams <- js }()

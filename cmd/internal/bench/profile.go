@@ -35,12 +35,14 @@ func (c profileConfig) start() (stop func(bool) error, err error) {
 			return nil, errors.Join(err, cpu.Close())
 		}
 	}
+
 	if c.block != "" {
 		runtime.SetBlockProfileRate(10_000) // a sample for each 10 µs of waiting
 	}
 	if c.mutex != "" {
 		runtime.SetMutexProfileFraction(5)
 	}
+
 	return func(last bool) error {
 		if !last {
 			return nil
@@ -52,7 +54,8 @@ func (c profileConfig) start() (stop func(bool) error, err error) {
 		}
 		runtime.SetBlockProfileRate(0)
 		runtime.SetMutexProfileFraction(0)
-		return errors.Join(err, writeProfile("allocs", c.memory), writeProfile("block", c.block), writeProfile("mutex", c.mutex))
+		return errors.Join(err, writeProfile("allocs", c.memory), writeProfile("block", c.block),
+			writeProfile("mutex", c.mutex))
 	}, nil
 }
 

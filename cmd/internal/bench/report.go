@@ -13,7 +13,8 @@ func Print(out io.Writer, figures []Figure) error {
 	t.SetStyle(table.StyleLight)
 	t.AppendHeader(table.Row{"work", "persons", "choice", "program", "value", "least", "greatest", "unit"})
 	for _, f := range figures {
-		row := table.Row{f.Work, Number(float64(f.Persons)), f.Choice, f.Program, Number(f.Value), Number(f.Least), Number(f.Greatest), f.Unit}
+		row := table.Row{f.Work, Number(float64(f.Persons)), f.Choice, f.Program, Number(f.Value), Number(f.Least),
+			Number(f.Greatest), f.Unit}
 		if f.Error != "" {
 			row[4], row[5], row[6] = "none: "+f.Error, "", ""
 		}

@@ -36,7 +36,8 @@ func (b *bench) check(ctx context.Context) error {
 			return err
 		}
 		for _, clients := range b.counts(1, 64) {
-			if err := b.row(m, "check", order{Subject: checkSubject, Load: checkLoad, Clients: clients, For: b.slice}); err != nil {
+			if err := b.row(m, "check", order{Subject: checkSubject, Load: checkLoad, Clients: clients,
+				For: b.slice}); err != nil {
 				return err
 			}
 		}
@@ -50,7 +51,9 @@ func (b *bench) server(ctx context.Context, part string, f func(*measuredServer)
 }
 
 // serverWithout is server, but that some [Followers] of the server do nothing.
-func (b *bench) serverWithout(ctx context.Context, part string, without []string, f func(*measuredServer) error) (err error) {
+func (b *bench) serverWithout(
+	ctx context.Context, part string, without []string, f func(*measuredServer) error,
+) (err error) {
 	dir := filepath.Join(b.dir, part)
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	m, err := openServer(ctx, dir, without...)
@@ -82,14 +85,17 @@ func (b *bench) row(m *measuredServer, part string, o order) error {
 	if _, err := m.measure(echo); err != nil { // warms up
 		return err
 	}
+
 	before, err := m.measure(echo)
 	if err != nil {
 		return err
 	}
+
 	stop, err := b.profile.start()
 	if err != nil {
 		return err
 	}
+
 	var r benchRow
 	for i := range b.rounds {
 		did, err := m.measure(o)
@@ -108,6 +114,7 @@ func (b *bench) row(m *measuredServer, part string, o order) error {
 		r.add(did, before, after)
 		before = after
 	}
+
 	b.report.row(part, o, r)
 	fmt.Fprintf(b.progress, "  %d clients: %.0f/s, echo %.0f/s, ratio %.3f; CPU %.0f µs each, echo %.0f µs\n",
 		o.Clients, r.rate.median(), r.echo.median(), r.ratio.median(), r.work.median(), r.echoWork.median())
@@ -127,10 +134,12 @@ func (m *measuredServer) measure(o order) (slice, error) {
 	if err != nil {
 		return slice{}, err
 	}
+
 	t, err := m.send(o)
 	if err != nil {
 		return slice{}, err
 	}
+
 	settled, err := m.settle()
 	if err == nil {
 		err = m.rest()
@@ -138,6 +147,7 @@ func (m *measuredServer) measure(o order) (slice, error) {
 	if err != nil {
 		return slice{}, err
 	}
+
 	until, err := cpuTime()
 	return slice{t, settled, float64((until - worked).Microseconds()) / float64(t.Answered)}, err
 }

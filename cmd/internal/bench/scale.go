@@ -85,6 +85,7 @@ func (r *run) openPeers(ctx context.Context) error {
 		}
 		r.peers = append(r.peers, p)
 	}
+
 	if r.JetStream {
 		j, err := OpenJetStream(ctx, filepath.Join(r.Dir, "jetstream"))
 		if err != nil {
@@ -122,6 +123,7 @@ func (r *run) stop(ctx context.Context, persons int) error {
 	if err := r.fill(ctx, persons); err != nil {
 		return err
 	}
+
 	for _, choice := range r.Choices {
 		for _, crowd := range r.crowds {
 			crowd.Choice = choice
@@ -130,6 +132,7 @@ func (r *run) stop(ctx context.Context, persons int) error {
 			return err
 		}
 	}
+
 	for _, p := range r.Programs {
 		if err := r.weigh(p, persons); err != nil {
 			return err
@@ -151,7 +154,8 @@ func (r *run) fill(ctx context.Context, persons int) error {
 		size := min(r.Batch, arriving)
 		batches := (arriving + size - 1) / size
 		r.say("%s: %d persons come", p.Name, batches*size)
-		if _, err := drive(ctx, batchers, 0, batches, p.batch(func() []byte { return crowd.Arrivals(size) })); err != nil {
+		if _, err := drive(ctx, batchers, 0, batches,
+			p.batch(func() []byte { return crowd.Arrivals(size) })); err != nil {
 			return err
 		}
 
@@ -164,7 +168,8 @@ func (r *run) fill(ctx context.Context, persons int) error {
 		if err != nil {
 			return err
 		}
-		r.add(Figure{Work: fmt.Sprintf("batches of %d, %d clients, while the population has its history", r.Batch, batchers), Persons: persons, Program: p.Name, Unit: "events/s"},
+		r.add(Figure{Work: fmt.Sprintf("batches of %d, %d clients, while the population has its history", r.Batch,
+			batchers), Persons: persons, Program: p.Name, Unit: "events/s"},
 			[]float64{s.Rate() * float64(size)})
 	}
 	return nil
@@ -271,12 +276,16 @@ func (r *run) weigh(p *Program, persons int) error {
 	if err != nil {
 		return err
 	}
+
 	disk, err := p.OnDisk()
 	if err != nil {
 		return err
 	}
-	r.add(Figure{Work: "resident memory", Persons: persons, Program: p.Name, Unit: "MiB"}, []float64{float64(memory) / (1 << 20)})
-	r.add(Figure{Work: "disk, everything", Persons: persons, Program: p.Name, Unit: "MiB"}, []float64{float64(disk) / (1 << 20)})
+
+	r.add(Figure{Work: "resident memory", Persons: persons, Program: p.Name, Unit: "MiB"},
+		[]float64{float64(memory) / (1 << 20)})
+	r.add(Figure{Work: "disk, everything", Persons: persons, Program: p.Name, Unit: "MiB"},
+		[]float64{float64(disk) / (1 << 20)})
 	r.add(Figure{Work: "disk of an event sent, everything", Persons: persons, Program: p.Name, Unit: "bytes"},
 		[]float64{float64(disk) / float64(r.crowds[p].count.Load())})
 	return nil
@@ -340,7 +349,8 @@ func (r *run) restarts(ctx context.Context, p *Program) error {
 			return err
 		}
 		r.add(Figure{Work: stop.work, Persons: persons, Program: p.Name, Unit: "s"}, []float64{took.Seconds()})
-		r.add(Figure{Work: stop.work, Persons: persons, Program: p.Name, Unit: "s of CPU, until it is at rest"}, []float64{work.Seconds()})
+		r.add(Figure{Work: stop.work, Persons: persons, Program: p.Name, Unit: "s of CPU, until it is at rest"},
+			[]float64{work.Seconds()})
 	}
 	return nil
 }
@@ -359,9 +369,10 @@ func (r *run) questions(ctx context.Context, p *Program) error {
 	defer os.Remove(scratch)
 
 	if r.Deep > 0 {
-		err := r.ask(ctx, p, fmt.Sprintf("first check of a person with %d events", r.Deep), persons, func(ctx context.Context) error {
-			return p.post(ctx, "check", "application/json", questionOf(deepSubject))
-		})
+		err := r.ask(ctx, p, fmt.Sprintf("first check of a person with %d events", r.Deep), persons,
+			func(ctx context.Context) error {
+				return p.post(ctx, "check", "application/json", questionOf(deepSubject))
+			})
 		if err != nil {
 			return err
 		}
@@ -396,6 +407,7 @@ func (r *run) ask(ctx context.Context, p *Program, work string, persons int, do 
 	if err != nil {
 		return err
 	}
+
 	waiting, stop := context.WithTimeout(ctx, patience)
 	defer stop()
 	begun := time.Now()
@@ -404,12 +416,16 @@ func (r *run) ask(ctx context.Context, p *Program, work string, persons int, do 
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
+
 	if failed != nil {
-		r.figures = append(r.figures, Figure{Work: work, Persons: persons, Program: p.Name, Unit: "s", Error: failed.Error()})
+		r.figures = append(r.figures,
+			Figure{Work: work, Persons: persons, Program: p.Name, Unit: "s", Error: failed.Error()})
 		return nil
 	}
+
 	after, err := p.CPU()
 	r.add(Figure{Work: work, Persons: persons, Program: p.Name, Unit: "s"}, []float64{took.Seconds()})
-	r.add(Figure{Work: work, Persons: persons, Program: p.Name, Unit: "s of CPU"}, []float64{(after - before).Seconds()})
+	r.add(Figure{Work: work, Persons: persons, Program: p.Name, Unit: "s of CPU"},
+		[]float64{(after - before).Seconds()})
 	return err
 }

@@ -65,6 +65,7 @@ func (b *bench) sealRow(m *measuredServer, clients int) error {
 		}
 		r.add(before, with, after)
 	}
+
 	add := func(name, unit, how string, s sample) { b.report.add("seal", clients, name, unit, how, s...) }
 	add("rate", "1/s", "events recorded over NATS while they are sealed", r.rate)
 	add("rate unsealed", "1/s", "the same while nothing is sealed, before and after", r.rateWithout)
@@ -72,7 +73,8 @@ func (b *bench) sealRow(m *measuredServer, clients int) error {
 	add("ratio unsealed", "of unsealed", "unsealed after / unsealed before: how far rates differ by themselves", r.self)
 	add("CPU", "µs", "of this process for an event, projections and sealing included", r.work)
 	add("CPU unsealed", "µs", "the same without sealing", r.workWithout)
-	add("lag", "s", "from a durable record to the published checkpoint that covers it, asked every 50 ms under that load", r.lag)
+	add("lag", "s", "from a durable record to the published checkpoint that covers it, asked every 50 ms under that "+
+		"load", r.lag)
 	return nil
 }
 
@@ -177,7 +179,8 @@ func (b *bench) verify(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		source := &server.StoredLog{DirSource: server.DirSource(filepath.Join(server.TileDir(m.Config.Data), demo.App)), App: demo.App, Records: m.Dir.Store}
+		source := &server.StoredLog{DirSource: server.DirSource(filepath.Join(server.TileDir(m.Config.Data), demo.App)),
+			App: demo.App, Records: m.Dir.Store}
 		defer source.Close()
 		log := verify.Log{Source: source, Verifier: v, Origin: origin, App: demo.App}
 		stop, err := b.profile.start()
@@ -197,7 +200,8 @@ func (b *bench) verify(ctx context.Context) error {
 			}
 			rates.add(float64(report.Records) / time.Since(begun).Seconds())
 		}
-		b.report.add("verify", 0, "rate", "1/s", fmt.Sprintf("verify log over a data directory with about %d records, on one core", b.events), rates...)
+		b.report.add("verify", 0, "rate", "1/s",
+			fmt.Sprintf("verify log over a data directory with about %d records, on one core", b.events), rates...)
 		return stop(true)
 	})
 }

@@ -54,6 +54,7 @@ func openServer(ctx context.Context, dir string, without ...string) (_ *measured
 	if err := h.Open(m.ctx); err != nil {
 		return nil, err
 	}
+
 	h.Runners = slices.DeleteFunc(h.Runners, func(r *projections.Runner) bool { return !m.has(r.Projection.Name()) })
 	if err := (demo.Stage{Ledger: h.Dir.Ledger, Blobs: h.Dir.Blobs}).Prepare(m.ctx); err != nil {
 		return nil, err
@@ -64,6 +65,7 @@ func openServer(ctx context.Context, dir string, without ...string) (_ *measured
 	if err := m.openEcho(); err != nil {
 		return nil, err
 	}
+
 	m.load, err = startLoader(m.ctx, h.ClientURL())
 	return m, err
 }
@@ -76,6 +78,7 @@ func (m *measuredServer) work() error {
 	if err != nil {
 		return err
 	}
+
 	must := func(what string, work func() error) {
 		m.workers.Go(func() {
 			if err := work(); err != nil && m.ctx.Err() == nil {
@@ -83,6 +86,7 @@ func (m *measuredServer) work() error {
 			}
 		})
 	}
+
 	m.workers.Go(func() { m.RunViews(m.ctx, func(err error) { m.stop(err) }) })
 	if m.has("logs") {
 		must("transparency", func() error { return m.Logs.Run(m.ctx) })
@@ -93,6 +97,7 @@ func (m *measuredServer) work() error {
 	if m.has("outbox") {
 		must("outbox", func() error { return m.Outbox.Run(m.ctx) })
 	}
+
 	ready := make(chan struct{})
 	must("intake", func() error { return intake.Run(m.ctx, m.Intake, func() { close(ready) }) })
 	must("HTTP", func() error { return server.ServeHTTP(m.ctx, listener, edge.Guard(m.Handler(), edge.Hosts{}), nil) })

@@ -47,7 +47,9 @@ func (b *bench) appendAlone(ctx context.Context) (err error) {
 		if err := stop(true); err != nil {
 			return err
 		}
-		b.report.add("append", writers, "rate", "1/s", fmt.Sprintf("Append of one record of %d bytes, synced; every writer moves to a new stream after ten", recordBytes), rates...)
+		b.report.add("append", writers, "rate", "1/s",
+			fmt.Sprintf("Append of one record of %d bytes, synced; every writer moves to a new stream after ten",
+				recordBytes), rates...)
 	}
 	return nil
 }
@@ -59,7 +61,8 @@ func appendFor(ctx context.Context, s eventstore.Store, writers int, long time.D
 		revision := eventstore.Revision(10)
 		return func(ctx context.Context) error {
 			if revision == 10 {
-				stream, revision = eventstore.Stream(fmt.Sprintf("subject-bench-%016x%016x", rand.Uint64(), rand.Uint64())), 0
+				stream, revision = eventstore.Stream(fmt.Sprintf("subject-bench-%016x%016x", rand.Uint64(),
+					rand.Uint64())), 0
 			}
 			_, err := s.Append(ctx, stream, revision, someRecord())
 			revision++
@@ -97,6 +100,7 @@ func repeat(
 			}
 		})
 	}
+
 	workers.Wait()
 	close(failed)
 	return stint{int(done.Load()), time.Since(begun)}, <-failed
@@ -173,8 +177,10 @@ func (b *bench) rebuildAll(m *measuredServer) error {
 			}
 			rates.add(rate)
 		}
-		b.report.add("rebuild", 0, p.Name, "1/s", fmt.Sprintf("projections.Run over %d events into an empty directory", b.events), rates...)
+		b.report.add("rebuild", 0, p.Name, "1/s",
+			fmt.Sprintf("projections.Run over %d events into an empty directory", b.events), rates...)
 	}
+
 	var rates sample
 	for range min(b.rounds, 3) {
 		rate, err := rebuildLogs(m, b.dataDir("rebuild-log"))
@@ -183,7 +189,9 @@ func (b *bench) rebuildAll(m *measuredServer) error {
 		}
 		rates.add(rate)
 	}
-	b.report.add("rebuild", 0, "transparency", "1/s", fmt.Sprintf("tiles of %d events, hashed, signed and published into an empty directory", b.events), rates...)
+
+	b.report.add("rebuild", 0, "transparency", "1/s",
+		fmt.Sprintf("tiles of %d events, hashed, signed and published into an empty directory", b.events), rates...)
 	return nil
 }
 
@@ -194,14 +202,18 @@ func rebuildLogs(m *measuredServer, dir string) (rate float64, err error) {
 	if err != nil {
 		return 0, err
 	}
-	logs, err := transparency.Open(m.ctx, transparency.Config{Records: m.Dir.Store, Keep: keep, Dir: filepath.Join(dir, "tiles")})
+
+	logs, err := transparency.Open(m.ctx,
+		transparency.Config{Records: m.Dir.Store, Keep: keep, Dir: filepath.Join(dir, "tiles")})
 	if err != nil {
 		return 0, err
 	}
+
 	head, err := m.Dir.Ledger.Head(m.ctx)
 	if err != nil {
 		return 0, err
 	}
+
 	begun := time.Now()
 	defer runLogs(m.ctx, logs)()
 	if err := sealedUpTo(m.ctx, logs, head); err != nil {
@@ -224,6 +236,7 @@ func rebuildOne(m *measuredServer, dir string, view views.Kind) (rate float64, e
 	if err != nil {
 		return 0, err
 	}
+
 	ctx, stop := context.WithCancel(m.ctx)
 	defer stop()
 	begun := time.Now()

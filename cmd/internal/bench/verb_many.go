@@ -43,14 +43,17 @@ share its CPUs: what is to be seen is what it costs that they wait for each othe
 		},
 	}
 	f := cmd.Flags()
-	f.StringSliceVar(&c.Only, "only", nil, "which ledgers are measured: embedded1, postgres1, postgres3, esdb1, esdb3 (default: all)")
+	f.StringSliceVar(&c.Only, "only", nil,
+		"which ledgers are measured: embedded1, postgres1, postgres3, esdb1, esdb3 (default: all)")
 	f.IntVar(&c.Persons, "persons", 10_000, "how many persons there are")
 	f.IntVar(&c.Clients, "clients", 64, "how many clients record and check at once")
 	f.IntVar(&c.Rounds, "rounds", 3, "how many slices a measurement has; the median is reported")
 	f.DurationVar(&c.Slice, "for", 3*time.Second, "how long a slice is")
-	f.StringVar(&c.Against, "against", "", "another build of this program, which serves the same ledgers beside it in turns")
+	f.StringVar(&c.Against, "against", "",
+		"another build of this program, which serves the same ledgers beside it in turns")
 	f.StringVar(&c.Postgres, "postgres", "", "where PostgreSQL's programs are (default: the newest on this machine)")
-	f.StringVar(&c.data, "data", "", "where the data directories are made, and removed again (default: the temporary directory)")
+	f.StringVar(&c.data, "data", "",
+		"where the data directories are made, and removed again (default: the temporary directory)")
 	f.StringVarP(&c.output, "output", "o", "table", "how to print: table or json")
 	return cmd
 }

@@ -40,11 +40,13 @@ func thisMachine() machine {
 	if buildinfo.Commit != "" {
 		return m
 	}
+
 	m.Commit = "unknown"
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return m
 	}
+
 	changed := ""
 	for _, s := range info.Settings {
 		switch {
@@ -54,6 +56,7 @@ func thisMachine() machine {
 			changed = ", changed"
 		}
 	}
+
 	m.Commit += changed
 	return m
 }
@@ -91,15 +94,20 @@ func (r *Report) add(part string, clients int, name, unit, how string, s ...floa
 
 // row adds the figures of one measurement against the echo.
 func (r *Report) row(part string, o order, b benchRow) {
-	how := fmt.Sprintf("NATS request/reply, %d connections, requests of %.0f bytes, from a process of its own", min(o.Clients, maxConns), b.bytes.median())
+	how := fmt.Sprintf("NATS request/reply, %d connections, requests of %.0f bytes, from a process of its own",
+		min(o.Clients, maxConns), b.bytes.median())
 	r.add(part, o.Clients, "rate", "1/s", how, b.rate...)
-	r.add(part, o.Clients, "echo", "1/s", "the same requests to an echo in the ledger's process; mean of the slices before and after", b.echo...)
+	r.add(part, o.Clients, "echo", "1/s",
+		"the same requests to an echo in the ledger's process; mean of the slices before and after", b.echo...)
 	r.add(part, o.Clients, "ratio", "of the echo", "rate / echo, round by round", b.ratio...)
 	r.add(part, o.Clients, "p50", "ms", "from request to answer, median of the rounds", b.p50...)
 	r.add(part, o.Clients, "p95", "ms", "from request to answer, median of the rounds", b.p95...)
 	r.add(part, o.Clients, "p99", "ms", "from request to answer, median of the rounds", b.p99...)
-	r.add(part, o.Clients, "settle", "s", "from the last answer of a slice until every projection has applied everything", b.settle...)
-	r.add(part, o.Clients, "CPU", "µs each", "CPU time of the ledger's process (NATS server, ledger, store, projections) / requests; other programs hardly change it", b.work...)
+	r.add(part, o.Clients, "settle", "s",
+		"from the last answer of a slice until every projection has applied everything", b.settle...)
+	r.add(part, o.Clients, "CPU", "µs each",
+		"CPU time of the ledger's process (NATS server, ledger, store, projections) / requests; other programs "+
+			"hardly change it", b.work...)
 	r.add(part, o.Clients, "CPU of the echo", "µs each", "the same of the echo", b.echoWork...)
 }
 
@@ -112,11 +120,14 @@ func (r *Report) print(out io.Writer, form string) error {
 		_, err = fmt.Fprintln(out, string(text))
 		return err
 	}
+
 	m := r.Machine
-	fmt.Fprintf(out, "%s/%s, %d CPUs, GOMAXPROCS %d, %s, consentledger %s, commit %s\n", m.OS, m.Arch, m.CPUs, m.GOMAXPROCS, m.Go, m.Version, m.Commit)
+	fmt.Fprintf(out, "%s/%s, %d CPUs, GOMAXPROCS %d, %s, consentledger %s, commit %s\n", m.OS, m.Arch, m.CPUs,
+		m.GOMAXPROCS, m.Go, m.Version, m.Commit)
 	if len(r.Without) > 0 {
 		fmt.Fprintln(out, "without "+strings.Join(r.Without, ", "))
 	}
+
 	t := table.NewWriter()
 	t.SetStyle(table.StyleLight)
 	t.AppendHeader(table.Row{"part", "clients", "figure", "value", "least", "greatest", "unit"})
@@ -128,8 +139,10 @@ func (r *Report) print(out io.Writer, form string) error {
 		} else {
 			last = group
 		}
-		t.AppendRow(table.Row{f.Part, clientsText(f.Clients), f.Name, Number(f.Value), Number(f.Min), Number(f.Max), f.Unit})
+		t.AppendRow(table.Row{f.Part, clientsText(f.Clients), f.Name, Number(f.Value), Number(f.Min), Number(f.Max),
+			f.Unit})
 	}
+
 	_, err := fmt.Fprintln(out, t.Render())
 	return err
 }

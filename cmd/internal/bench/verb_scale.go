@@ -48,18 +48,21 @@ every message (--jetstream) are measured in turns with it, so that a ratio is of
 		},
 	}
 	f := cmd.Flags()
-	f.IntSliceVar(&c.Population, "population", []int{10_000, 100_000}, "how many persons there are when it measures, rising")
+	f.IntSliceVar(&c.Population, "population", []int{10_000, 100_000},
+		"how many persons there are when it measures, rising")
 	f.IntVar(&c.History, "history", 13, "how many events each person has")
 	f.IntVar(&c.Batch, "batch", 1000, "how many events a batch has, at most 1000")
 	f.IntVar(&c.Deep, "deep", 6_000, "how many events one person has in the end (zero: nobody has many)")
-	f.StringSliceVar(&c.choices, "choice", []string{"uniform", "zipf"}, "whom a request is about: uniform, everybody equally often; zipf, few often")
+	f.StringSliceVar(&c.choices, "choice", []string{"uniform", "zipf"},
+		"whom a request is about: uniform, everybody equally often; zipf, few often")
 	f.IntVar(&c.Clients, "clients", 64, "how many clients record and check at once")
 	f.IntVar(&c.Rounds, "rounds", 3, "how many slices a measurement has; the median is reported")
 	f.DurationVar(&c.Slice, "for", 3*time.Second, "how long a slice is")
 	f.StringVar(&c.against, "against", "", "another build of the ledger, measured in turns with this one")
 	f.StringVar(&c.Postgres, "postgres", "", "where PostgreSQL's programs are, to measure a table of events, too")
 	f.BoolVar(&c.JetStream, "jetstream", false, "measure a stream that syncs every message, too")
-	f.StringVar(&c.data, "data", "", "where the data directories are made, and removed again (default: the temporary directory)")
+	f.StringVar(&c.data, "data", "",
+		"where the data directories are made, and removed again (default: the temporary directory)")
 	f.StringVarP(&c.output, "output", "o", "table", "how to print: table or json")
 	return cmd
 }
@@ -73,6 +76,7 @@ func (c *scaleConfig) valid() error {
 		}
 		c.Choices = append(c.Choices, choice)
 	}
+
 	if len(c.Population) == 0 || !slices.IsSorted(c.Population) || c.Population[0] < 1 {
 		return errors.New("--population: want numbers of persons that rise, as in 10000,100000")
 	}
@@ -102,7 +106,8 @@ func (c *scaleConfig) run(ctx context.Context, out, progress io.Writer) (err err
 	}
 	c.Programs = append(c.Programs, &Program{Name: "this build", Path: self, Dir: filepath.Join(c.Dir, "this")})
 	if c.against != "" {
-		c.Programs = append(c.Programs, &Program{Name: "the other build", Path: c.against, Dir: filepath.Join(c.Dir, "other")})
+		c.Programs = append(c.Programs,
+			&Program{Name: "the other build", Path: c.against, Dir: filepath.Join(c.Dir, "other")})
 	}
 
 	figures, err := Scale(ctx, c.Config)

@@ -28,6 +28,7 @@ func builtVersion(info *debug.BuildInfo, ok bool) string {
 	if v := info.Main.Version; v != "" && v != "(devel)" {
 		return v
 	}
+
 	revision, changed := "", ""
 	for _, s := range info.Settings {
 		switch {
@@ -37,6 +38,7 @@ func builtVersion(info *debug.BuildInfo, ok bool) string {
 			changed = "-dirty"
 		}
 	}
+
 	if revision == "" {
 		return "development"
 	}

@@ -37,14 +37,17 @@ func (q Calculation) Compute(c *cobra.Command) (json.RawMessage, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	known, err := q.known(c, rule)
 	if err != nil {
 		return nil, err
 	}
+
 	start, err := optionalInstant("--start", q.Start)
 	if err != nil {
 		return nil, err
 	}
+
 	var pauses []deadline.Pause
 	for _, text := range q.Pauses {
 		p, err := parsePause(text)
@@ -53,10 +56,12 @@ func (q Calculation) Compute(c *cobra.Command) (json.RawMessage, error) {
 		}
 		pauses = append(pauses, p)
 	}
+
 	due, err := deadline.Compute(rule, start, pauses, q.Extended, known)
 	if err != nil {
 		return nil, exit.Usage(err)
 	}
+
 	zone, err := deadline.ParseZone(rule.TimeZone)
 	if err != nil {
 		return nil, err
@@ -98,7 +103,8 @@ func (q Calculation) find(c *cobra.Command) (deadline.Rule, content.Hash, error)
 	}
 	i := slices.IndexFunc(rules, func(r deadline.Rule) bool { return string(r.ID) == q.Rule })
 	if i < 0 {
-		return deadline.Rule{}, content.Hash{}, exit.Usage(fmt.Errorf("--rule: there is no such rule; see consentledger deadline list-rules"))
+		return deadline.Rule{}, content.Hash{},
+			exit.Usage(fmt.Errorf("--rule: there is no such rule; see consentledger deadline list-rules"))
 	}
 	return rules[i], policy.RuleSet(rules), nil
 }
@@ -125,6 +131,7 @@ func (q Calculation) known(c *cobra.Command, rule deadline.Rule) (deadline.Calen
 	if err != nil {
 		return known, err
 	}
+
 	for _, name := range q.Calendars {
 		text, err := files.ReadInput(c, "--calendar-file", name, files.MaxPolicyFile)
 		if err != nil {

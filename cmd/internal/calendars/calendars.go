@@ -132,10 +132,12 @@ func Known(c *cobra.Command, app string) (deadline.Calendars, error) {
 	if err != nil {
 		return calendars, err
 	}
+
 	var list struct{ Calendars []Published }
 	if err := json.Unmarshal(answer, &list); err != nil {
 		return calendars, err
 	}
+
 	for _, p := range list.Calendars {
 		k, err := p.calendar()
 		if err != nil {

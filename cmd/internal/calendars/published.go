@@ -26,15 +26,18 @@ type Published struct {
 // Of returns a calendar as HTTP has it.
 func Of(k deadline.Calendar) Published {
 	p := Published{
-		Jurisdiction: k.Jurisdiction, Year: k.Year, Version: k.Version, AddsTo: k.AddsTo, Notice: k.Notice, Off: []string{}, MakeUp: []string{},
+		Jurisdiction: k.Jurisdiction, Year: k.Year, Version: k.Version, AddsTo: k.AddsTo, Notice: k.Notice,
+		Off: []string{}, MakeUp: []string{},
 		WorkingDays: k.WorkingDays, Partial: k.Partial, Projected: k.Projected, Reported: k.Reported, Source: k.Source,
 	}
 	if k.Issued != 0 {
 		p.Issued = k.Issued.String()
 	}
+
 	for _, d := range k.Off {
 		p.Off = append(p.Off, d.String())
 	}
+
 	for _, d := range k.MakeUp {
 		p.MakeUp = append(p.MakeUp, d.String())
 	}
@@ -52,12 +55,15 @@ func (p Published) calendar() (deadline.Calendar, error) {
 		errs = append(errs, err)
 		return d
 	}
+
 	if p.Issued != "" {
 		k.Issued = read(p.Issued)
 	}
+
 	for _, d := range p.Off {
 		k.Off = append(k.Off, read(d))
 	}
+
 	for _, d := range p.MakeUp {
 		k.MakeUp = append(k.MakeUp, read(d))
 	}

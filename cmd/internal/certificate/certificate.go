@@ -33,9 +33,12 @@ func Proofs(c *cobra.Command, app, event string) (ordered, erased []byte, err er
 	if err != nil {
 		return nil, nil, err
 	}
+
 	if _, is := order.Event.(domain.ErasureOrdered); !is {
-		return nil, nil, exit.Usage(fmt.Errorf("--event: the event is of the type %s: want the id that subject erase printed", order.Type))
+		return nil, nil, exit.Usage(fmt.Errorf("--event: the event is of the type %s: want the id that subject erase "+
+			"printed", order.Type))
 	}
+
 	for n := int64(1); n <= maxBetween; n++ {
 		proof, e, _, err := awaitProof(c, app, url.Values{"index": {fmt.Sprint(index + n)}}, until)
 		if p, is := errors.AsType[*exit.ProblemError](err); is && p.Status == http.StatusNotFound {
@@ -53,7 +56,9 @@ func Proofs(c *cobra.Command, app, event string) (ordered, erased []byte, err er
 
 // awaitProof is fetchProof that waits until the log has the record: it is signed a moment
 // after what was recorded.
-func awaitProof(c *cobra.Command, app string, query url.Values, until time.Time) (text []byte, e codec.Entry, index int64, err error) {
+func awaitProof(
+	c *cobra.Command, app string, query url.Values, until time.Time,
+) (text []byte, e codec.Entry, index int64, err error) {
 	for {
 		text, e, index, err = fetchProof(c, app, query)
 		p, is := errors.AsType[*exit.ProblemError](err)

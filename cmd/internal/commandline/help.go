@@ -42,9 +42,11 @@ func IsRequired(f *pflag.Flag) bool {
 // samples are what examples have for arguments and flags. What is not here has its own
 // name in capitals.
 var samples = map[string]string{
-	"app": "smartkey", "subject": "user-1", "purpose": "personalisation", "purposes": "personalisation", "APP": "smartkey",
+	"app": "smartkey", "subject": "user-1", "purpose": "personalisation", "purposes": "personalisation",
+	"APP":             "smartkey",
 	"test|production": "production", "YEAR": "2027", "SEQ": "17", "FILE": "policy.yaml", "KEYFILE": "backend.pem",
-	"OLD": "sha256:OLD", "NEW": "sha256:NEW", "VERSION": "sha256:VERSION", "JOB": "7QK3WZT5", "by": "officer", "reason": "other", "until": "2027-03-02",
+	"OLD": "sha256:OLD", "NEW": "sha256:NEW", "VERSION": "sha256:VERSION", "JOB": "7QK3WZT5", "by": "officer",
+	"reason": "other", "until": "2027-03-02",
 }
 
 // Example returns a call of a verb with all that is required.

@@ -42,9 +42,11 @@ func strict(c *cobra.Command) {
 		strict(sub)
 		names = append(names, sub.Name())
 	}
+
 	if len(names) == 0 || !c.HasParent() || c.Runnable() {
 		return
 	}
+
 	c.Args = func(_ *cobra.Command, args []string) error {
 		if len(args) == 0 {
 			return fmt.Errorf("%s wants one of: %s", c.Name(), strings.Join(names, ", "))

@@ -24,20 +24,25 @@ func Names(c *cobra.Command) {
 	for _, sub := range c.Commands() {
 		Names(sub)
 	}
+
 	for flag, list := range map[string]func(*cobra.Command) []string{"app": knownApps, "purpose": knownPurposes, "version": knownVersions} {
 		if c.Flags().Lookup(flag) != nil && c.Runnable() {
-			c.RegisterFlagCompletionFunc(flag, func(c *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
-				return completed(c, list), cobra.ShellCompDirectiveNoFileComp
-			})
+			c.RegisterFlagCompletionFunc(flag,
+				func(c *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
+					return completed(c, list), cobra.ShellCompDirectiveNoFileComp
+				})
 		}
 	}
+
 	if c.ValidArgsFunction != nil || len(c.ValidArgs) > 0 {
 		return
 	}
+
 	args := strings.Fields(c.Use)
 	for i, arg := range args {
 		args[i] = strings.Trim(arg, "[]")
 	}
+
 	c.ValidArgsFunction = func(c *cobra.Command, given []string, _ string) ([]string, cobra.ShellCompDirective) {
 		if len(given)+1 >= len(args) {
 			return nil, cobra.ShellCompDirectiveNoFileComp
@@ -72,6 +77,7 @@ func knownApps(c *cobra.Command) (names []string) {
 	if err != nil {
 		return nil
 	}
+
 	var known struct {
 		Apps []struct {
 			App     string `json:"app"`
@@ -81,6 +87,7 @@ func knownApps(c *cobra.Command) (names []string) {
 	if json.Unmarshal(answer, &known) != nil {
 		return nil
 	}
+
 	for _, a := range known.Apps {
 		names = append(names, a.App+"\t"+a.Handler)
 	}
@@ -110,10 +117,12 @@ func knownVersions(c *cobra.Command) (names []string) {
 	if appOf(c) == "" {
 		return nil
 	}
+
 	versions, err := policies.Versions(c, appOf(c))
 	if err != nil {
 		return nil
 	}
+
 	for _, v := range versions {
 		says := v.Policy
 		if v.InForce {

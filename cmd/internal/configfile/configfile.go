@@ -28,7 +28,8 @@ const Variable = "CONSENTLEDGER_CONFIG"
 
 // Flag gives the program the flag that names the file.
 func Flag(root *cobra.Command) {
-	root.PersistentFlags().String("config", "", "a YAML file with values of flags, see consentledger config (environment: "+Variable+")")
+	root.PersistentFlags().String("config", "",
+		"a YAML file with values of flags, see consentledger config (environment: "+Variable+")")
 }
 
 // NameOf returns the name of the file that a flag or the environment names; empty: there is none.

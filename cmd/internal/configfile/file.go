@@ -70,9 +70,11 @@ func parse(name string, text []byte) ([]setting, error) {
 	if len(tree.Docs) > 1 {
 		return nil, fmt.Errorf("%s: it has %d documents: want one", name, len(tree.Docs))
 	}
+
 	var all []setting
 	for _, doc := range tree.Docs {
-		if doc.Body == nil || doc.Body.Type() == ast.NullType || doc.Body.Type() == ast.CommentType || doc.Body.Type() == ast.CommentGroupType {
+		if doc.Body == nil || doc.Body.Type() == ast.NullType || doc.Body.Type() == ast.CommentType ||
+			doc.Body.Type() == ast.CommentGroupType {
 			continue
 		}
 		err := eachMember(name, "", doc.Body, func(s setting, value ast.Node) error {
@@ -96,7 +98,8 @@ func isMapping(n ast.Node) bool {
 func eachMember(name, section string, n ast.Node, f func(setting, ast.Node) error) error {
 	m, is := n.(ast.MapNode)
 	if !is {
-		return fmt.Errorf("%s:%d: want members, as in server: https://ledger.example.com", name, n.GetToken().Position.Line)
+		return fmt.Errorf("%s:%d: want members, as in server: https://ledger.example.com", name,
+			n.GetToken().Position.Line)
 	}
 	for i := m.MapRange(); i.Next(); {
 		at := i.Key().GetToken().Position
@@ -114,6 +117,7 @@ func keep(all *[]setting, s setting, value ast.Node) error {
 	if many, is := value.(*ast.SequenceNode); is {
 		list = many.Values
 	}
+
 	for _, n := range list {
 		switch n.Type() {
 		case ast.NullType:
@@ -124,6 +128,7 @@ func keep(all *[]setting, s setting, value ast.Node) error {
 			return fmt.Errorf("%s: %s: want a text, a number, true or false, or a list of them", s.place(), s.path())
 		}
 	}
+
 	if len(s.values) > 0 {
 		*all = append(*all, s)
 	}
@@ -136,6 +141,7 @@ func sectionsOf(root *cobra.Command) map[string]map[string]*pflag.Flag {
 	for _, name := range []string{"server", "key-file"} {
 		all[""][name] = root.PersistentFlags().Lookup(name)
 	}
+
 	for _, verb := range root.Commands() {
 		if section := verb.Annotations[sectionNote]; section == verb.Name() {
 			all[section] = map[string]*pflag.Flag{}
@@ -158,7 +164,8 @@ func check(settings []setting, known map[string]map[string]*pflag.Flag) error {
 		s := &settings[i]
 		s.flag = s.key
 		flag := known[s.section][s.key]
-		if base, is := strings.CutSuffix(s.key, "-file"); is && flag == nil && known[s.section][base] != nil && holdsSecret(known[s.section][base]) {
+		if base, is := strings.CutSuffix(s.key, "-file"); is && flag == nil && known[s.section][base] != nil &&
+			holdsSecret(known[s.section][base]) {
 			s.flag, s.secretFile, flag = base, true, known[s.section][base]
 		}
 		err := s.check(flag, known)
@@ -177,21 +184,25 @@ func (s *setting) check(flag *pflag.Flag, known map[string]map[string]*pflag.Fla
 	section, has := known[s.section]
 	switch {
 	case !has:
-		return fmt.Errorf("there is no such section; there are: %s", strings.TrimPrefix(strings.Join(sorted(known), ", "), ", "))
+		return fmt.Errorf("there is no such section; there are: %s",
+			strings.TrimPrefix(strings.Join(sorted(known), ", "), ", "))
 	case flag == nil && known[s.key] != nil && s.section == "":
 		return fmt.Errorf("this is a section: want its settings below it, as in %s: {...}", s.key)
 	case flag == nil:
 		return fmt.Errorf("there is no such setting; there are: %s", strings.Join(sorted(section), ", "))
 	}
+
 	_, many := flag.Value.(pflag.SliceValue)
 	switch {
 	case !many && len(s.values) > 1:
 		return errors.New("want one value, not a list")
 	case !s.secretFile && slices.ContainsFunc(s.values, hasPassword):
 		if !holdsSecret(flag) {
-			return errors.New("a password does not belong into this file: keep it in one for its owner alone, which another setting names")
+			return errors.New("a password does not belong into this file: keep it in one for its owner alone, which " +
+				"another setting names")
 		}
-		return fmt.Errorf("a password does not belong into this file: leave it out of the address, or write the whole address into a file for its owner alone, and name that with %s-file", s.flag)
+		return fmt.Errorf("a password does not belong into this file: leave it out of the address, or write the "+
+			"whole address into a file for its owner alone, and name that with %s-file", s.flag)
 	}
 	return nil
 }

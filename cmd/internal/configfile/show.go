@@ -34,6 +34,7 @@ func (f *File) Origins(root *cobra.Command) []Origin {
 			of[known[s.section][s.flag]] = s
 		}
 	}
+
 	var all []Origin
 	for _, section := range sorted(known) {
 		for _, name := range sorted(known[section]) {

@@ -35,21 +35,26 @@ func (s *Simulation) cast(ctx context.Context) error {
 		Event("cast-1", "consent.given", "user-1", time.Time{}, agree), // a duplicate
 		Event("cast-2", "consent.given", "user-2", time.Time{}, agree),
 		Event("cast-2-no", "consent.withdrawn", "user-2", time.Time{}, Object{"purposes": []string{"personalisation"}}),
-		Event("cast-3", "consent.refused", "user-3", time.Time{}, Object{"all": true, "act": "agree-popup", "locale": "en"}),
+		Event("cast-3", "consent.refused", "user-3", time.Time{},
+			Object{"all": true, "act": "agree-popup", "locale": "en"}),
 		Event("cast-4", "consent.given", "user-4", time.Time{}, agree),
 		Event("cast-4-grant", "permission.granted", "user-4", time.Time{}, Object{"permission": "network"}),
 		Event("cast-4-revoke", "permission.revoked", "user-4", time.Time{}, Object{"permission": "network"}),
 		// A device before login, and the account that it turns out to be of.
 		Event("cast-5", "consent.given", "user-5", time.Time{}, agree),
-		Event("cast-5-device-no", "consent.withdrawn", "device:tablet-5", time.Time{}, Object{"purposes": []string{"promotion-evaluation"}}),
-		Event("cast-5-link", "subject.linked", "user-5", time.Time{}, Object{"other": "device:tablet-5", "proof": "login"}),
+		Event("cast-5-device-no", "consent.withdrawn", "device:tablet-5", time.Time{},
+			Object{"purposes": []string{"promotion-evaluation"}}),
+		Event("cast-5-link", "subject.linked", "user-5", time.Time{},
+			Object{"other": "device:tablet-5", "proof": "login"}),
 		// Somebody who turns out to be a child, without a guardian.
 		Event("cast-6", "consent.given", "user-6", time.Time{}, agree),
 		Event("cast-6-age", "age.recorded", "user-6", time.Time{}, Object{"band": "under-14", "basis": "declared"}),
 		// A yes by a build whose yeses are void.
-		Event("cast-7", "consent.given", "user-7", time.Time{}, Object{"act": "agree-popup", "locale": "en", "build": tickedBuild}),
+		Event("cast-7", "consent.given", "user-7", time.Time{},
+			Object{"act": "agree-popup", "locale": "en", "build": tickedBuild}),
 		// A question that was asked just now, by the road of apps.
-		Event("cast-8-question", "request.received", "user-8", time.Time{}, Object{"types": []string{"question"}, "channel": "feedback", "text": "Which of my data do you keep?"}),
+		Event("cast-8-question", "request.received", "user-8", time.Time{},
+			Object{"types": []string{"question"}, "channel": "feedback", "text": "Which of my data do you keep?"}),
 	} {
 		if err := s.Request(ctx, e); err != nil {
 			return err
@@ -73,7 +78,8 @@ func (s *Simulation) stumble(ctx context.Context) error {
 		return err
 	}
 	for i, b := range broken {
-		if _, err := s.js.Publish(ctx, subject.Of(App, subject.In+"consent.given"), []byte(b), jetstream.WithMsgID(fmt.Sprint("broken-", i+1))); err != nil {
+		if _, err := s.js.Publish(ctx, subject.Of(App, subject.In+"consent.given"), []byte(b),
+			jetstream.WithMsgID(fmt.Sprint("broken-", i+1))); err != nil {
 			return err
 		}
 	}

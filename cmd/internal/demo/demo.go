@@ -45,6 +45,7 @@ func (s Stage) Prepare(ctx context.Context) error {
 	if err := s.Once(ctx, "register", register); err != nil {
 		return err
 	}
+
 	doc, err := s.document(ctx, "policy.yaml")
 	if err != nil {
 		return err
@@ -52,10 +53,13 @@ func (s Stage) Prepare(ctx context.Context) error {
 	if err := s.publishVersions(ctx, doc); err != nil {
 		return err
 	}
-	evidence, err := s.Blobs.Put(ctx, []byte("Build "+tickedBuild+" showed the box ticked: see the screenshots of its test report.\n"))
+
+	evidence, err := s.Blobs.Put(ctx,
+		[]byte("Build "+tickedBuild+" showed the box ticked: see the screenshots of its test report.\n"))
 	if err != nil {
 		return err
 	}
+
 	return s.Once(ctx, "void "+tickedBuild, domain.Say{Event: domain.BuildVoided{
 		Build: tickedBuild, From: 1577836800000, To: 4102444800000, // 2020 to 2100
 		Reason: "ticked-before", Evidence: content.Hash(evidence), By: [2]string{"release-manager", "privacy-officer"},
@@ -68,10 +72,12 @@ func (s Stage) document(ctx context.Context, name string) (policy.Document, erro
 	if err != nil {
 		return policy.Document{}, err
 	}
+
 	p, err := publication.Read(name, file, smartkey.Files.ReadFile)
 	if err != nil {
 		return policy.Document{}, err
 	}
+
 	for _, text := range p.Texts {
 		if _, err := s.Blobs.Put(ctx, []byte(text)); err != nil {
 			return policy.Document{}, err
@@ -113,13 +119,15 @@ func (s Stage) publishVersion(ctx context.Context, doc policy.Document, material
 	if _, err := s.Blobs.Put(ctx, canonical); err != nil {
 		return err
 	}
-	return s.Once(ctx, "publish "+version.String(), domain.PublishPolicy{Version: version, Document: doc, Material: material})
+	return s.Once(ctx, "publish "+version.String(),
+		domain.PublishPolicy{Version: version, Document: doc, Material: material})
 }
 
 func beforeInstalledApps(doc policy.Document) policy.Document {
 	doc.Purposes = slices.Clone(doc.Purposes)
 	for i, p := range doc.Purposes {
-		doc.Purposes[i].Categories = slices.DeleteFunc(slices.Clone(p.Categories), func(c policy.CategoryID) bool { return c == "installed-apps" })
+		doc.Purposes[i].Categories = slices.DeleteFunc(slices.Clone(p.Categories),
+			func(c policy.CategoryID) bool { return c == "installed-apps" })
 	}
 	return doc
 }
@@ -145,7 +153,9 @@ type Simulation struct {
 
 // Simulate plays the app until ctx is done: first the three persons that the
 // README names, then passers-by.
-func Simulate(ctx context.Context, nc *nats.Conn, log *slog.Logger, rejected func(context.Context) (bool, error)) error {
+func Simulate(
+	ctx context.Context, nc *nats.Conn, log *slog.Logger, rejected func(context.Context) (bool, error),
+) error {
 	js, err := jetstream.New(nc)
 	if err != nil {
 		return err
@@ -208,12 +218,14 @@ func (s *Simulation) Request(ctx context.Context, e Object) error {
 	if err != nil {
 		return err
 	}
+
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	m, err := s.Conn.RequestWithContext(ctx, subject.Of(App, "record"), body)
 	if err != nil {
 		return fmt.Errorf("simulated app: %w", err)
 	}
+
 	switch code := m.Header.Get("Nats-Service-Error-Code"); {
 	case code == "":
 		return nil
@@ -239,6 +251,7 @@ func (s *Simulation) passerBy(ctx context.Context) error {
 	if rand.IntN(5) == 0 {
 		at = at.Add(-time.Duration(rand.IntN(72)) * time.Hour)
 	}
+
 	kind, data := "consent.given", agree
 	switch rand.IntN(6) {
 	case 0:
@@ -248,6 +261,7 @@ func (s *Simulation) passerBy(ctx context.Context) error {
 	case 2:
 		kind, data = "permission.revoked", Object{"permission": "network"}
 	}
+
 	body, err := json.Marshal(Event(fmt.Sprintf("%s-%d", s.run, s.count), kind, person, at, data))
 	if err != nil {
 		return err

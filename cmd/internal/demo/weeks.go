@@ -30,10 +30,12 @@ const (
 // directory whose policies are too young for the story is left as it is.
 func Rehearse(ctx context.Context, in ledger.Config, now deadline.Instant) error {
 	clock := now.Add(-weeks)
-	past, err := ledger.Open(ctx, ledger.Config{Store: in.Store, Vault: in.Vault, Blobs: in.Blobs, Now: func() deadline.Instant { return clock }})
+	past, err := ledger.Open(ctx,
+		ledger.Config{Store: in.Store, Vault: in.Vault, Blobs: in.Blobs, Now: func() deadline.Instant { return clock }})
 	if err != nil {
 		return err
 	}
+
 	s := Stage{past, in.Blobs}
 	if ref, err := past.App(ctx, App); err == nil {
 		if v := ref.Policies.Versions(); len(v) > 0 && v[0].Effective > now.Add(-oldest) {
@@ -43,14 +45,17 @@ func Rehearse(ctx context.Context, in ledger.Config, now deadline.Instant) error
 	if err := s.Prepare(ctx); err != nil {
 		return err
 	}
+
 	calendars, err := s.announce(ctx)
 	if err != nil {
 		return err
 	}
+
 	story, err := newStory(now, calendars)
 	if err != nil {
 		return err
 	}
+
 	streams := map[string]domain.StreamID{}
 	for _, a := range story.inOrder() {
 		clock = max(clock, a.at)
@@ -68,6 +73,7 @@ func (s Stage) announce(ctx context.Context) (deadline.Calendars, error) {
 	if err != nil {
 		return calendars, err
 	}
+
 	for _, k := range calendars.Published() {
 		id := fmt.Sprintf("calendar %s %d %t", k.Jurisdiction, k.Year, k.Projected)
 		if k.Reported {
@@ -77,6 +83,7 @@ func (s Stage) announce(ctx context.Context) (deadline.Calendars, error) {
 			return calendars, err
 		}
 	}
+
 	doc, err := s.document(ctx, "sharing.yaml")
 	if err != nil {
 		return calendars, err
@@ -97,9 +104,11 @@ func (s Stage) play(ctx context.Context, a act, of domain.StreamID) (domain.Stre
 		}
 		r.Person = person
 	}
+
 	if _, opens := a.cmd.(domain.OpenRequest); opens && a.person != "" {
 		r.Actor, r.RecordedBy = string(domain.Person), "unauthenticated"
 	}
+
 	receipt, err := s.Ledger.Execute(ctx, r)
 	return receipt.Stream, err
 }
@@ -148,7 +157,8 @@ func (s *story) morning(daysAgo int) deadline.Instant {
 // receivedFor returns the newest morning on which a request came that is due
 // before a day.
 func (s *story) receivedFor(length int, before deadline.Date) (deadline.Instant, error) {
-	rule := deadline.Rule{ID: "own.demo", Unit: deadline.UnitWorkingDay, Length: length, Calendar: "CN", TimeZone: "Asia/Shanghai"}
+	rule := deadline.Rule{ID: "own.demo", Unit: deadline.UnitWorkingDay, Length: length, Calendar: "CN",
+		TimeZone: "Asia/Shanghai"}
 	for ago := 1; ; ago++ {
 		at := s.morning(ago)
 		due, err := deadline.Compute(rule, at, nil, false, s.calendars)
@@ -177,12 +187,14 @@ func (s *story) ask(id, person string, at deadline.Instant, r domain.OpenRequest
 // step tells a step of a request or an incident. Pairs are names and values.
 func (s *story) step(of string, at deadline.Instant, kind catalog.Step, details domain.Personal, pairs ...string) {
 	id := fmt.Sprintf("%s %s", of, kind)
-	s.acts = append(s.acts, act{at: at, id: id, of: of, cmd: domain.TakeStep{Kind: kind, Fields: pairsOf(pairs), Details: details}})
+	s.acts = append(s.acts, act{at: at, id: id, of: of,
+		cmd: domain.TakeStep{Kind: kind, Fields: pairsOf(pairs), Details: details}})
 }
 
 func (s *story) note(at deadline.Instant, person string, kind catalog.Note, pairs ...string) {
 	id := fmt.Sprintf("note %s %s %s", kind, person, pairs[1])
-	s.acts = append(s.acts, act{at: at, id: id, person: person, cmd: domain.Say{Event: domain.Noted{Kind: kind, Fields: pairsOf(pairs)}}})
+	s.acts = append(s.acts, act{at: at, id: id, person: person,
+		cmd: domain.Say{Event: domain.Noted{Kind: kind, Fields: pairsOf(pairs)}}})
 }
 
 func pairsOf(pairs []string) []policy.Field {

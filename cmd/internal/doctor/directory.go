@@ -22,16 +22,20 @@ func (d *Doctor) directory(ctx context.Context, all bool) {
 		d.parent()
 		return
 	case err != nil:
-		d.say("directory", "broken", err.Error(), "let the user of the ledger see "+d.Data+", or name another directory with --data")
+		d.say("directory", "broken", err.Error(),
+			"let the user of the ledger see "+d.Data+", or name another directory with --data")
 		return
 	case !info.IsDir():
-		d.say("directory", "broken", d.Data+" is no directory", "name a data directory with --data; it is made if it is not there")
+		d.say("directory", "broken", d.Data+" is no directory",
+			"name a data directory with --data; it is made if it is not there")
 		return
 	}
 	if err := writable(d.Data); err != nil {
-		d.say("directory", "broken", "it cannot be written: "+err.Error(), "give "+d.Data+" to the user that runs the ledger, as in chown, with mode 0700; mount it read-write")
+		d.say("directory", "broken", "it cannot be written: "+err.Error(),
+			"give "+d.Data+" to the user that runs the ledger, as in chown, with mode 0700; mount it read-write")
 		return
 	}
+
 	if _, err := os.Stat(filepath.Join(d.Data, "FORMAT")); errors.Is(err, os.ErrNotExist) {
 		if err := server.CheckOurs(d.Data); err != nil {
 			d.say("directory", "broken", err.Error(), "name an empty directory, or one of a ledger, with --data")
@@ -40,6 +44,7 @@ func (d *Doctor) directory(ctx context.Context, all bool) {
 		}
 		return
 	}
+
 	d.say("directory", "ok", "it is a ledger's and can be written", "")
 	d.future()
 	if d.isOf() && all {
@@ -61,7 +66,8 @@ func (d *Doctor) isOf() bool {
 			continue
 		}
 		if err := p.place.Check(d.Data, address, false); err != nil {
-			d.say("directory", "broken", err.Error(), "say the same of "+p.place.Flag+" as when the ledger was begun; consentledger migrate moves it")
+			d.say("directory", "broken", err.Error(),
+				"say the same of "+p.place.Flag+" as when the ledger was begun; consentledger migrate moves it")
 			good = false
 		}
 	}
@@ -78,7 +84,8 @@ func (d *Doctor) parent() {
 		dir = filepath.Dir(dir)
 	}
 	if err := writable(dir); err != nil {
-		d.say("directory", "broken", d.Data+" is not there and cannot be made: "+err.Error(), "make it for the user that runs the ledger, or name another with --data")
+		d.say("directory", "broken", d.Data+" is not there and cannot be made: "+err.Error(),
+			"make it for the user that runs the ledger, or name another with --data")
 		return
 	}
 	d.say("directory", "ok", d.Data+" is not there yet: serve makes it", "")
@@ -98,8 +105,10 @@ func (d *Doctor) future() {
 			}
 		}
 	}
+
 	if ahead := time.Until(newest); ahead > clockMargin {
-		d.say("clock", "broken", fmt.Sprintf("the ledger was written %s later than it is now: this clock is slow, or was fast then", ahead.Round(time.Minute)),
+		d.say("clock", "broken", fmt.Sprintf("the ledger was written %s later than it is now: this clock is slow, or "+
+			"was fast then", ahead.Round(time.Minute)),
 			"set the clock right and keep it so (NTP), before the ledger starts: no record is earlier than the newest")
 	}
 }
@@ -115,7 +124,8 @@ func (d *Doctor) inside(ctx context.Context) {
 		d.say("log", "skipped", "a ledger has the directory open", "")
 		return
 	case errors.Is(err, vault.ErrWrongKeys):
-		d.say("keys", "broken", "keys does not open this vault: it is another ledger's, or an older one's", "bring back the file keys that belongs to this store: from the backup of the same ledger")
+		d.say("keys", "broken", "keys does not open this vault: it is another ledger's, or an older one's",
+			"bring back the file keys that belongs to this store: from the backup of the same ledger")
 		return
 	case err != nil:
 		d.say("store", "broken", err.Error(), "what the message says; a backup of the whole directory is the way back")
@@ -128,10 +138,12 @@ func (d *Doctor) inside(ctx context.Context) {
 	older, behind := errors.AsType[*transparency.OlderError](err)
 	switch {
 	case behind:
-		d.say("log", "broken", fmt.Sprintf("the store ends at position %d, and records up to position %d of %s were signed: the store is older than its log", older.Head, older.Signed, older.App),
+		d.say("log", "broken", fmt.Sprintf("the store ends at position %d, and records up to position %d of %s were "+
+			"signed: the store is older than its log", older.Head, older.Signed, older.App),
 			"bring back the newer store; if it is lost for good: consentledger log renew --records-lost")
 	case err != nil:
-		d.say("log", "broken", err.Error(), "bring back the directory log from a backup of this ledger, never from an older state")
+		d.say("log", "broken", err.Error(),
+			"bring back the directory log from a backup of this ledger, never from an older state")
 	default:
 		d.say("log", "ok", "the store holds all that was signed", "")
 	}

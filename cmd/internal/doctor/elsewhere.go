@@ -47,7 +47,8 @@ func (d *Doctor) elsewhere(ctx context.Context) (all bool) {
 func (d *Doctor) part(ctx context.Context, p part) (there bool) {
 	address, err := p.place.Address(p.at)
 	if err != nil {
-		d.say(p.check, "broken", err.Error(), "say in one way where it is: with "+p.place.Flag+", or by the environment")
+		d.say(p.check, "broken", err.Error(),
+			"say in one way where it is: with "+p.place.Flag+", or by the environment")
 		return false
 	}
 	if address == "" {
@@ -88,9 +89,11 @@ func (d *Doctor) postgres(ctx context.Context, p part, address string) (there bo
 		EXISTS (SELECT FROM pg_namespace WHERE nspname = $1)`, p.schema).Scan(&user, &database, &may, &there)
 	switch {
 	case err != nil:
-		d.say(p.check, "broken", fmt.Sprintf("PostgreSQL at %s did not answer: %v", at, err), "look at the server's log")
+		d.say(p.check, "broken", fmt.Sprintf("PostgreSQL at %s did not answer: %v", at, err),
+			"look at the server's log")
 	case !there && !may:
-		d.say(p.check, "broken", fmt.Sprintf("the user %s may make no schema in the database %s at %s", user, database, at),
+		d.say(p.check, "broken", fmt.Sprintf("the user %s may make no schema in the database %s at %s", user, database,
+			at),
 			fmt.Sprintf(`run, as the owner of the database: GRANT CREATE ON DATABASE "%s" TO "%s"`, database, user))
 	case there:
 		d.say(p.check, "ok", fmt.Sprintf("PostgreSQL at %s has it in the database %s", at, database), "")
@@ -128,6 +131,7 @@ func (d *Doctor) eventStoreDB(ctx context.Context, p part, address string) (ther
 		d.say(p.check, "broken", p.place.Flag+": "+err.Error(), "write it as in "+server.EventStoreDB.Example)
 		return false
 	}
+
 	s, err := esdb.Open(at, esdb.Options{})
 	if err != nil {
 		d.say(p.check, "broken", err.Error(), "look at "+p.place.Flag)
@@ -140,13 +144,16 @@ func (d *Doctor) eventStoreDB(ctx context.Context, p part, address string) (ther
 		d.say(p.check, "broken", err.Error(), "give the ledger's user what it needs, as the message says")
 		return false
 	case err != nil:
-		d.say(p.check, "broken", fmt.Sprintf("the event store at %s cannot be reached: %v", at, err), "start it, or look at host, port and TLS of "+p.place.Flag)
+		d.say(p.check, "broken", fmt.Sprintf("the event store at %s cannot be reached: %v", at, err),
+			"start it, or look at host, port and TLS of "+p.place.Flag)
 		return false
 	}
+
 	found := fmt.Sprintf("the event store at %s can be read and written", at)
 	for _, w := range warnings {
 		found += "; " + w
 	}
+
 	d.say(p.check, "ok", found, "")
 	return true
 }
@@ -157,21 +164,27 @@ func (d *Doctor) vaultKeys() bool {
 	if name == "" {
 		name = os.Getenv(server.KeysVariable)
 	}
+
 	address, err := server.VaultPlace.Address(d.Dir.Vault)
 	switch {
 	case err != nil || address == "" && name == "":
 		return true
 	case name == "":
-		d.say("keys", "broken", "persons are shared with other processes, and no file names the keys that all of them need",
+		d.say("keys", "broken", "persons are shared with other processes, and no file names the keys that all of "+
+			"them need",
 			"name it with --vault-keys; consentledger keys new makes one for a new vault")
 		return false
 	}
+
 	_, err = vault.OpenSealedKeys(name, true, server.KEKOf(d.Dir.KEK))
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		d.say("keys", "broken", "there is no file "+name, "bring it back from where you keep a copy; for a new vault: consentledger keys new")
+		d.say("keys", "broken", "there is no file "+name,
+			"bring it back from where you keep a copy; for a new vault: consentledger keys new")
 	case err != nil:
-		d.say("keys", "broken", err.Error(), "bring the file back from where you keep a copy, for its owner alone; if it is sealed, name what unseals it with --kek-command")
+		d.say("keys", "broken", err.Error(),
+			"bring the file back from where you keep a copy, for its owner alone; if it is sealed, name what unseals "+
+				"it with --kek-command")
 	}
 	return err == nil
 }

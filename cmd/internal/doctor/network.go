@@ -26,6 +26,7 @@ func (d *Doctor) port(check, flag, address string) {
 		d.say(check, "ok", address+" is free", "")
 		return
 	}
+
 	if d.running {
 		d.say(check, "ok", address+" is taken, as by the ledger that has the directory open", "")
 		return
@@ -33,7 +34,9 @@ func (d *Doctor) port(check, flag, address string) {
 	if e, is := errors.AsType[*net.OpError](err); is {
 		err = e.Err
 	}
-	d.say(check, "broken", address+" cannot be listened on: "+err.Error(), "stop what listens there, or name another address with "+flag)
+
+	d.say(check, "broken", address+" cannot be listened on: "+err.Error(),
+		"stop what listens there, or name another address with "+flag)
 }
 
 // natsServer connects to the NATS server that serve would use.
@@ -53,6 +56,7 @@ func (d *Doctor) natsServer(ctx context.Context) {
 		d.say("nats", "broken", err.Error(), "run a NATS server of 2.15 or later")
 		return
 	}
+
 	d.say("nats", "ok", "version "+nc.ConnectedServerVersion()+", with JetStream", "")
 }
 
@@ -61,28 +65,37 @@ func (d *Doctor) certificate() {
 	if d.Access.Cert == "" && d.Access.Key == "" {
 		return
 	}
+
 	leaf, err := server.LoadCertificate(d.Access.Cert, d.Access.Key)
 	if err != nil {
-		d.say("tls", "broken", err.Error(), "name a certificate and the key that belongs to it, both PEM, with --tls-cert and --tls-key")
+		d.say("tls", "broken", err.Error(),
+			"name a certificate and the key that belongs to it, both PEM, with --tls-cert and --tls-key")
 		return
 	}
+
 	names := append([]string{}, d.Hosts...)
 	if host, _, err := net.SplitHostPort(d.HTTP); err == nil && host != "" && net.ParseIP(host) == nil {
 		names = append(names, host)
 	}
+
 	for _, name := range names {
 		if leaf.VerifyHostname(name) != nil {
-			d.say("tls", "broken", "the certificate is not for "+name+", but for: "+strings.Join(namesOf(leaf), ", "), "have a certificate made for "+name+", or ask under a name that it has")
+			d.say("tls", "broken", "the certificate is not for "+name+", but for: "+strings.Join(namesOf(leaf), ", "),
+				"have a certificate made for "+name+", or ask under a name that it has")
 			return
 		}
 	}
+
 	switch now := time.Now(); {
 	case now.After(leaf.NotAfter):
-		d.say("tls", "broken", "the certificate ended on "+leaf.NotAfter.Local().Format(time.DateTime), "renew it; serve reads the files again when they change")
+		d.say("tls", "broken", "the certificate ended on "+leaf.NotAfter.Local().Format(time.DateTime),
+			"renew it; serve reads the files again when they change")
 	case now.Before(leaf.NotBefore):
-		d.say("tls", "broken", "the certificate begins on "+leaf.NotBefore.Local().Format(time.DateTime), "wait, or set the clock right")
+		d.say("tls", "broken", "the certificate begins on "+leaf.NotBefore.Local().Format(time.DateTime),
+			"wait, or set the clock right")
 	default:
-		d.say("tls", "ok", "the certificate is for "+strings.Join(namesOf(leaf), ", ")+", until "+leaf.NotAfter.Local().Format(time.DateTime), "")
+		d.say("tls", "ok", "the certificate is for "+strings.Join(namesOf(leaf),
+			", ")+", until "+leaf.NotAfter.Local().Format(time.DateTime), "")
 	}
 }
 
@@ -116,7 +129,9 @@ func (d *Doctor) server(ctx context.Context) {
 	}
 	off := before.Sub(date).Round(time.Second)
 	if off.Abs() > clockMargin {
-		d.say("clock", "broken", fmt.Sprintf("this clock and that of %s are %s apart", at, off.Abs()), "set the clock that is wrong, and keep it right (NTP): grants that are more than 5 minutes ahead are refused")
+		d.say("clock", "broken", fmt.Sprintf("this clock and that of %s are %s apart", at, off.Abs()),
+			"set the clock that is wrong, and keep it right (NTP): grants that are more than 5 minutes ahead are "+
+				"refused")
 		return
 	}
 	d.say("clock", "ok", "as that of "+at, "")
@@ -132,7 +147,8 @@ func (d *Doctor) unanswered(err error, at string, expected bool) {
 	case errors.As(err, &names):
 		d.say("server", "broken", "the certificate of "+at+" is not for "+names.Host+", but for: "+strings.Join(namesOf(names.Certificate), ", "), "ask under a name that it has, with --server, or have it made for this one")
 	case expected:
-		d.say("server", "broken", at+" does not answer: "+err.Error(), "start it with consentledger serve, or name another with --server")
+		d.say("server", "broken", at+" does not answer: "+err.Error(),
+			"start it with consentledger serve, or name another with --server")
 	default:
 		d.say("server", "skipped", "no ledger answers at "+at, "")
 	}

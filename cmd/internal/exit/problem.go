@@ -31,7 +31,8 @@ func (e *ProblemError) ExitCode() int {
 		return CodeConflict
 	case e.Status >= 500:
 		return CodeUnavailable
-	case e.Status == http.StatusBadRequest, e.Status == http.StatusRequestEntityTooLarge, e.Status == http.StatusUnsupportedMediaType:
+	case e.Status == http.StatusBadRequest, e.Status == http.StatusRequestEntityTooLarge,
+		e.Status == http.StatusUnsupportedMediaType:
 		return CodeUsage
 	}
 	return CodeError

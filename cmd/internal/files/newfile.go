@@ -17,9 +17,11 @@ type NewFile struct{ Name, Text string }
 func WriteNew(files ...NewFile) error {
 	for _, f := range files {
 		if _, err := os.Lstat(f.Name); err == nil {
-			return exit.Usage(fmt.Errorf("%s is there already, and is not written over: name another FILE, or move it away", f.Name))
+			return exit.Usage(fmt.Errorf("%s is there already, and is not written over: name another FILE, or move "+
+				"it away", f.Name))
 		}
 	}
+
 	for _, f := range files {
 		out, err := os.OpenFile(f.Name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 		if errors.Is(err, fs.ErrNotExist) {

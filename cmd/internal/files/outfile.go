@@ -26,7 +26,8 @@ func outKind(flag, name string) (kind string, err error) {
 	info, err := os.Stat(name)
 	switch {
 	case err == nil && info.IsDir():
-		return "", exit.Usage(fmt.Errorf("%s: %s is a directory: name the file to write, as in %s", flag, name, filepath.Join(name, "NAME")))
+		return "", exit.Usage(fmt.Errorf("%s: %s is a directory: name the file to write, as in %s", flag, name,
+			filepath.Join(name, "NAME")))
 	case err == nil:
 		return kindOf(info), nil
 	case !errors.Is(err, fs.ErrNotExist):
@@ -53,12 +54,16 @@ func PlaceOf(flag, name string) (string, error) {
 	if err != nil {
 		return "", err
 	}
+
 	if kind != "" {
-		return "", exit.Usage(fmt.Errorf("%s: %s: want the name of a plain file or of a new one, and this is %s", flag, name, kind))
+		return "", exit.Usage(fmt.Errorf("%s: %s: want the name of a plain file or of a new one, and this is %s", flag,
+			name, kind))
 	}
+
 	if info, err := os.Lstat(name); err != nil || info.Mode()&fs.ModeSymlink == 0 {
 		return name, nil
 	}
+
 	to, err := filepath.EvalSymlinks(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return "", exit.Usage(fmt.Errorf("%s: %s is a link to a file that is not there", flag, name))

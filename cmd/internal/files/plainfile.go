@@ -176,6 +176,7 @@ func OpenInput(name string) (*os.File, error) {
 	if err != nil {
 		return nil, opening(err)
 	}
+
 	f, err := os.Open(name)
 	if err != nil {
 		return nil, err

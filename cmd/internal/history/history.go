@@ -39,6 +39,7 @@ func replayServer(c *cobra.Command, r wire.ReplayRequest, do func(json.RawMessag
 	if err != nil {
 		return err
 	}
+
 	answer, err := remote.Open(c.Context(), c, http.MethodPost, "/v1/replay", "application/json", body)
 	if err != nil {
 		return err
@@ -52,7 +53,8 @@ func replayServer(c *cobra.Command, r wire.ReplayRequest, do func(json.RawMessag
 		case err == io.EOF && len(line) == 0:
 			return nil
 		case err != nil:
-			return fmt.Errorf("%w any more, the history broke off: %w; ask again with --after and the last position", exit.ErrUnreachable, err)
+			return fmt.Errorf("%w any more, the history broke off: %w; ask again with --after and the last position",
+				exit.ErrUnreachable, err)
 		case bytes.HasPrefix(line, []byte(`{"error":`)):
 			return brokeOff(line)
 		}
@@ -68,7 +70,8 @@ func brokeOff(line []byte) error {
 	if err := json.Unmarshal(line, &last); err != nil {
 		return err
 	}
-	return &exit.ProblemError{Status: last.Error.Status, Code: last.Error.Code, Detail: "the history broke off: " + last.Error.Detail}
+	return &exit.ProblemError{Status: last.Error.Status, Code: last.Error.Code,
+		Detail: "the history broke off: " + last.Error.Detail}
 }
 
 // unrecorded says that a directory is read without a trace: whoever has it can read
@@ -89,10 +92,12 @@ func replayDir(c *cobra.Command, path string, r wire.ReplayRequest, do func(json
 	if err != nil {
 		return err
 	}
+
 	entries, err := d.Ledger.Select(c.Context(), selection)
 	if err != nil {
 		return err
 	}
+
 	var line []byte
 	for e, err := range entries {
 		if err == nil {
@@ -109,7 +114,8 @@ func replayDir(c *cobra.Command, path string, r wire.ReplayRequest, do func(json
 }
 
 // Ask asks the server, or the directory if one is named.
-func Ask(c *cobra.Command, data, app, path string, r any, in func(context.Context, *ledger.Ledger, domain.AppName) (any, error)) (answer json.RawMessage, err error) {
+func Ask(c *cobra.Command, data, app, path string, r any,
+	in func(context.Context, *ledger.Ledger, domain.AppName) (any, error)) (answer json.RawMessage, err error) {
 	name, err := domain.ParseAppName(app)
 	if err != nil {
 		return nil, exit.Usage(errors.New("--app: " + err.Error()))
@@ -134,7 +140,8 @@ func Ask(c *cobra.Command, data, app, path string, r any, in func(context.Contex
 // anything is shown.
 func ReaderFlags(c *cobra.Command, r *wire.Reader) {
 	f := c.Flags()
-	f.StringVar(&r.Reason, "reason", "", "a code for why it is read, as in subject-request, dispute, authority or audit; recorded")
+	f.StringVar(&r.Reason, "reason", "",
+		"a code for why it is read, as in subject-request, dispute, authority or audit; recorded")
 	f.StringVar(&r.Why, "why", "", "the same in words; recorded, sealed")
 	f.StringVar(&r.By, "by", "", "who reads it; recorded, sealed")
 }
@@ -143,6 +150,7 @@ func ReaderFlags(c *cobra.Command, r *wire.Reader) {
 // directory nothing is recorded.
 func AskWhy(c *cobra.Command, data string, r wire.Reader) {
 	if data == "" && r.Reason == "" {
-		fmt.Fprintln(c.ErrOrStderr(), "no reason was given, and what is read is recorded without one: say why with --reason, as in --reason audit")
+		fmt.Fprintln(c.ErrOrStderr(),
+			"no reason was given, and what is read is recorded without one: say why with --reason, as in --reason audit")
 	}
 }

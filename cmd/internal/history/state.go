@@ -31,7 +31,9 @@ func State(c *cobra.Command, data, app string, r wire.StateRequest) (json.RawMes
 	return remote.Post(c, remote.App(app)+"/subjects/state", r)
 }
 
-func stateDir(c *cobra.Command, path string, app domain.AppName, r wire.StateRequest) (answer json.RawMessage, err error) {
+func stateDir(
+	c *cobra.Command, path string, app domain.AppName, r wire.StateRequest,
+) (answer json.RawMessage, err error) {
 	d, err := server.OpenDataDir(c.Context(), path, "", false)
 	if err != nil {
 		return nil, err

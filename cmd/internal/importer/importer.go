@@ -77,10 +77,12 @@ func (in Import) Run(c *cobra.Command, name string) error {
 	if err != nil {
 		return exit.Usage(fmt.Errorf("%s: %w", name, err))
 	}
-	fmt.Fprintf(c.ErrOrStderr(), "%s: %d rows: %d events to record, %d rows skipped, %d rows wrong\n", name, plan.Rows, plan.Events(), plan.Skipped, wrong)
+	fmt.Fprintf(c.ErrOrStderr(), "%s: %d rows: %d events to record, %d rows skipped, %d rows wrong\n", name, plan.Rows,
+		plan.Events(), plan.Skipped, wrong)
 	switch {
 	case wrong > 0 && (in.DryRun || !in.SkipBad):
-		return fmt.Errorf("%d rows are wrong, and nothing was sent; mend them or the mapping, or import the others with --skip-bad", wrong)
+		return fmt.Errorf("%d rows are wrong, and nothing was sent; mend them or the mapping, or import the others "+
+			"with --skip-bad", wrong)
 	case in.DryRun:
 		return nil
 	}
@@ -92,10 +94,12 @@ func (in Import) leftOut(c *cobra.Command) (func(string) bool, error) {
 	if in.Without == "" {
 		return func(string) bool { return false }, nil
 	}
+
 	text, err := files.ReadInput(c, "--without", in.Without, files.MaxInput)
 	if err != nil {
 		return nil, err
 	}
+
 	ids := map[string]bool{}
 	number := 0
 	for line := range strings.Lines(string(text)) {
@@ -117,10 +121,12 @@ func importedFile(name string) (f *os.File, size int64, file imports.File, err e
 	if f, err = files.OpenInput(name); err != nil {
 		return nil, 0, file, files.NamedBy("FILE", files.OrNotFound(err))
 	}
+
 	info, err := f.Stat()
 	if err == nil && !info.Mode().IsRegular() {
 		err = exit.Usage(fmt.Errorf("FILE: %s: want a plain file: it is read twice", name))
 	}
+
 	h := sha256.New()
 	if err == nil {
 		size, err = io.Copy(h, f)
@@ -128,6 +134,7 @@ func importedFile(name string) (f *os.File, size int64, file imports.File, err e
 	if err != nil {
 		return nil, 0, file, errors.Join(err, f.Close())
 	}
+
 	h.Sum(file.Hash[:0])
 	return f, size, file, nil
 }

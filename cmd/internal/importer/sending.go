@@ -30,7 +30,8 @@ func (in Import) send(c *cobra.Command, plan *imports.Plan, out *json.Encoder) e
 		}
 		problems, err := in.sendBatch(c, events)
 		if err != nil {
-			return fmt.Errorf("%w; %d of %d events are recorded: run the same command again, nothing is recorded twice", err, i-refused, plan.Events())
+			return fmt.Errorf("%w; %d of %d events are recorded: run the same command again, nothing is recorded twice",
+				err, i-refused, plan.Events())
 		}
 		for _, p := range problems {
 			refused++
@@ -41,7 +42,9 @@ func (in Import) send(c *cobra.Command, plan *imports.Plan, out *json.Encoder) e
 		i += len(events)
 		tell(int64(i), int64(plan.Events()))
 	}
-	fmt.Fprintf(c.ErrOrStderr(), "recorded %d, refused %d; what was recorded before is counted as recorded\n", plan.Events()-refused, refused)
+
+	fmt.Fprintf(c.ErrOrStderr(), "recorded %d, refused %d; what was recorded before is counted as recorded\n",
+		plan.Events()-refused, refused)
 	if refused > 0 {
 		return fmt.Errorf("%d events were refused", refused)
 	}
@@ -66,7 +69,8 @@ func (in Import) sendBatch(c *cobra.Command, events []imports.Event) (refused []
 		if err == nil && len(rows) != len(events) {
 			return nil, errors.New("the answer to a batch has another number of rows")
 		}
-		again := slices.IndexFunc(rows, func(r importedRow) bool { return r.Status >= 500 || r.Status == http.StatusTooManyRequests })
+		again := slices.IndexFunc(rows,
+			func(r importedRow) bool { return r.Status >= 500 || r.Status == http.StatusTooManyRequests })
 		if err == nil && again < 0 {
 			return refusedOf(rows, events), nil
 		}
@@ -86,7 +90,8 @@ func (in Import) sendBatch(c *cobra.Command, events []imports.Event) (refused []
 
 // post sends a batch. Wait is how long to wait before it is sent again; zero: never.
 func (in Import) post(c *cobra.Command, body []byte) (rows []importedRow, wait time.Duration, err error) {
-	resp, err := remote.Send(c.Context(), c, http.MethodPost, remote.App(in.App)+"/events", "application/cloudevents-batch+json", body)
+	resp, err := remote.Send(c.Context(), c, http.MethodPost, remote.App(in.App)+"/events",
+		"application/cloudevents-batch+json", body)
 	if err != nil {
 		return nil, time.Second, err
 	}
@@ -95,6 +100,7 @@ func (in Import) post(c *cobra.Command, body []byte) (rows []importedRow, wait t
 	if err != nil {
 		return nil, time.Second, err
 	}
+
 	if resp.StatusCode/100 != 2 {
 		if resp.StatusCode >= 500 || resp.StatusCode == http.StatusTooManyRequests {
 			seconds, _ := strconv.Atoi(resp.Header.Get("Retry-After"))
@@ -102,6 +108,7 @@ func (in Import) post(c *cobra.Command, body []byte) (rows []importedRow, wait t
 		}
 		return nil, wait, exit.ProblemOf(resp.StatusCode, text)
 	}
+
 	var answer struct {
 		Results []importedRow `json:"results"`
 	}

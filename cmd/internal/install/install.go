@@ -67,6 +67,7 @@ func Go(name, pkg, version string) (string, error) {
 	if err != nil {
 		return "", err
 	}
+
 	exe := filepath.Base(pkg)
 	if runtime.GOOS == "windows" {
 		exe += ".exe"

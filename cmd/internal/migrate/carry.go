@@ -40,10 +40,12 @@ func (m *Migration) carryKeys() error {
 	if err := m.checkKeysFile(); err != nil {
 		return err
 	}
+
 	text, err := files.ReadOwnFile(m.source.keysFile(), files.MaxKeyFile)
 	if err != nil {
 		return fmt.Errorf("the keys of the source: %w", err)
 	}
+
 	name := m.target.keysFile()
 	if is, err := files.ReadOwnFile(name, files.MaxKeyFile); err == nil && string(is) == string(text) {
 		return nil
@@ -68,6 +70,7 @@ func (m *Migration) carryLogs(ctx context.Context, roots *transparency.Roots, be
 			return err
 		}
 	}
+
 	if m.source.shared == nil && to.shared == nil {
 		return nil // they are among the files
 	}

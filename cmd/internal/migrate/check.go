@@ -61,18 +61,21 @@ func (m *Migration) checkTo() (err error) {
 	if at.Keys == "" {
 		at.Keys = os.Getenv(ToKeysVariable)
 	}
+
 	switch {
 	case at.Vault == "" && at.Keys != "":
-		return exit.Usage(errors.New("--to-vault-keys is where the keys of a shared vault go: name it with --to-vault, or leave the keys in the directory"))
+		return exit.Usage(errors.New("--to-vault-keys is where the keys of a shared vault go: name it with " +
+			"--to-vault, or leave the keys in the directory"))
 	case at.Vault == "":
 		return nil
 	case at.Store == "":
-		return exit.Usage(errors.New("--to-vault shares persons with other processes, and the records would be in the directory of one: " +
-			"name the event store that all of them will use, with --to-store"))
+		return exit.Usage(errors.New("--to-vault shares persons with other processes, and the records would be in " +
+			"the directory of one: name the event store that all of them will use, with --to-store"))
 	case at.Keys == "":
-		return exit.Usage(errors.New("--to-vault shares persons with other processes, and all of them need the same keys: " +
-			"say with --to-vault-keys into which file they are copied"))
+		return exit.Usage(errors.New("--to-vault shares persons with other processes, and all of them need the same " +
+			"keys: say with --to-vault-keys into which file they are copied"))
 	}
+
 	if _, err := toVaultPlace.Engine(at.Vault); err != nil {
 		return err
 	}
@@ -82,8 +85,10 @@ func (m *Migration) checkTo() (err error) {
 	if info, err := os.Stat(at.Keys); err == nil && info.IsDir() {
 		at.Keys = filepath.Join(at.Keys, "keys")
 	}
+
 	if within(m.From, at.Keys) || within(m.To, at.Keys) {
-		return exit.Usage(errors.New("--to-vault-keys: name a file outside of --from and --to: it outlives both, and every process needs it"))
+		return exit.Usage(errors.New("--to-vault-keys: name a file outside of --from and --to: it outlives both, and " +
+			"every process needs it"))
 	}
 	return nil
 }

@@ -107,9 +107,11 @@ func (m *Migration) lookAtRecords(ctx context.Context) error {
 			m.obstacles.add(fmt.Errorf("the source, record %d: %w", s.records, err))
 		}
 	}
+
 	if s.records == 0 {
 		m.obstacles.add(errors.New("the source holds no record: there is nothing to move, start a new ledger instead"))
 	}
+
 	if s.roots != nil {
 		if err := s.roots.Done(); err != nil {
 			m.obstacles.add(fmt.Errorf("the source: %w", err))
@@ -125,6 +127,7 @@ func (m *Migration) lookAtFiles() error {
 	if err != nil {
 		return err
 	}
+
 	m.found.unknown = unknown
 	for _, f := range files {
 		switch top, _, _ := strings.Cut(f.Path, string(filepath.Separator)); {
@@ -144,6 +147,7 @@ func (m *Migration) lookAtRows(ctx context.Context) error {
 	if m.source.shared != nil {
 		all = append(all, m.source.db.Rows())
 	}
+
 	for _, rows := range all {
 		for row, err := range rows.Scan(ctx, nil) {
 			if err != nil {
@@ -170,14 +174,17 @@ func (m *Migration) lookAtMessages(ctx context.Context) (err error) {
 	if m.found.waiting, err = intake.Untaken(ctx, m.source.rows); err != nil || !m.leavesNATS() {
 		return err
 	}
+
 	if n := m.found.waiting; n > 0 {
 		m.obstacles.add(fmt.Errorf("%d messages wait in the embedded NATS server, which several processes do not have: "+
 			"let the server run until they are taken", n))
 	}
+
 	n, err := intake.Unlooked(ctx, m.source.rows)
 	if n > 0 {
 		m.obstacles.add(fmt.Errorf("%d rejected messages that may be an opt-out lie in the embedded NATS server, "+
-			"which several processes do not have, and nobody has looked at them: see consentledger rejected list, and retry them or mark them as seen", n))
+			"which several processes do not have, and nobody has looked at them: see consentledger rejected list, "+
+			"and retry them or mark them as seen", n))
 	}
 	return err
 }
@@ -217,9 +224,11 @@ func (m *Migration) tryTarget(ctx context.Context, begun bool) {
 	if s.at.Vault != "" {
 		m.obstacles.add(s.openPersons(ctx, eventstore.Mark{}))
 	}
+
 	for _, err := range m.isOurs(ctx, begun) {
 		m.obstacles.add(err)
 	}
+
 	m.obstacles.add(s.close())
 	m.target = nil
 }
@@ -229,10 +238,12 @@ func (m *Migration) checkKeysFile() error {
 	if m.ToAt.Vault == "" {
 		return nil
 	}
+
 	name := m.ToAt.Keys
 	if dir, err := os.Stat(filepath.Dir(name)); err != nil || !dir.IsDir() {
 		return exit.Usage(fmt.Errorf("--to-vault-keys: there is no directory %s", filepath.Dir(name)))
 	}
+
 	is, err := files.ReadOwnFile(name, files.MaxKeyFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -240,10 +251,12 @@ func (m *Migration) checkKeysFile() error {
 	if err != nil {
 		return fmt.Errorf("--to-vault-keys: %w", err)
 	}
+
 	want, err := files.ReadOwnFile(m.source.keysFile(), files.MaxKeyFile)
 	if err != nil {
 		return nil // it was told already
 	}
+
 	if string(is) != string(want) {
 		return exit.Usage(fmt.Errorf("--to-vault-keys: %s is there and holds other keys than those of the source: "+
 			"name a file that is not there", name))

@@ -76,7 +76,8 @@ func (m *Migration) reportFiles() []Row {
 	rows := []Row{{Part: "keys of the vault", Does: copiedPart, Note: keys}}
 	if m.FromAt.Vault == "" {
 		rows = append(rows, Row{
-			Part: "signing keys, signed checkpoints, what witnesses signed, the keys of calendar feeds and of subject tokens",
+			Part: "signing keys, signed checkpoints, what witnesses signed, the keys of calendar feeds and of " +
+				"subject tokens",
 			Does: otherForm, Note: "rows of the vault",
 		})
 	}

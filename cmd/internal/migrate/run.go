@@ -100,6 +100,7 @@ func (m *Migration) already(ctx context.Context, note server.MigrationNote) (err
 		return exit.Usage(fmt.Errorf("--to: %s is a data directory already, that of a migration from %s: "+
 			"name a new one", m.To, note.Source))
 	}
+
 	if m.ToAt.Vault != "" {
 		s := &side{path: m.To, at: m.ToAt}
 		defer func() { err = errors.Join(err, s.close()) }()
@@ -122,7 +123,8 @@ func (m *Migration) reserveSource(ctx context.Context) error {
 	if m.source.shared == nil {
 		return nil
 	}
-	if err := (server.MoveMark{State: server.Leaving, ID: m.note.ID, To: m.To}).Write(ctx, m.source.shared); err != nil {
+	if err := (server.MoveMark{State: server.Leaving, ID: m.note.ID, To: m.To}).Write(ctx,
+		m.source.shared); err != nil {
 		return err
 	}
 	return m.source.idle(ctx, taking) // one may have begun meanwhile
@@ -147,7 +149,8 @@ func (m *Migration) copy(ctx context.Context) error {
 		float64(s.records-there)/took.Seconds())
 
 	fmt.Fprintf(m.Tell, "copying rows and files\n")
-	if _, err := copying.Rows(ctx, m.source.rows, server.Unmarked{Rows: m.target.rows}, m.isCopied, func(int64) {}); err != nil {
+	if _, err := copying.Rows(ctx, m.source.rows, server.Unmarked{Rows: m.target.rows}, m.isCopied,
+		func(int64) {}); err != nil {
 		return err
 	}
 	if err := copyFiles(m.From, m.To, s.files); err != nil {
@@ -245,6 +248,7 @@ func (m *Migration) settle(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err // from here on it is not interrupted
 	}
+
 	ctx = context.WithoutCancel(ctx)
 	m.note.Records, m.note.Last = m.found.records, m.found.last
 	if err := m.note.Write(m.To); err != nil {
@@ -265,13 +269,16 @@ func (m *Migration) next() string {
 	if m.ToAt.Store != "" {
 		with = ", with --store or " + server.StoreVariable + " as you gave it here"
 	}
+
 	if m.ToAt.Vault != "" {
 		with = fmt.Sprintf(", with --store and --vault as you gave them here, --vault-keys %s, and --nats;\n"+
 			"other processes begin with a new directory each, and the same settings", m.ToAt.Keys)
 	}
+
 	if m.FromAt.Vault != "" {
 		where = ", and what is in its database"
 	}
+
 	return fmt.Sprintf(`moved: all records give the roots that were signed
 start the ledger with serve --data %s%s
 %s is given up, and not changed otherwise: it still holds every person's data and the keys%s.

@@ -59,6 +59,7 @@ func (s *side) close() error {
 	if s == nil {
 		return nil
 	}
+
 	var err error
 	if s.remote != nil {
 		err = s.remote.Close()
@@ -81,6 +82,7 @@ func (s *side) open(ctx context.Context, seen func(key []byte) (eventstore.Mark,
 	if s.db, err = embedded.Open(filepath.Join(s.path, "store"), embedded.Options{}); err != nil {
 		return err
 	}
+
 	s.store, s.rows = s.db.Store(), s.db.Rows()
 	if s.at.Vault != "" {
 		mark, err := seen(server.ChangeKey)
@@ -91,9 +93,11 @@ func (s *side) open(ctx context.Context, seen func(key []byte) (eventstore.Mark,
 			return err
 		}
 	}
+
 	if s.at.Store == "" {
 		return nil
 	}
+
 	mark, err := seen(server.SeenKey)
 	if err != nil {
 		return err
@@ -157,6 +161,7 @@ func (s *side) openVault(ctx context.Context) error {
 	if err != nil || !used {
 		return err
 	}
+
 	keys, err := vault.OpenSealedKeys(s.keysFile(), true, server.KEKOf(""))
 	if errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("there is no file %s: it holds the keys of all persons, "+
@@ -165,6 +170,7 @@ func (s *side) openVault(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+
 	s.vault, err = vault.Open(ctx, s.rows, keys)
 	return err
 }
@@ -176,10 +182,12 @@ func (s *side) idle(ctx context.Context, long time.Duration) error {
 	if s.shared == nil {
 		return nil
 	}
+
 	var names []string
 	for _, w := range server.Works {
 		names = append(names, string(w))
 	}
+
 	for until := time.Now().Add(long); ; {
 		busy, err := turn.Taken(ctx, s.turns, names...)
 		if err == nil && len(busy) > 0 {
@@ -226,6 +234,7 @@ func (m *Migration) openSource(ctx context.Context, id string) (err error) {
 	if s.lock, err = server.LockDir(m.From); err != nil {
 		return err
 	}
+
 	use, away, err := server.ReadFormat(m.From)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -237,6 +246,7 @@ func (m *Migration) openSource(ctx context.Context, id string) (err error) {
 		_, err = server.CheckFormat(m.From, "", false)
 		return err
 	}
+
 	m.use = use
 	if err := server.RecordsPlace.Check(m.From, s.at.Store, false); err != nil {
 		return fmt.Errorf("--from-store: %w", err)
@@ -244,6 +254,7 @@ func (m *Migration) openSource(ctx context.Context, id string) (err error) {
 	if err := server.VaultPlace.Check(m.From, s.at.Vault, false); err != nil {
 		return fmt.Errorf("--from-vault: %w", err)
 	}
+
 	if s.at.Vault != "" && s.at.Keys == "" {
 		return exit.Usage(fmt.Errorf("the persons of %s are in PostgreSQL: "+
 			"name the file with their keys with --from-vault-keys or %s", m.From, server.KeysVariable))
@@ -251,6 +262,7 @@ func (m *Migration) openSource(ctx context.Context, id string) (err error) {
 	if err := s.open(ctx, s.seen(ctx)); err != nil {
 		return err
 	}
+
 	if s.shared != nil {
 		mark, is, err := server.ReadMoveMark(ctx, s.shared)
 		if err == nil && is && mark.ID != id {
@@ -272,6 +284,7 @@ func (m *Migration) readTarget() (n server.MigrationNote, begun, finished bool, 
 	if n, begun, err = server.ReadMigrationNote(m.To); err != nil {
 		return n, false, false, err
 	}
+
 	_, err = os.Stat(filepath.Join(m.To, "FORMAT"))
 	if err == nil && !begun {
 		return n, false, false, exit.Usage(fmt.Errorf("--to: %s is a data directory already: name a new one", m.To))
@@ -368,6 +381,7 @@ func (m *Migration) recordsAreOurs(ctx context.Context, begun bool) error {
 	if m.target.store == nil {
 		return nil
 	}
+
 	for there, err := range m.target.store.ReadAll(ctx, 0) {
 		if err != nil {
 			return err
@@ -391,6 +405,7 @@ func (m *Migration) personsAreOurs(ctx context.Context, begun bool) error {
 	if s.shared == nil {
 		return nil
 	}
+
 	mark, is, err := server.ReadMoveMark(ctx, s.shared)
 	switch {
 	case err != nil:
@@ -398,6 +413,7 @@ func (m *Migration) personsAreOurs(ctx context.Context, begun bool) error {
 	case is && begun && mark.State == server.Arriving && mark.ID == m.note.ID:
 		return nil
 	}
+
 	for _, err := range s.shared.Scan(ctx, nil) {
 		if err == nil {
 			err = fmt.Errorf("the vault at %s is not empty: name an empty database with --to-vault", s.turns)

@@ -64,7 +64,8 @@ func (m *Migration) TakeBack(ctx context.Context) (err error) {
 	if err := m.exchange(context.WithoutCancel(ctx)); err != nil {
 		return err
 	}
-	fmt.Fprintf(m.Tell, "taken back: start the ledger with serve --data %s\n%s is the target of an unfinished migration now\n", m.From, m.To)
+	fmt.Fprintf(m.Tell, "taken back: start the ledger with serve --data %s\n%s is the target of an unfinished "+
+		"migration now\n", m.From, m.To)
 	return nil
 }
 
@@ -90,7 +91,8 @@ func (m *Migration) openAgain(ctx context.Context) (err error) {
 // exchange closes the target and opens the source.
 func (m *Migration) exchange(ctx context.Context) error {
 	if m.target.shared != nil {
-		if err := (server.MoveMark{State: server.Arriving, ID: m.note.ID, To: m.To}).Write(ctx, m.target.shared); err != nil {
+		if err := (server.MoveMark{State: server.Arriving, ID: m.note.ID, To: m.To}).Write(ctx,
+			m.target.shared); err != nil {
 			return err
 		}
 	}
@@ -109,6 +111,7 @@ func (m *Migration) unchanged(ctx context.Context, note server.MigrationNote) (e
 	if m.found.waiting, err = intake.Untaken(ctx, m.source.rows); err != nil {
 		return err
 	}
+
 	n, last := int64(0), eventstore.EventID{}
 	for r, err := range m.target.store.ReadAll(ctx, 0) {
 		if err != nil {
@@ -116,10 +119,13 @@ func (m *Migration) unchanged(ctx context.Context, note server.MigrationNote) (e
 		}
 		n, last = n+1, r.ID
 	}
+
 	if n != note.Records || last != note.Last {
-		return exit.Conflict(fmt.Errorf("the target holds %d records, and %d were moved: the ledger has gone on there, and %s would lose it. "+
+		return exit.Conflict(fmt.Errorf("the target holds %d records, and %d were moved: the ledger has gone on "+
+			"there, and %s would lose it. "+
 			"Migrate the target into a new directory instead", n, note.Records, m.From))
 	}
+
 	var unread error
 	kept := func(key []byte) bool {
 		switch {
@@ -134,12 +140,14 @@ func (m *Migration) unchanged(ctx context.Context, note server.MigrationNote) (e
 		}
 		return true
 	}
+
 	err = copying.SameRows(ctx, m.source.rows, m.target.rows, kept)
 	if unread != nil {
 		return fmt.Errorf("rows of the source: %w", unread)
 	}
 	if err != nil {
-		return exit.Conflict(fmt.Errorf("the ledger has gone on in the target, and %s would lose it: %w. Migrate the target into a new directory instead", m.From, err))
+		return exit.Conflict(fmt.Errorf("the ledger has gone on in the target, and %s would lose it: %w. Migrate the "+
+			"target into a new directory instead", m.From, err))
 	}
 	return m.sameKeys(ctx)
 }
@@ -157,6 +165,7 @@ func (m *Migration) sameKeys(ctx context.Context) error {
 			return err
 		}
 	}
+
 	for _, kind := range []struct {
 		of   func(*side, context.Context) ([]byte, error)
 		what string
@@ -173,7 +182,8 @@ func (m *Migration) sameKeys(ctx context.Context) error {
 			return fmt.Errorf("the target: %s: %w", kind.what, err)
 		}
 		if was != nil && !bytes.Equal(was, is) {
-			return exit.Conflict(fmt.Errorf("%s was made anew in the target, and what was ended by that would be open again with the one of %s. "+
+			return exit.Conflict(fmt.Errorf("%s was made anew in the target, and what was ended by that would be "+
+				"open again with the one of %s. "+
 				"Migrate the target into a new directory instead", kind.what, m.From))
 		}
 	}

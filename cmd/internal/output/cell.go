@@ -49,6 +49,7 @@ func cell(v any) string {
 			return text
 		}
 	}
+
 	text, err := json.Marshal(v)
 	if err != nil {
 		return fmt.Sprint(v)

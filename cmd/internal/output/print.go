@@ -103,5 +103,6 @@ func Said(object []byte, columns ...string) []string {
 	if json.Unmarshal(object, &members) != nil {
 		return columns
 	}
-	return slices.DeleteFunc(columns, func(name string) bool { return members[name] == nil || string(members[name]) == "null" })
+	return slices.DeleteFunc(columns,
+		func(name string) bool { return members[name] == nil || string(members[name]) == "null" })
 }

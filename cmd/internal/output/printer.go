@@ -65,6 +65,7 @@ func (p *Printer) Row(object json.RawMessage) error {
 	default:
 		return p.cells(object)
 	}
+
 	_, err := p.out.Write(b.Bytes())
 	return err
 }
@@ -87,6 +88,7 @@ func (p *Printer) cells(object json.RawMessage) error {
 	if err := d.Decode(&members); err != nil {
 		return err
 	}
+
 	var row []string
 	for _, name := range p.columns {
 		row = append(row, cell(members[name]))
@@ -94,11 +96,13 @@ func (p *Printer) cells(object json.RawMessage) error {
 	if p.csv != nil {
 		return p.csv.RowOf(kindsOf(members, p.columns), row)
 	}
+
 	shown := table.Row{}
 	for i, text := range row {
 		row[i] = p.screen.local(visible(text))
 		shown = append(shown, row[i])
 	}
+
 	p.table.AppendRow(shown)
 	if p.screen.width > 0 {
 		p.cellsOf = append(p.cellsOf, row)

@@ -63,6 +63,7 @@ func (s screen) fit(widths []int) (fitting []int, ok bool) {
 	for _, w := range widths {
 		total += w
 	}
+
 	fitting = append(fitting, widths...)
 	for total > room {
 		widest := 0
@@ -90,14 +91,17 @@ func (s screen) render(out io.Writer, t table.Writer, columns []string, rows [][
 			widths[i] = max(widths[i], text.StringWidth(r[i]))
 		}
 	}
+
 	fitting, ok := s.fit(widths)
 	if !ok {
 		return s.lines(out, columns, rows)
 	}
+
 	configs := make([]table.ColumnConfig, len(columns))
 	for i, w := range fitting {
 		configs[i] = table.ColumnConfig{Number: i + 1, WidthMax: w, WidthMaxEnforcer: text.WrapSoft}
 	}
+
 	t.SetColumnConfigs(configs)
 	_, err := fmt.Fprintln(out, t.Render())
 	return err
@@ -108,6 +112,7 @@ func (s screen) lines(out io.Writer, columns []string, rows [][]string) error {
 	for _, c := range columns {
 		name = max(name, text.StringWidth(c))
 	}
+
 	var b strings.Builder
 	for i, r := range rows {
 		if i > 0 {
@@ -118,9 +123,11 @@ func (s screen) lines(out io.Writer, columns []string, rows [][]string) error {
 				continue
 			}
 			wrapped := text.WrapSoft(r[j], max(narrowest, s.width-name-2))
-			fmt.Fprintf(&b, "%s  %s\n", text.Pad(c, name, ' '), strings.ReplaceAll(wrapped, "\n", "\n"+strings.Repeat(" ", name+2)))
+			fmt.Fprintf(&b, "%s  %s\n", text.Pad(c, name, ' '),
+				strings.ReplaceAll(wrapped, "\n", "\n"+strings.Repeat(" ", name+2)))
 		}
 	}
+
 	_, err := io.WriteString(out, b.String())
 	return err
 }
@@ -133,10 +140,12 @@ func (p *Printer) Lines(object []byte) error {
 	if err := d.Decode(&members); err != nil {
 		return err
 	}
+
 	row := make([]string, len(p.columns))
 	for i, name := range p.columns {
 		row[i] = p.screen.local(visible(cell(members[name])))
 	}
+
 	s := p.screen
 	if s.width == 0 {
 		s.width = 1 << 10 // a pipe: nothing is wrapped

@@ -113,10 +113,12 @@ func nearlyEmpty(pdf string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("pdftoppm: %w: %s", err, out)
 	}
+
 	pages, err := filepath.Glob(strings.TrimSuffix(pdf, ".pdf") + "-*.pgm")
 	if err != nil || len(pages) == 0 {
 		return "", fmt.Errorf("nothing was printed: %v", err)
 	}
+
 	var faults strings.Builder
 	for i, page := range pages[:len(pages)-1] {
 		text, err := os.ReadFile(page)
@@ -134,7 +136,8 @@ func nearlyEmpty(pdf string) (string, error) {
 // height.
 func lowest(pgm []byte) float64 {
 	var width, height, most int
-	if _, err := fmt.Sscanf(string(pgm[:min(len(pgm), 64)]), "P5\n%d %d\n%d", &width, &height, &most); err != nil || width == 0 || height == 0 || len(pgm) < width*height {
+	if _, err := fmt.Sscanf(string(pgm[:min(len(pgm), 64)]), "P5\n%d %d\n%d", &width, &height, &most); err != nil ||
+		width == 0 || height == 0 || len(pgm) < width*height {
 		return 0
 	}
 	pixels := pgm[len(pgm)-width*height:]

@@ -61,6 +61,7 @@ func Declared(c *cobra.Command, app string) (*imports.Known, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	var list struct {
 		Policies []struct {
 			Version   string    `json:"version"`
@@ -70,9 +71,12 @@ func Declared(c *cobra.Command, app string) (*imports.Known, error) {
 	if err := json.Unmarshal(answer, &list); err != nil {
 		return nil, err
 	}
+
 	if len(list.Policies) == 0 {
-		return nil, exit.NotFound(errors.New("the app has no policy yet: publish the version that people agreed to; see consentledger policy new"))
+		return nil, exit.NotFound(errors.New("the app has no policy yet: publish the version that people agreed to; " +
+			"see consentledger policy new"))
 	}
+
 	known := &imports.Known{First: list.Policies[0].Effective}
 	for _, p := range list.Policies {
 		if p.Effective.Before(known.First) {
@@ -100,6 +104,7 @@ func Declared(c *cobra.Command, app string) (*imports.Known, error) {
 			known.Acts = append(known.Acts, x.ID)
 		}
 	}
+
 	known.Purposes = slices.Compact(slices.Sorted(slices.Values(known.Purposes)))
 	known.Acts = slices.Compact(slices.Sorted(slices.Values(known.Acts)))
 	return known, nil

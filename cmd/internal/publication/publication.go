@@ -31,17 +31,21 @@ func Read(name string, file []byte, open func(string) ([]byte, error)) (Publicat
 			wrong = append(wrong, Place(name, f)+": "+f.Message)
 		}
 	}
+
 	if len(wrong) > 0 {
 		return Publication{}, errors.New(strings.Join(wrong, "\n"))
 	}
+
 	doc, texts, err := policyfile.Parse(name, file, open)
 	if err != nil {
 		return Publication{}, err
 	}
+
 	p := Publication{Texts: map[string]string{}}
 	for h, text := range texts {
 		p.Texts[h.String()] = string(text)
 	}
+
 	p.Document, err = policydoc.Marshal(doc)
 	return p, err
 }

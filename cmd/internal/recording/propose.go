@@ -23,16 +23,21 @@ func Propose(c *cobra.Command, app, member string, command any, err error) error
 	if !is || problem.Code != string(domain.ApprovalNeeded) {
 		return err
 	}
+
 	answer, err := remote.Post(c, remote.App(app)+"/proposals", map[string]any{member: command})
 	if err != nil {
 		return err
 	}
+
 	var p struct{ ID string }
 	if err := json.Unmarshal(answer, &p); err != nil {
 		return err
 	}
-	fmt.Fprintf(c.ErrOrStderr(), "Nothing is recorded yet: it takes two principals, and is proposed. Another one, with the role approver, decides:\n"+
-		"  consentledger proposal approve --app %s %s\n", app, p.ID)
+
+	fmt.Fprintf(c.ErrOrStderr(),
+		"Nothing is recorded yet: it takes two principals, and is proposed. Another one, with the role approver, "+
+			"decides:\n"+
+			"  consentledger proposal approve --app %s %s\n", app, p.ID)
 	if c.Flags().Lookup("output") == nil {
 		_, err = fmt.Fprintln(c.OutOrStdout(), string(answer))
 		return err

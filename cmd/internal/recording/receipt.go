@@ -29,7 +29,8 @@ const longestSealing = 30 * time.Second
 // Flags gives a verb the flags of the proof.
 func (s *Sealing) Flags(c *cobra.Command) {
 	f := c.Flags()
-	f.DurationVar(&s.wait, "wait-sealed", 0, "wait until the record is under a signed checkpoint, for so long at the most, up to 30s, and print the proof")
+	f.DurationVar(&s.wait, "wait-sealed", 0,
+		"wait until the record is under a signed checkpoint, for so long at the most, up to 30s, and print the proof")
 	f.Lookup("wait-sealed").NoOptDefVal = "10s"
 	f.StringVar(&s.file, "proof", "", "write the proof to this file instead (with --wait-sealed)")
 }
@@ -38,7 +39,8 @@ func (s *Sealing) Flags(c *cobra.Command) {
 func (s *Sealing) Check(c *cobra.Command) error {
 	switch asked := c.Flags().Changed("wait-sealed"); {
 	case asked && (s.wait <= 0 || s.wait > longestSealing):
-		return exit.Usage(fmt.Errorf("--wait-sealed: want a time above zero and up to %s, as in --wait-sealed=10s, with the equals sign", longestSealing))
+		return exit.Usage(fmt.Errorf("--wait-sealed: want a time above zero and up to %s, as in --wait-sealed=10s, "+
+			"with the equals sign", longestSealing))
 	case s.file != "" && !asked:
 		return exit.Usage(errors.New("--proof wants --wait-sealed: there is no proof before the record is sealed"))
 	}
@@ -54,9 +56,11 @@ func (s *Sealing) Print(c *cobra.Command, app string, receipt json.RawMessage) e
 		}
 		return Reason(c, receipt)
 	}
+
 	if s.wait == 0 {
 		return show()
 	}
+
 	proof, err := s.proof(c, app, receipt)
 	if err == nil && s.file != "" {
 		err = files.WriteOut("--proof", s.file, proof)
@@ -64,6 +68,7 @@ func (s *Sealing) Print(c *cobra.Command, app string, receipt json.RawMessage) e
 	if err != nil || s.file != "" {
 		return errors.Join(show(), err)
 	}
+
 	switch output.Form(c) {
 	case "json", "jsonl":
 		if receipt, err = withMember(receipt, "proof", string(proof)); err != nil {
@@ -74,6 +79,7 @@ func (s *Sealing) Print(c *cobra.Command, app string, receipt json.RawMessage) e
 	if err := show(); err != nil {
 		return err
 	}
+
 	_, err = c.OutOrStdout().Write(proof)
 	return err
 }
@@ -122,7 +128,8 @@ func (s *Sealing) proof(c *cobra.Command, app string, receipt json.RawMessage) (
 	query := url.Values{"event": {r.EventID}, "wait": {s.wait.String()}}
 	proof, err := remote.Get(c, "/log/"+url.PathEscape(app)+"/proof?"+query.Encode())
 	if err != nil {
-		err = fmt.Errorf("the event is recorded, its proof is not there: %w; fetch it later: consentledger log fetch-proof --app %s --event %s", err, app, r.EventID)
+		err = fmt.Errorf("the event is recorded, its proof is not there: %w; fetch it later: consentledger log "+
+			"fetch-proof --app %s --event %s", err, app, r.EventID)
 	}
 	return proof, err
 }

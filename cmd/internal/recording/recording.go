@@ -32,7 +32,8 @@ func (t *Event) Flags(c *cobra.Command) {
 
 // Record records an event as an operator, and prints its receipt.
 func (t *Event) Record(c *cobra.Command, kind, subject string, data map[string]any, columns ...string) error {
-	event := map[string]any{"specversion": "1.0", "type": kind, "source": t.source, "id": t.id, "datacontenttype": "application/json", "data": data}
+	event := map[string]any{"specversion": "1.0", "type": kind, "source": t.source, "id": t.id,
+		"datacontenttype": "application/json", "data": data}
 	if t.id == "" {
 		event["id"] = rand.Text()
 	}
@@ -42,11 +43,14 @@ func (t *Event) Record(c *cobra.Command, kind, subject string, data map[string]a
 	if subject != "" {
 		event["subject"] = subject
 	}
+
 	body, err := json.Marshal(event)
 	if err != nil {
 		return err
 	}
-	answer, err := remote.Call(c, http.MethodPost, remote.App(t.App)+"/operator/events", "application/cloudevents+json", body)
+
+	answer, err := remote.Call(c, http.MethodPost, remote.App(t.App)+"/operator/events", "application/cloudevents+json",
+		body)
 	if err != nil {
 		return Propose(c, t.App, "event", json.RawMessage(body), err)
 	}

@@ -29,12 +29,14 @@ func accessKey(c *cobra.Command) (string, error) {
 	if err != nil {
 		return "", err
 	}
+
 	text, from := "", "--key-file"
 	if name == "" {
 		if text, from = os.Getenv(KeyVariable), KeyVariable; text == "" {
 			name, from = os.Getenv(KeyFileVariable), KeyFileVariable
 		}
 	}
+
 	if name != "" {
 		b, err := files.ReadOwnFile(name, files.MaxKeyFile)
 		if err != nil {
@@ -42,6 +44,7 @@ func accessKey(c *cobra.Command) (string, error) {
 		}
 		text = string(b)
 	}
+
 	if text = strings.TrimSpace(text); text == "" {
 		return "", nil
 	}
@@ -63,13 +66,17 @@ func showKey(c *cobra.Command, r *http.Request) error {
 	if err != nil || key == "" {
 		return err
 	}
+
 	port := r.URL.Port()
 	if port == "" {
 		port = "80"
 	}
-	if r.URL.Scheme != "https" && !edge.IsLoopback(r.URL.Hostname()+":"+port) && !edge.IsLoopback("["+r.URL.Hostname()+"]:"+port) {
+
+	if r.URL.Scheme != "https" && !edge.IsLoopback(r.URL.Hostname()+":"+port) &&
+		!edge.IsLoopback("["+r.URL.Hostname()+"]:"+port) {
 		return exit.Usage(errors.New("--server: the key would be read on the way to another machine: use https://"))
 	}
+
 	r.Header.Set("Authorization", "Bearer "+key)
 	return nil
 }

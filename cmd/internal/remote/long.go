@@ -39,10 +39,12 @@ func progressOf(c *cobra.Command, what string) string {
 	if err != nil {
 		return ""
 	}
+
 	var s rest.StatusReport
 	if json.Unmarshal(body, &s) != nil {
 		return ""
 	}
+
 	for _, r := range s.Reading {
 		if r.What == what {
 			return fmt.Sprintf("%s: the log is read up to position %s of %s", what, r.Position, s.Head)
@@ -53,7 +55,9 @@ func progressOf(c *cobra.Command, what string) string {
 
 // Pages asks for a list until there is no more, and returns the first answer
 // and all rows. Cursor is the member of the body that body returns.
-func Pages(c *cobra.Command, path string, cursor *string, body func() any, list string) (first []byte, rows []json.RawMessage, err error) {
+func Pages(
+	c *cobra.Command, path string, cursor *string, body func() any, list string,
+) (first []byte, rows []json.RawMessage, err error) {
 	for {
 		answer, err := Post(c, path, body())
 		if err != nil {

@@ -26,7 +26,8 @@ const serverVariable = "CONSENTLEDGER_SERVER"
 // Flags gives the program the flags that say which server it asks, and with which key.
 func Flags(root *cobra.Command) {
 	f := root.PersistentFlags()
-	f.String("server", env(serverVariable, "http://127.0.0.1:8080"), "the running server's HTTP address (environment: "+serverVariable+")")
+	f.String("server", env(serverVariable, "http://127.0.0.1:8080"),
+		"the running server's HTTP address (environment: "+serverVariable+")")
 	f.String("key-file", "", "a file with the key to show to the server (environment: "+KeyVariable+", "+KeyFileVariable+")")
 	configfile.FromEnvironment(f, "server", serverVariable)
 	configfile.FromEnvironment(f, "key-file", KeyVariable, KeyFileVariable)
@@ -44,7 +45,9 @@ func Call(c *cobra.Command, method, path, contentType string, body []byte, heade
 }
 
 // Open is [Call] for an answer that is read while it comes.
-func Open(ctx context.Context, c *cobra.Command, method, path, contentType string, body []byte, headers ...[2]string) (io.ReadCloser, error) {
+func Open(
+	ctx context.Context, c *cobra.Command, method, path, contentType string, body []byte, headers ...[2]string,
+) (io.ReadCloser, error) {
 	resp, err := Send(ctx, c, method, path, contentType, body, headers...)
 	if err != nil {
 		return nil, err
@@ -57,6 +60,7 @@ func Open(ctx context.Context, c *cobra.Command, method, path, contentType strin
 	if err != nil {
 		return nil, err
 	}
+
 	err = exit.ProblemOf(resp.StatusCode, text)
 	if resp.StatusCode == http.StatusUnauthorized {
 		err = fmt.Errorf("%w; a verb shows the key in %s, or in the file that --key-file names", err, KeyVariable)
@@ -65,11 +69,14 @@ func Open(ctx context.Context, c *cobra.Command, method, path, contentType strin
 }
 
 // Send asks the server, and returns its answer whatever it says.
-func Send(ctx context.Context, c *cobra.Command, method, path, contentType string, body []byte, headers ...[2]string) (*http.Response, error) {
+func Send(
+	ctx context.Context, c *cobra.Command, method, path, contentType string, body []byte, headers ...[2]string,
+) (*http.Response, error) {
 	server, err := c.Flags().GetString("server")
 	if err != nil {
 		return nil, err
 	}
+
 	req, err := http.NewRequestWithContext(ctx, method, strings.TrimRight(server, "/")+path, bytes.NewReader(body))
 	if err != nil {
 		return nil, exit.Usage(fmt.Errorf("--server: want an address as in http://127.0.0.1:8080"))
@@ -77,21 +84,25 @@ func Send(ctx context.Context, c *cobra.Command, method, path, contentType strin
 	if contentType != "" {
 		req.Header.Set("Content-Type", contentType)
 	}
+
 	for _, h := range headers {
 		req.Header.Set(h[0], h[1])
 	}
 	if err := showKey(c, req); err != nil {
 		return nil, err
 	}
+
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
 		if u, ok := errors.AsType[*url.Error](err); ok {
 			err = u.Err // the URL may name a person
 		}
 		if _, bad := errors.AsType[*tls.CertificateVerificationError](err); bad {
-			return nil, fmt.Errorf("%w at %s: %w; on Linux SSL_CERT_FILE may name a file with the authority of its certificate, and --server a name that is in it", exit.ErrUnreachable, server, err)
+			return nil, fmt.Errorf("%w at %s: %w; on Linux SSL_CERT_FILE may name a file with the authority of its "+
+				"certificate, and --server a name that is in it", exit.ErrUnreachable, server, err)
 		}
-		return nil, fmt.Errorf("%w at %s: %w; is it running? start it with: consentledger serve", exit.ErrUnreachable, server, err)
+		return nil, fmt.Errorf("%w at %s: %w; is it running? start it with: consentledger serve", exit.ErrUnreachable,
+			server, err)
 	}
 	return resp, nil
 }

@@ -79,10 +79,12 @@ func (r *Restoration) clear() error {
 			return err
 		}
 	}
+
 	names, err := r.others()
 	if err != nil {
 		return err
 	}
+
 	for _, name := range names {
 		if name != server.RestoreFile {
 			err = errors.Join(err, os.RemoveAll(filepath.Join(r.To, name)))

@@ -80,10 +80,12 @@ func (r *Restoration) eraseCertified(ctx context.Context) error {
 	if len(r.Erased) == 0 {
 		return nil
 	}
+
 	config, err := r.dir.LogConfig(ctx, "")
 	if err != nil {
 		return err
 	}
+
 	again := int64(0)
 	for _, file := range r.Erased {
 		done, err := r.eraseOne(ctx, config.Keep, file)
@@ -94,6 +96,7 @@ func (r *Restoration) eraseCertified(ctx context.Context) error {
 			again++
 		}
 	}
+
 	r.told("persons whom certificates say to be erased", int64(len(r.Erased)),
 		fmt.Sprintf("%d of them erased again", again))
 	return nil
@@ -105,14 +108,17 @@ func (r *Restoration) eraseOne(ctx context.Context, keep *transparency.Keep, fil
 	if err != nil {
 		return false, files.OrNotFound(err)
 	}
+
 	s, err := r.certified(keep, text)
 	if err != nil {
 		return false, exit.NotAuthentic(err)
 	}
+
 	name, err := vault.ParsePseudonym(s.Person)
 	if err != nil {
 		return false, err
 	}
+
 	_, err = r.dir.Ledger.EraseNamed(ctx, ledger.Request{
 		App:        s.App,
 		Source:     "restore",
@@ -134,6 +140,7 @@ func (r *Restoration) certified(keep *transparency.Keep, text []byte) (erasure.S
 	if err != nil {
 		return erasure.Statement{}, err
 	}
+
 	err = errors.New("the backup has no log that could have signed it")
 	for _, name := range slices.Sorted(maps.Keys(r.kept)) {
 		base, is := strings.CutSuffix(name, ".key")

@@ -90,7 +90,8 @@ func match(log, vault *backupFile, older bool) error {
 		return exit.Conflict(fmt.Errorf("--vault is of %s, position %d, and --log older, of %s, position %d: "+
 			"use the log that was made with it, or a newer one", v.Made, v.Position, l.Made, l.Position))
 	case !older:
-		return exit.Conflict(fmt.Errorf("--vault is of %s, position %d, and --log of %s, position %d: use the vault that was made with it. "+
+		return exit.Conflict(fmt.Errorf("--vault is of %s, position %d, and --log of %s, position %d: use the vault "+
+			"that was made with it. "+
 			"If that is lost, --older-vault takes this one, and what was sealed since is lost", v.Made, v.Position, l.Made, l.Position))
 	}
 	return nil
@@ -155,7 +156,8 @@ func (b *backupFile) takesRow(key []byte) error {
 	if server.InBackupFile(b.Head.Kind, key) {
 		return nil
 	}
-	return fmt.Errorf("it holds rows that begin with %.2q, which this program does not know: use the version that wrote them", key)
+	return fmt.Errorf("it holds rows that begin with %.2q, which this program does not know: use the version that "+
+		"wrote them", key)
 }
 
 // checkBackupPath refuses a path that leads elsewhere than a backup's do.

@@ -29,6 +29,7 @@ func treesOf(ctx context.Context, kept map[string][]byte, checkpoints []string) 
 	if err != nil {
 		return nil, exit.NotAuthentic(err)
 	}
+
 	for _, at := range checkpoints {
 		text, err := readCheckpoint(ctx, at)
 		if err != nil {
@@ -50,12 +51,15 @@ func readCheckpoint(ctx context.Context, at string) ([]byte, error) {
 		}
 		return text, nil
 	}
+
 	ctx, stop := context.WithTimeout(ctx, 30*time.Second)
 	defer stop()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, at, nil)
 	if err != nil {
-		return nil, exit.Usage(errors.New("--checkpoint: want a file, or a URL as in https://ledger.example.com/log/shop/checkpoint"))
+		return nil, exit.Usage(errors.New("--checkpoint: want a file, or a URL as in " +
+			"https://ledger.example.com/log/shop/checkpoint"))
 	}
+
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
 		return nil, fmt.Errorf("--checkpoint: %w: %w", exit.ErrUnreachable, err)
@@ -77,7 +81,8 @@ func readIdentities(list []string) ([]age.Identity, error) {
 		}
 		ids, err := age.ParseIdentities(strings.NewReader(string(text)))
 		if err != nil {
-			return nil, exit.Usage(fmt.Errorf("--identity: %s holds no identity as consentledger backup new-identity or age-keygen writes it", name))
+			return nil, exit.Usage(fmt.Errorf("--identity: %s holds no identity as consentledger backup new-identity "+
+				"or age-keygen writes it", name))
 		}
 		all = append(all, ids...)
 	}

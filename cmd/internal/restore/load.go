@@ -61,14 +61,17 @@ func (r *Restoration) file(path string, more bool, data []byte) error {
 	if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
 		return err
 	}
+
 	flags := os.O_WRONLY | os.O_CREATE | os.O_EXCL
 	if more {
 		flags = os.O_WRONLY | os.O_APPEND
 	}
+
 	f, err := os.OpenFile(name, flags, 0o600)
 	if err != nil {
 		return err
 	}
+
 	_, err = f.Write(data)
 	return errors.Join(err, f.Sync(), f.Close())
 }
@@ -82,6 +85,7 @@ func (r *Restoration) syncFiles() error {
 	if err != nil {
 		return err
 	}
+
 	return filepath.WalkDir(r.To, func(path string, d fs.DirEntry, err error) error {
 		switch {
 		case err != nil || !d.IsDir():

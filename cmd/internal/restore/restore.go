@@ -69,7 +69,8 @@ func (r *Restoration) Run(ctx context.Context) (_ []Row, err error) {
 		r.Keys = os.Getenv(server.KeysVariable)
 	}
 	if r.Keys == "" {
-		return nil, exit.Usage(fmt.Errorf("--vault-keys: name the file with the keys of the vault, which is in no backup: a copy of DATA/keys; or set %s", server.KeysVariable))
+		return nil, exit.Usage(fmt.Errorf("--vault-keys: name the file with the keys of the vault, which is in no "+
+			"backup: a copy of DATA/keys; or set %s", server.KeysVariable))
 	}
 	keys, err := vault.OpenSealedKeys(r.Keys, true, server.KEKOf(""))
 	if err != nil {
@@ -152,10 +153,12 @@ func (r *Restoration) finish(ctx context.Context) error {
 		return err
 	}
 	if r.Drill {
-		fmt.Fprintf(r.Tell, "the drill is done: %s is whole and can be read, and nothing serves it; it holds every person's data, so remove it\n", r.To)
+		fmt.Fprintf(r.Tell, "the drill is done: %s is whole and can be read, and nothing serves it; it holds every "+
+			"person's data, so remove it\n", r.To)
 		return nil
 	}
-	fmt.Fprintf(r.Tell, "restored: start the ledger with serve --data %s, issue API keys and add webhooks, which no backup has, and make a new backup\n", r.To)
+	fmt.Fprintf(r.Tell, "restored: start the ledger with serve --data %s, issue API keys and add webhooks, which no "+
+		"backup has, and make a new backup\n", r.To)
 	return nil
 }
 

@@ -16,9 +16,11 @@ func (r *Restoration) judge() error {
 	if err := r.roots.Done(); err != nil {
 		return exit.NotAuthentic(r.log.wrong(err))
 	}
+
 	for _, t := range r.roots.Trees() {
 		r.told("log of "+string(t.App), t.Size, fmt.Sprintf("%d signed, root %s", t.Signed, t.Root))
 	}
+
 	behind := r.roots.Behind()
 	switch unknown := r.roots.Unpublished(); {
 	case r.Drill:
@@ -27,9 +29,11 @@ func (r *Restoration) judge() error {
 		return exit.Conflict(fmt.Errorf("--log: %w; restore a newer backup. If there is none, say why with --fork: "+
 			"the logs begin anew under another origin", behind))
 	case behind == nil && len(unknown) == 0 && r.Fork != "" && len(r.Checkpoints) > 0:
-		return exit.Conflict(errors.New("--fork: nothing was published that this backup does not have, so nothing has to fork: leave it out"))
+		return exit.Conflict(errors.New("--fork: nothing was published that this backup does not have, so nothing " +
+			"has to fork: leave it out"))
 	case len(unknown) > 0 && r.Fork == "":
-		return exit.Usage(fmt.Errorf("say with --checkpoint what was published last of %s: nobody knows otherwise whether this backup is the newest. "+
+		return exit.Usage(fmt.Errorf("say with --checkpoint what was published last of %s: nobody knows otherwise "+
+			"whether this backup is the newest. "+
 			"If it cannot be had, say why with --fork; to look only, give --drill", unknown[0]))
 	}
 	return nil
@@ -56,7 +60,8 @@ func (r *Restoration) wrongKeys(err error) error {
 	if !errors.Is(err, vault.ErrWrongKeys) {
 		return err
 	}
-	return exit.NotAuthentic(fmt.Errorf("--vault-keys: %s does not open --vault %s, which is of %s: %w; bring the file of then, "+
+	return exit.NotAuthentic(fmt.Errorf("--vault-keys: %s does not open --vault %s, which is of %s: %w; bring the "+
+		"file of then, "+
 		"or a backup that was made after the epoch was destroyed", r.Keys, r.vault.name, r.vault.Head.Made, err))
 }
 
@@ -89,10 +94,13 @@ func (r *Restoration) verify(ctx context.Context) error {
 	if err := h.Close(); err != nil {
 		return err
 	}
+
 	if len(wrong) > 0 {
-		return exit.NotAuthentic(fmt.Errorf("--vault: %s does not hold what the records commit to, in %d places:\n%s", r.vault.name,
+		return exit.NotAuthentic(fmt.Errorf("--vault: %s does not hold what the records commit to, in %d places:\n%s",
+			r.vault.name,
 			len(wrong)+more, strings.Join(wrong, "\n")))
 	}
+
 	r.told("commitments that sealed parts keep", h.Commitments, "")
 	if lost > 0 {
 		r.told("what was sealed since the vault's backup", lost, "lost")
@@ -117,6 +125,7 @@ func (r *Restoration) verifyTexts(ctx context.Context) error {
 		}
 		n++
 	}
+
 	r.told("public texts", n, "")
 	return nil
 }

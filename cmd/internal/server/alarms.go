@@ -20,7 +20,9 @@ func (h *Server) alarms(ctx context.Context) []rest.Alarm {
 	list = append(list, h.tellingAlarms(ctx)...)
 	if room, err := h.Dir.DB.Room(); err == nil {
 		if short := room.Full(2 * room.Reserve()); short != nil {
-			list = append(list, rest.Alarm{Name: "disk", Detail: fmt.Sprintf("the disk is nearly full: %d MB are free, and below %d MB nothing is recorded", room.Free>>20, room.Reserve()>>20)})
+			list = append(list, rest.Alarm{Name: "disk",
+				Detail: fmt.Sprintf("the disk is nearly full: %d MB are free, and below %d MB nothing is recorded",
+					room.Free>>20, room.Reserve()>>20)})
 		}
 	}
 	return list
@@ -37,6 +39,7 @@ func (h *Server) streamAlarms(list []rest.Alarm) []rest.Alarm {
 		}
 		list[at].Detail = err.Error()
 	}
+
 	for _, part := range []intake.Part{intake.Settings, intake.Delivery} {
 		if err := h.Intake.Watch.Trouble(part); err != nil {
 			name := strings.ReplaceAll(string(part), " ", "-")
@@ -55,9 +58,10 @@ const (
 
 var saysOf = map[string]string{
 	RejectedAlarm: "%d rejected messages may be a withdrawal, and nobody has looked at them",
-	unencodedAlarm: "on %d days events came over NATS with question marks in their ids, as some clients write what is not ASCII: " +
-		"different ids may have become one. They were recorded; mend the sender",
-	LostAlarm: "%d times NATS lost messages that it had acknowledged, and nobody has looked: ask the senders to send again",
+	unencodedAlarm: "on %d days events came over NATS with question marks in their ids, as some clients write what " +
+		"is not ASCII: different ids may have become one. They were recorded; mend the sender",
+	LostAlarm: "%d times NATS lost messages that it had acknowledged, and nobody has looked: ask the senders to send " +
+		"again",
 }
 
 // alarmOf returns the name of the alarm that a rejected message raises.
@@ -75,11 +79,14 @@ func alarmOf(m intake.RejectedMessage) string {
 // messages.
 func (h *Server) rejectedAlarms(ctx context.Context) []rest.Alarm {
 	unknown := func(why string) []rest.Alarm {
-		return []rest.Alarm{{Name: RejectedAlarm, Detail: "whether a withdrawal lies among the rejected messages is not known: " + why}}
+		return []rest.Alarm{{Name: RejectedAlarm,
+			Detail: "whether a withdrawal lies among the rejected messages is not known: " + why}}
 	}
+
 	if !h.Conn.IsConnected() {
 		return unknown("NATS is away")
 	}
+
 	unseen, err := h.rejected.Unseen(ctx)
 	if err != nil {
 		return unknown(err.Error())
@@ -87,10 +94,12 @@ func (h *Server) rejectedAlarms(ctx context.Context) []rest.Alarm {
 	if unseen == 0 {
 		return nil
 	}
+
 	messages, err := h.rejected.List(ctx, 0, 1<<20)
 	if err != nil {
 		return unknown(err.Error())
 	}
+
 	var list []rest.Alarm
 	place := map[[2]string]int{}
 	for _, m := range messages {
@@ -114,6 +123,7 @@ func (h *Server) rejectedAlarms(ctx context.Context) []rest.Alarm {
 		}
 		list[i].Count++
 	}
+
 	for i, a := range list {
 		list[i].Detail = fmt.Sprintf(saysOf[a.Name], a.Count)
 	}

@@ -33,6 +33,7 @@ func (h *Server) makeBackup(w http.ResponseWriter, r *http.Request) {
 		edge.Write(w, refusedOf(err))
 		return
 	}
+
 	var asked BackupRequest
 	body, err := io.ReadAll(io.LimitReader(r.Body, files.MaxKeyFile))
 	if err == nil {
@@ -42,6 +43,7 @@ func (h *Server) makeBackup(w http.ResponseWriter, r *http.Request) {
 		edge.Write(w, edge.Plain(http.StatusBadRequest, `the body is not JSON of the form {"recipients": "age1..."}`))
 		return
 	}
+
 	to, err := h.readersOf(asked.Recipients)
 	if no, is := errors.AsType[*edge.Refused](err); is {
 		edge.Write(w, no.Problem)
@@ -57,6 +59,7 @@ func (h *Server) makeBackup(w http.ResponseWriter, r *http.Request) {
 		edge.Write(w, edge.Plain(http.StatusConflict, err.Error()))
 		return
 	}
+
 	if !h.backingUp.TryLock() {
 		edge.Write(w, edge.Plain(http.StatusConflict, "a backup is being made: wait until it is done"))
 		return
@@ -80,9 +83,13 @@ func (h *Server) readersOf(asked string) ([]age.Recipient, error) {
 			asked = string(text)
 		}
 	case h.keys != nil:
-		return nil, refused(http.StatusConflict, "this server authenticates, and nobody has said who may read its backups: start serve with --backup-recipients FILE")
+		return nil, refused(http.StatusConflict,
+			"this server authenticates, and nobody has said who may read its backups: start serve with "+
+				"--backup-recipients FILE")
 	case len(recipientLines(asked)) == 0:
-		return nil, refused(http.StatusBadRequest, "say who can read the backup, with --recipient or --recipients-file; consentledger backup new-identity makes a recipient")
+		return nil, refused(http.StatusBadRequest,
+			"say who can read the backup, with --recipient or --recipients-file; consentledger backup new-identity "+
+				"makes a recipient")
 	}
 
 	for line := range recipientLines(asked) {

@@ -183,7 +183,8 @@ func (s backupSource) signed() (map[string][]byte, error) {
 	return all, nil
 }
 
-func (s backupSource) writeFile(ctx context.Context, to io.Writer, h backup.Head, recipients []age.Recipient, snapshot *embedded.Snapshot, signed map[string][]byte) (WrittenFile, error) {
+func (s backupSource) writeFile(ctx context.Context, to io.Writer, h backup.Head, recipients []age.Recipient,
+	snapshot *embedded.Snapshot, signed map[string][]byte) (WrittenFile, error) {
 	out := NewCounting(to)
 	w, err := backup.NewWriter(out, h, recipients...)
 	if err != nil {
@@ -224,6 +225,7 @@ func (s backupSource) writeFiles(w *backup.Writer, signed map[string][]byte) err
 	if err != nil {
 		return err
 	}
+
 	for _, f := range files {
 		path := filepath.ToSlash(f.Path)
 		top, _, _ := strings.Cut(path, "/")
@@ -263,6 +265,7 @@ func BackupStopped(
 	if err := hasAll(data); err != nil {
 		return nil, err
 	}
+
 	d, err := OpenRecords(data)
 	if err != nil {
 		return nil, err
@@ -278,7 +281,8 @@ func BackupStopped(
 func hasAll(data string) error {
 	for _, p := range []Location{RecordsPlace, VaultPlace} {
 		if _, err := os.Stat(filepath.Join(data, p.File)); err == nil {
-			return exit.Conflict(fmt.Errorf("the %s of %s are not in it: back them up with the tools of the server that has them, "+
+			return exit.Conflict(fmt.Errorf("the %s of %s are not in it: back them up with the tools of the server "+
+				"that has them, "+
 				"as docs/backup.md says", p.what, data))
 		}
 	}

@@ -75,6 +75,7 @@ func OpenDataDirWith(ctx context.Context, path, use string, create bool, with Di
 	if err != nil {
 		return nil, err
 	}
+
 	room, err := embedded.RoomAt(vfs.Default, path)
 	if err == nil {
 		err = room.Full(room.Needed())
@@ -82,6 +83,7 @@ func OpenDataDirWith(ctx context.Context, path, use string, create bool, with Di
 	if err != nil {
 		return nil, FullDisk(path, err)
 	}
+
 	d := &DataDir{path: path}
 	defer func() {
 		if err != nil {
@@ -89,8 +91,10 @@ func OpenDataDirWith(ctx context.Context, path, use string, create bool, with Di
 		}
 	}()
 	if info, err := os.Stat(path); err == nil && !info.IsDir() {
-		return nil, exit.Usage(fmt.Errorf("--data: %s is no directory: name a data directory, which is made if it is not there", path))
+		return nil, exit.Usage(fmt.Errorf("--data: %s is no directory: name a data directory, which is made if it is "+
+			"not there", path))
 	}
+
 	if create {
 		if err := os.MkdirAll(path, 0o700); err != nil {
 			return nil, err
@@ -102,6 +106,7 @@ func OpenDataDirWith(ctx context.Context, path, use string, create bool, with Di
 	if d.lock, err = LockDir(path); err != nil {
 		return nil, err
 	}
+
 	fresh, err := CheckFormat(path, use, create)
 	if err == nil {
 		err = at.check(path, fresh)
@@ -109,23 +114,29 @@ func OpenDataDirWith(ctx context.Context, path, use string, create bool, with Di
 	if err != nil {
 		return nil, err
 	}
+
 	if create {
 		if err := MakePrivate(path); err != nil {
 			return nil, err
 		}
 	}
+
 	keys, err := at.openKeys(path, fresh)
 	if err != nil {
 		return nil, err
 	}
+
 	if fresh {
 		if err := WriteFormat(vfs.Default, path, use); err != nil {
 			return nil, err
 		}
 	}
-	if d.DB, err = embedded.Open(filepath.Join(path, "store"), embedded.Options{FS: with.files, Synced: with.measured.synced}); err != nil {
+
+	if d.DB, err = embedded.Open(filepath.Join(path, "store"),
+		embedded.Options{FS: with.files, Synced: with.measured.synced}); err != nil {
 		return nil, err
 	}
+
 	if with.await != nil {
 		if err := with.await(ctx, d, at); err != nil {
 			return nil, err
@@ -165,10 +176,12 @@ func (d *DataDir) openStore(ctx context.Context, address string) (err error) {
 		}
 		d.Store = d.away
 	}
+
 	before, err := ReadBefore(ctx, d.Rows())
 	if err == nil && before > 0 && d.shared != nil { // for who opens the records alone, see [OpenRecords]
 		err = Durably(ctx, d.DB.Rows(), eventstore.Change{Put: []eventstore.Row{BeforeRow(before)}})
 	}
+
 	d.Store = eventstore.Moved(d.Store, before)
 	return err
 }
@@ -180,6 +193,7 @@ func (d *DataDir) openVault(ctx context.Context, at Addresses, keys *vault.FileK
 			return err
 		}
 	}
+
 	d.Keys = keys
 	d.Vault, err = vault.Open(ctx, d.Rows(), keys)
 	switch {
@@ -240,7 +254,8 @@ func LockDir(path string) (*flock.Flock, error) {
 type InUse string
 
 func (path InUse) Error() string {
-	return fmt.Sprintf("data directory %s is in use by another process; stop it, or name another with --data", string(path))
+	return fmt.Sprintf("data directory %s is in use by another process; stop it, or name another with --data",
+		string(path))
 }
 
 // CheckOurs refuses a directory of somebody else's: one with no FORMAT file, and
@@ -273,7 +288,8 @@ func CheckOurs(path string) error {
 	if stranger == "" {
 		return nil
 	}
-	return fmt.Errorf("%s has %q and no FORMAT file: it is not a data directory of this program; name another with --data", path, stranger)
+	return fmt.Errorf("%s has %q and no FORMAT file: it is not a data directory of this program; name another with "+
+		"--data", path, stranger)
 }
 
 // CheckFormat reads the FORMAT file, or writes it in a directory that has
@@ -291,14 +307,17 @@ func CheckFormat(path, use string, create bool) (fresh bool, err error) {
 	if err != nil {
 		return false, err
 	}
+
 	head, is, _ := strings.Cut(strings.TrimSpace(string(text)), "\n")
 	if head == formatMoved {
 		return false, movedAway(path, is)
 	}
+
 	if head != format {
 		return false, fmt.Errorf("%s says %q, this program reads %q: use the version that wrote it, or a newer one",
 			name, head, format)
 	}
+
 	if use != "" && is != use {
 		return false, fmt.Errorf("data directory %s is for %s, not for %s; name another with --data", path, is, use)
 	}
@@ -313,7 +332,8 @@ func MakePrivate(path string) error {
 		return err
 	}
 	if err := os.Chmod(path, 0o700); err != nil {
-		return fmt.Errorf("data directory %s is open to others (mode %04o), and it cannot be made private: %w; chmod 0700 it, or name one below it with --data", path, info.Mode().Perm(), err)
+		return fmt.Errorf("data directory %s is open to others (mode %04o), and it cannot be made private: %w; chmod "+
+			"0700 it, or name one below it with --data", path, info.Mode().Perm(), err)
 	}
 	slog.Warn("the data directory was open to others, and is for its owner alone now",
 		"directory", path, "mode", fmt.Sprintf("%04o", info.Mode().Perm()))
@@ -324,7 +344,8 @@ func openKeys(name string, fresh bool, by vault.Sealer) (*vault.FileKeys, error)
 	if !fresh {
 		keys, err := vault.OpenSealedKeys(name, false, by)
 		if errors.Is(err, fs.ErrNotExist) {
-			return nil, fmt.Errorf("there is no file %s: it holds the keys that the vault was made with, and without them "+
+			return nil, fmt.Errorf("there is no file %s: it holds the keys that the vault was made with, and without "+
+				"them "+
 				"nobody reads what is in it: bring it back from where you keep a copy", name)
 		}
 		return keys, err

@@ -47,6 +47,7 @@ func FilesOf(dir string) (files []FileCopy, unknown []string, err error) {
 	if err != nil {
 		return nil, nil, err
 	}
+
 	for _, e := range entries {
 		switch {
 		case Named(ownFiles, e.Name()):

@@ -43,6 +43,7 @@ func (d DirSource) wider(path string) ([]byte, error) {
 	if err != nil || t.W == merkle.Width {
 		return nil, nil
 	}
+
 	for w := t.W + 1; w <= merkle.Width; w++ {
 		data, err := d.read(merkle.Path(merkle.Tile{H: t.H, L: t.L, N: t.N, W: w}))
 		switch {

@@ -19,7 +19,9 @@ import (
 type documents struct{ *Server }
 
 // Audit implements [rest.Documents]. The log's root is derived again for it.
-func (p documents) Audit(ctx context.Context, app domain.AppName, from, to deadline.Instant) (auditreport.Report, error) {
+func (p documents) Audit(
+	ctx context.Context, app domain.AppName, from, to deadline.Instant,
+) (auditreport.Report, error) {
 	outside, err := p.outside(ctx, app)
 	if err != nil {
 		return auditreport.Report{}, err
@@ -56,15 +58,18 @@ func (p documents) integrity(ctx context.Context, app domain.AppName) (auditrepo
 	if err != nil {
 		return i, err
 	}
+
 	body, _, _ := strings.Cut(string(text), "\n\n")
 	c, err := merkle.ParseCheckpoint(body + "\n")
 	if err != nil {
 		return i, err
 	}
+
 	i = auditreport.Integrity{Origin: c.Origin, Size: c.Size, Root: c.Root.String(), Checkpoint: string(text)}
 	if i.Key, err = p.Logs.VerifierKey(app); err != nil {
 		return i, err
 	}
+
 	rows, err := p.Dir.compareTrees(ctx, []domain.AppName{app},
 		func(domain.AppName) ([]byte, error) { return text, nil })
 	if err != nil {
@@ -84,10 +89,12 @@ func (p documents) witnessed(app domain.AppName, i *auditreport.Integrity) error
 	if p.witnesses == nil {
 		return nil
 	}
+
 	status, err := p.witnesses.Status(app)
 	if err != nil {
 		return fmt.Errorf("witnesses of %s: %w", app, err)
 	}
+
 	for _, s := range status.Said {
 		w := auditreport.Witness{Name: s.Name, Size: s.Size}
 		if !s.At.IsZero() {
@@ -95,6 +102,7 @@ func (p documents) witnessed(app domain.AppName, i *auditreport.Integrity) error
 		}
 		i.Witnesses = append(i.Witnesses, w)
 	}
+
 	if from, to := status.Longest(time.Now()); !from.IsZero() {
 		i.GapFrom, i.GapTo = deadline.At(from).String(), deadline.At(to).String()
 	}

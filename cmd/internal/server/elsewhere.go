@@ -39,7 +39,8 @@ type Remote interface {
 
 var (
 	EventStoreDB = engine{"EventStoreDB", "esdb", "esdb://user:password@host:2113", openEventStoreDB, beginEventStoreDB}
-	PostgreSQL   = engine{"PostgreSQL", "postgres", "postgres://user:password@host/database", openPostgreSQL, beginPostgreSQL}
+	PostgreSQL   = engine{"PostgreSQL", "postgres", "postgres://user:password@host/database", openPostgreSQL,
+		beginPostgreSQL}
 )
 
 // embeddedPart is what a status calls what is in the data directory.
@@ -168,11 +169,11 @@ func openElsewhere(ctx context.Context, address string, rows, shared eventstore.
 // foreignRecords says that an event store holds records of persons who are elsewhere.
 func foreignRecords(shared bool) error {
 	if shared {
-		return errors.New("the event store holds the records of a ledger already, and nothing was ever written there with this vault: " +
-			"its persons are in another one; name that one with --vault, or an empty event store")
+		return errors.New("the event store holds the records of a ledger already, and nothing was ever written there " +
+			"with this vault: its persons are in another one; name that one with --vault, or an empty event store")
 	}
-	return errors.New("the event store holds the records of a ledger already, and the data directory has never written there: " +
-		"its persons are in another directory; name that one with --data, or an empty event store")
+	return errors.New("the event store holds the records of a ledger already, and the data directory has never " +
+		"written there: its persons are in another directory; name that one with --data, or an empty event store")
 }
 
 // Append implements [eventstore.Store]. The first record is remembered before anybody

@@ -38,6 +38,7 @@ func (h *Server) waiting(ctx context.Context, app domain.AppName) (n int, known 
 	if !h.Conn.IsConnected() {
 		return 0, false
 	}
+
 	const page = 1000
 	for after := uint64(0); ; {
 		list, err := h.rejected.List(ctx, after, page)
@@ -63,6 +64,7 @@ func ownHash() string {
 	if err != nil {
 		return ""
 	}
+
 	f, err := os.Open(filepath.Clean(name))
 	if err != nil {
 		return ""

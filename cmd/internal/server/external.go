@@ -52,6 +52,7 @@ func (e ExternalNATS) CheckCreds() error {
 	if e.Creds == "" {
 		return nil
 	}
+
 	text, err := files.ReadOwnFile(e.Creds, files.MaxKeyFile)
 	if err != nil {
 		return files.Unread("--nats-creds", err)
@@ -65,7 +66,9 @@ func (e ExternalNATS) CheckCreds() error {
 			return nil
 		}
 	}
-	return exit.Usage(fmt.Errorf("--nats-creds: %s holds no user JWT and seed; nsc generate creds writes such a file", e.Creds))
+
+	return exit.Usage(fmt.Errorf("--nats-creds: %s holds no user JWT and seed; nsc generate creds writes such a file",
+		e.Creds))
 }
 
 func (e ExternalNATS) CheckCA() error {
@@ -86,10 +89,12 @@ func (e ExternalNATS) CheckCert() error {
 	if e.Cert == "" {
 		return nil
 	}
+
 	cert, err := files.ReadOwnFile(e.Cert, files.MaxStampFile)
 	if err != nil {
 		return files.Unread("--nats-cert", err)
 	}
+
 	key, err := files.ReadOwnFile(e.Key, files.MaxKeyFile)
 	if err != nil {
 		return files.Unread("--nats-key", err)
@@ -108,6 +113,7 @@ func (e ExternalNATS) Connect(ctx context.Context, name string, log *slog.Logger
 	if err := e.Check(); err != nil {
 		return nil, err
 	}
+
 	opts := []nats.Option{
 		nats.Name(name), nats.CustomInboxPrefix(intake.InboxPrefix),
 		nats.MaxReconnects(-1), nats.ReconnectWait(time.Second), nats.IgnoreAuthErrorAbort(),
@@ -136,6 +142,7 @@ func (e ExternalNATS) Connect(ctx context.Context, name string, log *slog.Logger
 	if e.Cert != "" {
 		opts = append(opts, nats.ClientCert(e.Cert, e.Key))
 	}
+
 	// What is recorded and asked over HTTP needs no NATS, so the ledger starts without it.
 	nc, err := nats.Connect(e.URL, opts...)
 	if err == nil {
@@ -150,7 +157,9 @@ func (e ExternalNATS) Connect(ctx context.Context, name string, log *slog.Logger
 	if err = e.explain(err); !errors.Is(err, exit.ErrUnreachable) {
 		return nil, err
 	}
-	opts = append(opts, nats.RetryOnFailedConnect(true), nats.ConnectHandler(func(nc *nats.Conn) { warnOfOld(nc, log) }))
+
+	opts = append(opts, nats.RetryOnFailedConnect(true),
+		nats.ConnectHandler(func(nc *nats.Conn) { warnOfOld(nc, log) }))
 	if nc, err = nats.Connect(e.URL, opts...); err != nil {
 		return nil, e.explain(err)
 	}
@@ -194,6 +203,7 @@ func (e ExternalNATS) jetStream(ctx context.Context, nc *nats.Conn) error {
 	if err != nil {
 		return err
 	}
+
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	_, err = js.AccountInfo(ctx)
@@ -203,9 +213,11 @@ func (e ExternalNATS) jetStream(ctx context.Context, nc *nats.Conn) error {
 	case errors.Is(last, nats.ErrPermissionViolation):
 		return e.permitted(last)
 	case errors.Is(err, jetstream.ErrJetStreamNotEnabledForAccount):
-		return fmt.Errorf("--nats-creds: the account of these credentials has no JetStream on %s: give it storage, or use an account that has", e)
+		return fmt.Errorf("--nats-creds: the account of these credentials has no JetStream on %s: give it storage, "+
+			"or use an account that has", e)
 	case errors.Is(err, jetstream.ErrJetStreamNotEnabled):
-		return fmt.Errorf("--nats: %s runs without JetStream: start it with JetStream (nats-server -js), or name another", e)
+		return fmt.Errorf("--nats: %s runs without JetStream: start it with JetStream (nats-server -js), or name "+
+			"another", e)
 	}
 	return fmt.Errorf("--nats: JetStream of %s: %w: %w", e, exit.ErrUnreachable, err)
 }
@@ -227,7 +239,8 @@ func (e ExternalNATS) explain(err error) error {
 		return fmt.Errorf("--nats: %s does not speak TLS: leave out --nats-ca and --nats-cert and write nats://", e)
 	case remote && op.Op == "remote error", errors.Is(err, nats.ErrTLS): // told, or hung up on
 		return fmt.Errorf("--nats-cert, --nats-key: %s does not take our certificate, or misses one: %w", e, err)
-	case errors.Is(err, nats.ErrAuthorization), errors.Is(err, nats.ErrAuthExpired), errors.Is(err, nats.ErrAuthRevoked), errors.Is(err, nats.ErrAccountAuthExpired):
+	case errors.Is(err, nats.ErrAuthorization), errors.Is(err, nats.ErrAuthExpired),
+		errors.Is(err, nats.ErrAuthRevoked), errors.Is(err, nats.ErrAccountAuthExpired):
 		return fmt.Errorf("--nats-creds: %s does not let us in: %w", e, err)
 	}
 	return fmt.Errorf("--nats: %s: %w: %w", e, exit.ErrUnreachable, err)

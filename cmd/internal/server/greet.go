@@ -20,6 +20,7 @@ func (h *Server) greet(out io.Writer, listening, window net.Listener) {
 	if window != nil {
 		fmt.Fprintf(out, "  ESDB  esdb://%s?tls=false  (to read)\n", opened(window.Addr().String()))
 	}
+
 	fmt.Fprintf(out, "  data  %s\n", h.Config.Data)
 	if !h.Config.Demo {
 		if len(h.Logs.Logged()) == 0 {
@@ -27,6 +28,7 @@ func (h *Server) greet(out io.Writer, listening, window net.Listener) {
 		}
 		return
 	}
+
 	fmt.Fprintf(out, `
 Try:
   curl -s http://%[1]s/v1/apps/smartkey/subjects/user-2/consents

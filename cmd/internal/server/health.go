@@ -29,10 +29,12 @@ func (h *Server) status(ctx context.Context) rest.StatusReport {
 	if h.views != nil {
 		report.Views = PostgreSQL.short
 	}
+
 	head, err := h.Dir.Ledger.Head(ctx)
 	if err == nil {
 		report.Head = wire.FormatPosition(head)
 	}
+
 	known := map[eventstore.Position]lag{}
 	add := func(name string, at eventstore.Position, err error) {
 		l, has := known[at]
@@ -46,10 +48,12 @@ func (h *Server) status(ctx context.Context) rest.StatusReport {
 		}
 		report.Projections = append(report.Projections, p)
 	}
+
 	for _, r := range h.Runners {
 		at, err := r.State()
 		add(r.Projection.Name(), at, err)
 	}
+
 	at, err := h.Logs.Sealed()
 	add("transparency", at, err)
 	reacted, err := h.Reactor.State()
@@ -87,6 +91,7 @@ func lagBehind(ctx context.Context, log replayer, at, head eventstore.Position) 
 	if at >= head {
 		return l
 	}
+
 	for e, err := range log.Replay(ctx, at) {
 		if err != nil {
 			l.err = err

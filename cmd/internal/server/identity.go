@@ -39,14 +39,17 @@ func (s Config) CheckAccess() error {
 	if err := s.Access.Ways.check(s.Access); err != nil {
 		return err
 	}
+
 	if s.Access.Authenticate && s.Demo {
 		return exit.Usage(errors.New("--demo and --authenticate: the demo shows itself to whoever is on this machine; " +
 			"authenticate with a directory of your own"))
 	}
+
 	listens := []struct{ flag, at string }{{"--http", s.HTTP}}
 	if s.NATS.URL == "" {
 		listens = append(listens, struct{ flag, at string }{"--nats-listen", s.NATSListen})
 	}
+
 	for _, l := range listens {
 		switch {
 		case edge.IsLoopback(l.at):
@@ -59,10 +62,13 @@ func (s Config) CheckAccess() error {
 				"say --tls-cert and --tls-key, or --tls-elsewhere if a proxy ends TLS before the ledger", l.flag, l.at))
 		}
 	}
+
 	if s.ESDB != "" && !edge.IsLoopback(s.ESDB) {
-		return exit.Usage(fmt.Errorf("--esdb-listen %s can be reached from other machines, and shows the events of every app "+
+		return exit.Usage(fmt.Errorf("--esdb-listen %s can be reached from other machines, and shows the events of "+
+			"every app "+
 			"to whoever comes, since its protocol knows no keys of ours: listen on 127.0.0.1", s.ESDB))
 	}
+
 	if s.Access.Cert != "" {
 		_, err := newCertificate(s.Access.Cert, s.Access.Key)
 		return err
@@ -102,6 +108,7 @@ func (c *certificate) load() error {
 	if err != nil {
 		return err
 	}
+
 	key, err := files.ReadOwnFile(c.key, files.MaxKeyFile)
 	if err != nil {
 		return err
@@ -111,6 +118,7 @@ func (c *certificate) load() error {
 	if err != nil {
 		return err
 	}
+
 	c.current = &pair
 	c.read = changedAt(c.cert, c.key)
 	return nil
@@ -161,6 +169,7 @@ func (h *Server) openAccess(ctx context.Context) (err error) {
 	if h.tls, err = h.Config.Access.config(); err != nil || !h.Config.Access.Authenticate {
 		return err
 	}
+
 	h.keys = &auth.Keys{
 		Rows: h.Dir.Rows(), Now: h.Dir.Ledger.Now, Execute: h.Dir.Ledger.Execute,
 		Apps: func() []domain.AppName { return h.Logs.Logged() },

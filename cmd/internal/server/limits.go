@@ -42,10 +42,13 @@ func (l Limits) Check() error {
 	if l.Connections < 0 {
 		return exit.Usage(errors.New("--max-connections: want a number above zero, as in 4096"))
 	}
-	known := append(admission.Names[admission.Quick:], natsClass+admission.Quick.String(), natsClass+admission.Record.String())
+
+	known := append(admission.Names[admission.Quick:], natsClass+admission.Quick.String(),
+		natsClass+admission.Record.String())
 	for _, name := range slices.Sorted(maps.Keys(l.AtOnce)) {
 		if !slices.Contains(known, name) {
-			return exit.Usage(fmt.Errorf("--at-once: the classes are %s, as in --at-once record=64", strings.Join(known, ", ")))
+			return exit.Usage(fmt.Errorf("--at-once: the classes are %s, as in --at-once record=64",
+				strings.Join(known, ", ")))
 		}
 		if n := l.AtOnce[name]; n < 1 || n > 1<<16 {
 			return exit.Usage(fmt.Errorf("--at-once %s: want 1 to 65536 requests", name))
@@ -70,12 +73,14 @@ func (l Limits) memory() (int64, error) {
 	if l.Memory == "" {
 		return admission.Ceiling(), nil
 	}
+
 	number, size := l.Memory, int64(1)
 	for _, u := range units {
 		if n, is := strings.CutSuffix(l.Memory, u.name); is {
 			number, size = n, u.size
 		}
 	}
+
 	n, err := strconv.ParseInt(number, 10, 64)
 	if err != nil || n <= 0 || n > math.MaxInt64/size || n*size < leastMemory {
 		return 0, errors.New("want bytes, as in 2GiB or 800MiB, and 256MiB at least")
@@ -94,7 +99,8 @@ func (h *Server) openLimits() error {
 		debug.SetMemoryLimit(ceiling / 10 * 9)
 	}
 
-	over, nats := admission.Default(admission.Processors(), ceiling, h.Dir.away != nil || h.Dir.shared != nil), admission.DefaultNATS(ceiling)
+	over, nats := admission.Default(admission.Processors(), ceiling, h.Dir.away != nil ||
+		h.Dir.shared != nil), admission.DefaultNATS(ceiling)
 	for class := admission.Quick; int(class) < len(over.Bounds); class++ {
 		if n, said := h.Config.Limits.AtOnce[class.String()]; said {
 			over.Bounds[class].Places = n
@@ -125,6 +131,7 @@ func (h *Server) limitsReport() *rest.Limits {
 	if h.places == nil {
 		return nil
 	}
+
 	report := &rest.Limits{
 		MemoryCeiling: h.places.Config().Memory, Memory: admission.ProcessMemory(),
 		MaxConnections: cmp.Or(h.Config.Limits.Connections, maxConnections), MaxBodies: h.places.Config().Bodies,
@@ -132,6 +139,7 @@ func (h *Server) limitsReport() *rest.Limits {
 	if h.entrance != nil && h.entrance.listener != nil {
 		report.Connections, report.Turned = h.entrance.listener.Open(), h.entrance.listener.Turned()
 	}
+
 	for _, road := range []struct {
 		name   string
 		places *admission.Admission

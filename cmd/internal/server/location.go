@@ -84,10 +84,12 @@ func (p Location) Address(flag string) (string, error) {
 	case file == "":
 		return inline, nil
 	}
+
 	text, err := files.ReadOwnFile(file, files.MaxKeyFile)
 	if err != nil {
 		return "", files.Unread(p.fileVariable, err)
 	}
+
 	if strings.TrimSpace(string(text)) == "" {
 		return "", exit.Usage(fmt.Errorf("%s: %s is empty: it holds a connection string, as in %s",
 			p.fileVariable, file, p.examples()))

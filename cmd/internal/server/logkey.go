@@ -25,10 +25,12 @@ func VerifierKeyOf(ctx context.Context, data string, app domain.AppName) (string
 	if _, err := os.Stat(filepath.Join(KeepDir(data), "origin")); err != nil {
 		return "", exit.NotFound(fmt.Errorf("there are no logs at %s", data))
 	}
+
 	keep, err := transparency.OpenKeep(KeepDir(data), "", nil)
 	if err != nil {
 		return "", err
 	}
+
 	key, err := keep.VerifierKey(app)
 	if errors.Is(err, fs.ErrNotExist) {
 		return "", exit.NotFound(fmt.Errorf("the app %s has no log yet: it begins with the app's first record", app))
@@ -42,10 +44,12 @@ func VerifierOf(key, origin string) (note.Verifier, string, error) {
 	if !strings.Contains(key, "+") {
 		text, err := files.ReadPlainFile(key, files.MaxKeyFile)
 		if err != nil {
-			return nil, "", exit.Usage(fmt.Errorf("--key: want a key as consentledger log show-key prints it, or a file that holds one: %w", err))
+			return nil, "", exit.Usage(fmt.Errorf("--key: want a key as consentledger log show-key prints it, or a "+
+				"file that holds one: %w", err))
 		}
 		key = string(text)
 	}
+
 	v, err := note.NewVerifier(BareKey(key))
 	if err != nil {
 		return nil, "", exit.Usage(errors.New("--key: this is not a verifier key; consentledger log show-key prints one"))

@@ -38,13 +38,17 @@ func (h *Server) openWitnesses() error {
 	if h.Config.Witnesses == "" {
 		return nil
 	}
+
 	policy, err := PolicyOf(h.Config.Witnesses, files.ReadOwnFile)
 	if err != nil {
 		return exit.Usage(fmt.Errorf("--witnesses: %w", err))
 	}
+
 	if !slices.ContainsFunc(policy.Witnesses, func(w witness.Witness) bool { return w.URL != "" }) {
-		return exit.Usage(fmt.Errorf("--witnesses: %s names no witness with an address, as in: witness north KEY https://north.example.org/", h.Config.Witnesses))
+		return exit.Usage(fmt.Errorf("--witnesses: %s names no witness with an address, as in: witness north KEY "+
+			"https://north.example.org/", h.Config.Witnesses))
 	}
+
 	h.witnesses = &witness.Witnesses{
 		Logs:   h.Logs,
 		Policy: policy,
@@ -61,10 +65,12 @@ func (h *Server) openStamps() error {
 	if h.Config.Authority == "" {
 		return nil
 	}
+
 	roots, err := RootsOf(h.Config.AuthorityRoots, files.ReadOwnFile)
 	if err != nil {
 		return exit.Usage(fmt.Errorf("--timestamp-roots: %w", err))
 	}
+
 	h.stamps = &witness.Stamps{
 		Logs:  h.Logs,
 		URL:   h.Config.Authority,

@@ -127,14 +127,18 @@ func openRowsOf(ctx context.Context) (rows *postgres.Rows, v *vault.Vault, err e
 	if err != nil {
 		return nil, nil, err
 	}
+
 	if at.Vault == "" {
-		return nil, nil, exit.Usage(fmt.Errorf("this directory is of one of several processes, and what is asked for is "+
+		return nil, nil, exit.Usage(fmt.Errorf("this directory is of one of several processes, and what is asked for "+
+			"is "+
 			"in the vault that they share: say where, with %s or %s", VaultVariable, VaultFileVariable))
 	}
+
 	address, err := postgres.ParseAddress(at.Vault)
 	if err != nil {
 		return nil, nil, exit.Usage(fmt.Errorf("%s: %w", VaultVariable, err))
 	}
+
 	keys, err := at.openKeys("", false)
 	if err != nil {
 		return nil, nil, err
@@ -162,6 +166,7 @@ func sharedKeyOf(ctx context.Context, app domain.AppName) (_ string, err error) 
 	if err != nil {
 		return "", err
 	}
+
 	apps, err := keep.Apps()
 	if err != nil {
 		return "", err
@@ -200,11 +205,12 @@ func (s Config) checkMany() error {
 	case vault == "":
 		return nil
 	case s.NATS.URL == "":
-		return exit.Usage(errors.New("--vault shares persons with other processes, and the embedded NATS server is this one's " +
-			"alone: name the NATS servers that all of them use, with --nats"))
+		return exit.Usage(errors.New("--vault shares persons with other processes, and the embedded NATS server is " +
+			"this one's alone: name the NATS servers that all of them use, with --nats"))
 	case s.Demo:
 		return exit.Usage(errors.New("--demo plays on a ledger that one process serves: leave --vault away"))
 	}
+
 	_, err = processName(s.Process)
 	return err
 }

@@ -60,6 +60,7 @@ func (m *memory) remember(ctx context.Context) error {
 	if seen == m.Saved {
 		return nil
 	}
+
 	put := eventstore.Change{Put: []eventstore.Row{MarkRow(m.key, seen)}}
 	if m.first != nil {
 		once := put
@@ -75,6 +76,7 @@ func (m *memory) remember(ctx context.Context) error {
 	if err := m.rows.Sync(ctx); err != nil {
 		return err
 	}
+
 	m.Saved = seen
 	return nil
 }

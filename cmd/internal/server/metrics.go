@@ -98,7 +98,8 @@ func (h *Server) measure(ctx context.Context, tell telemetry.Tell) error {
 	defer cancel()
 	tell(telemetry.Failures, float64(h.Measured.telemetry.Failures()))
 	return errors.Join(
-		h.measureFollowers(ctx, tell), h.measureIntake(ctx, tell), h.measureObligations(ctx, tell), h.measureDisk(tell), h.measureWebhooks(ctx, tell), h.measureLimits(tell))
+		h.measureFollowers(ctx, tell), h.measureIntake(ctx, tell), h.measureObligations(ctx,
+			tell), h.measureDisk(tell), h.measureWebhooks(ctx, tell), h.measureLimits(tell))
 }
 
 // measureFollowers says how far behind is who follows the log.
@@ -188,9 +189,11 @@ func (h *Server) measureIntake(ctx context.Context, tell telemetry.Tell) error {
 		tell(telemetry.IntakeWaiting, float64(w.Messages))
 		tell(telemetry.IntakeLag, since)
 	}
+
 	if !h.Conn.IsConnected() || h.Intake.Watch.Trouble(intake.Roads) != nil {
 		return nil // not known, and health says why
 	}
+
 	unseen, err := h.rejected.Unseen(ctx)
 	if err == nil {
 		tell(telemetry.Unseen, float64(unseen))

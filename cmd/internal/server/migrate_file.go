@@ -75,14 +75,17 @@ func ParseMigrationNote(text string) (n MigrationNote, err error) {
 		return n, fmt.Errorf("it does not begin with %q: use the version that wrote it, or a newer one",
 			strings.TrimSpace(migrationHeader))
 	}
+
 	lines := strings.Split(rest, "\n")
 	if len(lines) < 3 || len(lines) > 4 || lines[len(lines)-1] != "" {
 		return n, errors.New("it does not have the lines that it should")
 	}
+
 	n.ID, ok = strings.CutPrefix(lines[0], "id ")
 	if raw, err := hex.DecodeString(n.ID); !ok || err != nil || len(raw) != 16 {
 		return n, errors.New("its id is not 32 hex digits")
 	}
+
 	quoted, ok := strings.CutPrefix(lines[1], "from ")
 	if n.Source, err = strconv.Unquote(quoted); !ok || err != nil {
 		return n, errors.New("it does not say from where")
@@ -90,11 +93,13 @@ func ParseMigrationNote(text string) (n MigrationNote, err error) {
 	if len(lines) == 3 {
 		return n, nil
 	}
+
 	copied, ok := strings.CutPrefix(lines[2], "copied ")
 	number, id, _ := strings.Cut(copied, " ")
 	if n.Records, err = strconv.ParseInt(number, 10, 64); !ok || err != nil || n.Records <= 0 {
 		return n, errors.New("it does not say how many records were copied")
 	}
+
 	n.Last, err = eventstore.ParseEventID(id)
 	return n, err
 }
@@ -153,7 +158,8 @@ func movedAway(path, rest string) error {
 }
 
 func unfinishedMigration(path string) error {
-	return fmt.Errorf("%s is the target of a migration that is not finished: run consentledger migrate once more, with the same flags, and it goes on; "+
+	return fmt.Errorf("%s is the target of a migration that is not finished: run consentledger migrate once more, "+
+		"with the same flags, and it goes on; "+
 		"or remove the directory, and empty the event store that it was to use", path)
 }
 

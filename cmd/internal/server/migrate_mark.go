@@ -53,6 +53,7 @@ func ParseMoveMark(value []byte) (m MoveMark, err error) {
 	if len(value) == 0 || value[0] != moveVersion {
 		return m, unknown
 	}
+
 	head, to, _ := strings.Cut(string(value[1:]), "\n")
 	m.State, m.ID, _ = strings.Cut(head, " ")
 	if m.State != Arriving && m.State != Leaving {
@@ -92,7 +93,8 @@ func CheckMoved(ctx context.Context, rows eventstore.Rows) error {
 			"run consentledger migrate once more, with the same flags, and it goes on", m.To)
 	}
 	return fmt.Errorf("its persons were moved to the data directory %s, or are on their way there, "+
-		"and the ledger goes on there: as long as nothing was recorded there, consentledger migrate --undo takes it back", m.To)
+		"and the ledger goes on there: as long as nothing was recorded there, consentledger migrate --undo takes it "+
+		"back", m.To)
 }
 
 // Unmarked are rows without the mark.

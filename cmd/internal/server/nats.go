@@ -24,6 +24,7 @@ func StartNATS(dir, addr string, log *slog.Logger, with func(*server.Options)) (
 	if err != nil {
 		return nil, fmt.Errorf("--nats-listen %q: want HOST:PORT", addr)
 	}
+
 	port, err := strconv.Atoi(portText)
 	if err != nil {
 		return nil, fmt.Errorf("--nats-listen %q: want a port number", addr)
@@ -31,6 +32,7 @@ func StartNATS(dir, addr string, log *slog.Logger, with func(*server.Options)) (
 	if port == 0 {
 		port = server.RANDOM_PORT
 	}
+
 	options := &server.Options{
 		ServerName: "consentledger", Host: host, Port: port, NoSigs: true,
 		JetStream: true, StoreDir: filepath.Join(dir, "nats"), SyncAlways: true,
@@ -40,10 +42,12 @@ func StartNATS(dir, addr string, log *slog.Logger, with func(*server.Options)) (
 	if with != nil {
 		with(options)
 	}
+
 	s, err := server.NewServer(options)
 	if err != nil {
 		return nil, err
 	}
+
 	var fatal atomic.Pointer[string]
 	s.SetLoggerV2(natsLog{log, &fatal}, false, false, false)
 	s.Start()
@@ -52,7 +56,8 @@ func StartNATS(dir, addr string, log *slog.Logger, with func(*server.Options)) (
 		if why := fatal.Load(); why != nil {
 			return nil, fmt.Errorf("the embedded NATS server cannot start: %s", *why)
 		}
-		return nil, fmt.Errorf("the embedded NATS server cannot listen on %s; is the port in use? name another with --nats-listen", addr)
+		return nil, fmt.Errorf("the embedded NATS server cannot listen on %s; is the port in use? name another with "+
+			"--nats-listen", addr)
 	}
 	return s, nil
 }

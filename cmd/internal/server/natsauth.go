@@ -94,8 +94,9 @@ func ownPermissions() *server.Permissions {
 	own := intake.Permissions
 	return &server.Permissions{
 		Publish: &server.SubjectPermission{
-			Allow: slices.Concat(own.Publish, own.Make, own.Retire, own.Mend, own.Many, own.Changes, []string{"_INBOX.>"}),
-			Deny:  []string{intake.InboxPrefix + ".>"},
+			Allow: slices.Concat(own.Publish, own.Make, own.Retire, own.Mend, own.Many, own.Changes,
+				[]string{"_INBOX.>"}),
+			Deny: []string{intake.InboxPrefix + ".>"},
 		},
 		Subscribe: &server.SubjectPermission{Allow: own.Subscribe},
 	}
@@ -115,6 +116,7 @@ func (d *natsAuth) cutOff() {
 	if d.server == nil {
 		return
 	}
+
 	for id, key := range d.let {
 		if d.server.GetClient(id) == nil { // it has gone
 			delete(d.let, id)

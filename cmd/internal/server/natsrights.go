@@ -35,6 +35,7 @@ func (r *rights) note(nc *nats.Conn, err error) {
 	if !errors.Is(err, nats.ErrPermissionViolation) || !matters(err) {
 		return
 	}
+
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.denied, r.at = err, time.Now()
@@ -81,10 +82,12 @@ func OldServer(version string) error {
 	a, bad := strconv.Atoi(major)
 	b, worse := strconv.Atoi(minor)
 	if bad != nil || worse != nil {
-		return fmt.Errorf("the NATS server says version %q, which is none: the ledger is tried with 2.15 and later", version)
+		return fmt.Errorf("the NATS server says version %q, which is none: the ledger is tried with 2.15 and later",
+			version)
 	}
 	if a < 2 || a == 2 && b < 15 {
-		return fmt.Errorf("the NATS server is of version %s: before 2.15 a power failure can take acknowledged messages away even with sync_interval: always, and a consumer can vanish or stall; use 2.15 or later", version)
+		return fmt.Errorf("the NATS server is of version %s: before 2.15 a power failure can take acknowledged "+
+			"messages away even with sync_interval: always, and a consumer can vanish or stall; use 2.15 or later", version)
 	}
 	return nil
 }

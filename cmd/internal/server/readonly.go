@@ -62,7 +62,8 @@ func (b *readOnlyStore) Beside(rows eventstore.Rows) bool {
 }
 
 // AppendWith implements [eventstore.Joint]. It is called where rows lie beside the store.
-func (b *readOnlyStore) AppendWith(ctx context.Context, c eventstore.Change, stream eventstore.Stream, expected eventstore.Revision, records ...eventstore.Record) (eventstore.Position, error) {
+func (b *readOnlyStore) AppendWith(ctx context.Context, c eventstore.Change, stream eventstore.Stream,
+	expected eventstore.Revision, records ...eventstore.Record) (eventstore.Position, error) {
 	if err := b.held(); err != nil {
 		return 0, err
 	}

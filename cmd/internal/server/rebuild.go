@@ -101,15 +101,18 @@ func (h *Server) rebuild(ctx context.Context) ([]rebuild.Row, error) {
 	for _, v := range h.open {
 		live = append(live, v)
 	}
+
 	slices.SortFunc(live, func(a, b rebuild.Model) int { return strings.Compare(a.Name(), b.Name()) })
 	all, err := h.Dir.compareTables(ctx, notedLedger{h.Dir.Ledger, reading}, live)
 	if err != nil {
 		return nil, err
 	}
+
 	apps, err := h.Logs.Keep.Apps()
 	if err != nil {
 		return nil, err
 	}
+
 	rows, err := h.Dir.compareTrees(ctx, apps, h.Logs.Checkpoint)
 	return append(all, rows...), err
 }
@@ -125,16 +128,19 @@ func RebuildDir(ctx context.Context, path string) (all []rebuild.Row, err error)
 	if all, err = d.compareCopies(ctx); err != nil {
 		return nil, err
 	}
+
 	entries, err := os.ReadDir(TileDir(path))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
+
 	var apps []domain.AppName
 	for _, e := range entries {
 		if app, err := domain.ParseAppName(e.Name()); err == nil && e.IsDir() {
 			apps = append(apps, app)
 		}
 	}
+
 	rows, err := d.compareTrees(ctx, apps, func(app domain.AppName) ([]byte, error) {
 		return files.ReadPlainFile(filepath.Join(TileDir(path), string(app), "checkpoint"), files.MaxOwnFile)
 	})
@@ -152,6 +158,7 @@ func (d *DataDir) compareCopies(ctx context.Context) (rows []rebuild.Row, err er
 	if err != nil {
 		return nil, err
 	}
+
 	var live []rebuild.Model
 	for _, name := range slices.Sorted(slices.Values(views.Names())) {
 		m, err := d.openCopy(ctx, dir, name)
@@ -169,6 +176,7 @@ func (d *DataDir) compareCopies(ctx context.Context) (rows []rebuild.Row, err er
 			live = append(live, m)
 		}
 	}
+
 	same, err := d.compareTables(ctx, d.Ledger, live)
 	rows = append(rows, same...)
 	slices.SortStableFunc(rows, func(a, b rebuild.Row) int { return strings.Compare(a.Projection, b.Projection) })

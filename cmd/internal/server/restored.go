@@ -18,7 +18,8 @@ const (
 )
 
 func unfinishedRestore(path string) error {
-	return fmt.Errorf("%s is what an interrupted restore left: run consentledger restore once more and it begins anew, or remove the directory", path)
+	return fmt.Errorf("%s is what an interrupted restore left: run consentledger restore once more and it begins "+
+		"anew, or remove the directory", path)
 }
 
 // TakeDir takes a directory in which something is restored: nothing else opens it meanwhile.

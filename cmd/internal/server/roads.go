@@ -48,10 +48,12 @@ func (h *Server) again(ctx context.Context, m *nats.Msg) (ledger.Receipt, error)
 	body, why, ok := operator.Again(ctx, h.api, m)
 	switch {
 	case !ok:
-		return ledger.Receipt{}, domain.Refusal{Code: domain.Malformed, Text: "nothing is recorded by the subject that the message was sent to"}
+		return ledger.Receipt{}, domain.Refusal{Code: domain.Malformed,
+			Text: "nothing is recorded by the subject that the message was sent to"}
 	case why != nil:
 		return ledger.Receipt{}, refusalOf(*why)
 	}
+
 	var a struct {
 		wire.Receipt
 		Results []struct{ Receipt wire.Receipt }
@@ -62,6 +64,7 @@ func (h *Server) again(ctx context.Context, m *nats.Msg) (ledger.Receipt, error)
 	if len(a.Results) > 0 {
 		a.Receipt = a.Results[0].Receipt
 	}
+
 	var r ledger.Receipt
 	var err, bad error
 	r.Event, err = eventstore.ParseEventID(a.EventID)

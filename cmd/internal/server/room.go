@@ -27,7 +27,8 @@ func FullDisk(path string, err error) error {
 	if _, said := errors.AsType[diskFullError](err); said || err == nil || !diskFull(err) {
 		return err
 	}
-	return diskFullError{fmt.Errorf("disk full: the ledger cannot run on %s: %w; make room there, or give it a larger disk, then start it again", path, err)}
+	return diskFullError{fmt.Errorf("disk full: the ledger cannot run on %s: %w; make room there, or give it a "+
+		"larger disk, then start it again", path, err)}
 }
 
 // A diskFullError ends a start; whoever supervises it tries again later.
@@ -91,11 +92,13 @@ func (h *Server) stoppedByDisk() error {
 	if h.Dir.DB.Dead() {
 		return h.Dir.DB.Writable()
 	}
+
 	errs := []error{h.natsWrites()}
 	for _, r := range h.Runners {
 		_, err := r.State()
 		errs = append(errs, err)
 	}
+
 	_, err := h.Logs.Sealed()
 	errs = append(errs, err)
 	_, err = h.Reactor.State()
@@ -147,6 +150,7 @@ func (h *Server) limitNATS(full bool) {
 	if h.NATS == nil || h.natsLimited == full {
 		return
 	}
+
 	var limits map[string]server.JetStreamAccountLimits // none: the server's own
 	if full {
 		limits = map[string]server.JetStreamAccountLimits{"": {
@@ -163,6 +167,7 @@ func (h *Server) limitNATS(full bool) {
 		h.Log.Warn("the NATS server's limits could not be set", "full", full, "error", err)
 		return
 	}
+
 	h.natsLimited = full
 }
 

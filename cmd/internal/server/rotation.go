@@ -155,11 +155,13 @@ func (r *rotation) rotate() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if epochs := r.keys.Epochs(); len(epochs) > 1 {
-		return exit.Conflict(fmt.Errorf("the keys have %d epochs already: destroy the older ones first, with consentledger keys rotate --retire COPY", len(epochs)))
+		return exit.Conflict(fmt.Errorf("the keys have %d epochs already: destroy the older ones first, with "+
+			"consentledger keys rotate --retire COPY", len(epochs)))
 	}
 	if err := r.keys.Advance(); err != nil {
 		return err
 	}
+
 	r.log.Info("the keys of the vault have a new epoch", "epoch", r.keys.Epochs()[1])
 	select {
 	case r.wake <- struct{}{}:
@@ -176,19 +178,25 @@ func (r *rotation) retire(ctx context.Context, sum string) error {
 	if len(epochs) < 2 {
 		return exit.Conflict(errors.New("the keys have one epoch: there is none to destroy"))
 	}
+
 	if sum != r.keys.Sum() {
-		return exit.Conflict(errors.New("the copy is not one of the keys as they are now: copy the file again, and keep it where the backups are not"))
+		return exit.Conflict(errors.New("the copy is not one of the keys as they are now: copy the file again, and " +
+			"keep it where the backups are not"))
 	}
+
 	old, err := r.older(ctx)
 	if err != nil {
 		return err
 	}
+
 	if r.running || old > 0 {
-		return exit.Conflict(fmt.Errorf("%d keys are still wrapped under an older epoch: wait until consentledger keys show says rewrapped", old))
+		return exit.Conflict(fmt.Errorf("%d keys are still wrapped under an older epoch: wait until consentledger "+
+			"keys show says rewrapped", old))
 	}
 	if err := r.keys.Retire(); err != nil {
 		return err
 	}
+
 	r.log.Info("older epochs of the vault's keys are destroyed: older backups of the vault open for nobody",
 		"epochs", epochs[:len(epochs)-1])
 	return nil
@@ -200,6 +208,7 @@ func (r *rotation) report(ctx context.Context) (KeysReport, error) {
 	if err != nil {
 		return KeysReport{}, err
 	}
+
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	k := KeysReport{Epochs: r.keys.Epochs(), Wrapped: by, Sum: r.keys.Sum(), Error: r.failed, Swept: r.swept}

@@ -51,13 +51,16 @@ func (h *Server) answerKeys(
 		edge.Write(w, refusedOf(err))
 		return
 	}
+
 	body, err := io.ReadAll(io.LimitReader(r.Body, files.MaxOwnFile))
 	if err == nil && h.Dir.shared != nil && r.Method != http.MethodGet {
-		err = exit.Conflict(errors.New("several processes share these keys: use consentledger keys advance and keys retire on the file that they are handed out from"))
+		err = exit.Conflict(errors.New("several processes share these keys: use consentledger keys advance and keys " +
+			"retire on the file that they are handed out from"))
 	}
 	if err == nil {
 		err = do(r.Context(), body)
 	}
+
 	var report KeysReport
 	if err == nil {
 		report, err = h.rotation.report(r.Context())
@@ -66,6 +69,7 @@ func (h *Server) answerKeys(
 		h.failKeys(w, err)
 		return
 	}
+
 	w.Header().Set("Content-Type", "application/json")
 	_ = json.NewEncoder(w).Encode(report) // who asked has gone
 }

@@ -147,11 +147,13 @@ func (h *Server) listen() (on listeners, err error) {
 	if err := h.entrance.listen(); err != nil {
 		return on, err
 	}
+
 	if c.ESDB != "" {
 		if on.window, err = net.Listen("tcp", c.ESDB); err != nil {
 			return on, fmt.Errorf("EventStoreDB's protocol: %w; name another address with --esdb-listen", err)
 		}
 	}
+
 	if c.Measures != "" {
 		if on.measures, err = net.Listen("tcp", c.Measures); err != nil {
 			return on, fmt.Errorf("metrics: %w; name another address with --metrics-listen", err)
@@ -214,6 +216,7 @@ func (h *Server) keep(w *workers) {
 	if h.Dir.away != nil {
 		w.Go(func() { h.keepUp(w.ctx) })
 	}
+
 	for _, m := range h.Dir.memories() {
 		w.Go(func() {
 			m.run(w.ctx, func(err error) {
@@ -222,6 +225,7 @@ func (h *Server) keep(w *workers) {
 			})
 		})
 	}
+
 	w.Go(func() {
 		for w.ctx.Err() == nil { // once a round has failed, the next one waits for more to write
 			if err := h.Dir.Ledger.KeepSnapshots(w.ctx); err != nil {

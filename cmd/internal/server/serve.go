@@ -197,6 +197,7 @@ func (h *Server) Open(ctx context.Context) error {
 	if err := h.openFollowers(); err != nil {
 		return err
 	}
+
 	h.openIntake()
 	if err := h.openReach(ctx); err != nil {
 		return err
@@ -211,6 +212,7 @@ func (h *Server) openDirectory(ctx context.Context) (err error) {
 	if h.Config.Demo {
 		use = "demo"
 	}
+
 	with := DirOptions{
 		files:     h.Config.Files,
 		Store:     h.Config.Store,
@@ -228,6 +230,7 @@ func (h *Server) openDirectory(ctx context.Context) (err error) {
 	if err := removeProbes(h.Config.Data); err != nil {
 		return err
 	}
+
 	h.rotation = newRotation(h.Dir, h.Log)
 	if err := errors.Join(h.openTurns(), h.openAccess(ctx)); err != nil {
 		return err
@@ -235,9 +238,11 @@ func (h *Server) openDirectory(ctx context.Context) (err error) {
 	if _, err := h.Dir.Ledger.FinishErasures(ctx); err != nil {
 		return fmt.Errorf("an erasure that was ordered could not be finished: %w", err)
 	}
+
 	if h.Config.Demo {
 		past := ledger.Config{Store: h.Dir.ReadOnly, Vault: h.Dir.Vault, Blobs: h.Dir.Blobs}
-		if err := errors.Join(demo.Rehearse(ctx, past, Now()), demo.Stage{Ledger: h.Dir.Ledger, Blobs: h.Dir.Blobs}.Prepare(ctx)); err != nil {
+		if err := errors.Join(demo.Rehearse(ctx, past, Now()),
+			demo.Stage{Ledger: h.Dir.Ledger, Blobs: h.Dir.Blobs}.Prepare(ctx)); err != nil {
 			return err
 		}
 	}
@@ -250,6 +255,7 @@ func (h *Server) openFollowers() error {
 	if err != nil {
 		return err
 	}
+
 	h.Reactor = &followup.Reactor{
 		Ledger:  h.Dir.Ledger,
 		Log:     h.Log,
@@ -289,6 +295,7 @@ func (h *Server) openNATS(ctx context.Context) (err error) {
 		h.Conn, err = h.Config.NATS.Connect(ctx, strings.TrimSpace("consentledger "+h.process), h.Log)
 		return err
 	}
+
 	if h.NATS, err = StartNATS(h.Config.Data, h.Config.NATSListen, h.Log, h.natsOptions); err != nil {
 		return err
 	}
@@ -343,10 +350,12 @@ func (h *Server) Close() error {
 	if h.Conn != nil {
 		h.Conn.Close()
 	}
+
 	if h.NATS != nil {
 		h.NATS.Shutdown()
 		h.NATS.WaitForShutdown()
 	}
+
 	for _, v := range h.open {
 		err = errors.Join(err, v.Close())
 	}

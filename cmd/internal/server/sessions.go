@@ -22,9 +22,11 @@ import (
 func (w Ways) checkSignIn() error {
 	switch {
 	case w.Client == "" && (w.ClientSecret != "" || len(w.Scopes) > 0):
-		return exit.Usage(errors.New("--oidc-client-secret-file and --oidc-scopes are of a client: name it with --oidc-client-id"))
+		return exit.Usage(errors.New("--oidc-client-secret-file and --oidc-scopes are of a client: name it with " +
+			"--oidc-client-id"))
 	case w.Client != "" && w.Issuer == "":
-		return exit.Usage(errors.New("--oidc-client-id: say at which provider, with --oidc-issuer, --oidc-audience and --oidc-roles"))
+		return exit.Usage(errors.New("--oidc-client-id: say at which provider, with --oidc-issuer, --oidc-audience " +
+			"and --oidc-roles"))
 	}
 	_, err := w.signIn(auth.Pseudonyms{}, nil, nil)
 	return err
@@ -35,10 +37,12 @@ func (w Ways) signIn(names auth.Pseudonyms, file *rolesFile, failed func(error))
 	if w.Client == "" {
 		return nil, nil
 	}
+
 	c, err := w.providerConfig(names, file, failed)
 	if err != nil {
 		return nil, err
 	}
+
 	secret := ""
 	if w.ClientSecret != "" {
 		text, err := files.ReadOwnFile(w.ClientSecret, files.MaxKeyFile)
@@ -46,9 +50,11 @@ func (w Ways) signIn(names auth.Pseudonyms, file *rolesFile, failed func(error))
 			return nil, exit.Usage(fmt.Errorf("--oidc-client-secret-file: %w", err))
 		}
 		if secret = strings.TrimSpace(string(text)); secret == "" {
-			return nil, exit.Usage(errors.New("--oidc-client-secret-file: the file is empty: leave the flag out for a client without a secret"))
+			return nil, exit.Usage(errors.New("--oidc-client-secret-file: the file is empty: leave the flag out for " +
+				"a client without a secret"))
 		}
 	}
+
 	s, err := provider.NewSignIn(c, w.Client, secret, w.Scopes)
 	if err != nil {
 		return nil, exit.Usage(fmt.Errorf("--oidc-issuer, --oidc-client-id: %w", err))
@@ -69,7 +75,8 @@ func (h *Server) openSessions(in *provider.SignIn) {
 // keepSessions removes what has ended, until ctx is done.
 func (h *Server) keepSessions(ctx context.Context) {
 	h.sessions.Run(ctx, func(err error) {
-		h.Log.Warn("sessions that have ended could not be removed, which lets nobody in; it is tried again", "error", err)
+		h.Log.Warn("sessions that have ended could not be removed, which lets nobody in; it is tried again", "error",
+			err)
 	})
 }
 

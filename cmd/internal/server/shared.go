@@ -34,15 +34,18 @@ func addressesOf(with DirOptions) (a Addresses, err error) {
 	if a.Vault, err = VaultPlace.Address(with.Vault); err != nil {
 		return a, err
 	}
+
 	a.kek = with.KEK
 	if a.Keys = with.VaultKeys; a.Keys == "" {
 		a.Keys = os.Getenv(KeysVariable)
 	}
+
 	switch {
 	case a.Vault == "":
 		return a, nil
 	case a.Store == "":
-		return a, exit.Usage(fmt.Errorf("%s shares persons with other processes, and the records are in this one's data directory: "+
+		return a, exit.Usage(fmt.Errorf("%s shares persons with other processes, and the records are in this one's "+
+			"data directory: "+
 			"name the event store that all of them use, with %s, %s or %s",
 			VaultPlace.Flag, RecordsPlace.Flag, StoreVariable, StoreFileVariable))
 	case a.Keys == "":
@@ -66,9 +69,11 @@ func (a Addresses) openKeys(path string, fresh bool) (*vault.FileKeys, error) {
 	if a.Keys == "" {
 		return openKeys(filepath.Join(path, "keys"), fresh, KEKOf(a.kek))
 	}
+
 	keys, err := vault.OpenSealedKeys(a.Keys, true, KEKOf(a.kek))
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, exit.Usage(fmt.Errorf("--vault-keys, %s: there is no file %s: it holds the keys that the vault was made with, "+
+		return nil, exit.Usage(fmt.Errorf("--vault-keys, %s: there is no file %s: it holds the keys that the vault "+
+			"was made with, "+
 			"and without them nobody reads what is in it; for a new vault make it with consentledger keys new",
 			KeysVariable, a.Keys))
 	}
@@ -105,6 +110,7 @@ func openShared(ctx context.Context, address string, rows eventstore.Rows) (*sha
 	if err != nil {
 		return nil, err
 	}
+
 	r, err := postgres.OpenRows(at, postgres.Options{Seen: m.Saved, OnFault: func(err error) {
 		slog.Error("the vault is not what it was; nothing is written any more", "error", err)
 	}})
@@ -117,6 +123,7 @@ func openShared(ctx context.Context, address string, rows eventstore.Rows) (*sha
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("the vault at %s: %w", at, err), r.Close())
 	}
+
 	m.of = r
 	return &sharedRows{Rows: r, memory: m, at: at}, nil
 }

@@ -61,6 +61,7 @@ func (l *StoredLog) entries(ctx context.Context, t merkle.Tile) (bundle []byte, 
 	if l.next == nil || t.N < l.bundle {
 		l.rewind(ctx)
 	}
+
 	for n := (t.N-l.bundle)*merkle.Width + int64(t.W); n > 0; n-- {
 		r, err := l.record()
 		if errors.Is(err, errNoMore) {
@@ -77,6 +78,7 @@ func (l *StoredLog) entries(ctx context.Context, t merkle.Tile) (bundle []byte, 
 		}
 		bundle = merkle.AppendEntry(bundle, r)
 	}
+
 	l.size = len(bundle)
 	if l.bundle = t.N + 1; t.W < merkle.Width {
 		l.Close() // it ends within a bundle: the next begins anew
@@ -131,6 +133,7 @@ func OpenRecords(path string) (_ *DataDir, err error) {
 	if d.lock, err = LockDir(path); err != nil {
 		return nil, err
 	}
+
 	address, err := RecordsPlace.Address("")
 	if err == nil {
 		_, err = CheckFormat(path, "", false)

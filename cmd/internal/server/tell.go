@@ -29,10 +29,12 @@ func (h *Server) openTelling() {
 			Log: h.Log, Traces: h.Measured.traces,
 		}
 	}
+
 	h.Outbox = of(outbox.Obligations)
 	if h.Config.Telling.Consents {
 		h.changes = of(outbox.Consents)
 	}
+
 	h.hooks = &webhook.Hooks{
 		Ledger:  h.Dir.Ledger,
 		Rows:    h.Dir.Rows(),
@@ -95,6 +97,7 @@ func (h *Server) tell(ctx context.Context) {
 			}
 		})
 	}
+
 	all.Go(func() {
 		if err := h.lapses.Run(ctx); err != nil {
 			h.Log.Error("which consents ended is recorded no more", "error", err)
@@ -132,9 +135,11 @@ func (h *Server) tellingAlarms(ctx context.Context) (list []rest.Alarm) {
 			})
 		}
 	}
+
 	if _, err := h.lapses.State(); err != nil {
 		list = append(list, rest.Alarm{
-			Name: "outbox", Detail: "that consents expired or are stale is not told: " + err.Error(), See: "consentledger status",
+			Name: "outbox", Detail: "that consents expired or are stale is not told: " + err.Error(),
+			See: "consentledger status",
 		})
 	}
 	return append(list, h.webhookAlarms(ctx)...)
@@ -144,16 +149,19 @@ func (h *Server) tellingAlarms(ctx context.Context) (list []rest.Alarm) {
 func (h *Server) webhookAlarms(ctx context.Context) (list []rest.Alarm) {
 	hooks, err := h.hooks.List(ctx, "")
 	if err != nil {
-		return []rest.Alarm{{Name: "webhook-paused", Detail: "whether a webhook is paused is not known: " + err.Error()}}
+		return []rest.Alarm{{Name: "webhook-paused",
+			Detail: "whether a webhook is paused is not known: " + err.Error()}}
 	}
+
 	for _, k := range hooks {
 		if k.Paused.IsZero() || k.Why == webhook.Asked {
 			continue
 		}
 		list = append(list, rest.Alarm{
 			Name: "webhook-paused", App: string(k.App), Since: deadline.At(k.Paused).String(), Count: 1,
-			Detail: fmt.Sprintf("webhook %s is paused after %d failures: %s. Resume it once it is mended, or remove it", k.ID, k.Failures, k.Last),
-			See:    "consentledger webhook list --app " + string(k.App),
+			Detail: fmt.Sprintf("webhook %s is paused after %d failures: %s. Resume it once it is mended, or remove it",
+				k.ID, k.Failures, k.Last),
+			See: "consentledger webhook list --app " + string(k.App),
 		})
 	}
 	return list

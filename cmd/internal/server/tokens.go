@@ -71,7 +71,8 @@ func WriteTokenKey(ctx context.Context, v *vault.Vault, rows eventstore.Rows, ke
 // UnsealTokenKey returns the key that a row holds.
 func UnsealTokenKey(ctx context.Context, v *vault.Vault, value []byte) ([]byte, error) {
 	if len(value) == 0 || value[0] != 1 {
-		return nil, errors.New("it is of a version that this program does not know: use the version that wrote it, or a newer one")
+		return nil, errors.New("it is of a version that this program does not know: use the version that wrote it, " +
+			"or a newer one")
 	}
 	return unsealAs(ctx, v, feedKeyApp, tokenKeyPurpose, value[1:])
 }

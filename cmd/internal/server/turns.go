@@ -72,6 +72,7 @@ func (t *turns) during(ctx context.Context, w work, do func(context.Context) err
 	if !t.many() {
 		return do(ctx)
 	}
+
 	one := turn.Turn{At: t.at, Name: string(w), Tell: func(err error) {
 		t.log.Warn("a turn was lost, or cannot be had, and is tried again", "work", w, "error", err)
 	}}
@@ -123,6 +124,7 @@ func processName(flag string) (string, error) {
 	if name == "" {
 		name = os.Getenv(ProcessVariable)
 	}
+
 	if name == "" {
 		host, err := os.Hostname()
 		if err != nil || host == "" {
@@ -131,6 +133,7 @@ func processName(flag string) (string, error) {
 		host = strings.Trim(regexp.MustCompile(`[^A-Za-z0-9.-]+`).ReplaceAllString(host, "-"), ".-")
 		return fmt.Sprintf("%.40s-%s", host, strings.ToLower(rand.Text()[:6])), nil
 	}
+
 	if !processPattern.MatchString(name) {
 		return "", exit.Usage(fmt.Errorf("--process, %s: want 1 to 63 letters, digits, dots, dashes and underscores, "+
 			"as in ledger-1", ProcessVariable))

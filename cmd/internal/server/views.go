@@ -79,10 +79,12 @@ func OpenView[V rebuild.Model](
 	if err != nil {
 		return v, err
 	}
+
 	at, err := v.Checkpoint(ctx)
 	if err == nil && at <= h.Reach.Start {
 		return v, nil
 	}
+
 	if h.views != nil {
 		if err = errors.Join(err, h.isOfStore(ctx, at)); err != nil {
 			err = errors.Join(fmt.Errorf("projection %s: %w", v.Name(), err), v.Close())
@@ -92,6 +94,7 @@ func OpenView[V rebuild.Model](
 	if err := errors.Join(err, v.Close()); err != nil {
 		return v, err
 	}
+
 	h.Log.Warn("a projection is built again: the store ends before what it has read",
 		"projection", v.Name(), "read", at, "store", h.Reach.Start)
 	if err := place.Discard(ctx, v.Name()); err != nil {
@@ -162,6 +165,7 @@ func (h *Server) Handler() http.Handler {
 	for _, pattern := range session.Patterns {
 		mux.Handle(pattern, of)
 	}
+
 	mux.Handle(token.Pattern, token.Handler(h.tokens, h.Log))
 	for pattern, answer := range h.keeping() {
 		mux.HandleFunc(pattern, answer)

@@ -60,7 +60,8 @@ func (h *Server) database() (*readmodel.Database, error) {
 	}
 	if address == "" {
 		if reader != "" {
-			return nil, exit.Usage(fmt.Errorf("--views-reader, or %s, names a role of PostgreSQL, and the read models are files: "+
+			return nil, exit.Usage(fmt.Errorf("--views-reader, or %s, names a role of PostgreSQL, and the read "+
+				"models are files: "+
 				"say where PostgreSQL is, with --views, %s or %s", ViewsReaderVariable, ViewsVariable, ViewsFileVariable))
 		}
 		return nil, nil
@@ -103,7 +104,8 @@ func (h *Server) isOfStore(ctx context.Context, at eventstore.Position) error {
 	if err != nil || at <= head {
 		return err
 	}
-	return fmt.Errorf("the read models at %s have read up to position %d, and the store ends at %d: they are of another ledger, "+
+	return fmt.Errorf("the read models at %s have read up to position %d, and the store ends at %d: they are of "+
+		"another ledger, "+
 		"or an older copy of the store was put in place; name another database with --views, or have them built again, "+
 		"as docs/sql.md says", h.views, at, head)
 }

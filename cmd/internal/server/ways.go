@@ -51,20 +51,27 @@ func (w Ways) check(d Access) error {
 	if (w.ClientCA == "") != (w.Certificates == "") {
 		return exit.Usage(errors.New("--tls-client-ca and --tls-client-roles go together"))
 	}
+
 	if w.ClientCA != "" && d.Cert == "" {
-		return exit.Usage(errors.New("--tls-client-ca: clients show their certificates in TLS: say --tls-cert and --tls-key, too"))
+		return exit.Usage(errors.New("--tls-client-ca: clients show their certificates in TLS: say --tls-cert and " +
+			"--tls-key, too"))
 	}
+
 	if !d.Authenticate && (w.Issuer != "" || w.ClientCA != "" || len(w.Origins) > 0 || len(w.TwoPersons) > 0) {
-		return exit.Usage(errors.New("--oidc-issuer, --tls-client-ca, --allow-origin, --two-persons: nobody is authenticated without --authenticate: say that, too"))
+		return exit.Usage(errors.New("--oidc-issuer, --tls-client-ca, --allow-origin, --two-persons: nobody is " +
+			"authenticated without --authenticate: say that, too"))
 	}
+
 	switch {
 	case w.Rate < 0 || w.Burst < 0 || math.IsNaN(w.Rate) || math.IsInf(w.Rate, 0):
 		return exit.Usage(errors.New("--rate, --burst: want numbers above zero, as in --rate 50 --burst 200"))
 	case w.Burst > 0 && w.Rate == 0:
 		return exit.Usage(errors.New("--burst is how many requests of --rate may come at once: say that, too"))
 	case w.Rate > 0 && !d.Authenticate:
-		return exit.Usage(errors.New("--rate is for each principal, and nobody is one without --authenticate: say that, too"))
+		return exit.Usage(errors.New("--rate is for each principal, and nobody is one without --authenticate: say " +
+			"that, too"))
 	}
+
 	if _, err := edge.ParseOrigins(w.Origins); err != nil {
 		return exit.Usage(fmt.Errorf("--allow-origin: %w", err))
 	}
@@ -74,6 +81,7 @@ func (w Ways) check(d Access) error {
 	if _, err := auth.ParseTwoPersons(w.TwoPersons); err != nil {
 		return exit.Usage(fmt.Errorf("--two-persons: %w", err))
 	}
+
 	_, err := w.provider(auth.Pseudonyms{}, nil, nil)
 	_, err2 := w.known(auth.Pseudonyms{})
 	_, err3 := w.authorities()
@@ -131,7 +139,9 @@ func (w Ways) provider(names auth.Pseudonyms, file *rolesFile, failed func(error
 
 // providerConfig returns what an identity provider stands on. Where the file of roles is
 // followed, it is the one that holds now.
-func (w Ways) providerConfig(names auth.Pseudonyms, file *rolesFile, failed func(error)) (c provider.Config, err error) {
+func (w Ways) providerConfig(
+	names auth.Pseudonyms, file *rolesFile, failed func(error),
+) (c provider.Config, err error) {
 	c = provider.Config{Issuer: w.Issuer, Audience: w.Audience, Pseudonyms: names, Now: time.Now, Failed: failed}
 	if file != nil {
 		c.Roles, c.Current = file.get(), file.get
@@ -152,6 +162,7 @@ func (w Ways) grants(names auth.Pseudonyms) (all []auth.Grant, err error) {
 			all = append(all, auth.Grant{Holder: names.Of("oidc-group", w.Issuer, g.Name), Binding: g.Binding})
 		}
 	}
+
 	if w.Certificates != "" {
 		file, err := readRoles("--tls-client-roles", w.Certificates)
 		if err != nil {
@@ -183,20 +194,24 @@ func (h *Server) openWays(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+
 	good := func(key string) bool { _, is := h.keys.Good(key); return is }
 	if h.tokens, err = token.NewSigner(seed, time.Now, good); err != nil {
 		return err
 	}
+
 	h.ways = auth.Ways{Keys: h.keys, Bearers: []auth.Bearer{h.tokens}}
 	w := h.Config.Access.Ways
 	if w.Rate > 0 {
 		burst := cmp.Or(w.Burst, max(1, int(math.Ceil(10*w.Rate))))
 		h.ways.Limit = limit.New(w.Rate, burst, time.Now, h.Measured.limited)
 	}
+
 	if w.Issuer == "" && w.ClientCA == "" {
 		h.openSessions(nil)
 		return nil
 	}
+
 	names, err := auth.OpenPseudonyms(ctx, h.Dir.Rows())
 	if err != nil {
 		return err
@@ -207,6 +222,7 @@ func (h *Server) openWays(ctx context.Context) error {
 	if err := h.openProvider(names); err != nil {
 		return err
 	}
+
 	if c, err := w.known(names); err != nil {
 		return err
 	} else if c != nil {
@@ -224,7 +240,8 @@ func (h *Server) openProvider(names auth.Pseudonyms) error {
 		return nil
 	}
 	failed := func(err error) {
-		h.Log.Warn("the identity provider does not answer as it should; its keys that are known hold for a quarter of an hour", "error", err)
+		h.Log.Warn("the identity provider does not answer as it should; its keys that are known hold for a quarter "+
+			"of an hour", "error", err)
 	}
 	file, err := watchRoles("--oidc-roles", w.Groups, func(err error) {
 		h.Log.Error("the file of roles has changed and is not taken: what it said before holds", "error", err)

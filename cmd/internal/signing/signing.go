@@ -45,10 +45,12 @@ func sign(keyFile, signer string, body []byte) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("--sign: %w", err)
 	}
+
 	block, _ := pem.Decode(text)
 	if block == nil {
 		return "", fmt.Errorf("--sign %s: want a PEM file; make one with: consentledger signer new", keyFile)
 	}
+
 	key, err := x509.ParsePKCS8PrivateKey(block.Bytes)
 	private, ok := key.(ed25519.PrivateKey)
 	if err != nil || !ok {
@@ -64,6 +66,7 @@ func NewKey(what, name string) (string, error) {
 	if err != nil {
 		return "", err
 	}
+
 	der, err := x509.MarshalPKCS8PrivateKey(private)
 	if err != nil {
 		return "", err
@@ -71,9 +74,11 @@ func NewKey(what, name string) (string, error) {
 	if err := files.CheckOut(what, name); err != nil {
 		return "", err
 	}
+
 	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if errors.Is(err, fs.ErrExist) {
-		return "", exit.Usage(fmt.Errorf("%s: %s is there already, and may be a key that is in use: name a new file", what, name))
+		return "", exit.Usage(fmt.Errorf("%s: %s is there already, and may be a key that is in use: name a new file",
+			what, name))
 	}
 	if err != nil {
 		return "", files.NamedBy(what, err)

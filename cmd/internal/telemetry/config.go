@@ -183,14 +183,17 @@ func (r *reader) warnings(c Config) (list []string) {
 		list = append(list, "OTEL_LOGS_EXPORTER: logs go to standard error alone, with the ids of their traces; "+
 			"let a collector read them there")
 	}
+
 	if c.Prometheus && r.get("OTEL_EXPORTER_PROMETHEUS_HOST")+r.get("OTEL_EXPORTER_PROMETHEUS_PORT") != "" {
 		list = append(list, "OTEL_EXPORTER_PROMETHEUS_HOST and _PORT are not read: /metrics is where --http listens")
 	}
+
 	_, counts := r.of("METRICS", "TEMPORALITY_PREFERENCE")
 	if c.Metrics != None && counts != "" && !strings.EqualFold(counts, "cumulative") {
 		list = append(list, "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE: what is counted while the receiver "+
 			"is away is lost; cumulative loses nothing")
 	}
+
 	if text := r.get("OTEL_PROPAGATORS"); text != "" && text != "tracecontext" && text != "tracecontext,baggage" {
 		list = append(list, "OTEL_PROPAGATORS: traceparent alone is read and written, and no baggage")
 	}

@@ -59,7 +59,8 @@ var (
 		Label: "outcome", Values: []string{"recorded", "overtaken", "failed"},
 		Bounds: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10}}
 	AppendBatch = &Metric{Name: "consentledger.append.batch.size", Unit: "{record}", Kind: Histogram,
-		Text: "How many records one disk sync made durable", Bounds: []float64{1, 2, 5, 10, 20, 50, 100, 200, 500, 1000}}
+		Text: "How many records one disk sync made durable", Bounds: []float64{1, 2, 5, 10, 20, 50, 100, 200, 500,
+			1000}}
 	Folds = &Metric{Name: "consentledger.fold.lookups", Unit: "{lookup}", Kind: Counter,
 		Text: "How often a history was asked for, and whether the cache had it", Label: "result", Values: []string{"hit", "miss"}}
 	Rejected = &Metric{Name: "consentledger.rejected", Unit: "{message}", Kind: Counter,
@@ -69,9 +70,11 @@ var (
 		Text: "Requests that were refused because who sent them asks faster than --rate"}
 
 	SignIns = &Metric{Name: "consentledger.session.signins", Unit: "{session}", Kind: Counter,
-		Text: "Sessions of browsers that were begun, by how somebody signed in", Label: "way", Values: []string{"key", "provider", "setup"}}
+		Text: "Sessions of browsers that were begun, by how somebody signed in", Label: "way", Values: []string{"key",
+			"provider", "setup"}}
 	SignOuts = &Metric{Name: "consentledger.session.signouts", Unit: "{order}", Kind: Counter,
-		Text:  "How often sessions were ended by somebody: the one here, all of their own, or all of another's by an administrator",
+		Text: "How often sessions were ended by somebody: the one here, all of their own, or all of another's by an " +
+			"administrator",
 		Label: "how", Values: []string{"here", "everywhere", "administrator"}}
 	SignInRefusals = &Metric{Name: "consentledger.session.refusals", Unit: "{refusal}", Kind: Counter,
 		Text:  "How often a browser was not signed in, or not taken for who had signed in, by why",
@@ -80,7 +83,8 @@ var (
 		Text:  "Requests that were refused because too much was under way, over HTTP and NATS, by why",
 		Label: "why", Values: []string{"full", "principal", "bodies", "memory"}}
 	Working = &Metric{Name: "consentledger.requests.working", Unit: "{request}", Kind: Gauge,
-		Text: "Requests that are being worked on, by their class", Label: "class", Values: []string{"quick", "record", "batch", "heavy"}}
+		Text: "Requests that are being worked on, by their class", Label: "class", Values: []string{"quick", "record",
+			"batch", "heavy"}}
 	MemoryCeiling = &Metric{Name: "consentledger.memory.ceiling", Unit: "By", Kind: Gauge,
 		Text: "The memory above which nothing new is taken"}
 
@@ -117,7 +121,8 @@ var (
 		Label: "question", Values: []string{"audit", "rebuild"}}
 
 	Obligations = &Metric{Name: "consentledger.obligations", Unit: "{obligation}", Kind: Gauge,
-		Text: "Obligations that are not settled, by state", Label: "state", Values: []string{"open", "at-risk", "overdue", "paused", "held", "not-started"}}
+		Text: "Obligations that are not settled, by state", Label: "state", Values: []string{"open", "at-risk",
+			"overdue", "paused", "held", "not-started"}}
 
 	DiskFree = &Metric{Name: "consentledger.disk.free", Unit: "By", Kind: Gauge,
 		Text: "Bytes that are free on the disk of the data directory"}
@@ -133,8 +138,10 @@ var projections = slices.Sorted(slices.Values(views.Names()))
 
 // Metrics are all of them.
 var Metrics = []*Metric{
-	AppendDuration, AppendBatch, Folds, Rejected, Limited, Overload, Working, MemoryCeiling, SignIns, SignOuts, SignInRefusals, IntakeWaiting, IntakeLag, Unseen,
-	ProjectionLag, ProjectionBehind, ProjectionProgress, ProjectionStopped, CheckpointLag, FollowUpLag, OutboxLag, WebhookAttempts, Webhooks, Turns, RebuildProgress,
+	AppendDuration, AppendBatch, Folds, Rejected, Limited, Overload, Working, MemoryCeiling, SignIns, SignOuts,
+	SignInRefusals, IntakeWaiting, IntakeLag, Unseen,
+	ProjectionLag, ProjectionBehind, ProjectionProgress, ProjectionStopped, CheckpointLag, FollowUpLag, OutboxLag,
+	WebhookAttempts, Webhooks, Turns, RebuildProgress,
 	Obligations, DiskFree, DiskReserve, DiskSize, Failures,
 }
 
@@ -187,6 +194,7 @@ func Watch(by metric.Meter, read func(ctx context.Context, tell Tell) error) err
 		made[m] = one
 		all = append(all, one)
 	}
+
 	_, err := by.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
 		return read(ctx, func(m *Metric, now float64, label ...string) {
 			if len(label) > 0 {

@@ -104,6 +104,7 @@ func (t *Telemetry) openTraces(ctx context.Context, by Protocol, about *resource
 	if err != nil {
 		return err
 	}
+
 	p := sdktrace.NewTracerProvider(sdktrace.WithBatcher(exporter), sdktrace.WithResource(about))
 	t.Traces = tracing.New(p)
 	t.shutdown = append(t.shutdown, p.Shutdown)
@@ -119,6 +120,7 @@ func (t *Telemetry) openMetrics(ctx context.Context, c Config, about *resource.R
 		}
 		options = append(options, sdkmetric.WithReader(sdkmetric.NewPeriodicReader(exporter)))
 	}
+
 	if c.Prometheus {
 		registry := client.NewRegistry()
 		page, err := prometheus.New(prometheus.WithRegisterer(registry), prometheus.WithoutScopeInfo(),
@@ -131,6 +133,7 @@ func (t *Telemetry) openMetrics(ctx context.Context, c Config, about *resource.R
 			ErrorHandling: promhttp.ContinueOnError, ErrorLog: complaint{t},
 		})
 	}
+
 	p := sdkmetric.NewMeterProvider(options...)
 	t.Meter = p.Meter(tracing.Scope)
 	t.shutdown = append(t.shutdown, p.Shutdown)

@@ -17,6 +17,7 @@ func Escaped(text string) string {
 	if isEscaped(text) {
 		return text
 	}
+
 	var b strings.Builder
 	for i, r := range text {
 		switch {

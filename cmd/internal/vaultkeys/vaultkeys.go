@@ -21,10 +21,12 @@ func Retire(ctx context.Context, address, file string) (n int, err error) {
 	if err != nil {
 		return 0, fmt.Errorf("FILE: %w", err)
 	}
+
 	at, err := postgres.ParseAddress(address)
 	if err != nil {
 		return 0, exit.Usage(fmt.Errorf("%s: %w", server.VaultPlace.Flag, err))
 	}
+
 	rows, err := postgres.OpenRows(at, postgres.Options{})
 	if err != nil {
 		return 0, err
@@ -34,6 +36,7 @@ func Retire(ctx context.Context, address, file string) (n int, err error) {
 	if err := server.CheckMoved(ctx, rows); err != nil {
 		return 0, fmt.Errorf("the vault at %s: %w", at, err)
 	}
+
 	used, err := vault.Used(ctx, rows)
 	if err == nil && !used {
 		err = exit.Usage(fmt.Errorf("%s: there is no vault at %s", server.VaultPlace.Flag, at))
@@ -41,6 +44,7 @@ func Retire(ctx context.Context, address, file string) (n int, err error) {
 	if err != nil {
 		return 0, err
 	}
+
 	v, err := vault.Open(ctx, rows, keys)
 	if err != nil {
 		return 0, fmt.Errorf("the vault at %s, with the keys of %s: %w", at, file, err)

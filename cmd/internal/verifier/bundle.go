@@ -47,7 +47,9 @@ Ends with exit code 7 and what is wrong first.`,
 	}
 	f := c.Flags()
 	v.flags(c)
-	f.StringVar(&v.against, "against", "", "the log that it must be complete against: its URL, a published copy, or the data directory of a stopped server with --app")
+	f.StringVar(&v.against, "against", "",
+		"the log that it must be complete against: its URL, a published copy, or the data directory of a stopped "+
+			"server with --app")
 	f.StringVar(&v.app, "app", "", "the app whose log it is, of a data directory")
 	f.StringVar(&v.subject, "subject", "", "you asked for this person: a pseudonym, or account:ID")
 	f.StringVar(&v.from, "from", "", "you asked for what was recorded at this time (RFC 3339) or later")
@@ -61,7 +63,8 @@ func (v *bundleToVerify) run(c *cobra.Command, args []string) error {
 		return err
 	}
 	if v.against == "" && v.subject+v.from+v.to != "" {
-		return exit.Usage(errors.New("--subject, --from and --to say what you asked for, which is held against the log: name it with --against"))
+		return exit.Usage(errors.New("--subject, --from and --to say what you asked for, which is held against the " +
+			"log: name it with --against"))
 	}
 	f, info, err := files.OpenPlain(args[0])
 	if err != nil {
@@ -101,6 +104,7 @@ func (v *bundleToVerify) asked(b *bundle.Opened) (bundle.Selection, error) {
 			s.Subject = p
 		}
 	}
+
 	for _, t := range []struct {
 		flag, text string
 		to         *deadline.Instant
@@ -119,14 +123,18 @@ func (v *bundleToVerify) asked(b *bundle.Opened) (bundle.Selection, error) {
 // tellBundle says what a bundle that verified is.
 func tellBundle(out io.Writer, b *bundle.Opened, beyond string) {
 	m := b.Manifest
-	fmt.Fprintf(out, "authentic: %d records of %s, %d personal texts shown, in a tree of %d records, root %s, signed as %s%s\n",
+	fmt.Fprintf(out, "authentic: %d records of %s, %d personal texts shown, in a tree of %d records, root %s, signed "+
+		"as %s%s\n",
 		b.Selected, m.Selection, b.Parts, b.Checkpoint.Size, b.Checkpoint.Root, b.Checkpoint.Origin, beyond)
 	if beside := len(b.Indexes) - b.Selected; beside > 0 {
-		fmt.Fprintf(out, "beside them: %d records that come along so that they can be understood, which the app published before or which say whose a request is\n", beside)
+		fmt.Fprintf(out, "beside them: %d records that come along so that they can be understood, which the app "+
+			"published before or which say whose a request is\n", beside)
 	}
+
 	for _, s := range m.Linked {
 		fmt.Fprintf(out, "linked, and not in here: %s\n", s)
 	}
+
 	for _, claim := range b.Claims {
 		fmt.Fprintf(out, "claimed, and not shown: %s\n", claim)
 	}
@@ -139,6 +147,7 @@ func compare(c *cobra.Command, b *bundle.Opened, v LogToVerify, at string, asked
 	if err != nil {
 		return err
 	}
+
 	var broken error
 	err = b.Against(func(t merkle.Tile) ([]byte, error) {
 		files, err := source.Read(c.Context(), merkle.Path(t))

@@ -34,24 +34,29 @@ func verifyErasure(c *cobra.Command, file string, t trust) error {
 	if err != nil {
 		return err
 	}
+
 	if many, err := isBatch(file); err != nil || many {
 		if err != nil {
 			return err
 		}
 		return verifyBatch(c, file, t)
 	}
+
 	text, err := files.ReadPlain(c, "FILE", file, erasure.Max)
 	if err != nil {
 		return err
 	}
+
 	cert, err := erasure.Parse(text)
 	if err != nil {
 		return exit.NotAuthentic(fmt.Errorf("%s: %w", file, err))
 	}
+
 	s, err := cert.Verify(v, origin)
 	if err != nil {
 		return exit.NotAuthentic(fmt.Errorf("%s: %w", file, err))
 	}
+
 	for _, proof := range []string{cert.Ordered, cert.Erased} {
 		p, err := merkle.ParseProof([]byte(proof))
 		if err == nil {
@@ -61,8 +66,11 @@ func verifyErasure(c *cobra.Command, file string, t trust) error {
 			return exit.NotAuthentic(fmt.Errorf("%s: %w", file, err))
 		}
 	}
+
 	fmt.Fprintf(c.ErrOrStderr(), "signed by %s (%08x)%s\n", v.Name(), v.KeyHash(), t.beyond())
-	_, err = fmt.Fprintf(c.OutOrStdout(), "person   %s of %s\nordered  %s by %s (%s), event %s\nerased   %s\nlog      %s, %d records\n\n%s\n",
-		s.Person, s.App, s.Ordered, strings.Join(s.By[:], " and "), s.Reason, s.Order, s.Erased, s.Log.Origin, s.Log.Size, cert.Says)
+	_, err = fmt.Fprintf(c.OutOrStdout(),
+		"person   %s of %s\nordered  %s by %s (%s), event %s\nerased   %s\nlog      %s, %d records\n\n%s\n",
+		s.Person, s.App, s.Ordered, strings.Join(s.By[:],
+			" and "), s.Reason, s.Order, s.Erased, s.Log.Origin, s.Log.Size, cert.Says)
 	return err
 }

@@ -47,7 +47,8 @@ func verifyBatch(c *cobra.Command, file string, t trust) error {
 		n, size, app = n+1, max(size, p.Log.Size), string(p.App)
 	}
 	fmt.Fprintf(c.ErrOrStderr(), "signed by %s (%08x)%s\n", v.Name(), v.KeyHash(), t.beyond())
-	_, err = fmt.Fprintf(c.OutOrStdout(), "persons  %d of %s, each ordered and erased\nlog      %s, %d records\n\n%s\n", n, app, origin, size, erasure.Says)
+	_, err = fmt.Fprintf(c.OutOrStdout(), "persons  %d of %s, each ordered and erased\nlog      %s, %d records\n\n%s\n",
+		n, app, origin, size, erasure.Says)
 	return err
 }
 

@@ -82,8 +82,11 @@ store's. Nobody is shown any of it. Erased persons are counted.`,
 	f := c.Flags()
 	f.StringVar(&v.App, "app", "", "the app whose log it is")
 	f.StringVar(&v.data, "data", "", "the data directory of a stopped server that the log is in: the same as DIR")
-	f.StringVar(&v.memory, "memory", "", "the file that remembers what was seen (default: one for every log, in the user's configuration directory)")
-	f.BoolVar(&v.vault, "vault", false, "of a stopped server's data directory: also compute every commitment again whose key lives, and hold persons and revisions against the store")
+	f.StringVar(&v.memory, "memory", "",
+		"the file that remembers what was seen (default: one for every log, in the user's configuration directory)")
+	f.BoolVar(&v.vault, "vault", false,
+		"of a stopped server's data directory: also compute every commitment again whose key lives, and hold persons "+
+			"and revisions against the store")
 	f.BoolVar(&v.forget, "forget", false, "neither read nor write what is remembered")
 	return c
 }
@@ -95,6 +98,7 @@ func (v LogToVerify) run(c *cobra.Command, at string) (err error) {
 	if err != nil {
 		return err
 	}
+
 	memory, file, err := v.remembered(at)
 	if err != nil {
 		return err
@@ -105,18 +109,24 @@ func (v LogToVerify) run(c *cobra.Command, at string) (err error) {
 	if err := v.chooseKey(c, at, memory); err != nil {
 		return err
 	}
+
 	verifier, origin, err := server.VerifierOf(v.key, v.origin)
 	if err != nil {
 		return err
 	}
+
 	if memory.Origin != "" && (memory.Origin != origin || memory.Key != KeyText(v.key)) {
-		return exit.NotAuthentic(fmt.Errorf("%s: it was verified before as the log %s with another key or origin (%s); if that is meant, use --forget or another --memory", at, memory.Origin, file))
+		return exit.NotAuthentic(fmt.Errorf("%s: it was verified before as the log %s with another key or origin "+
+			"(%s); if that is meant, use --forget or another --memory", at, memory.Origin, file))
 	}
+
 	cosigned, err := v.cosigned(c.Context(), source, verifier, origin)
 	if err != nil {
 		return fmt.Errorf("%s: %w", at, err)
 	}
-	log := verify.Log{Source: source, Verifier: verifier, Origin: origin, App: domain.AppName(v.App), Seen: withSeen(memory.Seen, cosigned), Progress: progress.To(c.ErrOrStderr())}
+
+	log := verify.Log{Source: source, Verifier: verifier, Origin: origin, App: domain.AppName(v.App),
+		Seen: withSeen(memory.Seen, cosigned), Progress: progress.To(c.ErrOrStderr())}
 	began := time.Now()
 	report, holding, err := v.verify(c.Context(), log)
 	if err != nil {
@@ -125,22 +135,31 @@ func (v LogToVerify) run(c *cobra.Command, at string) (err error) {
 	if report.Verdict != "" {
 		return tell(c, at, report, memory)
 	}
+
 	took := time.Since(began)
 	cp := report.Checkpoint
-	fmt.Fprintf(c.OutOrStdout(), "authentic: %d records, root %s, of the log %s; %.0f records/s\n", cp.Size, cp.Root, cp.Origin, float64(cp.Size)/took.Seconds())
+	fmt.Fprintf(c.OutOrStdout(), "authentic: %d records, root %s, of the log %s; %.0f records/s\n", cp.Size, cp.Root,
+		cp.Origin, float64(cp.Size)/took.Seconds())
 	if cosigned != nil {
 		fmt.Fprintf(c.OutOrStdout(), "witnessed: the first %d records%s\n", cosigned.Size, v.beyond())
 	}
+
 	if holding != nil {
-		fmt.Fprintf(c.OutOrStdout(), "the vault holds what the records commit to: %d personal texts computed again, %d persons found by their outside id, %d texts of erased persons, %d of nobody in the vault; %.0f texts/s\n",
+		fmt.Fprintf(c.OutOrStdout(),
+			"the vault holds what the records commit to: %d personal texts computed again, %d persons found by their "+
+				"outside id, %d texts of erased persons, %d of nobody in the vault; %.0f texts/s\n",
 			holding.Commitments, holding.Bindings, holding.Erased, holding.Unkept, float64(holding.Commitments)/took.Seconds())
 	}
+
 	if n := len(memory.Seen); n > 0 {
-		fmt.Fprintf(c.OutOrStdout(), "consistent with %d checkpoints seen before, the last of %d records\n", n, memory.Seen[n-1].Size)
+		fmt.Fprintf(c.OutOrStdout(), "consistent with %d checkpoints seen before, the last of %d records\n", n,
+			memory.Seen[n-1].Size)
 	}
+
 	if v.forget {
 		return nil
 	}
+
 	memory.Key, memory.Origin = KeyText(v.key), origin
 	memory.Remember(cp, report.Signed)
 	return writeMemory(file, memory)
@@ -166,14 +185,18 @@ func (v *LogToVerify) chooseKey(c *cobra.Command, at string, memory verify.Memor
 	if v.key == "" {
 		v.key = memory.Key
 	}
+
 	if v.key == "" && v.data != "" {
 		if v.key, err = server.VerifierKeyOf(c.Context(), v.data, domain.AppName(v.App)); err != nil {
 			return err
 		}
-		fmt.Fprintln(c.ErrOrStderr(), "the key is the data directory's own: whoever could change the log could change it too")
+		fmt.Fprintln(c.ErrOrStderr(),
+			"the key is the data directory's own: whoever could change the log could change it too")
 	}
+
 	if v.key == "" {
-		return exit.Usage(fmt.Errorf("--key: %s was never verified here: give its key, which consentledger log show-key prints where the log is kept", at))
+		return exit.Usage(fmt.Errorf("--key: %s was never verified here: give its key, which consentledger log "+
+			"show-key prints where the log is kept", at))
 	}
 	return nil
 }
@@ -216,10 +239,13 @@ func (v *LogToVerify) Source(c *cobra.Command, at string) (verify.Source, string
 		}
 		at = strings.TrimRight(server, "/") + "/log/" + v.App
 	}
+
 	_, err := os.Stat(filepath.Join(at, "FORMAT"))
 	if v.vault && err != nil {
-		return nil, "", exit.Usage(errors.New("--vault: the vault is in a data directory: name it with --data, and stop its server"))
+		return nil, "", exit.Usage(errors.New("--vault: the vault is in a data directory: name it with --data, and " +
+			"stop its server"))
 	}
+
 	if strings.HasPrefix(at, "http://") || strings.HasPrefix(at, "https://") {
 		return NewHTTPSource(at), at, nil
 	}
@@ -229,14 +255,17 @@ func (v *LogToVerify) Source(c *cobra.Command, at string) (verify.Source, string
 		}
 		v.data, at = at, filepath.Join(server.TileDir(at), v.App)
 	}
+
 	if _, err := os.Stat(filepath.Join(at, "checkpoint")); err != nil {
 		return nil, "", exit.NotFound(fmt.Errorf("there is no log at %s: it has no checkpoint", at))
 	}
+
 	switch {
 	case v.data != "":
 		return v.stored(c.Context(), at)
 	case server.IsCache(at):
-		return nil, "", exit.Usage(fmt.Errorf("%s is a part of a data directory and holds no records: name that with --data and --app, or a log's address or published copy", at))
+		return nil, "", exit.Usage(fmt.Errorf("%s is a part of a data directory and holds no records: name that with "+
+			"--data and --app, or a log's address or published copy", at))
 	}
 	return server.DirSource(at), at, nil
 }
@@ -248,17 +277,21 @@ func (v *LogToVerify) stored(ctx context.Context, at string) (verify.Source, str
 	if err != nil {
 		return nil, "", exit.Usage(fmt.Errorf("--app: %w", err))
 	}
+
 	if v.vault {
 		v.dir, err = server.OpenDataDir(ctx, v.data, "", false)
 	} else {
 		v.dir, err = server.OpenRecords(v.data)
 	}
+
 	if _, is := errors.AsType[server.InUse](err); is {
-		return nil, "", fmt.Errorf("%w; while its server runs, ask that one: its address is as in http://127.0.0.1:8080/log/%s", err, app)
+		return nil, "", fmt.Errorf("%w; while its server runs, ask that one: its address is as in "+
+			"http://127.0.0.1:8080/log/%s", err, app)
 	}
 	if err != nil {
 		return nil, "", err
 	}
+
 	v.log = &server.StoredLog{DirSource: server.DirSource(at), App: app, Records: v.dir.Store}
 	return v.log, at, nil
 }
@@ -279,6 +312,7 @@ func (v LogToVerify) remembered(at string) (verify.Memory, string, error) {
 	if v.forget {
 		return verify.Memory{}, "", nil
 	}
+
 	file := v.memory
 	if file == "" {
 		dir, err := os.UserConfigDir()
@@ -291,6 +325,7 @@ func (v LogToVerify) remembered(at string) (verify.Memory, string, error) {
 		}
 		file = filepath.Join(dir, "consentledger", "seen", fileName(name))
 	}
+
 	text, err := files.ReadPlainFile(file, files.MaxMemory)
 	if errors.Is(err, fs.ErrNotExist) {
 		return verify.Memory{}, file, nil
@@ -298,6 +333,7 @@ func (v LogToVerify) remembered(at string) (verify.Memory, string, error) {
 	if err != nil {
 		return verify.Memory{}, "", files.NamedBy("--memory", err)
 	}
+
 	m, err := verify.ParseMemory(text)
 	if err != nil {
 		return m, "", fmt.Errorf("%s: %w", file, err)

@@ -42,6 +42,7 @@ func (s httpSource) get(ctx context.Context, path string) ([]byte, error) {
 	if err != nil {
 		return nil, exit.Usage(errors.New("want an address as in http://127.0.0.1:8080/log/smartkey"))
 	}
+
 	resp, err := s.client.Do(req)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", exit.ErrUnreachable, err)

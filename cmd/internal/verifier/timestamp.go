@@ -29,7 +29,8 @@ if either is not so.`,
 		},
 	}
 	t.flags(c)
-	c.Flags().StringVar(&roots, "roots", "", "the certificates that the authority's must come from, as PEM (default: those that this machine trusts)")
+	c.Flags().StringVar(&roots, "roots", "",
+		"the certificates that the authority's must come from, as PEM (default: those that this machine trusts)")
 	return c
 }
 
@@ -38,18 +39,22 @@ func verifyTimestamp(c *cobra.Command, file string, t trust, rootsFile string) e
 	if err != nil {
 		return err
 	}
+
 	roots, err := server.RootsOf(rootsFile, files.ReadPlainFile)
 	if err != nil {
 		return exit.Usage(fmt.Errorf("--roots: %w", err))
 	}
+
 	signed, err := files.ReadPlainFile(file+".checkpoint", files.MaxStampFile)
 	if err != nil {
 		return files.OrNotFound(err)
 	}
+
 	response, err := files.ReadPlainFile(file+".tsr", files.MaxStampFile)
 	if err != nil {
 		return files.OrNotFound(err)
 	}
+
 	cp, err := merkle.Open(signed, v, origin)
 	if err == nil {
 		err = t.witnessed(origin, signed)
@@ -57,10 +62,13 @@ func verifyTimestamp(c *cobra.Command, file string, t trust, rootsFile string) e
 	if err != nil {
 		return exit.NotAuthentic(fmt.Errorf("%s.checkpoint: %w", file, err))
 	}
+
 	at, err := witness.VerifyStamp(c.Context(), signed, response, roots)
 	if err != nil {
 		return exit.NotAuthentic(fmt.Errorf("%s.tsr: %w", file, err))
 	}
-	_, err = fmt.Fprintf(c.OutOrStdout(), "authentic: the log %s had its first %d records, root %s, at %s\n", cp.Origin, cp.Size, cp.Root, at.Format(time.RFC3339))
+
+	_, err = fmt.Fprintf(c.OutOrStdout(), "authentic: the log %s had its first %d records, root %s, at %s\n", cp.Origin,
+		cp.Size, cp.Root, at.Format(time.RFC3339))
 	return err
 }

@@ -24,9 +24,11 @@ type trust struct {
 
 func (t *trust) flags(c *cobra.Command) {
 	f := c.Flags()
-	f.StringVar(&t.key, "key", "", "the log's verifier key, or a file that holds it (default: that of the policy's log line)")
+	f.StringVar(&t.key, "key", "",
+		"the log's verifier key, or a file that holds it (default: that of the policy's log line)")
 	f.StringVar(&t.origin, "origin", "", "the log's origin (default: the key's name)")
-	f.StringVar(&t.policyFile, "policy", "", "a file that says which witnesses must have signed, as C2SP's tlog-policy has it")
+	f.StringVar(&t.policyFile, "policy", "",
+		"a file that says which witnesses must have signed, as C2SP's tlog-policy has it")
 }
 
 // readPolicy reads the policy's file, if one was named, and takes the key from
@@ -35,10 +37,12 @@ func (t *trust) readPolicy() error {
 	if t.policyFile == "" {
 		return nil
 	}
+
 	p, err := server.PolicyOf(t.policyFile, files.ReadPlainFile)
 	if err != nil {
 		return exit.Usage(fmt.Errorf("--policy: %w", err))
 	}
+
 	t.policy = &p
 	if t.key != "" {
 		return nil
@@ -55,7 +59,8 @@ func (t *trust) verifier() (note.Verifier, string, error) {
 		return nil, "", err
 	}
 	if t.key == "" {
-		return nil, "", exit.Usage(errors.New("want --key, the log's verifier key, or --policy, a file with its log line"))
+		return nil, "", exit.Usage(errors.New("want --key, the log's verifier key, or --policy, a file with its log " +
+			"line"))
 	}
 	return server.VerifierOf(t.key, t.origin)
 }

@@ -29,7 +29,8 @@ control characters and those that turn the order of reading are written as escap
 			return configfile.Apply(c)
 		},
 	}
-	c.AddCommand(newVerifyLog(), newVerifyProof(), newVerifyBundle(), newVerifyReceipt(), newVerifyTimestamp(), newVerifyErasure())
+	c.AddCommand(newVerifyLog(), newVerifyProof(), newVerifyBundle(), newVerifyReceipt(), newVerifyTimestamp(),
+		newVerifyErasure())
 	return c
 }
 
@@ -60,23 +61,28 @@ func verifyProof(c *cobra.Command, file, record string, t trust) error {
 	if err != nil {
 		return err
 	}
+
 	text, err := files.ReadPlain(c, "FILE", file, merkle.MaxProof)
 	if err != nil {
 		return err
 	}
+
 	p, err := merkle.ParseProof(text)
 	if err != nil {
 		return exit.NotAuthentic(fmt.Errorf("%s: %w", file, err))
 	}
+
 	data := p.Extra
 	if record != "" {
 		if data, err = files.ReadPlain(c, "--record", record, eventstore.MaxData); err != nil {
 			return err
 		}
 	}
+
 	if data == nil {
 		return exit.Usage(errors.New("the proof does not hold the record: name its file with --record"))
 	}
+
 	cp, err := p.Verify(data, v, origin)
 	if err != nil {
 		return exit.NotAuthentic(fmt.Errorf("%s: %w", file, err))
@@ -84,7 +90,9 @@ func verifyProof(c *cobra.Command, file, record string, t trust) error {
 	if err := t.witnessed(origin, p.Checkpoint); err != nil {
 		return exit.NotAuthentic(fmt.Errorf("%s: %w", file, err))
 	}
-	fmt.Fprintf(c.ErrOrStderr(), "record %d of %d in the log %s, as signed by %s (%08x)%s\n", p.Index, cp.Size, cp.Origin, v.Name(), v.KeyHash(), t.beyond())
+
+	fmt.Fprintf(c.ErrOrStderr(), "record %d of %d in the log %s, as signed by %s (%08x)%s\n", p.Index, cp.Size,
+		cp.Origin, v.Name(), v.KeyHash(), t.beyond())
 	_, err = fmt.Fprintf(c.OutOrStdout(), "%s\n", data)
 	return err
 }

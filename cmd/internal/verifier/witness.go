@@ -20,10 +20,13 @@ import (
 // policy asks for them, and says whether it carries what the policy asks for.
 // The log is then held against it as against one that was seen before. A copy
 // of a log's files has no other checkpoint than its newest.
-func (v *LogToVerify) cosigned(ctx context.Context, source verify.Source, verifier note.Verifier, origin string) (*merkle.Checkpoint, error) {
+func (v *LogToVerify) cosigned(
+	ctx context.Context, source verify.Source, verifier note.Verifier, origin string,
+) (*merkle.Checkpoint, error) {
 	if v.policy == nil {
 		return nil, nil
 	}
+
 	signed, err := v.readCosigned(ctx, source)
 	if err != nil {
 		return nil, err
@@ -31,6 +34,7 @@ func (v *LogToVerify) cosigned(ctx context.Context, source verify.Source, verifi
 	if err := v.witnessed(origin, signed); err != nil {
 		return nil, err
 	}
+
 	c, err := merkle.Open(signed, verifier, origin)
 	if err != nil {
 		return nil, exit.NotAuthentic(fmt.Errorf("the cosigned checkpoint: %w", err))
@@ -47,6 +51,7 @@ func (v *LogToVerify) readCosigned(ctx context.Context, source verify.Source) ([
 		signed, err := witness.Kept(shelf, domain.AppName(v.App))
 		return signed, errors.Join(err, done())
 	}
+
 	files, err := source.Read(ctx, "cosigned", "checkpoint")
 	if err != nil {
 		return nil, err

@@ -31,7 +31,8 @@ type due struct {
 // requests and not deadlines gets them without.
 func WithDueDates(c *cobra.Command, app, knownAt string, requests []json.RawMessage) ([]json.RawMessage, error) {
 	q := rest.DeadlineQuery{Group: "requests", Binding: "true", KnownAt: knownAt, Limit: "1000"}
-	_, rows, err := remote.Pages(c, remote.App(app)+"/obligations/query", &q.Cursor, func() any { return q }, "obligations")
+	_, rows, err := remote.Pages(c, remote.App(app)+"/obligations/query", &q.Cursor, func() any { return q },
+		"obligations")
 	if problem, is := errors.AsType[*exit.ProblemError](err); is && problem.Status == http.StatusForbidden {
 		fmt.Fprintln(c.ErrOrStderr(), "note: without due dates, which the key may not read")
 		return requests, nil
@@ -39,6 +40,7 @@ func WithDueDates(c *cobra.Command, app, knownAt string, requests []json.RawMess
 	if err != nil {
 		return nil, err
 	}
+
 	next := map[string]due{}
 	for _, row := range rows {
 		var d due
@@ -67,7 +69,8 @@ func (d due) rank() int {
 
 // before reports whether d is to be looked at before another obligation of its request.
 func (d due) before(other due) bool {
-	return cmp.Or(cmp.Compare(d.rank(), other.rank()), cmp.Compare(cmp.Or(d.DueDate, "9999"), cmp.Or(other.DueDate, "9999"))) < 0
+	return cmp.Or(cmp.Compare(d.rank(), other.rank()),
+		cmp.Compare(cmp.Or(d.DueDate, "9999"), cmp.Or(other.DueDate, "9999"))) < 0
 }
 
 func inOrderOfWork(requests []json.RawMessage, next map[string]due) ([]json.RawMessage, error) {
@@ -85,6 +88,7 @@ func inOrderOfWork(requests []json.RawMessage, next map[string]due) ([]json.RawM
 		d := next[r.Stream]
 		items[i] = item{d, withMembers(row, d), r.State != "open"}
 	}
+
 	slices.SortStableFunc(items, func(a, b item) int {
 		if a.done != b.done {
 			return map[bool]int{false: -1, true: 1}[a.done]
@@ -92,7 +96,8 @@ func inOrderOfWork(requests []json.RawMessage, next map[string]due) ([]json.RawM
 		if a.done {
 			return 0
 		}
-		return cmp.Or(cmp.Compare(a.due.rank(), b.due.rank()), cmp.Compare(cmp.Or(a.due.DueDate, "9999"), cmp.Or(b.due.DueDate, "9999")))
+		return cmp.Or(cmp.Compare(a.due.rank(), b.due.rank()),
+			cmp.Compare(cmp.Or(a.due.DueDate, "9999"), cmp.Or(b.due.DueDate, "9999")))
 	})
 	rows := make([]json.RawMessage, len(items))
 	for i, x := range items {

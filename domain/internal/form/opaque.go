@@ -24,7 +24,8 @@ func ParsePrincipal(s string) (string, error) {
 const (
 	errPrincipal         = Error(`a principal is named by 1 to 128 of A-Z, a-z, 0-9 and "._~:/-", as in operator:ann: no spaces, no e-mail address`)
 	errPrincipalTaken    = Error("a principal has a name of its own: this one is the ledger's")
-	errPrincipalPersonal = Error("a principal's name must be opaque: this one holds what looks like a phone or identity-card number")
+	errPrincipalPersonal = Error("a principal's name must be opaque: this one holds what looks like a phone or " +
+		"identity-card number")
 )
 
 // HoldsPersonal is domain.HoldsPersonal.
@@ -64,7 +65,8 @@ func holdsAddress(text string) bool {
 // some more.
 func IsOpaque(id, more string) bool {
 	for i := range len(id) {
-		if c := id[i]; (c < 'a' || c > 'z') && (c < '0' || c > '9') && (c < 'A' || c > 'Z') && !separates(c) && strings.IndexByte(more, c) < 0 {
+		if c := id[i]; (c < 'a' || c > 'z') && (c < '0' || c > '9') && (c < 'A' || c > 'Z') && !separates(c) &&
+			strings.IndexByte(more, c) < 0 {
 			return false
 		}
 	}
@@ -88,6 +90,7 @@ func LooksPersonal(id string) bool {
 		}
 		plain = append(plain, c)
 	}
+
 	switch len(plain) {
 	case 11:
 		return DigitsOnly(plain) && plain[0] == '1' && plain[1] >= '3'
@@ -100,5 +103,6 @@ func LooksPersonal(id string) bool {
 }
 
 func isBirthDate(s string) bool {
-	return (strings.HasPrefix(s, "19") || strings.HasPrefix(s, "20")) && s[4:6] >= "01" && s[4:6] <= "12" && s[6:8] >= "01" && s[6:8] <= "31"
+	return (strings.HasPrefix(s, "19") || strings.HasPrefix(s, "20")) && s[4:6] >= "01" && s[4:6] <= "12" &&
+		s[6:8] >= "01" && s[6:8] <= "31"
 }

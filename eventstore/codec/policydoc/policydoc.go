@@ -67,7 +67,9 @@ func UnmarshalPurposes(b []byte) (policy.Document, error) {
 	if d.Schema != Schema {
 		return policy.Document{}, fmt.Errorf("policy document: schema %q, want %q", d.Schema, Schema)
 	}
-	return documentV1{Handler: d.Handler, Purposes: d.Purposes, Categories: d.Categories, Recipients: d.Recipients, Rights: d.Rights}.toDomain(), nil
+
+	return documentV1{Handler: d.Handler, Purposes: d.Purposes, Categories: d.Categories, Recipients: d.Recipients,
+		Rights: d.Rights}.toDomain(), nil
 }
 
 // Hash returns the SHA-256 of d as [Marshal] writes it. It is for a document
@@ -86,13 +88,15 @@ var (
 		write(policy.ParseAction), write(policy.ParseLegalBasis), write(policy.ParseConsentKind),
 		write(policy.ParseTextStanding), write(policy.ParseChannelKind), write(policy.ParseChannelUse),
 		write(deadline.ParseUnit), write(deadline.ParseDirection),
-		write(deadline.ParseRoll), write(deadline.ParseResult), write(content.ParseHash), write(policy.ParseCheckLog), write(policy.ParseDutyEach),
+		write(deadline.ParseRoll), write(deadline.ParseResult), write(content.ParseHash), write(policy.ParseCheckLog),
+		write(policy.ParseDutyEach),
 	)
 	unmarshalers = json.JoinUnmarshalers(
 		read(policy.ParseAction), read(policy.ParseLegalBasis), read(policy.ParseConsentKind),
 		read(policy.ParseTextStanding), read(policy.ParseChannelKind), read(policy.ParseChannelUse),
 		read(deadline.ParseUnit), read(deadline.ParseDirection),
-		read(deadline.ParseRoll), read(deadline.ParseResult), read(content.ParseHash), read(policy.ParseCheckLog), read(policy.ParseDutyEach),
+		read(deadline.ParseRoll), read(deadline.ParseResult), read(content.ParseHash), read(policy.ParseCheckLog),
+		read(policy.ParseDutyEach),
 	)
 )
 

@@ -174,7 +174,8 @@ func dutyFrom(d policy.DutyRule) dutyV1 {
 
 func (s dutyV1) toDomain() policy.DutyRule {
 	when := each(s.When, func(x memberV1) policy.Field { return policy.Field(x) })
-	return policy.DutyRule{ID: s.ID, Section: s.Section, On: s.On, When: when, Kind: s.Kind, Rules: s.Rules, Start: s.Start, Each: s.Each, MetBy: s.MetBy, Renews: s.Renews}
+	return policy.DutyRule{ID: s.ID, Section: s.Section, On: s.On, When: when, Kind: s.Kind, Rules: s.Rules,
+		Start: s.Start, Each: s.Each, MetBy: s.MetBy, Renews: s.Renews}
 }
 
 type minorsV1 struct {
@@ -218,8 +219,9 @@ func fromDomain(d policy.Document) documentV1 {
 		Rights:            each(d.Rights, func(x policy.Right) rightV1 { return rightV1(x) }),
 		DeadlineRules:     each(d.DeadlineRules, func(x deadline.Rule) deadlineRuleV1 { return deadlineRuleV1(x) }),
 		Duties:            each(d.Duties, dutyFrom),
-		Minors:            minorsV1{d.Minors.AdultAge, d.Minors.ChildBelowPolicy, d.Minors.ChildBelowLaw, each(d.Minors.Rules, groundFrom)},
-		Texts:             each(d.Texts, func(x policy.Text) textV1 { return textV1(x) }),
+		Minors: minorsV1{d.Minors.AdultAge, d.Minors.ChildBelowPolicy, d.Minors.ChildBelowLaw,
+			each(d.Minors.Rules, groundFrom)},
+		Texts: each(d.Texts, func(x policy.Text) textV1 { return textV1(x) }),
 	}
 }
 
@@ -250,8 +252,9 @@ func (d documentV1) toDomain() policy.Document {
 		Rights:            each(d.Rights, func(x rightV1) policy.Right { return policy.Right(x) }),
 		DeadlineRules:     each(d.DeadlineRules, func(x deadlineRuleV1) deadline.Rule { return deadline.Rule(x) }),
 		Duties:            each(d.Duties, dutyV1.toDomain),
-		Minors:            policy.Minors{AdultAge: d.Minors.AdultAge, ChildBelowPolicy: d.Minors.ChildBelowPolicy, ChildBelowLaw: d.Minors.ChildBelowLaw, Rules: each(d.Minors.Rules, groundV1.toDomain)},
-		Texts:             each(d.Texts, func(x textV1) policy.Text { return policy.Text(x) }),
+		Minors: policy.Minors{AdultAge: d.Minors.AdultAge, ChildBelowPolicy: d.Minors.ChildBelowPolicy,
+			ChildBelowLaw: d.Minors.ChildBelowLaw, Rules: each(d.Minors.Rules, groundV1.toDomain)},
+		Texts: each(d.Texts, func(x textV1) policy.Text { return policy.Text(x) }),
 	}
 }
 

@@ -48,6 +48,7 @@ func Fields(t reflect.Type, pointer string) (names []string) {
 		}
 		t = members[i].Type
 	}
+
 	for _, m := range Members(element(t)) {
 		names = append(names, m.Name)
 	}

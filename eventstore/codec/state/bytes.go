@@ -27,7 +27,8 @@ type place struct {
 }
 
 func newWriter(b []byte) *writer {
-	return &writer{b: b, texts: map[string]int{}, raws: map[string]int{}, blocks: map[written]int{}, held: map[place]int{}}
+	return &writer{b: b, texts: map[string]int{}, raws: map[string]int{}, blocks: map[written]int{},
+		held: map[place]int{}}
 }
 
 // inside returns a writer of bytes that name nothing outside of them.
@@ -90,16 +91,19 @@ func (w *writer) block(shared bool, k *kind, write func()) int {
 	if shared {
 		w.before = 0
 	}
+
 	write()
 	if !shared {
 		return 0
 	}
+
 	w.before = before
 	if i, known := w.blocks[written{k, string(w.b[start:])}]; known {
 		w.b = w.b[:start]
 		w.number(uint64(i) + 2)
 		return i
 	}
+
 	i := len(w.blocks)
 	w.blocks[written{k, string(w.b[start:])}] = i
 	return i
@@ -176,9 +180,11 @@ func (r *reader) raw(to []byte) {
 		r.raws = append(r.raws, span{uint32(from), uint32(len(r.all) - len(r.rest))})
 		return
 	}
+
 	if r.bad = r.bad || i > uint64(len(r.raws)); r.bad {
 		return
 	}
+
 	b := r.all[r.raws[i-1].from:r.raws[i-1].to]
 	if r.bad = len(b) != len(to); !r.bad {
 		copy(to, b)

@@ -31,6 +31,7 @@ func (k *kinds) kindOf(t reflect.Type) *kind {
 	if known := k.of[t]; known != nil {
 		return known
 	}
+
 	made := &kind{typ: t}
 	k.of[t], k.met = made, append(k.met, t)
 	if k.omit[t] {
@@ -42,6 +43,7 @@ func (k *kinds) kindOf(t reflect.Type) *kind {
 		}
 		return made
 	}
+
 	switch t.Kind() {
 	case reflect.Bool, reflect.Uint8:
 		made.small()
@@ -122,6 +124,7 @@ func (k *kinds) array(made *kind) {
 		made.read = func(r *reader, p unsafe.Pointer) { r.raw(raw(p)) }
 		return
 	}
+
 	elem, n := k.kindOf(t.Elem()), t.Len()
 	at := func(p unsafe.Pointer, i int) unsafe.Pointer { return unsafe.Add(p, uintptr(i)*elem.typ.Size()) }
 	made.zero = func(p unsafe.Pointer) bool {
@@ -163,9 +166,11 @@ func (k *kinds) structure(made *kind) {
 		f := made.typ.Field(i)
 		fields = append(fields, field{k.kindOf(f.Type), f.Offset})
 	}
+
 	if len(fields) > 63 {
 		panic(fmt.Sprintf("state: %v has more than 63 fields", made.typ))
 	}
+
 	made.zero = func(p unsafe.Pointer) bool {
 		for i := range fields {
 			if !fields[i].zero(unsafe.Add(p, fields[i].offset)) {

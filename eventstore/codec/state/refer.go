@@ -33,6 +33,7 @@ func (k *kinds) slice(made *kind) {
 		k.pointers(made)
 		return
 	}
+
 	elem := k.kindOf(t.Elem())
 	shared := func(n int) bool { return n > 0 && n <= mostShared }
 	made.zero = func(p unsafe.Pointer) bool { return (*header)(p).data == nil }
@@ -83,6 +84,7 @@ func (k *kinds) pointers(made *kind) {
 	pointer := func(p unsafe.Pointer, i int) *unsafe.Pointer {
 		return (*unsafe.Pointer)(unsafe.Add((*header)(p).data, uintptr(i)*unsafe.Sizeof(p)))
 	}
+
 	made.zero = func(p unsafe.Pointer) bool { return (*header)(p).data == nil }
 	made.write = func(w *writer, p unsafe.Pointer) {
 		if made.zero(p) {
@@ -172,6 +174,7 @@ func (k *kinds) face(made *kind) {
 		}
 		return nil, 0
 	}
+
 	value := func(p unsafe.Pointer) unsafe.Pointer { return (*[2]unsafe.Pointer)(p)[1] }
 	made.zero = func(p unsafe.Pointer) bool { return (*[2]unsafe.Pointer)(p)[0] == nil }
 	made.write = func(w *writer, p unsafe.Pointer) {

@@ -46,6 +46,7 @@ func New[T any](types Types) *Coder[T] {
 	for _, v := range types.Omit {
 		k.omit[reflect.TypeOf(v)] = true
 	}
+
 	for i, v := range types.Implement {
 		t := reflect.TypeOf(v)
 		if t.Kind() != reflect.Struct || t.Size() <= unsafe.Sizeof(uintptr(0)) && t.NumField() > 0 {
@@ -54,9 +55,11 @@ func New[T any](types Types) *Coder[T] {
 		k.number[t] = i
 		k.implement = append(k.implement, nil)
 	}
+
 	for i, v := range types.Implement {
 		k.implement[i] = k.kindOf(reflect.TypeOf(v))
 	}
+
 	c := &Coder[T]{root: k.kindOf(reflect.TypeFor[T]())}
 	c.shape = k.shapeOf(c.root)
 	return c
@@ -115,6 +118,7 @@ func (k *kinds) shapeOf(root *kind) [32]byte {
 		}
 		text.WriteString("\n")
 	}
+
 	for _, x := range k.implement {
 		fmt.Fprintf(&text, "may be %v\n", x.typ)
 	}

@@ -89,8 +89,11 @@ func Marshal(s domain.Surface) (jsontext.Value, error) {
 		Signing: hash(s.Signing), Version: hash(s.Version), NoRefusal: s.NoRefusal,
 	}
 	for _, c := range s.Controls {
-		shape.Controls = append(shape.Controls, controlV1{string(c.Act), string(c.ID), stateText(c.Initial.String()), c.Label, c.Purposes, c.Refuses, c.Steps})
+		shape.Controls = append(shape.Controls,
+			controlV1{string(c.Act), string(c.ID), stateText(c.Initial.String()), c.Label, c.Purposes, c.Refuses,
+				c.Steps})
 	}
+
 	for _, l := range s.Locales {
 		strings := map[string]string{}
 		for _, x := range l.Strings {
@@ -98,6 +101,7 @@ func Marshal(s domain.Surface) (jsontext.Value, error) {
 		}
 		shape.Locales = append(shape.Locales, localeV1{l.Locale, hash(l.Screenshot), strings, hash(l.Text)})
 	}
+
 	b, err := json.Marshal(shape, json.Deterministic(true))
 	v := jsontext.Value(b)
 	if err == nil {
@@ -139,15 +143,18 @@ func (v surfaceV1) surface() (s domain.Surface, err error) {
 	if s.Version, err = parse("version", v.Version); err != nil {
 		return s, err
 	}
+
 	for i, c := range v.Controls {
 		state, err := domain.ParseControlState(string(c.Initial))
 		if err != nil {
 			return s, fmt.Errorf("controls[%d].initial: %w", i, err)
 		}
 		s.Controls = append(s.Controls, domain.Control{
-			ID: domain.ControlID(c.ID), Label: c.Label, Act: policy.ActID(c.Act), Purposes: c.Purposes, Initial: state, Refuses: c.Refuses, Steps: c.Steps,
+			ID: domain.ControlID(c.ID), Label: c.Label, Act: policy.ActID(c.Act), Purposes: c.Purposes, Initial: state,
+			Refuses: c.Refuses, Steps: c.Steps,
 		})
 	}
+
 	for i, l := range v.Locales {
 		x := domain.SurfaceLocale{Locale: l.Locale}
 		if x.Text, err = parse(fmt.Sprintf("locales[%d].text", i), l.Text); err != nil {

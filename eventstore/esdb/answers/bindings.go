@@ -108,6 +108,7 @@ func (b *bindings) same(want, got any, at string) string {
 	case string:
 		return b.sameText(want, got, at)
 	}
+
 	if fmt.Sprint(want) != fmt.Sprint(got) {
 		return fmt.Sprintf("%s: %v instead of %v", at, got, want)
 	}
@@ -165,15 +166,18 @@ func (b *bindings) samePosition(want, got, wrong string) string {
 	if err != nil {
 		return wrong
 	}
+
 	if strings.ContainsAny(want, "+-") {
 		if bound, err := b.position(want); err != nil || bound != n {
 			return wrong
 		}
 		return ""
 	}
+
 	if bound, ok := b.positions[want]; ok && bound != n {
 		return fmt.Sprintf("%s, which was %d before", wrong, bound)
 	}
+
 	b.positions[want] = n
 	return ""
 }
@@ -186,6 +190,7 @@ func (b *bindings) sameBrief(want, got, wrong string) string {
 	if len(wants) != len(gots) {
 		return wrong
 	}
+
 	for i, w := range wants {
 		if strings.HasPrefix(w, "pos:") {
 			if diff := b.samePosition(w, gots[i], wrong); diff != "" {
@@ -209,6 +214,7 @@ func (b *bindings) inOrder() string {
 		}
 		names = append(names, n)
 	}
+
 	slices.Sort(names)
 	for i := 1; i < len(names); i++ {
 		a, c := fmt.Sprintf("pos:%d", names[i-1]), fmt.Sprintf("pos:%d", names[i])

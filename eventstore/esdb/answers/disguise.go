@@ -48,6 +48,7 @@ func (d *disguise) out(v any) any {
 	if d.prefix == "" {
 		return v
 	}
+
 	switch v := v.(type) {
 	case map[string]any:
 		d.link(v)
@@ -126,6 +127,7 @@ func (d *disguise) in(v any) any {
 	if d.prefix == "" {
 		return v
 	}
+
 	switch v := v.(type) {
 	case map[string]any:
 		for key, inner := range v {

@@ -12,14 +12,16 @@ var kurrent = map[string]string{
 	"sub-stream-deleted/tomb-end":         "25.0.1 refuses it",
 	"all-read/fwd-position-":              "25.0.1 calls the position invalid",
 	"all-read/back-position-":             "25.0.1 calls the position invalid",
-	"sub-all/from-position-":              "25.0.1 refuses a position between records otherwise, and takes prepare 0 for before the record",
-	"sub-all/beyond-live":                 "25.0.1 stays silent",
-	"sub-all-checkpoints-":                "25.0.1 gives one checkpoint more, before caught_up",
-	"sub-all-resume/":                     "25.0.1 gives one checkpoint more, before caught_up",
-	"sub-all-filter-full-frames/":         "25.0.1 gives one checkpoint more, before caught_up",
-	"all-read-deletes/sub-x":              "25.0.1 gives one checkpoint more, before caught_up",
-	"features/":                           "25.0.1 has other methods, in another order, and refuses unknown services otherwise",
-	"read-malformed/empty-options":        "25.0.1 has another text",
+	"sub-all/from-position-": "25.0.1 refuses a position between records otherwise, and takes prepare 0 " +
+		"for before the record",
+	"sub-all/beyond-live":         "25.0.1 stays silent",
+	"sub-all-checkpoints-":        "25.0.1 gives one checkpoint more, before caught_up",
+	"sub-all-resume/":             "25.0.1 gives one checkpoint more, before caught_up",
+	"sub-all-filter-full-frames/": "25.0.1 gives one checkpoint more, before caught_up",
+	"all-read-deletes/sub-x":      "25.0.1 gives one checkpoint more, before caught_up",
+	"features/": "25.0.1 has other methods, in another order, and refuses unknown services " +
+		"otherwise",
+	"read-malformed/empty-options": "25.0.1 has another text",
 }
 
 // InKurrentDB returns why KurrentDB 25.0.1 answers a case otherwise than the

@@ -217,6 +217,7 @@ func (s *scenario) metadata(m map[string]string) map[string]string {
 	if s.player.Authorization != "" {
 		filled["authorization"] = s.player.Authorization
 	}
+
 	for key, value := range m {
 		if key == "authorization" && strings.HasPrefix(value, "Basic, of") {
 			if s.player.Authorization != "" {
@@ -265,6 +266,7 @@ func (s *scenario) compare(l *Line, route string, frames [][]byte) (string, erro
 			return diff, nil
 		}
 	}
+
 	if len(frames) < len(l.Responses) {
 		return fmt.Sprintf("frame %d: nothing came instead of %v", len(frames), l.Responses[len(frames)]), nil
 	}
@@ -285,7 +287,8 @@ func differentEnd(l *Line, got ending) string {
 	if l.HTTPStatus != 0 {
 		status = l.HTTPStatus
 	}
-	want := ending{httpStatus: status, code: l.Status.Code, details: l.Status.Details, trailers: l.Trailers, trailersOnly: l.TrailerOnly}
+	want := ending{httpStatus: status, code: l.Status.Code, details: l.Status.Details, trailers: l.Trailers,
+		trailersOnly: l.TrailerOnly}
 	if want.code == nil { // then the text is the table's own
 		want.details = got.details
 	}
@@ -305,7 +308,8 @@ func shown(e ending) string {
 		trailers = append(trailers, key+"="+value)
 	}
 	slices.Sort(trailers)
-	return fmt.Sprintf("HTTP %d, %s %q, trailers %q, only trailers %v", e.httpStatus, code, e.details, trailers, e.trailersOnly)
+	return fmt.Sprintf("HTTP %d, %s %q, trailers %q, only trailers %v", e.httpStatus, code, e.details, trailers,
+		e.trailersOnly)
 }
 
 func join(a, b string) string {
@@ -349,7 +353,8 @@ func (s *scenario) setUp(l *Line) error {
 }
 
 func (s *scenario) write(name, prefix string, from, events int) error {
-	requests := []any{map[string]any{"options": map[string]any{"stream_identifier": map[string]any{"stream_name": name}, "any": map[string]any{}}}}
+	requests := []any{map[string]any{"options": map[string]any{"stream_identifier": map[string]any{"stream_name": name},
+		"any": map[string]any{}}}}
 	for i := range events {
 		requests = append(requests, proposed(fmt.Sprintf("%s-0000-4000-8000-%012d", prefix, from+i), "t", "{}"))
 	}
@@ -358,13 +363,15 @@ func (s *scenario) write(name, prefix string, from, events int) error {
 
 func proposed(id, typ, data string) any {
 	return map[string]any{"proposed_message": map[string]any{
-		"id": map[string]any{"string": id}, "metadata": map[string]any{"type": typ, "content-type": "application/json"}, "data": data,
+		"id": map[string]any{"string": id}, "metadata": map[string]any{"type": typ, "content-type": "application/json"},
+		"data": data,
 	}}
 }
 
 func (s *scenario) then(name string, raw json.RawMessage) error {
 	var method string
-	options := map[string]any{"options": map[string]any{"stream_identifier": map[string]any{"stream_name": name}, "any": map[string]any{}}}
+	options := map[string]any{"options": map[string]any{"stream_identifier": map[string]any{"stream_name": name},
+		"any": map[string]any{}}}
 	if json.Unmarshal(raw, &method) == nil {
 		return s.do("Streams."+method, options)
 	}
@@ -373,7 +380,8 @@ func (s *scenario) then(name string, raw json.RawMessage) error {
 		return err
 	}
 	options["options"].(map[string]any)["stream_identifier"] = map[string]any{"stream_name": "$$" + name}
-	return s.do("Streams.Append", options, proposed(fmt.Sprintf("%08x-0000-4000-8000-000000000000", len(name)+1), "$metadata", limits.Metadata))
+	return s.do("Streams.Append", options,
+		proposed(fmt.Sprintf("%08x-0000-4000-8000-000000000000", len(name)+1), "$metadata", limits.Metadata))
 }
 
 // do makes a call that must succeed.
@@ -382,6 +390,7 @@ func (s *scenario) do(method string, requests ...any) error {
 	if err != nil {
 		return err
 	}
+
 	o, err := s.caller.start(route, s.metadata(nil))
 	if err != nil {
 		return err
@@ -401,6 +410,7 @@ func (s *scenario) do(method string, requests ...any) error {
 	if err := o.halfClose(); err != nil {
 		return err
 	}
+
 	end, err := o.end(s.player.Patience)
 	switch {
 	case err != nil:

@@ -125,19 +125,23 @@ func readEnding(response *http.Response) ending {
 	if response.Header.Get("Grpc-Status") != "" {
 		header, e.trailersOnly = response.Header, true
 	}
+
 	if text := header.Get("Grpc-Status"); text != "" {
 		if code, err := strconv.Atoi(text); err == nil {
 			e.code = &code
 		}
 	}
+
 	e.details = header.Get("Grpc-Message")
 	if plain, err := url.PathUnescape(e.details); err == nil {
 		e.details = plain
 	}
+
 	for key, values := range header {
 		key = strings.ToLower(key)
 		switch key {
-		case "content-type", "grpc-status", "grpc-message", "grpc-status-details-bin", "date", "server", "content-length", "trailer":
+		case "content-type", "grpc-status", "grpc-message", "grpc-status-details-bin", "date", "server",
+			"content-length", "trailer":
 			continue
 		}
 		if e.trailers == nil {
@@ -162,6 +166,7 @@ func (o *call) send(message []byte) error {
 		}
 		flag, message = 1, packed.Bytes()
 	}
+
 	frame := binary.BigEndian.AppendUint32([]byte{flag}, uint32(len(message)))
 	_, err := o.requests.Write(append(frame, message...))
 	return err

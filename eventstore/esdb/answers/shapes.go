@@ -25,12 +25,18 @@ import (
 // methods are the message types of what the table calls, by method in lower
 // case.
 var methods = map[string]struct{ request, response func() proto.Message }{
-	"/event_store.client.streams.streams/read":        {func() proto.Message { return &streams.ReadReq{} }, func() proto.Message { return &streams.ReadResp{} }},
-	"/event_store.client.streams.streams/append":      {func() proto.Message { return &streams.AppendReq{} }, func() proto.Message { return &streams.AppendResp{} }},
-	"/event_store.client.streams.streams/batchappend": {func() proto.Message { return &streams.BatchAppendReq{} }, func() proto.Message { return &streams.BatchAppendResp{} }},
-	"/event_store.client.streams.streams/delete":      {func() proto.Message { return &streams.DeleteReq{} }, func() proto.Message { return &streams.DeleteResp{} }},
-	"/event_store.client.streams.streams/tombstone":   {func() proto.Message { return &streams.TombstoneReq{} }, func() proto.Message { return &streams.TombstoneResp{} }},
-	"/event_store.client.gossip.gossip/read":          {func() proto.Message { return &shared.Empty{} }, func() proto.Message { return &gossip.ClusterInfo{} }},
+	"/event_store.client.streams.streams/read": {func() proto.Message { return &streams.ReadReq{} },
+		func() proto.Message { return &streams.ReadResp{} }},
+	"/event_store.client.streams.streams/append": {func() proto.Message { return &streams.AppendReq{} },
+		func() proto.Message { return &streams.AppendResp{} }},
+	"/event_store.client.streams.streams/batchappend": {func() proto.Message { return &streams.BatchAppendReq{} },
+		func() proto.Message { return &streams.BatchAppendResp{} }},
+	"/event_store.client.streams.streams/delete": {func() proto.Message { return &streams.DeleteReq{} },
+		func() proto.Message { return &streams.DeleteResp{} }},
+	"/event_store.client.streams.streams/tombstone": {func() proto.Message { return &streams.TombstoneReq{} },
+		func() proto.Message { return &streams.TombstoneResp{} }},
+	"/event_store.client.gossip.gossip/read": {func() proto.Message { return &shared.Empty{} },
+		func() proto.Message { return &gossip.ClusterInfo{} }},
 	"/event_store.client.server_features.serverfeatures/getsupportedmethods": {func() proto.Message { return &shared.Empty{} },
 		func() proto.Message { return &serverfeatures.SupportedMethods{} }},
 }
@@ -86,14 +92,17 @@ func encodeRepeated(path string, repeat map[string]any) ([][]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	from, err := number(repeat["from"])
 	if err != nil {
 		return nil, err
 	}
+
 	text, err := json.Marshal(repeat["message"])
 	if err != nil {
 		return nil, err
 	}
+
 	var messages [][]byte
 	for i := from; i < from+n; i++ {
 		one, err := parse(bytes.ReplaceAll(text, []byte("{i12}"), fmt.Appendf(nil, "%012d", i)))
@@ -170,6 +179,7 @@ func fillItem(list protoreflect.List, field protoreflect.FieldDescriptor, item a
 		list.Append(value)
 		return nil
 	}
+
 	if !ok {
 		return fmt.Errorf("field %s: an item is %T, want an object", field.FullName(), item)
 	}
@@ -184,14 +194,17 @@ func fillRepeated(list protoreflect.List, field protoreflect.FieldDescriptor, re
 	if err != nil {
 		return err
 	}
+
 	from, err := number(repeat["from"])
 	if err != nil {
 		return err
 	}
+
 	text, err := json.Marshal(repeat["message"])
 	if err != nil {
 		return err
 	}
+
 	for i := from; i < from+n; i++ {
 		one, err := parse(bytes.ReplaceAll(text, []byte("{i12}"), fmt.Appendf(nil, "%012d", i)))
 		if err != nil {
@@ -354,9 +367,11 @@ func brief(response map[string]any) any {
 		}
 		return strings.TrimSpace(line)
 	}
+
 	if c, ok := response["checkpoint"].(map[string]any); ok {
 		return "checkpoint " + orZero(c["commit_position"]) + "/" + orZero(c["prepare_position"])
 	}
+
 	for _, word := range []string{"confirmation", "caught_up"} {
 		if _, ok := response[word]; ok {
 			return word
@@ -367,7 +382,8 @@ func brief(response map[string]any) any {
 
 func place(e map[string]any) string {
 	name, _ := e["stream_identifier"].(map[string]any)["stream_name"].(string)
-	return name + "@" + orZero(e["stream_revision"]) + " " + orZero(e["commit_position"]) + "/" + orZero(e["prepare_position"])
+	return name + "@" + orZero(e["stream_revision"]) + " " + orZero(e["commit_position"]) + "/" +
+		orZero(e["prepare_position"])
 }
 
 func orZero(v any) string {

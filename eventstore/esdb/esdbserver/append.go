@@ -76,7 +76,8 @@ func (s *Server) proposals(stream grpc.ServerStream) ([]proposal, error) {
 		}
 
 		if size += s.counted(m); size > maxAppend {
-			return nil, refuse(stream, codes.InvalidArgument, fmt.Sprintf("Maximum Append Size of %d Exceeded.", maxAppend),
+			return nil, refuse(stream, codes.InvalidArgument,
+				fmt.Sprintf("Maximum Append Size of %d Exceeded.", maxAppend),
 				"exception", "maximum-append-size-exceeded", "maximum-append-size", fmt.Sprint(maxAppend))
 		}
 		if err := requireMetadata(stream, m.GetMetadata()); err != nil {
@@ -125,6 +126,7 @@ func propose(m proposedMessage) (p proposal, bad string) {
 	if bad != "" {
 		return p, bad
 	}
+
 	typ, ok := m.GetMetadata()["type"]
 	switch {
 	case !ok:
@@ -134,6 +136,7 @@ func propose(m proposedMessage) (p proposal, bad string) {
 	case typ == "":
 		return p, "Empty eventType provided. (Parameter 'eventType')"
 	}
+
 	return proposal{
 		id: id, typ: typ, json: m.GetMetadata()["content-type"] == jsonContent,
 		custom: m.GetCustomMetadata(), data: m.GetData(),

@@ -10,7 +10,9 @@ import (
 	"google.golang.org/protobuf/types/known/emptypb"
 )
 
-func (b *batch) reply(correlation *shared.UUID, name *shared.StreamIdentifier, err *rpcstatus.Status) *streams.BatchAppendResp {
+func (b *batch) reply(
+	correlation *shared.UUID, name *shared.StreamIdentifier, err *rpcstatus.Status,
+) *streams.BatchAppendResp {
 	return &streams.BatchAppendResp{
 		CorrelationId: correlation, StreamIdentifier: name, Result: &streams.BatchAppendResp_Error{Error: err},
 	}
@@ -36,7 +38,8 @@ func badRequest(text string) *rpcstatus.Status {
 }
 
 func timedOut() *rpcstatus.Status {
-	return &rpcstatus.Status{Code: int32(codes.DeadlineExceeded), Message: "Timeout", Details: details(&shared.Timeout{})}
+	return &rpcstatus.Status{Code: int32(codes.DeadlineExceeded), Message: "Timeout",
+		Details: details(&shared.Timeout{})}
 }
 
 func wrongDetails(current int64, expected expectation) *shared.WrongExpectedVersion {
@@ -46,6 +49,7 @@ func wrongDetails(current int64, expected expectation) *shared.WrongExpectedVers
 	} else {
 		w.CurrentStreamRevisionOption = &shared.WrongExpectedVersion_CurrentStreamRevision{CurrentStreamRevision: uint64(current)}
 	}
+
 	switch expected {
 	case expectNone:
 		w.ExpectedStreamPositionOption = &shared.WrongExpectedVersion_ExpectedNoStream{ExpectedNoStream: &emptypb.Empty{}}

@@ -92,6 +92,7 @@ func (e *engine) cut(from int) {
 		gone.kind = removed
 		e.log[i] = &gone
 	}
+
 	for name, st := range e.streams {
 		st.records = st.records[:readableLength(st.records, from)]
 		if st.tombstone != nil && st.tombstone.at >= from {
@@ -101,6 +102,7 @@ func (e *engine) cut(from int) {
 			delete(e.streams, name)
 		}
 	}
+
 	for id, r := range e.written {
 		if r.at >= from {
 			delete(e.written, id)

@@ -75,6 +75,7 @@ func (e *engine) decideByID(name string, current int64, events []proposal, accep
 		}
 		last = r.revision
 	}
+
 	if len(events) == 0 {
 		return accept
 	}

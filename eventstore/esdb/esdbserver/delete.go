@@ -112,7 +112,8 @@ func deletionRefused(stream grpc.ServerStream, name string, expected expectation
 	case streamDeleted:
 		return refuseDeleted(stream, name)
 	}
-	text := fmt.Sprintf("Delete failed due to WrongExpectedVersion. Stream: %s, Expected version: %d, Actual version: %d",
+	text := fmt.Sprintf("Delete failed due to WrongExpectedVersion. Stream: %s, Expected version: %d, Actual "+
+		"version: %d",
 		name, expected, out.current)
 	return refuse(stream, codes.FailedPrecondition, text, "exception", "wrong-expected-version", "stream-name", name,
 		"expected-version", fmt.Sprint(int64(expected)), "actual-version", fmt.Sprint(out.current))

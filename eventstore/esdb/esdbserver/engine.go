@@ -49,7 +49,8 @@ type proposal struct {
 }
 
 func newEngine(now func() time.Time) *engine {
-	e := &engine{now: now, streams: map[string]*stream{}, written: map[uuid]*record{}, held: -1, wake: make(chan struct{})}
+	e := &engine{now: now, streams: map[string]*stream{}, written: map[uuid]*record{}, held: -1,
+		wake: make(chan struct{})}
 	e.begin()
 	return e
 }
@@ -101,6 +102,7 @@ func (e *engine) add(name string, p proposal) *record {
 		s = &stream{}
 		e.streams[name] = s
 	}
+
 	r := e.write(&record{
 		stream: name, revision: int64(len(s.records)),
 		id: p.id, typ: p.typ, json: p.json, custom: p.custom, data: p.data,

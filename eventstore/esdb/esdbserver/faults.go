@@ -121,7 +121,9 @@ func (s *Server) current() Faults {
 
 // write makes an append, as the node's part in the cluster and its faults
 // allow. Its errors are gRPC statuses.
-func (s *Server) write(stream grpc.ServerStream, name string, expected expectation, events []proposal) (outcome, error) {
+func (s *Server) write(
+	stream grpc.ServerStream, name string, expected expectation, events []proposal,
+) (outcome, error) {
 	if err := s.slept(stream.Context()); err != nil {
 		return outcome{}, err
 	}
@@ -160,7 +162,9 @@ func (s *Server) fateOf(name string, events int) *Fate {
 }
 
 // suffer lets an append have its fate.
-func (s *Server) suffer(stream grpc.ServerStream, f Fate, name string, expected expectation, events []proposal) (outcome, error) {
+func (s *Server) suffer(
+	stream grpc.ServerStream, f Fate, name string, expected expectation, events []proposal,
+) (outcome, error) {
 	say := f.Say
 	if f.Lost && say == TheTruth {
 		say = CommitTimeout

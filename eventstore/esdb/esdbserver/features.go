@@ -21,11 +21,13 @@ func (s *Server) supportedMethods(stream grpc.ServerStream) error {
 	if err := s.authorize(stream, toAsk, ""); err != nil {
 		return err
 	}
+
 	reply := &serverfeatures.SupportedMethods{EventStoreServerVersion: s.options.Version}
 	methods := supported
 	if s.options.Kurrent { // it names redaction last
 		methods = append(slices.Clone(supported[2:]), supported[:2]...)
 	}
+
 	for _, m := range methods {
 		if s.options.NoBatch && m.name == "batchappend" {
 			continue

@@ -26,6 +26,7 @@ func (f *filter) matches(r *record) (bool, error) {
 	if r.kind != event {
 		return false, nil
 	}
+
 	s := r.stream
 	if f.byType {
 		s = r.typ
@@ -33,6 +34,7 @@ func (f *filter) matches(r *record) (bool, error) {
 	if f.pattern != nil {
 		return f.pattern(s)
 	}
+
 	for _, p := range f.prefixes {
 		if strings.HasPrefix(s, p) {
 			return true, nil
@@ -50,7 +52,8 @@ func parseFilter(o *streams.ReadReq_Options_FilterOptions, subscription bool) (*
 	case *streams.ReadReq_Options_FilterOptions_EventType:
 		expression, f.byType = v.EventType, true
 	default:
-		return nil, invalid("'%s' is not a valid EventStore.Client.Streams.ReadReq+Types+Options+Types+FilterOptions", filterText(o))
+		return nil, invalid("'%s' is not a valid EventStore.Client.Streams.ReadReq+Types+Options+Types+FilterOptions",
+			filterText(o))
 	}
 
 	switch v := o.GetWindow().(type) {
@@ -97,10 +100,12 @@ func compile(regex string) (pattern, error) {
 	if plain, err := regexp.Compile(regex); err == nil {
 		return func(s string) (bool, error) { return plain.MatchString(s), nil }, nil
 	}
+
 	dotnet, err := regexp2.Compile(regex, regexp2.None)
 	if err != nil {
 		return nil, err
 	}
+
 	dotnet.MatchTimeout = 50 * time.Millisecond
 	return func(s string) (bool, error) {
 		matched, err := dotnet.MatchString(s)

@@ -46,14 +46,17 @@ func (f frames) target(link *record) (*record, error) {
 	if !ok {
 		return nil, nil
 	}
+
 	revision, err := strconv.ParseInt(string(number), 10, 64)
 	if err != nil {
 		return nil, nil
 	}
+
 	st, err := f.history.state(f.ctx(), string(name), 0)
 	if err != nil || st.tombstone != nil || !st.readable() {
 		return nil, err
 	}
+
 	found, err := f.history.between(f.ctx(), string(name), revision, revision)
 	if err != nil || len(found) == 0 || !st.limits.shows(found[0], st.last, f.now()) {
 		return nil, err

@@ -177,7 +177,8 @@ func (v view) between(_ context.Context, name string, first, last int64) ([]*rec
 	if first > last {
 		return nil, nil
 	}
-	return slices.DeleteFunc(slices.Clone(s.records[first:last+1]), func(r *record) bool { return r.kind == removed }), nil
+	return slices.DeleteFunc(slices.Clone(s.records[first:last+1]), func(r *record) bool { return r.kind == removed }),
+		nil
 }
 
 func (v view) end(context.Context) (int64, error) {

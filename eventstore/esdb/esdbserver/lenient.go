@@ -149,7 +149,8 @@ func (p *patient) headers(head [9]byte) error {
 		if _, err := io.ReadFull(p.in, next[:]); err != nil {
 			return err
 		}
-		if next[3] != frameContinuation || binary.BigEndian.Uint32(next[5:]) != stream || len(block)+frameLength(next) > maxHeaders {
+		if next[3] != frameContinuation || binary.BigEndian.Uint32(next[5:]) != stream ||
+			len(block)+frameLength(next) > maxHeaders {
 			return errHeaders
 		}
 		more := make([]byte, frameLength(next))

@@ -41,10 +41,11 @@ func (s *Server) read(stream grpc.ServerStream) error {
 	}
 
 	r := reading{
-		node:          s,
-		kurrent:       s.options.Kurrent,
-		cut:           s.subscribed(),
-		frames:        frames{history: s.history, stream: stream, resolve: o.GetResolveLinks(), text: o.GetUuidOption().GetString_() != nil},
+		node:    s,
+		kurrent: s.options.Kurrent,
+		cut:     s.subscribed(),
+		frames: frames{history: s.history, stream: stream, resolve: o.GetResolveLinks(),
+			text: o.GetUuidOption().GetString_() != nil},
 		backwards:     o.GetReadDirection() == streams.ReadReq_Options_Backwards,
 		subscription:  o.GetSubscription() != nil,
 		count:         o.GetCount(),

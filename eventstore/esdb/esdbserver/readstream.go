@@ -85,7 +85,9 @@ func (r reading) streamForwards(name string, from int64) error {
 
 // forwardPage returns the events that may be read among size revisions from
 // from on, where the next page begins, and whether the stream ends here.
-func (r reading) forwardPage(name string, st state, from, size int64) (events []*record, next int64, end bool, err error) {
+func (r reading) forwardPage(
+	name string, st state, from, size int64,
+) (events []*record, next int64, end bool, err error) {
 	to := from + size - 1
 	if to < from {
 		to = tombstoneRevision

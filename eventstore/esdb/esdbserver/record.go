@@ -70,15 +70,18 @@ func parseUUID(s string) (u uuid, ok bool) {
 	if strings.HasPrefix(s, "{") && strings.HasSuffix(s, "}") && len(s) == 38 {
 		s = s[1:37]
 	}
+
 	if len(s) == 36 {
 		if s[8] != '-' || s[13] != '-' || s[18] != '-' || s[23] != '-' {
 			return u, false
 		}
 		s = s[:8] + s[9:13] + s[14:18] + s[19:23] + s[24:]
 	}
+
 	if len(s) != 32 {
 		return u, false
 	}
+
 	_, err := hex.Decode(u[:], []byte(s))
 	return u, err == nil
 }

@@ -97,18 +97,22 @@ func identify(ctx context.Context, users map[string]User) (User, bool, error) {
 	if len(values) == 0 {
 		return User{}, false, nil
 	}
+
 	encoded, basic := strings.CutPrefix(values[0], "Basic ")
 	if !basic {
 		return User{}, false, nil
 	}
+
 	plain, err := base64.StdEncoding.DecodeString(encoded)
 	if err != nil {
 		return User{}, false, status.Error(codes.Unknown, "Received HTTP status code 500")
 	}
+
 	name, password, both := strings.Cut(string(plain), ":")
 	if !both {
 		return User{}, false, nil
 	}
+
 	user, known := users[name]
 	if !known || password == "" || user.Password != password {
 		return User{}, false, status.Error(codes.Unauthenticated, "Unauthenticated")

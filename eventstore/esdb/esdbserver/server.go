@@ -89,15 +89,19 @@ func newServer(o Options, e *engine) *Server {
 	default:
 		o.Version = "23.10.8"
 	}
-	s := &Server{options: o, engine: e, instance: newUUID(), serving: make(chan struct{}), state: Leader, seen: -1, cutShort: newCut()}
+
+	s := &Server{options: o, engine: e, instance: newUUID(), serving: make(chan struct{}), state: Leader, seen: -1,
+		cutShort: newCut()}
 	s.cluster = &[]*Server{s}
 	s.history = view{engine: e, readable: s.readable}
 	if o.Store != nil {
 		s.history = newWindow(o.Store)
 	}
+
 	for _, u := range o.Users {
 		s.SetUser(u)
 	}
+
 	s.handlers = s.methods()
 	s.grpc = grpc.NewServer(
 		grpc.UnknownServiceHandler(s.dispatch),
@@ -212,6 +216,7 @@ func (s *Server) dispatch(_ any, stream grpc.ServerStream) error {
 	if err := grpc.SetSendCompressor(stream.Context(), encoding.Identity); err != nil {
 		return err // an answer is never packed, though a request may be
 	}
+
 	ctx := stream.Context()
 	if d := timeoutOf(ctx); d > 0 {
 		var cancel context.CancelFunc
@@ -221,6 +226,7 @@ func (s *Server) dispatch(_ any, stream grpc.ServerStream) error {
 	if err := s.slept(ctx); err != nil {
 		return err
 	}
+
 	err := serve(served{stream, ctx, s})
 	if ctx.Err() != nil && err != nil {
 		return fromContext(ctx.Err())
@@ -253,6 +259,7 @@ func receive(stream grpc.ServerStream, request proto.Message) error {
 		}
 		return err
 	}
+
 	switch err := recv(stream, &shared.Empty{}); {
 	case errors.Is(err, io.EOF):
 		return nil
@@ -273,6 +280,7 @@ func recv(stream grpc.ServerStream, request proto.Message) error {
 		}
 		return err
 	}
+
 	if len(w) > maxMessage {
 		return status.Error(codes.ResourceExhausted, "Received message exceeds the maximum configured message size.")
 	}

@@ -33,6 +33,7 @@ func (w *window) watch(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+
 	for _, err := range w.store.Follow(ctx, head) {
 		if err != nil {
 			if ctx.Err() != nil {
@@ -136,6 +137,7 @@ func (w *window) between(ctx context.Context, name string, first, last int64) ([
 	if first > last {
 		return nil, nil
 	}
+
 	for r, err := range w.stream(ctx, name, first) {
 		if err != nil {
 			return nil, err

@@ -36,6 +36,7 @@ func Find() (string, error) {
 			best, newest = bin, n
 		}
 	}
+
 	if best != "" {
 		return best, nil
 	}
@@ -84,7 +85,8 @@ func Init(ctx context.Context, bin, dir string) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	return s, s.run(ctx, "initdb", "-D", s.Data(), "-A", "trust", "-U", "bench", "-E", "UTF8", "--locale=C", "--no-sync")
+	return s, s.run(ctx, "initdb", "-D", s.Data(), "-A", "trust", "-U", "bench", "-E", "UTF8", "--locale=C",
+		"--no-sync")
 }
 
 // below makes the directory of a server, for whom PostgreSQL runs as.

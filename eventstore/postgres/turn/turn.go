@@ -166,11 +166,14 @@ func (h *holder) connect(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+
 	h.conn = conn
 	if now := postgres.ServerOf(conn.PgConn()); older(now, h.server) {
 		h.leave()
-		return fmt.Errorf("the server is on timeline %d, and was replaced by one on %d", now.Timeline, h.server.Timeline)
+		return fmt.Errorf("the server is on timeline %d, and was replaced by one on %d", now.Timeline,
+			h.server.Timeline)
 	}
+
 	h.server = postgres.ServerOf(conn.PgConn())
 	_, err = conn.Exec(ctx, fmt.Sprintf("SET idle_session_timeout = %d", (15*h.second).Milliseconds()))
 	if err != nil {

@@ -34,14 +34,17 @@ func ParseCheckpoint(text string) (Checkpoint, error) {
 	if len(lines) != 4 || lines[3] != "" {
 		return Checkpoint{}, errors.New("a checkpoint is three lines: origin, size and root")
 	}
+
 	size, err := strconv.ParseInt(lines[1], 10, 64)
 	if err != nil {
 		return Checkpoint{}, errors.New("the second line of a checkpoint is the number of records")
 	}
+
 	root, err := tlog.ParseHash(lines[2])
 	if err != nil {
 		return Checkpoint{}, errors.New("the third line of a checkpoint is the root in base64")
 	}
+
 	c := Checkpoint{lines[0], size, root}
 	if c.Origin == "" || size < 0 || c.String() != text {
 		return Checkpoint{}, errors.New("the checkpoint is not written as its format says")
@@ -61,12 +64,15 @@ func Sign(c Checkpoint, s note.Signer) ([]byte, error) {
 // Open does not.
 func Open(signed []byte, v note.Verifier, origin string) (Checkpoint, error) {
 	if len(signed) > MaxNote {
-		return Checkpoint{}, fmt.Errorf("a checkpoint of %d bytes; the largest that is read has %d", len(signed), MaxNote)
+		return Checkpoint{}, fmt.Errorf("a checkpoint of %d bytes; the largest that is read has %d", len(signed),
+			MaxNote)
 	}
+
 	n, err := note.Open(signed, note.VerifierList(v))
 	if err != nil {
 		return Checkpoint{}, explained(err, v)
 	}
+
 	c, err := ParseCheckpoint(n.Text)
 	switch {
 	case err != nil:
@@ -74,6 +80,7 @@ func Open(signed []byte, v note.Verifier, origin string) (Checkpoint, error) {
 	case c.Origin != origin:
 		return Checkpoint{}, fmt.Errorf("the checkpoint is of %q, want %q", c.Origin, origin)
 	}
+
 	own := 0
 	for line := range strings.Lines(string(signed[len(n.Text)+1:])) {
 		strict, err := signatureLine(line, v)
@@ -84,6 +91,7 @@ func Open(signed []byte, v note.Verifier, origin string) (Checkpoint, error) {
 			own++
 		}
 	}
+
 	if own != 1 {
 		return Checkpoint{}, fmt.Errorf("%d signatures by %s (%08x), want one", own, v.Name(), v.KeyHash())
 	}
@@ -93,10 +101,12 @@ func Open(signed []byte, v note.Verifier, origin string) (Checkpoint, error) {
 // explained says what a note's error means to somebody who verifies.
 func explained(err error, v note.Verifier) error {
 	if _, is := errors.AsType[*note.UnverifiedNoteError](err); is {
-		return fmt.Errorf("no signature by the key %s (%08x): the wrong key, or a checkpoint that somebody else made", v.Name(), v.KeyHash())
+		return fmt.Errorf("no signature by the key %s (%08x): the wrong key, or a checkpoint that somebody else made",
+			v.Name(), v.KeyHash())
 	}
 	if _, is := errors.AsType[*note.InvalidSignatureError](err); is {
-		return fmt.Errorf("the signature by %s (%08x) is not of this text: text or signature were changed", v.Name(), v.KeyHash())
+		return fmt.Errorf("the signature by %s (%08x) is not of this text: text or signature were changed", v.Name(),
+			v.KeyHash())
 	}
 	return err
 }

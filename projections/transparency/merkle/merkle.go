@@ -126,11 +126,13 @@ func perfect(hashes []byte) Hash {
 	if len(hashes) == HashSize {
 		return Hash(hashes)
 	}
+
 	var row [Width / 2]Hash
 	n := len(hashes) / HashSize / 2
 	for i := range n {
 		row[i] = node(Hash(hashes[2*i*HashSize:]), Hash(hashes[(2*i+1)*HashSize:]))
 	}
+
 	for ; n > 1; n /= 2 {
 		for i := range n / 2 {
 			row[i] = node(row[2*i], row[2*i+1])

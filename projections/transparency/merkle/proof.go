@@ -48,14 +48,17 @@ func ParseProof(text []byte) (Proof, error) {
 	if len(text) > MaxProof {
 		return Proof{}, fmt.Errorf("a proof of %d bytes; the largest that is read has %d", len(text), MaxProof)
 	}
+
 	rest, ok := strings.CutPrefix(string(text), proofHeader)
 	if !ok {
 		return Proof{}, fmt.Errorf("the first line is not %q", strings.TrimSpace(proofHeader))
 	}
+
 	head, signed, ok := strings.Cut(rest, "\n\n")
 	if !ok {
 		return Proof{}, errors.New("no empty line ends the proof's hashes")
 	}
+
 	p := Proof{Checkpoint: []byte(signed)}
 	lines := strings.Split(head, "\n")
 	if b64, ok := strings.CutPrefix(lines[0], "extra "); ok {
@@ -89,6 +92,7 @@ func (p *Proof) readLines(lines []string) (err error) {
 	if len(lines) > 1+64 {
 		return fmt.Errorf("%d hashes; no tree needs more than 64", len(lines)-1)
 	}
+
 	for i, line := range lines[1:] {
 		h, err := tlog.ParseHash(line)
 		if err != nil {

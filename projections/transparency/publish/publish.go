@@ -52,7 +52,8 @@ func Write(ctx context.Context, log verify.Source, dir string) (merkle.Checkpoin
 		}
 	}
 	if w.edge.Root() != c.Root {
-		return c, fmt.Errorf("the %d records give the root %s, and %s was signed: nothing is published", c.Size, w.edge.Root(), c.Root)
+		return c, fmt.Errorf("the %d records give the root %s, and %s was signed: nothing is published", c.Size,
+			w.edge.Root(), c.Root)
 	}
 	return c, w.replace("checkpoint", files[0])
 }
@@ -81,9 +82,11 @@ func before(dir string, c merkle.Checkpoint) (have merkle.Checkpoint, err error)
 	case err != nil:
 		return have, fmt.Errorf("%s: %w", dir, err)
 	case have.Origin != c.Origin:
-		return have, fmt.Errorf("%s holds the log %s, and this is %s: name another directory", dir, have.Origin, c.Origin)
+		return have, fmt.Errorf("%s holds the log %s, and this is %s: name another directory", dir, have.Origin,
+			c.Origin)
 	case have.Size > c.Size, have.Size == c.Size && have.Root != c.Root:
-		return have, fmt.Errorf("%s holds %d records with the root %s, and the log has %d with the root %s: it was rolled back or forked; keep the copy, it is the evidence",
+		return have, fmt.Errorf("%s holds %d records with the root %s, and the log has %d with the root %s: it was "+
+			"rolled back or forked; keep the copy, it is the evidence",
 			dir, have.Size, have.Root, c.Size, c.Root)
 	}
 	return have, nil
@@ -143,9 +146,11 @@ func (w *writer) bundle(t merkle.Tile, bundle []byte) error {
 		w.edge.Append(record, w.keep)
 		rest = after
 	}
+
 	if len(rest) > 0 {
 		return fmt.Errorf("%d bytes follow its last record", len(rest))
 	}
+
 	w.keep(t, bundle)
 	return w.err
 }

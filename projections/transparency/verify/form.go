@@ -33,6 +33,7 @@ func parseLine(record []byte) (line, error) {
 	if !s.take('{') {
 		return l, s.wrong("a record is a JSON object")
 	}
+
 	for i := 0; i < len(members); i++ {
 		if s.peek() == '}' && members[i].may {
 			continue
@@ -51,6 +52,7 @@ func parseLine(record []byte) (line, error) {
 			return l, fmt.Errorf("%s: %w", members[i].name, err)
 		}
 	}
+
 	if !s.take('}') || s.at != len(s.b) {
 		return l, s.wrong("want the end of the record")
 	}

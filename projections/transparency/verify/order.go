@@ -35,6 +35,7 @@ func (o *order) check(record []byte) error {
 	if _, err := eventstore.ParseEventID(string(l.id)); err != nil {
 		return fmt.Errorf("it does not have the form of a record: %w", err)
 	}
+
 	stream, err := domain.ParseStreamID(string(l.stream))
 	if err != nil {
 		return fmt.Errorf("it does not have the form of a record: %w", err)
@@ -61,8 +62,10 @@ const maxAhead = int64(domain.FutureSkew)
 func (l line) times() error {
 	switch kind := string(l.kind); {
 	case l.claimed != 0 && (l.at != l.recorded || l.claimed <= l.recorded):
-		return fmt.Errorf("it keeps a claim of %d, which was clamped to when it was recorded, and says %d, recorded %d", l.claimed, l.at, l.recorded)
-	case (strings.HasPrefix(kind, "consent.withdrawn.") || strings.HasPrefix(kind, "consent.refused.")) && l.at > l.recorded:
+		return fmt.Errorf("it keeps a claim of %d, which was clamped to when it was recorded, and says %d, recorded %d",
+			l.claimed, l.at, l.recorded)
+	case (strings.HasPrefix(kind, "consent.withdrawn.") || strings.HasPrefix(kind, "consent.refused.")) &&
+		l.at > l.recorded:
 		return fmt.Errorf("it is a no of %d ms after it was recorded", l.at-l.recorded)
 	case strings.HasPrefix(kind, "consent.given.") && l.at > l.recorded+maxAhead:
 		return fmt.Errorf("it is a yes of %d ms after it was recorded", l.at-l.recorded)
@@ -75,6 +78,7 @@ func (o *order) place(stream domain.StreamID, l line) error {
 	if o.streams == nil {
 		o.seed, o.streams = maphash.MakeSeed(), map[uint64]int64{}
 	}
+
 	key := maphash.Bytes(o.seed, l.stream)
 	last, later := o.streams[key]
 	o.streams[key] = l.recorded
@@ -83,11 +87,14 @@ func (o *order) place(stream domain.StreamID, l line) error {
 	switch {
 	case isPersons(stream) && l.binding == later:
 		if later {
-			return fmt.Errorf("it ties the stream %s to a person, as a first record does, and is not the first", l.stream)
+			return fmt.Errorf("it ties the stream %s to a person, as a first record does, and is not the first",
+				l.stream)
 		}
-		return fmt.Errorf("it is the first of the stream %s and does not tie it to a person: the first record is missing", l.stream)
+		return fmt.Errorf("it is the first of the stream %s and does not tie it to a person: the first record is "+
+			"missing", l.stream)
 	case later && l.recorded < last:
-		return fmt.Errorf("it was recorded %d ms before the record before it in the stream %s", last-l.recorded, l.stream)
+		return fmt.Errorf("it was recorded %d ms before the record before it in the stream %s", last-l.recorded,
+			l.stream)
 	case l.recorded < newest-maxBack:
 		return fmt.Errorf("it was recorded %d s before a record that stands before it", (newest-l.recorded)/1000)
 	}

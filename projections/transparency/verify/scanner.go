@@ -39,7 +39,8 @@ func (s *scanner) take(c byte) bool {
 // name takes a member's name that is known, and its colon.
 func (s *scanner) name(want string) bool {
 	rest := s.b[s.at:]
-	if len(rest) < len(want)+3 || rest[0] != '"' || string(rest[1:1+len(want)]) != want || rest[1+len(want)] != '"' || rest[2+len(want)] != ':' {
+	if len(rest) < len(want)+3 || rest[0] != '"' || string(rest[1:1+len(want)]) != want || rest[1+len(want)] != '"' ||
+		rest[2+len(want)] != ':' {
 		return false
 	}
 	s.at += len(want) + 3
@@ -61,6 +62,7 @@ func (s *scanner) value(depth int) error {
 		_, err := s.number()
 		return err
 	}
+
 	for _, word := range []string{"true", "false", "null"} {
 		if bytes.HasPrefix(s.b[s.at:], []byte(word)) {
 			s.at += len(word)
@@ -75,6 +77,7 @@ func (s *scanner) object(depth int) error {
 	if s.take('}') {
 		return nil
 	}
+
 	var before []byte
 	for first := true; ; first = false {
 		begin := s.at
@@ -107,6 +110,7 @@ func (s *scanner) array(depth int) error {
 	if s.take(']') {
 		return nil
 	}
+
 	for {
 		if err := s.value(depth + 1); err != nil {
 			return err
@@ -144,6 +148,7 @@ func (s *scanner) number() (int64, error) {
 		}
 		s.at++
 	}
+
 	switch c := s.peek(); {
 	case s.at == digits, s.b[digits] == '0' && (s.at > digits+1 || negative), c == '.', c == 'e', c == 'E':
 		s.at = begin
@@ -160,6 +165,7 @@ func (s *scanner) text() ([]byte, error) {
 	if !s.take('"') {
 		return nil, s.wrong("want a string")
 	}
+
 	begin := s.at
 	for s.at < len(s.b) {
 		switch c := s.b[s.at]; {
@@ -224,6 +230,7 @@ func escape(b []byte) (byte, int) {
 	if len(b) < 6 || string(b[1:4]) != "u00" || b[4] != '0' && b[4] != '1' {
 		return 0, 0
 	}
+
 	low := bytes.IndexByte([]byte("0123456789abcdef"), b[5])
 	c := (b[4]-'0')<<4 | byte(max(low, 0))
 	if low < 0 || bytes.IndexByte([]byte("\b\f\n\r\t"), c) >= 0 {

@@ -40,6 +40,7 @@ func ParseMemory(text []byte) (Memory, error) {
 	if !found || !ok {
 		return Memory{}, errMemory
 	}
+
 	m := Memory{Note: []byte(signed)}
 	for line := range strings.SplitSeq(rest, "\n") {
 		word, value, _ := strings.Cut(line, " ")
@@ -63,12 +64,14 @@ func ParseMemory(text []byte) (Memory, error) {
 			return Memory{}, errMemory
 		}
 	}
+
 	for i := range m.Seen {
 		m.Seen[i].Origin = m.Origin
 		if i > 0 && m.Seen[i].Size <= m.Seen[i-1].Size {
 			return Memory{}, errMemory
 		}
 	}
+
 	if string(m.Format()) != string(text) {
 		return Memory{}, errMemory
 	}
@@ -89,16 +92,19 @@ func (m *Memory) Remember(c merkle.Checkpoint, signed []byte) {
 	if m.Seen = append(m.Seen, c); len(m.Seen) <= maxSeen {
 		return
 	}
+
 	// The one that tells least is forgotten: its neighbours are near, and it
 	// is long ago.
 	least := 1
 	worth := func(i int) float64 {
 		return float64(m.Seen[i+1].Size-m.Seen[i-1].Size) / float64(c.Size-m.Seen[i].Size+1)
 	}
+
 	for i := 2; i < len(m.Seen)-1; i++ {
 		if worth(i) < worth(least) {
 			least = i
 		}
 	}
+
 	m.Seen = append(m.Seen[:least], m.Seen[least+1:]...)
 }

@@ -80,16 +80,19 @@ func (l *Log) Verify(ctx context.Context) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	w := &walk{Log: l, report: &Report{Signed: files[0]}, order: order{app: l.App}}
 	r := w.report
 	if files[0] == nil {
 		return nil, fmt.Errorf("there is no log: it has no checkpoint")
 	}
+
 	if r.Checkpoint, err = merkle.Open(files[0], l.Verifier, l.Origin); err != nil {
 		r.add("checkpoint", -1, "%v", err)
 		r.Verdict = "what the log says of itself is not signed as it should be; its records were not looked at"
 		return r, nil
 	}
+
 	if w.behind() {
 		return r, nil
 	}
@@ -109,8 +112,10 @@ func (w *walk) behind() bool {
 			w.report.add("checkpoint", -1, "it is of %d records, and one of %d records was seen before", c.Size, s.Size)
 			w.report.Verdict = "the log was rolled back: records that it had are gone"
 		case s.Size == c.Size && s.Root != c.Root:
-			w.report.add("checkpoint", -1, "two roots were signed for %d records: %s now, %s before", c.Size, c.Root, s.Root)
-			w.report.Verdict = "the log was forked: it shows different histories; the two signed checkpoints are the evidence"
+			w.report.add("checkpoint", -1, "two roots were signed for %d records: %s now, %s before", c.Size, c.Root,
+				s.Root)
+			w.report.Verdict = "the log was forked: it shows different histories; the two signed checkpoints are the " +
+				"evidence"
 		}
 	}
 	return w.report.Verdict != ""
@@ -126,11 +131,13 @@ func (w *walk) all(ctx context.Context) error {
 	if size%merkle.Width > 0 {
 		bundles++
 	}
+
 	for n := int64(0); n < bundles && !w.ended; n += batch {
 		var paths []string
 		some := int(min(batch, bundles-n))
 		for i := range some {
-			paths = append(paths, merkle.Path(merkle.At(-1, n+int64(i), size)), merkle.Path(merkle.At(0, n+int64(i), size)))
+			paths = append(paths, merkle.Path(merkle.At(-1, n+int64(i), size)),
+				merkle.Path(merkle.At(0, n+int64(i), size)))
 		}
 		files, err := w.Source.Read(ctx, paths...)
 		if err != nil {
@@ -138,7 +145,8 @@ func (w *walk) all(ctx context.Context) error {
 		}
 		for i := range some {
 			if w.ended = files[2*i] == nil && files[2*i+1] == nil; w.ended {
-				w.report.add(merkle.Path(merkle.At(-1, n+int64(i), size)), w.derived.Size, "the log ends here, and %d records were signed", size)
+				w.report.add(merkle.Path(merkle.At(-1, n+int64(i), size)), w.derived.Size,
+					"the log ends here, and %d records were signed", size)
 				break
 			}
 			w.bundle(merkle.At(-1, n+int64(i), size), files[2*i], files[2*i+1])
@@ -150,14 +158,17 @@ func (w *walk) all(ctx context.Context) error {
 			w.Progress(w.derived.Size, size)
 		}
 	}
+
 	if w.ended {
 		w.report.Verdict = "records that were signed are not there"
 		return nil
 	}
+
 	w.derived.Partials(w.keep)
 	if err := w.compare(ctx); err != nil {
 		return err
 	}
+
 	w.judge()
 	return nil
 }
@@ -169,9 +180,11 @@ func (w *walk) judge() {
 	if w.told != nil {
 		told = w.told.Root()
 	}
+
 	switch {
 	case w.forked && root == r.Checkpoint.Root:
-		r.Verdict = "the log was forked: it shows another history than before; the two signed checkpoints are the evidence"
+		r.Verdict = "the log was forked: it shows another history than before; the two signed checkpoints are the " +
+			"evidence"
 	case w.lost > 0 && told == r.Checkpoint.Root:
 		r.Verdict = "records cannot be read; the tiles are those that were signed"
 	case root == r.Checkpoint.Root && len(r.Findings) == 0:
@@ -189,7 +202,8 @@ func (w *walk) judge() {
 	case told == r.Checkpoint.Root:
 		r.Verdict = "the tiles are those that were signed; it is the records that were changed"
 	default:
-		r.add("checkpoint", -1, "the %d records give the root %s, and %s was signed%s", r.Checkpoint.Size, root, r.Checkpoint.Root, w.between())
+		r.add("checkpoint", -1, "the %d records give the root %s, and %s was signed%s", r.Checkpoint.Size, root,
+			r.Checkpoint.Root, w.between())
 		r.Verdict = "the records are not those that were signed, and the tiles were changed with them"
 	}
 }

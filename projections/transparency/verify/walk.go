@@ -38,10 +38,13 @@ func (w *walk) bundle(t merkle.Tile, bundle, tile []byte) {
 		w.report.add(tilePath, -1, "it has %d bytes, want %d", len(tile), t.W*merkle.HashSize)
 		tile = make([]byte, t.W*merkle.HashSize)
 	}
+
 	index := t.N * merkle.Width
 	if bundle == nil {
-		w.report.add(path, index, "the bundle is not there, which holds the records from here to %d", index+int64(t.W)-1)
+		w.report.add(path, index, "the bundle is not there, which holds the records from here to %d",
+			index+int64(t.W)-1)
 	}
+
 	for i := range t.W {
 		told := merkle.Hash(tile[i*merkle.HashSize:])
 		record, rest, err := merkle.CutEntry(bundle)
@@ -59,6 +62,7 @@ func (w *walk) bundle(t merkle.Tile, bundle, tile []byte) {
 		w.pass()
 		index++
 	}
+
 	if len(bundle) > 0 {
 		w.report.add(path, index, "%d bytes follow the last record of the bundle", len(bundle))
 	}
@@ -75,6 +79,7 @@ func (w *walk) record(path, tilePath string, index int64, record []byte, told me
 			w.report.Findings[len(w.report.Findings)-1].tile = tilePath
 		}
 	}
+
 	w.grow(h, told)
 	if err := w.order.check(record); err != nil {
 		w.report.add(path, index, "%v", err)
@@ -82,6 +87,7 @@ func (w *walk) record(path, tilePath string, index int64, record []byte, told me
 	if w.Beside == nil {
 		return
 	}
+
 	for _, wrong := range w.Beside(record) {
 		w.beside++
 		w.report.add(path, index, "%s", wrong)
@@ -110,7 +116,8 @@ func (w *walk) pass() {
 		if w.passed > 0 {
 			from = w.Seen[w.passed-1].Size
 		}
-		w.report.add("checkpoint", -1, "the first %d records are not those of the checkpoint seen before; the first that differs is from %d to %d", s.Size, from, s.Size-1)
+		w.report.add("checkpoint", -1,
+			"the first %d records are not those of the checkpoint seen before; the first that differs is from %d to %d", s.Size, from, s.Size-1)
 		w.passed, w.forked = len(w.Seen), true
 		return
 	}
@@ -128,14 +135,17 @@ func (w *walk) compare(ctx context.Context) error {
 			paths, tiles = append(paths, merkle.Path(t.Tile)), append(tiles, t)
 		}
 	}
+
 	w.full = w.full[:0]
 	if len(paths) == 0 {
 		return nil
 	}
+
 	files, err := w.Source.Read(ctx, paths...)
 	if err != nil {
 		return err
 	}
+
 	for i, t := range tiles {
 		if !bytes.Equal(files[i], t.hashes) {
 			w.wrong++
@@ -157,5 +167,6 @@ func (w *walk) differs(t tileOf, file []byte) {
 	}
 	span := int64(1) << (merkle.Height * t.L)
 	first := (t.N*merkle.Width + int64(at/merkle.HashSize)) * span
-	w.report.add(merkle.Path(t.Tile), -1, "its hash %d, of the records from %d to %d, is not the one that they give", at/merkle.HashSize, first, first+span-1)
+	w.report.add(merkle.Path(t.Tile), -1, "its hash %d, of the records from %d to %d, is not the one that they give",
+		at/merkle.HashSize, first, first+span-1)
 }

@@ -114,6 +114,7 @@ func expressions(r io.Reader) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	var all []expression
 	for line := range strings.Lines(string(text)) {
 		line = strings.TrimSpace(line)

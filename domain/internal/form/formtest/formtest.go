@@ -24,9 +24,11 @@ func Pairs[E interface {
 			t.Errorf("%T %d is written %q and read as %d", e, i, e.String(), back)
 		}
 	}
+
 	if !reflect.DeepEqual(got, want) || E(0).String() != zero {
 		t.Errorf("%T has %q, want %q", E(0), got, want)
 	}
+
 	for _, s := range []string{"", " ", strings.ToUpper(want[0]), "(9)"} {
 		if e, err := parse(s); err == nil {
 			t.Errorf("%q was read as %v", s, e)

@@ -23,6 +23,7 @@ func Bouncer(t testing.TB, server *pgserver.Server, mode string) (address string
 	if _, err := os.Stat(path); err != nil {
 		t.Fatalf("PgBouncer is not on this machine; on Debian: apt-get install pgbouncer: %v", err)
 	}
+
 	dir := filepath.Join(server.Dir(), "bouncer-"+mode)
 	_, err = server.Run(t.Context(), "/bin/mkdir", dir)
 	check(t, err)

@@ -97,7 +97,8 @@ func initial(ctx context.Context, bin string) (string, error) {
 		return "", err
 	}
 	defer os.RemoveAll(work)
-	if text, err := exec.CommandContext(ctx, "cp", "-a", s.Data(), filepath.Join(work, "data")).CombinedOutput(); err != nil {
+	if text, err := exec.CommandContext(ctx, "cp", "-a", s.Data(),
+		filepath.Join(work, "data")).CombinedOutput(); err != nil {
 		return "", fmt.Errorf("copy %s: %w: %s", s.Data(), err, text)
 	}
 	if err := os.Rename(filepath.Join(work, "data"), data); err != nil {
@@ -120,6 +121,7 @@ func Main(settings ...string) (s *pgserver.Server, stop func(), err error) {
 	if s, err = Make(context.Background(), filepath.Join(dir, "one"), settings...); err != nil {
 		return nil, nil, err
 	}
+
 	return s, func() {
 		_ = s.Stop(context.Background(), true) // it goes with the process
 		_ = os.RemoveAll(dir)
