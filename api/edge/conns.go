@@ -70,6 +70,16 @@ func (c *conn) Write(b []byte) (n int, err error) {
 	}
 }
 
+// CloseWrite ends what is written, so that the other side still reads all of it: a server
+// does so before it closes a connection on which not all was read.
+func (c *conn) CloseWrite() error {
+	half, can := c.Conn.(interface{ CloseWrite() error })
+	if !can {
+		return nil
+	}
+	return half.CloseWrite()
+}
+
 func (c *conn) Close() error {
 	c.once.Do(func() { c.of.open.Add(-1) })
 	return c.Conn.Close()

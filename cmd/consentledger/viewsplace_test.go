@@ -95,7 +95,7 @@ func TestReadModelsElsewhere(t *testing.T) {
 // TestWhereReadModelsAreIsSaidOnce.
 func TestWhereReadModelsAreIsSaidOnce(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "views")
-	if err := os.WriteFile(file, []byte("postgres://u:secret@127.0.0.1:1/x\n"), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte("postgres://u:secret@127.0.0.1:1/x?sslmode=maybe\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	for _, tt := range []struct {
@@ -104,7 +104,7 @@ func TestWhereReadModelsAreIsSaidOnce(t *testing.T) {
 		says        string
 	}{
 		{ledgerserver.Config{}, map[string]string{ledgerserver.ViewsVariable: "postgres://x", ledgerserver.ViewsFileVariable: file}, "set one"},
-		{ledgerserver.Config{}, map[string]string{ledgerserver.ViewsFileVariable: file}, "which holds the read models"},
+		{ledgerserver.Config{}, map[string]string{ledgerserver.ViewsFileVariable: file}, "connection string"},
 		{ledgerserver.Config{Views: "esdb://127.0.0.1:1"}, nil, "read models are in PostgreSQL"},
 		{ledgerserver.Config{Views: "postgres://u:secret@h/x?sslmode=maybe"}, nil, "--views: connection string"},
 		{ledgerserver.Config{ViewsReader: "dashboard"}, nil, "say where PostgreSQL is"},
