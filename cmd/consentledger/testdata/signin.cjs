@@ -75,7 +75,7 @@ async function walk(browser, one, key) {
   await foreign.setContent(`<form method="post" action="${base}/ui/sign-out"><input name="all" value="1"><button>x</button></form>`)
   const [answer] = await Promise.all([foreign.waitForResponse(r => r.url().endsWith('/ui/sign-out')), foreign.click('button')])
   if (answer.status() !== 403) fault('foreign', `is answered ${answer.status()}`)
-  await foreign.close()
+  await foreign.goto('about:blank')
   await page.goto(base + '/ui/me')
   if (at(page) !== '/ui/me') fault('foreign', 'has signed somebody out')
   await page.click('main form button')
