@@ -71,15 +71,19 @@ func (k *Keys) SettleGrants(ctx context.Context, grants []Grant) error {
 	return k.Rows.Sync(ctx)
 }
 
-// rolesOf returns the roles of each holder in each app.
+// rolesOf returns the roles of each holder in each app that is registered: another has no
+// log yet, and its roles are recorded once it has.
 func (k *Keys) rolesOf(grants []Grant) map[string]string {
-	lists := map[string][]string{}
+	lists, registered := map[string][]string{}, k.Apps()
 	for _, g := range grants {
 		apps := g.Binding.Apps
 		if g.Binding.AllApps {
-			apps = k.Apps()
+			apps = registered
 		}
 		for _, app := range apps {
+			if !slices.Contains(registered, app) {
+				continue
+			}
 			of := string(app) + " " + g.Holder
 			for _, r := range g.Binding.Roles {
 				lists[of] = append(lists[of], string(r))
@@ -101,17 +105,12 @@ func both(a, b map[string]string) map[string]string {
 	return all
 }
 
-// recordGrant records which roles a holder has in an app from now on. An app that is not
-// registered has no log.
+// recordGrant records which roles a holder has in an app from now on.
 func (k *Keys) recordGrant(ctx context.Context, of, roles string, changes int) error {
 	app, holder, _ := strings.Cut(of, " ")
 	if roles == "" {
 		roles = "none"
 	}
-	if !slices.Contains(k.Apps(), domain.AppName(app)) {
-		return fmt.Errorf("the roles in the app %s cannot be recorded: it is not registered yet", app)
-	}
-
 	id := "roles " + holder + " " + strconv.Itoa(changes)
 	_, err := k.Execute(ctx, ledger.Request{
 		App: domain.AppName(app), Source: "consentledger/access", ID: id, Body: []byte(id + " " + roles),
