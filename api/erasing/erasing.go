@@ -28,6 +28,7 @@ import (
 	"fmt"
 	"iter"
 	"log/slog"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -89,7 +90,7 @@ type Job struct {
 	Part    int   // the part that is worked on
 	After   vault.Pseudonym
 	Ended   deadline.Instant // zero: it goes on
-	Error   string           // why it does not go on now; it is tried again
+	Error   string           // why it does not go on now, and is tried again; or why the ledger cancelled it
 }
 
 // Most are the bounds of what is handed over.
@@ -139,6 +140,10 @@ func (j *Jobs) Begin(ctx context.Context, app domain.AppName, b Begin) (Job, err
 		return Job{}, err
 	}
 	two := j.takesTwo(app)
+	if !two && slices.Contains(b.By[:], ledger.PendingApprover) {
+		return Job{}, refuse("by", "name who orders it: "+ledger.PendingApprover+
+			" stands for somebody who is authenticated and starts it")
+	}
 	if two {
 		if b.By != [2]string{} {
 			return Job{}, domain.Refusal{Code: domain.NamesNotTaken, Path: "by",
@@ -218,11 +223,24 @@ func (j Job) same(o Job) bool {
 // NeedsApprover reports whether a job waits for another principal to start it.
 func (j Job) NeedsApprover() bool { return j.State == Draft && j.By[1] == ledger.PendingApprover }
 
+// isOfTwo reports whether two authenticated principals ordered a job: one began it, and
+// another started it. Names that somebody wrote down, when nobody was authenticated, are
+// not that.
+func (j Job) isOfTwo() bool {
+	return j.RecordedBy != domain.Unauthenticated && j.By[0] == j.RecordedBy && j.By[1] != j.By[0] &&
+		j.By[1] != ledger.PendingApprover
+}
+
 func (j *Jobs) takesTwo(app domain.AppName) bool { return j.Two != nil && j.Two(app) }
 
 // Add hands over ids. Parts are numbered from 1; a part that is handed over again takes the
 // place of the first, so that whoever does not know whether one arrived sends it again.
-func (j *Jobs) Add(ctx context.Context, app domain.AppName, id string, part int, who []domain.PersonKey) (Job, error) {
+//
+// By is who hands them over. Where erasing takes two principals it is who began the job:
+// whoever starts it would say alone whom it erases, in the other's name.
+func (j *Jobs) Add(
+	ctx context.Context, app domain.AppName, id, by string, part int, who []domain.PersonKey,
+) (Job, error) {
 	switch {
 	case part < 1 || part > MostParts:
 		return Job{}, refuse("part", fmt.Sprintf("want 1 to %d", MostParts))
@@ -258,6 +276,10 @@ func (j *Jobs) Add(ctx context.Context, app domain.AppName, id string, part int,
 		return Job{}, domain.Refusal{Code: domain.IllegalMove,
 			Text: "ids are handed over to a draft, and this job is " + job.State}
 	}
+	if j.takesTwo(app) && by != job.By[0] {
+		return Job{}, domain.Refusal{Code: domain.NotTheProposer,
+			Text: "who began the job hands over its ids: another principal may only start it, or begin one of their own"}
+	}
 	if part > job.Parts+1 {
 		return Job{}, refuse("part", "the next part is "+strconv.Itoa(job.Parts+1))
 	}
@@ -290,6 +312,10 @@ func (j *Jobs) Start(ctx context.Context, app domain.AppName, id, by string) (Jo
 		case two && !job.NeedsApprover():
 			return domain.Refusal{Code: domain.ApprovalNeeded,
 				Text: "the job was begun when nobody was authenticated: cancel it, and begin it anew"}
+		case !two && job.NeedsApprover():
+			return domain.Refusal{Code: domain.ApprovalNeeded,
+				Text: "the job waits for another principal who is authenticated, and nobody is now: cancel it, and " +
+					"begin it anew"}
 		case two && (by == job.By[0] || j.Same != nil && j.Same(job.By[0], by)):
 			return domain.Refusal{Code: domain.SamePrincipal,
 				Text: "who began this may not start it: it takes another principal, and all keys of one holder are one"}

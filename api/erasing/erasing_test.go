@@ -185,7 +185,7 @@ func TestAJobGoesOnAfterAKill(t *testing.T) {
 			// Two parts, one of which was sent twice, with somebody in it whom nobody knows.
 			all := people(persons + 1)
 			for _, part := range []int{1, 1, 2} {
-				if _, err := j.Add(t.Context(), "demo", "spring", part, all[(part-1)*20:min(part*20, len(all))]); err != nil {
+				if _, err := j.Add(t.Context(), "demo", "spring", "officer", part, all[(part-1)*20:min(part*20, len(all))]); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -234,9 +234,12 @@ func TestACancelledJobLeavesTheOthers(t *testing.T) {
 	if _, err := j.Begin(t.Context(), "demo", b); err != nil {
 		t.Fatal(err)
 	}
-	until(t, j, erasing.Cancelled)
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() { j.Run(ctx); close(done) }()
+	defer func() { stop(); <-done }()
 
-	// Who was in hand when it was cancelled is finished.
+	// Who was in hand when it was cancelled is finished, by a process that goes on.
 	var erased, ordered int
 	for began := time.Now(); erased < 8 || erased != ordered; time.Sleep(time.Millisecond) {
 		if erased, ordered = w.records(t, "subject.erased"), w.records(t, "erasure.ordered"); time.Since(began) > time.Minute {
@@ -288,6 +291,69 @@ func TestAnotherPrincipalStartsWhatOneBegan(t *testing.T) {
 	}
 	if again, err := j.Begin(t.Context(), "demo", b); err != nil || again.State != erasing.Done {
 		t.Errorf("begun again: %+v, %v", again, err)
+	}
+}
+
+// TestOneOfTwoDoesNotSayAloneWhomAJobErases guards against whoever starts a job having
+// said of whom it is, and against names for persons where people are authenticated or were.
+func TestOneOfTwoDoesNotSayAloneWhomAJobErases(t *testing.T) {
+	w := newWorld(t)
+	two := true
+	j := w.jobs(w.l)
+	j.Two = func(domain.AppName) bool { return two }
+	j.Same = func(string, string) bool { return false }
+	refused := func(err error, want domain.Code) {
+		t.Helper()
+		if no, is := errors.AsType[domain.Refusal](err); !is || no.Code != want {
+			t.Errorf("%v, want %s", err, want)
+		}
+	}
+
+	b := begin()
+	b.By, b.RecordedBy = [2]string{}, "p-first"
+	if _, err := j.Begin(t.Context(), "demo", b); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := j.Add(t.Context(), "demo", "spring", "p-first", 1, people(1)); err != nil {
+		t.Fatal(err)
+	}
+	_, err := j.Add(t.Context(), "demo", "spring", "p-second", 1, people(3)[2:])
+	refused(err, domain.NotTheProposer)
+
+	two = false // the ledger runs without identity for a while
+	_, err = j.Start(t.Context(), "demo", "spring", domain.Unauthenticated)
+	refused(err, domain.ApprovalNeeded)
+	b = begin()
+	b.ID, b.By[1] = "names", ledger.PendingApprover
+	_, err = j.Begin(t.Context(), "demo", b)
+	refused(err, domain.Malformed)
+
+	b = begin()
+	b.ID, b.Of, b.RecordedBy = "before", erasing.OfAll, domain.Unauthenticated
+	if job, err := j.Begin(t.Context(), "demo", b); err != nil || job.State != erasing.Running {
+		t.Fatalf("%+v, %v", job, err)
+	}
+	two = true
+	ctx, stop := context.WithCancel(t.Context())
+	over := make(chan struct{})
+	go func() { j.Run(ctx); close(over) }()
+	for {
+		job, err := j.Get(t.Context(), "demo", "before")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if job.State != erasing.Running {
+			if job.State != erasing.Cancelled || job.Error == "" {
+				t.Errorf("%+v", job)
+			}
+			break
+		}
+		time.Sleep(time.Millisecond)
+	}
+	stop()
+	<-over
+	if n := w.records(t, "erasure.ordered"); n != 0 {
+		t.Errorf("%d were ordered by names alone", n)
 	}
 }
 
@@ -348,13 +414,13 @@ func TestAnOrderThatIsNotRightBeginsNothing(t *testing.T) {
 	if _, err := j.Begin(t.Context(), "other", begin()); err == nil {
 		t.Error("of an app that is not there")
 	}
-	if _, err := j.Add(t.Context(), "demo", "none", 1, people(1)); err == nil {
+	if _, err := j.Add(t.Context(), "demo", "none", "officer", 1, people(1)); err == nil {
 		t.Error("ids for a job that is not there")
 	}
 	if _, err := j.Begin(t.Context(), "demo", begin()); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := j.Add(t.Context(), "demo", "spring", 2, people(1)); err == nil {
+	if _, err := j.Add(t.Context(), "demo", "spring", "officer", 2, people(1)); err == nil {
 		t.Error("the second part before the first")
 	}
 	if _, err := j.Start(t.Context(), "demo", "spring", "officer"); err == nil {

@@ -37,6 +37,15 @@ func (j *Jobs) step(ctx context.Context, app domain.AppName, id string) (more bo
 	if err != nil || job.State != Running {
 		return false, err
 	}
+	if j.takesTwo(app) && !job.isOfTwo() {
+		_, err := j.move(ctx, app, id, func(job *Job) error {
+			if job.State == Running {
+				job.State, job.Ended, job.Error = Cancelled, j.Ledger.Now(), errNamesOnly
+			}
+			return nil
+		})
+		return false, err
+	}
 	r := round{part: max(1, job.Part), after: job.After}
 	if err := j.order(ctx, job, &r); err != nil {
 		return false, err
@@ -48,6 +57,9 @@ func (j *Jobs) step(ctx context.Context, app domain.AppName, id string) (more bo
 	now, err := j.finish(ctx, app, id, r)
 	return now.State == Running, err
 }
+
+// errNamesOnly is why a job ends that goes on where it takes two principals now.
+const errNamesOnly = "it was ordered when nobody was authenticated, and takes two principals now: begin it anew"
 
 // finish notes what became of a chunk. It counts also if somebody cancelled the job
 // meanwhile.

@@ -20,7 +20,7 @@ import (
 // Erasures erase many persons; see [erasing.Jobs].
 type Erasures interface {
 	Begin(ctx context.Context, app domain.AppName, b erasing.Begin) (erasing.Job, error)
-	Add(ctx context.Context, app domain.AppName, id string, part int, who []domain.PersonKey) (erasing.Job, error)
+	Add(ctx context.Context, app domain.AppName, id, by string, part int, who []domain.PersonKey) (erasing.Job, error)
 	Start(ctx context.Context, app domain.AppName, id, by string) (erasing.Job, error)
 	Cancel(ctx context.Context, app domain.AppName, id string) (erasing.Job, error)
 	Get(ctx context.Context, app domain.AppName, id string) (erasing.Job, error)
@@ -64,7 +64,7 @@ type ErasureJob struct {
 	Already       int64    `json:"already" doc:"had been erased before the job began"`
 	Kept          int64    `json:"kept" doc:"may not be erased; see kept_persons"`
 	Ended         string   `json:"ended,omitempty" format:"date-time"`
-	Error         string   `json:"error,omitempty" doc:"why it does not go on now; it is tried again"`
+	Error         string   `json:"error,omitempty" doc:"why it does not go on now, and is tried again; of one that was cancelled: why the ledger did so"`
 
 	KeptPersons []KeptPerson `json:"kept_persons,omitempty" doc:"of one job: the first thousand of who may not be erased"`
 }
@@ -197,7 +197,7 @@ func (s *server) addToErasure(ctx context.Context, in *erasurePartBody) (*out[Er
 		}
 	}
 
-	j, err := s.Erasures.Add(ctx, app, in.Job, b.Part, who)
+	j, err := s.Erasures.Add(ctx, app, in.Job, s.principal(ctx), b.Part, who)
 	return erasureAnswer(j, err)
 }
 
