@@ -224,7 +224,7 @@ func natsFlags(c *cobra.Command, e *server.ExternalNATS) {
 func tellingFlags(c *cobra.Command, t *server.Telling) {
 	f := c.Flags()
 	f.BoolVar(&t.Consents, "tell-consents", false,
-		"tell on NATS which consents are given, refused and withdrawn, with the ids that the apps sent; "+
+		"tell on NATS which consents are given, refused or withdrawn, expire or become stale, with the ids that the apps sent; "+
 			"it begins where it is turned on first, and goes on there when it was off")
 	f.BoolVar(&t.Private, "webhook-allow-private", false,
 		"let webhooks go to private and loopback addresses, and without TLS: for receivers on a network of one's own")

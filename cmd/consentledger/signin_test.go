@@ -49,6 +49,9 @@ func linkOf(t *testing.T, r *running) string {
 		}
 		return r.said()
 	})
+	if strings.Contains(r.said(), "for LEDGER put") {
+		t.Errorf("a link that can be opened as it is comes with an advice to change it: %s", r.said())
+	}
 	return strings.Replace(link, "127.0.0.1", "localhost", 1)
 }
 

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"sync"
 	"time"
 
@@ -220,9 +221,13 @@ func (h *Server) greetAccess(out io.Writer, addr string, setup *firstIn) {
 		fmt.Fprint(out, "\n  NOBODY IS AUTHENTICATED: whoever is on this machine may do everything here.\n"+
 			"  For anything but a trial: serve --authenticate (docs/security.md)\n")
 	case setup != nil:
+		link, place := h.setupLink(addr, setup.link), ""
+		if strings.Contains(link, "//LEDGER") {
+			place = " (for LEDGER put the ledger's own name)"
+		}
 		fmt.Fprintf(out, `
   There is no administrator yet. This link makes you the first one, in a browser: it works
-  once, within %d minutes, and is shown this once (for LEDGER put the ledger's own name):
+  once, within %d minutes, and is shown this once%s:
 
     %s
 
@@ -232,6 +237,6 @@ func (h *Server) greetAccess(out io.Writer, addr string, setup *firstIn) {
 
   Put it into CONSENTLEDGER_KEY, and issue one that stays:
     consentledger access key new --name "..." --role administrator --all-apps
-`, linkMinutes, h.setupLink(addr, setup.link), setup.key.Reveal())
+`, linkMinutes, place, link, setup.key.Reveal())
 	}
 }
