@@ -45,9 +45,6 @@ func init() {
 	}
 }
 
-// aText is the hash of the text of the sample app.
-const aText = "sha256:bbc4f8627c18bf9349657dd70fc230dd40c51c441d0e1c514ce586cae39adeea"
-
 // personal is what the examples say that must never be in the log in the clear.
 var personal = []string{"user-1", "parent-1", "tablet-1", "2009-06-30", "the mother", "in danger and could", "sign-up", "system settings", "ticket-17", `"screen"`}
 
