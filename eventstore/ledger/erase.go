@@ -20,29 +20,30 @@ import (
 // What is sealed for nobody in particular, as rejected messages are, stays as
 // long as it is kept anyway.
 func (l *Ledger) Erase(ctx context.Context, req Request) (Receipt, error) {
-	if err := l.fresh.now(ctx); err != nil {
-		return Receipt{}, err
-	}
-
-	ref, err := l.lookUp(ctx, req)
-	if err != nil {
-		return Receipt{}, err
-	}
-
-	p, found, err := l.find(ctx, req.App, req.Person)
-	if err == nil && !found {
-		err = domain.Refusal{Code: domain.UnknownPerson,
-			Text: "nothing is known of this person; who was erased is known by nobody's id"}
-	}
-	if err != nil {
-		return Receipt{}, err
-	}
-	return l.race(ctx, req.App, func() (Receipt, error) { return l.tryErase(ctx, req, ref, p) })
+	return l.erase(ctx, req, l.finishErasure, func() (*vault.Person, error) {
+		p, found, err := l.find(ctx, req.App, req.Person)
+		if err == nil && !found {
+			err = domain.Refusal{Code: domain.UnknownPerson,
+				Text: "nothing is known of this person; who was erased is known by nobody's id"}
+		}
+		return p, err
+	})
 }
 
 // EraseNamed is [Ledger.Erase] of whom a pseudonym names: a ledger that was restored knows
 // no outside id of who was erased behind its end. The request names no person.
 func (l *Ledger) EraseNamed(ctx context.Context, req Request, name vault.Pseudonym) (Receipt, error) {
+	return l.erase(ctx, req, l.finishErasure, func() (*vault.Person, error) {
+		return l.named(ctx, req.App, name.String())
+	})
+}
+
+// erase records the order to erase somebody, and then does with their stream, which is
+// locked, what follows. A request that only looks orders nothing, and nothing follows.
+func (l *Ledger) erase(
+	ctx context.Context, req Request, then func(context.Context, domain.StreamID) error,
+	whom func() (*vault.Person, error),
+) (Receipt, error) {
 	if err := l.fresh.now(ctx); err != nil {
 		return Receipt{}, err
 	}
@@ -50,25 +51,20 @@ func (l *Ledger) EraseNamed(ctx context.Context, req Request, name vault.Pseudon
 	if err != nil {
 		return Receipt{}, err
 	}
-	p, err := l.named(ctx, req.App, name.String())
+	p, err := whom()
 	if err != nil {
 		return Receipt{}, err
 	}
-	return l.race(ctx, req.App, func() (Receipt, error) { return l.tryErase(ctx, req, ref, p) })
-}
 
-func (l *Ledger) tryErase(ctx context.Context, req Request, ref domain.Reference, p *vault.Person) (Receipt, error) {
+	var receipt Receipt
 	stream := subjectStream(p)
-	unlock, err := l.lock(ctx, stream)
-	if err != nil {
-		return Receipt{}, err
-	}
-	defer unlock()
-	receipt, err := l.order(ctx, req, ref, p)
-	if err != nil || req.looks() {
-		return receipt, err
-	}
-	return receipt, l.finishErasure(ctx, stream)
+	err = l.locked(ctx, stream, func() (err error) {
+		if receipt, err = l.order(ctx, req, ref, p); err != nil || req.looks() {
+			return err
+		}
+		return then(ctx, stream)
+	})
+	return receipt, err
 }
 
 // order notes and records the order to erase p, whose stream is locked.
@@ -126,6 +122,19 @@ var errNotOrdered = errors.New("ledger: nothing is erased of whom nobody ordered
 // it is done, and takes the note away. Each step may have been done before. The
 // stream is locked.
 func (l *Ledger) finishErasure(ctx context.Context, stream domain.StreamID) error {
+	return l.ordered(ctx, stream, func(f *fold, p *vault.Person) error {
+		if err := l.vault.Erase(ctx, p, f.subject.Ended().Time(), l.Now().Time().Add(horizon)); err != nil {
+			return err
+		}
+		return l.recordErased(ctx, stream, f, vault.Order{App: p.App, Pseudonym: p.Pseudonym})
+	})
+}
+
+// ordered does something with whom it was ordered to erase, who may have no entry any more.
+// The stream is locked.
+func (l *Ledger) ordered(
+	ctx context.Context, stream domain.StreamID, do func(f *fold, p *vault.Person) error,
+) error {
 	f, err := l.fold(ctx, stream)
 	if err != nil {
 		return err
@@ -138,14 +147,7 @@ func (l *Ledger) finishErasure(ctx context.Context, stream domain.StreamID) erro
 	if err != nil {
 		return err
 	}
-
-	order := vault.Order{App: string(stream.App), Pseudonym: name}
-	at := f.subject.Ended().Time()
-	if err := l.vault.Erase(ctx, &vault.Person{App: order.App, Pseudonym: name}, at,
-		l.Now().Time().Add(horizon)); err != nil {
-		return err
-	}
-	return l.recordErased(ctx, stream, f, order)
+	return do(f, &vault.Person{App: string(stream.App), Pseudonym: name})
 }
 
 // recordErased records that it is done, and takes the note away. The stream is locked.

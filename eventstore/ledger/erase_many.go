@@ -15,32 +15,8 @@ import (
 // is recorded and the person's rows are deleted, so that nothing of them can be read. Old
 // bytes stay on disk, and that it is done is not recorded, until [Ledger.FinishErasures].
 func (l *Ledger) OrderErasure(ctx context.Context, req Request, name vault.Pseudonym) (Receipt, error) {
-	if err := l.fresh.now(ctx); err != nil {
-		return Receipt{}, err
-	}
-
-	ref, err := l.lookUp(ctx, req)
-	if err != nil {
-		return Receipt{}, err
-	}
-
-	p, err := l.named(ctx, req.App, name.String())
-	if err != nil {
-		return Receipt{}, err
-	}
-
-	return l.race(ctx, req.App, func() (Receipt, error) {
-		stream := subjectStream(p)
-		unlock, err := l.lock(ctx, stream)
-		if err != nil {
-			return Receipt{}, err
-		}
-		defer unlock()
-		receipt, err := l.order(ctx, req, ref, p)
-		if err != nil || req.looks() {
-			return receipt, err
-		}
-		return receipt, l.deleteOrdered(ctx, stream)
+	return l.erase(ctx, req, l.deleteOrdered, func() (*vault.Person, error) {
+		return l.named(ctx, req.App, name.String())
 	})
 }
 
@@ -107,19 +83,9 @@ func (l *Ledger) recordFinished(ctx context.Context, o vault.Order) error {
 // deleteOrdered deletes the entry of whom it was ordered to erase; it may have been done
 // before. The stream is locked.
 func (l *Ledger) deleteOrdered(ctx context.Context, stream domain.StreamID) error {
-	f, err := l.fold(ctx, stream)
-	if err != nil {
-		return err
-	}
-	if f.subject.Ordered() == (domain.EventID{}) {
-		return errNotOrdered
-	}
-	name, err := vault.ParsePseudonym(stream.ID)
-	if err != nil {
-		return err
-	}
-	gone := &vault.Person{App: string(stream.App), Pseudonym: name}
-	return l.vault.Delete(ctx, gone, f.subject.Ended().Time(), l.Now().Time().Add(horizon))
+	return l.ordered(ctx, stream, func(f *fold, p *vault.Person) error {
+		return l.vault.Delete(ctx, p, f.subject.Ended().Time(), l.Now().Time().Add(horizon))
+	})
 }
 
 // locked does something with a stream that is locked, again if another process was faster.
