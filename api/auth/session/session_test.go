@@ -239,14 +239,14 @@ func TestWhatTheProviderSaysIsTold(t *testing.T) {
 	p := w.process()
 	for said, want := range map[string]string{
 		"error=access_denied": "declined", "error=temporarily_unavailable": "busy", "error=something_new": "something_new",
-		"error=" + url.QueryEscape("<b>call 555</b>"): "unknown_error", "iss=http%3A%2F%2Felsewhere&code=x": "not for this ledger",
+		"error=" + url.QueryEscape("<b>call the xylophone</b>"): "unknown_error", "iss=http%3A%2F%2Felsewhere&code=x": "not for this ledger",
 	} {
 		b := p.browser()
 		at := b.depart("shop-privacy")
 		base, _, _ := strings.Cut(at, "?")
 		state := regexp.MustCompile(`state=[^&]*`).FindString(at)
-		a := b.arrive(base + "?" + said + "&error_description=call+555&" + state)
-		if a.status != http.StatusForbidden || !strings.Contains(a.body, want) || strings.Contains(a.body, "555") {
+		a := b.arrive(base + "?" + said + "&error_description=call+the+xylophone&" + state)
+		if a.status != http.StatusForbidden || !strings.Contains(a.body, want) || strings.Contains(a.body, "xylophone") {
 			t.Errorf("%s: %d %s", said, a.status, a.body)
 		}
 		if a := p.browser().arrive(base + "?" + said + "&" + state); !strings.Contains(a.body, "another browser") {
