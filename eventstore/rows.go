@@ -50,3 +50,12 @@ type Rows interface {
 	// Scan yields the rows whose key begins with prefix, in order of key.
 	Scan(ctx context.Context, prefix []byte) iter.Seq2[Row, error]
 }
+
+// WriteDurably makes a change as [Rows.Write] does, and returns once it survives a crash.
+// After an error that wraps [ErrCondition] it was not made.
+func WriteDurably(ctx context.Context, rows Rows, c Change) error {
+	if err := rows.Write(ctx, c); err != nil {
+		return err
+	}
+	return rows.Sync(ctx)
+}

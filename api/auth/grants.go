@@ -65,10 +65,10 @@ func (k *Keys) SettleGrants(ctx context.Context, grants []Grant) error {
 		return failed
 	}
 	row := rowTo(grantsRow, recordedGrants{rowsVersion, was.Changes + 1, now})
-	if err := k.Rows.Write(ctx, eventstore.Change{Put: []eventstore.Row{row}}); err != nil {
+	if err := eventstore.WriteDurably(ctx, k.Rows, eventstore.Change{Put: []eventstore.Row{row}}); err != nil {
 		return fmt.Errorf("the roles that are recorded: %w", err)
 	}
-	return k.Rows.Sync(ctx)
+	return nil
 }
 
 // rolesOf returns the roles of each holder in each app that is registered: another has no

@@ -141,10 +141,7 @@ func rowTo(key string, value any) eventstore.Row {
 }
 
 func (k *Keys) write(ctx context.Context, c eventstore.Change) error {
-	if err := k.Rows.Write(ctx, c); err != nil {
-		return fmt.Errorf("keys: %w", err)
-	}
-	if err := k.Rows.Sync(ctx); err != nil {
+	if err := eventstore.WriteDurably(ctx, k.Rows, c); err != nil {
 		return fmt.Errorf("keys: %w", err)
 	}
 	return k.Read(ctx)

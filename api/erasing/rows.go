@@ -86,10 +86,10 @@ func (j *Jobs) write(ctx context.Context, job Job, more ...eventstore.Row) error
 	}
 
 	put := append([]eventstore.Row{{Key: jobKey(job.App, job.ID), Value: text}}, more...)
-	if err := j.Rows.Write(ctx, eventstore.Change{Put: put}); err != nil {
+	if err := eventstore.WriteDurably(ctx, j.Rows, eventstore.Change{Put: put}); err != nil {
 		return fmt.Errorf("job %s: %w", job.ID, err)
 	}
-	return j.Rows.Sync(ctx)
+	return nil
 }
 
 func (j *Jobs) read(ctx context.Context, app domain.AppName, id string) (Job, bool, error) {

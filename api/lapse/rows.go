@@ -107,12 +107,9 @@ func rowOf(key []byte, value any) eventstore.Row {
 // is read from its start once, for who consented to what.
 func (f *Follower) begin(ctx context.Context) error {
 	first := checkpoint{V: version, Since: f.Ledger.Now()}
-	err := f.Rows.Write(ctx, eventstore.Change{
+	err := eventstore.WriteDurably(ctx, f.Rows, eventstore.Change{
 		Absent: [][]byte{[]byte(atRow)}, Put: []eventstore.Row{rowOf([]byte(atRow), first)},
 	})
-	if err == nil {
-		err = f.Rows.Sync(ctx)
-	}
 	if err != nil && !errors.Is(err, eventstore.ErrCondition) {
 		return err
 	}

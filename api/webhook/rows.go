@@ -180,11 +180,7 @@ func (h *Hooks) one(ctx context.Context, app domain.AppName, id string) (stored,
 
 // write makes a change that survives a crash, and tells this process of it.
 func (h *Hooks) write(ctx context.Context, c eventstore.Change) error {
-	err := h.Rows.Write(ctx, c)
-	if err == nil {
-		err = h.Rows.Sync(ctx)
-	}
-	if err != nil {
+	if err := eventstore.WriteDurably(ctx, h.Rows, c); err != nil {
 		return fmt.Errorf("webhooks: %w", err)
 	}
 	select {

@@ -61,10 +61,7 @@ func (s *Blobs) Put(ctx context.Context, b []byte) (Hash, error) {
 	value := append(make([]byte, 0, 1+len(b)), version)
 	row := eventstore.Row{Key: key(h), Value: append(value, b...)}
 	// A blob that is there is written again: it may be a damaged one.
-	if err := s.rows.Write(ctx, eventstore.Change{Put: []eventstore.Row{row}}); err != nil {
-		return Hash{}, fmt.Errorf("blob %s: %w", h, err)
-	}
-	if err := s.rows.Sync(ctx); err != nil {
+	if err := eventstore.WriteDurably(ctx, s.rows, eventstore.Change{Put: []eventstore.Row{row}}); err != nil {
 		return Hash{}, fmt.Errorf("blob %s: %w", h, err)
 	}
 	return h, nil

@@ -160,12 +160,8 @@ func (r *Register) add(ctx context.Context, app domain.AppName, line string) err
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	text := r.apps[app] + line + "\n"
-	err := r.rows.Write(ctx, eventstore.Change{Put: []eventstore.Row{{Key: []byte(registerRows + string(app)),
-		Value: append([]byte{registerVersion}, text...)}}})
-	if err == nil {
-		err = r.rows.Sync(ctx)
-	}
-	if err != nil {
+	row := eventstore.Row{Key: []byte(registerRows + string(app)), Value: append([]byte{registerVersion}, text...)}
+	if err := eventstore.WriteDurably(ctx, r.rows, eventstore.Change{Put: []eventstore.Row{row}}); err != nil {
 		return fmt.Errorf("register of logs: app %s: %w", app, err)
 	}
 	r.apps[app] = text

@@ -160,11 +160,7 @@ func (s *shared) get(ctx context.Context, key []byte) ([]byte, bool, error) {
 
 // write makes a change, which survives a crash on return.
 func (s *shared) write(ctx context.Context, c eventstore.Change) error {
-	err := s.Rows.Write(ctx, c)
-	if err == nil {
-		err = s.Rows.Sync(ctx)
-	}
-	if err != nil {
+	if err := eventstore.WriteDurably(ctx, s.Rows, c); err != nil {
 		return fmt.Errorf("rows of the logs: %w", err)
 	}
 	return nil

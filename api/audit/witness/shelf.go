@@ -77,11 +77,7 @@ func (s RowShelf) Write(name string, data []byte) error {
 	ctx, cancel := context.WithTimeout(context.Background(), shelfTime)
 	defer cancel()
 	row := eventstore.Row{Key: []byte(shelfRows + name), Value: append([]byte{shelfVersion}, data...)}
-	err := s.Rows.Write(ctx, eventstore.Change{Put: []eventstore.Row{row}})
-	if err == nil {
-		err = s.Rows.Sync(ctx)
-	}
-	if err != nil {
+	if err := eventstore.WriteDurably(ctx, s.Rows, eventstore.Change{Put: []eventstore.Row{row}}); err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
 	return nil

@@ -80,10 +80,7 @@ var errRow = errors.New("a row is not as this program writes it: use the version
 
 // write makes a change durably.
 func (s *Sessions) write(ctx context.Context, c eventstore.Change) error {
-	if err := s.Rows.Write(ctx, c); err != nil {
-		return s.away(err)
-	}
-	return s.away(s.Rows.Sync(ctx))
+	return s.away(eventstore.WriteDurably(ctx, s.Rows, c))
 }
 
 func (s *Sessions) remove(ctx context.Context, hash string) error {

@@ -87,11 +87,7 @@ func (k keeper) put(ctx context.Context, m refused) (at uint64, err error) {
 // ledger's own store.
 func (k keeper) unseen(ctx context.Context, at uint64, m *nats.Msg) error {
 	if k.Rows != nil {
-		err := k.Rows.Write(ctx, eventstore.Change{Put: []eventstore.Row{unseenRow(at)}})
-		if err == nil {
-			err = k.Rows.Sync(ctx)
-		}
-		if err != nil {
+		if err := eventstore.WriteDurably(ctx, k.Rows, eventstore.Change{Put: []eventstore.Row{unseenRow(at)}}); err != nil {
 			return err
 		}
 	}

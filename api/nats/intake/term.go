@@ -81,9 +81,7 @@ func beginTerm(ctx context.Context, rows eventstore.Rows, process string, over c
 	}
 	c.Absent = [][]byte{t.row()}
 	c.Put = []eventstore.Row{{Key: t.row(), Value: value}}
-	if err = rows.Write(ctx, c); err == nil {
-		err = rows.Sync(ctx)
-	}
+	err = eventstore.WriteDurably(ctx, rows, c)
 	if errors.Is(err, eventstore.ErrCondition) {
 		err = errOver // another was faster
 	}

@@ -118,10 +118,8 @@ func (o *Outbox) begun(ctx context.Context) (row changesRow, err error) {
 			return changesRow{}, err
 		}
 		first := o.row(changesRow{V: 1, Since: head, Told: head})
-		err = o.Rows.Write(ctx, eventstore.Change{Absent: [][]byte{changesKey}, Put: []eventstore.Row{first}})
-		if err == nil {
-			err = o.Rows.Sync(ctx)
-		}
+		begun := eventstore.Change{Absent: [][]byte{changesKey}, Put: []eventstore.Row{first}}
+		err = eventstore.WriteDurably(ctx, o.Rows, begun)
 		if err != nil && !errors.Is(err, eventstore.ErrCondition) {
 			return changesRow{}, fmt.Errorf("since when consents are told: %w", err)
 		}

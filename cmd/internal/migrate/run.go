@@ -198,11 +198,11 @@ func (m *Migration) verify(ctx context.Context) error {
 	if before > 0 {
 		c.Put = append(c.Put, server.BeforeRow(before))
 	}
-	if err := server.Durably(ctx, m.target.rows, c); err != nil || m.target.shared == nil {
+	if err := eventstore.WriteDurably(ctx, m.target.rows, c); err != nil || m.target.shared == nil {
 		return err
 	}
 	c.Put = append(c.Put, server.MarkRow(server.ChangeKey, m.target.shared.Seen()))
-	return server.Durably(ctx, m.target.db.Rows(), c)
+	return eventstore.WriteDurably(ctx, m.target.db.Rows(), c)
 }
 
 // compare holds the records of the target against those of the source, and their trees

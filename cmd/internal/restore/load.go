@@ -152,7 +152,7 @@ func (b *rowBatch) add(ctx context.Context, row eventstore.Row) error {
 }
 
 func (b *rowBatch) flush(ctx context.Context) error {
-	err := server.Durably(ctx, b.to, b.c)
+	err := eventstore.WriteDurably(ctx, b.to, b.c)
 	b.c, b.size = eventstore.Change{}, 0
 	return err
 }

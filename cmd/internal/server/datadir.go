@@ -179,7 +179,7 @@ func (d *DataDir) openStore(ctx context.Context, address string) (err error) {
 
 	before, err := ReadBefore(ctx, d.Rows())
 	if err == nil && before > 0 && d.shared != nil { // for who opens the records alone, see [OpenRecords]
-		err = Durably(ctx, d.DB.Rows(), eventstore.Change{Put: []eventstore.Row{BeforeRow(before)}})
+		err = eventstore.WriteDurably(ctx, d.DB.Rows(), eventstore.Change{Put: []eventstore.Row{BeforeRow(before)}})
 	}
 
 	d.Store = eventstore.Moved(d.Store, before)

@@ -70,10 +70,7 @@ func (m *memory) remember(ctx context.Context) error {
 		}
 		m.first = nil
 	}
-	if err := m.rows.Write(ctx, put); err != nil {
-		return err
-	}
-	if err := m.rows.Sync(ctx); err != nil {
+	if err := eventstore.WriteDurably(ctx, m.rows, put); err != nil {
 		return err
 	}
 

@@ -67,19 +67,12 @@ func ParseMoveMark(value []byte) (m MoveMark, err error) {
 
 // Write marks a vault. An empty one is marked before anything else is in it.
 func (m MoveMark) Write(ctx context.Context, rows eventstore.Rows) error {
-	return Durably(ctx, rows, eventstore.Change{Put: []eventstore.Row{m.Row()}})
+	return eventstore.WriteDurably(ctx, rows, eventstore.Change{Put: []eventstore.Row{m.Row()}})
 }
 
 // Unmark takes the mark away: from now on processes open the vault.
 func Unmark(ctx context.Context, rows eventstore.Rows) error {
-	return Durably(ctx, rows, eventstore.Change{Delete: [][]byte{moveKey}})
-}
-
-func Durably(ctx context.Context, rows eventstore.Rows, c eventstore.Change) error {
-	if err := rows.Write(ctx, c); err != nil {
-		return err
-	}
-	return rows.Sync(ctx)
+	return eventstore.WriteDurably(ctx, rows, eventstore.Change{Delete: [][]byte{moveKey}})
 }
 
 // CheckMoved returns an error if a vault is being moved, or was.
