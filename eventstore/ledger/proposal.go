@@ -375,7 +375,11 @@ func (l *Ledger) Approve(ctx context.Context, d Decision, read ReadCommand) (dom
 		}
 
 		// Before the approval is recorded: who approves what cannot be done is told so.
-		cmd, err := l.proposedCommand(ctx, d.App, p, [2]string{p.By, PendingApprover}, read)
+		kept, err := l.keptCommand(ctx, d.App, p)
+		var cmd Request
+		if err == nil {
+			cmd, err = read(kept, [2]string{p.By, PendingApprover})
+		}
 		if err == nil {
 			var basis string
 			if basis, err = l.weigh(ctx, cmd); err == nil && basis != p.Basis {
@@ -423,12 +427,16 @@ func (l *Ledger) carryOut(
 		}
 	}
 
-	pending, err := l.proposedCommand(ctx, app, p, [2]string{p.By, PendingApprover}, read)
+	kept, err := l.keptCommand(ctx, app, p)
+	if err != nil {
+		return eventstore.EventID{}, err
+	}
+	pending, err := read(kept, [2]string{p.By, PendingApprover})
 	if err != nil {
 		return eventstore.EventID{}, err
 	}
 
-	cmd, err := l.proposedCommand(ctx, app, p, [2]string{p.By, p.DecidedBy}, read)
+	cmd, err := read(kept, [2]string{p.By, p.DecidedBy})
 	if err != nil {
 		return eventstore.EventID{}, err
 	}
@@ -459,23 +467,21 @@ func (l *Ledger) lapse(ctx context.Context, app domain.AppName, id string, err e
 			refusal.Text + ")"}
 }
 
-// proposedCommand returns the command of a proposal as two principals record it.
-func (l *Ledger) proposedCommand(
-	ctx context.Context, app domain.AppName, p domain.Proposal, by [2]string, read ReadCommand,
-) (Request, error) {
+// keptCommand returns what was kept of a proposal. The app's stream is read for it.
+func (l *Ledger) keptCommand(ctx context.Context, app domain.AppName, p domain.Proposal) ([]byte, error) {
 	e, err := l.madeEntry(ctx, app, p)
 	if err != nil {
-		return Request{}, err
+		return nil, err
 	}
 	kept, there, err := l.reveal(ctx, e, CommandRole)
 	if err != nil {
-		return Request{}, err
+		return nil, err
 	}
 	if !there {
-		return Request{}, domain.Refusal{Code: domain.EarlierPerson,
+		return nil, domain.Refusal{Code: domain.EarlierPerson,
 			Text: "the person whom the proposal was about was erased, and what was proposed with them"}
 	}
-	return read([]byte(kept.Reveal()), by)
+	return []byte(kept.Reveal()), nil
 }
 
 // madeEntry returns the record of a proposal.
