@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"encoding/base64"
 	"errors"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -84,13 +85,17 @@ func (u *unread) kept() ledger.Unread {
 	return ledger.Unread{Names: strings.Join(names, ","), Claims: claims}
 }
 
+// indexAtEnd matches an index into a list at the end of a path.
+var indexAtEnd = regexp.MustCompile(`\[[0-9]{1,4}\]$`)
+
 // shownPath returns a path as a record may name it in the clear.
 func shownPath(path string) string {
 	member, inData := strings.CutPrefix(path, "data.")
-	name, index, _ := strings.Cut(member, "[")
-	if name = shown(name); index != "" {
-		name += "[" + index
-	}
+
+	// Only an index as this package writes it is one: a bracket can as well be part
+	// of a member's name, and so can anything after it.
+	index := indexAtEnd.FindString(member)
+	name := shown(strings.TrimSuffix(member, index)) + index
 	if inData {
 		return "data." + name
 	}

@@ -289,6 +289,24 @@ func TestAnOptOutThatIsSentAgainIsTheSameAndAnotherIsNot(t *testing.T) {
 	}
 }
 
+// A member's name may hold what a person typed: nothing of it reaches the record,
+// wherever a bracket stands in it.
+func TestARecordShowsNoMembersNameThatSaysMore(t *testing.T) {
+	for member, shows := range map[string]string{
+		"extra": "data.extra", "extra[7]": "data.extra[7]",
+		"extra[Ann": "data.(a name)", "extra[Ann]": "data.(a name)", "extra[7]Ann": "data.(a name)", "extra[Ann][7]": "data.(a name)[7]",
+		"extra[13800138000]": "data.(a name)", "[": "data.(a name)", "[]": "data.(a name)",
+	} {
+		r, err := Event("a", withdrawal(`"purposes":["mail"]`, `"purposes":["mail"],"`+member+`":"x"`))
+		if err != nil || r.Unread.Names != shows {
+			t.Errorf("%s: the record names %q, %v, want %q", member, r.Unread.Names, err, shows)
+		}
+		if !strings.Contains(string(r.Unread.Claims), member) {
+			t.Errorf("%s is lost: %s", member, r.Unread.Claims)
+		}
+	}
+}
+
 // FuzzOptOut holds every opt-out that is taken to be somebody's, with what was not
 // understood in one line of names.
 func FuzzOptOut(f *testing.F) {
