@@ -150,10 +150,6 @@ func (s Service) checkKey(e SignerRegistered) error {
 	return nil
 }
 
-// NoApp stands for the app of a message that names no registered one. No app
-// has that name.
-const NoApp AppName = "invalid"
-
 // Evolve returns s as it is after f.
 func (s Service) Evolve(f Fact) Service { return s.Fold(f, Shared) }
 
@@ -163,13 +159,13 @@ func (s Service) Fold(f Fact, own Own) Service {
 	case AppRegistered:
 		s.App = e.App
 	case SignerRegistered:
-		s.signers = add(own, s.signers, e)
+		s.signers = Grow(own, s.signers, e)
 	case BuildVoided:
-		s.voids = add(own, s.voids, bulkVoid{e, f.ID})
+		s.voids = Grow(own, s.voids, bulkVoid{e, f.ID})
 	case BuildDisputed:
-		s.disputes = add(own, s.disputes, e)
+		s.disputes = Grow(own, s.disputes, e)
 	case ExemptionInvoked:
-		s.exemptions = add(own, s.exemptions, exemption{e, f.yesFrom(), 0, f.ID})
+		s.exemptions = Grow(own, s.exemptions, exemption{e, f.yesFrom(), 0, f.ID})
 	case ExemptionEnded:
 		s.exemptions = endExemption(own, s.exemptions, e, f)
 	case ServiceCeased:
@@ -179,13 +175,13 @@ func (s Service) Fold(f Fact, own Own) Service {
 			s.holders = hold(s.holders, h)
 		}
 		if c, says := countIn(e); says {
-			s.counts = add(own, s.counts, c)
+			s.counts = Grow(own, s.counts, c)
 		}
 		s.proposals = foldProposal(s.proposals, e, f)
 		s.keepings = keep(own, s.keepings, e, f.ID)
 		switch e.Kind {
 		case catalog.CessationNotified:
-			s.notices = add(own, s.notices, f.yesFrom())
+			s.notices = Grow(own, s.notices, f.yesFrom())
 		case catalog.CessationDecided:
 			// A decision that was kept before dates were checked may have none.
 			if day, err := deadline.ParseDate(policy.FieldOf(e.Fields, "effective")); err == nil {
@@ -201,7 +197,7 @@ func (s Service) Fold(f Fact, own Own) Service {
 // Decide answers cmd with the facts it makes true. At is when it happened, as
 // its source says; recorded is the ledger's time.
 func (s Service) Decide(cmd Command, ref Reference, at, recorded deadline.Instant) ([]Event, error) {
-	if err := ref.By.checkDoor(cmd); err != nil {
+	if err := checkDoor(ref.By, cmd); err != nil {
 		return nil, err
 	}
 

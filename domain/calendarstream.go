@@ -29,7 +29,7 @@ func EvolveCalendars(c deadline.Calendars, f Fact) deadline.Calendars {
 // DecideCalendars answers cmd with the facts it makes true, where c is what was
 // published before.
 func DecideCalendars(c deadline.Calendars, cmd Command, by By) ([]Event, error) {
-	if err := by.checkDoor(cmd); err != nil {
+	if err := checkDoor(by, cmd); err != nil {
 		return nil, err
 	}
 	p, ok := cmd.(PublishCalendar)

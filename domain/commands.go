@@ -109,7 +109,7 @@ func Clamp(cmd Command, claimed, recorded deadline.Instant) (at, kept deadline.I
 }
 
 // checkDoor refuses what no app may say.
-func (b By) checkDoor(cmd Command) error {
+func checkDoor(b By, cmd Command) error {
 	by := commandRuleOf(cmd).By
 	if say, says := cmd.(Say); says {
 		by = RuleOf(say.Event).By

@@ -62,7 +62,7 @@ func (WarnObligation) isCommand()  {}
 // Decide answers commands about obligations. At is when it happened, as its
 // source says.
 func (d Duties) Decide(cmd Command, ref Reference, at, recorded deadline.Instant) ([]Event, error) {
-	if err := ref.By.checkDoor(cmd); err != nil {
+	if err := checkDoor(ref.By, cmd); err != nil {
 		return nil, err
 	}
 

@@ -170,7 +170,7 @@ func (y *yes) find(id content.Hash) error {
 
 	y.surface, y.build = &p.Surface, p.Surface.Build
 	y.shown, _ = p.Surface.Locale(y.cmd.Locale)
-	if y.ref.By.published(p) {
+	if publishedBy(y.ref.By, p) {
 		return errOwnSurface
 	}
 	if y.cmd.Control == "" {

@@ -17,6 +17,10 @@ func ParseAppName(s string) (AppName, error) {
 	return AppName(s), nil
 }
 
+// NoApp stands for the app of a message that names no registered one. No app
+// has that name.
+const NoApp AppName = "invalid"
+
 // An EventID names a recorded fact for ever; see eventstore.EventID.
 type EventID [16]byte
 
@@ -68,18 +72,6 @@ func ParseStreamID(s string) (StreamID, error) {
 }
 
 const errStream = form.Error(`a stream is named "noun-app-id", as in policy-smartkey-main`)
-
-// A Personal is text that says something about a person. It belongs to one
-// person, is kept sealed, and prints as "[personal]".
-type Personal string
-
-func (Personal) String() string { return "[personal]" }
-
-// GoString keeps %#v from showing p.
-func (Personal) GoString() string { return "[personal]" }
-
-// Reveal returns the text. Every call is a place to look at in a review.
-func (p Personal) Reveal() string { return string(p) }
 
 // A PersonKey is how the outside world names a person: an account, or an
 // installation before there is an account. It never enters the log.

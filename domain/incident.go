@@ -40,7 +40,7 @@ func (i Incident) Fold(f Fact, own Own) Incident {
 		i.Marks, i.State = i.Marks.After(rule), i.stateAfter(e.Kind)
 	}
 
-	i.Steps, i.taken = add(own, i.Steps, e.Kind), add(own, i.taken, taken{e.Kind, f.noFrom()})
+	i.Steps, i.taken = Grow(own, i.Steps, e.Kind), Grow(own, i.taken, taken{e.Kind, f.noFrom()})
 	return i
 }
 
@@ -74,7 +74,7 @@ func (i Incident) Decide(cmd Command, ref Reference, at, recorded deadline.Insta
 	if !ok {
 		return nil, notTaken(cmd, IncidentNoun, "this is not about an incident")
 	}
-	if err := ref.By.checkDoor(cmd); err != nil {
+	if err := checkDoor(ref.By, cmd); err != nil {
 		return nil, err
 	}
 

@@ -51,7 +51,7 @@ func keep(own Own, all []keeping, e Noted, id EventID) []keeping {
 	if e.Kind == catalog.HoldEnded || e.Kind == catalog.DutyEnded {
 		return rest
 	}
-	return add(own, rest, k)
+	return Grow(own, rest, k)
 }
 
 // checkKeeping refuses notes of this kind that an app sends, that end what is not there, and

@@ -160,7 +160,7 @@ func (d Duties) Evolve(f Fact) (Duties, bool) { return d.Fold(f, Shared) }
 func (d Duties) Fold(f Fact, own Own) (Duties, bool) {
 	switch e := f.Event.(type) {
 	case ObligationOpened:
-		d.list = add(own, d.list, Duty{Obligation: e.Obligation, Due: e.Due, Cause: e.Cause, Opened: f.Recorded})
+		d.list = Grow(own, d.list, Duty{Obligation: e.Obligation, Due: e.Due, Cause: e.Cause, Opened: f.Recorded})
 	case ObligationMoved:
 		return d.change(own, e.ID, func(x *Duty) { x.Due, x.Pauses = e.Due, e.Pauses }), true
 	case ObligationMet:

@@ -24,9 +24,9 @@ const (
 // are short, and never need it.
 const room = 8
 
-// add appends. A list that may not grow where it is, is copied without room for
+// Grow appends. A list that may not grow where it is, is copied without room for
 // more: the next one would not use it.
-func add[T any](own Own, s []T, v T) []T {
+func Grow[T any](own Own, s []T, v T) []T {
 	if own == Shared || len(s) < room {
 		out := make([]T, len(s)+1)
 		copy(out, s)
@@ -38,9 +38,6 @@ func add[T any](own Own, s []T, v T) []T {
 	}
 	return append(s, v)
 }
-
-// Grow is how a list of a state grows, for whoever keeps more beside it.
-func Grow[T any](own Own, s []T, v T) []T { return add(own, s, v) }
 
 // altered returns list with every element changed.
 func altered[T any](own Own, list []T, change func(*T)) []T {
@@ -71,4 +68,9 @@ func dropAt[T any](own Own, list []T, i int) []T {
 		list = slices.Clone(list)
 	}
 	return slices.Delete(list, i, i+1)
+}
+
+// without returns a copy of list that leaves out some.
+func without[T any](list []T, out func(T) bool) []T {
+	return slices.DeleteFunc(slices.Clone(list), out)
 }

@@ -202,7 +202,7 @@ func (p Policies) Evolve(f Fact) Policies { return p.Fold(f, Shared) }
 func (p Policies) Fold(f Fact, own Own) Policies {
 	switch e := f.Event.(type) {
 	case PolicyPublished:
-		return Policies{add(own, p.versions, e), add(own, p.ruleSets, policy.RuleSet(e.Document.DeadlineRules)),
+		return Policies{Grow(own, p.versions, e), Grow(own, p.ruleSets, policy.RuleSet(e.Document.DeadlineRules)),
 			opens(&e.Document, p.opening)}
 	default:
 		mustBeIdle(e, PolicyNoun) // of one that begins to bind the version itself says from when on
@@ -236,7 +236,7 @@ func (p Policies) Open(kind string) bool { return slices.Contains(p.opening, kin
 // Decide answers cmd with the facts it makes true. What is published already
 // is no news: no facts, no error.
 func (p Policies) Decide(cmd Command, by By, recorded deadline.Instant) ([]Event, error) {
-	if err := by.checkDoor(cmd); err != nil {
+	if err := checkDoor(by, cmd); err != nil {
 		return nil, err
 	}
 	switch cmd := cmd.(type) {

@@ -14,17 +14,6 @@ import (
 // and what became of it. The command itself is sealed beside the record, for whom it is
 // about.
 
-// The refusals of what takes two persons.
-const (
-	ApprovalNeeded   Code = "approval-needed"
-	NamesNotTaken    Code = "names-not-taken"
-	UnknownProposal  Code = "unknown-proposal"
-	AlreadyDecided   Code = "already-decided"
-	ProposalExpired  Code = "proposal-expired"
-	ProposalOutdated Code = "proposal-outdated"
-	NotTheProposer   Code = "not-the-proposer"
-)
-
 // Proposals lapse: within how long they are decided on, if nobody says another time, and
 // at most.
 const (

@@ -15,8 +15,8 @@ const TokenSuffix = "-token"
 var errOwnSurface = refuse(SamePrincipal,
 	"who published a surface may not record consents to it: let the app's back end do so, by a key of another holder")
 
-// published reports whether b published a surface, or speaks by a token of who did.
-func (b By) published(p SurfacePublished) bool {
+// publishedBy reports whether b published a surface, or speaks by a token of who did.
+func publishedBy(b By, p SurfacePublished) bool {
 	minter, _ := strings.CutSuffix(b.Principal, TokenSuffix)
 	return b.is(p.Publisher, p.Signer) || By{Principal: minter}.is(p.Publisher, "")
 }
@@ -28,7 +28,7 @@ func (ref Reference) publishedBuild(b By, build string, control ControlID) bool 
 		return false
 	}
 	for _, p := range ref.Surfaces.list {
-		if p.Surface.Build != build || !b.published(p) {
+		if p.Surface.Build != build || !publishedBy(b, p) {
 			continue
 		}
 		if _, has := p.Surface.Control(control); has || control == "" {

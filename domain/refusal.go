@@ -74,6 +74,17 @@ const (
 	TooLarge          Code = "too-large"
 )
 
+// The refusals of what takes two persons.
+const (
+	ApprovalNeeded   Code = "approval-needed"
+	NamesNotTaken    Code = "names-not-taken"
+	UnknownProposal  Code = "unknown-proposal"
+	AlreadyDecided   Code = "already-decided"
+	ProposalExpired  Code = "proposal-expired"
+	ProposalOutdated Code = "proposal-outdated"
+	NotTheProposer   Code = "not-the-proposer"
+)
+
 func refuse(c Code, text string) error { return Refusal{Code: c, Text: text} }
 
 // refuseAt is refuse with the member that the refusal is about.

@@ -219,15 +219,15 @@ func (e RequestReceived) marks() catalog.Marks {
 func (r Request) step(e Stepped, f Fact, own Own) Request {
 	rule, _ := catalog.StepRuleOf(e.Kind)
 	if e.Late() {
-		r.Marks, r.taken = afterLate(r.Marks, rule, f.noFrom(), r.taken), add(own, r.taken, taken{e.Kind, f.noFrom()})
+		r.Marks, r.taken = afterLate(r.Marks, rule, f.noFrom(), r.taken), Grow(own, r.taken, taken{e.Kind, f.noFrom()})
 		return r
 	}
 
-	r.Marks, r.taken = r.Marks.After(rule), add(own, r.taken, taken{e.Kind, f.noFrom()})
+	r.Marks, r.taken = r.Marks.After(rule), Grow(own, r.taken, taken{e.Kind, f.noFrom()})
 	switch {
 	case rule.Closes:
 		for _, t := range typesOf(e.Fields, r.left()) {
-			r.answers = add(own, r.answers, answer{t, f.noFrom(), f.Recorded})
+			r.answers = Grow(own, r.answers, answer{t, f.noFrom(), f.Recorded})
 		}
 		r.Done = slices.Concat(r.Done, typesOf(e.Fields, r.left()))
 		if len(r.left()) == 0 {

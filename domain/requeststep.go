@@ -11,7 +11,7 @@ import (
 
 // take takes a step.
 func (r Request) take(cmd TakeStep, ref Reference, at, recorded deadline.Instant) ([]Event, error) {
-	if err := ref.By.checkDoor(cmd); err != nil {
+	if err := checkDoor(ref.By, cmd); err != nil {
 		return nil, err
 	}
 

@@ -191,29 +191,29 @@ func (s Subject) Evolve(f Fact) Subject { return s.Fold(f, Shared) }
 
 // Fold is [Subject.Evolve] for a caller who owns as much of s as it says.
 func (s Subject) Fold(f Fact, own Own) Subject {
-	s.known = add(own, s.known, known{f.ID, RuleOf(f.Event).lasts})
+	s.known = Grow(own, s.known, known{f.ID, RuleOf(f.Event).lasts})
 	if s.since == 0 {
 		s.since, s.began = f.Recorded, f.noFrom()
 	}
 
 	switch e := f.Event.(type) {
 	case ConsentGiven:
-		s.said = add(own, s.said, yesOf(f, e))
+		s.said = Grow(own, s.said, yesOf(f, e))
 	case ConsentRefused:
-		s.said = add(own, s.said, &said{Fact: f, no: Refused,
+		s.said = Grow(own, s.said, &said{Fact: f, no: Refused,
 			rest: &rest{scope: e.Scope, added: e.Added, guardian: e.Guardian}})
 		s.signals = s.signals || e.Signal
 	case ConsentWithdrawn:
-		s.said = add(own, s.said, &said{Fact: f, no: Withdrawn, rest: &rest{scope: e.Scope, guardian: e.Guardian}})
+		s.said = Grow(own, s.said, &said{Fact: f, no: Withdrawn, rest: &rest{scope: e.Scope, guardian: e.Guardian}})
 		s.signals = s.signals || e.Signal
 	case SubjectReassigned, SubjectClosed:
 		s.ended = f.Recorded
-		s.said = add(own, s.said, &said{Fact: f, no: Withdrawn, rest: &rest{scope: Scope{All: true}}, ended: true})
+		s.said = Grow(own, s.said, &said{Fact: f, no: Withdrawn, rest: &rest{scope: Scope{All: true}}, ended: true})
 	case ConsentUsed:
 		s.said = use(own, s.said, e.Consents, f.noFrom())
 	case PermissionRevoked:
 		if len(e.Withdraws) > 0 {
-			s.said = add(own, s.said, &said{Fact: f, no: Withdrawn, rest: &rest{scope: Scope{Purposes: e.Withdraws}}})
+			s.said = Grow(own, s.said, &said{Fact: f, no: Withdrawn, rest: &rest{scope: Scope{Purposes: e.Withdraws}}})
 		}
 		s.permissions = permit(s.permissions, PermissionState{e.Permission, Revoked, f.noFrom(), f.ID})
 	case PermissionGranted:
@@ -221,13 +221,13 @@ func (s Subject) Fold(f Fact, own Own) Subject {
 	case PermissionDenied:
 		s.permissions = permit(s.permissions, PermissionState{e.Permission, Denied, f.noFrom(), f.ID})
 	case NoticePresented:
-		s.notices = add(own, s.notices, f)
+		s.notices = Grow(own, s.notices, f)
 	case PolicyAcknowledged:
-		s.read, s.readBy = add(own, s.read, e.Version), add(own, s.readBy, f.ID)
+		s.read, s.readBy = Grow(own, s.read, e.Version), Grow(own, s.readBy, f.ID)
 	case RecordVoided:
 		return s.void(e.Records, f, own)
 	case RecordDisputed:
-		s.disputes = add(own, s.disputes, dispute{f.ID, e.Records})
+		s.disputes = Grow(own, s.disputes, dispute{f.ID, e.Records})
 	default:
 		return s.foldPerson(f, own)
 	}
@@ -238,39 +238,39 @@ func (s Subject) Fold(f Fact, own Own) Subject {
 func (s Subject) foldPerson(f Fact, own Own) Subject {
 	switch e := f.Event.(type) {
 	case AgeRecorded:
-		s.ages = add(own, s.ages, aged{f, e.Band, 0})
+		s.ages = Grow(own, s.ages, aged{f, e.Band, 0})
 	case GuardianVerified:
-		s.guardians = add(own, s.guardians, Guardianship{Guardian: e.Guardian, From: f.yesFrom(), Because: f.ID})
+		s.guardians = Grow(own, s.guardians, Guardianship{Guardian: e.Guardian, From: f.yesFrom(), Because: f.ID})
 	case GuardianEnded:
 		s.guardians = endGuardian(own, s.guardians, e.Guardian, f.noFrom())
 	case SubjectLinked:
-		s.links = add(own, s.links, Link{Other: e.Other, From: f.noFrom(), Because: f.ID, Rules: f.Rules})
+		s.links = Grow(own, s.links, Link{Other: e.Other, From: f.noFrom(), Because: f.ID, Rules: f.Rules})
 	case SubjectUnlinked:
 		s.links = s.unlink(own, e.Other, f)
 	case ExemptionInvoked:
-		s.exemptions = add(own, s.exemptions, exemption{e, f.yesFrom(), 0, f.ID})
+		s.exemptions = Grow(own, s.exemptions, exemption{e, f.yesFrom(), 0, f.ID})
 	case ExemptionEnded:
 		s.exemptions = endExemption(own, s.exemptions, e, f)
 	case HoldPlaced:
-		s.holds = add(own, s.holds, span{from: f.noFrom(), id: f.ID})
+		s.holds = Grow(own, s.holds, span{from: f.noFrom(), id: f.ID})
 	case HoldReleased:
 		s.holds = endSpans(own, s.holds, f)
 	case RestrictionApplied:
-		s.limits = add(own, s.limits, span{from: f.noFrom(), id: f.ID})
+		s.limits = Grow(own, s.limits, span{from: f.noFrom(), id: f.ID})
 	case RestrictionLifted:
 		s.limits = endSpans(own, s.limits, f)
 	case SubjectMarkedTest:
-		s.tests = add(own, s.tests, f.ID)
+		s.tests = Grow(own, s.tests, f.ID)
 	case ErasureOrdered:
 		s.ordered = f.ID
 		if s.ended == 0 {
 			s.ended = f.Recorded
 		}
-		s.said = add(own, s.said, &said{Fact: f, no: Withdrawn, rest: &rest{scope: Scope{All: true}}})
+		s.said = Grow(own, s.said, &said{Fact: f, no: Withdrawn, rest: &rest{scope: Scope{All: true}}})
 	case SubjectErased:
 		s.erased = f.Recorded
 	case RequestMade:
-		s.requests = add(own, s.requests, made{e, f.noFrom()})
+		s.requests = Grow(own, s.requests, made{e, f.noFrom()})
 	case Noted:
 		// nothing that is answered follows from it
 	default:

@@ -113,7 +113,7 @@ func (s Surfaces) Evolve(f Fact) Surfaces { return s.Fold(f, Shared) }
 func (s Surfaces) Fold(f Fact, own Own) Surfaces {
 	switch e := f.Event.(type) {
 	case SurfacePublished:
-		return Surfaces{add(own, s.list, e)}
+		return Surfaces{Grow(own, s.list, e)}
 	}
 	mustBeIdle(f.Event, SurfaceNoun)
 	return s
@@ -122,7 +122,7 @@ func (s Surfaces) Fold(f Fact, own Own) Surfaces {
 // Decide answers cmd with the facts it makes true. What is published already
 // is no news: no facts, no error.
 func (s Surfaces) Decide(cmd Command, ref Reference) ([]Event, error) {
-	if err := ref.By.checkDoor(cmd); err != nil {
+	if err := checkDoor(ref.By, cmd); err != nil {
 		return nil, err
 	}
 

@@ -90,11 +90,6 @@ func (s Subject) void(ids []EventID, f Fact, own Own) Subject {
 	return s
 }
 
-// without returns a copy of list that leaves out some.
-func without[T any](list []T, out func(T) bool) []T {
-	return slices.DeleteFunc(slices.Clone(list), out)
-}
-
 // reopen returns spans whose end was a mistake: they go on.
 func reopen(own Own, all []span, hit func(EventID) bool) []span {
 	return altered(own, all, func(s *span) {

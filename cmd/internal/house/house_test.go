@@ -19,7 +19,11 @@ var floors = []string{"domain", "eventstore", "projections", "api", "cmd"}
 // stairs lists the packages of a floor from the ground up. A package may import those
 // that are listed before it; what is not listed is above all of them.
 var stairs = map[string][]string{
-	"domain": {"domain/internal/form", "domain/amount", "domain/content", "domain/deadline", "domain/policy", "domain/catalog", "domain"},
+	"domain": {
+		"domain/internal/form", "domain/amount", "domain/content", "domain/ident", "domain/refusal", "domain/lists", // values
+		"domain/deadline", "domain/policy", "domain/catalog", // rules
+		"domain", // events, folds and decisions
+	},
 	"api": {
 		"api/wire/tag", "api/nats/subject", // how names are written
 		"api/wire",        // shapes
