@@ -59,7 +59,7 @@ func Prompt(s Subject, ref Reference, locale string, at deadline.Instant) []Ask 
 }
 
 // ask returns what must be asked about one purpose.
-func (s Subject) ask(p policy.Purpose, v PolicyPublished, ref Reference, at deadline.Instant) (Ask, bool) {
+func (s Subject) ask(p policy.Purpose, v PublishedPolicy, ref Reference, at deadline.Instant) (Ask, bool) {
 	st := s.Standing(p.ID, at, ref)
 	a := Ask{Purpose: p.ID, Separate: p.Separate, Policy: v.Document.Name, Version: v.Version}
 	switch st.Status {
@@ -99,7 +99,7 @@ func (s Subject) ask(p policy.Purpose, v PolicyPublished, ref Reference, at dead
 
 // changes returns what the person must be told of the version as a whole. Who
 // refused is not asked again within the quiet period, and need not be after it.
-func (s *Subject) changes(v PolicyPublished, ref Reference, locale string, at deadline.Instant) []Ask {
+func (s *Subject) changes(v PublishedPolicy, ref Reference, locale string, at deadline.Instant) []Ask {
 	if !s.knewBefore(v, ref) {
 		return nil
 	}
@@ -126,7 +126,7 @@ func (s *Subject) changes(v PolicyPublished, ref Reference, locale string, at de
 
 // heardOf reports whether the person answered the version or says to have read
 // it. That is no consent to what it changed.
-func (s *Subject) heardOf(v PolicyPublished, ref Reference, at deadline.Instant) bool {
+func (s *Subject) heardOf(v PublishedPolicy, ref Reference, at deadline.Instant) bool {
 	for _, y := range s.said {
 		if y.no == 0 && y.yesFrom() <= at && y.given().Version == v.Version && !isVoided(y, &ref) {
 			return true
@@ -148,8 +148,8 @@ func (s *Subject) refusedVersion(v content.Hash, ref Reference, at deadline.Inst
 
 // knewBefore reports whether the person dealt with an older version of the
 // same policy.
-func (s Subject) knewBefore(v PolicyPublished, ref Reference) bool {
-	for _, w := range ref.Policies.versions {
+func (s Subject) knewBefore(v PublishedPolicy, ref Reference) bool {
+	for _, w := range ref.Policies.Versions() {
 		if w.Version != v.Version && w.Document.Name == v.Document.Name && w.Effective < v.Effective && s.since != 0 &&
 			s.since < v.Effective {
 			return true

@@ -6,20 +6,6 @@ import (
 	"consentledger/domain/policy"
 )
 
-// noticeRules returns the rules by which the end of a service is announced, as
-// they bind at a moment.
-func noticeRules(policies Policies, at deadline.Instant) []deadline.Rule {
-	var rules []deadline.Rule
-	for _, v := range policies.inForce(at) {
-		for _, r := range v.Document.DeadlineRules {
-			if r.Result == deadline.ResultEarliestEffectiveDate && r.ClockStart == "CessationNoticeDelivered" {
-				rules = append(rules, r)
-			}
-		}
-	}
-	return rules
-}
-
 // checkDecision refuses to decide on an end that comes before the notice can
 // have run which the policy promises, counted from today, or from when persons
 // were told first. Whoever ends the service all the same says so: the decision
@@ -39,7 +25,7 @@ func (s Service) checkDecision(n Noted, ref Reference, at deadline.Instant) erro
 		told = min(told, s.notices[0])
 	}
 
-	for _, r := range noticeRules(ref.Policies, at) {
+	for _, r := range ref.Policies.noticeRules(at) {
 		due, err := deadline.Compute(r, told, nil, false, ref.Calendars)
 		if err != nil {
 			return err
@@ -58,7 +44,7 @@ func (s Service) cease(e ServiceCeased, ref Reference, at deadline.Instant) erro
 	if err := reasoned(e.Reason); err != nil {
 		return err
 	}
-	for _, r := range noticeRules(ref.Policies, at) {
+	for _, r := range ref.Policies.noticeRules(at) {
 		if err := s.checkNotice(r, ref.Calendars, at); err != nil {
 			return err
 		}

@@ -36,7 +36,9 @@ type CountRule struct {
 var CountRules = []CountRule{
 	{ActGivesNone, "use of the service, a permission of the operating system and a machine's signal never give consent",
 		"PIPL 14; policy Introduction, I(5)",
-		func(y *yes, p policy.Purpose) bool { return y.act.Counts == policy.NoConsent || y.ref.signal(y.act.ID) }},
+		func(y *yes, p policy.Purpose) bool {
+			return y.act.Counts == policy.NoConsent || y.ref.Policies.signals(y.act.ID)
+		}},
 	{TickedBefore, "a box that was ticked before is no act of the person",
 		"PIPL 14; GB/T 35273-2020 5.4",
 		func(y *yes, p policy.Purpose) bool { return y.initial == Ticked }},

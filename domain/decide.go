@@ -91,46 +91,17 @@ func one(e Event, err error) ([]Event, error) {
 	return []Event{e}, nil
 }
 
-// version finds the version a command means: the one it names, or the one in
-// force at the moment at. It is shared: do not change it.
-func (ref Reference) version(policy string, h content.Hash, at deadline.Instant) (*PolicyPublished, error) {
-	versions := ref.Policies.versions
-	if len(versions) == 0 {
-		return nil, refuse(NoPolicy, "the app has published no policy yet")
-	}
-
-	if h != (content.Hash{}) {
-		i := ref.Policies.index(h)
-		if i < 0 {
-			return nil, refuseAt(UnknownVersion, "data.version",
-				"this version was never published for this app; name the one that was shown")
-		}
-		return &versions[i], nil
-	}
-
-	v := ref.Policies.inForceOf(policy, at)
-	if v == nil && policy == "" {
-		v = &versions[0] // said before the first version: what was in force first is meant
-	}
-
-	if v == nil {
-		return nil, refuseAt(UnknownPolicy, "data.policy",
-			fmt.Sprintf("no version of policy %s was in force then; name the version that was shown", Quote(policy)))
-	}
-	return v, nil
-}
-
 // guessed reports whether a version that nobody named is no more than a guess: what
 // was said is from before any version bound, and was not said just now, when one
 // that is published and does not bind yet may be meant.
-func (e *PolicyPublished) guessed(at, recorded deadline.Instant) bool {
-	return e.Effective > at.Add(FutureSkew) && at < recorded.Add(-FutureSkew)
+func guessed(v *PublishedPolicy, at, recorded deadline.Instant) bool {
+	return v.Effective > at.Add(FutureSkew) && at < recorded.Add(-FutureSkew)
 }
 
-// seen is [Reference.version] of a version that somebody saw: none is guessed.
-func (ref Reference) seen(policy string, h content.Hash, at, recorded deadline.Instant) (*PolicyPublished, error) {
-	v, err := ref.version(policy, h, at)
-	if err == nil && h == (content.Hash{}) && v.guessed(at, recorded) {
+// seen is [PublishedPolicies.meant] of a version that somebody saw: none is guessed.
+func (ref Reference) seen(policy string, h content.Hash, at, recorded deadline.Instant) (*PublishedPolicy, error) {
+	v, err := ref.Policies.meant(policy, h, at)
+	if err == nil && h == (content.Hash{}) && guessed(v, at, recorded) {
 		return nil, refuseAt(UnknownVersion, "data.version",
 			"no version was in force then; name the version that was shown")
 	}
@@ -176,7 +147,7 @@ func (s Subject) refuse(cmd RefuseConsent, ref Reference, at, recorded deadline.
 		return nil, err
 	}
 
-	signal := ref.signal(cmd.Act)
+	signal := ref.Policies.signals(cmd.Act)
 	if signal {
 		var said EventID
 		if scope, said = s.news(cmd.Act, scope, cmd.Guardian, ref); said != (EventID{}) {
@@ -185,7 +156,7 @@ func (s Subject) refuse(cmd RefuseConsent, ref Reference, at, recorded deadline.
 	}
 
 	e := ConsentRefused{
-		Scope: scope, Guardian: cmd.Guardian, Unknown: unknown, Rests: ref.resting(scope, now), Signal: signal,
+		Scope: scope, Guardian: cmd.Guardian, Unknown: unknown, Rests: ref.Policies.resting(scope, now), Signal: signal,
 		Policy: cmd.Policy, Version: cmd.Version, Locale: cmd.Locale, Act: cmd.Act,
 		Details: cmd.Details, Notice: cmd.Notice, Build: cmd.Build, Control: cmd.Control, Initial: cmd.Initial,
 	}
@@ -199,12 +170,12 @@ func (s Subject) refuse(cmd RefuseConsent, ref Reference, at, recorded deadline.
 		agree(&e.Build, n.Build)
 	}
 
-	if v, err := ref.version(e.Policy, e.Version, at); err == nil {
+	if v, err := ref.Policies.meant(e.Policy, e.Version, at); err == nil {
 		e.Policy, e.Version = v.Document.Name, v.Version
 	}
 
 	for _, id := range e.Scope.Purposes {
-		if !signal && ref.Policies.adds(id, s.Standing(id, now, ref), e.Version) {
+		if !signal && ref.adds(id, s.Standing(id, now, ref), e.Version) {
 			e.Added = append(e.Added, id)
 		}
 	}
@@ -240,7 +211,7 @@ func (s Subject) withdraw(cmd WithdrawConsent, ref Reference, now deadline.Insta
 		return nil, err
 	}
 
-	signal := ref.signal(cmd.Act)
+	signal := ref.Policies.signals(cmd.Act)
 	if signal {
 		var said EventID
 		if scope, said = s.news(cmd.Act, scope, cmd.Guardian, ref); said != (EventID{}) {
@@ -250,7 +221,7 @@ func (s Subject) withdraw(cmd WithdrawConsent, ref Reference, now deadline.Insta
 
 	return []Event{ConsentWithdrawn{
 		Scope: scope, Details: cmd.Details, Build: cmd.Build, Guardian: cmd.Guardian, Unknown: unknown,
-		Rests: ref.resting(scope, now), Act: cmd.Act, Signal: signal,
+		Rests: ref.Policies.resting(scope, now), Act: cmd.Act, Signal: signal,
 	}}, nil
 }
 
@@ -275,7 +246,7 @@ func (s Subject) checkNo(
 	for _, id := range no.Purposes {
 		name := strings.Trim(Quote(string(id)), `"`)
 		switch {
-		case ref.declares(id):
+		case ref.Policies.declares(id):
 			if !slices.Contains(scope.Purposes, id) {
 				scope.Purposes = append(scope.Purposes, id)
 			}
@@ -303,7 +274,7 @@ var errNoGuardian = refuseAt(UnknownGuardian, "data.guardian",
 func (ref Reference) shown(ids []policy.PurposeID) []policy.PurposeID {
 	var out []policy.PurposeID
 	for _, id := range ids {
-		if !ref.declares(id) {
+		if !ref.Policies.declares(id) {
 			id = policy.PurposeID(strings.Trim(Quote(string(id)), `"`))
 		}
 		if !slices.Contains(out, id) {
@@ -313,16 +284,6 @@ func (ref Reference) shown(ids []policy.PurposeID) []policy.PurposeID {
 	return out
 }
 
-// declares reports whether some version declares a purpose.
-func (ref Reference) declares(id policy.PurposeID) bool {
-	for _, v := range ref.Policies.versions {
-		if _, ok := v.Document.Purpose(id); ok {
-			return true
-		}
-	}
-	return false
-}
-
 // checkScope refuses a no that names nothing, or a purpose that no version
 // ever declared: taken as it is, it would leave the consent that was meant.
 func (ref Reference) checkScope(s Scope) error {
@@ -330,7 +291,7 @@ func (ref Reference) checkScope(s Scope) error {
 		return refuseAt(NothingNamed, "data.purposes", `name the purposes, or say "all": true`)
 	}
 	for _, id := range s.Purposes {
-		if !ref.declares(id) {
+		if !ref.Policies.declares(id) {
 			return refuseAt(UnknownPurpose, "data.purposes",
 				"no version of the policy declares a purpose "+Quote(string(id)))
 		}
@@ -351,31 +312,8 @@ func changePermission(cmd ChangePermission, ref Reference, now deadline.Instant)
 	case Denied:
 		return PermissionDenied{cmd.Permission, cmd.Details}, nil
 	case Revoked:
-		return PermissionRevoked{cmd.Permission, bound, cmd.Details, ref.resting(Scope{Purposes: bound}, now)}, nil
+		return PermissionRevoked{cmd.Permission, bound, cmd.Details, ref.Policies.resting(Scope{Purposes: bound}, now)}, nil
 	}
 
 	panic(fmt.Sprintf("domain: permission change %d has no case", cmd.Change))
-}
-
-// bound returns the purposes that a permission is bound to, and whether any version
-// names it: all those of every version that has begun to bind, since people agreed to
-// each of them; of one that only a later version names, those of that.
-func (p Policies) bound(id policy.PermissionID, now deadline.Instant) (purposes []policy.PurposeID, known bool) {
-	begun := false
-	for i := range p.versions {
-		v := &p.versions[i]
-		permission, names := v.Document.Permission(id)
-		if !names || begun && v.Effective > now {
-			continue
-		}
-		if known = true; !begun && v.Effective <= now {
-			begun, purposes = true, nil
-		}
-		for _, of := range permission.Purposes {
-			if !slices.Contains(purposes, of) {
-				purposes = append(purposes, of)
-			}
-		}
-	}
-	return purposes, known
 }

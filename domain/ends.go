@@ -42,7 +42,7 @@ func (s Subject) endsYes(y *said, f Fact) bool {
 
 func (s Subject) endsPurpose(p policy.PurposeID, f Fact) bool {
 	e, refused := f.Event.(ConsentRefused)
-	return !refused || e.Scope.covers(p)
+	return !refused || e.Scope.Covers(p)
 }
 
 // grownBefore reports whether an earlier fact said that the person is no child.

@@ -3,7 +3,6 @@ package domain
 import (
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
-	"consentledger/domain/policy"
 )
 
 // appEvents are the rows of what is about an app as a whole.
@@ -57,25 +56,7 @@ type BuildDisputed struct {
 }
 
 // PolicyPublished records a version of a policy, whole.
-type PolicyPublished struct {
-	Version       content.Hash // of the document's canonical form
-	Document      policy.Document
-	Effective     deadline.Instant    // when it binds
-	Material      []string            // the kinds of material change that the publisher declares
-	Stale         []policy.PurposeID  // purposes whose earlier consents must be asked for again, whole
-	Scopes        []policy.StaleScope // methods and categories that earlier consents do not cover
-	RightsReduced bool                // who does not agree explicitly keeps the older promises
-	Later         []Overtaking        // what versions that were published before and take over later change of this one
-}
-
-// An Overtaking is what a version changes of another than the one that it was
-// compared with when it was published.
-type Overtaking struct {
-	Version       content.Hash // the one that takes over
-	Stale         []policy.PurposeID
-	Scopes        []policy.StaleScope
-	RightsReduced bool
-}
+type PolicyPublished PublishedPolicy
 
 // PolicyEffective records that a version began to bind.
 type PolicyEffective struct{ Version content.Hash }

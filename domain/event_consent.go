@@ -112,12 +112,6 @@ type ConsentRefused struct {
 	Signal   bool        // Act is a machine's signal, and no statement of the person
 }
 
-// A Rest is a purpose and what it rests on, if that is not consent.
-type Rest struct {
-	Purpose policy.PurposeID
-	Basis   policy.LegalBasis
-}
-
 // ConsentWithdrawn records a no after whatever was said before. It needs no
 // yes before it and no reason.
 type ConsentWithdrawn struct {
@@ -140,25 +134,6 @@ type ConsentRequested struct {
 	Reason   string // a code, as in "policy-changed"
 	TooSoon  bool   // within the quiet period after a refusal
 	Locale   string
-}
-
-// A Scope is which purposes a no is about: those named, or all there are and
-// will be.
-type Scope struct {
-	All      bool
-	Purposes []policy.PurposeID
-}
-
-func (s Scope) covers(p policy.PurposeID) bool {
-	if s.All {
-		return true
-	}
-	for _, q := range s.Purposes {
-		if p == q {
-			return true
-		}
-	}
-	return false
 }
 
 // PolicyAcknowledged records that a person says to have read a version. It is

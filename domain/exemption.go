@@ -57,7 +57,7 @@ func (ref Reference) invoke(e ExemptionInvoked) (Event, error) {
 		return nil, err
 	}
 
-	for _, v := range ref.Policies.versions {
+	for _, v := range ref.Policies.Versions() {
 		grounds := v.Document.ExemptionsCollect
 		if e.List == ForProvision {
 			grounds = v.Document.ExemptionsProvide
@@ -80,7 +80,7 @@ func exempt(all []exemption, q Question) (exemption, bool) {
 		if e.from > q.At || e.Until <= q.At || (e.until != 0 && e.until <= q.At) || !e.List.covers(q.Action) {
 			continue
 		}
-		if (Scope{Purposes: e.Purposes}).covers(q.Purpose) &&
+		if (Scope{Purposes: e.Purposes}).Covers(q.Purpose) &&
 			(len(e.Actions) == 0 || slices.Contains(e.Actions, q.Action)) {
 			return e, true
 		}

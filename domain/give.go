@@ -17,7 +17,7 @@ const (
 type yes struct {
 	cmd     GiveConsent
 	ref     *Reference
-	version *PolicyPublished
+	version *PublishedPolicy
 	guessed bool // nobody said which version, and none that is known was there
 	act     policy.Act
 	kind    policy.ConsentKind
@@ -69,11 +69,11 @@ func (y *yes) look() (err error) {
 	if surface, err = y.present(); err != nil {
 		return err
 	}
-	if y.version, err = y.ref.version(y.cmd.Policy, y.cmd.Version, y.at); err != nil {
+	if y.version, err = y.ref.Policies.meant(y.cmd.Policy, y.cmd.Version, y.at); err != nil {
 		return err
 	}
 
-	y.guessed = y.cmd.Version == (content.Hash{}) && y.version.guessed(y.at, y.now)
+	y.guessed = y.cmd.Version == (content.Hash{}) && guessed(y.version, y.at, y.now)
 	if err = y.find(surface); err != nil {
 		return err
 	}
@@ -212,8 +212,8 @@ func (y *yes) person() error {
 // stale reports whether the yes is to more than an earlier one covers. If there
 // is one version, nothing can be more.
 func (y *yes) stale(p policy.PurposeID) bool {
-	return len(y.ref.Policies.versions) > 1 &&
-		y.ref.Policies.adds(p, y.before.Standing(p, y.now, *y.ref), y.version.Version)
+	return len(y.ref.Policies.Versions()) > 1 &&
+		y.ref.adds(p, y.before.Standing(p, y.now, *y.ref), y.version.Version)
 }
 
 // items says what a yes covers. A yes to nothing in particular covers what its

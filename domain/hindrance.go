@@ -79,7 +79,7 @@ func (s Subject) Weigh(f Fact, ref Reference) Event {
 // counts by itself: there is one version, and the person never said no nor for
 // how long.
 func (s *Subject) simple(ref Reference) bool {
-	if len(ref.Policies.versions) > 1 {
+	if len(ref.Policies.Versions()) > 1 {
 		return false
 	}
 	for _, x := range s.said {
@@ -111,76 +111,4 @@ func hindranceOf(s Status) Hindrance {
 	case NeverAsked:
 	}
 	return NotStanding
-}
-
-// Kept returns for which purposes of a scope data stay, and are processed on,
-// although a fact of a kind orders to stop or delete: whoever takes a consent back
-// takes nothing from what rests on no consent, and whoever goes, or is found to be
-// a child, nothing from what the law itself orders.
-func (ref Reference) Kept(kind string, scope Scope, at deadline.Instant) (ids []policy.PurposeID) {
-	for _, x := range ref.resting(scope, at) {
-		lawful := x.Basis == policy.BasisLegalDuty || x.Basis == policy.BasisOtherLaw
-		switch kind {
-		case "subject.closed":
-			if !lawful {
-				continue
-			}
-		case "minor.found":
-			if !lawful && x.Basis != policy.BasisEmergency {
-				continue
-			}
-		case "consent.withdrawn", "consent.refused", "permission.revoked", "record.voided", "build.voided",
-			"age.recorded":
-		default:
-			continue
-		}
-		ids = append(ids, x.Purpose)
-	}
-	return ids
-}
-
-// Without returns the purposes of a scope that are not among those kept. All is
-// every purpose that some version declares.
-func (ref Reference) Without(scope Scope, kept []policy.PurposeID) Scope {
-	if len(kept) == 0 {
-		return scope
-	}
-	var rest Scope
-	for _, v := range ref.Policies.versions {
-		for _, q := range v.Document.Purposes {
-			if scope.covers(q.ID) && !slices.Contains(kept, q.ID) && !slices.Contains(rest.Purposes, q.ID) {
-				rest.Purposes = append(rest.Purposes, q.ID)
-			}
-		}
-	}
-	return rest
-}
-
-// resting returns which purposes of a scope rest on something else than consent,
-// at the moment at: what the policies in force say of them, or of what none
-// declares any more the last version that did.
-func (ref Reference) resting(scope Scope, at deadline.Instant) []Rest {
-	var found []Rest
-	var seen []policy.PurposeID
-	note := func(q policy.Purpose) {
-		if slices.Contains(seen, q.ID) || !scope.covers(q.ID) {
-			return
-		}
-		if seen = append(seen, q.ID); q.Basis != policy.BasisConsent {
-			found = append(found, Rest{q.ID, q.Basis})
-		}
-	}
-
-	for _, v := range ref.Policies.inForce(at) {
-		for _, q := range v.Document.Purposes {
-			note(q)
-		}
-	}
-
-	for i := len(ref.Policies.versions) - 1; i >= 0; i-- {
-		for _, q := range ref.Policies.versions[i].Document.Purposes {
-			note(q)
-		}
-	}
-	return found
 }

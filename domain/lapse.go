@@ -94,24 +94,3 @@ func (s Subject) noteOfPerson(n Noted, ref Reference, at deadline.Instant) error
 	}
 	return s.checkLapse(n, ref, at)
 }
-
-// MayMakeStale reports whether consents to earlier versions, or to another policy, may be
-// stale since the version of that hash binds. Whether one is, its history says.
-func (p Policies) MayMakeStale(version content.Hash) bool {
-	v, ok := p.Version(version)
-	if !ok {
-		return false
-	}
-	if len(v.Stale)+len(v.Scopes) > 0 || p.special("") {
-		return true
-	}
-
-	for i := range p.versions {
-		for _, later := range p.versions[i].Later {
-			if later.Version == version && len(later.Stale)+len(later.Scopes) > 0 {
-				return true
-			}
-		}
-	}
-	return false
-}

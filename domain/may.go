@@ -69,7 +69,7 @@ func May(s Subject, ref Reference, q Question) Answer {
 	if q.Version == (content.Hash{}) || q.Version == v.Version {
 		return now
 	}
-	v, purpose, declared = ref.Policies.named(q)
+	v, purpose, declared = ref.Policies.named(q.Version, q.Purpose, q.At)
 	if then := s.may(ref, q, v, purpose, declared); now.Allowed || !then.Allowed {
 		return then
 	}
@@ -77,7 +77,7 @@ func May(s Subject, ref Reference, q Question) Answer {
 }
 
 // may answers q by one version, if it declares the purpose.
-func (s Subject) may(ref Reference, q Question, v PolicyPublished, purpose policy.Purpose, declared bool) Answer {
+func (s Subject) may(ref Reference, q Question, v PublishedPolicy, purpose policy.Purpose, declared bool) Answer {
 	a := Answer{Basis: purpose.Basis, Policy: v.Document.Name, Version: v.Version}
 	a.Standing = s.Standing(q.Purpose, q.At, ref)
 	a.Band, _ = s.Band(q.At)
@@ -196,7 +196,8 @@ func (ref Reference) agreedTo(st Standing, q Question) Why {
 		return WhyRecipientNew
 	}
 
-	if q.Recipient != "" && q.Version != st.Version && st.Rules >= again && ref.Policies.leftOut(q, v.Version) {
+	if q.Recipient != "" && q.Version != st.Version && st.Rules >= again &&
+		ref.Policies.leftOut(q.Recipient, q.Purpose, v.Version, q.At) {
 		return WhyRecipientNew
 	}
 	return ""
@@ -207,7 +208,7 @@ func (ref Reference) agreedTo(st Standing, q Question) Why {
 // later one changed the purpose as a whole, only who goes by the old version,
 // and says so, goes by the old meaning; where a specific policy prevails nobody
 // does.
-func (ref Reference) oldScope(st Standing, s *staleness, q Question) bool {
+func (ref Reference) oldScope(st Standing, s *Staleness, q Question) bool {
 	switch {
 	case s == nil || ref.agreedTo(st, q) != "":
 		return false

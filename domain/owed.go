@@ -8,25 +8,12 @@ import (
 	"consentledger/domain/policy"
 )
 
-// DutyKinds returns what may be owed under an app's policies, by their names in
-// order: what the ledger knows itself, and what any version has a rule for.
-func (p Policies) DutyKinds() []policy.DutyKind {
-	kinds := []policy.DutyKind{policy.DutyReply, policy.DutyStop, policy.DutyDelete, policy.DutyKeep}
-	for _, v := range p.versions {
-		for _, d := range v.Document.Duties {
-			kinds = append(kinds, d.Kind)
-		}
-	}
-	slices.Sort(kinds)
-	return slices.Compact(kinds)
-}
-
 // DutyRules returns the rules by which something may be owed under an app's
 // policies, by their names in order: those of every version, and those by which
 // the law of a jurisdiction gives a reply that no policy promises.
 func (p Policies) DutyRules(jurisdiction string) []deadline.RuleID {
 	var rules []deadline.RuleID
-	for _, v := range p.versions {
+	for _, v := range p.Versions() {
 		for _, r := range v.Document.DeadlineRules {
 			rules = append(rules, r.ID)
 		}

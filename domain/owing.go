@@ -38,8 +38,8 @@ func (ref Reference) Owed(o Occasion, s Subject, at deadline.Instant) (owed []Ow
 		ordered = "consent.withdrawn" // an order to erase one history is an opt-out to the others
 	}
 
-	kept := ref.Kept(ordered, saidOf(o.Event, o.Scope), at)
-	ends := ref.Without(o.Scope, kept)
+	kept := ref.Policies.Kept(ordered, saidOf(o.Event, o.Scope), at)
+	ends := ref.Policies.Without(o.Scope, kept)
 	promises := append(ref.Promises(s, o.Kind, Members(o.Event), at), ref.Retained(s, o.Kind, o.Scope, at)...)
 	for _, p := range promises {
 		scope, keeps := o.Scope, []policy.PurposeID(nil)

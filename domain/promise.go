@@ -32,7 +32,7 @@ func (ref Reference) Retained(s Subject, kind string, scope Scope, at deadline.I
 			if slices.Contains(seen, q.ID) {
 				continue
 			}
-			if seen = append(seen, q.ID); q.KeepAfter == kind && scope.covers(q.ID) {
+			if seen = append(seen, q.ID); q.KeepAfter == kind && scope.Covers(q.ID) {
 				rule := retention(q, v.Document)
 				d := policy.DutyRule{ID: string(rule.ID), Section: q.Section, On: []string{kind},
 					Kind: policy.DutyDelete, Rules: []deadline.RuleID{rule.ID}, Each: policy.DutyEachSystem, MetBy: []string{"data.deleted", "restriction.applied"}}
@@ -43,21 +43,11 @@ func (ref Reference) Retained(s Subject, kind string, scope Scope, at deadline.I
 	return found
 }
 
-// retention returns the rule by which a purpose's data are kept.
-func retention(p policy.Purpose, d policy.Document) deadline.Rule {
-	r := deadline.Rule{ID: deadline.RuleID("retention." + string(p.ID)), Source: "retention, " + p.Section,
-		Unit: deadline.UnitCalendarDay, Length: p.KeepDays, TimeZone: d.TimeZone, ClockStart: p.KeepAfter}
-	if p.KeepMonths > 0 {
-		r.Unit, r.Length = deadline.UnitMonth, p.KeepMonths
-	}
-	return r
-}
-
 // Promised returns the version whose promises bind a person at the moment at.
 // Who was there before a version that reduces rights, and has agreed explicitly
 // neither to it nor to a later one, keeps the one before it, however many
 // versions came since. An empty name means the app's first policy.
-func (ref Reference) Promised(s Subject, name string, at deadline.Instant) (PolicyPublished, bool) {
+func (ref Reference) Promised(s Subject, name string, at deadline.Instant) (PublishedPolicy, bool) {
 	now, ok := ref.Policies.InForce(name, at)
 	if !ok || s.since == 0 || !ref.Policies.Reduced(at) {
 		return now, ok
@@ -75,26 +65,6 @@ func (ref Reference) Promised(s Subject, name string, at deadline.Instant) (Poli
 		kept++
 	}
 	return history[kept], true
-}
-
-// reduces reports whether the version takes rights from persons that the one
-// before it gave.
-func (v PolicyPublished) reduces(before PolicyPublished) bool {
-	return v.RightsReduced || slices.ContainsFunc(before.Later,
-		func(o Overtaking) bool { return o.Version == v.Version && o.RightsReduced })
-}
-
-// history returns the versions of a policy that took over by the moment at, in
-// the order in which they did.
-func (p Policies) history(name string, at deadline.Instant) []PolicyPublished {
-	var list []PolicyPublished
-	for i := range p.versions {
-		if v := &p.versions[i]; v.Document.Name == name && v.Effective <= at {
-			list = append(list, *v)
-		}
-	}
-	inTurn(list)
-	return list
 }
 
 // explicitlyAgreed reports whether the person agreed to a version by more than
@@ -135,27 +105,4 @@ func (ref Reference) Promises(s Subject, kind string, members []policy.Field, at
 		}
 	}
 	return found
-}
-
-// Reduced reports whether a version that took over by a moment reduced rights:
-// then what is promised differs from person to person; see [Reference.Promised].
-func (p Policies) Reduced(at deadline.Instant) bool {
-	return slices.ContainsFunc(p.versions, func(v PolicyPublished) bool {
-		later := slices.ContainsFunc(v.Later, func(o Overtaking) bool { return o.RightsReduced })
-		return (v.RightsReduced || later) && v.Effective <= at
-	})
-}
-
-// Recipients returns who gets personal data for one of a scope's purposes, as
-// the policies say that bind at a moment, in their order.
-func (p Policies) Recipients(scope Scope, at deadline.Instant) []policy.RecipientID {
-	var ids []policy.RecipientID
-	for _, v := range p.inForce(at) {
-		for _, r := range v.Document.Recipients {
-			if (scope.All || slices.ContainsFunc(r.Purposes, scope.covers)) && !slices.Contains(ids, r.ID) {
-				ids = append(ids, r.ID)
-			}
-		}
-	}
-	return ids
 }

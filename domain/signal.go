@@ -1,60 +1,11 @@
 package domain
 
 import (
-	"cmp"
 	"slices"
-	"strings"
 
 	"consentledger/domain/deadline"
 	"consentledger/domain/policy"
 )
-
-// Signals are the acts that are a machine's, whatever a policy says of them. A
-// policy may name others, see [policy.Act].
-//
-// A signal is a state, and no statement: a browser sends it with every page, for
-// every app. So it never gives consent; the first of its kind is a no like any
-// other, for nobody can tell that it is not meant; and what repeats it is no news.
-// A yes that the person says after it stands against its repeats, as it would
-// against the first: a person who is asked in spite of a signal, and agrees, is
-// not asked anew by every page (so the regulations on the CCPA, 7025(c)(3)). Where
-// a signal and a person's own word are at odds, [Standing.Opposed] says so.
-var Signals = []policy.ActID{"gpc", "sec-gpc", "global-privacy-control", "dnt", "do-not-track"}
-
-// signal reports whether an act is a machine's signal.
-func (ref Reference) signal(act policy.ActID) bool {
-	return act != "" && (spelled(act) != "" || slices.ContainsFunc(ref.Policies.versions, func(v PolicyPublished) bool {
-		a, _ := v.Document.Act(act)
-		return a.Signal
-	}))
-}
-
-// spelled returns the act of [Signals] that an act is, with its hyphens or without:
-// programs write the name of a header or a property in lower case. Empty: none.
-func spelled(act policy.ActID) policy.ActID {
-	for _, s := range Signals {
-		if plain(act) == plain(s) {
-			return s
-		}
-	}
-	return ""
-}
-
-// signalNames are those that one signal has: a header's, a property's and the short one.
-var signalNames = map[policy.ActID]policy.ActID{"sec-gpc": "gpc", "global-privacy-control": "gpc",
-	"do-not-track": "dnt"}
-
-// sameSignal reports whether two acts are one, be it one signal by two of its names or in
-// two spellings: a page that reads the property says what the header said before.
-func sameSignal(a, b policy.ActID) bool {
-	if a == b {
-		return true
-	}
-	a, b = spelled(a), spelled(b)
-	return a != "" && cmp.Or(signalNames[a], a) == cmp.Or(signalNames[b], b)
-}
-
-func plain(act policy.ActID) string { return strings.ReplaceAll(string(act), "-", "") }
 
 // news returns what a signal says that the same signal did not say before: all
 // of its scope, or those of its purposes that are new. If nothing is, it returns
@@ -63,10 +14,10 @@ func plain(act policy.ActID) string { return strings.ReplaceAll(string(act), "-"
 func (s Subject) news(act policy.ActID, scope Scope, g GuardianRef, ref Reference) (fresh Scope, said EventID) {
 	left := slices.Clone(scope.Purposes)
 	for _, n := range s.said {
-		if n.no == 0 || n.crossed || n.more().guardian != g || !sameSignal(actOf(n.Event), act) || isVoided(n, &ref) {
+		if n.no == 0 || n.crossed || n.more().guardian != g || !SameSignal(actOf(n.Event), act) || isVoided(n, &ref) {
 			continue
 		}
-		if left = slices.DeleteFunc(left, n.more().scope.covers); n.more().scope.All || !scope.All && len(left) == 0 {
+		if left = slices.DeleteFunc(left, n.more().scope.Covers); n.more().scope.All || !scope.All && len(left) == 0 {
 			return Scope{}, n.ID
 		}
 	}
@@ -108,13 +59,13 @@ func (s Subject) Repeats(cmd Command, ref Reference) (EventID, bool) {
 		return EventID{}, false
 	}
 
-	if !ref.signal(act) {
+	if !ref.Policies.signals(act) {
 		return EventID{}, false
 	}
 
 	known := scope.Purposes[:0:0]
 	for _, id := range scope.Purposes {
-		if ref.declares(id) {
+		if ref.Policies.declares(id) {
 			known = append(known, id)
 		}
 	}

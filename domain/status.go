@@ -66,14 +66,15 @@ func (st Standing) By(at deadline.Instant, p policy.PurposeID, policies Policies
 		return Expired
 	}
 
-	y := &said{Fact: Fact{Rules: st.Rules, Event: ConsentGiven{Policy: st.Policy, Version: st.Version}}}
-	if st.Alone {
-		y.kind, y.items = policy.SeparateConsent, make([]Item, 1)
-	}
-	if policies.stale(y, p, at) != nil {
+	if policies.stale(st.agreement(), p, at) != nil {
 		return Stale
 	}
 	return Given
+}
+
+// agreement returns what the consent was given to that a standing rests on.
+func (st Standing) agreement() Agreement {
+	return Agreement{Policy: st.Policy, Version: st.Version, Alone: st.Alone, GaveUp: st.Rules >= again}
 }
 
 // Standing returns where the person stands with purpose at the moment at, as
@@ -179,7 +180,7 @@ func (s *Subject) standing(p policy.PurposeID, at deadline.Instant, ref *Referen
 // way of each looks at these alone, and begins with the last.
 func (s *Subject) nos(list []*said, p policy.PurposeID, at deadline.Instant) []*said {
 	for i, n := range s.said {
-		if n.no == 0 || n.noFrom() > at || !n.more().scope.covers(p) {
+		if n.no == 0 || n.noFrom() > at || !n.more().scope.Covers(p) {
 			continue
 		}
 		if len(list) == cap(list) {
@@ -293,7 +294,7 @@ func (s *Subject) longer(a, b *said, p policy.PurposeID, at deadline.Instant, re
 		return overB
 	}
 	if a.given().Version != b.given().Version {
-		staleA, staleB := ref.Policies.stale(a, p, at) != nil, ref.Policies.stale(b, p, at) != nil
+		staleA, staleB := ref.Policies.stale(a.agreement(), p, at) != nil, ref.Policies.stale(b.agreement(), p, at) != nil
 		if staleA != staleB {
 			return staleB
 		}
@@ -374,11 +375,11 @@ func (s *Subject) given(y *said, p policy.PurposeID, at deadline.Instant, ref *R
 	st := Standing{
 		Status: Given, Since: y.yesFrom(), Until: y.endOf(p), Policy: e.Policy, Version: e.Version, Act: e.Act,
 		Because: []EventID{y.ID}, Guardian: e.Guardian, Evidence: e.Evidence.Quality,
-		Alone: y.isSeparate(policy.Purpose{}), Rules: y.Rules,
+		Alone: alone(y.kind, y.items), Rules: y.Rules,
 	}
 	if since, over := s.over(y, p, at); over {
 		st.Status, st.Since = Expired, since
-	} else if stale := ref.Policies.stale(y, p, at); stale != nil {
+	} else if stale := ref.Policies.stale(y.agreement(), p, at); stale != nil {
 		st.Status, st.Since = Stale, max(stale.by.Effective, st.Since)
 	}
 	return st

@@ -89,60 +89,10 @@ func (s Surface) Locale(name string) (SurfaceLocale, bool) {
 	return SurfaceLocale{}, false
 }
 
-// Surfaces is every surface of one app. The zero Surfaces is empty.
-type Surfaces struct{ list []SurfacePublished }
-
-// All returns the surfaces in the order of their publication. The slice is
-// shared: do not change it.
-func (s Surfaces) All() []SurfacePublished { return s.list }
-
-// Surface returns the surface with that hash, and whether there is one.
-func (s Surfaces) Surface(id content.Hash) (SurfacePublished, bool) {
-	for _, p := range s.list {
-		if p.ID == id {
-			return p, true
-		}
-	}
-	return SurfacePublished{}, false
-}
-
-// Evolve returns s as it is after f.
-func (s Surfaces) Evolve(f Fact) Surfaces { return s.Fold(f, Shared) }
-
-// Fold is [Surfaces.Evolve] for a caller who owns as much of s as it says.
-func (s Surfaces) Fold(f Fact, own Own) Surfaces {
-	switch e := f.Event.(type) {
-	case SurfacePublished:
-		return Surfaces{Grow(own, s.list, e)}
-	}
-	mustBeIdle(f.Event, SurfaceNoun)
-	return s
-}
-
-// Decide answers cmd with the facts it makes true. What is published already
-// is no news: no facts, no error.
-func (s Surfaces) Decide(cmd Command, ref Reference) ([]Event, error) {
-	if err := checkDoor(ref.By, cmd); err != nil {
-		return nil, err
-	}
-
-	switch cmd := cmd.(type) {
-	case PublishSurface:
-		if _, known := s.Surface(cmd.ID); known {
-			return nil, nil
-		}
-		if err := cmd.Surface.check(ref); err != nil {
-			return nil, err
-		}
-		return []Event{SurfacePublished{cmd.ID, cmd.Surface, ref.By.Principal, ref.By.Signer}}, nil
-	}
-	return nil, notTaken(cmd, SurfaceNoun, "a surface stream takes surface.published only")
-}
-
-// check refuses a surface that does not fit its policy, or that leaves out what
-// a yes by it would have to prove. Surfaces from before a check stay as they are.
-func (s Surface) check(ref Reference) error {
-	v, known := ref.Policies.Version(s.Version)
+// check refuses a surface that does not fit the policy that it shows, or that leaves out
+// what a yes by it would have to prove. Of a version that was never published the policy
+// is nil. Surfaces from before a check stay as they are.
+func (s Surface) check(shows *policy.Document, by By) error {
 	switch {
 	case s.Build == "" || !form.IsName(s.Screen, 64) || s.Approver == "" || len(s.Locales) == 0 || len(s.Controls) == 0:
 		return refuse(Incomplete, "a surface needs a build, a screen, an approver, at least one locale and at least "+
@@ -150,17 +100,17 @@ func (s Surface) check(ref Reference) error {
 	case s.Signing == (content.Hash{}):
 		return refuseAt(Incomplete, "signing",
 			"give the hash of the certificate that the build is signed with: sha256: and 64 hex digits")
-	case s.Approver == ref.By.Principal, s.Approver == ref.By.Signer:
+	case s.Approver == by.Principal, s.Approver == by.Signer:
 		return refuseAt(SamePrincipal, "approver", "who publishes a surface may not approve it")
 	case s.Version == (content.Hash{}):
 		return refuseAt(Incomplete, "version",
 			"a surface needs the version of the policy that it shows; see consentledger policy list")
-	case !known:
+	case shows == nil:
 		return refuseAt(UnknownVersion, "version",
 			"the surface is about a version that was never published for this app; see consentledger policy list")
-	case s.Policy != v.Document.Name:
+	case s.Policy != shows.Name:
 		return refuseAt(UnknownPolicy, "policy",
-			"the version that the surface shows is one of the policy "+Quote(v.Document.Name))
+			"the version that the surface shows is one of the policy "+Quote(shows.Name))
 	}
 
 	seen := map[ControlID]bool{}
@@ -170,7 +120,7 @@ func (s Surface) check(ref Reference) error {
 			return refuseAt(Incomplete, at+".id", "a control needs an id of its own")
 		}
 		seen[c.ID] = true
-		if err := c.check(at, v.Document); err != nil {
+		if err := c.check(at, *shows); err != nil {
 			return err
 		}
 		if err := s.labelled(at, c); err != nil {

@@ -103,7 +103,7 @@ func (s *server) listPolicies(ctx context.Context, in *appIn) (*out[Versions], e
 	return ok(a)
 }
 
-func (s *server) version(ref domain.Reference, v domain.PolicyPublished) Version {
+func (s *server) version(ref domain.Reference, v domain.PublishedPolicy) Version {
 	now, is := ref.Policies.InForce(v.Document.Name, s.Ledger.Now())
 	a := Version{
 		Policy:    v.Document.Name,

@@ -54,7 +54,7 @@ const (
 // A Consent is what a receipt is of.
 type Consent struct {
 	App    domain.App
-	Policy domain.PolicyPublished // the version that was answered; zero: the record names none
+	Policy domain.PublishedPolicy // the version that was answered; zero: the record names none
 	Entry  codec.Entry            // of a grant, a refusal or a withdrawal
 	Proof  []byte                 // a tlog-proof with the record in it
 	Key    string                 // the log's verifier key

@@ -141,7 +141,7 @@ func recorded(t testing.TB, event domain.Event, document policy.Document, origin
 		App: domain.App{Name: "demo", Handler: "Demo Ltd", Jurisdiction: "CN"}, Entry: e, Key: key,
 		Proof:  merkle.Proof{Index: 0, Extra: record.Data, Checkpoint: signed}.Format(),
 		Parts:  parts,
-		Policy: domain.PolicyPublished{Version: version, Document: document}, Document: canonical,
+		Policy: domain.PublishedPolicy{Version: version, Document: document}, Document: canonical,
 	}, verifier
 }
 

@@ -48,7 +48,7 @@ type Report struct {
 	Tests      Tests          `json:"tests"`
 	Outside    Outside        `json:"outside"`
 
-	versions []domain.PolicyPublished // that say what codes are called, the newest first
+	versions []domain.PublishedPolicy // that say what codes are called, the newest first
 }
 
 // Records returns how many records of the span the report counts.

@@ -45,10 +45,10 @@ type Section struct {
 type speaker struct {
 	lang     string
 	words    map[string]string
-	versions []domain.PolicyPublished // see [versionsOf]
+	versions []domain.PublishedPolicy // see [versionsOf]
 }
 
-func speak(lang string, versions ...domain.PolicyPublished) speaker {
+func speak(lang string, versions ...domain.PublishedPolicy) speaker {
 	if strings.HasPrefix(lang, "zh") {
 		return speaker{"zh", chinese, versions}
 	}

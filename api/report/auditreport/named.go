@@ -16,10 +16,10 @@ import (
 
 // versionsOf returns all versions as what a code was called is looked for in them: the
 // newest first that bound at a moment or before it, and then those that did not yet.
-func versionsOf(p domain.Policies, at deadline.Instant) []domain.PolicyPublished {
+func versionsOf(p domain.Policies, at deadline.Instant) []domain.PublishedPolicy {
 	list := slices.Clone(p.Versions())
 	slices.Reverse(list)
-	slices.SortStableFunc(list, func(a, b domain.PolicyPublished) int {
+	slices.SortStableFunc(list, func(a, b domain.PublishedPolicy) int {
 		if a.Effective > at && b.Effective > at {
 			return 0
 		}

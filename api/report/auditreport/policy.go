@@ -11,8 +11,8 @@ import (
 
 // inForce returns the versions that bind at a moment, in the order in which
 // their policies were first published.
-func inForce(p domain.Policies, at deadline.Instant) []domain.PolicyPublished {
-	var list []domain.PolicyPublished
+func inForce(p domain.Policies, at deadline.Instant) []domain.PublishedPolicy {
+	var list []domain.PublishedPolicy
 	var seen []string
 	for _, v := range p.Versions() {
 		if slices.Contains(seen, v.Document.Name) {

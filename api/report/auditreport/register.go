@@ -32,7 +32,7 @@ type Register struct {
 	Assessments []Assessment        `json:"assessments,omitempty"`
 	Due         []report.Obligation `json:"due,omitempty" doc:"what is to be kept, stopped or deleted, and is not done"`
 
-	versions []domain.PolicyPublished // that say what codes are called, the newest first
+	versions []domain.PublishedPolicy // that say what codes are called, the newest first
 }
 
 // A Recipient is somebody whom a policy names.

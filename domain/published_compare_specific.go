@@ -8,7 +8,7 @@ import (
 // CompareSpecific is [policy.CompareSpecific] with a published version of the general policy.
 // Beside what the two differ in it finds the purposes that the general policy gave up
 // before, and that no policy declared from then on: consents to them are stale as a whole.
-func (p Policies) CompareSpecific(general content.Hash, is policy.Document) policy.Comparison {
+func (p PublishedPolicies) CompareSpecific(general content.Hash, is policy.Document) policy.Comparison {
 	v, known := p.Version(general)
 	if !known {
 		return policy.Comparison{}

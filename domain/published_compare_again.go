@@ -13,7 +13,7 @@ import (
 // finds the purposes that were given up on the way and are declared again: who
 // consented before knew that nothing is done for them any more, so their consent
 // is stale as a whole.
-func (p Policies) Compare(old content.Hash, is policy.Document, until deadline.Instant) policy.Comparison {
+func (p PublishedPolicies) Compare(old content.Hash, is policy.Document, until deadline.Instant) policy.Comparison {
 	i := p.index(old)
 	if i < 0 {
 		return policy.Comparison{}
@@ -31,11 +31,11 @@ func (p Policies) Compare(old content.Hash, is policy.Document, until deadline.I
 
 // recipientsReturning returns the recipients of a document that the version i has
 // too, and a version does not that took over between the two, by the moment until.
-// No consent to the version i covers them, see [Policies.leftOut].
-func (p Policies) recipientsReturning(i int, is policy.Document, until deadline.Instant) (found []policy.Recipient) {
+// No consent to the version i covers them, see [PublishedPolicies.leftOut].
+func (p PublishedPolicies) recipientsReturning(i int, is policy.Document, until deadline.Instant) (found []policy.Recipient) {
 	between := p.after(p.versions[i].Version, until)
 	for _, r := range is.Recipients {
-		lacks := func(w PolicyPublished) bool { _, has := w.Document.Recipient(r.ID); return !has }
+		lacks := func(w PublishedPolicy) bool { _, has := w.Document.Recipient(r.ID); return !has }
 		if _, had := p.versions[i].Document.Recipient(r.ID); had && slices.ContainsFunc(between, lacks) {
 			found = append(found, r)
 		}
@@ -46,7 +46,7 @@ func (p Policies) recipientsReturning(i int, is policy.Document, until deadline.
 // between returns what a document and the versions that took over between the
 // version i and it, by the moment until, make stale of a consent to the version i.
 // What one of them drops and a later one declares again differs in neither end.
-func (p Policies) between(
+func (p PublishedPolicies) between(
 	i int, is policy.Document, until deadline.Instant,
 ) (stale []policy.PurposeID, scopes []policy.StaleScope) {
 	last := &p.versions[i]
@@ -73,27 +73,29 @@ func (p Policies) between(
 	return stale, scopes
 }
 
-// leftOut reports whether a recipient that a question asks about is abroad and was
-// not, or was left out, in the version since or one that took over after it.
-func (p Policies) leftOut(q Question, since content.Hash) bool {
-	now, _, ok := p.declaring(q.Purpose, q.At)
+// leftOut reports whether a recipient of a purpose's data at the moment at is abroad and
+// was not, or was left out, in the version since or one that took over after it.
+func (p PublishedPolicies) leftOut(
+	to policy.RecipientID, id policy.PurposeID, since content.Hash, at deadline.Instant,
+) bool {
+	now, _, ok := p.declaring(id, at)
 	if !ok {
 		return false
 	}
-	is, _ := now.Document.Recipient(q.Recipient)
-	lacks := func(v PolicyPublished) bool {
-		r, known := v.Document.Recipient(q.Recipient)
-		return v.declares(q.Purpose) && (!known || !slices.Contains(r.Purposes, q.Purpose) || is.Abroad && !r.Abroad)
+	is, _ := now.Document.Recipient(to)
+	lacks := func(v PublishedPolicy) bool {
+		r, known := v.Document.Recipient(to)
+		return v.declares(id) && (!known || !slices.Contains(r.Purposes, id) || is.Abroad && !r.Abroad)
 	}
 	v, _ := p.Version(since)
-	return lacks(v) || slices.ContainsFunc(p.after(since, q.At), lacks)
+	return lacks(v) || slices.ContainsFunc(p.after(since, at), lacks)
 }
 
 // lapsed reports whether, after the version since took over and by the moment at, there
 // was a time in which no policy declared a purpose.
-func (p Policies) lapsed(id policy.PurposeID, since content.Hash, at deadline.Instant) bool {
+func (p PublishedPolicies) lapsed(id policy.PurposeID, since content.Hash, at deadline.Instant) bool {
 	v, _ := p.Version(since)
-	return slices.ContainsFunc(p.versions, func(w PolicyPublished) bool {
+	return slices.ContainsFunc(p.versions, func(w PublishedPolicy) bool {
 		if w.Effective <= v.Effective || w.Effective > at {
 			return false
 		}
@@ -105,9 +107,9 @@ func (p Policies) lapsed(id policy.PurposeID, since content.Hash, at deadline.In
 // returning returns the purposes of a document that rest on consent and that
 // some version lacks which took over by the moment until, beginning with the
 // version i, after an earlier one declared them.
-func (p Policies) returning(i int, is policy.Document, until deadline.Instant) (found []policy.Purpose) {
+func (p PublishedPolicies) returning(i int, is policy.Document, until deadline.Instant) (found []policy.Purpose) {
 	for _, q := range is.Purposes {
-		gap := slices.ContainsFunc(p.versions, func(w PolicyPublished) bool {
+		gap := slices.ContainsFunc(p.versions, func(w PublishedPolicy) bool {
 			k := p.index(w.Version)
 			return (k == i || p.follows(k, i)) && w.Effective <= until && !w.declares(q.ID) &&
 				p.declaredBefore(q.ID, &w)
@@ -121,7 +123,7 @@ func (p Policies) returning(i int, is policy.Document, until deadline.Instant) (
 
 // givenUp returns the purposes of a document that takes over after the version e
 // which rest on consent, and which e gives up.
-func (p Policies) givenUp(e *PolicyPublished, next policy.Document) (found []policy.Purpose) {
+func (p PublishedPolicies) givenUp(e *PublishedPolicy, next policy.Document) (found []policy.Purpose) {
 	for _, q := range next.Purposes {
 		if q.Basis == policy.BasisConsent && !e.declares(q.ID) && p.declaredBefore(q.ID, e) {
 			found = append(found, q)
@@ -132,14 +134,14 @@ func (p Policies) givenUp(e *PolicyPublished, next policy.Document) (found []pol
 
 // declaredBefore reports whether a version of the same policy that took over no
 // later than w, and is another, declares a purpose.
-func (p Policies) declaredBefore(id policy.PurposeID, w *PolicyPublished) bool {
-	return slices.ContainsFunc(p.versions, func(v PolicyPublished) bool {
+func (p PublishedPolicies) declaredBefore(id policy.PurposeID, w *PublishedPolicy) bool {
+	return slices.ContainsFunc(p.versions, func(v PublishedPolicy) bool {
 		return v.Document.Name == w.Document.Name && v.Version != w.Version && v.Effective <= w.Effective &&
 			v.declares(id)
 	})
 }
 
-func (v *PolicyPublished) declares(id policy.PurposeID) bool {
+func (v *PublishedPolicy) declares(id policy.PurposeID) bool {
 	_, ok := v.Document.Purpose(id)
 	return ok
 }

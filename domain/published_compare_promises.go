@@ -8,12 +8,12 @@ import (
 	"consentledger/domain/policy"
 )
 
-// compare adds to e what differs from the version in force before it. The
+// complete adds to e what differs from the version in force before it. The
 // publisher declares material changes: may add, may not drop.
 //
 // A version that was published before and takes over later was compared with
 // another: what it changes of e is added to e, since facts do not change.
-func (p Policies) compare(e *PolicyPublished) error {
+func (p PublishedPolicies) complete(e *PublishedPolicy) error {
 	if next, ok := p.next(e); ok {
 		c := policy.Compare(e.Document, next.Document)
 		c.AddRenewed(p.givenUp(e, next.Document))
@@ -51,7 +51,7 @@ func (p Policies) compare(e *PolicyPublished) error {
 }
 
 // next returns the first version of the same policy that takes over after e.
-func (p Policies) next(e *PolicyPublished) (next PolicyPublished, ok bool) {
+func (p PublishedPolicies) next(e *PublishedPolicy) (next PublishedPolicy, ok bool) {
 	for i := range p.versions {
 		if v := &p.versions[i]; v.Document.Name == e.Document.Name && v.Effective > e.Effective &&
 			(!ok || v.Effective < next.Effective) {

@@ -1,0 +1,79 @@
+package domain
+
+import (
+	"fmt"
+	"slices"
+
+	"consentledger/domain/content"
+	"consentledger/domain/deadline"
+	"consentledger/domain/policy"
+)
+
+// meant finds the version a command means: the one it names, or the one in
+// force at the moment at. It is shared: do not change it.
+func (p PublishedPolicies) meant(name string, h content.Hash, at deadline.Instant) (*PublishedPolicy, error) {
+	if len(p.versions) == 0 {
+		return nil, refuse(NoPolicy, "the app has published no policy yet")
+	}
+
+	if h != (content.Hash{}) {
+		i := p.index(h)
+		if i < 0 {
+			return nil, refuseAt(UnknownVersion, "data.version",
+				"this version was never published for this app; name the one that was shown")
+		}
+		return &p.versions[i], nil
+	}
+
+	v := p.inForceOf(name, at)
+	if v == nil && name == "" {
+		v = &p.versions[0] // said before the first version: what was in force first is meant
+	}
+
+	if v == nil {
+		return nil, refuseAt(UnknownPolicy, "data.policy",
+			fmt.Sprintf("no version of policy %s was in force then; name the version that was shown", Quote(name)))
+	}
+	return v, nil
+}
+
+// declares reports whether some version declares a purpose.
+func (p PublishedPolicies) declares(id policy.PurposeID) bool {
+	for _, v := range p.versions {
+		if _, ok := v.Document.Purpose(id); ok {
+			return true
+		}
+	}
+	return false
+}
+
+// bound returns the purposes that a permission is bound to, and whether any version
+// names it: all those of every version that has begun to bind, since people agreed to
+// each of them; of one that only a later version names, those of that.
+func (p PublishedPolicies) bound(id policy.PermissionID, now deadline.Instant) (purposes []policy.PurposeID, known bool) {
+	begun := false
+	for i := range p.versions {
+		v := &p.versions[i]
+		permission, names := v.Document.Permission(id)
+		if !names || begun && v.Effective > now {
+			continue
+		}
+		if known = true; !begun && v.Effective <= now {
+			begun, purposes = true, nil
+		}
+		for _, of := range permission.Purposes {
+			if !slices.Contains(purposes, of) {
+				purposes = append(purposes, of)
+			}
+		}
+	}
+	return purposes, known
+}
+
+// signals reports whether an act is a machine's signal, by itself or since a version says so.
+func (p PublishedPolicies) signals(act policy.ActID) bool {
+	return act != "" && (IsSignal(act) || slices.ContainsFunc(p.versions, func(v PublishedPolicy) bool {
+		a, _ := v.Document.Act(act)
+		return a.Signal
+	}))
+}

@@ -1,0 +1,28 @@
+package domain
+
+import "consentledger/domain/policy"
+
+// A Scope is which purposes a no is about: those named, or all there are and
+// will be.
+type Scope struct {
+	All      bool
+	Purposes []policy.PurposeID
+}
+
+func (s Scope) Covers(p policy.PurposeID) bool {
+	if s.All {
+		return true
+	}
+	for _, q := range s.Purposes {
+		if p == q {
+			return true
+		}
+	}
+	return false
+}
+
+// A Rest is a purpose and what it rests on, if that is not consent.
+type Rest struct {
+	Purpose policy.PurposeID
+	Basis   policy.LegalBasis
+}
