@@ -105,16 +105,6 @@ func (p Proof) whole() bool {
 	return p.Document != (content.Hash{}) && p.Method != "" && p.CheckedBy != ""
 }
 
-// offers reports whether a yes by c is about the purpose.
-func (c Control) offers(p policy.PurposeID) bool {
-	for _, id := range c.Purposes {
-		if id == p {
-			return true
-		}
-	}
-	return len(c.Purposes) == 0
-}
-
 // bindingIn reports whether the version has an authoritative text in a locale.
 func (y *yes) bindingIn(locale string) bool {
 	for _, t := range y.version.Document.Texts {

@@ -2,7 +2,6 @@ package domain
 
 import (
 	"slices"
-	"strings"
 
 	"consentledger/domain/catalog"
 	"consentledger/domain/content"
@@ -130,27 +129,11 @@ func (r Request) checkOwedThere(t RequestType, o Request) error {
 
 	here, running := r.Duties.binding(t)
 	there, owed := o.Duties.binding(t)
-	if running && len(o.Duties.list) > 0 && (!owed || there.Until > here.Until) {
+	if running && len(o.Duties.All()) > 0 && (!owed || there.Until > here.Until) {
 		return refuseAt(IllegalMove, "data.of",
 			"the answer to "+t.String()+" is owed later there, or its clock stands still: here it is owed by "+lastOf(here))
 	}
 	return nil
-}
-
-// binding returns the due date that binds of a reply to a type, and whether one
-// runs.
-func (d Duties) binding(t RequestType) (deadline.Due, bool) {
-	var dues []deadline.Due
-	for _, x := range d.list {
-		if x.State == DutyOpen && x.Kind == policy.DutyReply && slices.Contains(x.Types, t) {
-			dues = append(dues, x.Due)
-		}
-	}
-	i := deadline.Binding(dues)
-	if i < 0 {
-		return deadline.Due{}, false
-	}
-	return dues[i], true
 }
 
 // lastOf returns the last day of a due date, or for hours its last instant.
@@ -192,54 +175,20 @@ func (r Request) oweAgain(cmd OweAgain, ref Reference) ([]Event, error) {
 // began, and stood still only as long as the request was there to stop them.
 func (r Request) restore(types []RequestType, k deadline.Calendars) ([]Event, error) {
 	var events []Event
-	for _, x := range r.Duties.list {
+	for _, x := range r.Duties.All() {
 		left := without(x.Types, func(t RequestType) bool { return !slices.Contains(types, t) })
 		if x.State != DutyVoid || x.Voided != r.closed.recorded || len(left) == 0 {
 			continue
 		}
 
-		again := x
-		again.ID = obligationRules{kind: x.Kind, target: x.Target, suffix: "." + itoa(r.rounds+1)}.id(x.Rule)
-		again.Types, again.State, again.Pauses = left, DutyOpen, nil
-		if x.Due.Start != 0 {
-			var err error
-			if again.Due, err = deadline.Compute(x.Rule, x.Due.Start, nil, x.Due.Extended, k); err != nil {
-				return nil, err
-			}
-		}
-		events = append(events, ObligationOpened{again.Obligation, again.Due, x.Cause})
-		if len(x.Pauses) == 0 {
-			continue
-		}
-
-		moved, err := Duties{[]Duty{again}}.move(MovedResumed, EventID{}, k, func(_ *Duty, c *clock) bool {
-			c.pauses = endedBy(x.Pauses, r.closed.at)
-			return true
-		})
+		again, resumed, err := x.restore("."+itoa(r.rounds+1), left, r.closed.at, k)
 		if err != nil {
 			return nil, err
 		}
-		events = append(events, moved...)
-	}
-	return events, nil
-}
-
-// endedBy returns pauses of which those that were open ended at a moment.
-func endedBy(pauses []deadline.Pause, at deadline.Instant) []deadline.Pause {
-	pauses = slices.Clone(pauses)
-	for i := range pauses {
-		if pauses[i].To == 0 {
-			pauses[i].To = max(at, pauses[i].From)
+		events = append(events, ObligationOpened(again))
+		for _, m := range resumed {
+			events = append(events, ObligationMoved(m))
 		}
 	}
-	return pauses
-}
-
-// namesOf writes types as a field of a step names them.
-func namesOf(types []RequestType) string {
-	var names []string
-	for _, t := range types {
-		names = append(names, t.String())
-	}
-	return strings.Join(names, ",")
+	return events, nil
 }

@@ -77,30 +77,26 @@ func (d Duties) Decide(cmd Command, ref Reference, at, recorded deadline.Instant
 		if err != nil {
 			return nil, err
 		}
-		return d.meet(cmd.metAt(at, recorded), cmd.By, cmd.Evidence, func(x Duty) bool { return x.ID == cmd.ID }), nil
+		return met(d.meet(cmd.metAt(at, recorded), cmd.By, cmd.Evidence, func(x Duty) bool { return x.ID == cmd.ID })), nil
 	case VoidObligation:
 		if _, err := d.open(cmd.ID); err != nil {
 			return nil, err
 		}
 		return one(ObligationVoided(cmd), reasoned(cmd.Reason))
 	case MoveObligations:
-		return d.move(MovedCalendar, cmd.Calendar, ref.Calendars, func(x *Duty, c *clock) bool { return c.start != 0 })
+		return moved(d.recompute(cmd.Calendar, ref.Calendars))
 	case StartObligation:
-		return d.move(MovedStarted, EventID{}, ref.Calendars, func(x *Duty, c *clock) bool {
-			sooner := x.ID == cmd.ID && cmd.Start != 0 && (c.start == 0 || cmd.Start < c.start)
-			c.start = cmd.Start
-			return sooner
-		})
+		return moved(d.startSooner(cmd.ID, cmd.Start, ref.Calendars))
 	case WarnObligation:
 		return d.warn(cmd)
 	case HoldObligation:
-		return d.hold(cmd, min(at, recorded), ref.Calendars)
+		return moved(d.hold(cmd.ID, cmd.Released, min(at, recorded), ref.Calendars))
 	}
 	return nil, notTaken(cmd, ObligationNoun, "this is not about an obligation")
 }
 
 func (d Duties) openDuties(cmd OpenDuties, ref Reference) ([]Event, error) {
-	if len(d.list) > 0 && slices.ContainsFunc(d.list, func(x Duty) bool { return x.Cause.Event != cmd.Cause.Event }) {
+	if slices.ContainsFunc(d.All(), func(x Duty) bool { return x.Cause.Event != cmd.Cause.Event }) {
 		return nil, refuse(WrongStream, "these obligations follow from another fact")
 	}
 
@@ -122,7 +118,7 @@ func (d Duties) openDuties(cmd OpenDuties, ref Reference) ([]Event, error) {
 			_, there := d.Find(w.id(target))
 			return there
 		})
-		events = append(events, w.Events(cmd.Cause)...)
+		events = append(events, EventsOf(w, cmd.Cause)...)
 	}
 	return events, nil
 }
@@ -154,18 +150,6 @@ func doneAt(at, recorded deadline.Instant, evidence content.Hash) deadline.Insta
 	return max(at, recorded)
 }
 
-// open returns an obligation that is open.
-func (d Duties) open(id string) (Duty, error) {
-	x, ok := d.Find(id)
-	switch {
-	case !ok:
-		return x, refuseAt(UnknownObligation, "data.obligation", "there is no obligation of that id here")
-	case x.State != DutyOpen:
-		return x, refuseAt(IllegalMove, "data.obligation", "the obligation is closed: it is "+x.State.String())
-	}
-	return x, nil
-}
-
 func (d Duties) warn(cmd WarnObligation) ([]Event, error) {
 	x, ok := d.Find(cmd.ID)
 	switch {
@@ -181,4 +165,46 @@ func (d Duties) warn(cmd WarnObligation) ([]Event, error) {
 		return []Event{ObligationAtRisk{cmd.ID, cmd.Until}}, nil
 	}
 	return nil, nil
+}
+
+// opened returns obligations that open as facts.
+func opened(all []OpenedObligation, err error) ([]Event, error) {
+	if err != nil {
+		return nil, err
+	}
+	var events []Event
+	for _, o := range all {
+		events = append(events, ObligationOpened(o))
+	}
+	return events, nil
+}
+
+// moved returns due dates that moved as facts.
+func moved(all []MovedObligation, err error) ([]Event, error) {
+	if err != nil {
+		return nil, err
+	}
+	var events []Event
+	for _, m := range all {
+		events = append(events, ObligationMoved(m))
+	}
+	return events, nil
+}
+
+// met returns obligations that were met as facts.
+func met(all []MetObligation) []Event {
+	var events []Event
+	for _, m := range all {
+		events = append(events, ObligationMet(m))
+	}
+	return events
+}
+
+// voided returns obligations that were voided as facts.
+func voided(all []VoidedObligation) []Event {
+	var events []Event
+	for _, v := range all {
+		events = append(events, ObligationVoided(v))
+	}
+	return events
 }

@@ -4,7 +4,6 @@ import (
 	"slices"
 	"strings"
 
-	"consentledger/domain/content"
 	"consentledger/domain/deadline"
 	"consentledger/domain/policy"
 )
@@ -61,61 +60,17 @@ func (ref Reference) Owed(o Occasion, s Subject, at deadline.Instant) (owed []Ow
 	return owed, len(promises) > 0
 }
 
-// An Owing is what is owed by one rule since a fact, by each of its targets: the
-// obligations of a record that says itself what follows from it.
-type Owing struct {
-	Kind    policy.DutyKind
-	Rule    deadline.Rule
-	Version content.Hash
-	RuleSet content.Hash
-	MetBy   []string
-	Keeps   []policy.PurposeID
-	Targets []string // the handler has the empty name
-	Due     deadline.Due
-	Held    *Stopped // nil: no legal hold keeps the data
-}
-
-// Stopped is how a clock stands that a legal hold stopped when it began.
-type Stopped struct {
-	Due    deadline.Due
-	Pauses []deadline.Pause
-}
-
-// Events returns the owing as facts about obligations, which follow from a cause.
-func (w Owing) Events(cause Cause) []Event {
-	var opened, moved []Event
-	for _, target := range w.Targets {
-		id := w.id(target)
-		o := Obligation{ID: id, Kind: w.Kind, Target: target, Rule: w.Rule, Version: w.Version, MetBy: w.MetBy,
-			RuleSet: w.RuleSet, Keeps: w.Keeps}
-		opened = append(opened, ObligationOpened{o, w.Due, cause})
-		if w.Held != nil {
-			moved = append(moved, ObligationMoved{ID: id, Why: MovedPaused, Due: w.Held.Due, Was: w.Due,
-				Pauses: w.Held.Pauses})
-		}
+// EventsOf returns an owing as facts about obligations, which follow from a cause.
+func EventsOf(w Owing, cause Cause) []Event {
+	opened, moved := w.Obligations(cause)
+	var events []Event
+	for _, o := range opened {
+		events = append(events, ObligationOpened(o))
 	}
-	return append(opened, moved...)
-}
-
-func (w Owing) id(target string) string {
-	return obligationRules{kind: w.Kind, target: target}.id(w.Rule)
-}
-
-// begin computes by when it is owed, from a start. Under a legal hold the clock stands
-// still from there on: the data were held before there was anything to delete.
-func (w *Owing) begin(start deadline.Instant, held bool, calendars deadline.Calendars) error {
-	var err error
-	if w.Due, err = begin(w.Rule, start, calendars); err != nil || !held || w.Due.Start == 0 {
-		return err
+	for _, m := range moved {
+		events = append(events, ObligationMoved(m))
 	}
-	duties := Duties{[]Duty{{Obligation: Obligation{Rule: w.Rule}, Due: w.Due}}}
-	moved, err := duties.hold(HoldObligation{}, w.Due.Start, calendars)
-	if err != nil || len(moved) == 0 {
-		return err
-	}
-	m := moved[0].(ObligationMoved)
-	w.Held = &Stopped{m.Due, m.Pauses}
-	return nil
+	return events
 }
 
 // Owes returns what is owed since a fact that comes next in the history, and is

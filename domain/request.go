@@ -2,12 +2,10 @@ package domain
 
 import (
 	"slices"
-	"strings"
 
 	"consentledger/domain/catalog"
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
-	"consentledger/domain/internal/form"
 	"consentledger/domain/policy"
 )
 
@@ -17,63 +15,6 @@ var requestEvents = []EventRule{
 		purposes: names(func(e RequestReceived) []policy.PurposeID { return e.Purposes })},
 	{Name: "subject.requested", Event: RequestMade{}, Nouns: in(SubjectNoun), By: ByLedger, lasts: lastsAsRequest,
 		check: must(func(RequestMade) error { return nil })},
-}
-
-// A RequestType is what a person asks for.
-type RequestType uint8
-
-const (
-	AskAccess RequestType = iota + 1
-	AskCopy
-	AskPortability
-	AskCorrect
-	AskComplete
-	AskDelete
-	AskCancelAccount
-	AskWithdraw
-	AskRestrict
-	AskRefuse // processing, or a decision made by a machine
-	AskExplanation
-	AskComplaint // or a report of something wrong
-	AskQuestion
-	AskGuardian  // a guardian asks for a child
-	AskRelative  // of somebody who died
-	AskAuthority // an authority asks
-)
-
-var requestTypes = form.Codes{"", "access", "copy", "portability", "correct", "complete", "delete", "cancel-account",
-	"withdraw", "restrict", "refuse",
-	"explanation", "complaint", "question", "guardian", "relative", "authority"}
-
-func (t RequestType) String() string { return requestTypes.Name(uint8(t)) }
-
-// ParseRequestType reads what [RequestType.String] writes.
-func ParseRequestType(s string) (RequestType, error) {
-	return form.ParseCode[RequestType](s, requestTypes, "a type of request")
-}
-
-// RequestTypes returns every type.
-func RequestTypes() []RequestType {
-	var all []RequestType
-	for t := AskAccess; t <= AskAuthority; t++ {
-		all = append(all, t)
-	}
-	return all
-}
-
-// Right returns the right of a policy that a type of request uses.
-func (t RequestType) Right() policy.RightID {
-	switch t {
-	case AskWithdraw:
-		return "withdraw-consent"
-	case AskExplanation:
-		return "explain-decision"
-	case AskComplaint:
-		return "complain"
-	case AskQuestion:
-		return "contact"
-	}
-	return policy.RightID(t.String())
 }
 
 // OpenRequest asks to take in a request. One message may ask for several
@@ -252,22 +193,6 @@ func (r Request) step(e Stepped, f Fact, own Own) Request {
 func (r Request) left() []RequestType {
 	return slices.DeleteFunc(slices.Clone(r.Received.Types),
 		func(t RequestType) bool { return slices.Contains(r.Done, t) })
-}
-
-// typesOf returns the types that a step names; those that are left if it names
-// none.
-func typesOf(fields []policy.Field, left []RequestType) []RequestType {
-	names := policy.FieldOf(fields, "types")
-	if names == "" {
-		return left
-	}
-	var types []RequestType
-	for _, name := range strings.Split(names, ",") {
-		if t, err := ParseRequestType(name); err == nil {
-			types = append(types, t)
-		}
-	}
-	return types
 }
 
 // Decide answers cmd with the facts that it makes true. At is when it

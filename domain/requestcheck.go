@@ -84,7 +84,7 @@ func (r Request) checkNotified(text string) error {
 // is evidence of its own: else whoever is late would only have to say so.
 func (r Request) extend(cmd TakeStep, recorded deadline.Instant, k deadline.Calendars) ([]Event, error) {
 	told, _ := deadline.ParseInstant(policy.FieldOf(cmd.Fields, "notified"))
-	events, err := r.Duties.extend(doneAt(told, recorded, cmd.Evidence), k)
+	events, err := moved(r.Duties.extend(doneAt(told, recorded, cmd.Evidence), k))
 	if err == nil && told > recorded.Add(FutureSkew) {
 		return nil, refuseAt(IllegalMove, "data.notified",
 			"that is still to come: tell the person first, then record it")

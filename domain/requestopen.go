@@ -16,7 +16,7 @@ func (r Request) receive(cmd OpenRequest, ref Reference, at, recorded deadline.I
 		return nil, refuse(IllegalMove, "the request was received before")
 	}
 	if len(cmd.Types) == 0 {
-		return nil, refuseAt(NothingNamed, "data.types", "say what is asked for: "+strings.Join(requestTypes[1:], ", "))
+		return nil, refuseAt(NothingNamed, "data.types", "say what is asked for: "+strings.Join(requestTypeNames(), ", "))
 	}
 
 	if !form.IsName(string(cmd.Channel), 64) {
@@ -51,8 +51,8 @@ func (r Request) receive(cmd OpenRequest, ref Reference, at, recorded deadline.I
 		}
 	}
 
-	opened, err := e.open(v.Document, "", at, ref)
-	events := append([]Event{e}, opened...)
+	clocks, err := e.open(v.Document, "", at, ref)
+	events := append([]Event{e}, clocks...)
 	if n := who.repeats(cmd.Types, at); n > 0 {
 		events = append(events, Stepped{Kind: "request.repeated",
 			Fields: Fields(map[string]string{"times": itoa(n), "days": itoa(int(repeatWindow / deadline.Day))})})
@@ -68,32 +68,6 @@ func (cmd OpenRequest) unpromised() error {
 		text += "; the withdrawal that is in it was recorded"
 	}
 	return refuse(NoPolicy, text)
-}
-
-// anyRequest is the right that answers what no other right of a policy names.
-const anyRequest policy.RightID = "request"
-
-// otherNames are the ids by which policies call a right, beside the one that a
-// type of request has.
-var otherNames = map[RequestType][]policy.RightID{
-	AskPortability: {"port"}, AskExplanation: {"explain-rules"}, AskRefuse: {"refuse-decision"},
-	AskRelative: {"relatives"},
-}
-
-// deadlinesOf returns the rules that a type of request opens.
-func deadlinesOf(d *policy.Document, t RequestType) []deadline.Rule {
-	for _, id := range append([]policy.RightID{t.Right()}, otherNames[t]...) {
-		if rules := d.DeadlinesOf(id); len(rules) > 0 {
-			return rules
-		}
-	}
-	return d.DeadlinesOf(anyRequest)
-}
-
-// PromisesReply reports whether the policy promises a reply to a type of request
-// by some date, if it comes by a channel; an empty one means by any.
-func PromisesReply(d *policy.Document, t RequestType, by policy.ChannelID) bool {
-	return len(deadlinesOf(d, t)) > 0 || by != "" && len(d.DeadlinesBy(by)) > 0
 }
 
 // open opens every rule that a type of the request has, each rule once.
@@ -116,12 +90,12 @@ func (e RequestReceived) open(d policy.Document, suffix string, at deadline.Inst
 
 	start, cause := func(r deadline.Rule) deadline.Instant { return e.startOf(r, at) }, Cause{Kind: "request.received",
 		Subject: e.Subject}
-	events, err := o.open(start, cause, ref.Calendars)
+	events, err := opened(o.open(start, cause, ref.Calendars))
 	if err != nil {
 		return nil, err
 	}
 
-	byLaw, err := e.byLaw(d, types, suffix).open(start, cause, ref.Calendars)
+	byLaw, err := opened(e.byLaw(d, types, suffix).open(start, cause, ref.Calendars))
 	return append(events, byLaw...), err
 }
 

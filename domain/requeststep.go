@@ -80,60 +80,46 @@ func (r Request) follow(
 	early, late, k := min(at, recorded), max(at, recorded), ref.Calendars
 	switch {
 	case rule.PausesAsSaid:
-		events, err := r.Duties.pause(policy.FieldOf(cmd.Fields, "reason"), late, k)
+		events, err := moved(r.Duties.pause(policy.FieldOf(cmd.Fields, "reason"), late, k))
 		if err == nil && len(events) == 0 {
 			err = refuseAt(NotPausable, "data.reason", "no rule of this request stands still for that reason")
 		}
 		return events, err
 	case rule.Pauses != "":
-		return r.Duties.pause(rule.Pauses, late, k)
-	case rule.ResumesAll:
-		return r.resumeAll(early, k)
+		return moved(r.Duties.pause(rule.Pauses, late, k))
+	case rule.ResumesAll: // what the person was asked for is awaited still
+		return moved(r.Duties.resumeUnless(r.awaits, early, k))
 	case rule.Resumes != "":
 		return r.goOn(rule, early, k)
 	case rule.Starts != "":
-		return r.Duties.start(rule.Starts, early, k)
+		return moved(r.Duties.start(rule.Starts, early, k))
 	case cmd.Kind == "request.extended":
 		return r.extend(cmd, recorded, k)
 	case rule.Closes:
 		return r.reply(cmd, doneAt(at, recorded, cmd.Evidence)), nil
 	case rule.Voids:
-		return r.Duties.void(strings.TrimPrefix(string(cmd.Kind), "request.")), nil
+		return voided(r.Duties.void(strings.TrimPrefix(string(cmd.Kind), "request."))), nil
 	}
 	return nil, nil
 }
 
 // goOn lets clocks go on, and starts those that waited for the same.
 func (r Request) goOn(rule catalog.StepRule, at deadline.Instant, k deadline.Calendars) ([]Event, error) {
-	resumed, err := r.Duties.resume(rule.Resumes, at, k)
+	resumed, err := moved(r.Duties.resume(rule.Resumes, at, k))
 	if err != nil || rule.Starts == "" {
 		return resumed, err
 	}
-	started, err := r.Duties.start(rule.Starts, at, k)
+	started, err := moved(r.Duties.start(rule.Starts, at, k))
 	return append(resumed, started...), err
 }
 
-// resumeAll ends the pause that an operator made. What the person was asked for
-// is awaited still.
-func (r Request) resumeAll(at deadline.Instant, k deadline.Calendars) ([]Event, error) {
-	return r.Duties.move(MovedResumed, EventID{}, k, func(_ *Duty, c *clock) bool {
-		resumed := false
-		for i, p := range c.pauses {
-			if p.To == 0 && !r.awaits(p.Reason) {
-				c.pauses[i].To, resumed = max(at, p.From), true
-			}
-		}
-		return resumed
-	})
-}
-
 // reply meets the obligations whose types all have their answer now.
-func (r Request) reply(cmd TakeStep, met deadline.Instant) []Event {
+func (r Request) reply(cmd TakeStep, at deadline.Instant) []Event {
 	done := slices.Concat(r.Done, typesOf(cmd.Fields, r.left()))
-	return r.Duties.meet(met, Cause{Kind: string(cmd.Kind)}, cmd.Evidence, func(x Duty) bool {
+	return met(r.Duties.meet(at, Cause{Kind: string(cmd.Kind)}, cmd.Evidence, func(x Duty) bool {
 		return x.Kind == policy.DutyReply &&
 			!slices.ContainsFunc(x.Types, func(t RequestType) bool { return !slices.Contains(done, t) })
-	})
+	}))
 }
 
 // reopen opens the request again. Of one that was answered the rules open anew,

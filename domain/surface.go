@@ -79,6 +79,16 @@ func (s Surface) Control(id ControlID) (Control, bool) {
 	return Control{}, false
 }
 
+// offers reports whether a yes by c is about the purpose.
+func (c Control) offers(p policy.PurposeID) bool {
+	for _, id := range c.Purposes {
+		if id == p {
+			return true
+		}
+	}
+	return len(c.Purposes) == 0
+}
+
 // Locale returns what the surface shows in a language, and whether it does.
 func (s Surface) Locale(name string) (SurfaceLocale, bool) {
 	for _, l := range s.Locales {

@@ -118,7 +118,7 @@ func (e Entry) Owed() []Entry {
 	cause := domain.Cause{Event: domain.EventID(e.ID), Kind: e.Kind(), Stream: e.Stream.String(), Subject: e.Stream.ID}
 	var owed []Entry
 	for _, w := range e.Owing {
-		for _, event := range w.Events(cause) {
+		for _, event := range domain.EventsOf(w, cause) {
 			o := Entry{Envelope: e.Envelope, Type: shapeOfEvent[reflect.TypeOf(event)].name, Event: event,
 				Revision: eventstore.Revision(len(owed) + 1), Position: e.Position}
 			o.Stream, o.Owing = domain.OwedStream(e.Stream, uint64(e.Revision)), nil
