@@ -114,7 +114,7 @@ type Service struct {
 	decided    deadline.Date      // on which day it ends, as was decided last; zero: nothing was
 	holders    []holder           // in the order of their names
 	counts     []counted          // of persons
-	proposals  []Proposal         // the newest, in the order in which they were made
+	proposals  Proposals
 	keepings   []keeping          // what keeps data although a person is to be erased
 }
 
@@ -177,7 +177,7 @@ func (s Service) Fold(f Fact, own Own) Service {
 		if c, says := countIn(e); says {
 			s.counts = Grow(own, s.counts, c)
 		}
-		s.proposals = foldProposal(s.proposals, e, f)
+		s.proposals = s.proposals.After(e.Kind, e.Fields, f.ID, f.Recorded)
 		s.keepings = keep(own, s.keepings, e, f.ID)
 		switch e.Kind {
 		case catalog.CessationNotified:
@@ -250,7 +250,7 @@ func (s Service) say(e Event, ref Reference, at deadline.Instant) (Event, error)
 	case ServiceCeased:
 		return e, s.cease(e, ref, at)
 	case Noted:
-		if isProposalNote(e.Kind) {
+		if catalog.IsProposal(e.Kind) {
 			return s.propose(e, ref, at)
 		}
 		kept, err := ref.note(e, at)
@@ -263,6 +263,27 @@ func (s Service) say(e Event, ref Reference, at deadline.Instant) (Event, error)
 		return kept, s.checkDecision(e, ref, at)
 	}
 	return nil, refuse(WrongStream, "this is not about an app as a whole")
+}
+
+// Proposals returns the newest proposals of the app. The list is shared: do not change it.
+func (s Service) Proposals() Proposals { return s.proposals }
+
+// propose answers a note of a proposal.
+func (s Service) propose(n Noted, ref Reference, at deadline.Instant) (Event, error) {
+	if ref.By.App {
+		return nil, ErrOwnNote
+	}
+
+	rule, _ := catalog.NoteRuleOf(n.Kind)
+	if err := checkFields(string(n.Kind), rule.Fields, n.Fields); err != nil {
+		return nil, err
+	}
+
+	ofLedger := n.Kind == catalog.ProposalLapsed || n.Kind == catalog.ProposalDone
+	if ofLedger && ref.By.Principal != Ledger {
+		return nil, ErrOwnNote
+	}
+	return n, s.proposals.Check(n.Kind, n.Fields, ref.By, at)
 }
 
 // Voids reports whether f is an answer that a bulk void covers.

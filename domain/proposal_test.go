@@ -104,16 +104,16 @@ func TestAProposalIsDecidedOnByAnotherPrincipalAndOnce(t *testing.T) {
 // What a proposal is after each step, and when nobody takes one.
 func TestAProposalSaysWhatBecameOfIt(t *testing.T) {
 	s := proposed(t)
-	p, _ := s.Proposal("a1")
+	p, _ := s.Proposals().Find("a1")
 	if p.State(t0) != Proposed || p.State(p.Until-1) != Proposed || p.State(p.Until) != ExpiredUnseen || p.By != "p-first" || p.Reason != "never agreed" {
 		t.Errorf("open: %+v", p)
 	}
 	s = tell(t, s, proposing{Ledger, "proposal.lapsed proposal=a1;why=unknown-record", t0})
 	s = tell(t, s, proposing{Ledger, "proposal.done proposal=a9;record=01234567-89ab-cdef-0123-456789abcdef", t0})
-	if p, _ := s.Proposal("a1"); p.State(p.Until) != Lapsed || p.Answer != "unknown-record" {
+	if p, _ := s.Proposals().Find("a1"); p.State(p.Until) != Lapsed || p.Answer != "unknown-record" {
 		t.Errorf("lapsed: %+v", p)
 	}
-	if p, _ := s.Proposal("a9"); p.State(p.Until) != CarriedOut || p.DecidedBy != "p-second" || p.Record == "" {
+	if p, _ := s.Proposals().Find("a9"); p.State(p.Until) != CarriedOut || p.DecidedBy != "p-second" || p.Record == "" {
 		t.Errorf("done: %+v", p)
 	}
 }
@@ -128,7 +128,7 @@ func TestOldProposalsMakeWayAndOpenOnesDoNot(t *testing.T) {
 	for i := range 999 {
 		s = s.Evolve(Fact{Recorded: t0, Event: made(i)})
 	}
-	if _, known := s.Proposal("a1"); known || len(s.Proposals()) != 1000 {
+	if _, known := s.Proposals().Find("a1"); known || len(s.Proposals()) != 1000 {
 		t.Errorf("a proposal that was declined is kept beside %d", len(s.Proposals()))
 	}
 	_, err := s.Decide(Say{made(1000)}, Reference{By: By{Principal: "p-first"}}, t0, t0)

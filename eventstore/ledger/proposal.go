@@ -319,7 +319,7 @@ func (l *Ledger) Proposed(ctx context.Context, app domain.AppName, id string) (d
 	if err != nil {
 		return domain.Proposal{}, err
 	}
-	p, known := ref.Service.Proposal(id)
+	p, known := ref.Service.Proposals().Find(id)
 	if !known {
 		return p, domain.Refusal{Code: domain.UnknownProposal, Text: "there is no such proposal in this app"}
 	}
@@ -367,10 +367,10 @@ func (l *Ledger) Approve(ctx context.Context, d Decision, read ReadCommand) (dom
 	if err != nil {
 		return domain.Proposal{}, err
 	}
-	p, _ := ref.Service.Proposal(d.ID)
+	p, _ := ref.Service.Proposals().Find(d.ID)
 	if again := p.DecidedBy == d.By && (p.Decided == domain.Approved || p.Decided == domain.CarriedOut); !again {
 		who := domain.By{Actor: domain.Operator, Principal: d.By}
-		if err := ref.Service.CheckDecision(d.ID, d.By, who, l.Now()); err != nil {
+		if err := ref.Service.Proposals().CheckDecision(d.ID, d.By, who, l.Now()); err != nil {
 			return domain.Proposal{}, err
 		}
 

@@ -81,36 +81,35 @@ func (p Proposal) State(at deadline.Instant) ProposalState {
 	return Proposed
 }
 
-// Proposals returns the newest proposals of the app, in the order in which they were made.
-func (s Service) Proposals() []Proposal { return slices.Clone(s.proposals) }
+// Proposals are the newest proposals of an app, in the order in which they were made.
+type Proposals []Proposal
 
-// Proposal returns a proposal by its id.
-func (s Service) Proposal(id string) (Proposal, bool) {
-	i := slices.IndexFunc(s.proposals, func(p Proposal) bool { return p.ID == id })
+// Find returns a proposal by its id, and whether there is one.
+func (all Proposals) Find(id string) (Proposal, bool) {
+	i := slices.IndexFunc(all, func(p Proposal) bool { return p.ID == id })
 	if i < 0 {
 		return Proposal{}, false
 	}
-	return s.proposals[i], true
+	return all[i], true
 }
 
-func isProposalNote(k catalog.Note) bool {
-	return catalog.IsProposal(k)
-}
-
-// foldProposal returns all with what a note says of one of them. The list is not changed.
-func foldProposal(all []Proposal, n Noted, f Fact) []Proposal {
-	if !isProposalNote(n.Kind) {
+// After returns all with what a note of a kind says of one of them, if it does: which
+// record it is, and when it was recorded. The list is not changed.
+func (all Proposals) After(
+	kind catalog.Note, fields []policy.Field, record EventID, recorded deadline.Instant,
+) Proposals {
+	if !catalog.IsProposal(kind) {
 		return all
 	}
-	of := func(name string) string { return policy.FieldOf(n.Fields, name) }
-	if n.Kind == catalog.ProposalMade {
+	of := func(name string) string { return policy.FieldOf(fields, name) }
+	if kind == catalog.ProposalMade {
 		until, _ := deadline.ParseInstant(of("until"))
 		made := Proposal{
 			ID: of("proposal"), Command: of("command"), Digest: of("digest"), Basis: of("basis"),
 			Subject: of("subject"),
-			Reason:  of("reason"), By: of("by"), At: f.Recorded, Until: until, Made: f.ID,
+			Reason:  of("reason"), By: of("by"), At: recorded, Until: until, Made: record,
 		}
-		return append(withRoom(all, f.Recorded), made)
+		return append(withRoom(all, recorded), made)
 	}
 
 	i := slices.IndexFunc(all, func(p Proposal) bool { return p.ID == of("proposal") })
@@ -119,16 +118,16 @@ func foldProposal(all []Proposal, n Noted, f Fact) []Proposal {
 	}
 	all = slices.Clone(all)
 	p := &all[i]
-	switch n.Kind {
+	switch kind {
 	case catalog.ProposalApproved:
-		p.Decided, p.DecidedBy, p.DecidedAt, p.Answer = Approved, of("by"), f.Recorded, of("reason")
+		p.Decided, p.DecidedBy, p.DecidedAt, p.Answer = Approved, of("by"), recorded, of("reason")
 	case catalog.ProposalDeclined:
-		p.Decided, p.DecidedBy, p.DecidedAt, p.Answer = Declined, of("by"), f.Recorded, of("reason")
+		p.Decided, p.DecidedBy, p.DecidedAt, p.Answer = Declined, of("by"), recorded, of("reason")
 	case catalog.ProposalWithdrawn:
-		p.Decided, p.DecidedBy, p.DecidedAt, p.Answer = TakenBack, of("by"), f.Recorded, of("reason")
+		p.Decided, p.DecidedBy, p.DecidedAt, p.Answer = TakenBack, of("by"), recorded, of("reason")
 	case catalog.ProposalLapsed:
 		if p.Decided = Lapsed; p.DecidedAt == 0 {
-			p.DecidedAt = f.Recorded
+			p.DecidedAt = recorded
 		}
 		p.Answer = of("why")
 	case catalog.ProposalDone:
@@ -139,7 +138,7 @@ func foldProposal(all []Proposal, n Noted, f Fact) []Proposal {
 
 // withRoom returns a copy of all with room for one more: the oldest one that nobody can
 // decide on any more makes way.
-func withRoom(all []Proposal, at deadline.Instant) []Proposal {
+func withRoom(all Proposals, at deadline.Instant) Proposals {
 	all = slices.Clone(all)
 	if len(all) < maxProposals {
 		return all
@@ -156,33 +155,22 @@ func (p Proposal) awaits(at deadline.Instant) bool {
 	return s == Proposed || s == Approved
 }
 
-// propose answers a note of a proposal: it is the one place that says who may decide on
-// what.
-func (s Service) propose(n Noted, ref Reference, at deadline.Instant) (Event, error) {
-	if ref.By.App {
-		return nil, ErrOwnNote
-	}
-
-	rule, _ := catalog.NoteRuleOf(n.Kind)
-	if err := checkFields(string(n.Kind), rule.Fields, n.Fields); err != nil {
-		return nil, err
-	}
-
-	id, by := policy.FieldOf(n.Fields, "proposal"), policy.FieldOf(n.Fields, "by")
-	switch n.Kind {
+// Check refuses a note of a proposal of which more is asked than its fields: it is the one
+// place that says who may decide on what. By is who says it.
+func (all Proposals) Check(kind catalog.Note, fields []policy.Field, who By, at deadline.Instant) error {
+	id, by := policy.FieldOf(fields, "proposal"), policy.FieldOf(fields, "by")
+	switch kind {
 	case catalog.ProposalMade:
-		return n, s.checkMade(id, by, policy.FieldOf(n.Fields, "until"), ref.By, at)
+		return all.checkMade(id, by, policy.FieldOf(fields, "until"), who, at)
 	case catalog.ProposalApproved, catalog.ProposalDeclined:
-		return n, s.CheckDecision(id, by, ref.By, at)
+		return all.CheckDecision(id, by, who, at)
 	case catalog.ProposalWithdrawn:
-		return n, s.checkTakenBack(id, by, ref.By, at)
-	case catalog.ProposalLapsed, catalog.ProposalDone:
-		return n, s.checkFollows(id, n.Kind, ref.By)
+		return all.checkTakenBack(id, by, who, at)
 	}
-	return nil, ErrOwnNote
+	return all.checkFollows(id, kind)
 }
 
-func (s Service) checkMade(id, by, until string, who By, at deadline.Instant) error {
+func (all Proposals) checkMade(id, by, until string, who By, at deadline.Instant) error {
 	ends, err := deadline.ParseInstant(until)
 	switch {
 	case who.anonymous() || by != who.Principal:
@@ -192,13 +180,13 @@ func (s Service) checkMade(id, by, until string, who By, at deadline.Instant) er
 			"until: a proposal is decided on within 31 days: name a time from now to then, as in 2026-03-02T09:30:00Z")
 	}
 
-	if _, known := s.Proposal(id); known {
+	if _, known := all.Find(id); known {
 		return refuse(IDReused, "this has been proposed before: see what became of it, or give the event an id of "+
 			"its own")
 	}
 
-	if len(s.proposals) >= maxProposals &&
-		!slices.ContainsFunc(s.proposals, func(p Proposal) bool { return !p.awaits(at) }) {
+	if len(all) >= maxProposals &&
+		!slices.ContainsFunc(all, func(p Proposal) bool { return !p.awaits(at) }) {
 		return refuse(TooLarge, "a thousand proposals wait to be decided on: approve, decline or withdraw some of "+
 			"them first")
 	}
@@ -206,8 +194,8 @@ func (s Service) checkMade(id, by, until string, who By, at deadline.Instant) er
 }
 
 // CheckDecision refuses to let somebody approve or decline a proposal at a moment.
-func (s Service) CheckDecision(id, by string, who By, at deadline.Instant) error {
-	p, err := s.open(id, at)
+func (all Proposals) CheckDecision(id, by string, who By, at deadline.Instant) error {
+	p, err := all.open(id, at)
 	switch {
 	case err != nil:
 		return err
@@ -221,8 +209,8 @@ func (s Service) CheckDecision(id, by string, who By, at deadline.Instant) error
 	return nil
 }
 
-func (s Service) checkTakenBack(id, by string, who By, at deadline.Instant) error {
-	p, err := s.open(id, at)
+func (all Proposals) checkTakenBack(id, by string, who By, at deadline.Instant) error {
+	p, err := all.open(id, at)
 	switch {
 	case err != nil:
 		return err
@@ -235,11 +223,8 @@ func (s Service) checkTakenBack(id, by string, who By, at deadline.Instant) erro
 }
 
 // checkFollows refuses what the ledger says of a proposal if it does not follow.
-func (s Service) checkFollows(id string, kind catalog.Note, who By) error {
-	if who.Principal != Ledger {
-		return ErrOwnNote
-	}
-	p, known := s.Proposal(id)
+func (all Proposals) checkFollows(id string, kind catalog.Note) error {
+	p, known := all.Find(id)
 	switch {
 	case !known:
 		return errNoProposal
@@ -250,8 +235,8 @@ func (s Service) checkFollows(id string, kind catalog.Note, who By) error {
 }
 
 // open returns a proposal that can be decided on.
-func (s Service) open(id string, at deadline.Instant) (Proposal, error) {
-	p, known := s.Proposal(id)
+func (all Proposals) open(id string, at deadline.Instant) (Proposal, error) {
+	p, known := all.Find(id)
 	if !known {
 		return Proposal{}, errNoProposal
 	}
