@@ -310,7 +310,7 @@ func proposalNote(app domain.AppName, by string, kind catalog.Note, id string, f
 // Proposals returns the newest proposals of an app, in the order in which they were made.
 func (l *Ledger) Proposals(ctx context.Context, app domain.AppName) ([]domain.Proposal, error) {
 	ref, err := l.App(ctx, app)
-	return ref.Service.Proposals(), err
+	return slices.Clone(ref.Service.Proposals()), err
 }
 
 // Proposed returns a proposal by its id.
