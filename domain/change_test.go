@@ -153,7 +153,7 @@ func TestWhoDidNotAgreeKeepsTheOldPromise(t *testing.T) {
 	// the second version also reduces rights, says its publisher
 	e := r.Policies.Versions()[1]
 	e.RightsReduced = true
-	r.Policies = Policies{}.Evolve(Fact{Event: r.Policies.Versions()[0]}).Evolve(Fact{Event: e})
+	r.Policies = Policies{}.Evolve(Fact{Event: PolicyPublished(r.Policies.Versions()[0])}).Evolve(Fact{Event: PolicyPublished(e)})
 	explicit := toNew(2, later)
 	g := explicit.Event.(ConsentGiven)
 	g.Kind = policy.ExplicitConsent

@@ -180,7 +180,7 @@ func TestANoSaysWhatGoesOn(t *testing.T) {
 	for kind, want := range map[string]string{
 		"consent.withdrawn": "[net tax]", "permission.revoked": "[net tax]", "consent.refused": "[net tax]", "subject.closed": "[tax]", "minor.found": "[tax]", "retention.ended": "[]",
 	} {
-		if got := fmt.Sprint(r.Kept(kind, Scope{All: true}, june)); got != want {
+		if got := fmt.Sprint(r.Policies.Kept(kind, Scope{All: true}, june)); got != want {
 			t.Errorf("%s keeps %s, want %s", kind, got, want)
 		}
 	}
