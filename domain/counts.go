@@ -58,7 +58,7 @@ var CountRules = []CountRule{
 		}},
 	{NeedsControl, "a yes covers the purposes on the control that was used",
 		"PIPL 14 (fully informed)",
-		func(y *yes, p policy.Purpose) bool { return y.control != nil && !y.control.offers(p.ID) }},
+		func(y *yes, p policy.Purpose) bool { return y.control != nil && !y.control.Offers(p.ID) }},
 	{NeedsExplicit, "what a material change added needs an explicit consent",
 		"PIPL 14; policy II(2), III(III), XI(II)",
 		func(y *yes, p policy.Purpose) bool { return y.kind == policy.GeneralConsent && y.stale(p.ID) }},

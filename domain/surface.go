@@ -79,8 +79,8 @@ func (s Surface) Control(id ControlID) (Control, bool) {
 	return Control{}, false
 }
 
-// offers reports whether a yes by c is about the purpose.
-func (c Control) offers(p policy.PurposeID) bool {
+// Offers reports whether a yes by c is about the purpose.
+func (c Control) Offers(p policy.PurposeID) bool {
 	for _, id := range c.Purposes {
 		if id == p {
 			return true

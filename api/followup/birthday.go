@@ -127,7 +127,7 @@ func (r *Reactor) turn(
 	return func(ctx context.Context) error {
 		id := fmt.Sprintf("birthday to %s after %s", band, fact)
 		_, err := r.Ledger.ExecuteOn(ctx, stream,
-			request(stream.App, id, at, domain.Say{Event: domain.AgeRecorded{Band: band, Basis: "birthday"}}))
+			requestFor(stream.App, id, at, domain.Say{Event: domain.AgeRecorded{Band: band, Basis: "birthday"}}))
 		return err
 	}
 }

@@ -18,7 +18,7 @@ func (r *Reactor) learnCalendar(a *app, e codec.Entry, x domain.CalendarPublishe
 	a.calendars, a.newest = domain.EvolveCalendars(a.calendars, e.Fact()), domain.EventID(e.ID)
 	for _, open := range a.streams {
 		if slices.ContainsFunc(open,
-			func(o *obligation) bool { return a.calendars.Touches(deadline.Publication(x), o.due) }) {
+			func(o *openDuty) bool { return a.calendars.Touches(deadline.Publication(x), o.due) }) {
 			r.move(a, open[0].stream, calendarKey(open[0].stream, a.newest), "")
 		}
 	}
@@ -39,7 +39,7 @@ func outdatedKey(stream domain.StreamID) string { return "outdated " + stream.St
 
 // checkCalendar finds a due date that was computed on older calendars than the
 // log has before it, as by a process that had not heard of them.
-func (r *Reactor) checkCalendar(a *app, o *obligation, e codec.Entry) {
+func (r *Reactor) checkCalendar(a *app, o *openDuty, e codec.Entry) {
 	if a.newest != (domain.EventID{}) && outdated(o.due, a.calendars) {
 		r.move(a, o.stream, outdatedKey(o.stream), " after "+e.ID.String())
 	}
@@ -81,7 +81,7 @@ func (r *Reactor) ship(stream domain.StreamID, app domain.App) {
 			id += " projected"
 		}
 		r.waiting.add(shippedKey(app.Name, k), 0, stream, func(ctx context.Context) error {
-			_, err := r.Ledger.Execute(ctx, request(app.Name, id, 0, domain.PublishCalendar{Calendar: k}))
+			_, err := r.Ledger.Execute(ctx, requestFor(app.Name, id, 0, domain.PublishCalendar{Calendar: k}))
 			return err
 		})
 	}

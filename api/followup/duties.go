@@ -341,7 +341,7 @@ func (a *app) owedFor(incident string) map[string]bool {
 
 // voided forgets that what became void was owed for an incident: should it be
 // found to be owed after all, it opens again.
-func (a *app) voided(o *obligation) {
+func (a *app) voided(o *openDuty) {
 	if o != nil && o.cause.Noun == domain.IncidentNoun {
 		delete(a.owed[o.cause.ID], string(o.kind)+" "+string(o.due.Rule))
 	}
@@ -383,7 +383,7 @@ func (r *Reactor) meet(a *app, e codec.Entry) {
 	}
 }
 
-func (r *Reactor) meetOne(o *obligation, kind string, e codec.Entry) {
+func (r *Reactor) meetOne(o *openDuty, kind string, e codec.Entry) {
 	members := domain.Members(e.Event)
 	if !policy.MeetsBy(o.metBy, kind, members) || !domain.IsOf(o.target, members) {
 		return
@@ -409,7 +409,7 @@ func (r *Reactor) meetOne(o *obligation, kind string, e codec.Entry) {
 // before reports whether a moment lies before what is owed began, so that no
 // evidence shows that it was done then. What a notice announces comes after it,
 // and who is told of an incident may be told before it is known for sure.
-func (o *obligation) before(at deadline.Instant) bool {
+func (o *openDuty) before(at deadline.Instant) bool {
 	if o.cause.Noun == domain.IncidentNoun {
 		return at < o.notBefore
 	}
@@ -462,7 +462,7 @@ func (r *Reactor) renew(a *app, by *opening, on []string) {
 	}
 }
 
-func (r *Reactor) voidOne(o *obligation, reason string) {
+func (r *Reactor) voidOne(o *openDuty, reason string) {
 	if key := o.key("void"); !r.waiting.has(key) {
 		r.follow(key, 0, o.stream, "void "+o.id+" "+reason, 0, domain.VoidObligation{ID: o.id, Reason: reason})
 	}
@@ -480,7 +480,7 @@ func (r *Reactor) follow(
 func (r *Reactor) followNow(
 	ctx context.Context, stream domain.StreamID, id string, at deadline.Instant, cmd domain.Command,
 ) error {
-	_, err := r.Ledger.ExecuteOn(ctx, stream, request(stream.App, id+" in "+stream.String(), at, cmd))
+	_, err := r.Ledger.ExecuteOn(ctx, stream, requestFor(stream.App, id+" in "+stream.String(), at, cmd))
 	return err
 }
 

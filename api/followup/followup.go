@@ -299,14 +299,14 @@ func versionKey(app domain.AppName, version content.Hash) string {
 func (r *Reactor) takeEffect(app domain.AppName, version content.Hash) func(context.Context) error {
 	return func(ctx context.Context) error {
 		_, err := r.Ledger.Execute(ctx,
-			request(app, "effective "+version.String(), 0, domain.Say{Event: domain.PolicyEffective{Version: version}}))
+			requestFor(app, "effective "+version.String(), 0, domain.Say{Event: domain.PolicyEffective{Version: version}}))
 		return err
 	}
 }
 
-// request is a follow-up. Its id says what it follows from, and is the same
+// requestFor returns a follow-up. Its id says what it follows from, and is the same
 // whenever it is made.
-func request(app domain.AppName, id string, at deadline.Instant, cmd domain.Command) ledger.Request {
+func requestFor(app domain.AppName, id string, at deadline.Instant, cmd domain.Command) ledger.Request {
 	return ledger.Request{
 		App: app, Source: "react", ID: id, Body: []byte(id), At: at,
 		Actor: string(domain.System), RecordedBy: "react", Command: cmd,

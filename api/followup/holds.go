@@ -36,7 +36,7 @@ func (r *Reactor) learnHold(a *app, e codec.Entry) {
 
 // hold stops the clock of one obligation, from the later of the hold's times,
 // or restarts it from the earlier of the release's. Done again it does nothing.
-func (r *Reactor) hold(o *obligation, e codec.Entry) {
+func (r *Reactor) hold(o *openDuty, e codec.Entry) {
 	_, released := e.Event.(domain.HoldReleased)
 	_, placed := e.Event.(domain.HoldPlaced)
 	if o.kind != policy.DutyDelete || placed == released {

@@ -117,7 +117,7 @@ func (a *app) stepsBefore(incident string, metBy []string) []codec.Entry {
 
 // learnIncident completes what is known of an obligation that follows from an
 // incident.
-func (r *Reactor) learnIncident(a *app, o *obligation, x domain.Obligation) {
+func (r *Reactor) learnIncident(a *app, o *openDuty, x domain.Obligation) {
 	if o.cause.Noun != domain.IncidentNoun {
 		return
 	}
@@ -130,7 +130,7 @@ func (r *Reactor) learnIncident(a *app, o *obligation, x domain.Obligation) {
 
 // restart starts the clock of an obligation of an incident at what it runs from,
 // if it was started later than that.
-func (r *Reactor) restart(a *app, o *obligation) {
+func (r *Reactor) restart(a *app, o *openDuty) {
 	from, runs := o.runsFrom()
 	if !runs {
 		return
@@ -146,7 +146,7 @@ func (r *Reactor) restart(a *app, o *obligation) {
 // runsFrom returns from which fact of an incident the clock of an obligation runs: that of
 // a duty that starts with what opened it from the first of these, if that says that the
 // incident was found. Only then may an earlier one be found later.
-func (o *obligation) runsFrom() (kind string, runs bool) {
+func (o *openDuty) runsFrom() (kind string, runs bool) {
 	if o.cause.Noun != domain.IncidentNoun {
 		return "", false
 	}

@@ -30,7 +30,7 @@ type app struct {
 
 	duplicates duplicates
 
-	streams map[string][]*obligation // what is open, by the id of its stream
+	streams map[string][]*openDuty // what is open, by the id of its stream
 	places  map[domain.StreamID]*place
 
 	opened  *opening // what opened last, by which request: its facts stand together
@@ -40,12 +40,12 @@ type app struct {
 // A place is where a fact and what follows from it lie together: the history
 // of a person, an incident, a request, or what concerns the app as a whole.
 type place struct {
-	open     []*obligation
+	open     []*openDuty
 	openings []*opening
 }
 
-// An obligation is one that is open.
-type obligation struct {
+// An openDuty is an obligation that is open.
+type openDuty struct {
 	stream domain.StreamID
 	id     string
 	opened eventstore.Position
@@ -99,7 +99,7 @@ func (r *Reactor) app(name domain.AppName) *app {
 			done: map[string]deadline.Instant{},
 			duplicates: duplicates{goOn: map[string]string{}, ended: map[string]bool{},
 				in: map[string][]domain.StreamID{}},
-			streams: map[string][]*obligation{}, places: map[domain.StreamID]*place{}}
+			streams: map[string][]*openDuty{}, places: map[domain.StreamID]*place{}}
 		r.apps[name] = a
 	}
 	return a
@@ -125,7 +125,7 @@ func (a *app) place(id domain.StreamID) *place {
 }
 
 // keep remembers an obligation that opened.
-func (a *app) keep(o *obligation) {
+func (a *app) keep(o *openDuty) {
 	key := streamKey(o.stream)
 	a.streams[key] = append(a.streams[key], o)
 	if o.cause != (domain.StreamID{}) {
@@ -135,7 +135,7 @@ func (a *app) keep(o *obligation) {
 }
 
 // drop forgets an obligation that is closed.
-func (a *app) drop(o *obligation) {
+func (a *app) drop(o *openDuty) {
 	key := streamKey(o.stream)
 	if a.streams[key] = without(a.streams[key], o); len(a.streams[key]) == 0 {
 		delete(a.streams, key)
@@ -162,7 +162,7 @@ func (o *opening) same(x *opening) bool {
 
 // arrived returns what should open, now that it did, and forgets it; nil if it
 // was not known.
-func (a *app) arrived(o *obligation, request [16]byte) *opening {
+func (a *app) arrived(o *openDuty, request [16]byte) *opening {
 	if request == a.request && a.opened != nil && a.opened.is(o) {
 		return a.opened // another system's
 	}
@@ -183,7 +183,7 @@ func (a *app) arrived(o *obligation, request [16]byte) *opening {
 	return a.opened
 }
 
-func (o *opening) is(x *obligation) bool {
+func (o *opening) is(x *openDuty) bool {
 	return x.stream == o.stream && x.kind == o.kind && x.due.Rule == o.rule
 }
 
@@ -194,7 +194,7 @@ func (a *app) tidy(id domain.StreamID, p *place) {
 }
 
 // find returns an open obligation; nil if there is none.
-func (a *app) find(s domain.StreamID, id string) *obligation {
+func (a *app) find(s domain.StreamID, id string) *openDuty {
 	for _, o := range a.streams[streamKey(s)] {
 		if o.id == id {
 			return o

@@ -30,7 +30,7 @@ type share struct {
 	ended    []string
 	in       []gone
 
-	open     []*obligation
+	open     []*openDuty
 	openings []keptOpening
 	opened   []keptOpening // the one that opened last, if any, by this request
 	request  [16]byte
@@ -168,7 +168,7 @@ func (a *app) share() share {
 		s.open = append(s.open, open...)
 	}
 
-	slices.SortStableFunc(s.open, func(x, y *obligation) int { // one record may have opened several, all in one stream
+	slices.SortStableFunc(s.open, func(x, y *openDuty) int { // one record may have opened several, all in one stream
 		return cmp.Or(cmp.Compare(x.opened, y.opened), compareStreams(x.stream, y.stream))
 	})
 	for _, id := range slices.SortedFunc(maps.Keys(a.places), compareStreams) {

@@ -15,7 +15,7 @@ func (r *Reactor) learnOpened(a *app, e codec.Entry, x domain.ObligationOpened) 
 		return
 	}
 
-	o := &obligation{
+	o := &openDuty{
 		stream:    e.Stream,
 		since:     x.Cause.Event,
 		opened:    e.Position,
@@ -46,7 +46,7 @@ func (r *Reactor) learnOpened(a *app, e codec.Entry, x domain.ObligationOpened) 
 }
 
 // meetBefore lets what came first count for an obligation that opened.
-func (r *Reactor) meetBefore(o *obligation, before *opening) {
+func (r *Reactor) meetBefore(o *openDuty, before *opening) {
 	r.waiting.remove(before.key())
 	o.about = before.about
 	for _, fact := range before.facts {
@@ -97,7 +97,7 @@ func (r *Reactor) learnMoved(a *app, e codec.Entry, x domain.ObligationMoved) {
 }
 
 // close forgets an obligation, and what was to be done about it.
-func (r *Reactor) close(a *app, o *obligation) {
+func (r *Reactor) close(a *app, o *openDuty) {
 	if o == nil {
 		return
 	}
@@ -108,11 +108,11 @@ func (r *Reactor) close(a *app, o *obligation) {
 	r.unwatch(o)
 }
 
-func (o *obligation) key(what string) string { return what + " " + o.stream.String() + " " + o.id }
+func (o *openDuty) key(what string) string { return what + " " + o.stream.String() + " " + o.id }
 
 // watch waits for the moments at which little time is left, and none, unless
 // they were said before. Of what has no date there are none.
-func (r *Reactor) watch(a *app, o *obligation) {
+func (r *Reactor) watch(a *app, o *openDuty) {
 	r.unwatch(o)
 	if o.due.State != deadline.Running || o.overdue == o.due.Until {
 		return
@@ -129,7 +129,7 @@ func (r *Reactor) watch(a *app, o *obligation) {
 
 // unwatch waits for them no more. It is called before the date of o changes, or
 // right after: what waits says the date that o has.
-func (r *Reactor) unwatch(o *obligation) {
+func (r *Reactor) unwatch(o *openDuty) {
 	r.waiting.remove(isAtRisk{o})
 	r.waiting.remove(isLate{o})
 }
@@ -138,8 +138,8 @@ func (r *Reactor) unwatch(o *obligation) {
 // are one pointer, so that they and their keys take no memory of their own: of all that
 // waits, most are these.
 type (
-	isAtRisk struct{ *obligation }
-	isLate   struct{ *obligation }
+	isAtRisk struct{ *openDuty }
+	isLate   struct{ *openDuty }
 )
 
 func (w isAtRisk) on() domain.StreamID { return w.stream }
@@ -156,7 +156,7 @@ func (w isLate) do(ctx context.Context, r *Reactor, due deadline.Instant) error 
 	return r.warn(ctx, w.obligation, "late", due, true)
 }
 
-func (r *Reactor) warn(ctx context.Context, o *obligation, what string, at deadline.Instant, overdue bool) error {
+func (r *Reactor) warn(ctx context.Context, o *openDuty, what string, at deadline.Instant, overdue bool) error {
 	id := what + " " + o.id + " " + o.due.Until.String()
 	return r.followNow(ctx, o.stream, id, at, domain.WarnObligation{ID: o.id, Until: o.due.Until, Overdue: overdue})
 }

@@ -20,7 +20,7 @@ func told(t *testing.T, w *world) (*ledger.Ledger, map[string]codec.Entry) {
 	l := w.open(t)
 	begin(t, l)
 	for _, who := range []string{"ada", "bob"} {
-		r := request("r", domain.GiveConsent{Act: "agree", Details: domain.Personal("words of " + who)})
+		r := requestOf("r", domain.GiveConsent{Act: "agree", Details: domain.Personal("words of " + who)})
 		r.Person = domain.PersonKey{Kind: "account", ID: who}
 		must(t, l, r)
 	}
@@ -50,7 +50,7 @@ func TestNothingIsReadWithoutAnAccessThatCoversIt(t *testing.T) {
 	if _, err := l.Access(t.Context(), stranger); code(err) != domain.UnknownApp {
 		t.Errorf("of an app that is none: %v", err)
 	}
-	other := request("o", domain.RegisterApp{App: domain.App{Name: "other", Environment: domain.Test, Jurisdiction: "CN", TimeZone: "Asia/Shanghai", Locales: []string{"en"}}})
+	other := requestOf("o", domain.RegisterApp{App: domain.App{Name: "other", Environment: domain.Test, Jurisdiction: "CN", TimeZone: "Asia/Shanghai", Locales: []string{"en"}}})
 	other.App, other.Person = "other", domain.PersonKey{}
 	must(t, l, other)
 	opened := func(change func(*ledger.Access)) ledger.Opened {

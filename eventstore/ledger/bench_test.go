@@ -68,7 +68,7 @@ func benchExecute(b *testing.B, command domain.Command, followers int) {
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
 			n := next.Add(1)
-			r := request(fmt.Sprint(n), command)
+			r := requestOf(fmt.Sprint(n), command)
 			r.Person.ID = fmt.Sprint("p", person(n))
 			if _, err := l.Execute(b.Context(), r); err != nil {
 				b.Error(err)
@@ -121,7 +121,7 @@ func BenchmarkCrowd(b *testing.B) {
 	var next atomic.Uint64
 	record := func(who uint64) {
 		n := int(next.Add(1))
-		r := request(fmt.Sprint(n), said(n))
+		r := requestOf(fmt.Sprint(n), said(n))
 		r.Person.ID = fmt.Sprint("p", who)
 		if _, err := l.Execute(ctx, r); err != nil {
 			b.Error(err)

@@ -87,10 +87,10 @@ func story() ([]ledger.Request, error) {
 	}
 	private := domain.WithdrawConsent{Scope: domain.Scope{All: true}, Details: `{"said":"in private"}`}
 	list := []ledger.Request{
-		request("app", domain.RegisterApp{App: domain.App{Name: "demo", Environment: domain.Test, Jurisdiction: "CN", TimeZone: "Asia/Shanghai", Locales: []string{"en"}}}),
-		request("policy", domain.PublishPolicy{Version: version, Document: document}),
-		request("ada 1", yes), request("ada 2", private), request("ada 3", yes),
-		request("bob 1", private), request("bob 2", yes), request("ada 4", no),
+		requestOf("app", domain.RegisterApp{App: domain.App{Name: "demo", Environment: domain.Test, Jurisdiction: "CN", TimeZone: "Asia/Shanghai", Locales: []string{"en"}}}),
+		requestOf("policy", domain.PublishPolicy{Version: version, Document: document}),
+		requestOf("ada 1", yes), requestOf("ada 2", private), requestOf("ada 3", yes),
+		requestOf("bob 1", private), requestOf("bob 2", yes), requestOf("ada 4", no),
 	}
 	for i := range list {
 		if strings.HasPrefix(list[i].ID, "bob") {

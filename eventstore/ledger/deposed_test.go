@@ -41,7 +41,7 @@ func TestNoProcessBelievesADeposedLeader(t *testing.T) {
 	var count struct{ unknown, stale, asked int }
 	for i := range tries {
 		w.now += 5000
-		insist(t, process[rand.IntN(3)], request(fmt.Sprint("yes", i), yes))
+		insist(t, process[rand.IntN(3)], requestOf(fmt.Sprint("yes", i), yes))
 		for _, l := range process { // they remember it
 			for known := false; !known; {
 				s, err := l.State(t.Context(), "demo", ada, ledger.AsOf{})
@@ -51,7 +51,7 @@ func TestNoProcessBelievesADeposedLeader(t *testing.T) {
 
 		w.now += 5000
 		writer := rand.IntN(3)
-		insist(t, process[writer], request(fmt.Sprint("no", i), no))
+		insist(t, process[writer], requestOf(fmt.Sprint("no", i), no))
 		for j := range 2 {
 			l := process[(writer+1+j)%3]
 			if stand(t, l, w, ada, ledger.AsOf{Cached: true}) == domain.Given {

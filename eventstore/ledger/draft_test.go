@@ -65,7 +65,7 @@ func joined(t *testing.T) (*ledger.Ledger, *vault.Vault, *countedStore, *tallied
 
 // personal is a request with a personal part, of somebody.
 func personal(who string, n int) ledger.Request {
-	r := request(fmt.Sprint(who, n), domain.WithdrawConsent{Scope: domain.Scope{All: true}, Details: domain.Personal("words of " + who)})
+	r := requestOf(fmt.Sprint(who, n), domain.WithdrawConsent{Scope: domain.Scope{All: true}, Details: domain.Personal("words of " + who)})
 	r.Person.ID = who
 	return r
 }

@@ -21,7 +21,7 @@ func TestARequestAfterTheEndIsOfSomebodyNew(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			asked := request("asked before", domain.OpenRequest{Types: []domain.RequestType{domain.AskAccess}, Channel: "app"})
+			asked := requestOf("asked before", domain.OpenRequest{Types: []domain.RequestType{domain.AskAccess}, Channel: "app"})
 			was := must(t, c.l, asked)
 			c.w.now += 1000
 			c.tell("ada " + end)
@@ -32,7 +32,7 @@ func TestARequestAfterTheEndIsOfSomebodyNew(t *testing.T) {
 				}
 			}
 
-			ask := request("asks", domain.OpenRequest{Types: []domain.RequestType{kind}, Channel: "app"})
+			ask := requestOf("asks", domain.OpenRequest{Types: []domain.RequestType{kind}, Channel: "app"})
 			first := must(t, c.l, ask)
 			now, _, err := c.l.Pseudonym(t.Context(), "demo", ada)
 			if err != nil {
@@ -63,7 +63,7 @@ func TestARequestFromBeforeTheEndIsOfNobodyWhoCameSince(t *testing.T) {
 				c.tell("ada agrees")
 			}
 			for id, kind := range map[string]domain.RequestType{"copy": domain.AskAccess, "no": domain.AskWithdraw} {
-				_, err := c.l.Execute(t.Context(), at(then, request(id, domain.OpenRequest{Types: []domain.RequestType{kind}, Channel: "app"})))
+				_, err := c.l.Execute(t.Context(), at(then, requestOf(id, domain.OpenRequest{Types: []domain.RequestType{kind}, Channel: "app"})))
 				if want := map[string]domain.Code{"copy": domain.EarlierPerson}[id]; code(err) != want || want == "" && err != nil {
 					t.Errorf("%s, somebody came %v, %v: %v, want %q", end, comes, kind, err, want)
 				}
@@ -76,7 +76,7 @@ func TestARequestFromBeforeTheEndIsOfNobodyWhoCameSince(t *testing.T) {
 func TestAGuardianFromBeforeTheEndIsNobodyWhoCameSince(t *testing.T) {
 	ben := domain.PersonKey{Kind: "account", ID: "ben"}
 	guardian := func(id string) ledger.Request {
-		r := request(id, domain.Say{Event: domain.GuardianVerified{Proof: domain.Proof{Document: content.Hash{5}, Method: "scan", CheckedBy: "desk"}}})
+		r := requestOf(id, domain.Say{Event: domain.GuardianVerified{Proof: domain.Proof{Document: content.Hash{5}, Method: "scan", CheckedBy: "desk"}}})
 		r.Other = ben
 		return r
 	}

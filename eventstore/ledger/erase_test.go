@@ -14,7 +14,7 @@ import (
 )
 
 func order(id string) ledger.Request {
-	r := request(id, domain.OrderErasure{Reason: "request", By: [2]string{"officer", "second"}})
+	r := requestOf(id, domain.OrderErasure{Reason: "request", By: [2]string{"officer", "second"}})
 	r.Actor, r.RecordedBy = "operator", "desk"
 	return r
 }
@@ -84,7 +84,7 @@ func TestAnErasureThatBreaksIsFinished(t *testing.T) {
 			whole := w.store
 			l := w.open(t)
 			begin(t, l)
-			must(t, l, request("r1", domain.GiveConsent{Act: "agree", Details: "my words"}))
+			must(t, l, requestOf("r1", domain.GiveConsent{Act: "agree", Details: "my words"}))
 			w.store = &dying{Store: whole, left: c.left, persist: c.persist}
 			if _, err := w.open(t).Erase(t.Context(), order("e1")); (err == nil) != (c.name == "nowhere") {
 				t.Fatal(err)
@@ -162,7 +162,7 @@ func TestACrashBetweenTheVaultsRowsLeavesNobodyHalfErased(t *testing.T) {
 				w := newWorld()
 				l := w.open(t)
 				begin(t, l)
-				must(t, l, request("r1", domain.GiveConsent{Act: "agree", Details: "my words"}))
+				must(t, l, requestOf("r1", domain.GiveConsent{Act: "agree", Details: "my words"}))
 				if got := w.rowsBut(t, ""); got != whole {
 					t.Fatalf("before it the vault has %s", got)
 				}
@@ -216,12 +216,12 @@ func TestWhoIsErasedIsForgottenAndComesBackAsSomebodyNew(t *testing.T) {
 	l := w.open(t)
 	begin(t, l)
 	w.now += 1000
-	must(t, l, request("r1", yes))
+	must(t, l, requestOf("r1", yes))
 	w.now += 1000
 	if _, err := l.Erase(t.Context(), order("e1")); err != nil {
 		t.Fatal(err)
 	}
-	late := request("r2", yes)
+	late := requestOf("r2", yes)
 	late.At = w.now - 500
 	if _, err := l.Execute(t.Context(), late); code(err) != domain.EarlierPerson {
 		t.Errorf("a yes of before the erasure: %v", err)
@@ -233,7 +233,7 @@ func TestWhoIsErasedIsForgottenAndComesBackAsSomebodyNew(t *testing.T) {
 	if got := status(t, l, w); got != domain.NeverAsked {
 		t.Errorf("they stand at %s", got)
 	}
-	must(t, l, request("r3", yes))
+	must(t, l, requestOf("r3", yes))
 	if got := status(t, l, w); got != domain.Given {
 		t.Errorf("who came back stands at %s", got)
 	}
@@ -254,17 +254,17 @@ func TestANoThatSeemsOlderThanAnErasureIsNotLost(t *testing.T) {
 		want domain.Status
 		kept string
 	}{
-		{"a yes of before it comes after it", []ledger.Request{at(start.Add(500), request("n", no)), at(start.Add(5000), request("y", yes))}, domain.AskAgain, " consent.withdrawn consent.given"},
-		{"it comes after the yes", []ledger.Request{at(start.Add(5000), request("y", yes)), at(start.Add(500), request("n", no))}, domain.Withdrawn, " consent.given consent.withdrawn"},
-		{"it comes twice", []ledger.Request{at(start.Add(500), request("n", no)), at(start.Add(500), request("n", no))}, domain.Withdrawn, " consent.withdrawn"},
-		{"a yes that is later in both times counts", []ledger.Request{at(start.Add(500), request("n", no)), request("y", yes)}, domain.Given, " consent.withdrawn consent.given"},
+		{"a yes of before it comes after it", []ledger.Request{at(start.Add(500), requestOf("n", no)), at(start.Add(5000), requestOf("y", yes))}, domain.AskAgain, " consent.withdrawn consent.given"},
+		{"it comes after the yes", []ledger.Request{at(start.Add(5000), requestOf("y", yes)), at(start.Add(500), requestOf("n", no))}, domain.Withdrawn, " consent.given consent.withdrawn"},
+		{"it comes twice", []ledger.Request{at(start.Add(500), requestOf("n", no)), at(start.Add(500), requestOf("n", no))}, domain.Withdrawn, " consent.withdrawn"},
+		{"a yes that is later in both times counts", []ledger.Request{at(start.Add(500), requestOf("n", no)), requestOf("y", yes)}, domain.Given, " consent.withdrawn consent.given"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			w := newWorld()
 			l := w.open(t)
 			begin(t, l)
 			w.now = start.Add(1000)
-			must(t, l, request("r1", yes))
+			must(t, l, requestOf("r1", yes))
 			w.now = start.Add(2000)
 			if _, err := l.Erase(t.Context(), order("e1")); err != nil {
 				t.Fatal(err)
@@ -281,7 +281,7 @@ func TestANoThatSeemsOlderThanAnErasureIsNotLost(t *testing.T) {
 			if got, _ := w.kinds(t); got != erased+tt.kept {
 				t.Errorf("the log says %q", got)
 			}
-			if _, err := l.Execute(t.Context(), at(start.Add(500), request("late", yes))); code(err) != domain.EarlierPerson {
+			if _, err := l.Execute(t.Context(), at(start.Add(500), requestOf("late", yes))); code(err) != domain.EarlierPerson {
 				t.Errorf("a yes that is older than the erasure: %v", err)
 			}
 			if _, err := l.Erase(t.Context(), order("e2")); err != nil {
@@ -309,7 +309,7 @@ func TestAnOrderToEraseIsNotTakenLightly(t *testing.T) {
 	if _, err := l.Erase(t.Context(), order("e1")); code(err) != domain.UnknownPerson {
 		t.Errorf("nobody: %v", err)
 	}
-	must(t, l, request("r1", yes))
+	must(t, l, requestOf("r1", yes))
 	for name, change := range map[string]func(*ledger.Request, *domain.OrderErasure){
 		"one person twice":         func(_ *ledger.Request, o *domain.OrderErasure) { o.By[1] = o.By[0] },
 		"one person":               func(_ *ledger.Request, o *domain.OrderErasure) { o.By[1] = "" },
@@ -325,7 +325,7 @@ func TestAnOrderToEraseIsNotTakenLightly(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	hold := request("h1", domain.Say{Event: domain.HoldPlaced{Reason: "court-order"}})
+	hold := requestOf("h1", domain.Say{Event: domain.HoldPlaced{Reason: "court-order"}})
 	hold.Actor = "operator"
 	must(t, l, hold)
 	w.now += 1000

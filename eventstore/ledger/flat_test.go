@@ -64,7 +64,7 @@ func (m *meter) of(f func()) (c cost) {
 
 // someone is a person whose history the test makes long or short.
 func someone(id string, n int) ledger.Request {
-	r := request(fmt.Sprint(id, n), said(n))
+	r := requestOf(fmt.Sprint(id, n), said(n))
 	r.Person.ID = id
 	return r
 }

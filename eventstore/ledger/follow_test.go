@@ -52,7 +52,7 @@ func TestFollowersOfOneLedgerReadTheSame(t *testing.T) {
 	reader("live", 3)
 	for i := range records {
 		w.now++
-		r := request(fmt.Sprint(i), yes)
+		r := requestOf(fmt.Sprint(i), yes)
 		r.Person.ID = fmt.Sprint(i % 50)
 		must(t, l, r)
 	}
@@ -180,7 +180,7 @@ func TestFollowersMissNothing(t *testing.T) {
 	}
 	for i := range records {
 		w.now++
-		r := request(fmt.Sprint(i), yes)
+		r := requestOf(fmt.Sprint(i), yes)
 		r.Person.ID = fmt.Sprint(i % 50)
 		must(t, writes, r)
 		head, err := writes.Head(t.Context())
@@ -207,13 +207,13 @@ func TestWhoeverFollowsStopsAtWhatCannotBeRead(t *testing.T) {
 	w.store = numbered(w.store)
 	l := w.open(t)
 	begin(t, l)
-	must(t, l, request("before", yes))
+	must(t, l, requestOf("before", yes))
 	last, err := w.store.Append(t.Context(), "subject-demo-00ff", 0, eventstore.Record{ID: eventstore.EventID{1}, Type: "said.v9", Data: []byte("{}")})
 	if err != nil {
 		t.Fatal(err)
 	}
 	w.now++
-	must(t, l, request("after", yes))
+	must(t, l, requestOf("after", yes))
 	for name, l := range map[string]*ledger.Ledger{"as it comes": l, "from the store": w.open(t)} {
 		for range 2 {
 			at := eventstore.Position(0)

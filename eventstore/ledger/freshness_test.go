@@ -166,7 +166,7 @@ func TestNoProcessIsBehindAnOptOut(t *testing.T) {
 	stale := 0
 	for i := range 60 {
 		w.now += 5000
-		must(t, process[i%3], request(fmt.Sprint("yes", i), yes))
+		must(t, process[i%3], requestOf(fmt.Sprint("yes", i), yes))
 		for _, l := range process {
 			if got := stand(t, l, w, ada, ledger.AsOf{}); got != domain.Given {
 				t.Fatalf("after yes %d: %v", i, got)
@@ -174,7 +174,7 @@ func TestNoProcessIsBehindAnOptOut(t *testing.T) {
 		}
 
 		w.now += 5000
-		must(t, process[(i+1)%3], request(fmt.Sprint("no", i), no))
+		must(t, process[(i+1)%3], requestOf(fmt.Sprint("no", i), no))
 		for _, l := range process {
 			if stand(t, l, w, ada, ledger.AsOf{Cached: true}) == domain.Given {
 				stale++
@@ -198,7 +198,7 @@ func TestWhatOthersRecordIsNotRead(t *testing.T) {
 	w := newWorld()
 	there := w.open(t)
 	begin(t, there)
-	must(t, there, request("first", yes))
+	must(t, there, requestOf("first", yes))
 
 	store := &tallied{Store: w.store}
 	w.store = store
@@ -209,9 +209,9 @@ func TestWhatOthersRecordIsNotRead(t *testing.T) {
 	}
 	for i := range 50 {
 		w.now += 5000
-		must(t, there, request(fmt.Sprint("yes", i), yes))
+		must(t, there, requestOf(fmt.Sprint("yes", i), yes))
 		w.now += 5000
-		must(t, there, request(fmt.Sprint("no", i), no))
+		must(t, there, requestOf(fmt.Sprint("no", i), no))
 		if got := status(t, here, w); got != domain.Withdrawn {
 			t.Fatalf("after no %d: %v", i, got)
 		}
@@ -219,7 +219,7 @@ func TestWhatOthersRecordIsNotRead(t *testing.T) {
 	if n := store.read(); n != 0 {
 		t.Errorf("%d records of a person were read again", n)
 	}
-	must(t, here, request("here", yes)) // and loses no race
+	must(t, here, requestOf("here", yes)) // and loses no race
 	if n := store.read(); n != 0 || store.appends != 1 {
 		t.Errorf("%d records were read, and %d appends made, want none and 1", n, store.appends)
 	}
@@ -237,7 +237,7 @@ func TestNoProcessIsBehindWhatIsPublished(t *testing.T) {
 		t.Fatalf("before it is registered: %v", err)
 	}
 	begin(t, here)
-	must(t, there, request("yes", yes))
+	must(t, there, requestOf("yes", yes))
 
 	more := document
 	more.Purposes = append(more.Purposes[:1:1], document.Purposes[0])
@@ -247,13 +247,13 @@ func TestNoProcessIsBehindWhatIsPublished(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.now += 5000
-	must(t, here, request("p2", domain.PublishPolicy{Version: version, Document: more, Material: []string{"MAT-1"}}))
+	must(t, here, requestOf("p2", domain.PublishPolicy{Version: version, Document: more, Material: []string{"MAT-1"}}))
 	ref, err := there.App(t.Context(), "demo")
 	if err != nil || len(ref.Policies.Versions()) != 2 {
 		t.Errorf("the other process knows %d versions, %v", len(ref.Policies.Versions()), err)
 	}
 	w.now += 5000
-	must(t, there, request("maps", domain.WithdrawConsent{Scope: domain.Scope{Purposes: []policy.PurposeID{"maps"}}}))
+	must(t, there, requestOf("maps", domain.WithdrawConsent{Scope: domain.Scope{Purposes: []policy.PurposeID{"maps"}}}))
 }
 
 // An outside id leads to the next person, whom another process has met.
@@ -262,23 +262,23 @@ func TestNoProcessIsBehindWhoHasAnID(t *testing.T) {
 	here, _ := w.behind(t)
 	there, _ := w.behind(t)
 	begin(t, here)
-	must(t, here, request("yes", yes))
+	must(t, here, requestOf("yes", yes))
 	if got := stand(t, there, w, ada, ledger.AsOf{}); got != domain.Given {
 		t.Fatalf("before: %v", got)
 	}
 	w.now += 5000
-	must(t, here, request("closed", domain.Say{Event: domain.SubjectClosed{Reason: "closed"}}))
+	must(t, here, requestOf("closed", domain.Say{Event: domain.SubjectClosed{Reason: "closed"}}))
 	w.now += 5000
-	must(t, here, request("next", yes))
+	must(t, here, requestOf("next", yes))
 	if got := stand(t, there, w, ada, ledger.AsOf{}); got != domain.Given {
 		t.Errorf("the next person said yes: %v", got)
 	}
 	w.now += 5000
-	must(t, here, request("no", no))
+	must(t, here, requestOf("no", no))
 	if got := stand(t, there, w, ada, ledger.AsOf{}); got != domain.Withdrawn {
 		t.Errorf("the next person said no: %v", got)
 	}
-	erase := request("erase", domain.OrderErasure{Reason: "asked", By: [2]string{"eve", "bob"}})
+	erase := requestOf("erase", domain.OrderErasure{Reason: "asked", By: [2]string{"eve", "bob"}})
 	if _, err := there.Erase(t.Context(), erase); err != nil {
 		t.Fatal(err)
 	}
@@ -294,15 +294,15 @@ func TestWithoutABarrierNothingIsAllowed(t *testing.T) {
 	here, store := w.behind(t)
 	there, _ := w.behind(t)
 	begin(t, here)
-	must(t, here, request("yes", yes))
-	must(t, there, request("no", no))
+	must(t, here, requestOf("yes", yes))
+	must(t, there, requestOf("no", no))
 
 	away := errors.New("the leader is away")
 	store.broken.Store(&away)
 	if _, err := here.State(t.Context(), "demo", ada, ledger.AsOf{}); !errors.Is(err, away) {
 		t.Errorf("state: %v", err)
 	}
-	if _, err := here.Execute(t.Context(), request("again", yes)); !errors.Is(err, away) {
+	if _, err := here.Execute(t.Context(), requestOf("again", yes)); !errors.Is(err, away) {
 		t.Errorf("execute: %v", err)
 	}
 	s, err := here.State(t.Context(), "demo", ada, ledger.AsOf{Cached: true})
@@ -322,7 +322,7 @@ func TestABarrierIsShared(t *testing.T) {
 		w.store = new(memory.Store)
 		l := w.open(t)
 		begin(t, l)
-		must(t, l, request("yes", yes))
+		must(t, l, requestOf("yes", yes))
 		slow := &slowBarrier{Store: w.store, gate: make(chan struct{})}
 		w.store = slow
 		l = w.open(t)
@@ -384,7 +384,7 @@ func TestNobodyWaitsForAllOthersOfAPerson(t *testing.T) {
 			}
 			crowd.Go(func() {
 				began := time.Now()
-				_, err := l.Execute(ctx, request(fmt.Sprint("away-", i), domain.WithdrawConsent{Scope: domain.Scope{All: true}}))
+				_, err := l.Execute(ctx, requestOf(fmt.Sprint("away-", i), domain.WithdrawConsent{Scope: domain.Scope{All: true}}))
 				if took := time.Since(began); !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, errAway) &&
 					!strings.Contains(err.Error(), "does not answer") || took > patience {
 					t.Errorf("request %d: %v after %s, want an error within %s", i, err, took, patience)
@@ -452,7 +452,7 @@ func TestWhoKeepsUpHears(t *testing.T) {
 		t.Error(err)
 	}
 
-	must(t, there, request("yes", yes))
+	must(t, there, requestOf("yes", yes))
 	if got := status(t, there, w); got != domain.Given {
 		t.Errorf("%v", got)
 	}

@@ -53,7 +53,7 @@ func (w *world) open(t testing.TB) *ledger.Ledger {
 	return l
 }
 
-func request(id string, c domain.Command) ledger.Request {
+func requestOf(id string, c domain.Command) ledger.Request {
 	return ledger.Request{App: "demo", Person: ada, Source: "test", ID: id, Body: []byte(fmt.Sprint(c)), Actor: "person", RecordedBy: "unauthenticated", Command: c}
 }
 
@@ -75,8 +75,8 @@ func begin(t testing.TB, l *ledger.Ledger) {
 		t.Fatal(err)
 	}
 	app := domain.App{Name: "demo", Environment: domain.Test, Jurisdiction: "CN", TimeZone: "Asia/Shanghai", Locales: []string{"en"}}
-	must(t, l, request("a", domain.RegisterApp{App: app}))
-	must(t, l, request("p", domain.PublishPolicy{Version: version, Document: document}))
+	must(t, l, requestOf("a", domain.RegisterApp{App: app}))
+	must(t, l, requestOf("p", domain.PublishPolicy{Version: version, Document: document}))
 }
 
 func must(t testing.TB, l *ledger.Ledger, r ledger.Request) ledger.Receipt {
@@ -110,25 +110,25 @@ func TestTheSameRequestHasTheSameReceipt(t *testing.T) {
 	w := newWorld()
 	l := w.open(t)
 	begin(t, l)
-	first := must(t, l, request("r1", yes))
+	first := must(t, l, requestOf("r1", yes))
 	w.now += 1000
-	must(t, l, request("r2", no))
+	must(t, l, requestOf("r2", no))
 	for name, l := range map[string]*ledger.Ledger{"at once": l, "after a restart": w.open(t)} {
-		if again := must(t, l, request("r1", yes)); again != first {
+		if again := must(t, l, requestOf("r1", yes)); again != first {
 			t.Errorf("%s: %v and %v", name, first, again)
 		}
 		if got := status(t, l, w); got != domain.Withdrawn {
 			t.Errorf("%s: a repeated yes brought %v", name, got)
 		}
 	}
-	if _, err := l.Execute(t.Context(), request("r1", no)); code(err) != domain.IDReused {
+	if _, err := l.Execute(t.Context(), requestOf("r1", no)); code(err) != domain.IDReused {
 		t.Errorf("another body under one id: %v", err)
 	}
 }
 
 func TestAnUnknownAppIsRefused(t *testing.T) {
 	w := newWorld()
-	if _, err := w.open(t).Execute(t.Context(), request("r", yes)); code(err) != domain.UnknownApp {
+	if _, err := w.open(t).Execute(t.Context(), requestOf("r", yes)); code(err) != domain.UnknownApp {
 		t.Errorf("got %v", err)
 	}
 	if _, err := w.open(t).State(t.Context(), "demo", ada, ledger.AsOf{}); code(err) != domain.UnknownApp {
@@ -140,7 +140,7 @@ func TestARefusedRequestLeavesNobodyBehind(t *testing.T) {
 	w := newWorld()
 	l := w.open(t)
 	begin(t, l)
-	if _, err := l.Execute(t.Context(), request("r", domain.GiveConsent{Act: "wink"})); code(err) != domain.UnknownAct {
+	if _, err := l.Execute(t.Context(), requestOf("r", domain.GiveConsent{Act: "wink"})); code(err) != domain.UnknownAct {
 		t.Errorf("got %v", err)
 	}
 	if _, known, err := l.Pseudonym(t.Context(), "demo", ada); known || err != nil {
@@ -153,7 +153,7 @@ func TestPublishingTheSameTwiceIsOneVersion(t *testing.T) {
 	l := w.open(t)
 	begin(t, l)
 	version, _ := policydoc.Hash(document)
-	must(t, l, request("again", domain.PublishPolicy{Version: version, Document: document}))
+	must(t, l, requestOf("again", domain.PublishPolicy{Version: version, Document: document}))
 	ref, err := l.App(t.Context(), "demo")
 	if err != nil || len(ref.Policies.Versions()) != 1 {
 		t.Errorf("%d versions, %v", len(ref.Policies.Versions()), err)
@@ -165,9 +165,9 @@ func TestAPastMomentIsAnsweredAsItWasKnown(t *testing.T) {
 	l := w.open(t)
 	begin(t, l)
 	w.now = start + 10_000
-	must(t, l, request("r1", yes))
+	must(t, l, requestOf("r1", yes))
 	w.now = start + 20_000
-	late := request("r2", no)
+	late := requestOf("r2", no)
 	late.At = start + 12_000
 	must(t, l, late)
 	for _, tt := range []struct {
@@ -188,9 +188,9 @@ func TestAWrongClockOfTheLedgerNeverGoesBack(t *testing.T) {
 	w := newWorld()
 	l := w.open(t)
 	begin(t, l)
-	must(t, l, request("r1", yes))
+	must(t, l, requestOf("r1", yes))
 	w.now -= 86_400_000
-	must(t, w.open(t), request("r2", no))
+	must(t, w.open(t), requestOf("r2", no))
 	var last deadline.Instant
 	for e, err := range l.Replay(t.Context(), 0) {
 		if err != nil {
@@ -210,7 +210,7 @@ func TestManyAtOnceAreAcceptedOnce(t *testing.T) {
 	receipts := make([]ledger.Receipt, 64)
 	var wg sync.WaitGroup
 	for i := range receipts {
-		wg.Go(func() { receipts[i], _ = l.Execute(context.Background(), request(fmt.Sprint(i%4), yes)) })
+		wg.Go(func() { receipts[i], _ = l.Execute(context.Background(), requestOf(fmt.Sprint(i%4), yes)) })
 	}
 	wg.Wait()
 	for i, r := range receipts {
@@ -231,11 +231,11 @@ func TestALostAnswerIsFoundAgain(t *testing.T) {
 			good := w.store
 			w.store = &faulty{Store: good, persist: persist}
 			l := w.open(t)
-			if _, err := l.Execute(t.Context(), request("r1", yes)); !errors.Is(err, errLost) {
+			if _, err := l.Execute(t.Context(), requestOf("r1", yes)); !errors.Is(err, errLost) {
 				t.Fatalf("got %v", err)
 			}
 			w.store = good
-			must(t, w.open(t), request("r1", yes))
+			must(t, w.open(t), requestOf("r1", yes))
 			check(t, w, 1)
 		})
 	}
@@ -245,7 +245,7 @@ func TestNoOutsideIDEntersTheLog(t *testing.T) {
 	w := newWorld()
 	l := w.open(t)
 	begin(t, l)
-	r := request("id-of-the-request", domain.WithdrawConsent{Scope: domain.Scope{All: true}, Details: "said-in-private"})
+	r := requestOf("id-of-the-request", domain.WithdrawConsent{Scope: domain.Scope{All: true}, Details: "said-in-private"})
 	r.Person.ID, r.Source = "ada-lovelace", "device-of-ada"
 	must(t, l, r)
 	for rec, err := range w.store.ReadAll(t.Context(), 0) {
@@ -303,11 +303,11 @@ func TestAskingTooSoonAfterANoOfALinkedHistory(t *testing.T) {
 	w := newWorld()
 	l := w.open(t)
 	begin(t, l)
-	device := request("no", domain.RefuseConsent{Scope: domain.Scope{Purposes: []policy.PurposeID{"ads"}}})
+	device := requestOf("no", domain.RefuseConsent{Scope: domain.Scope{Purposes: []policy.PurposeID{"ads"}}})
 	device.Person = domain.PersonKey{Kind: "device", ID: "phone"}
 	must(t, l, device)
 	w.now += 1000
-	link := request("link", domain.Say{Event: domain.SubjectLinked{Proof: "login"}})
+	link := requestOf("link", domain.Say{Event: domain.SubjectLinked{Proof: "login"}})
 	link.Other = device.Person
 	must(t, l, link)
 	for _, tt := range []struct {
@@ -316,7 +316,7 @@ func TestAskingTooSoonAfterANoOfALinkedHistory(t *testing.T) {
 		soon bool
 	}{{"at once", deadline.Hour, true}, {"later", policy.QuietPeriod, false}} {
 		w.now = w.now.Add(tt.wait)
-		asked := must(t, l, request(tt.id, domain.RequestConsent{Purposes: []policy.PurposeID{"ads"}, Reason: "reminder"}))
+		asked := must(t, l, requestOf(tt.id, domain.RequestConsent{Purposes: []policy.PurposeID{"ads"}, Reason: "reminder"}))
 		for e, err := range l.Replay(t.Context(), 0) {
 			if err != nil {
 				t.Fatal(err)
@@ -334,7 +334,7 @@ func TestWhatAnotherProcessPublishedIsKnownHere(t *testing.T) {
 	w := newWorld()
 	one := w.open(t)
 	begin(t, one)
-	must(t, one, request("r1", yes))
+	must(t, one, requestOf("r1", yes))
 	other := w.open(t)
 	status(t, other, w) // it knows the app, its policy and the person
 
@@ -344,24 +344,24 @@ func TestWhatAnotherProcessPublishedIsKnownHere(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	publish := request("p2", domain.PublishPolicy{Version: version, Document: next})
+	publish := requestOf("p2", domain.PublishPolicy{Version: version, Document: next})
 	w.now += 1000
 	must(t, one, publish)
 	w.now += 1000
 	confirm := domain.GiveConsent{Act: "confirm", Policy: "privacy", Version: version}
-	ben := request("r2", confirm)
+	ben := requestOf("r2", confirm)
 	ben.Person.ID = "ben"
 	must(t, other, ben) // it looks again before it says that there is no such version
 
 	w.now += 1000
-	must(t, one, request("r3", no))
+	must(t, one, requestOf("r3", no))
 	w.now += 1000
 	third := next
 	third.QuietHours = 1
 	if version, err = policydoc.Hash(third); err != nil {
 		t.Fatal(err)
 	}
-	must(t, one, request("p3", domain.PublishPolicy{Version: version, Document: third}))
+	must(t, one, requestOf("p3", domain.PublishPolicy{Version: version, Document: third}))
 	follow(t, other)
 	if got := status(t, other, w); got != domain.Withdrawn {
 		t.Errorf("whoever follows the log still says %v", got)
@@ -370,7 +370,7 @@ func TestWhatAnotherProcessPublishedIsKnownHere(t *testing.T) {
 	if now, ok := ref.Policies.InForce("", w.now); err != nil || !ok || now.Version != version {
 		t.Errorf("the policy in force is %v, want %v, %v", now.Version, version, err)
 	}
-	if _, err := other.Execute(t.Context(), request("r4", domain.GiveConsent{Act: "never", Policy: "privacy", Version: version})); code(err) != domain.UnknownAct {
+	if _, err := other.Execute(t.Context(), requestOf("r4", domain.GiveConsent{Act: "never", Policy: "privacy", Version: version})); code(err) != domain.UnknownAct {
 		t.Error(err)
 	}
 }

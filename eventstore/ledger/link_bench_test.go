@@ -16,10 +16,10 @@ func BenchmarkGrant(b *testing.B) {
 			l := w.open(b)
 			begin(b, l)
 			for i := range links {
-				device := request(fmt.Sprint("d", i), no)
+				device := requestOf(fmt.Sprint("d", i), no)
 				device.Person = domain.PersonKey{Kind: "device", ID: fmt.Sprint("phone", i)}
 				must(b, l, device)
-				link := request(fmt.Sprint("l", i), domain.Say{Event: domain.SubjectLinked{Proof: "login"}})
+				link := requestOf(fmt.Sprint("l", i), domain.Say{Event: domain.SubjectLinked{Proof: "login"}})
 				link.Other = device.Person
 				must(b, l, link)
 			}
@@ -27,7 +27,7 @@ func BenchmarkGrant(b *testing.B) {
 			for b.Loop() {
 				n++
 				w.now++
-				must(b, l, request(fmt.Sprint("y", n), yes))
+				must(b, l, requestOf(fmt.Sprint("y", n), yes))
 			}
 		})
 	}

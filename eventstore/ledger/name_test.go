@@ -10,7 +10,7 @@ import (
 func TestWhatAnEarlierProgramKnewByAnotherNameIsNotRecordedTwice(t *testing.T) {
 	l := newWorld().open(t)
 	begin(t, l)
-	grant := request("xA", yes)
+	grant := requestOf("xA", yes)
 	first := must(t, l, grant)
 
 	// The header x%41 was the id xA once.
@@ -26,7 +26,7 @@ func TestWhatAnEarlierProgramKnewByAnotherNameIsNotRecordedTwice(t *testing.T) {
 	}
 
 	// An opt-out is never taken for another: a second record of it is harmless.
-	optOut := request("yA", no)
+	optOut := requestOf("yA", no)
 	withdrawn := must(t, l, optOut)
 	optOut.ID, optOut.Former = "y%41", ledger.Name{Source: optOut.Source, ID: "yA"}
 	if r := must(t, l, optOut); r.Event == withdrawn.Event {
@@ -37,7 +37,7 @@ func TestWhatAnEarlierProgramKnewByAnotherNameIsNotRecordedTwice(t *testing.T) {
 func TestAnAppSaysThatItsSendersEscapeNothing(t *testing.T) {
 	l := newWorld().open(t)
 	begin(t, l)
-	r := request("a b", no)
+	r := requestOf("a b", no)
 	r.Raw = ledger.Name{Source: r.Source, ID: "a%20b"}
 	if got := must(t, l, r); got.ID != "a b" || got.Person != r.Person {
 		t.Errorf("understood as %+v", got)
@@ -63,7 +63,7 @@ func TestWhatWasNotUnderstoodIsInTheReceiptForEver(t *testing.T) {
 	w := newWorld()
 	l := w.open(t)
 	begin(t, l)
-	r := request("r1", no)
+	r := requestOf("r1", no)
 	r.Unread = ledger.Unread{Names: "data.screen,time", Claims: []byte(`[["time","01/01/1970"]]`)}
 	first := must(t, l, r)
 	if first.NotUnderstood != r.Unread.Names {

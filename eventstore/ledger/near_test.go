@@ -15,7 +15,7 @@ func TestNearMissesAreOfferedAndNeverMerged(t *testing.T) {
 	say := func(id, who string, cmd domain.Command) ledger.Receipt {
 		t.Helper()
 		c.w.now += 1000
-		r := request("s"+id, cmd)
+		r := requestOf("s"+id, cmd)
 		r.Person = account(who)
 		return must(t, c.l, r)
 	}
@@ -56,7 +56,7 @@ func TestNearMissesAreOfferedAndNeverMerged(t *testing.T) {
 			t.Errorf("%s: %s, want %s", who, got, want)
 		}
 	}
-	link := request("link", domain.Say{Event: domain.SubjectLinked{Proof: "login"}})
+	link := requestOf("link", domain.Say{Event: domain.SubjectLinked{Proof: "login"}})
 	link.Person, link.Other = account("Ada.1"), account("ada.1")
 	must(t, c.l, link)
 	if got := near("Ada.1") + near("ada.1"); len(got) != len("account[case leading-zeros]account[leading-zeros]") {

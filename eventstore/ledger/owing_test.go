@@ -37,7 +37,7 @@ func promising(t *testing.T, l *ledger.Ledger) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	must(t, l, request("promises", domain.PublishPolicy{Version: version, Document: d, Material: []string{"MAT-3", "MAT-4"}}))
+	must(t, l, requestOf("promises", domain.PublishPolicy{Version: version, Document: d, Material: []string{"MAT-3", "MAT-4"}}))
 }
 
 // owed writes what the records of persons say is owed: "3 reply.d15".
@@ -73,11 +73,11 @@ func TestAFactSaysWhatIsOwedSince(t *testing.T) {
 	w := newWorld()
 	l := w.open(t)
 	promising(t, l)
-	must(t, l, request("early no", domain.RefuseConsent{Scope: domain.Scope{All: true}})) // takes no yes away
+	must(t, l, requestOf("early no", domain.RefuseConsent{Scope: domain.Scope{All: true}})) // takes no yes away
 	w.now += 1000
-	must(t, l, request("yes", yes))
-	must(t, l, request("no", domain.RefuseConsent{Scope: domain.Scope{All: true}}))
-	withdrawn := request("gone", no)
+	must(t, l, requestOf("yes", yes))
+	must(t, l, requestOf("no", domain.RefuseConsent{Scope: domain.Scope{All: true}}))
+	withdrawn := requestOf("gone", no)
 	first := must(t, l, withdrawn)
 	if again := must(t, l, withdrawn); !reflect.DeepEqual(again, first) {
 		t.Errorf("asked again: %+v, want %+v", again, first)
@@ -96,7 +96,7 @@ func TestWhatBecomesOfWhatAFactSaysIsOwed(t *testing.T) {
 	w := newWorld()
 	l := w.open(t)
 	promising(t, l)
-	must(t, l, request("yes", yes))
+	must(t, l, requestOf("yes", yes))
 	stream := domain.OwedStream(history(t, l), 2)
 	on := func(l *ledger.Ledger, id string, cmd domain.Command) error {
 		_, err := l.ExecuteOn(t.Context(), stream, ledger.Request{Source: "test", ID: id, Body: []byte(id), Actor: "operator", RecordedBy: "test", Command: cmd})
@@ -105,7 +105,7 @@ func TestWhatBecomesOfWhatAFactSaysIsOwed(t *testing.T) {
 	if err := on(l, "too soon", domain.MeetObligation{ID: "reply.d15"}); code(err) != domain.UnknownRequest {
 		t.Errorf("before anything is owed: %v", err)
 	}
-	must(t, l, request("no", no))
+	must(t, l, requestOf("no", no))
 	w.now += 5000
 	if err := on(l, "met", domain.MeetObligation{ID: "reply.d15"}); err != nil {
 		t.Fatal(err)
@@ -117,7 +117,7 @@ func TestWhatBecomesOfWhatAFactSaysIsOwed(t *testing.T) {
 		t.Errorf("what is not owed: %v", err)
 	}
 
-	erase := request("erase", domain.OrderErasure{Reason: "asked", By: [2]string{"eve", "bob"}})
+	erase := requestOf("erase", domain.OrderErasure{Reason: "asked", By: [2]string{"eve", "bob"}})
 	if _, err := l.Erase(t.Context(), erase); err != nil {
 		t.Fatal(err)
 	}

@@ -19,7 +19,7 @@ func TestThePastThatIsUnchangedIsNotReadAgain(t *testing.T) {
 	w.live(t, l, 0, 20)
 	quiet := w.now
 	w.now += 5000
-	other := request("other", yes)
+	other := requestOf("other", yes)
 	other.Person.ID = "bo"
 	must(t, l, other)
 	follow(t, l)

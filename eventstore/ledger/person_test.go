@@ -24,20 +24,20 @@ func TestANoIsNeverRefusedForItsTime(t *testing.T) {
 			tell []ledger.Request // after the end
 			want domain.Status
 		}{
-			{"a withdrawal by a slow clock takes back the next person's yes", []ledger.Request{request("y", yes), at(old, request("n", no))}, domain.Withdrawn},
-			{"so does a refusal", []ledger.Request{request("y", yes), at(old, request("n", domain.RefuseConsent{Scope: domain.Scope{All: true}}))}, domain.Refused},
-			{"and a request that withdraws", []ledger.Request{request("y", yes), at(old, request("n", domain.OpenRequest{Types: []domain.RequestType{domain.AskWithdraw}, Channel: "app"}))}, domain.Withdrawn},
-			{"one that comes first stands in the way of a yes that is older", []ledger.Request{at(old, request("n", no)), at(start.Add(5000), request("y", yes))}, domain.AskAgain},
-			{"after it a yes counts that is later in both times", []ledger.Request{at(old, request("n", no)), request("y", yes)}, domain.Given},
+			{"a withdrawal by a slow clock takes back the next person's yes", []ledger.Request{requestOf("y", yes), at(old, requestOf("n", no))}, domain.Withdrawn},
+			{"so does a refusal", []ledger.Request{requestOf("y", yes), at(old, requestOf("n", domain.RefuseConsent{Scope: domain.Scope{All: true}}))}, domain.Refused},
+			{"and a request that withdraws", []ledger.Request{requestOf("y", yes), at(old, requestOf("n", domain.OpenRequest{Types: []domain.RequestType{domain.AskWithdraw}, Channel: "app"}))}, domain.Withdrawn},
+			{"one that comes first stands in the way of a yes that is older", []ledger.Request{at(old, requestOf("n", no)), at(start.Add(5000), requestOf("y", yes))}, domain.AskAgain},
+			{"after it a yes counts that is later in both times", []ledger.Request{at(old, requestOf("n", no)), requestOf("y", yes)}, domain.Given},
 		} {
 			t.Run(tt.name, func(t *testing.T) {
 				w := newWorld()
 				l := w.open(t)
 				begin(t, l)
 				w.now = start.Add(2000)
-				must(t, l, request("first", yes))
+				must(t, l, requestOf("first", yes))
 				w.now = start.Add(3000)
-				must(t, l, request("end", domain.Say{Event: end}))
+				must(t, l, requestOf("end", domain.Say{Event: end}))
 				for _, r := range tt.tell {
 					w.now += 10_000
 					first := must(t, l, r)
@@ -59,13 +59,13 @@ func TestANoFromBeforeKeepsItsClaim(t *testing.T) {
 	w := newWorld()
 	l := w.open(t)
 	begin(t, l)
-	must(t, l, request("first", yes))
+	must(t, l, requestOf("first", yes))
 	w.now += 1000
-	must(t, l, request("end", domain.Say{Event: domain.SubjectClosed{Reason: "deleted"}}))
+	must(t, l, requestOf("end", domain.Say{Event: domain.SubjectClosed{Reason: "deleted"}}))
 	w.now += 1000
-	must(t, l, request("y", yes))
+	must(t, l, requestOf("y", yes))
 	w.now += 1000
-	must(t, l, at(start, request("n", no)))
+	must(t, l, at(start, requestOf("n", no)))
 	for e, err := range l.History(t.Context(), "demo", ada) {
 		if err != nil {
 			t.Fatal(err)
@@ -74,10 +74,10 @@ func TestANoFromBeforeKeepsItsClaim(t *testing.T) {
 			t.Errorf("at %v, recorded %v, claimed %v", e.At, e.Recorded, e.Claimed)
 		}
 	}
-	if _, err := l.Execute(t.Context(), at(start, request("late", yes))); code(err) != domain.EarlierPerson {
+	if _, err := l.Execute(t.Context(), at(start, requestOf("late", yes))); code(err) != domain.EarlierPerson {
 		t.Errorf("an earlier person's yes: %v", err)
 	}
-	if _, err := l.Execute(t.Context(), at(start, request("end again", domain.Say{Event: domain.SubjectClosed{Reason: "deleted"}}))); code(err) != domain.EarlierPerson {
+	if _, err := l.Execute(t.Context(), at(start, requestOf("end again", domain.Say{Event: domain.SubjectClosed{Reason: "deleted"}}))); code(err) != domain.EarlierPerson {
 		t.Errorf("the end of an earlier person's account: %v", err)
 	}
 }
@@ -107,9 +107,9 @@ func TestNobodyIsRememberedForAMistake(t *testing.T) {
 			l := w.open(t)
 			begin(t, l)
 			if tt.known {
-				must(t, l, request("known", yes))
+				must(t, l, requestOf("known", yes))
 			}
-			r := request("wrong", tt.cmd)
+			r := requestOf("wrong", tt.cmd)
 			r.Other = ben
 			if _, err := l.Execute(t.Context(), r); code(err) != tt.code {
 				t.Errorf("got %v", err)
@@ -129,12 +129,12 @@ func TestAGuardiansRequestSaysWho(t *testing.T) {
 	begin(t, l)
 	tell := func(id string, cmd domain.Command) ledger.Receipt {
 		w.now += 1000
-		r := request(id, cmd)
+		r := requestOf(id, cmd)
 		r.Other = domain.PersonKey{Kind: "account", ID: "ben"}
 		return must(t, l, r)
 	}
 	tell("g", domain.Say{Event: domain.GuardianVerified{Proof: domain.Proof{Document: content.Hash{5}, Method: "scan", CheckedBy: "desk"}}})
-	must(t, l, request("y", yes))
+	must(t, l, requestOf("y", yes))
 	receipt := tell("r", domain.OpenRequest{Types: []domain.RequestType{domain.AskGuardian, domain.AskWithdraw}, Channel: "app", Purposes: []policy.PurposeID{"ads", "typo"}})
 	asked, err := l.Case(t.Context(), receipt.Stream)
 	if err != nil || asked.Received.Guardian == "" {
@@ -146,10 +146,10 @@ func TestAGuardiansRequestSaysWho(t *testing.T) {
 	if again := tell("r", domain.OpenRequest{Types: []domain.RequestType{domain.AskGuardian, domain.AskWithdraw}, Channel: "app", Purposes: []policy.PurposeID{"ads", "typo"}}); again != receipt {
 		t.Errorf("%v, then %v", receipt, again)
 	}
-	if r := must(t, l, request("typo", domain.WithdrawConsent{Scope: domain.Scope{Purposes: []policy.PurposeID{"ads", "typo"}}})); r.Unknown != "typo" {
+	if r := must(t, l, requestOf("typo", domain.WithdrawConsent{Scope: domain.Scope{Purposes: []policy.PurposeID{"ads", "typo"}}})); r.Unknown != "typo" {
 		t.Errorf("the receipt of a no with a purpose nobody knows: %+v", r)
 	}
-	if r := must(t, w.open(t), request("typo", domain.WithdrawConsent{Scope: domain.Scope{Purposes: []policy.PurposeID{"ads", "typo"}}})); r.Unknown != "typo" {
+	if r := must(t, w.open(t), requestOf("typo", domain.WithdrawConsent{Scope: domain.Scope{Purposes: []policy.PurposeID{"ads", "typo"}}})); r.Unknown != "typo" {
 		t.Errorf("and after a restart: %+v", r)
 	}
 }

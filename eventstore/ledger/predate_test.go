@@ -61,7 +61,7 @@ func TestNothingFromBeforeAHistoryBeganJoinsIt(t *testing.T) {
 			}
 			c.w.now = start + tt.wait
 			for name, l := range map[string]*ledger.Ledger{"at once": c.l, "after a restart": c.w.open(t)} {
-				if _, err := l.Execute(t.Context(), at(tt.at, request("late", tt.cmd))); code(err) != tt.want || err != nil && tt.want == "" {
+				if _, err := l.Execute(t.Context(), at(tt.at, requestOf("late", tt.cmd))); code(err) != tt.want || err != nil && tt.want == "" {
 					t.Errorf("%s: %v, want %q", name, err, tt.want)
 				}
 			}
@@ -84,8 +84,8 @@ func TestAnOptOutFromBeforeAHistoryBeganIsTaken(t *testing.T) {
 				c.tell("ada agrees")
 			}
 			c.w.now += 60 * day
-			must(t, c.l, at(claimed, request("letter", domain.OpenRequest{Types: []domain.RequestType{domain.AskWithdraw}, Channel: "letter"})))
-			must(t, c.l, at(claimed, request("no", no)))
+			must(t, c.l, at(claimed, requestOf("letter", domain.OpenRequest{Types: []domain.RequestType{domain.AskWithdraw}, Channel: "letter"})))
+			must(t, c.l, at(claimed, requestOf("no", no)))
 			if c.may("ada") {
 				t.Errorf("%s, somebody came %v: allowed", end, comes)
 			}
@@ -106,7 +106,7 @@ func TestARequestMayBeOlderThanTheHistory(t *testing.T) {
 	c.w.now += 90 * day
 	c.tell("ada agrees")
 	c.w.now += day
-	r := must(t, c.l, at(start+day, request("letter", domain.OpenRequest{Types: []domain.RequestType{domain.AskAccess}, Channel: "letter"})))
+	r := must(t, c.l, at(start+day, requestOf("letter", domain.OpenRequest{Types: []domain.RequestType{domain.AskAccess}, Channel: "letter"})))
 	if r.Stream == (domain.StreamID{}) {
 		t.Error("no request was opened")
 	}
@@ -117,7 +117,7 @@ func TestWhoeverImportsSaysByWhoseListOnceSomebodyWasErased(t *testing.T) {
 	c.w.now += 90 * day
 	bob, eve := account("bob"), account("eve")
 	import1 := func(id string, who domain.PersonKey, cmd domain.Command) error {
-		r := at(start+day, request(id, cmd))
+		r := at(start+day, requestOf(id, cmd))
 		r.Person = who
 		_, err := c.l.Execute(t.Context(), r)
 		return err

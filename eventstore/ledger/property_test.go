@@ -47,7 +47,7 @@ func (g *gambler) pick(list []string) string { return list[g.IntN(len(list))] }
 // right, slow, fast or absent.
 func (g *gambler) think() ledger.Request {
 	g.n++
-	r := request(fmt.Sprint(g.n), nil)
+	r := requestOf(fmt.Sprint(g.n), nil)
 	r.Person = account(g.pick(persons))
 	r.Source = g.pick([]string{"phone", "web"})
 	r.At = []deadline.Instant{0, g.w.now, g.w.now - deadline.Instant(g.IntN(20_000)), g.w.now + deadline.Instant(g.IntN(20_000))}[g.IntN(4)]

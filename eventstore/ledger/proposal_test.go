@@ -18,7 +18,7 @@ func readVoid(kept []byte, by [2]string) (ledger.Request, error) {
 	if err := json.Unmarshal(kept, &record); err != nil {
 		return ledger.Request{}, err
 	}
-	r := request("void", domain.VoidRecords{Records: []domain.EventID{record}, Reason: "mistake", Evidence: content.Hash{1}, By: by})
+	r := requestOf("void", domain.VoidRecords{Records: []domain.EventID{record}, Reason: "mistake", Evidence: content.Hash{1}, By: by})
 	r.Body, r.Actor, r.RecordedBy = append(kept, by[1]...), "operator", by[0]
 	return r, nil
 }
@@ -28,7 +28,7 @@ func proposes(t *testing.T, l *ledger.Ledger) domain.Proposal {
 	t.Helper()
 	l.AskTwo(func(_ domain.AppName, kind string) bool { return kind == "record.voided" })
 	begin(t, l)
-	given := must(t, l, request("yes", domain.GiveConsent{Act: "agree"}))
+	given := must(t, l, requestOf("yes", domain.GiveConsent{Act: "agree"}))
 	kept, err := json.Marshal(domain.EventID(given.Event))
 	if err != nil {
 		t.Fatal(err)
@@ -117,7 +117,7 @@ func TestAProposalHoldsForTheStateThatItWasMadeFor(t *testing.T) {
 	w := newWorld()
 	here, there := w.open(t), w.open(t)
 	p := proposes(t, here)
-	must(t, there, request("no", domain.WithdrawConsent{Scope: domain.Scope{All: true}}))
+	must(t, there, requestOf("no", domain.WithdrawConsent{Scope: domain.Scope{All: true}}))
 	if _, err := here.Approve(t.Context(), decided(p.ID, "p-second"), readVoid); code(err) != domain.ProposalOutdated {
 		t.Errorf("%v", err)
 	}

@@ -35,8 +35,8 @@ func TestAPolicyIsPublishedOnceItIsKept(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	must(t, l, request("a", domain.RegisterApp{App: domain.App{Name: "demo", Environment: domain.Test, Jurisdiction: "CN", TimeZone: "Asia/Shanghai", Locales: []string{"en"}}}))
-	publish := request("p", domain.PublishPolicy{Version: sha256.Sum256(canonical), Document: d})
+	must(t, l, requestOf("a", domain.RegisterApp{App: domain.App{Name: "demo", Environment: domain.Test, Jurisdiction: "CN", TimeZone: "Asia/Shanghai", Locales: []string{"en"}}}))
+	publish := requestOf("p", domain.PublishPolicy{Version: sha256.Sum256(canonical), Document: d})
 
 	for _, tt := range []struct {
 		name, path string
@@ -63,7 +63,7 @@ func TestAPolicyIsPublishedOnceItIsKept(t *testing.T) {
 	if _, err := kept.Put(t.Context(), canonical); err != nil {
 		t.Fatal(err)
 	}
-	_, err = l.Execute(t.Context(), request("p2", domain.PublishPolicy{Version: sha256.Sum256(canonical), Document: d, Material: []string{policy.MaterialService}}))
+	_, err = l.Execute(t.Context(), requestOf("p2", domain.PublishPolicy{Version: sha256.Sum256(canonical), Document: d, Material: []string{policy.MaterialService}}))
 	if r, refused := err.(domain.Refusal); !refused || r.Path != "document.texts" {
 		t.Errorf("a text that is not kept: %v", err)
 	}

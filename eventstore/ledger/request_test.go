@@ -28,7 +28,7 @@ func promise(t *testing.T, l *ledger.Ledger) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := request("p2", domain.PublishPolicy{Version: version, Document: d, Material: []string{"MAT-4"}})
+	r := requestOf("p2", domain.PublishPolicy{Version: version, Document: d, Material: []string{"MAT-4"}})
 	r.Person, r.Actor = domain.PersonKey{}, "operator"
 	must(t, l, r)
 }
@@ -49,9 +49,9 @@ func TestARequestIsToldInAStreamOfItsOwnAndItsNoAtOnce(t *testing.T) {
 	w := newWorld()
 	l := w.open(t)
 	promise(t, l)
-	must(t, l, request("r1", yes))
+	must(t, l, requestOf("r1", yes))
 	w.now += 1000
-	ask := request("r2", domain.OpenRequest{Types: []domain.RequestType{domain.AskWithdraw, domain.AskAccess}, Channel: "email", Text: "please let me go"})
+	ask := requestOf("r2", domain.OpenRequest{Types: []domain.RequestType{domain.AskWithdraw, domain.AskAccess}, Channel: "email", Text: "please let me go"})
 	first := must(t, l, ask)
 	if again := must(t, l, ask); again != first {
 		t.Errorf("asked again: %v and %v", first, again)
@@ -89,7 +89,7 @@ func TestARequestGoesOnWhenThePersonWasErased(t *testing.T) {
 	w := newWorld()
 	l := w.open(t)
 	promise(t, l)
-	ask := request("r1", domain.OpenRequest{Types: []domain.RequestType{domain.AskAccess}, Channel: "email", Text: "my words"})
+	ask := requestOf("r1", domain.OpenRequest{Types: []domain.RequestType{domain.AskAccess}, Channel: "email", Text: "my words"})
 	must(t, l, ask)
 	stream, err := l.StreamOf(t.Context(), ask)
 	if err != nil {
@@ -128,7 +128,7 @@ func TestNobodyIsRememberedForARequestThatIsRefused(t *testing.T) {
 	w := newWorld()
 	l := w.open(t)
 	promise(t, l)
-	if _, err := l.Execute(t.Context(), request("r1", domain.OpenRequest{Channel: "email"})); code(err) != domain.NothingNamed {
+	if _, err := l.Execute(t.Context(), requestOf("r1", domain.OpenRequest{Channel: "email"})); code(err) != domain.NothingNamed {
 		t.Fatal(err)
 	}
 	if _, found, err := l.Pseudonym(t.Context(), "demo", ada); found || err != nil {
@@ -140,7 +140,7 @@ func TestAnIncidentHasAStream(t *testing.T) {
 	w := newWorld()
 	l := w.open(t)
 	begin(t, l)
-	open := request("i1", domain.TakeStep{Kind: "incident.detected", Fields: domain.Fields(map[string]string{"kind": "leak", "what": "a table"})})
+	open := requestOf("i1", domain.TakeStep{Kind: "incident.detected", Fields: domain.Fields(map[string]string{"kind": "leak", "what": "a table"})})
 	open.Person, open.Actor = domain.PersonKey{}, "operator"
 	must(t, l, open)
 	stream, err := l.StreamOf(t.Context(), open)
@@ -167,7 +167,7 @@ func TestARequestIsADuplicateOfAnotherOneOfItsAppAlone(t *testing.T) {
 	l := w.open(t)
 	promise(t, l)
 	ask := func(id string) domain.StreamID {
-		r := request(id, domain.OpenRequest{Types: []domain.RequestType{domain.AskAccess}, Channel: "email"})
+		r := requestOf(id, domain.OpenRequest{Types: []domain.RequestType{domain.AskAccess}, Channel: "email"})
 		must(t, l, r)
 		stream, err := l.StreamOf(t.Context(), r)
 		if err != nil {
@@ -177,7 +177,7 @@ func TestARequestIsADuplicateOfAnotherOneOfItsAppAlone(t *testing.T) {
 	}
 	first, second := ask("a1"), ask("a2")
 	duplicate := func(id, of string) error {
-		r := request(id, domain.TakeStep{Kind: "request.duplicate", Fields: domain.Fields(map[string]string{"of": of})})
+		r := requestOf(id, domain.TakeStep{Kind: "request.duplicate", Fields: domain.Fields(map[string]string{"of": of})})
 		r.Person, r.Actor = domain.PersonKey{}, "operator"
 		_, err := l.ExecuteOn(t.Context(), second, r)
 		return err
@@ -204,11 +204,11 @@ func TestARequestToStopSaysWhatGoesOn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := request("p2", domain.PublishPolicy{Version: version, Document: d, Material: []string{"MAT-1", "MAT-4"}})
+	r := requestOf("p2", domain.PublishPolicy{Version: version, Document: d, Material: []string{"MAT-1", "MAT-4"}})
 	r.Person, r.Actor = domain.PersonKey{}, "operator"
 	must(t, l, r)
 
-	stop := request("r1", domain.OpenRequest{Types: []domain.RequestType{domain.AskWithdraw}, Channel: "app", Purposes: []policy.PurposeID{"tax", "ads"}})
+	stop := requestOf("r1", domain.OpenRequest{Types: []domain.RequestType{domain.AskWithdraw}, Channel: "app", Purposes: []policy.PurposeID{"tax", "ads"}})
 	first := must(t, l, stop)
 	if first.Rests != "tax=legal-duty" {
 		t.Errorf("what goes on is said to be %q", first.Rests)
@@ -216,7 +216,7 @@ func TestARequestToStopSaysWhatGoesOn(t *testing.T) {
 	if again := must(t, w.open(t), stop); again != first {
 		t.Errorf("asked again: %+v and %+v", first, again)
 	}
-	if got := must(t, l, request("r2", domain.OpenRequest{Types: []domain.RequestType{domain.AskAccess}, Channel: "app"})).Rests; got != "" {
+	if got := must(t, l, requestOf("r2", domain.OpenRequest{Types: []domain.RequestType{domain.AskAccess}, Channel: "app"})).Rests; got != "" {
 		t.Errorf("of what withdraws nothing: %q", got)
 	}
 }
@@ -227,8 +227,8 @@ func TestANoNeedsNoPolicy(t *testing.T) {
 	w := newWorld()
 	l := w.open(t)
 	app := domain.App{Name: "demo", Environment: domain.Test, Jurisdiction: "CN", TimeZone: "Asia/Shanghai", Locales: []string{"en"}}
-	must(t, l, request("a", domain.RegisterApp{App: app}))
-	ask := request("r1", domain.OpenRequest{Types: []domain.RequestType{domain.AskWithdraw}, Channel: "email"})
+	must(t, l, requestOf("a", domain.RegisterApp{App: app}))
+	ask := requestOf("r1", domain.OpenRequest{Types: []domain.RequestType{domain.AskWithdraw}, Channel: "email"})
 	for range 2 {
 		if _, err := l.Execute(t.Context(), ask); code(err) != domain.NoPolicy || !strings.Contains(err.Error(), "was recorded") {
 			t.Fatal(err)
@@ -237,13 +237,13 @@ func TestANoNeedsNoPolicy(t *testing.T) {
 	if got := types(t, l); got != "subject consent.withdrawn" {
 		t.Errorf("without a policy: %s", got)
 	}
-	if _, err := l.Execute(t.Context(), request("r2", domain.OpenRequest{Types: []domain.RequestType{domain.AskAccess}, Channel: "email"})); code(err) != domain.NoPolicy || strings.Contains(err.Error(), "was recorded") {
+	if _, err := l.Execute(t.Context(), requestOf("r2", domain.OpenRequest{Types: []domain.RequestType{domain.AskAccess}, Channel: "email"})); code(err) != domain.NoPolicy || strings.Contains(err.Error(), "was recorded") {
 		t.Error(err)
 	}
 	earlier := w.now
 	w.now += deadline.Instant(deadline.Day)
 	promise(t, w.open(t))
-	late := request("r3", domain.OpenRequest{Types: []domain.RequestType{domain.AskWithdraw}, Channel: "letter"})
+	late := requestOf("r3", domain.OpenRequest{Types: []domain.RequestType{domain.AskWithdraw}, Channel: "letter"})
 	late.Person.ID, late.At = "ben", earlier
 	l = w.open(t)
 	must(t, l, late)
@@ -264,10 +264,10 @@ func TestARequestToStopIsTakenWithoutWhatNobodyDeclares(t *testing.T) {
 	w := newWorld()
 	l := w.open(t)
 	promise(t, l)
-	must(t, l, request("g", yes))
+	must(t, l, requestOf("g", yes))
 	w.now += 1000
 	ask := func(id, under string, types ...domain.RequestType) ledger.Request {
-		return request(id, domain.OpenRequest{Types: types, Channel: "email", Policy: under, Purposes: []policy.PurposeID{"ads", "Nobody's", "none"}})
+		return requestOf(id, domain.OpenRequest{Types: types, Channel: "email", Policy: under, Purposes: []policy.PurposeID{"ads", "Nobody's", "none"}})
 	}
 
 	stop := ask("r1", "nobodys", domain.AskWithdraw)

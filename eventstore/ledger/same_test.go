@@ -68,7 +68,7 @@ func (c *circle) tell(words string) {
 		}
 		return
 	}
-	r := request(fmt.Sprint(c.n), cmd)
+	r := requestOf(fmt.Sprint(c.n), cmd)
 	r.Person = account(who)
 	if other != "" {
 		r.Other = account(other)

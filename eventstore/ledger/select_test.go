@@ -55,7 +55,7 @@ func furnish(t *testing.T, w *world) (*ledger.Ledger, []codec.Entry) {
 	begin(t, l)
 	for i := range 40 {
 		w.now += 400
-		r := request(fmt.Sprint(i), []domain.Command{yes, no}[i%2])
+		r := requestOf(fmt.Sprint(i), []domain.Command{yes, no}[i%2])
 		r.Person.ID = fmt.Sprint("person-", i%4)
 		must(t, l, r)
 	}

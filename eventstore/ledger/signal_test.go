@@ -18,9 +18,9 @@ func TestAThousandSignalsLeaveOneRecord(t *testing.T) {
 	l := w.open(t)
 	begin(t, l)
 	gpc := domain.RefuseConsent{Scope: domain.Scope{All: true}, Act: "gpc"}
-	first := must(t, l, request("s", gpc))
+	first := must(t, l, requestOf("s", gpc))
 	w.now += 1000
-	must(t, l, request("yes", yes))
+	must(t, l, requestOf("yes", yes))
 	head, err := l.Head(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -30,16 +30,16 @@ func TestAThousandSignalsLeaveOneRecord(t *testing.T) {
 	for i := range 1000 {
 		w.now += 10
 		want.ID = fmt.Sprint("s", i) // what this one was called
-		if got := must(t, l, request(fmt.Sprint("s", i), gpc)); got != want {
+		if got := must(t, l, requestOf(fmt.Sprint("s", i), gpc)); got != want {
 			t.Fatalf("signal %d: %+v, want %+v", i, got, want)
 		}
 	}
 	want.ID = "s7"
 	for name, l := range map[string]*ledger.Ledger{"at once": l, "after a restart": w.open(t)} {
-		if got := must(t, l, request("s7", gpc)); got != want {
+		if got := must(t, l, requestOf("s7", gpc)); got != want {
 			t.Errorf("%s again: %+v", name, got)
 		}
-		if got := must(t, l, request("s", gpc)); got != first {
+		if got := must(t, l, requestOf("s", gpc)); got != first {
 			t.Errorf("%s the first again: %+v", name, got)
 		}
 		if now, err := l.Head(t.Context()); err != nil || now != head {
@@ -49,7 +49,7 @@ func TestAThousandSignalsLeaveOneRecord(t *testing.T) {
 			t.Errorf("%s: %v", name, got)
 		}
 	}
-	if got := must(t, l, request("own", domain.RefuseConsent{Scope: domain.Scope{All: true}})); got.Repeats || status(t, l, w) != domain.Refused {
+	if got := must(t, l, requestOf("own", domain.RefuseConsent{Scope: domain.Scope{All: true}})); got.Repeats || status(t, l, w) != domain.Refused {
 		t.Errorf("the person's own refusal: %+v, %v", got, status(t, l, w))
 	}
 }
@@ -60,14 +60,14 @@ func TestTheIDOfARepeatedSignalIsFree(t *testing.T) {
 	w := newWorld()
 	l := w.open(t)
 	begin(t, l)
-	gpc := request("s", domain.RefuseConsent{Scope: domain.Scope{All: true}, Act: "gpc"})
+	gpc := requestOf("s", domain.RefuseConsent{Scope: domain.Scope{All: true}, Act: "gpc"})
 	must(t, l, gpc)
 	gpc.ID = "page"
 	if got := must(t, l, gpc); !got.Repeats {
 		t.Fatalf("no repeat: %+v", got)
 	}
 
-	own := request("page", no)
+	own := requestOf("page", no)
 	own.Body = []byte("another body")
 	if got := must(t, l, own); got.Repeats || status(t, l, w) != domain.Withdrawn {
 		t.Errorf("the person's own opt-out: %+v, %v", got, status(t, l, w))
@@ -96,7 +96,7 @@ func TestAReceiptSaysWhetherAConsentCounts(t *testing.T) {
 		{"and one after it", yes, 0, ledger.CountsForAll, ""},
 	} {
 		w.now += 1000
-		r := request(tt.name, tt.cmd)
+		r := requestOf(tt.name, tt.cmd)
 		r.At = tt.at
 		receipt := must(t, l, r)
 		if receipt.Counts != tt.counts || receipt.Short != tt.short {
@@ -113,14 +113,14 @@ func TestAReceiptKnowsTheOptOutsOfLinkedHistories(t *testing.T) {
 	w := newWorld()
 	l := w.open(t)
 	begin(t, l)
-	device := request("d", no)
+	device := requestOf("d", no)
 	device.Person = domain.PersonKey{Kind: "device", ID: "phone"}
 	w.now += 1000
 	must(t, l, device)
-	link := request("l", domain.Say{Event: domain.SubjectLinked{Proof: "login"}})
+	link := requestOf("l", domain.Say{Event: domain.SubjectLinked{Proof: "login"}})
 	link.Other = device.Person
 	must(t, l, link)
-	late := request("y", yes)
+	late := requestOf("y", yes)
 	late.At = start
 	if got := must(t, l, late); got.Counts != ledger.CountsNot || got.Short != "ads=opt-out-stands" {
 		t.Errorf("%+v", got)
@@ -136,7 +136,7 @@ func TestALinkThatIsOpenIsAnsweredByItsRecord(t *testing.T) {
 	begin(t, l)
 	phone := domain.PersonKey{Kind: "device", ID: "phone"}
 	link := func(id string) ledger.Request {
-		r := request(id, domain.Say{Event: domain.SubjectLinked{Proof: "login"}})
+		r := requestOf(id, domain.Say{Event: domain.SubjectLinked{Proof: "login"}})
 		r.Other = phone
 		return r
 	}
@@ -165,7 +165,7 @@ func TestALinkThatIsOpenIsAnsweredByItsRecord(t *testing.T) {
 	}
 
 	w.now += 1000
-	parted := request("parted", domain.Say{Event: domain.SubjectUnlinked{Reason: "logout"}})
+	parted := requestOf("parted", domain.Say{Event: domain.SubjectUnlinked{Reason: "logout"}})
 	parted.Other = phone
 	must(t, l, parted)
 	w.now += 1000

@@ -76,7 +76,7 @@ func (w *world) live(t testing.TB, l *ledger.Ledger, first, n int) {
 	t.Helper()
 	for i := first; i < first+n; i++ {
 		w.now += 1000
-		must(t, l, request(fmt.Sprint("n", i), said(i)))
+		must(t, l, requestOf(fmt.Sprint("n", i), said(i)))
 	}
 }
 
@@ -119,7 +119,7 @@ func TestALongHistoryIsNotReadAgain(t *testing.T) {
 		t.Fatalf("%d snapshots were written, want 1", len(w.folds(t)))
 	}
 	w.live(t, l, 500, 10) // after the last snapshot
-	before := must(t, l, request("n7", said(7)))
+	before := must(t, l, requestOf("n7", said(7)))
 
 	l = w.open(t)
 	store.read()
@@ -127,7 +127,7 @@ func TestALongHistoryIsNotReadAgain(t *testing.T) {
 	if n := store.read(); n > ledger.Interval(510)+20 {
 		t.Errorf("%d records were read of somebody who has 510", n)
 	}
-	if got := must(t, l, request("n7", said(7))); got != before {
+	if got := must(t, l, requestOf("n7", said(7))); got != before {
 		t.Errorf("what was answered before the snapshot is answered by %+v, and was by %+v", got, before)
 	}
 	if got, want := fresh.Subject.Standing("ads", w.now, fresh.Reference), w.standing(t); !reflect.DeepEqual(got, want) {
@@ -147,10 +147,10 @@ func TestALongListOfAnswersIsNotReadAgain(t *testing.T) {
 	w.store = store
 	l := w.open(t)
 	begin(t, l)
-	must(t, l, request("r", yes))
+	must(t, l, requestOf("r", yes))
 	check := func(l *ledger.Ledger, i int) {
 		w.now += 1000
-		if err := l.LogCheck(t.Context(), request(fmt.Sprint("check", i), nil), domain.CheckAnswered{Purpose: "ads", Action: policy.Use}); err != nil {
+		if err := l.LogCheck(t.Context(), requestOf(fmt.Sprint("check", i), nil), domain.CheckAnswered{Purpose: "ads", Action: policy.Use}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -192,7 +192,7 @@ func TestWhoIsForgottenCostsOneRecord(t *testing.T) {
 	crowd := func(name string) {
 		for i := range each * records {
 			w.now += 1000
-			r := request(fmt.Sprint(name, i), said(i))
+			r := requestOf(fmt.Sprint(name, i), said(i))
 			r.Person.ID = fmt.Sprint(name, i/records)
 			must(t, l, r)
 		}
@@ -206,7 +206,7 @@ func TestWhoIsForgottenCostsOneRecord(t *testing.T) {
 	}
 
 	store.read()
-	r := request("again", yes)
+	r := requestOf("again", yes)
 	r.Person.ID = "first0"
 	must(t, l, r)
 	if n := store.read(); n != 1 {

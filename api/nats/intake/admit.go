@@ -36,7 +36,7 @@ func (s *service) enter(r *natsservice.Request, question bool) (leave func(), bu
 func overloaded(err error, cannot any) (nats.Header, []byte) {
 	busy, is := errors.AsType[Busy](err)
 	if !is {
-		return refusal(err)
+		return refusedWith(err)
 	}
 	p := busy.Problem()
 	data, kind := marshal(p), "application/problem+json"

@@ -100,7 +100,7 @@ func (s *service) record(r *natsservice.Request) {
 	if err != nil {
 		defer leave()
 		defer msg.end(err)
-		if r.Answer(refusal(err)) == nil {
+		if r.Answer(refusedWith(err)) == nil {
 			return
 		}
 		keep := func() { s.keeper.keepUntold(s.stop, r.Msg, hint, err) }
@@ -165,7 +165,7 @@ func (s *service) execute(ctx context.Context, r *natsservice.Request, req ledge
 // refuse answers that nothing was recorded. If nobody can be told, the message is
 // kept with the rejected ones.
 func (s *service) refuse(r *natsservice.Request, hint string, failed error) {
-	if r.Answer(refusal(failed)) != nil {
+	if r.Answer(refusedWith(failed)) != nil {
 		s.keeper.keepUntold(s.stop, r.Msg, hint, failed)
 	}
 }
@@ -205,7 +205,7 @@ func (s *service) prompt(r *natsservice.Request) {
 func (s *service) ask(r *natsservice.Request, read func([]byte) (question, error)) {
 	app, err := appOf(r.Subject)
 	if err != nil {
-		_ = r.Answer(refusal(err))
+		_ = r.Answer(refusedWith(err))
 		return
 	}
 
@@ -214,7 +214,7 @@ func (s *service) ask(r *natsservice.Request, read func([]byte) (question, error
 		err = parse.StrayHeaders(nil, r.Header)
 	}
 	if err != nil {
-		_ = r.Answer(refusal(err))
+		_ = r.Answer(refusedWith(err))
 		return
 	}
 
@@ -247,7 +247,7 @@ func (s *service) ask(r *natsservice.Request, read func([]byte) (question, error
 // cannot answers a question that has no answer now, or was wrong.
 func (s *service) cannot(r *natsservice.Request, q question, err error) {
 	if wire.IsRefusal(err) {
-		_ = r.Answer(refusal(err))
+		_ = r.Answer(refusedWith(err))
 		return
 	}
 	s.Log.Warn("a question cannot be answered", "err", err)
@@ -267,7 +267,7 @@ var errLongAnswer = domain.Refusal{Code: domain.TooLarge,
 func (s *service) answer(r *natsservice.Request, v any) {
 	data := wire.WithOutcome(marshal(v), wire.Answered)
 	if !r.Fits(len(data)) {
-		_ = r.Answer(refusal(errLongAnswer))
+		_ = r.Answer(refusedWith(errLongAnswer))
 		return
 	}
 	_ = r.Answer(nil, data) // a lost answer is asked for again
@@ -286,8 +286,8 @@ func failure(p wire.Problem, data []byte, contentType string) (nats.Header, []by
 	return natsservice.Failure(p.Status, p.Title, contentType), data
 }
 
-// refusal returns an answer that says what was wrong.
-func refusal(failed error) (nats.Header, []byte) {
+// refusedWith returns an answer that says what was wrong.
+func refusedWith(failed error) (nats.Header, []byte) {
 	p := wire.ProblemOf(failed)
 	return failure(p, marshal(p), "application/problem+json")
 }
