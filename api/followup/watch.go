@@ -149,11 +149,11 @@ func (w isAtRisk) String() string { return w.key("risk") }
 func (w isLate) String() string   { return w.key("late") }
 
 func (w isAtRisk) do(ctx context.Context, r *Reactor, due deadline.Instant) error {
-	return r.warn(ctx, w.obligation, "risk", due, false)
+	return r.warn(ctx, w.openDuty, "risk", due, false)
 }
 
 func (w isLate) do(ctx context.Context, r *Reactor, due deadline.Instant) error {
-	return r.warn(ctx, w.obligation, "late", due, true)
+	return r.warn(ctx, w.openDuty, "late", due, true)
 }
 
 func (r *Reactor) warn(ctx context.Context, o *openDuty, what string, at deadline.Instant, overdue bool) error {
