@@ -3,13 +3,16 @@ package domain
 import (
 	"consentledger/domain/catalog"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/domain/internal/form"
+	"consentledger/domain/lists"
 	"consentledger/domain/policy"
+	"consentledger/domain/refusal"
 )
 
 // An App is a program that handles personal data and made promises about it.
 type App struct {
-	Name         AppName
+	Name         ident.AppName
 	Handler      string // who answers for it; public
 	Group        string // apps of one handler that answer requests together; empty: none
 	Environment  Environment
@@ -105,7 +108,7 @@ func ParseEnvironment(s string) (Environment, error) {
 type Service struct {
 	App        App
 	ceased     deadline.Instant // zero: not
-	ceasedBy   EventID
+	ceasedBy   ident.EventID
 	signers    []SignerRegistered
 	voids      []bulkVoid
 	disputes   []BuildDisputed
@@ -115,13 +118,13 @@ type Service struct {
 	holders    []holder           // in the order of their names
 	counts     []counted          // of persons
 	proposals  Proposals
-	keepings   []keeping          // what keeps data although a person is to be erased
+	keepings   []keeping // what keeps data although a person is to be erased
 }
 
 // A bulkVoid is a [BuildVoided] with the fact that proves it.
 type bulkVoid struct {
 	BuildVoided
-	id EventID
+	id ident.EventID
 }
 
 // Registered reports whether the app may record.
@@ -142,8 +145,8 @@ func (s Service) Signer(name string) (SignerRegistered, bool) {
 func (s Service) checkKey(e SignerRegistered) error {
 	for _, other := range s.signers {
 		if other.Key == e.Key && other.Name != e.Name {
-			return refuseAt(SamePrincipal, "data.key",
-				"the key is that of the signer "+Quote(other.Name)+": whoever signs with it is one principal; make "+
+			return refusal.At(refusal.SamePrincipal, "data.key",
+				"the key is that of the signer "+refusal.Quote(other.Name)+": whoever signs with it is one principal; make "+
 					"another key, see consentledger signer new")
 		}
 	}
@@ -151,21 +154,21 @@ func (s Service) checkKey(e SignerRegistered) error {
 }
 
 // Evolve returns s as it is after f.
-func (s Service) Evolve(f Fact) Service { return s.Fold(f, Shared) }
+func (s Service) Evolve(f Fact) Service { return s.Fold(f, lists.Shared) }
 
 // Fold is [Service.Evolve] for a caller who owns as much of s as it says.
-func (s Service) Fold(f Fact, own Own) Service {
+func (s Service) Fold(f Fact, own lists.Own) Service {
 	switch e := f.Event.(type) {
 	case AppRegistered:
 		s.App = e.App
 	case SignerRegistered:
-		s.signers = Grow(own, s.signers, e)
+		s.signers = lists.Add(own, s.signers, e)
 	case BuildVoided:
-		s.voids = Grow(own, s.voids, bulkVoid{e, f.ID})
+		s.voids = lists.Add(own, s.voids, bulkVoid{e, f.ID})
 	case BuildDisputed:
-		s.disputes = Grow(own, s.disputes, e)
+		s.disputes = lists.Add(own, s.disputes, e)
 	case ExemptionInvoked:
-		s.exemptions = Grow(own, s.exemptions, exemption{e, f.yesFrom(), 0, f.ID})
+		s.exemptions = lists.Add(own, s.exemptions, exemption{e, f.yesFrom(), 0, f.ID})
 	case ExemptionEnded:
 		s.exemptions = endExemption(own, s.exemptions, e, f)
 	case ServiceCeased:
@@ -175,13 +178,13 @@ func (s Service) Fold(f Fact, own Own) Service {
 			s.holders = hold(s.holders, h)
 		}
 		if c, says := countIn(e); says {
-			s.counts = Grow(own, s.counts, c)
+			s.counts = lists.Add(own, s.counts, c)
 		}
 		s.proposals = s.proposals.After(e.Kind, e.Fields, f.ID, f.Recorded)
 		s.keepings = keep(own, s.keepings, e, f.ID)
 		switch e.Kind {
 		case catalog.CessationNotified:
-			s.notices = Grow(own, s.notices, f.yesFrom())
+			s.notices = lists.Add(own, s.notices, f.yesFrom())
 		case catalog.CessationDecided:
 			// A decision that was kept before dates were checked may have none.
 			if day, err := deadline.ParseDate(policy.FieldOf(e.Fields, "effective")); err == nil {
@@ -189,7 +192,7 @@ func (s Service) Fold(f Fact, own Own) Service {
 			}
 		}
 	default:
-		mustBeIdle(e, ServiceNoun)
+		mustBeIdle(e, ident.ServiceNoun)
 	}
 	return s
 }
@@ -203,21 +206,21 @@ func (s Service) Decide(cmd Command, ref Reference, at, recorded deadline.Instan
 
 	switch cmd := cmd.(type) {
 	case RegisterApp:
-		if cmd.App.Name == NoApp {
-			return nil, refuse(AppIncomplete,
+		if cmd.App.Name == ident.NoApp {
+			return nil, refusal.New(refusal.AppIncomplete,
 				"an app is not called invalid: that stands for no app in the list of rejected messages")
 		}
 		app := cmd.Onto(s.App)
 		if app.Environment == 0 || app.Jurisdiction == "" || app.TimeZone == "" || len(app.Locales) == 0 {
-			return nil, refuse(AppIncomplete,
+			return nil, refusal.New(refusal.AppIncomplete,
 				"an app needs an environment, a jurisdiction, a time zone and at least one locale")
 		}
 		if app.Jurisdiction != s.App.Jurisdiction && !form.IsJurisdiction(app.Jurisdiction) {
-			return nil, refuseAt(AppIncomplete, "jurisdiction",
+			return nil, refusal.At(refusal.AppIncomplete, "jurisdiction",
 				`there is no such jurisdiction: want a country's two letters, as in CN or DE, a region as in "CN-GX", or EU`)
 		}
 		if s.Registered() && app.Environment != s.App.Environment && !cmd.Moves {
-			return nil, refuseAt(EnvironmentFixed, "environment",
+			return nil, refusal.At(refusal.EnvironmentFixed, "environment",
 				"the app is a "+s.App.Environment.String()+" app, and which consents count depends on that: "+
 					"it is moved by an operation of its own, see consentledger app move")
 		}
@@ -225,14 +228,14 @@ func (s Service) Decide(cmd Command, ref Reference, at, recorded deadline.Instan
 	case Say:
 		return one(s.say(cmd.Event, ref, max(at, recorded)))
 	}
-	return nil, notTaken(cmd, ServiceNoun, "this is not about an app as a whole")
+	return nil, notTaken(cmd, ident.ServiceNoun, "this is not about an app as a whole")
 }
 
 func (s Service) say(e Event, ref Reference, at deadline.Instant) (Event, error) {
 	switch e := e.(type) {
 	case SignerRegistered:
 		if !form.IsName(e.Name, 64) || (e.Key == [32]byte{}) {
-			return nil, refuse(Incomplete, `a signer needs a name of a-z, 0-9 and "-", and an Ed25519 public key`)
+			return nil, refusal.New(refusal.Incomplete, `a signer needs a name of a-z, 0-9 and "-", and an Ed25519 public key`)
 		}
 		return e, s.checkKey(e)
 	case BuildVoided:
@@ -241,7 +244,7 @@ func (s Service) say(e Event, ref Reference, at deadline.Instant) (Event, error)
 		return e, e.check()
 	case ExemptionInvoked:
 		if e.Justification != "" {
-			return nil, refuseAt(Malformed, "data.justification",
+			return nil, refusal.At(refusal.Malformed, "data.justification",
 				"an exemption for everybody has a reason by a code: there is nobody's vault to seal a text in")
 		}
 		return ref.invoke(e)
@@ -262,7 +265,7 @@ func (s Service) say(e Event, ref Reference, at deadline.Instant) (Event, error)
 		}
 		return kept, s.checkDecision(e, ref, at)
 	}
-	return nil, refuse(WrongStream, "this is not about an app as a whole")
+	return nil, refusal.New(refusal.WrongStream, "this is not about an app as a whole")
 }
 
 // Proposals returns the newest proposals of the app. The list is shared: do not change it.
@@ -280,7 +283,7 @@ func (s Service) propose(n Noted, ref Reference, at deadline.Instant) (Event, er
 	}
 
 	ofLedger := n.Kind == catalog.ProposalLapsed || n.Kind == catalog.ProposalDone
-	if ofLedger && ref.By.Principal != Ledger {
+	if ofLedger && ref.By.Principal != ident.Ledger {
 		return nil, ErrOwnNote
 	}
 	return n, s.proposals.Check(n.Kind, n.Fields, ref.By, at)
@@ -293,14 +296,14 @@ func (s Service) Voids(f Fact) bool {
 }
 
 // void returns the bulk void that covers f, if one does.
-func (s Service) void(f *Fact) (EventID, bool) {
+func (s Service) void(f *Fact) (ident.EventID, bool) {
 	build := f.build()
 	for _, v := range s.voids {
 		if build != "" && v.Build == build && v.From <= f.Recorded && f.Recorded < v.To {
 			return v.id, true
 		}
 	}
-	return EventID{}, false
+	return ident.EventID{}, false
 }
 
 // disputed reports whether a bulk dispute covers f.

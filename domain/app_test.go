@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"consentledger/domain/internal/form"
+	"consentledger/domain/refusal"
 )
 
 func TestWhatARequestDoesNotNameOfAnAppStaysAsItIs(t *testing.T) {
@@ -16,17 +17,17 @@ func TestWhatARequestDoesNotNameOfAnAppStaysAsItIs(t *testing.T) {
 		known App
 		cmd   RegisterApp
 		want  App
-		code  Code
+		code  refusal.Code
 	}{
 		"a new app, whole":                          {cmd: RegisterApp{App: shop}, want: shop},
-		"a new app without an environment":          {cmd: RegisterApp{App: shop, Unsaid: AppEnvironment}, code: AppIncomplete},
+		"a new app without an environment":          {cmd: RegisterApp{App: shop, Unsaid: AppEnvironment}, code: refusal.AppIncomplete},
 		"nothing named":                             {known: shop, cmd: RegisterApp{Unsaid: all}, want: shop},
 		"the handler alone":                         {known: shop, cmd: RegisterApp{App: App{Handler: "Shop GmbH"}, Unsaid: all &^ AppHandler}, want: with(shop, func(a *App) { a.Handler = "Shop GmbH" })},
 		"no group any more":                         {known: shop, cmd: RegisterApp{Unsaid: all &^ AppGroup}, want: with(shop, func(a *App) { a.Group = "" })},
-		"another environment, by the way":           {known: shop, cmd: RegisterApp{App: App{Environment: Test}, Unsaid: all &^ AppEnvironment}, code: EnvironmentFixed},
-		"another environment, as part of the whole": {known: shop, cmd: RegisterApp{App: with(shop, func(a *App) { a.Environment = Test })}, code: EnvironmentFixed},
+		"another environment, by the way":           {known: shop, cmd: RegisterApp{App: App{Environment: Test}, Unsaid: all &^ AppEnvironment}, code: refusal.EnvironmentFixed},
+		"another environment, as part of the whole": {known: shop, cmd: RegisterApp{App: with(shop, func(a *App) { a.Environment = Test })}, code: refusal.EnvironmentFixed},
 		"another environment, on purpose":           {known: shop, cmd: RegisterApp{App: App{Environment: Test}, Unsaid: all &^ AppEnvironment, Moves: true}, want: with(shop, func(a *App) { a.Environment = Test })},
-		"a country that does not exist":             {known: shop, cmd: RegisterApp{App: App{Jurisdiction: "XX"}, Unsaid: all &^ AppJurisdiction}, code: AppIncomplete},
+		"a country that does not exist":             {known: shop, cmd: RegisterApp{App: App{Jurisdiction: "XX"}, Unsaid: all &^ AppJurisdiction}, code: refusal.AppIncomplete},
 		"an app that was registered in none, and does not say where it is": {
 			known: with(shop, func(a *App) { a.Jurisdiction = "XX" }), cmd: RegisterApp{App: App{Group: "g"}, Unsaid: all &^ AppGroup},
 			want: with(shop, func(a *App) { a.Jurisdiction, a.Group = "XX", "g" }),
@@ -34,7 +35,7 @@ func TestWhatARequestDoesNotNameOfAnAppStaysAsItIs(t *testing.T) {
 	} {
 		c.cmd.App.Name = "shop"
 		events, err := Service{App: c.known}.Decide(c.cmd, Reference{}, 1, 1)
-		if r, _ := errors.AsType[Refusal](err); r.Code != c.code {
+		if r, _ := errors.AsType[refusal.Refusal](err); r.Code != c.code {
 			t.Errorf("%s: %v, want %q", name, err, c.code)
 			continue
 		}

@@ -1,6 +1,10 @@
 package domain
 
-import "consentledger/domain/deadline"
+import (
+	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
+	"consentledger/domain/refusal"
+)
 
 // CalendarPublished records a notice, whole. Affects are the dates that it
 // changed, see [deadline.Publication].
@@ -21,20 +25,20 @@ func (PublishCalendar) isCommand() {}
 func EvolveCalendars(c deadline.Calendars, f Fact) deadline.Calendars {
 	e, ok := f.Event.(CalendarPublished)
 	if !ok {
-		mustBeIdle(f.Event, CalendarNoun)
+		mustBeIdle(f.Event, ident.CalendarNoun)
 	}
 	return c.Add(e.Calendar, f.Recorded)
 }
 
 // DecideCalendars answers cmd with the facts it makes true, where c is what was
 // published before.
-func DecideCalendars(c deadline.Calendars, cmd Command, by By) ([]Event, error) {
+func DecideCalendars(c deadline.Calendars, cmd Command, by ident.By) ([]Event, error) {
 	if err := checkDoor(by, cmd); err != nil {
 		return nil, err
 	}
 	p, ok := cmd.(PublishCalendar)
 	if !ok {
-		return nil, notTaken(cmd, CalendarNoun, "this is not about a calendar")
+		return nil, notTaken(cmd, ident.CalendarNoun, "this is not about a calendar")
 	}
 	k := p.Calendar
 	if c.Knows(k) {
@@ -59,7 +63,7 @@ func DecideCalendars(c deadline.Calendars, cmd Command, by By) ([]Event, error) 
 
 	published, wrong := c.Publish(k)
 	if len(wrong) > 0 {
-		return nil, refuseAt(CalendarInvalid, wrong[0].Path, wrong[0].Message)
+		return nil, refusal.At(refusal.CalendarInvalid, wrong[0].Path, wrong[0].Message)
 	}
 	return []Event{CalendarPublished(published)}, nil
 }
@@ -70,17 +74,17 @@ func DecideCalendars(c deadline.Calendars, cmd Command, by By) ([]Event, error) 
 func checkNotice(k deadline.Calendar) error {
 	switch {
 	case k.Reported && k.Source == "":
-		return refuseAt(CalendarInvalid, "source", "say who reports it, and where: it is no notice")
-	case HoldsPersonal(k.Source) || len(k.Source) > 500:
-		return refuseAt(CalendarInvalid, "source",
+		return refusal.At(refusal.CalendarInvalid, "source", "say who reports it, and where: it is no notice")
+	case ident.HoldsPersonal(k.Source) || len(k.Source) > 500:
+		return refusal.At(refusal.CalendarInvalid, "source",
 			"is kept in the clear: at most 500 bytes, without what looks like a phone number, an e-mail address or "+
 				"an identity-card number")
 	case k.Reported || k.Projected || k.AddsTo != "":
 	case k.Notice == "":
-		return refuseAt(CalendarInvalid, "notice",
+		return refusal.At(refusal.CalendarInvalid, "notice",
 			"name the notice that says so, by its number: due dates turn firm by it")
 	case k.Issued == 0:
-		return refuseAt(CalendarInvalid, "issued", "say when the notice was issued, as in 2026-11-04")
+		return refusal.At(refusal.CalendarInvalid, "issued", "say when the notice was issued, as in 2026-11-04")
 	}
 	return nil
 }
@@ -90,10 +94,10 @@ func checkNotice(k deadline.Calendar) error {
 func checkAfter(k, was deadline.Calendar) error {
 	switch {
 	case k.Reported:
-		return refuseAt(CalendarInvalid, "year",
+		return refusal.At(refusal.CalendarInvalid, "year",
 			was.ID().String()+" is published: what was reported before a notice changes nothing after it")
 	case k.Announced() && k.Issued != 0 && k.Issued < was.Issued:
-		return refuseAt(CalendarInvalid, "issued",
+		return refusal.At(refusal.CalendarInvalid, "issued",
 			was.ID().String()+" was issued on "+was.Issued.String()+", after this one: what an older notice says "+
 				"does not hold any more")
 	}

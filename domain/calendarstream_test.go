@@ -7,9 +7,11 @@ import (
 
 	. "consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
+	"consentledger/domain/refusal"
 )
 
-var officer = By{Actor: Operator, Principal: "officer"}
+var officer = ident.By{Actor: ident.Operator, Principal: "officer"}
 
 func TestAYearIsUnknownReportedOrAnnounced(t *testing.T) {
 	tell := func(c deadline.Calendars, k deadline.Calendar) deadline.Calendars {
@@ -71,7 +73,7 @@ func TestAYearIsUnknownReportedOrAnnounced(t *testing.T) {
 		{"days that cannot be right", deadline.Calendar{Jurisdiction: "CN", Year: 2028, Reported: true, Source: "a package", Off: []deadline.Date{deadline.NewDate(2028, time.January, 3)}}, "off"},
 	} {
 		_, err := DecideCalendars(c, PublishCalendar{Calendar: tt.k}, officer)
-		if got, _ := errors.AsType[Refusal](err); got.Code != CalendarInvalid || got.Path != tt.path {
+		if got, _ := errors.AsType[refusal.Refusal](err); got.Code != refusal.CalendarInvalid || got.Path != tt.path {
 			t.Errorf("a report %s: %v", tt.name, err)
 		}
 	}
@@ -93,7 +95,7 @@ func TestAnOlderNoticeTakesNoAmendmentBack(t *testing.T) {
 		path    string
 	}{{first, 1, ""}, {amended, 2, ""}, {first, 2, ""}, {amended, 2, ""}, {older, 2, "issued"}, {back, 3, ""}, {amended, 3, ""}} {
 		events, err := DecideCalendars(c, PublishCalendar{Calendar: tt.k}, officer)
-		if got, _ := errors.AsType[Refusal](err); got.Path != tt.path {
+		if got, _ := errors.AsType[refusal.Refusal](err); got.Path != tt.path {
 			t.Fatalf("%d: %v, want it refused for %q", i, err, tt.path)
 		}
 		for _, e := range events {

@@ -4,6 +4,7 @@ import (
 	"consentledger/domain/catalog"
 	"consentledger/domain/deadline"
 	"consentledger/domain/policy"
+	"consentledger/domain/refusal"
 )
 
 // checkDecision refuses to decide on an end that comes before the notice can
@@ -17,7 +18,7 @@ func (s Service) checkDecision(n Noted, ref Reference, at deadline.Instant) erro
 
 	effective, err := deadline.ParseDate(policy.FieldOf(n.Fields, "effective"))
 	if err != nil {
-		return refuseAt(Malformed, "data.effective", err.Error())
+		return refusal.At(refusal.Malformed, "data.effective", err.Error())
 	}
 
 	told := at
@@ -31,7 +32,7 @@ func (s Service) checkDecision(n Noted, ref Reference, at deadline.Instant) erro
 			return err
 		}
 		if earliest := max(due.Earliest, due.SafeNotice); effective < earliest {
-			return refuseAt(TooEarly, "data.effective",
+			return refusal.At(refusal.TooEarly, "data.effective",
 				"the notice that is promised ("+r.Source+") cannot run before that day: the service may end on "+earliest.String()+` at the earliest; to end it sooner all the same, say too_late "yes"`)
 		}
 	}
@@ -63,7 +64,7 @@ func (s Service) checkDecided(at deadline.Instant) error {
 		return err
 	}
 	if zone.Date(at) < s.decided {
-		return refuse(TooEarly, "it was decided that the service ends on "+s.decided.String()+": to end it sooner, decide on another day, see consentledger service decide")
+		return refusal.New(refusal.TooEarly, "it was decided that the service ends on "+s.decided.String()+": to end it sooner, decide on another day, see consentledger service decide")
 	}
 	return nil
 }
@@ -72,7 +73,7 @@ func (s Service) checkDecided(at deadline.Instant) error {
 // The earliest notice counts: repeating it takes nothing back.
 func (s Service) checkNotice(r deadline.Rule, calendars deadline.Calendars, at deadline.Instant) error {
 	if len(s.notices) == 0 {
-		return refuse(TooEarly, "persons must be told first that the service ends ("+r.Source+"): record cessation.notified, then wait")
+		return refusal.New(refusal.TooEarly, "persons must be told first that the service ends ("+r.Source+"): record cessation.notified, then wait")
 	}
 
 	due, err := deadline.Compute(r, s.notices[0], nil, false, calendars)
@@ -86,7 +87,7 @@ func (s Service) checkNotice(r deadline.Rule, calendars deadline.Calendars, at d
 		return err
 	}
 	if today := zone.Date(at); today < earliest {
-		return refuse(TooEarly, "the notice has not run ("+r.Source+"): the service may end on "+earliest.String()+" at the earliest")
+		return refusal.New(refusal.TooEarly, "the notice has not run ("+r.Source+"): the service may end on "+earliest.String()+" at the earliest")
 	}
 	return nil
 }

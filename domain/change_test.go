@@ -9,7 +9,9 @@ import (
 	"consentledger/domain/catalog"
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/domain/policy"
+	"consentledger/domain/refusal"
 )
 
 var v2 = content.Hash{2}
@@ -22,7 +24,7 @@ func changed(t *testing.T, f func(*policy.Document), material ...string) Referen
 	r.Policies = Policies{}.Evolve(Fact{Event: PolicyPublished{Version: v1, Document: doc, Effective: t0}})
 	next := complete(doc)
 	f(&next)
-	then, err := r.Policies.Decide(PublishPolicy{Version: v2, Document: next, Material: material}, By{}, noon)
+	then, err := r.Policies.Decide(PublishPolicy{Version: v2, Document: next, Material: material}, ident.By{}, noon)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -117,10 +119,10 @@ func TestThePublisherMayNotDropAMaterialChange(t *testing.T) {
 	next.Handler.Name = "Another"
 	for _, tt := range []struct {
 		material []string
-		code     Code
-	}{{nil, MaterialDropped}, {[]string{"MAT-2"}, ""}, {[]string{"MAT-2", "MAT-6"}, ""}} {
-		_, err := p.Decide(PublishPolicy{Version: v2, Document: next, Material: tt.material}, By{}, noon)
-		if got, _ := errors.AsType[Refusal](err); got.Code != tt.code {
+		code     refusal.Code
+	}{{nil, refusal.MaterialDropped}, {[]string{"MAT-2"}, ""}, {[]string{"MAT-2", "MAT-6"}, ""}} {
+		_, err := p.Decide(PublishPolicy{Version: v2, Document: next, Material: tt.material}, ident.By{}, noon)
+		if got, _ := errors.AsType[refusal.Refusal](err); got.Code != tt.code {
 			t.Errorf("declared %v: %v, want %v", tt.material, err, tt.code)
 		}
 	}
@@ -128,18 +130,18 @@ func TestThePublisherMayNotDropAMaterialChange(t *testing.T) {
 
 func TestPublishingAndTakingEffectAreTwoEvents(t *testing.T) {
 	doc := complete(ref().Policies.Versions()[0].Document)
-	then, err := Policies{}.Decide(PublishPolicy{Version: v1, Document: doc}, By{}, noon)
+	then, err := Policies{}.Decide(PublishPolicy{Version: v1, Document: doc}, ident.By{}, noon)
 	if err != nil || len(then) != 2 || then[1] != (PolicyEffective{v1}) {
 		t.Fatalf("at once: %v, %v", then, err)
 	}
-	then, err = Policies{}.Decide(PublishPolicy{Version: v1, Document: doc, Effective: later}, By{}, noon)
+	then, err = Policies{}.Decide(PublishPolicy{Version: v1, Document: doc, Effective: later}, ident.By{}, noon)
 	if err != nil || len(then) != 1 {
 		t.Fatalf("later: %v, %v", then, err)
 	}
 	p := Policies{}.Evolve(fact(1, noon, then[0]))
-	for at, want := range map[deadline.Instant]Code{later - 1: AtInFuture, later: ""} {
-		_, err := p.Decide(Say{PolicyEffective{v1}}, By{}, at)
-		if got, _ := errors.AsType[Refusal](err); got.Code != want {
+	for at, want := range map[deadline.Instant]refusal.Code{later - 1: refusal.AtInFuture, later: ""} {
+		_, err := p.Decide(Say{PolicyEffective{v1}}, ident.By{}, at)
+		if got, _ := errors.AsType[refusal.Refusal](err); got.Code != want {
 			t.Errorf("at %v: %v, want %v", at, err, want)
 		}
 	}
@@ -263,7 +265,7 @@ func TestMayInOrder(t *testing.T) {
 		{"a child comes before the status", []Fact{aged(ChildUnder14, t0)}, ref(), WhyGuardian},
 		{"an exemption, where nobody was asked", []Fact{fact(2, t0, exempt(ExemptionInvoked{}))}, ref(), WhyExempt},
 		{"an exemption never overrides a withdrawal", []Fact{no(1, t0, t0), fact(2, noon, exempt(ExemptionInvoked{}))}, ref(), WhyStatus},
-		{"an exemption that was ended", []Fact{fact(2, t0, exempt(ExemptionInvoked{})), fact(3, noon, ExemptionEnded{EventID{2}})}, ref(), WhyStatus},
+		{"an exemption that was ended", []Fact{fact(2, t0, exempt(ExemptionInvoked{})), fact(3, noon, ExemptionEnded{ident.EventID{2}})}, ref(), WhyStatus},
 		{"an exemption is for its own actions", []Fact{fact(2, t0, exempt(ExemptionInvoked{Actions: []policy.Action{policy.Collect}}))}, ref(), WhyStatus},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -279,25 +281,25 @@ func TestInvokingAnExemption(t *testing.T) {
 	doc := r.Policies.Versions()[0].Document
 	doc.ExemptionsCollect = []policy.Ground{{Code: "EXC-C8", Doubtful: true}}
 	r.Policies = Policies{}.Evolve(Fact{Event: PolicyPublished{Version: v1, Document: doc, Effective: t0}})
-	r.By = By{Actor: Operator, Principal: "clerk"}
+	r.By = ident.By{Actor: ident.Operator, Principal: "clerk"}
 	good := ExemptionInvoked{List: ForCollection, Code: "EXC-C8", Purposes: []policy.PurposeID{"ads"}, Reason: "fault", Approver: "officer", Until: later}
 	change := func(f func(*ExemptionInvoked)) ExemptionInvoked { e := good; f(&e); return e }
 	for _, tt := range []struct {
 		name string
 		e    ExemptionInvoked
-		by   Actor
-		code Code
+		by   ident.Actor
+		code refusal.Code
 	}{
-		{"by an operator", good, Operator, ""},
-		{"by an app", good, Person, NotForApps},
-		{"without an end", change(func(e *ExemptionInvoked) { e.Until = 0 }), Operator, Incomplete},
-		{"approved by who invokes it", change(func(e *ExemptionInvoked) { e.Approver = "clerk" }), Operator, SamePrincipal},
-		{"from the other list", change(func(e *ExemptionInvoked) { e.List = ForProvision }), Operator, UnknownGround},
+		{"by an operator", good, ident.Operator, ""},
+		{"by an app", good, ident.Person, refusal.NotForApps},
+		{"without an end", change(func(e *ExemptionInvoked) { e.Until = 0 }), ident.Operator, refusal.Incomplete},
+		{"approved by who invokes it", change(func(e *ExemptionInvoked) { e.Approver = "clerk" }), ident.Operator, refusal.SamePrincipal},
+		{"from the other list", change(func(e *ExemptionInvoked) { e.List = ForProvision }), ident.Operator, refusal.UnknownGround},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			r.By.Actor = tt.by
 			then, err := Subject{}.Decide(Say{tt.e}, r, noon, noon)
-			got, _ := errors.AsType[Refusal](err)
+			got, _ := errors.AsType[refusal.Refusal](err)
 			if got.Code != tt.code {
 				t.Fatalf("got %v, want %v", err, tt.code)
 			}
@@ -348,17 +350,17 @@ func TestNotesAreHeldToTheirRules(t *testing.T) {
 	for _, tt := range []struct {
 		name string
 		n    Noted
-		code Code
+		code refusal.Code
 	}{
 		{"as it should be", Noted{Kind: "recipient.changed", Fields: ok}, ""},
-		{"without a required field", Noted{Kind: "recipient.changed", Fields: ok[:3]}, Incomplete},
-		{"with a field of another kind", Noted{Kind: "recipient.changed", Fields: append(ok[:4:4], policy.Field{Name: "x", Value: "y"})}, Malformed},
-		{"with a name that is none", Noted{Kind: "recipient.removed", Fields: []policy.Field{{Name: "recipient", Value: "A B"}, {Name: "reason", Value: "over"}}}, Malformed},
-		{"of no kind", Noted{Kind: "x"}, Incomplete},
-		{"about a person", Noted{Kind: "cookies.set", Fields: []policy.Field{{Name: "choice", Value: "none"}}}, WrongStream},
+		{"without a required field", Noted{Kind: "recipient.changed", Fields: ok[:3]}, refusal.Incomplete},
+		{"with a field of another kind", Noted{Kind: "recipient.changed", Fields: append(ok[:4:4], policy.Field{Name: "x", Value: "y"})}, refusal.Malformed},
+		{"with a name that is none", Noted{Kind: "recipient.removed", Fields: []policy.Field{{Name: "recipient", Value: "A B"}, {Name: "reason", Value: "over"}}}, refusal.Malformed},
+		{"of no kind", Noted{Kind: "x"}, refusal.Incomplete},
+		{"about a person", Noted{Kind: "cookies.set", Fields: []policy.Field{{Name: "choice", Value: "none"}}}, refusal.WrongStream},
 	} {
 		_, err := Service{}.Decide(Say{tt.n}, Reference{}, 1, 1)
-		if got, _ := errors.AsType[Refusal](err); got.Code != tt.code {
+		if got, _ := errors.AsType[refusal.Refusal](err); got.Code != tt.code {
 			t.Errorf("%s: %v, want %v", tt.name, err, tt.code)
 		}
 	}

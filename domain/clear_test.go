@@ -8,6 +8,7 @@ import (
 	. "consentledger/domain"
 	"consentledger/domain/catalog"
 	"consentledger/domain/deadline"
+	"consentledger/domain/refusal"
 )
 
 func TestNoStepTakesWhatIsPersonalIntoTheClear(t *testing.T) {
@@ -24,7 +25,7 @@ func TestNoStepTakesWhatIsPersonalIntoTheClear(t *testing.T) {
 		r := newRun(t, AskAccess, AskCopy)
 		before := len(r.Marks)
 		err := r.step(step, t0+deadline.Instant(deadline.Day))
-		if refusal, refused := errors.AsType[Refusal](err); !refused || strings.Contains(refusal.Error(), "138") || strings.Contains(refusal.Error(), "ann@") || len(r.Marks) != before {
+		if refusal, refused := errors.AsType[refusal.Refusal](err); !refused || strings.Contains(refusal.Error(), "138") || strings.Contains(refusal.Error(), "ann@") || len(r.Marks) != before {
 			t.Errorf("%s: %v", step, err)
 		}
 	}

@@ -3,6 +3,7 @@ package domain
 import (
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/domain/policy"
 )
 
@@ -53,7 +54,7 @@ type GiveConsent struct {
 	Act      policy.ActID
 	Kind     policy.ConsentKind // zero: what the act gives
 	Purposes []policy.PurposeID
-	Notice   EventID
+	Notice   ident.EventID
 	Until    deadline.Instant
 	Import   bool
 	Details  Personal
@@ -63,7 +64,7 @@ type GiveConsent struct {
 	Once     bool
 	Guardian GuardianRef
 	Proof    Proof
-	Confirms []EventID
+	Confirms []ident.EventID
 
 	FilteredBy string // of an import: the principal by whose list of erased persons it was filtered; empty: not said
 }
@@ -77,7 +78,7 @@ type RefuseConsent struct {
 	Locale  string
 	Act     policy.ActID
 	Details Personal
-	Notice  EventID
+	Notice  ident.EventID
 	Build   string
 	Control ControlID
 	Initial ControlState
@@ -141,7 +142,7 @@ const (
 
 // VoidRecords asks to void facts of this stream.
 type VoidRecords struct {
-	Records  []EventID
+	Records  []ident.EventID
 	Reason   string
 	Evidence content.Hash
 	By       [2]string

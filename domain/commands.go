@@ -7,45 +7,47 @@ import (
 
 	"consentledger/domain/catalog"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
+	"consentledger/domain/refusal"
 )
 
 // Commands is the table of all commands, each once.
 var Commands = []CommandRule{
-	{Command: GiveConsent{}, Nouns: in(SubjectNoun), By: ByApp},
-	{Command: RefuseConsent{}, Nouns: in(SubjectNoun), By: ByApp, optOut: anyOf},
-	{Command: WithdrawConsent{}, Nouns: in(SubjectNoun), By: ByApp, optOut: anyOf},
-	{Command: RequestConsent{}, Nouns: in(SubjectNoun), By: ByApp},
-	{Command: AcknowledgePolicy{}, Nouns: in(SubjectNoun), By: ByApp},
-	{Command: PresentNotice{}, Nouns: in(SubjectNoun), By: ByApp},
-	{Command: ChangePermission{}, Nouns: in(SubjectNoun), By: ByApp, optOut: permissionGone},
-	{Command: VoidRecords{}, Nouns: in(SubjectNoun), By: ByOperator},
-	{Command: OrderErasure{}, Nouns: in(SubjectNoun), By: ByPublisher, Clamped: true},
-	{Command: Say{}, Nouns: in(SubjectNoun, ServiceNoun, PolicyNoun), By: ByKind, Clamped: true},
+	{Command: GiveConsent{}, Nouns: in(ident.SubjectNoun), By: ByApp},
+	{Command: RefuseConsent{}, Nouns: in(ident.SubjectNoun), By: ByApp, optOut: anyOf},
+	{Command: WithdrawConsent{}, Nouns: in(ident.SubjectNoun), By: ByApp, optOut: anyOf},
+	{Command: RequestConsent{}, Nouns: in(ident.SubjectNoun), By: ByApp},
+	{Command: AcknowledgePolicy{}, Nouns: in(ident.SubjectNoun), By: ByApp},
+	{Command: PresentNotice{}, Nouns: in(ident.SubjectNoun), By: ByApp},
+	{Command: ChangePermission{}, Nouns: in(ident.SubjectNoun), By: ByApp, optOut: permissionGone},
+	{Command: VoidRecords{}, Nouns: in(ident.SubjectNoun), By: ByOperator},
+	{Command: OrderErasure{}, Nouns: in(ident.SubjectNoun), By: ByPublisher, Clamped: true},
+	{Command: Say{}, Nouns: in(ident.SubjectNoun, ident.ServiceNoun, ident.PolicyNoun), By: ByKind, Clamped: true},
 
-	{Command: RegisterApp{}, Nouns: in(ServiceNoun), By: ByPublisher},
-	{Command: PublishPolicy{}, Nouns: in(PolicyNoun), By: ByPublisher},
-	{Command: PublishSurface{}, Nouns: in(SurfaceNoun), By: ByPublisher},
-	{Command: PublishCalendar{}, Nouns: in(CalendarNoun), By: ByPublisher},
+	{Command: RegisterApp{}, Nouns: in(ident.ServiceNoun), By: ByPublisher},
+	{Command: PublishPolicy{}, Nouns: in(ident.PolicyNoun), By: ByPublisher},
+	{Command: PublishSurface{}, Nouns: in(ident.SurfaceNoun), By: ByPublisher},
+	{Command: PublishCalendar{}, Nouns: in(ident.CalendarNoun), By: ByPublisher},
 
-	{Command: OpenRequest{}, Nouns: in(RequestNoun), By: ByApp, Clamped: true, optOut: asksToWithdraw},
-	{Command: TakeStep{}, Nouns: in(RequestNoun, IncidentNoun), By: ByOperator, Clamped: true},
-	{Command: OweAgain{}, Nouns: in(RequestNoun), By: ByLedger, Clamped: true},
+	{Command: OpenRequest{}, Nouns: in(ident.RequestNoun), By: ByApp, Clamped: true, optOut: asksToWithdraw},
+	{Command: TakeStep{}, Nouns: in(ident.RequestNoun, ident.IncidentNoun), By: ByOperator, Clamped: true},
+	{Command: OweAgain{}, Nouns: in(ident.RequestNoun), By: ByLedger, Clamped: true},
 
-	{Command: OpenDuties{}, Nouns: in(RequestNoun, ObligationNoun), By: ByLedger, Clamped: true},
-	{Command: MeetObligation{}, Nouns: in(RequestNoun, ObligationNoun), By: ByOperator, Clamped: true},
-	{Command: VoidObligation{}, Nouns: in(RequestNoun, ObligationNoun), By: ByOperator, Clamped: true},
-	{Command: MoveObligations{}, Nouns: in(RequestNoun, ObligationNoun), By: ByLedger, Clamped: true},
-	{Command: StartObligation{}, Nouns: in(RequestNoun, ObligationNoun), By: ByLedger, Clamped: true},
-	{Command: WarnObligation{}, Nouns: in(RequestNoun, ObligationNoun), By: ByLedger, Clamped: true},
-	{Command: HoldObligation{}, Nouns: in(RequestNoun, ObligationNoun), By: ByLedger, Clamped: true},
+	{Command: OpenDuties{}, Nouns: in(ident.RequestNoun, ident.ObligationNoun), By: ByLedger, Clamped: true},
+	{Command: MeetObligation{}, Nouns: in(ident.RequestNoun, ident.ObligationNoun), By: ByOperator, Clamped: true},
+	{Command: VoidObligation{}, Nouns: in(ident.RequestNoun, ident.ObligationNoun), By: ByOperator, Clamped: true},
+	{Command: MoveObligations{}, Nouns: in(ident.RequestNoun, ident.ObligationNoun), By: ByLedger, Clamped: true},
+	{Command: StartObligation{}, Nouns: in(ident.RequestNoun, ident.ObligationNoun), By: ByLedger, Clamped: true},
+	{Command: WarnObligation{}, Nouns: in(ident.RequestNoun, ident.ObligationNoun), By: ByLedger, Clamped: true},
+	{Command: HoldObligation{}, Nouns: in(ident.RequestNoun, ident.ObligationNoun), By: ByLedger, Clamped: true},
 }
 
 // A CommandRule is a row of [Commands].
 type CommandRule struct {
-	Command Command // an empty one
-	Nouns   []Noun  // which nouns take it
-	By      Sender  // who may send it; of [Say]: by the row of what is said
-	Clamped bool    // a time to come that it claims is now, as that of every opt-out
+	Command Command      // an empty one
+	Nouns   []ident.Noun // which nouns take it
+	By      Sender       // who may send it; of [Say]: by the row of what is said
+	Clamped bool         // a time to come that it claims is now, as that of every opt-out
 
 	optOut func(Command) bool // whether a person says no by it; nil: never
 }
@@ -109,7 +111,7 @@ func Clamp(cmd Command, claimed, recorded deadline.Instant) (at, kept deadline.I
 }
 
 // checkDoor refuses what no app may say.
-func checkDoor(b By, cmd Command) error {
+func checkDoor(b ident.By, cmd Command) error {
 	by := commandRuleOf(cmd).By
 	if say, says := cmd.(Say); says {
 		by = RuleOf(say.Event).By
@@ -120,14 +122,14 @@ func checkDoor(b By, cmd Command) error {
 	return nil
 }
 
-var errNotForApps = refuse(NotForApps,
+var errNotForApps = refusal.New(refusal.NotForApps,
 	"this is recorded by an operator, never by an app; see consentledger record --operator")
 
 // notTaken refuses a command that a noun does not take. If its row says that the noun
 // does, this program is mistaken.
-func notTaken(cmd Command, noun Noun, text string) error {
+func notTaken(cmd Command, noun ident.Noun, text string) error {
 	if slices.Contains(commandRuleOf(cmd).Nouns, noun) {
 		panic(fmt.Sprintf("domain: command %T has no case in the Decide of a %s stream", cmd, noun))
 	}
-	return refuse(WrongStream, text)
+	return refusal.New(refusal.WrongStream, text)
 }

@@ -7,7 +7,9 @@ import (
 
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/domain/policy"
+	"consentledger/domain/refusal"
 )
 
 // A Reference is what decisions about a person look up.
@@ -15,8 +17,8 @@ type Reference struct {
 	Service  Service
 	Policies Policies
 	Surfaces Surfaces
-	By       By        // who asks
-	Linked   []EventID // the yeses of linked histories, for whoever confirms them
+	By       ident.By        // who asks
+	Linked   []ident.EventID // the yeses of linked histories, for whoever confirms them
 
 	Calendars deadline.Calendars
 	Person    *Subject // whom a request is of; nil: nobody who is known
@@ -43,7 +45,7 @@ func (r Reference) asker() Subject {
 
 // Decide answers cmd with the facts that it makes true. At is when it
 // happened, as its source says; recorded is the ledger's time. A refusal is a
-// [Refusal] and leaves no fact; a no is never refused for its time.
+// [refusal.Refusal] and leaves no fact; a no is never refused for its time.
 func (s Subject) Decide(cmd Command, ref Reference, at, recorded deadline.Instant) ([]Event, error) {
 	if err := checkDoor(ref.By, cmd); err != nil {
 		return nil, err
@@ -81,7 +83,7 @@ func (s Subject) Decide(cmd Command, ref Reference, at, recorded deadline.Instan
 		}
 		return s.say(cmd.Event, ref, max(at, recorded))
 	}
-	return nil, notTaken(cmd, SubjectNoun, "this command is not about a person")
+	return nil, notTaken(cmd, ident.SubjectNoun, "this command is not about a person")
 }
 
 func one(e Event, err error) ([]Event, error) {
@@ -102,7 +104,7 @@ func guessed(v *PublishedPolicy, at, recorded deadline.Instant) bool {
 func (ref Reference) seen(policy string, h content.Hash, at, recorded deadline.Instant) (*PublishedPolicy, error) {
 	v, err := ref.Policies.meant(policy, h, at)
 	if err == nil && h == (content.Hash{}) && guessed(v, at, recorded) {
-		return nil, refuseAt(UnknownVersion, "data.version",
+		return nil, refusal.At(refusal.UnknownVersion, "data.version",
 			"no version was in force then; name the version that was shown")
 	}
 	return v, err
@@ -113,15 +115,15 @@ func present(cmd PresentNotice, ref Reference, at, recorded deadline.Instant) (E
 	if cmd.Surface != (content.Hash{}) {
 		p, ok := ref.Surfaces.Surface(cmd.Surface)
 		if !ok {
-			return nil, refuseAt(UnknownSurface, "data.surface", "the surface was never published for this app")
+			return nil, refusal.At(refusal.UnknownSurface, "data.surface", "the surface was never published for this app")
 		}
 		shown, ok := p.Surface.Locale(cmd.Locale)
 		if !ok {
-			return nil, refuseAt(Contradicts, "data.locale", "the surface is not shown in this locale")
+			return nil, refusal.At(refusal.Contradicts, "data.locale", "the surface is not shown in this locale")
 		}
 		if !agree(&e.Policy, p.Surface.Policy) || !agree(&e.Version, p.Surface.Version) ||
 			!agree(&e.Build, p.Surface.Build) || !agree(&e.Text, shown.Text) {
-			return nil, refuseAt(Contradicts, "data.surface",
+			return nil, refusal.At(refusal.Contradicts, "data.surface",
 				"the surface shows another policy, version, text or build")
 		}
 	}
@@ -149,8 +151,8 @@ func (s Subject) refuse(cmd RefuseConsent, ref Reference, at, recorded deadline.
 
 	signal := ref.Policies.signals(cmd.Act)
 	if signal {
-		var said EventID
-		if scope, said = s.news(cmd.Act, scope, cmd.Guardian, ref); said != (EventID{}) {
+		var said ident.EventID
+		if scope, said = s.news(cmd.Act, scope, cmd.Guardian, ref); said != (ident.EventID{}) {
 			return nil, nil
 		}
 	}
@@ -193,7 +195,7 @@ func (cmd RefuseConsent) about(c Control) Scope {
 
 // controlOf returns the control of the surface that a presentation was of, and
 // whether both are known.
-func (s Subject) controlOf(notice EventID, id ControlID, ref Reference) (Control, bool) {
+func (s Subject) controlOf(notice ident.EventID, id ControlID, ref Reference) (Control, bool) {
 	f, ok := s.notice(notice)
 	if !ok || id == "" {
 		return Control{}, false
@@ -213,8 +215,8 @@ func (s Subject) withdraw(cmd WithdrawConsent, ref Reference, now deadline.Insta
 
 	signal := ref.Policies.signals(cmd.Act)
 	if signal {
-		var said EventID
-		if scope, said = s.news(cmd.Act, scope, cmd.Guardian, ref); said != (EventID{}) {
+		var said ident.EventID
+		if scope, said = s.news(cmd.Act, scope, cmd.Guardian, ref); said != (ident.EventID{}) {
 			return nil, nil
 		}
 	}
@@ -244,7 +246,7 @@ func (s Subject) checkNo(
 
 	var names []string
 	for _, id := range no.Purposes {
-		name := strings.Trim(Quote(string(id)), `"`)
+		name := strings.Trim(refusal.Quote(string(id)), `"`)
 		switch {
 		case ref.Policies.declares(id):
 			if !slices.Contains(scope.Purposes, id) {
@@ -265,17 +267,17 @@ func (s Subject) checkNo(
 // room for so many, and a no is not refused for those that follow.
 const maxUnknown = 50
 
-var errNoGuardian = refuseAt(UnknownGuardian, "data.guardian",
+var errNoGuardian = refusal.At(refusal.UnknownGuardian, "data.guardian",
 	"nobody of that id is verified as the person's guardian now, or the person is 18 and has none; see "+
 		"guardian.verified")
 
 // shown returns purposes as a request keeps them: a name that no version
-// declares may be anything, and is kept as [Quote] shows it.
+// declares may be anything, and is kept as [refusal.Quote] shows it.
 func (ref Reference) shown(ids []policy.PurposeID) []policy.PurposeID {
 	var out []policy.PurposeID
 	for _, id := range ids {
 		if !ref.Policies.declares(id) {
-			id = policy.PurposeID(strings.Trim(Quote(string(id)), `"`))
+			id = policy.PurposeID(strings.Trim(refusal.Quote(string(id)), `"`))
 		}
 		if !slices.Contains(out, id) {
 			out = append(out, id)
@@ -288,12 +290,12 @@ func (ref Reference) shown(ids []policy.PurposeID) []policy.PurposeID {
 // ever declared: taken as it is, it would leave the consent that was meant.
 func (ref Reference) checkScope(s Scope) error {
 	if s.All == (len(s.Purposes) > 0) {
-		return refuseAt(NothingNamed, "data.purposes", `name the purposes, or say "all": true`)
+		return refusal.At(refusal.NothingNamed, "data.purposes", `name the purposes, or say "all": true`)
 	}
 	for _, id := range s.Purposes {
 		if !ref.Policies.declares(id) {
-			return refuseAt(UnknownPurpose, "data.purposes",
-				"no version of the policy declares a purpose "+Quote(string(id)))
+			return refusal.At(refusal.UnknownPurpose, "data.purposes",
+				"no version of the policy declares a purpose "+refusal.Quote(string(id)))
 		}
 	}
 	return nil
@@ -302,8 +304,8 @@ func (ref Reference) checkScope(s Scope) error {
 func changePermission(cmd ChangePermission, ref Reference, now deadline.Instant) (Event, error) {
 	bound, known := ref.Policies.bound(cmd.Permission, now)
 	if !known {
-		return nil, refuseAt(UnknownPermission, "data.permission",
-			"no version of the policy names a permission "+Quote(string(cmd.Permission)))
+		return nil, refusal.At(refusal.UnknownPermission, "data.permission",
+			"no version of the policy names a permission "+refusal.Quote(string(cmd.Permission)))
 	}
 
 	switch cmd.Change {

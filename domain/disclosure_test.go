@@ -5,6 +5,7 @@ import (
 
 	. "consentledger/domain"
 	"consentledger/domain/policy"
+	"consentledger/domain/refusal"
 )
 
 func TestADisclosureNeedsAGroundOfThePolicy(t *testing.T) {
@@ -20,19 +21,19 @@ func TestADisclosureNeedsAGroundOfThePolicy(t *testing.T) {
 		n        Noted
 		ref      Reference
 		doubtful string
-		code     Code
+		code     refusal.Code
 	}{
 		{"a ground of the policy", note("DIS-1"), r, "no", ""},
 		{"a ground that is doubtful in law", note("DIS-3"), r, "yes", ""},
 		{"whatever the sender says of it", note("DIS-3", policy.Field{Name: "doubtful", Value: "no"}), r, "yes", ""},
 		{"in either way", note("DIS-1", policy.Field{Name: "doubtful", Value: "yes"}), r, "no", ""},
-		{"a ground that the policy has not", note("DIS-2"), r, "", UnknownGround},
-		{"a ground in other letters", note("dis-1"), r, "", UnknownGround},
-		{"a ground of no policy", note("DIS-1"), Reference{}, "", UnknownGround},
-		{"a ground that is no code", note("fraud and more"), r, "", Malformed},
+		{"a ground that the policy has not", note("DIS-2"), r, "", refusal.UnknownGround},
+		{"a ground in other letters", note("dis-1"), r, "", refusal.UnknownGround},
+		{"a ground of no policy", note("DIS-1"), Reference{}, "", refusal.UnknownGround},
+		{"a ground that is no code", note("fraud and more"), r, "", refusal.Malformed},
 	} {
 		then, err := Service{}.Decide(Say{tt.n}, tt.ref, noon, noon)
-		if got, _ := err.(Refusal); got.Code != tt.code {
+		if got, _ := err.(refusal.Refusal); got.Code != tt.code {
 			t.Errorf("%s: %v, want %v", tt.name, err, tt.code)
 			continue
 		}

@@ -6,7 +6,9 @@ import (
 	"consentledger/domain/catalog"
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
+	"consentledger/domain/lists"
 	"consentledger/domain/policy"
+	"consentledger/domain/refusal"
 )
 
 // OweAgain asks to record that a request is owed an answer again, since the
@@ -45,23 +47,23 @@ func (r Request) answered(t RequestType, since Request) bool {
 // lacks would be lost.
 func (r Request) checkOriginal(ref Reference) error {
 	o := ref.Original
-	no := func(code Code, text string) error { return refuseAt(code, "data.of", text) }
+	no := func(code refusal.Code, text string) error { return refusal.At(code, "data.of", text) }
 
 	switch {
 	case o == nil || o.Recorded == 0:
-		return no(UnknownRequest, "the app has no other request of that id")
+		return no(refusal.UnknownRequest, "the app has no other request of that id")
 	case o.endedWithoutAnswer():
-		return no(IllegalMove, "that request was withdrawn, or is a duplicate itself: nothing is owed there")
+		return no(refusal.IllegalMove, "that request was withdrawn, or is a duplicate itself: nothing is owed there")
 	case !r.sameAsker(*o, ref):
-		return no(IllegalMove, "that request is not known to be of the same person, asking by the same guardian or "+
+		return no(refusal.IllegalMove, "that request is not known to be of the same person, asking by the same guardian or "+
 			"without one: answer each of the two")
 	case o.At > r.At:
-		return no(IllegalMove, "that request came in later than this one: let the later one go on in the earlier")
+		return no(refusal.IllegalMove, "that request came in later than this one: let the later one go on in the earlier")
 	case !covers(o.Received.Purposes, r.Received.Purposes):
-		return no(IllegalMove, "that request is about other purposes: what this one asks of the rest would have no "+
+		return no(refusal.IllegalMove, "that request is about other purposes: what this one asks of the rest would have no "+
 			"answer")
 	case r.Marks.Has(catalog.IdentityKnown) && !o.Marks.Has(catalog.IdentityKnown):
-		return no(IllegalMove, "this is the only one of the two of which it is known who asks: record "+
+		return no(refusal.IllegalMove, "this is the only one of the two of which it is known who asks: record "+
 			"identity.passed there first")
 	}
 
@@ -117,20 +119,20 @@ func covers(purposes, others []policy.PurposeID) bool {
 func (r Request) checkOwedThere(t RequestType, o Request) error {
 	switch {
 	case !slices.Contains(o.Received.Types, t):
-		return refuseAt(IllegalMove, "data.of", "that request does not ask for "+t.String()+": it would have no answer")
+		return refusal.At(refusal.IllegalMove, "data.of", "that request does not ask for "+t.String()+": it would have no answer")
 	case o.answered(t, r):
 		return nil
 	case !slices.Contains(o.left(), t):
-		return refuseAt(IllegalMove, "data.of",
+		return refusal.At(refusal.IllegalMove, "data.of",
 			"that request had its answer to "+t.String()+" before this one came in: this one asks again")
 	case slices.Contains(o.Received.Unpromised, t) && !slices.Contains(r.Received.Unpromised, t):
-		return refuseAt(IllegalMove, "data.of", "no date was promised there for "+t.String())
+		return refusal.At(refusal.IllegalMove, "data.of", "no date was promised there for "+t.String())
 	}
 
 	here, running := r.Duties.binding(t)
 	there, owed := o.Duties.binding(t)
 	if running && len(o.Duties.All()) > 0 && (!owed || there.Until > here.Until) {
-		return refuseAt(IllegalMove, "data.of",
+		return refusal.At(refusal.IllegalMove, "data.of",
 			"the answer to "+t.String()+" is owed later there, or its clock stands still: here it is owed by "+lastOf(here))
 	}
 	return nil
@@ -159,7 +161,7 @@ func (r Request) oweAgain(cmd OweAgain, ref Reference) ([]Event, error) {
 		if !o.endedWithoutAnswer() {
 			return nil, nil
 		}
-		types, reason = without(types, func(t RequestType) bool { return o.answered(t, r) }), "original-unanswered"
+		types, reason = lists.Without(types, func(t RequestType) bool { return o.answered(t, r) }), "original-unanswered"
 	}
 	if len(types) == 0 {
 		return nil, nil
@@ -176,7 +178,7 @@ func (r Request) oweAgain(cmd OweAgain, ref Reference) ([]Event, error) {
 func (r Request) restore(types []RequestType, k deadline.Calendars) ([]Event, error) {
 	var events []Event
 	for _, x := range r.Duties.All() {
-		left := without(x.Types, func(t RequestType) bool { return !slices.Contains(types, t) })
+		left := lists.Without(x.Types, func(t RequestType) bool { return !slices.Contains(types, t) })
 		if x.State != DutyVoid || x.Voided != r.closed.recorded || len(left) == 0 {
 			continue
 		}

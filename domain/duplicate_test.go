@@ -9,7 +9,9 @@ import (
 	"consentledger/domain/catalog"
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/domain/policy"
+	"consentledger/domain/refusal"
 )
 
 // told returns a request that came in at a moment, and the steps that followed
@@ -49,7 +51,7 @@ func TestADuplicateIsTheSameQuestionOfTheSamePersonOwedNoLaterElsewhere(t *testi
 		of    *run // the other request
 		this  OpenRequest
 		steps []string
-		code  Code
+		code  refusal.Code
 	}{
 		{"the same asked twice", told(t, access, t0), access, nil, ""},
 		{"one of several things asked before", told(t, asks("00ff", AskComplaint, AskAccess), t0), access, nil, ""},
@@ -59,26 +61,26 @@ func TestADuplicateIsTheSameQuestionOfTheSamePersonOwedNoLaterElsewhere(t *testi
 		{"what had its answer there since", told(t, access, t0, asked, failed, asked, failed, "request.acknowledged channel=email", "request.answered outcome=full channel=email"), access, nil, ""},
 		{"one letter of nobody who is known", told(t, letter(asks("", AskQuestion), 7), t0), letter(asks("", AskQuestion), 7), nil, ""},
 
-		{"another person's", told(t, asks("0a0a", AskAccess), t0), access, nil, IllegalMove},
-		{"two letters of nobody who is known", told(t, letter(asks("", AskQuestion), 7), t0), letter(asks("", AskQuestion), 8), nil, IllegalMove},
-		{"a guardian's, of the person's own", told(t, access, t0), by(access, "0b0b"), nil, IllegalMove},
-		{"another type", told(t, asks("00ff", AskQuestion), t0), access, nil, IllegalMove},
-		{"more than was asked there", told(t, access, t0), asks("00ff", AskAccess, AskComplaint), nil, IllegalMove},
-		{"other purposes", told(t, purposes(access, "ads"), t0), purposes(access, "maps"), nil, IllegalMove},
-		{"all purposes, where one is meant there", told(t, purposes(access, "ads"), t0), access, nil, IllegalMove},
-		{"a later one", told(t, access, t0+9*day), access, nil, IllegalMove},
-		{"the only one whose asker is known", told(t, access, t0), known(access), nil, IllegalMove},
-		{"one that became known later", told(t, access, t0), access, []string{ids}, IllegalMove},
-		{"what had its answer before this came in", told(t, asks("00ff", AskQuestion), t0, "request.answered outcome=full channel=email"), asks("00ff", AskQuestion), nil, IllegalMove},
-		{"one that was withdrawn", told(t, access, t0, "request.withdrawn"), access, nil, IllegalMove},
-		{"one whose clock stands still", told(t, asks("00ff", AskCopy), t0, "clarification.requested question=which", "identity.requested elements=IDE-4"), asks("00ff", AskCopy), nil, IllegalMove},
-		{"one that is owed later there", told(t, asks("00ff", AskCopy), t0, "request.extended reason=many notified=2026-01-02T00:00:00Z"), asks("00ff", AskCopy), nil, IllegalMove},
+		{"another person's", told(t, asks("0a0a", AskAccess), t0), access, nil, refusal.IllegalMove},
+		{"two letters of nobody who is known", told(t, letter(asks("", AskQuestion), 7), t0), letter(asks("", AskQuestion), 8), nil, refusal.IllegalMove},
+		{"a guardian's, of the person's own", told(t, access, t0), by(access, "0b0b"), nil, refusal.IllegalMove},
+		{"another type", told(t, asks("00ff", AskQuestion), t0), access, nil, refusal.IllegalMove},
+		{"more than was asked there", told(t, access, t0), asks("00ff", AskAccess, AskComplaint), nil, refusal.IllegalMove},
+		{"other purposes", told(t, purposes(access, "ads"), t0), purposes(access, "maps"), nil, refusal.IllegalMove},
+		{"all purposes, where one is meant there", told(t, purposes(access, "ads"), t0), access, nil, refusal.IllegalMove},
+		{"a later one", told(t, access, t0+9*day), access, nil, refusal.IllegalMove},
+		{"the only one whose asker is known", told(t, access, t0), known(access), nil, refusal.IllegalMove},
+		{"one that became known later", told(t, access, t0), access, []string{ids}, refusal.IllegalMove},
+		{"what had its answer before this came in", told(t, asks("00ff", AskQuestion), t0, "request.answered outcome=full channel=email"), asks("00ff", AskQuestion), nil, refusal.IllegalMove},
+		{"one that was withdrawn", told(t, access, t0, "request.withdrawn"), access, nil, refusal.IllegalMove},
+		{"one whose clock stands still", told(t, asks("00ff", AskCopy), t0, "clarification.requested question=which", "identity.requested elements=IDE-4"), asks("00ff", AskCopy), nil, refusal.IllegalMove},
+		{"one that is owed later there", told(t, asks("00ff", AskCopy), t0, "request.extended reason=many notified=2026-01-02T00:00:00Z"), asks("00ff", AskCopy), nil, refusal.IllegalMove},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			r := told(t, tt.this, t0+5*day, tt.steps...)
 			r.ref.Original = &tt.of.Request
 			err := r.step("request.duplicate of=abc", t0+10*day)
-			if got, _ := errors.AsType[Refusal](err); got.Code != tt.code {
+			if got, _ := errors.AsType[refusal.Refusal](err); got.Code != tt.code {
 				t.Errorf("%v, want %q", err, tt.code)
 			}
 			if open := len(tt.code) > 0; r.Marks.Has(catalog.Open) != open {
@@ -91,8 +93,8 @@ func TestADuplicateIsTheSameQuestionOfTheSamePersonOwedNoLaterElsewhere(t *testi
 func TestADuplicateOfALinkedHistoryIsOfTheSamePerson(t *testing.T) {
 	r := told(t, asks("00ff", AskAccess), t0+1)
 	r.ref.Original = &told(t, asks("0a0a", AskAccess), t0).Request
-	r.ref.Person = new(Subject{}.Evolve(Fact{ID: EventID{1}, At: t0, Recorded: t0, Event: SubjectLinked{Other: "0a0a"}}))
-	r.ref.Asker = new(Subject{}.Evolve(Fact{ID: EventID{2}, At: t0, Recorded: t0, Event: SubjectLinked{Other: "00ff"}}))
+	r.ref.Person = new(Subject{}.Evolve(Fact{ID: ident.EventID{1}, At: t0, Recorded: t0, Event: SubjectLinked{Other: "0a0a"}}))
+	r.ref.Asker = new(Subject{}.Evolve(Fact{ID: ident.EventID{2}, At: t0, Recorded: t0, Event: SubjectLinked{Other: "00ff"}}))
 	if err := r.step("request.duplicate of=abc", t0+2); err != nil {
 		t.Error(err)
 	}
@@ -212,10 +214,10 @@ func TestADuplicateOfSomebodyWhoWasLinkedByMistakeIsOwedAgain(t *testing.T) {
 	const day = deadline.Instant(deadline.Day)
 	const here, there = "00ff", "0a0a"
 	at := func(id byte, days deadline.Instant, e Event) Fact {
-		return Fact{ID: EventID{id}, At: t0 + days*day, Recorded: t0 + days*day, Event: e}
+		return Fact{ID: ident.EventID{id}, At: t0 + days*day, Recorded: t0 + days*day, Event: e}
 	}
 	linked := func(other string) Subject { return Subject{}.Evolve(at(1, 0, SubjectLinked{Other: other})) }
-	voided := func(s Subject) Subject { return s.Evolve(at(2, 12, RecordVoided{Records: []EventID{{1}}})) }
+	voided := func(s Subject) Subject { return s.Evolve(at(2, 12, RecordVoided{Records: []ident.EventID{{1}}})) }
 	ended := func(s Subject, other string) Subject { return s.Evolve(at(2, 12, SubjectUnlinked{Other: other})) }
 	access := asks(here, AskAccess)
 

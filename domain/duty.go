@@ -5,7 +5,9 @@ import (
 
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/domain/policy"
+	"consentledger/domain/refusal"
 )
 
 // OpenDuties asks to record what follows from a fact.
@@ -34,7 +36,7 @@ type VoidObligation struct{ ID, Reason string }
 
 // MoveObligations asks to compute the stream's open due dates again, since a
 // calendar was published.
-type MoveObligations struct{ Calendar EventID }
+type MoveObligations struct{ Calendar ident.EventID }
 
 // StartObligation asks to compute a due date from an earlier start: what the
 // clock runs from happened sooner than was known. A later one is no news: a date
@@ -92,12 +94,12 @@ func (d Duties) Decide(cmd Command, ref Reference, at, recorded deadline.Instant
 	case HoldObligation:
 		return moved(d.hold(cmd.ID, cmd.Released, min(at, recorded), ref.Calendars))
 	}
-	return nil, notTaken(cmd, ObligationNoun, "this is not about an obligation")
+	return nil, notTaken(cmd, ident.ObligationNoun, "this is not about an obligation")
 }
 
 func (d Duties) openDuties(cmd OpenDuties, ref Reference) ([]Event, error) {
 	if slices.ContainsFunc(d.All(), func(x Duty) bool { return x.Cause.Event != cmd.Cause.Event }) {
-		return nil, refuse(WrongStream, "these obligations follow from another fact")
+		return nil, refusal.New(refusal.WrongStream, "these obligations follow from another fact")
 	}
 
 	targets := cmd.Target
@@ -126,16 +128,16 @@ func (d Duties) openDuties(cmd OpenDuties, ref Reference) ([]Event, error) {
 // checkDate refuses that somebody says of what was owed that it was done before
 // it was. What a notice announces comes after it.
 func (m MeetObligation) checkDate(x Duty, at deadline.Instant) error {
-	if m.By.Event != (EventID{}) || x.Rule.Direction == deadline.Backward || at >= x.Due.Start {
+	if m.By.Event != (ident.EventID{}) || x.Rule.Direction == deadline.Backward || at >= x.Due.Start {
 		return nil
 	}
-	return refuseAt(IllegalMove, "time", "that is dated before it was owed, which it is since "+x.Due.Start.String())
+	return refusal.At(refusal.IllegalMove, "time", "that is dated before it was owed, which it is since "+x.Due.Start.String())
 }
 
 // metAt returns the moment that counts. How late the ledger followed up on a
 // fact makes nothing late.
 func (m MeetObligation) metAt(at, recorded deadline.Instant) deadline.Instant {
-	if m.By.Event != (EventID{}) {
+	if m.By.Event != (ident.EventID{}) {
 		return min(at, recorded)
 	}
 	return doneAt(at, recorded, m.Evidence)

@@ -3,6 +3,8 @@ package domain
 import (
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
+	"consentledger/domain/refusal"
 )
 
 // OrderErasure asks to erase a person.
@@ -25,13 +27,13 @@ type ErasureOrdered struct {
 }
 
 // SubjectErased records that it is done.
-type SubjectErased struct{ Order EventID }
+type SubjectErased struct{ Order ident.EventID }
 
 func (ErasureOrdered) isEvent() {}
 func (SubjectErased) isEvent()  {}
 
 // Ordered returns the fact that ordered to erase the person; zero: there is none.
-func (s Subject) Ordered() EventID { return s.ordered }
+func (s Subject) Ordered() ident.EventID { return s.ordered }
 
 // Erased returns when the person was erased, zero if they were not.
 func (s Subject) Erased() deadline.Instant { return s.erased }
@@ -42,19 +44,19 @@ func (s Subject) erase(cmd OrderErasure, at deadline.Instant) (Event, error) {
 		return nil, err
 	}
 	if cmd.By[0] == "" || cmd.By[1] == "" || cmd.By[0] == cmd.By[1] {
-		return nil, refuseAt(TwoPersons, "by", "erasing takes two different persons")
+		return nil, refusal.At(refusal.TwoPersons, "by", "erasing takes two different persons")
 	}
 
 	switch {
 	case s.since == 0:
-		return nil, refuse(UnknownPerson, "nothing is known of this person, so there is nothing to erase")
-	case s.ordered != EventID{}:
-		return nil, refuse(AlreadyOver, "the person is erased already")
+		return nil, refusal.New(refusal.UnknownPerson, "nothing is known of this person, so there is nothing to erase")
+	case s.ordered != ident.EventID{}:
+		return nil, refusal.New(refusal.AlreadyOver, "the person is erased already")
 	}
 
 	for _, h := range s.holds {
 		if h.holds(at) {
-			return nil, refuse(OnHold, "a legal hold is on this person's data: they stay until it is released, see "+
+			return nil, refusal.New(refusal.OnHold, "a legal hold is on this person's data: they stay until it is released, see "+
 				"hold.released")
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 )
 
 // An Event is what happened. Facts are past tense and are never changed. Each type has
@@ -15,7 +16,7 @@ type Event interface{ isEvent() }
 
 // mustBeIdle is called by a fold that has no case for an event: there is none to have if
 // its row says that nothing of the noun changes by it. Else this program is mistaken.
-func mustBeIdle(e Event, noun Noun) {
+func mustBeIdle(e Event, noun ident.Noun) {
 	if r := RuleOf(e); !r.Idle || !slices.Contains(r.Nouns, noun) {
 		panic(fmt.Sprintf("domain: event %T has no case in the fold of a %s stream", e, noun))
 	}
@@ -23,7 +24,7 @@ func mustBeIdle(e Event, noun Noun) {
 
 // A Fact is an event as the ledger took it.
 type Fact struct {
-	ID       EventID
+	ID       ident.EventID
 	At       deadline.Instant // when it happened, as its source says; for a no never after Recorded
 	Recorded deadline.Instant // when the ledger took it
 	Claimed  deadline.Instant // what a no said before it was clamped to Recorded; else zero

@@ -3,19 +3,20 @@ package domain
 import (
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 )
 
 // appEvents are the rows of what is about an app as a whole.
 var appEvents = []EventRule{
-	{Name: "app.registered", Event: AppRegistered{}, Nouns: in(ServiceNoun), By: ByPublisher, Views: InRequests | InPolicies | InFollowUps},
-	{Name: "signer.registered", Event: SignerRegistered{}, Nouns: in(ServiceNoun), By: ByOperator},
-	{Name: "service.ceased", Event: ServiceCeased{}, Nouns: in(ServiceNoun), By: ByOperator},
-	{Name: "build.voided", Event: BuildVoided{}, Nouns: in(ServiceNoun), By: ByOperator, Views: InConsents | InReport},
-	{Name: "build.disputed", Event: BuildDisputed{}, Nouns: in(ServiceNoun), By: ByOperator},
-	{Name: "policy.published", Event: PolicyPublished{}, Nouns: in(PolicyNoun), By: ByPublisher, Views: InConsents | InPolicies | InReport | InFollowUps},
-	{Name: "policy.effective", Event: PolicyEffective{}, Nouns: in(PolicyNoun), By: ByOperator, Views: InFollowUps, Idle: true},
-	{Name: "surface.published", Event: SurfacePublished{}, Nouns: in(SurfaceNoun), By: ByPublisher},
-	{Name: "calendar.published", Event: CalendarPublished{}, Nouns: in(CalendarNoun), By: ByPublisher, Views: InRequests | InReport | InFollowUps},
+	{Name: "app.registered", Event: AppRegistered{}, Nouns: in(ident.ServiceNoun), By: ByPublisher, Views: InRequests | InPolicies | InFollowUps},
+	{Name: "signer.registered", Event: SignerRegistered{}, Nouns: in(ident.ServiceNoun), By: ByOperator},
+	{Name: "service.ceased", Event: ServiceCeased{}, Nouns: in(ident.ServiceNoun), By: ByOperator},
+	{Name: "build.voided", Event: BuildVoided{}, Nouns: in(ident.ServiceNoun), By: ByOperator, Views: InConsents | InReport},
+	{Name: "build.disputed", Event: BuildDisputed{}, Nouns: in(ident.ServiceNoun), By: ByOperator},
+	{Name: "policy.published", Event: PolicyPublished{}, Nouns: in(ident.PolicyNoun), By: ByPublisher, Views: InConsents | InPolicies | InReport | InFollowUps},
+	{Name: "policy.effective", Event: PolicyEffective{}, Nouns: in(ident.PolicyNoun), By: ByOperator, Views: InFollowUps, Idle: true},
+	{Name: "surface.published", Event: SurfacePublished{}, Nouns: in(ident.SurfaceNoun), By: ByPublisher},
+	{Name: "calendar.published", Event: CalendarPublished{}, Nouns: in(ident.CalendarNoun), By: ByPublisher, Views: InRequests | InReport | InFollowUps},
 }
 
 // AppRegistered records that an app may record from now on, or that what is

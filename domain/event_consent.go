@@ -3,24 +3,25 @@ package domain
 import (
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/domain/policy"
 )
 
 // consentEvents are the rows of what a person says, and was shown.
 var consentEvents = []EventRule{
-	{Name: "consent.given", Event: ConsentGiven{}, Nouns: in(SubjectNoun), By: ByApp, Views: InConsents | InReport | InFollowUps, purposes: ofItems},
-	{Name: "consent.refused", Event: ConsentRefused{}, Nouns: in(SubjectNoun), By: ByApp, Views: InConsents | InReport,
+	{Name: "consent.given", Event: ConsentGiven{}, Nouns: in(ident.SubjectNoun), By: ByApp, Views: InConsents | InReport | InFollowUps, purposes: ofItems},
+	{Name: "consent.refused", Event: ConsentRefused{}, Nouns: in(ident.SubjectNoun), By: ByApp, Views: InConsents | InReport,
 		purposes: names(func(e ConsentRefused) []policy.PurposeID { return e.Scope.Purposes })},
-	{Name: "consent.withdrawn", Event: ConsentWithdrawn{}, Nouns: in(SubjectNoun), By: ByApp, Views: InConsents | InRequests | InReport,
+	{Name: "consent.withdrawn", Event: ConsentWithdrawn{}, Nouns: in(ident.SubjectNoun), By: ByApp, Views: InConsents | InRequests | InReport,
 		purposes: names(func(e ConsentWithdrawn) []policy.PurposeID { return e.Scope.Purposes })},
-	{Name: "consent.used", Event: ConsentUsed{}, Nouns: in(SubjectNoun), By: ByApp, Views: InConsents, lasts: lastsAsUse},
-	{Name: "consent.requested", Event: ConsentRequested{}, Nouns: in(SubjectNoun), By: ByApp, Views: InReport, Idle: true,
+	{Name: "consent.used", Event: ConsentUsed{}, Nouns: in(ident.SubjectNoun), By: ByApp, Views: InConsents, lasts: lastsAsUse},
+	{Name: "consent.requested", Event: ConsentRequested{}, Nouns: in(ident.SubjectNoun), By: ByApp, Views: InReport, Idle: true,
 		purposes: names(func(e ConsentRequested) []policy.PurposeID { return e.Purposes })},
-	{Name: "policy.acknowledged", Event: PolicyAcknowledged{}, Nouns: in(SubjectNoun), By: ByApp},
-	{Name: "notice.presented", Event: NoticePresented{}, Nouns: in(SubjectNoun), By: ByApp},
-	{Name: "permission.granted", Event: PermissionGranted{}, Nouns: in(SubjectNoun), By: ByApp},
-	{Name: "permission.denied", Event: PermissionDenied{}, Nouns: in(SubjectNoun), By: ByApp, lasts: lastsOutside},
-	{Name: "permission.revoked", Event: PermissionRevoked{}, Nouns: in(SubjectNoun), By: ByApp, Views: InConsents | InRequests | InReport,
+	{Name: "policy.acknowledged", Event: PolicyAcknowledged{}, Nouns: in(ident.SubjectNoun), By: ByApp},
+	{Name: "notice.presented", Event: NoticePresented{}, Nouns: in(ident.SubjectNoun), By: ByApp},
+	{Name: "permission.granted", Event: PermissionGranted{}, Nouns: in(ident.SubjectNoun), By: ByApp},
+	{Name: "permission.denied", Event: PermissionDenied{}, Nouns: in(ident.SubjectNoun), By: ByApp, lasts: lastsOutside},
+	{Name: "permission.revoked", Event: PermissionRevoked{}, Nouns: in(ident.SubjectNoun), By: ByApp, Views: InConsents | InRequests | InReport,
 		purposes: names(func(e PermissionRevoked) []policy.PurposeID { return e.Withdraws })},
 }
 
@@ -41,7 +42,7 @@ type ConsentGiven struct {
 	Act     policy.ActID
 	Kind    policy.ConsentKind
 	Items   []Item
-	Notice  EventID          // the presentation it answers, zero if unknown
+	Notice  ident.EventID    // the presentation it answers, zero if unknown
 	Until   deadline.Instant // zero: until withdrawn
 	Import  bool             // came later than a live event may
 
@@ -51,12 +52,12 @@ type ConsentGiven struct {
 	Build    string       // of the app; empty: not said
 	Surface  content.Hash // zero: not known
 	Control  ControlID
-	Initial  ControlState // of the control, before the person touched it
-	Once     bool         // the first use uses it up
-	Guardian GuardianRef  // who gave it; empty: the person
-	Proof    Proof        // of written and guardians' consent
-	Signer   string       // whose signature over the event was verified; empty: none
-	Confirms []EventID    // answers of a linked history that the person confirms
+	Initial  ControlState    // of the control, before the person touched it
+	Once     bool            // the first use uses it up
+	Guardian GuardianRef     // who gave it; empty: the person
+	Proof    Proof           // of written and guardians' consent
+	Signer   string          // whose signature over the event was verified; empty: none
+	Confirms []ident.EventID // answers of a linked history that the person confirms
 	Evidence Evidence
 	Ends     []End // of purposes that end before the whole does
 	Hindered []Hindered
@@ -99,7 +100,7 @@ type ConsentRefused struct {
 	Locale  string
 	Act     policy.ActID
 	Details Personal
-	Notice  EventID
+	Notice  ident.EventID
 	Build   string
 	Surface content.Hash
 	Control ControlID
@@ -107,7 +108,7 @@ type ConsentRefused struct {
 	Initial ControlState       // of the control, before the person touched it
 
 	Guardian GuardianRef // who said it; empty: the person
-	Unknown  string      // names in the no that no policy declares, with commas: see [Quote]
+	Unknown  string      // names in the no that no policy declares, with commas: see [refusal.Quote]
 	Rests    []Rest      // purposes of the scope that go on: they rest on something else than consent
 	Signal   bool        // Act is a machine's signal, and no statement of the person
 }
@@ -119,14 +120,14 @@ type ConsentWithdrawn struct {
 	Details  Personal
 	Build    string
 	Guardian GuardianRef  // who said it; empty: the person
-	Unknown  string       // names in the no that no policy declares, with commas: see [Quote]
+	Unknown  string       // names in the no that no policy declares, with commas: see [refusal.Quote]
 	Rests    []Rest       // purposes of the scope that go on: they rest on something else than consent
 	Act      policy.ActID // how it was said; empty: not known
 	Signal   bool         // Act is a machine's signal, and no statement of the person
 }
 
 // ConsentUsed records that single-use consents were used up.
-type ConsentUsed struct{ Consents []EventID }
+type ConsentUsed struct{ Consents []ident.EventID }
 
 // ConsentRequested records that a person was asked.
 type ConsentRequested struct {

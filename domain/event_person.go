@@ -3,43 +3,44 @@ package domain
 import (
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/domain/policy"
 )
 
 // personEvents are the rows of what is found out or decided about a person.
 var personEvents = []EventRule{
-	{Name: "record.voided", Event: RecordVoided{}, Nouns: in(SubjectNoun), By: ByOperator, Views: InConsents | InRequests | InReport | InFollowUps, lasts: lastsAsVoid},
-	{Name: "record.disputed", Event: RecordDisputed{}, Nouns: in(SubjectNoun), By: ByApp, Views: InReport},
-	{Name: "exemption.invoked", Event: ExemptionInvoked{}, Nouns: in(SubjectNoun, ServiceNoun), By: ByOperator, Views: InReport,
+	{Name: "record.voided", Event: RecordVoided{}, Nouns: in(ident.SubjectNoun), By: ByOperator, Views: InConsents | InRequests | InReport | InFollowUps, lasts: lastsAsVoid},
+	{Name: "record.disputed", Event: RecordDisputed{}, Nouns: in(ident.SubjectNoun), By: ByApp, Views: InReport},
+	{Name: "exemption.invoked", Event: ExemptionInvoked{}, Nouns: in(ident.SubjectNoun, ident.ServiceNoun), By: ByOperator, Views: InReport,
 		purposes: names(func(e ExemptionInvoked) []policy.PurposeID { return e.Purposes })},
-	{Name: "exemption.ended", Event: ExemptionEnded{}, Nouns: in(SubjectNoun, ServiceNoun), By: ByOperator, Views: InReport, lasts: lastsAsEnd},
-	{Name: "hold.placed", Event: HoldPlaced{}, Nouns: in(SubjectNoun), By: ByOperator, Views: InFollowUps, lasts: lastsByItself,
+	{Name: "exemption.ended", Event: ExemptionEnded{}, Nouns: in(ident.SubjectNoun, ident.ServiceNoun), By: ByOperator, Views: InReport, lasts: lastsAsEnd},
+	{Name: "hold.placed", Event: HoldPlaced{}, Nouns: in(ident.SubjectNoun), By: ByOperator, Views: InFollowUps, lasts: lastsByItself,
 		check: must(func(e HoldPlaced) error { return reasoned(e.Reason) })},
-	{Name: "hold.released", Event: HoldReleased{}, Nouns: in(SubjectNoun), By: ByOperator, Views: InFollowUps,
+	{Name: "hold.released", Event: HoldReleased{}, Nouns: in(ident.SubjectNoun), By: ByOperator, Views: InFollowUps,
 		check: must(func(e HoldReleased) error { return reasoned(e.Reason) })},
-	{Name: "restriction.applied", Event: RestrictionApplied{}, Nouns: in(SubjectNoun), By: ByOperator, lasts: lastsByItself,
+	{Name: "restriction.applied", Event: RestrictionApplied{}, Nouns: in(ident.SubjectNoun), By: ByOperator, lasts: lastsByItself,
 		check: must(func(e RestrictionApplied) error { return reasoned(e.Reason) })},
-	{Name: "restriction.lifted", Event: RestrictionLifted{}, Nouns: in(SubjectNoun), By: ByOperator,
+	{Name: "restriction.lifted", Event: RestrictionLifted{}, Nouns: in(ident.SubjectNoun), By: ByOperator,
 		check: must(func(e RestrictionLifted) error { return reasoned(e.Reason) })},
-	{Name: "age.recorded", Event: AgeRecorded{}, Nouns: in(SubjectNoun), By: ByApp, Views: InConsents | InReport | InFollowUps},
-	{Name: "minor.found", Event: MinorDataFound{}, Nouns: in(SubjectNoun), By: ByLedger, Views: InReport, Idle: true, lasts: lastsAsDuty},
-	{Name: "guardian.verified", Event: GuardianVerified{}, Nouns: in(SubjectNoun), By: ByApp, Views: InConsents | InReport, check: must(GuardianVerified.check)},
-	{Name: "guardian.ended", Event: GuardianEnded{}, Nouns: in(SubjectNoun), By: ByApp, Views: InReport, lasts: lastsAsEnd},
-	{Name: "subject.linked", Event: SubjectLinked{}, Nouns: in(SubjectNoun), By: ByApp, Views: InConsents},
-	{Name: "subject.unlinked", Event: SubjectUnlinked{}, Nouns: in(SubjectNoun), By: ByApp, Views: InConsents},
-	{Name: "subject.reassigned", Event: SubjectReassigned{}, Nouns: in(SubjectNoun), By: ByApp, Views: InConsents | InReport | InFollowUps, lasts: lastsAsHistory},
-	{Name: "subject.closed", Event: SubjectClosed{}, Nouns: in(SubjectNoun), By: ByApp, Views: InConsents | InReport | InFollowUps, lasts: lastsAsHistory},
-	{Name: "subject.test", Event: SubjectMarkedTest{}, Nouns: in(SubjectNoun), By: ByApp, Views: InConsents | InRequests,
+	{Name: "age.recorded", Event: AgeRecorded{}, Nouns: in(ident.SubjectNoun), By: ByApp, Views: InConsents | InReport | InFollowUps},
+	{Name: "minor.found", Event: MinorDataFound{}, Nouns: in(ident.SubjectNoun), By: ByLedger, Views: InReport, Idle: true, lasts: lastsAsDuty},
+	{Name: "guardian.verified", Event: GuardianVerified{}, Nouns: in(ident.SubjectNoun), By: ByApp, Views: InConsents | InReport, check: must(GuardianVerified.check)},
+	{Name: "guardian.ended", Event: GuardianEnded{}, Nouns: in(ident.SubjectNoun), By: ByApp, Views: InReport, lasts: lastsAsEnd},
+	{Name: "subject.linked", Event: SubjectLinked{}, Nouns: in(ident.SubjectNoun), By: ByApp, Views: InConsents},
+	{Name: "subject.unlinked", Event: SubjectUnlinked{}, Nouns: in(ident.SubjectNoun), By: ByApp, Views: InConsents},
+	{Name: "subject.reassigned", Event: SubjectReassigned{}, Nouns: in(ident.SubjectNoun), By: ByApp, Views: InConsents | InReport | InFollowUps, lasts: lastsAsHistory},
+	{Name: "subject.closed", Event: SubjectClosed{}, Nouns: in(ident.SubjectNoun), By: ByApp, Views: InConsents | InReport | InFollowUps, lasts: lastsAsHistory},
+	{Name: "subject.test", Event: SubjectMarkedTest{}, Nouns: in(ident.SubjectNoun), By: ByApp, Views: InConsents | InRequests,
 		check: must(func(e SubjectMarkedTest) error { return reasoned(e.Reason) })},
-	{Name: "erasure.ordered", Event: ErasureOrdered{}, Nouns: in(SubjectNoun), By: ByPublisher, Views: InConsents | InReport | InFollowUps},
-	{Name: "subject.erased", Event: SubjectErased{}, Nouns: in(SubjectNoun), By: ByLedger, Views: InReport},
+	{Name: "erasure.ordered", Event: ErasureOrdered{}, Nouns: in(ident.SubjectNoun), By: ByPublisher, Views: InConsents | InReport | InFollowUps},
+	{Name: "subject.erased", Event: SubjectErased{}, Nouns: in(ident.SubjectNoun), By: ByLedger, Views: InReport},
 }
 
 // RecordVoided records that facts of this stream were recorded by mistake. A
 // voided yes is gone; a voided no still stands in the way of the yes before it.
-// Of other facts see [Code] NotVoidable: some have a way of their own to end.
+// Of other facts see [refusal.Code] NotVoidable: some have a way of their own to end.
 type RecordVoided struct {
-	Records  []EventID
+	Records  []ident.EventID
 	Reason   string // a code, not a story: it is public
 	Evidence content.Hash
 	By       [2]string // two principals
@@ -48,7 +49,7 @@ type RecordVoided struct {
 // RecordDisputed records that somebody says a fact of this stream is wrong.
 // The fact stands until it is voided.
 type RecordDisputed struct {
-	Records  []EventID
+	Records  []ident.EventID
 	Reason   string
 	Evidence content.Hash
 }
@@ -68,7 +69,7 @@ type ExemptionInvoked struct {
 }
 
 // ExemptionEnded records that an exemption was given up.
-type ExemptionEnded struct{ Exemption EventID }
+type ExemptionEnded struct{ Exemption ident.EventID }
 
 // HoldPlaced records a legal hold: the data stay, and are not processed.
 type HoldPlaced struct{ Reason, Authority string }
@@ -144,7 +145,7 @@ type CheckAnswered struct {
 	Status    Status
 	Basis     policy.LegalBasis
 	Version   content.Hash
-	Because   []EventID
+	Because   []ident.EventID
 	Category  policy.CategoryID
 	Recipient policy.RecipientID
 }

@@ -5,6 +5,7 @@ import (
 	"reflect"
 	"slices"
 
+	"consentledger/domain/ident"
 	"consentledger/domain/policy"
 )
 
@@ -17,18 +18,18 @@ var Events = slices.Concat(appEvents, consentEvents, personEvents, requestEvents
 // kindEvents are the rows of the two types whose events have kinds, each by a table of its
 // own: [catalog.NoteRules] and [catalog.StepRules].
 var kindEvents = []EventRule{
-	{Name: "noted", Event: Noted{}, Nouns: in(SubjectNoun, ServiceNoun), By: ByKind, Views: InRequests | InReport},
-	{Name: "stepped", Event: Stepped{}, Nouns: in(RequestNoun, IncidentNoun), By: ByKind, Views: InRequests | InReport | InFollowUps},
+	{Name: "noted", Event: Noted{}, Nouns: in(ident.SubjectNoun, ident.ServiceNoun), By: ByKind, Views: InRequests | InReport},
+	{Name: "stepped", Event: Stepped{}, Nouns: in(ident.RequestNoun, ident.IncidentNoun), By: ByKind, Views: InRequests | InReport | InFollowUps},
 }
 
 // An EventRule is a row of [Events].
 type EventRule struct {
-	Name  string // of its records, without the version of their shape
-	Event Event  // an empty one
-	Nouns []Noun // in the streams of which nouns it is recorded
-	By    Sender // who may ask for it
-	Views Views  // what depends on it
-	Idle  bool   // no state of its noun changes by it
+	Name  string       // of its records, without the version of their shape
+	Event Event        // an empty one
+	Nouns []ident.Noun // in the streams of which nouns it is recorded
+	By    Sender       // who may ask for it
+	Views Views        // what depends on it
+	Idle  bool         // no state of its noun changes by it
 
 	lasts    lasting           // why it cannot be voided; zero: it can
 	check    func(Event) error // of what is said about a person and nothing else is asked of; nil: see [Subject.Decide]
@@ -137,4 +138,4 @@ func must[E Event](check func(E) error) func(Event) error {
 }
 
 // in lists nouns.
-func in(nouns ...Noun) []Noun { return nouns }
+func in(nouns ...ident.Noun) []ident.Noun { return nouns }

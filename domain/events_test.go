@@ -13,7 +13,9 @@ import (
 
 	. "consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/domain/policy"
+	"consentledger/domain/refusal"
 )
 
 // declared returns the types of the package that have a method, and the file of each.
@@ -86,15 +88,15 @@ func TestEveryCommandHasOneRow(t *testing.T) {
 
 // folds fold a fact into the nothing that each noun begins with. What the ledger answered
 // is folded by nobody.
-var folds = map[Noun]func(Fact){
-	ServiceNoun:  func(f Fact) { Service{}.Evolve(f) },
-	PolicyNoun:   func(f Fact) { Policies{}.Evolve(f) },
-	SubjectNoun:  func(f Fact) { Subject{}.Evolve(f) },
-	SurfaceNoun:  func(f Fact) { Surfaces{}.Evolve(f) },
-	RequestNoun:  func(f Fact) { Request{}.Evolve(f) },
-	IncidentNoun: func(f Fact) { Incident{}.Evolve(f) },
-	CalendarNoun: func(f Fact) { EvolveCalendars(deadline.Calendars{}, f) },
-	ObligationNoun: func(f Fact) {
+var folds = map[ident.Noun]func(Fact){
+	ident.ServiceNoun:  func(f Fact) { Service{}.Evolve(f) },
+	ident.PolicyNoun:   func(f Fact) { Policies{}.Evolve(f) },
+	ident.SubjectNoun:  func(f Fact) { Subject{}.Evolve(f) },
+	ident.SurfaceNoun:  func(f Fact) { Surfaces{}.Evolve(f) },
+	ident.RequestNoun:  func(f Fact) { Request{}.Evolve(f) },
+	ident.IncidentNoun: func(f Fact) { Incident{}.Evolve(f) },
+	ident.CalendarNoun: func(f Fact) { EvolveCalendars(deadline.Calendars{}, f) },
+	ident.ObligationNoun: func(f Fact) {
 		if _, took := (Duties{}).Evolve(f); !took {
 			panic("this is about no obligation")
 		}
@@ -116,15 +118,15 @@ func TestEveryNounFoldsTheEventsThatItsRowsSayAndNoOthers(t *testing.T) {
 }
 
 // decides lets each noun decide a command in the state with which it begins.
-var decides = map[Noun]func(Command) error{
-	ServiceNoun:    func(c Command) error { _, err := Service{}.Decide(c, Reference{}, 0, 0); return err },
-	PolicyNoun:     func(c Command) error { _, err := Policies{}.Decide(c, By{}, 0); return err },
-	SubjectNoun:    func(c Command) error { _, err := Subject{}.Decide(c, Reference{}, 0, 0); return err },
-	SurfaceNoun:    func(c Command) error { _, err := Surfaces{}.Decide(c, Reference{}); return err },
-	RequestNoun:    func(c Command) error { _, err := Request{}.Decide(c, Reference{}, 0, 0); return err },
-	IncidentNoun:   func(c Command) error { _, err := Incident{}.Decide(c, Reference{}, 0, 0); return err },
-	ObligationNoun: func(c Command) error { _, err := Duties{}.Decide(c, Reference{}, 0, 0); return err },
-	CalendarNoun:   func(c Command) error { _, err := DecideCalendars(deadline.Calendars{}, c, By{}); return err },
+var decides = map[ident.Noun]func(Command) error{
+	ident.ServiceNoun:    func(c Command) error { _, err := Service{}.Decide(c, Reference{}, 0, 0); return err },
+	ident.PolicyNoun:     func(c Command) error { _, err := Policies{}.Decide(c, ident.By{}, 0); return err },
+	ident.SubjectNoun:    func(c Command) error { _, err := Subject{}.Decide(c, Reference{}, 0, 0); return err },
+	ident.SurfaceNoun:    func(c Command) error { _, err := Surfaces{}.Decide(c, Reference{}); return err },
+	ident.RequestNoun:    func(c Command) error { _, err := Request{}.Decide(c, Reference{}, 0, 0); return err },
+	ident.IncidentNoun:   func(c Command) error { _, err := Incident{}.Decide(c, Reference{}, 0, 0); return err },
+	ident.ObligationNoun: func(c Command) error { _, err := Duties{}.Decide(c, Reference{}, 0, 0); return err },
+	ident.CalendarNoun:   func(c Command) error { _, err := DecideCalendars(deadline.Calendars{}, c, ident.By{}); return err },
 }
 
 // commands are the rows of commands with what they need to be decided at all.
@@ -151,8 +153,8 @@ func TestEveryNounTakesTheCommandsThatTheirRowsSayAndNoOthers(t *testing.T) {
 			if failed := panics(func() { err = decide(r.Command) }); failed != "" {
 				t.Errorf("%T to a %s stream: %s", r.Command, noun, failed)
 			}
-			refusal, _ := err.(Refusal)
-			wrong := refusal.Code == WrongStream && !strings.Contains(refusal.Text, "step")
+			no, _ := err.(refusal.Refusal)
+			wrong := no.Code == refusal.WrongStream && !strings.Contains(no.Text, "step")
 			if takes := slices.Contains(r.Nouns, noun); wrong == takes {
 				t.Errorf("%T to a %s stream: %v, and its row says %v", r.Command, noun, err, takes)
 			}
@@ -162,9 +164,9 @@ func TestEveryNounTakesTheCommandsThatTheirRowsSayAndNoOthers(t *testing.T) {
 
 func TestAnAppSendsOnlyWhatItsRowAdmits(t *testing.T) {
 	refused := func(c Command) bool {
-		_, err := Subject{}.Decide(c, Reference{By: By{App: true}}, 0, 0)
-		refusal, _ := err.(Refusal)
-		return refusal.Code == NotForApps
+		_, err := Subject{}.Decide(c, Reference{By: ident.By{App: true}}, 0, 0)
+		no, _ := err.(refusal.Refusal)
+		return no.Code == refusal.NotForApps
 	}
 	for _, r := range commands() {
 		if _, says := r.Command.(Say); !says && refused(r.Command) == (r.By == ByApp) {

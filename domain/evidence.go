@@ -54,7 +54,7 @@ var LackRules = []LackRule{
 	{"screenshot", false, "a picture of the screen in that language", func(y *yes) bool { return y.surface != nil && y.shown.Screenshot == (content.Hash{}) }},
 	{"authoritative-text", false, "that the text binds: it is a translation or a sample", func(y *yes) bool { return !y.authoritative() }},
 	{"refuse-option", false, "that refusing was no further away", func(y *yes) bool { return y.surface != nil && !y.refusable() }},
-	{"principal", false, "who recorded it: nobody is authenticated and nothing is signed", func(y *yes) bool { return y.ref.By.anonymous() }},
+	{"principal", false, "who recorded it: nobody is authenticated and nothing is signed", func(y *yes) bool { return y.ref.By.Anonymous() }},
 }
 
 // evidence finds what y lacks.

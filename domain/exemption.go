@@ -4,8 +4,11 @@ import (
 	"slices"
 
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/domain/internal/form"
+	"consentledger/domain/lists"
 	"consentledger/domain/policy"
+	"consentledger/domain/refusal"
 )
 
 // An ExemptionList is which of a policy's two lists of exemptions a ground is
@@ -39,19 +42,19 @@ func (l ExemptionList) covers(a policy.Action) bool {
 type exemption struct {
 	ExemptionInvoked
 	from, until deadline.Instant // until zero: it has not been ended
-	id          EventID
+	id          ident.EventID
 }
 
 // invoke answers ExemptionInvoked: an app's writer never may.
 func (ref Reference) invoke(e ExemptionInvoked) (Event, error) {
 	switch {
-	case ref.By.Actor != Operator:
+	case ref.By.Actor != ident.Operator:
 		return nil, errNotForApps
 	case e.List == 0 || len(e.Purposes) == 0 || e.Approver == "" || !form.IsName(e.Reason, 64) || e.Until == 0:
-		return nil, refuse(Incomplete,
+		return nil, refusal.New(refusal.Incomplete,
 			"an exemption needs its list, code, purposes, a reason by a code, an approver and an end")
 	case e.Approver == ref.By.Principal:
-		return nil, refuseAt(SamePrincipal, "data.approver", "who invokes an exemption may not approve it")
+		return nil, refusal.At(refusal.SamePrincipal, "data.approver", "who invokes an exemption may not approve it")
 	}
 	if err := ref.checkScope(Scope{Purposes: e.Purposes}); err != nil {
 		return nil, err
@@ -70,8 +73,8 @@ func (ref Reference) invoke(e ExemptionInvoked) (Event, error) {
 		}
 	}
 
-	return nil, refuseAt(UnknownGround, "data.code",
-		"the list "+e.List.String()+" of the policy has no ground "+QuoteCode(e.Code))
+	return nil, refusal.At(refusal.UnknownGround, "data.code",
+		"the list "+e.List.String()+" of the policy has no ground "+refusal.QuoteCode(e.Code))
 }
 
 // exempt returns the exemption that covers q, if one does.
@@ -88,8 +91,8 @@ func exempt(all []exemption, q Question) (exemption, bool) {
 	return exemption{}, false
 }
 
-func endExemption(own Own, all []exemption, end ExemptionEnded, f Fact) []exemption {
-	return altered(own, all, func(e *exemption) {
+func endExemption(own lists.Own, all []exemption, end ExemptionEnded, f Fact) []exemption {
+	return lists.Altered(own, all, func(e *exemption) {
 		if e.id == end.Exemption {
 			e.until = f.noFrom()
 		}
@@ -103,5 +106,5 @@ func ended(all []exemption, end ExemptionEnded) error {
 			return nil
 		}
 	}
-	return refuseAt(UnknownRecord, "data.exemption", "no exemption of that id was invoked here")
+	return refusal.At(refusal.UnknownRecord, "data.exemption", "no exemption of that id was invoked here")
 }

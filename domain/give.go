@@ -3,8 +3,10 @@ package domain
 import (
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/domain/internal/form"
 	"consentledger/domain/policy"
+	"consentledger/domain/refusal"
 )
 
 // The limits on a yes. A no has none.
@@ -37,11 +39,11 @@ type yes struct {
 func (s Subject) give(cmd GiveConsent, ref Reference, at, recorded deadline.Instant) (Event, error) {
 	switch {
 	case at > recorded.Add(FutureSkew):
-		return nil, refuseAt(AtInFuture, "time", "a yes may not be more than 5 minutes ahead of the ledger's clock")
+		return nil, refusal.At(refusal.AtInFuture, "time", "a yes may not be more than 5 minutes ahead of the ledger's clock")
 	case at < recorded.Add(-lateLimit) && !cmd.Import:
-		return nil, refuseAt(AtTooLate, "time", "a yes more than 30 days old is taken only as an import, marked so")
+		return nil, refusal.At(refusal.AtTooLate, "time", "a yes more than 30 days old is taken only as an import, marked so")
 	case cmd.Until != 0 && cmd.Until <= at:
-		return nil, refuseAt(AlreadyOver, "data.until", "the consent would end before it was given")
+		return nil, refusal.At(refusal.AlreadyOver, "data.until", "the consent would end before it was given")
 	}
 	if err := cmd.filtered(ref.Erased); err != nil {
 		return nil, err
@@ -80,7 +82,7 @@ func (y *yes) look() (err error) {
 
 	var ok bool
 	if y.act, ok = y.version.Document.Act(y.cmd.Act); !ok {
-		return refuseAt(UnknownAct, "data.act", "the policy names no act "+Quote(string(y.cmd.Act)))
+		return refusal.At(refusal.UnknownAct, "data.act", "the policy names no act "+refusal.Quote(string(y.cmd.Act)))
 	}
 
 	y.kind = y.kindOf()
@@ -110,13 +112,13 @@ func (y *yes) kindOf() policy.ConsentKind {
 
 // present takes over what the presentation says that the yes answers.
 func (y *yes) present() (surface content.Hash, err error) {
-	if y.cmd.Notice == (EventID{}) {
+	if y.cmd.Notice == (ident.EventID{}) {
 		return content.Hash{}, nil
 	}
 
 	f, ok := y.before.notice(y.cmd.Notice)
 	if !ok {
-		return content.Hash{}, refuseAt(UnknownNotice, "data.notice",
+		return content.Hash{}, refusal.At(refusal.UnknownNotice, "data.notice",
 			"no notice of that id was presented to this person")
 	}
 
@@ -129,13 +131,13 @@ func (y *yes) present() (surface content.Hash, err error) {
 		agree(&y.build, n.Build),
 	} {
 		if !same {
-			return content.Hash{}, refuseAt(Contradicts, "data.notice",
+			return content.Hash{}, refusal.At(refusal.Contradicts, "data.notice",
 				"the policy, version, locale, text or build is another than in the presentation that is named")
 		}
 	}
 
 	if f.At > y.at.Add(FutureSkew) {
-		return content.Hash{}, refuseAt(Contradicts, "data.notice",
+		return content.Hash{}, refusal.At(refusal.Contradicts, "data.notice",
 			"the answer is from before the presentation that it names")
 	}
 	return n.Surface, nil
@@ -157,7 +159,7 @@ func (y *yes) find(id content.Hash) error {
 			return errOwnSurface
 		}
 		if y.cmd.Control != "" && y.notice != nil {
-			return refuseAt(UnknownControl, "data.control",
+			return refusal.At(refusal.UnknownControl, "data.control",
 				"the presentation names no surface, so no control of it is known")
 		}
 		return nil
@@ -165,7 +167,7 @@ func (y *yes) find(id content.Hash) error {
 
 	p, ok := y.ref.Surfaces.Surface(id)
 	if !ok {
-		return refuseAt(UnknownSurface, "data.notice", "the presentation's surface was never published")
+		return refusal.At(refusal.UnknownSurface, "data.notice", "the presentation's surface was never published")
 	}
 
 	y.surface, y.build = &p.Surface, p.Surface.Build
@@ -180,13 +182,13 @@ func (y *yes) find(id content.Hash) error {
 	c, ok := p.Surface.Control(y.cmd.Control)
 	switch {
 	case !ok:
-		return refuseAt(UnknownControl, "data.control", "the surface has no control "+Quote(string(y.cmd.Control)))
+		return refusal.At(refusal.UnknownControl, "data.control", "the surface has no control "+refusal.Quote(string(y.cmd.Control)))
 	case c.Refuses:
-		return refuseAt(Contradicts, "data.control", "the control refuses; a refusal is consent.refused")
+		return refusal.At(refusal.Contradicts, "data.control", "the control refuses; a refusal is consent.refused")
 	case !agree(&y.cmd.Act, c.Act):
-		return refuseAt(Contradicts, "data.act", "the control stands for another act")
+		return refusal.At(refusal.Contradicts, "data.act", "the control stands for another act")
 	case !agree(&y.initial, c.Initial) && y.initial != Ticked:
-		return refuseAt(Contradicts, "data.initial", "the control shows something else before it is touched")
+		return refusal.At(refusal.Contradicts, "data.initial", "the control shows something else before it is touched")
 	}
 
 	y.control = &c
@@ -198,7 +200,7 @@ func (y *yes) person() error {
 	if y.cmd.Guardian != "" {
 		y.kind = policy.GuardianConsent
 		if !y.before.GuardianAt(y.cmd.Guardian, y.now) {
-			return refuseAt(UnknownGuardian, "data.guardian",
+			return refusal.At(refusal.UnknownGuardian, "data.guardian",
 				"nobody of that id is verified as the person's guardian now; see guardian.verified")
 		}
 	}
@@ -236,7 +238,7 @@ func (y *yes) items() ([]Item, error) {
 	}
 
 	if len(ids) == 0 {
-		return nil, refuseAt(NothingNamed, "data.purposes",
+		return nil, refusal.At(refusal.NothingNamed, "data.purposes",
 			"the consent names no purpose and the policy has none that an act like this covers")
 	}
 
@@ -245,7 +247,7 @@ func (y *yes) items() ([]Item, error) {
 	for _, id := range ids {
 		p, ok := y.version.Document.Purpose(id)
 		if !ok {
-			return nil, refuseAt(UnknownPurpose, "data.purposes", "the policy declares no purpose "+Quote(string(id)))
+			return nil, refusal.At(refusal.UnknownPurpose, "data.purposes", "the policy declares no purpose "+refusal.Quote(string(id)))
 		}
 		p.Separate = p.Separate || demandsSeparate(inForce, id)
 		items = append(items, Item{id, y.shortfall(p)})

@@ -5,6 +5,7 @@ import (
 
 	"consentledger/domain/deadline"
 	"consentledger/domain/policy"
+	"consentledger/domain/refusal"
 )
 
 // HoldObligation asks to record that a legal hold stops what is to be deleted,
@@ -24,7 +25,7 @@ func (s Subject) checkHeld(e Event, at deadline.Instant) error {
 		return nil
 	}
 	if slices.ContainsFunc(s.holds, func(h span) bool { return h.holds(at) }) {
-		return refuseAt(OnHold, "data.despite_hold",
+		return refusal.At(refusal.OnHold, "data.despite_hold",
 			`a legal hold keeps this person's data: they must not be deleted; if they were all the same, say despite_hold "yes"`)
 	}
 	return nil

@@ -5,6 +5,9 @@ import (
 
 	"consentledger/domain/catalog"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
+	"consentledger/domain/lists"
+	"consentledger/domain/refusal"
 )
 
 // An Incident is something that happened to personal data, or may have. The
@@ -20,13 +23,13 @@ type Incident struct {
 }
 
 // Evolve returns i as it is after f.
-func (i Incident) Evolve(f Fact) Incident { return i.Fold(f, Shared) }
+func (i Incident) Evolve(f Fact) Incident { return i.Fold(f, lists.Shared) }
 
 // Fold is [Incident.Evolve] for a caller who owns as much of i as it says.
-func (i Incident) Fold(f Fact, own Own) Incident {
+func (i Incident) Fold(f Fact, own lists.Own) Incident {
 	e, ok := f.Event.(Stepped)
 	if !ok {
-		mustBeIdle(f.Event, IncidentNoun)
+		mustBeIdle(f.Event, ident.IncidentNoun)
 	}
 
 	rule, _ := catalog.StepRuleOf(e.Kind)
@@ -40,7 +43,7 @@ func (i Incident) Fold(f Fact, own Own) Incident {
 		i.Marks, i.State = i.Marks.After(rule), i.stateAfter(e.Kind)
 	}
 
-	i.Steps, i.taken = Grow(own, i.Steps, e.Kind), Grow(own, i.taken, taken{e.Kind, f.noFrom()})
+	i.Steps, i.taken = lists.Add(own, i.Steps, e.Kind), lists.Add(own, i.taken, taken{e.Kind, f.noFrom()})
 	return i
 }
 
@@ -72,7 +75,7 @@ func (i Incident) stateAfter(kind catalog.Step) string {
 func (i Incident) Decide(cmd Command, ref Reference, at, recorded deadline.Instant) ([]Event, error) {
 	s, ok := cmd.(TakeStep)
 	if !ok {
-		return nil, notTaken(cmd, IncidentNoun, "this is not about an incident")
+		return nil, notTaken(cmd, ident.IncidentNoun, "this is not about an incident")
 	}
 	if err := checkDoor(ref.By, cmd); err != nil {
 		return nil, err
@@ -84,7 +87,7 @@ func (i Incident) Decide(cmd Command, ref Reference, at, recorded deadline.Insta
 	}
 
 	if s.Details != "" {
-		return nil, refuseAt(Malformed, "data.details",
+		return nil, refusal.At(refusal.Malformed, "data.details",
 			"an incident is about nobody in particular: there is nobody's vault to seal a text in")
 	}
 

@@ -6,7 +6,10 @@ import (
 
 	"consentledger/domain/catalog"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
+	"consentledger/domain/lists"
 	"consentledger/domain/policy"
+	"consentledger/domain/refusal"
 )
 
 // What keeps data of an app although somebody asks to erase a person. A legal hold is on
@@ -26,11 +29,11 @@ type keeping struct {
 	request string        // the id of a request: it is on who made it; empty: on everybody
 	until   deadline.Date // the last day; zero: it says none
 	months  int           // after the end of a history
-	id      EventID
+	id      ident.EventID
 }
 
 // keep folds a note into what keeps data.
-func keep(own Own, all []keeping, e Noted, id EventID) []keeping {
+func keep(own lists.Own, all []keeping, e Noted, id ident.EventID) []keeping {
 	k := keeping{id: id, reason: policy.FieldOf(e.Fields, "reason")}
 	switch e.Kind {
 	case catalog.HoldDeclared, catalog.HoldEnded:
@@ -51,12 +54,12 @@ func keep(own Own, all []keeping, e Noted, id EventID) []keeping {
 	if e.Kind == catalog.HoldEnded || e.Kind == catalog.DutyEnded {
 		return rest
 	}
-	return Grow(own, rest, k)
+	return lists.Add(own, rest, k)
 }
 
 // checkKeeping refuses notes of this kind that an app sends, that end what is not there, and
 // duties without an end.
-func (s Service) checkKeeping(n Noted, by By) error {
+func (s Service) checkKeeping(n Noted, by ident.By) error {
 	has := func(field string) bool { return policy.FieldOf(n.Fields, field) != "" }
 	known := func(duty bool, name string) bool {
 		return slices.ContainsFunc(s.keepings,
@@ -68,14 +71,14 @@ func (s Service) checkKeeping(n Noted, by By) error {
 		catalog.DutyEnded}, n.Kind):
 		return errNotForApps
 	case n.Kind == catalog.DutyDeclared && !has("months") && !has("until"):
-		return refuseAt(Incomplete, "data.months",
+		return refusal.At(refusal.Incomplete, "data.months",
 			"a duty ends: say until which day, or how many months after a history's end")
 	case n.Kind == catalog.DutyDeclared && has("months") && !monthsFit(policy.FieldOf(n.Fields, "months")):
-		return refuseAt(Malformed, "data.months", "must be 1 to 1200 months")
+		return refusal.At(refusal.Malformed, "data.months", "must be 1 to 1200 months")
 	case n.Kind == catalog.HoldEnded && !known(false, "hold"):
-		return refuseAt(UnknownRecord, "data.hold", "there is no such hold on this app")
+		return refusal.At(refusal.UnknownRecord, "data.hold", "there is no such hold on this app")
 	case n.Kind == catalog.DutyEnded && !known(true, "duty"):
-		return refuseAt(UnknownRecord, "data.duty", "there is no such duty of this app")
+		return refusal.At(refusal.UnknownRecord, "data.duty", "there is no such duty of this app")
 	}
 	return nil
 }
@@ -106,7 +109,7 @@ func (s Subject) kept(ref Reference, at deadline.Instant) error {
 		if last != 0 && today > last {
 			continue
 		}
-		return refuse(OnHold, k.says(last))
+		return refusal.New(refusal.OnHold, k.says(last))
 	}
 	return nil
 }
@@ -138,6 +141,6 @@ func (k keeping) says(last deadline.Date) string {
 	if last != 0 {
 		end = "up to " + last.String()
 	}
-	return what + Quote(k.name) + " (" + k.reason + "; " + k.source + ") keeps this person's data " + end +
+	return what + refusal.Quote(k.name) + " (" + k.reason + "; " + k.source + ") keeps this person's data " + end +
 		"; meanwhile they may be stored only, see restriction.applied"
 }

@@ -8,6 +8,8 @@ import (
 	. "consentledger/domain"
 	"consentledger/domain/catalog"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
+	"consentledger/domain/refusal"
 )
 
 // keepingOf is a service with notes about what keeps data, a second apart.
@@ -62,10 +64,10 @@ func TestWhatKeepsDataIsNamedInsteadOfErasing(t *testing.T) {
 		t.Run(tt.says, func(t *testing.T) {
 			s := Subject{}.Evolve(yes(1, t0, t0)).Evolve(fact(2, t0, RequestMade{Request: "q1"})).Evolve(ended)
 			ref := Reference{Service: keepingOf(tt.notes...)}
-			ref.By = By{Actor: Operator, Principal: "operator:ann"}
+			ref.By = ident.By{Actor: ident.Operator, Principal: "operator:ann"}
 			_, err := s.Decide(OrderErasure{Reason: "subject-request", By: [2]string{"a", "b"}}, ref, tt.at, tt.at)
-			no, _ := errors.AsType[Refusal](err)
-			if (err == nil) != (tt.want == "") || !strings.Contains(no.Text, tt.want) || err != nil && no.Code != OnHold {
+			no, _ := errors.AsType[refusal.Refusal](err)
+			if (err == nil) != (tt.want == "") || !strings.Contains(no.Text, tt.want) || err != nil && no.Code != refusal.OnHold {
 				t.Errorf("%v, want %q", err, tt.want)
 			}
 		})
@@ -74,7 +76,7 @@ func TestWhatKeepsDataIsNamedInsteadOfErasing(t *testing.T) {
 
 func TestADutyEndsAndAHoldIsOnOne(t *testing.T) {
 	s := keepingOf()
-	ref := Reference{By: By{Actor: Operator, Principal: "operator:ann"}}
+	ref := Reference{By: ident.By{Actor: ident.Operator, Principal: "operator:ann"}}
 	say := func(n Noted) error { _, err := s.Decide(Say{Event: n}, ref, t0, t0); return err }
 	for _, n := range []Noted{
 		noted("duty.declared", map[string]string{"duty": "d"}),

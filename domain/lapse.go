@@ -7,13 +7,15 @@ import (
 	"consentledger/domain/catalog"
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/domain/policy"
+	"consentledger/domain/refusal"
 )
 
 // A Lapse is a consent that expired or went stale, for some of its purposes.
 type Lapse struct {
 	Status   Status // Expired or Stale
-	Grant    EventID
+	Grant    ident.EventID
 	Since    deadline.Instant
 	Purposes []policy.PurposeID
 
@@ -77,8 +79,8 @@ func (s Subject) checkLapse(n Noted, ref Reference, at deadline.Instant) error {
 
 	for name := range strings.SplitSeq(n.Field("purposes"), ",") {
 		if s.standing(policy.PurposeID(name), at, &ref).Status != want {
-			return refuseAt(IllegalMove, "data.purposes",
-				"the consent to "+Quote(name)+" is not "+want.String()+" any more")
+			return refusal.At(refusal.IllegalMove, "data.purposes",
+				"the consent to "+refusal.Quote(name)+" is not "+want.String()+" any more")
 		}
 	}
 	return nil
@@ -86,7 +88,7 @@ func (s Subject) checkLapse(n Noted, ref Reference, at deadline.Instant) error {
 
 // noteOfPerson answers Noted about a person.
 func (s Subject) noteOfPerson(n Noted, ref Reference, at deadline.Instant) error {
-	if r, _ := catalog.NoteRuleOf(n.Kind); r.Own && (ref.By.App || ref.By.Principal != Ledger) {
+	if r, _ := catalog.NoteRuleOf(n.Kind); r.Own && (ref.By.App || ref.By.Principal != ident.Ledger) {
 		return ErrOwnNote
 	}
 	if err := n.check(true); err != nil {

@@ -8,7 +8,9 @@ import (
 	. "consentledger/domain"
 	"consentledger/domain/catalog"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/domain/policy"
+	"consentledger/domain/refusal"
 )
 
 // staleSince returns a reference in which a second version makes consents to ads stale.
@@ -27,7 +29,7 @@ func until(id byte, at, end deadline.Instant, purposes ...policy.PurposeID) Fact
 	for _, p := range purposes {
 		e.Items = append(e.Items, Item{Purpose: p})
 	}
-	return Fact{ID: EventID{id}, At: at, Recorded: at, Rules: Rules, Event: e}
+	return Fact{ID: ident.EventID{id}, At: at, Recorded: at, Rules: Rules, Event: e}
 }
 
 // lapsed returns a history in which a note of that kind about ads is true at t0+2, and by
@@ -36,26 +38,26 @@ func lapsed(kind catalog.Note) (Reference, Subject) {
 	r, s := ref(), Subject{}
 	switch kind {
 	case catalog.ConsentExpired:
-		r.By, s = By{Actor: System, Principal: Ledger}, fold(until(1, t0, t0+1, "ads"))
+		r.By, s = ident.By{Actor: ident.System, Principal: ident.Ledger}, fold(until(1, t0, t0+1, "ads"))
 	case catalog.ConsentStale:
 		r, s = staleSince(t0+1), fold(until(1, t0, 0, "ads"))
-		r.By = By{Actor: System, Principal: Ledger}
+		r.By = ident.By{Actor: ident.System, Principal: ident.Ledger}
 	}
 	return r, s
 }
 
 func TestLapses(t *testing.T) {
 	age := func(id byte, at deadline.Instant, band AgeBand) Fact {
-		return Fact{ID: EventID{id}, At: at, Recorded: at, Rules: Rules, Event: AgeRecorded{Band: band, Basis: "birthday"}}
+		return Fact{ID: ident.EventID{id}, At: at, Recorded: at, Rules: Rules, Event: AgeRecorded{Band: band, Basis: "birthday"}}
 	}
-	guardians := Fact{ID: EventID{2}, At: t0 + 1, Recorded: t0 + 1, Rules: Rules, Event: ConsentGiven{
+	guardians := Fact{ID: ident.EventID{2}, At: t0 + 1, Recorded: t0 + 1, Rules: Rules, Event: ConsentGiven{
 		Policy: "privacy", Version: v1, Kind: policy.GuardianConsent, Guardian: "g", Items: []Item{{Purpose: "ads"}},
 	}}
 	once := until(1, t0, 0, "ads")
 	given := once.Event.(ConsentGiven)
 	given.Once = true
 	once.Event = given
-	used := Fact{ID: EventID{2}, At: t0 + 3, Recorded: t0 + 3, Rules: Rules, Event: ConsentUsed{Consents: []EventID{{1}}}}
+	used := Fact{ID: ident.EventID{2}, At: t0 + 3, Recorded: t0 + 3, Rules: Rules, Event: ConsentUsed{Consents: []ident.EventID{{1}}}}
 	sooner := until(1, t0, t0+9, "ads", "net")
 	given = sooner.Event.(ConsentGiven)
 	given.Ends = []End{{Purpose: "net", Until: t0 + 5}}
@@ -70,17 +72,17 @@ func TestLapses(t *testing.T) {
 	}{
 		"nobody said anything":       {nil, ref(), t0 + 9, nil},
 		"a consent stands":           {[]Fact{until(1, t0, t0+5, "ads")}, ref(), t0 + 4, nil},
-		"it ends at that moment":     {[]Fact{until(1, t0, t0+5, "ads", "net")}, ref(), t0 + 5, []Lapse{{Status: Expired, Grant: EventID{1}, Since: t0 + 5, Purposes: both}}},
-		"a purpose ends before":      {[]Fact{sooner}, ref(), t0 + 6, []Lapse{{Status: Expired, Grant: EventID{1}, Since: t0 + 5, Purposes: both[1:]}}},
-		"each at its time":           {[]Fact{sooner}, ref(), t0 + 9, []Lapse{{Status: Expired, Grant: EventID{1}, Since: t0 + 9, Purposes: ads}, {Status: Expired, Grant: EventID{1}, Since: t0 + 5, Purposes: both[1:]}}},
+		"it ends at that moment":     {[]Fact{until(1, t0, t0+5, "ads", "net")}, ref(), t0 + 5, []Lapse{{Status: Expired, Grant: ident.EventID{1}, Since: t0 + 5, Purposes: both}}},
+		"a purpose ends before":      {[]Fact{sooner}, ref(), t0 + 6, []Lapse{{Status: Expired, Grant: ident.EventID{1}, Since: t0 + 5, Purposes: both[1:]}}},
+		"each at its time":           {[]Fact{sooner}, ref(), t0 + 9, []Lapse{{Status: Expired, Grant: ident.EventID{1}, Since: t0 + 9, Purposes: ads}, {Status: Expired, Grant: ident.EventID{1}, Since: t0 + 5, Purposes: both[1:]}}},
 		"it was withdrawn":           {[]Fact{until(1, t0, t0+5, "ads"), no(2, t0+1, t0+1)}, ref(), t0 + 9, nil},
 		"it was given again":         {[]Fact{until(1, t0, t0+5, "ads"), until(2, t0+3, t0+20, "ads")}, ref(), t0 + 9, nil},
-		"it is used up":              {[]Fact{once, used}, ref(), t0 + 9, []Lapse{{Status: Expired, Grant: EventID{1}, Since: t0 + 3, Purposes: ads}}},
+		"it is used up":              {[]Fact{once, used}, ref(), t0 + 9, []Lapse{{Status: Expired, Grant: ident.EventID{1}, Since: t0 + 3, Purposes: ads}}},
 		"a guardian's, of a child":   {[]Fact{age(1, t0, ChildUnder14), guardians}, ref(), t0 + 9, nil},
-		"the child is 14":            {[]Fact{age(1, t0, ChildUnder14), guardians, age(3, t0+5, Aged14)}, ref(), t0 + 9, []Lapse{{Status: Expired, Grant: EventID{2}, Since: t0 + 5, Purposes: ads}}},
+		"the child is 14":            {[]Fact{age(1, t0, ChildUnder14), guardians, age(3, t0+5, Aged14)}, ref(), t0 + 9, []Lapse{{Status: Expired, Grant: ident.EventID{2}, Since: t0 + 5, Purposes: ads}}},
 		"a version is not in force":  {[]Fact{until(1, t0, 0, "ads", "net")}, staleSince(t0 + 5), t0 + 4, nil},
-		"a version is in force":      {[]Fact{until(1, t0, 0, "ads", "net")}, staleSince(t0 + 5), t0 + 5, []Lapse{{Status: Stale, Grant: EventID{1}, Since: t0 + 5, Purposes: ads, Policy: "privacy", Version: v2}}},
-		"stale, and then it expired": {[]Fact{until(1, t0, t0+7, "ads")}, staleSince(t0 + 5), t0 + 8, []Lapse{{Status: Expired, Grant: EventID{1}, Since: t0 + 7, Purposes: ads}}},
+		"a version is in force":      {[]Fact{until(1, t0, 0, "ads", "net")}, staleSince(t0 + 5), t0 + 5, []Lapse{{Status: Stale, Grant: ident.EventID{1}, Since: t0 + 5, Purposes: ads, Policy: "privacy", Version: v2}}},
+		"stale, and then it expired": {[]Fact{until(1, t0, t0+7, "ads")}, staleSince(t0 + 5), t0 + 8, []Lapse{{Status: Expired, Grant: ident.EventID{1}, Since: t0 + 7, Purposes: ads}}},
 	} {
 		if got := fold(c.facts...).Lapses(c.at, c.ref); !reflect.DeepEqual(got, c.want) {
 			t.Errorf("%s: %+v, want %+v", name, got, c.want)
@@ -122,13 +124,13 @@ func TestALapseIsSaidOnlyWhileItIsTrue(t *testing.T) {
 		}
 		for name, s := range map[string]Subject{"not yet": fold(until(1, t0+2, t0+50, "net")), "withdrawn": s.Evolve(no(2, t0+2, t0+2)), "nobody": {}} {
 			_, err := s.Decide(Say{n}, r, t0+2, t0+2)
-			if got, _ := errors.AsType[Refusal](err); got.Code != IllegalMove {
+			if got, _ := errors.AsType[refusal.Refusal](err); got.Code != refusal.IllegalMove {
 				t.Errorf("%s, %s: %v", kind, name, err)
 			}
 		}
-		r.By = By{Actor: System, Principal: "react"}
+		r.By = ident.By{Actor: ident.System, Principal: "react"}
 		_, err := s.Decide(Say{n}, r, t0+2, t0+2)
-		if got, _ := errors.AsType[Refusal](err); got.Code != NotForApps {
+		if got, _ := errors.AsType[refusal.Refusal](err); got.Code != refusal.NotForApps {
 			t.Errorf("%s by somebody else: %v", kind, err)
 		}
 	}

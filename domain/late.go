@@ -6,6 +6,7 @@ import (
 
 	"consentledger/domain/catalog"
 	"consentledger/domain/deadline"
+	"consentledger/domain/lists"
 )
 
 // Steps arrive in any order: who works on a case records later what was done
@@ -53,6 +54,6 @@ func afterLate(m catalog.Marks, r catalog.StepRule, at deadline.Instant, steps [
 			return s.at >= at && (slices.Contains(rule.Sets, mark) || slices.Contains(rule.Clears, mark))
 		})
 	}
-	r.Sets, r.Clears = without(r.Sets, later), without(r.Clears, later)
+	r.Sets, r.Clears = lists.Without(r.Sets, later), lists.Without(r.Clears, later)
 	return m.After(r)
 }

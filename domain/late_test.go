@@ -9,6 +9,7 @@ import (
 	. "consentledger/domain"
 	"consentledger/domain/catalog"
 	"consentledger/domain/deadline"
+	"consentledger/domain/refusal"
 )
 
 // taking takes steps of an incident or of a request, each a day, a kind and its
@@ -60,7 +61,7 @@ func TestAStepOfAnIncidentThatArrivesLateIsTaken(t *testing.T) {
 		for _, x := range tt.steps {
 			at, recorded := t0+deadline.Instant(x.day)*deadline.Instant(deadline.Day), t0+9*deadline.Instant(deadline.Day)
 			events, err := i.Decide(x.command(), promises(), at, recorded)
-			if got, _ := errors.AsType[Refusal](err); string(got.Code) != x.code {
+			if got, _ := errors.AsType[refusal.Refusal](err); string(got.Code) != x.code {
 				t.Fatalf("%s: %s: %v, want %q", tt.name, x.step, err, x.code)
 			}
 			for _, e := range events {
@@ -107,7 +108,7 @@ func TestAStepOfARequestThatArrivesLateIsTakenAndMovesNoClock(t *testing.T) {
 		for _, x := range tt.steps {
 			at, recorded := t0+deadline.Instant(x.day)*deadline.Instant(deadline.Day), t0+9*deadline.Instant(deadline.Day)
 			events, err := r.Decide(x.command(), ref, at, recorded)
-			if got, _ := errors.AsType[Refusal](err); string(got.Code) != x.code {
+			if got, _ := errors.AsType[refusal.Refusal](err); string(got.Code) != x.code {
 				t.Fatalf("%s: %s: %v, want %q", tt.name, x.step, err, x.code)
 			}
 			if len(events) > 0 && (events[0].(Stepped).Late() != x.late || x.late && len(events) != 1) {

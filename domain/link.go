@@ -4,16 +4,19 @@ import (
 	"slices"
 
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
+	"consentledger/domain/lists"
+	"consentledger/domain/refusal"
 )
 
 // A Link ties this history to another of the same person.
 type Link struct {
 	Other       string // the other's pseudonym
 	From, Until deadline.Instant
-	Because     EventID
+	Because     ident.EventID
 	Voided      deadline.Instant // the link was a mistake: what had crossed stands in the way, and is no answer; zero: not
 	Rules       uint8            // of the fact that made it, see [Rules]
-	endedBy     EventID
+	endedBy     ident.EventID
 }
 
 // Links returns every link of the history, those that are over included. The
@@ -43,13 +46,13 @@ func (s Subject) onlyMistakes(other string) bool {
 	return linked
 }
 
-func (s Subject) unlink(own Own, other string, f Fact) []Link {
+func (s Subject) unlink(own lists.Own, other string, f Fact) []Link {
 	i, ok := s.linked(other)
 	if !ok {
 		return s.links
 	}
 	out := s.links
-	if own != Alone {
+	if own != lists.Alone {
 		out = slices.Clone(out)
 	}
 	out[i].Until, out[i].endedBy = f.yesFrom(), f.ID
@@ -91,14 +94,14 @@ func (s Subject) crossing(other Subject, reaches func(*said) (mistake deadline.I
 
 // checkConfirms refuses to confirm what no linked history holds. The answers
 // of linked histories are in ref.
-func (s Subject) checkConfirms(ids []EventID, ref Reference) error {
+func (s Subject) checkConfirms(ids []ident.EventID, ref Reference) error {
 	for _, id := range ids {
 		known := false
 		for _, y := range ref.Linked {
 			known = known || y == id
 		}
 		if !known {
-			return refuseAt(UnknownRecord, "data.confirms",
+			return refusal.At(refusal.UnknownRecord, "data.confirms",
 				"an answer to confirm is not in a history linked to this one")
 		}
 	}
@@ -106,8 +109,8 @@ func (s Subject) checkConfirms(ids []EventID, ref Reference) error {
 }
 
 // Answers returns the ids of the yeses that stand in the history's own facts.
-func (s Subject) Answers() []EventID {
-	var ids []EventID
+func (s Subject) Answers() []ident.EventID {
+	var ids []ident.EventID
 	for _, y := range s.said {
 		if y.no == 0 && y.more().voided == 0 {
 			ids = append(ids, y.ID)

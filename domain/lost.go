@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/domain/policy"
 )
 
@@ -11,7 +12,7 @@ import (
 // that stands in its way.
 type Loss struct {
 	Purpose policy.PurposeID
-	By      EventID
+	By      ident.EventID
 }
 
 // Lost returns for which purposes the person stood at given, or stale, by the facts
@@ -51,7 +52,7 @@ func (s Subject) granted() (ids []policy.PurposeID) {
 
 // OptOut returns the opt-out of that id that was said in the history itself, and
 // whether there is one. The end of the history is none.
-func (s Subject) OptOut(id EventID) (Fact, bool) {
+func (s Subject) OptOut(id ident.EventID) (Fact, bool) {
 	for _, n := range s.said {
 		if n.ID == id && n.no != 0 && !n.crossed && !n.ended {
 			return n.Fact, true

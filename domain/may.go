@@ -5,6 +5,7 @@ import (
 
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/domain/policy"
 )
 
@@ -28,8 +29,8 @@ type Answer struct {
 	Version  content.Hash
 	Standing Standing
 	Band     AgeBand
-	Doubtful bool      // allowed on a ground that the law does not clearly admit
-	Because  []EventID // what proves the answer, besides the standing
+	Doubtful bool            // allowed on a ground that the law does not clearly admit
+	Because  []ident.EventID // what proves the answer, besides the standing
 }
 
 // A Why is the reason for an answer, for programs. It is never renamed.
@@ -102,20 +103,20 @@ func (s Subject) may(ref Reference, q Question, v PublishedPolicy, purpose polic
 // barred answers for what nothing is allowed for.
 func (s Subject) barred(a *Answer, ref Reference, q Question) bool {
 	if c := ref.Service.ceased; c != 0 && c <= q.At {
-		a.Why, a.Because = WhyCeased, []EventID{ref.Service.ceasedBy}
+		a.Why, a.Because = WhyCeased, []ident.EventID{ref.Service.ceasedBy}
 		return true
 	}
 
 	for _, h := range s.holds {
 		if h.holds(q.At) {
-			a.Why, a.Because = WhyHold, []EventID{h.id}
+			a.Why, a.Because = WhyHold, []ident.EventID{h.id}
 			return true
 		}
 	}
 
 	for _, l := range s.limits {
 		if l.holds(q.At) {
-			a.Why, a.Because = WhyRestricted, []EventID{l.id}
+			a.Why, a.Because = WhyRestricted, []ident.EventID{l.id}
 			return true
 		}
 	}
@@ -176,7 +177,7 @@ func (s Subject) consented(a *Answer, ref Reference, q Question, p policy.Purpos
 
 	for _, all := range [][]exemption{s.exemptions, ref.Service.exemptions} {
 		if e, ok := exempt(all, q); ok {
-			a.Allowed, a.Why, a.Doubtful, a.Because = true, WhyExempt, e.Doubtful, []EventID{e.id}
+			a.Allowed, a.Why, a.Doubtful, a.Because = true, WhyExempt, e.Doubtful, []ident.EventID{e.id}
 			return
 		}
 	}

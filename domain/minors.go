@@ -4,8 +4,10 @@ import (
 	"slices"
 
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/domain/internal/form"
 	"consentledger/domain/policy"
+	"consentledger/domain/refusal"
 )
 
 // An AgeBand is how old a person is, as far as rules differ. At 14 exactly the
@@ -36,7 +38,7 @@ func (b AgeBand) Minor() bool { return b != AgeUnknown && b != Adult }
 // Band returns the band that is known at the moment at, and the fact that says
 // so. A younger band counts from the earlier of its fact's times, an older one
 // from the later, so that no wrong clock makes a child an adult.
-func (s Subject) Band(at deadline.Instant) (AgeBand, EventID) {
+func (s Subject) Band(at deadline.Instant) (AgeBand, ident.EventID) {
 	var known aged
 	for _, a := range s.ages {
 		if a.voided != 0 {
@@ -64,7 +66,7 @@ type aged struct {
 type Guardianship struct {
 	Guardian    GuardianRef
 	From, Until deadline.Instant // Until zero: it goes on
-	Because     EventID
+	Because     ident.EventID
 	Voided      deadline.Instant // it was a mistake; zero: not
 }
 
@@ -201,7 +203,7 @@ func (s *Subject) mistaken(g GuardianRef, y *said) bool {
 // are found by it.
 func (s Subject) recordAge(e AgeRecorded, ref Reference, at deadline.Instant) ([]Event, error) {
 	if e.Band == AgeUnknown || !form.IsName(e.Basis, 64) {
-		return nil, refuse(Incomplete, "say the band of age and, by a code, how it is known")
+		return nil, refusal.New(refusal.Incomplete, "say the band of age and, by a code, how it is known")
 	}
 	events := []Event{e}
 	if e.Band == ChildUnder14 && s.processed() && !s.guarded(ref, at) {

@@ -5,6 +5,7 @@ import (
 
 	. "consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/domain/policy"
 )
 
@@ -14,7 +15,7 @@ func grant(id byte, at, recorded deadline.Instant, f func(*ConsentGiven)) Fact {
 	if f != nil {
 		f(&e)
 	}
-	return Fact{ID: EventID{id}, At: at, Recorded: recorded, Rules: Rules, Event: e}
+	return Fact{ID: ident.EventID{id}, At: at, Recorded: recorded, Rules: Rules, Event: e}
 }
 
 func untilThen(at deadline.Instant) func(*ConsentGiven) {
@@ -23,7 +24,7 @@ func untilThen(at deadline.Instant) func(*ConsentGiven) {
 
 func TestTheNewestAnswerCounts(t *testing.T) {
 	once := func(e *ConsentGiven) { e.Once = true }
-	used := fact(70, noon, ConsentUsed{Consents: []EventID{{2}}})
+	used := fact(70, noon, ConsentUsed{Consents: []ident.EventID{{2}}})
 	endsForAds := func(e *ConsentGiven) { e.Ends = []End{{"ads", noon}} }
 	short := func(e *ConsentGiven) { e.Until, e.Items[0].Short = noon, NeedsSeparate }
 	for _, tt := range []struct {

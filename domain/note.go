@@ -8,7 +8,9 @@ import (
 	"consentledger/domain/catalog"
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/domain/policy"
+	"consentledger/domain/refusal"
 )
 
 // Noted records another fact about processing: plain, with the fields that its
@@ -30,22 +32,22 @@ func (n Noted) check(person bool) error {
 	r, ok := catalog.NoteRuleOf(n.Kind)
 	switch {
 	case !ok:
-		return refuseAt(Incomplete, "type", "there is no such kind of fact; see consentledger schema list")
+		return refusal.At(refusal.Incomplete, "type", "there is no such kind of fact; see consentledger schema list")
 	case r.Person != person:
-		return refuse(WrongStream, map[bool]string{true: "this is about a person: name one",
+		return refusal.New(refusal.WrongStream, map[bool]string{true: "this is about a person: name one",
 			false: "this is about the app: name no person"}[r.Person])
 	}
 	return checkFields(string(n.Kind), r.Fields, n.Fields)
 }
 
 // ErrOwnNote refuses what the ledger says of itself when somebody else says it.
-var ErrOwnNote = refuseAt(NotForApps, "type",
+var ErrOwnNote = refusal.At(refusal.NotForApps, "type",
 	"type: this is what the ledger says of itself: neither apps nor operators send it")
 
 // note answers Noted about the app. Whether a ground to disclose is doubtful in
 // law is what the policy says of it, whatever the sender does.
 func (ref Reference) note(n Noted, at deadline.Instant) (Event, error) {
-	if r, _ := catalog.NoteRuleOf(n.Kind); r.Own && (ref.By.App || ref.By.Principal != Ledger) {
+	if r, _ := catalog.NoteRuleOf(n.Kind); r.Own && (ref.By.App || ref.By.Principal != ident.Ledger) {
 		return nil, ErrOwnNote
 	}
 	if err := n.check(false); err != nil || n.Kind != catalog.DisclosureMade {
@@ -67,7 +69,7 @@ func (ref Reference) note(n Noted, at deadline.Instant) (Event, error) {
 		}
 	}
 
-	return nil, refuseAt(UnknownGround, "data.ground",
+	return nil, refusal.At(refusal.UnknownGround, "data.ground",
 		"the policy in force names no such ground to disclose; it names: "+strings.Join(known, ", "))
 }
 
@@ -78,9 +80,9 @@ func checkFields(kind string, rules []catalog.FieldRule, fields []policy.Field) 
 	case !wrong:
 		return nil
 	case p.Missing:
-		return refuseAt(Incomplete, p.Path, p.Text)
+		return refusal.At(refusal.Incomplete, p.Path, p.Text)
 	}
-	return refuseAt(Malformed, p.Path, p.Text)
+	return refusal.At(refusal.Malformed, p.Path, p.Text)
 }
 
 // Fields returns the fields of a note in the order of their names.

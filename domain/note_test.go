@@ -8,7 +8,9 @@ import (
 
 	. "consentledger/domain"
 	"consentledger/domain/catalog"
+	"consentledger/domain/ident"
 	"consentledger/domain/policy"
+	"consentledger/domain/refusal"
 )
 
 const reportHash = "sha256:40529c2085aed8cc8bba5ce6c83994a217ed98daf51490f12fa8afce3cf3366d"
@@ -110,7 +112,7 @@ func say(t *testing.T, n Noted, person bool) ([]Event, error) {
 	}
 	r := disclosing()
 	if rule, _ := catalog.NoteRuleOf(n.Kind); rule.Own {
-		r.By.Principal = Ledger
+		r.By.Principal = ident.Ledger
 	}
 	if strings.HasPrefix(string(n.Kind), "proposal.") {
 		if by := policy.FieldOf(n.Fields, "by"); by != "" {
@@ -143,12 +145,12 @@ func TestEveryKindOfNoteIsTakenAsItShouldBeAndNotOtherwise(t *testing.T) {
 		if err != nil || len(events) != 1 || events[0].(Noted).Kind != rule.Kind || len(n.Fields) != len(rule.Fields) {
 			t.Errorf("%s: %v, %v; %d of %d members", rule.Kind, events, err, len(n.Fields), len(rule.Fields))
 		}
-		want := Malformed
+		want := refusal.Malformed
 		if strings.HasPrefix(notes[i].bad, "-") {
-			want = Incomplete
+			want = refusal.Incomplete
 		}
 		_, err = say(t, noteOf(notes[i].good, notes[i].bad), rule.Person)
-		if got, _ := errors.AsType[Refusal](err); got.Code != want || !strings.HasPrefix(got.Path, "data") {
+		if got, _ := errors.AsType[refusal.Refusal](err); got.Code != want || !strings.HasPrefix(got.Path, "data") {
 			t.Errorf("%s with %s: %v, want %s", rule.Kind, notes[i].bad, err, want)
 		}
 		if _, err = say(t, n, !rule.Person); err == nil {
@@ -162,15 +164,15 @@ func TestEveryKindOfNoteIsTakenAsItShouldBeAndNotOtherwise(t *testing.T) {
 
 func TestWhatTheLedgerSaysOfItselfNobodyElseSays(t *testing.T) {
 	n := noteOf("group.told group=acme;record=7f3a", "")
-	for _, by := range []By{{}, {Principal: Unauthenticated}, {Actor: System, Principal: "react"}, {Actor: Operator, Principal: "desk"}, {Principal: Ledger, App: true}, {Principal: "desk", Signer: Ledger}} {
+	for _, by := range []ident.By{{}, {Principal: ident.Unauthenticated}, {Actor: ident.System, Principal: "react"}, {Actor: ident.Operator, Principal: "desk"}, {Principal: ident.Ledger, App: true}, {Principal: "desk", Signer: ident.Ledger}} {
 		r := disclosing()
 		r.By = by
 		_, err := Service{}.Decide(Say{n}, r, t0, t0)
-		if got, _ := errors.AsType[Refusal](err); got.Code != NotForApps || got.Path != "type" {
+		if got, _ := errors.AsType[refusal.Refusal](err); got.Code != refusal.NotForApps || got.Path != "type" {
 			t.Errorf("%+v: %v", by, err)
 		}
 	}
-	if _, err := ParsePrincipal(Ledger); err == nil {
+	if _, err := ident.ParsePrincipal(ident.Ledger); err == nil {
 		t.Error("somebody may be called as the ledger is")
 	}
 }

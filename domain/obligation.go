@@ -1,15 +1,19 @@
 package domain
 
-import "consentledger/domain/deadline"
+import (
+	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
+	"consentledger/domain/lists"
+)
 
 // dutyEvents are the rows of what is owed by a date.
 var dutyEvents = []EventRule{
-	{Name: "obligation.opened", Event: ObligationOpened{}, Nouns: in(RequestNoun, ObligationNoun), By: ByLedger, Views: InRequests | InFollowUps},
-	{Name: "obligation.moved", Event: ObligationMoved{}, Nouns: in(RequestNoun, ObligationNoun), By: ByLedger, Views: InRequests | InFollowUps},
-	{Name: "obligation.met", Event: ObligationMet{}, Nouns: in(RequestNoun, ObligationNoun), By: ByOperator, Views: InRequests | InFollowUps},
-	{Name: "obligation.voided", Event: ObligationVoided{}, Nouns: in(RequestNoun, ObligationNoun), By: ByOperator, Views: InRequests | InFollowUps},
-	{Name: "obligation.at_risk", Event: ObligationAtRisk{}, Nouns: in(RequestNoun, ObligationNoun), By: ByLedger, Views: InRequests | InFollowUps},
-	{Name: "obligation.overdue", Event: ObligationOverdue{}, Nouns: in(RequestNoun, ObligationNoun), By: ByLedger, Views: InRequests | InFollowUps},
+	{Name: "obligation.opened", Event: ObligationOpened{}, Nouns: in(ident.RequestNoun, ident.ObligationNoun), By: ByLedger, Views: InRequests | InFollowUps},
+	{Name: "obligation.moved", Event: ObligationMoved{}, Nouns: in(ident.RequestNoun, ident.ObligationNoun), By: ByLedger, Views: InRequests | InFollowUps},
+	{Name: "obligation.met", Event: ObligationMet{}, Nouns: in(ident.RequestNoun, ident.ObligationNoun), By: ByOperator, Views: InRequests | InFollowUps},
+	{Name: "obligation.voided", Event: ObligationVoided{}, Nouns: in(ident.RequestNoun, ident.ObligationNoun), By: ByOperator, Views: InRequests | InFollowUps},
+	{Name: "obligation.at_risk", Event: ObligationAtRisk{}, Nouns: in(ident.RequestNoun, ident.ObligationNoun), By: ByLedger, Views: InRequests | InFollowUps},
+	{Name: "obligation.overdue", Event: ObligationOverdue{}, Nouns: in(ident.RequestNoun, ident.ObligationNoun), By: ByLedger, Views: InRequests | InFollowUps},
 }
 
 // ObligationOpened records that something is owed from now on. Due is not
@@ -52,10 +56,10 @@ func (ObligationOverdue) isEvent() {}
 type Duties struct{ DutyList }
 
 // Evolve returns d as it is after f, and whether f is about an obligation.
-func (d Duties) Evolve(f Fact) (Duties, bool) { return d.Fold(f, Shared) }
+func (d Duties) Evolve(f Fact) (Duties, bool) { return d.Fold(f, lists.Shared) }
 
 // Fold is [Duties.Evolve] for a caller who owns as much of d as it says.
-func (d Duties) Fold(f Fact, own Own) (Duties, bool) {
+func (d Duties) Fold(f Fact, own lists.Own) (Duties, bool) {
 	switch e := f.Event.(type) {
 	case ObligationOpened:
 		return Duties{d.with(own, OpenedObligation(e), f.Recorded)}, true

@@ -6,6 +6,8 @@ import (
 
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
+	"consentledger/domain/refusal"
 )
 
 // LegalHold is the reason for which the clocks of obligations to delete stand
@@ -15,7 +17,7 @@ const LegalHold = "legal_hold"
 // move computes the due dates of open obligations again, of those that pick
 // chooses, and returns what moved.
 func (d DutyList) move(
-	why MoveReason, by EventID, calendars deadline.Calendars, pick func(*Duty, *clock) bool,
+	why MoveReason, by ident.EventID, calendars deadline.Calendars, pick func(*Duty, *clock) bool,
 ) ([]MovedObligation, error) {
 	var moved []MovedObligation
 	for _, x := range d.list {
@@ -45,7 +47,7 @@ type clock struct {
 
 // start starts the clocks that wait for something to happen.
 func (d DutyList) start(on string, at deadline.Instant, calendars deadline.Calendars) ([]MovedObligation, error) {
-	return d.move(MovedStarted, EventID{}, calendars, func(x *Duty, c *clock) bool {
+	return d.move(MovedStarted, ident.EventID{}, calendars, func(x *Duty, c *clock) bool {
 		waits := c.start == 0 && x.Rule.ClockStart == on
 		c.start = at
 		return waits
@@ -55,7 +57,7 @@ func (d DutyList) start(on string, at deadline.Instant, calendars deadline.Calen
 // pause stops the clocks that a reason stops. A clock that stands goes on
 // standing.
 func (d DutyList) pause(reason string, at deadline.Instant, calendars deadline.Calendars) ([]MovedObligation, error) {
-	return d.move(MovedPaused, EventID{}, calendars, func(x *Duty, c *clock) bool {
+	return d.move(MovedPaused, ident.EventID{}, calendars, func(x *Duty, c *clock) bool {
 		c.pauses = append(c.pauses, deadline.Pause{From: at, Reason: reason})
 		return c.start != 0 && slices.Contains(x.Rule.Pause, reason)
 	})
@@ -63,7 +65,7 @@ func (d DutyList) pause(reason string, at deadline.Instant, calendars deadline.C
 
 // resume lets the clocks go on that a reason stopped.
 func (d DutyList) resume(reason string, at deadline.Instant, calendars deadline.Calendars) ([]MovedObligation, error) {
-	return d.move(MovedResumed, EventID{}, calendars, func(_ *Duty, c *clock) bool {
+	return d.move(MovedResumed, ident.EventID{}, calendars, func(_ *Duty, c *clock) bool {
 		for i, p := range c.pauses {
 			if p.To == 0 && p.Reason == reason {
 				c.pauses[i].To = max(at, p.From)
@@ -78,7 +80,7 @@ func (d DutyList) resume(reason string, at deadline.Instant, calendars deadline.
 // extended after its first due date is extended too late.
 func (d DutyList) extend(told deadline.Instant, calendars deadline.Calendars) ([]MovedObligation, error) {
 	late := false
-	moved, err := d.move(MovedExtended, EventID{}, calendars, func(x *Duty, c *clock) bool {
+	moved, err := d.move(MovedExtended, ident.EventID{}, calendars, func(x *Duty, c *clock) bool {
 		can := x.Rule.ExtendedLength != 0 && !c.extended
 		late = late || can && !x.Due.InTime(told)
 		c.extended = true
@@ -88,11 +90,11 @@ func (d DutyList) extend(told deadline.Instant, calendars deadline.Calendars) ([
 	case err != nil:
 		return nil, err
 	case late:
-		return nil, refuse(TooLateToExtend,
+		return nil, refusal.New(refusal.TooLateToExtend,
 			"the person must be told of an extension before the first due date, which is over: reply now; if they "+
 				"were told in time, name the letter that shows it as evidence")
 	case len(moved) == 0:
-		return nil, refuse(NotExtendable, "no rule of this request can be extended, or it was extended before")
+		return nil, refusal.New(refusal.NotExtendable, "no rule of this request can be extended, or it was extended before")
 	}
 	return moved, nil
 }
@@ -124,7 +126,7 @@ func (d DutyList) void(reason string) []VoidedObligation {
 func (d DutyList) startSooner(
 	id string, start deadline.Instant, calendars deadline.Calendars,
 ) ([]MovedObligation, error) {
-	return d.move(MovedStarted, EventID{}, calendars, func(x *Duty, c *clock) bool {
+	return d.move(MovedStarted, ident.EventID{}, calendars, func(x *Duty, c *clock) bool {
 		sooner := x.ID == id && start != 0 && (c.start == 0 || start < c.start)
 		c.start = start
 		return sooner
@@ -133,7 +135,7 @@ func (d DutyList) startSooner(
 
 // recompute computes the due dates again of the clocks that run, by a calendar that was
 // published.
-func (d DutyList) recompute(calendar EventID, calendars deadline.Calendars) ([]MovedObligation, error) {
+func (d DutyList) recompute(calendar ident.EventID, calendars deadline.Calendars) ([]MovedObligation, error) {
 	return d.move(MovedCalendar, calendar, calendars, func(x *Duty, c *clock) bool { return c.start != 0 })
 }
 
@@ -142,7 +144,7 @@ func (d DutyList) recompute(calendar EventID, calendars deadline.Calendars) ([]M
 func (d DutyList) resumeUnless(
 	awaited func(reason string) bool, at deadline.Instant, calendars deadline.Calendars,
 ) ([]MovedObligation, error) {
-	return d.move(MovedResumed, EventID{}, calendars, func(_ *Duty, c *clock) bool {
+	return d.move(MovedResumed, ident.EventID{}, calendars, func(_ *Duty, c *clock) bool {
 		resumed := false
 		for i, p := range c.pauses {
 			if p.To == 0 && !awaited(p.Reason) {
@@ -171,7 +173,7 @@ func (d DutyList) hold(
 		why = MovedResumed
 	}
 
-	return d.move(why, EventID{}, calendars, func(x *Duty, c *clock) bool {
+	return d.move(why, ident.EventID{}, calendars, func(x *Duty, c *clock) bool {
 		if x.ID != id {
 			return false
 		}

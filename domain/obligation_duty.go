@@ -5,8 +5,11 @@ import (
 
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/domain/internal/form"
+	"consentledger/domain/lists"
 	"consentledger/domain/policy"
+	"consentledger/domain/refusal"
 )
 
 // An Obligation is something owed by a date, on one rule. Those that follow
@@ -34,7 +37,7 @@ type OpenedObligation struct {
 // A Cause is the fact that an obligation follows from. That of a request's own
 // is the request.
 type Cause struct {
-	Event   EventID
+	Event   ident.EventID
 	Kind    string // "consent.withdrawn"
 	Stream  string // of the fact
 	Subject string // the pseudonym of whom it is owed to; empty: nobody in particular
@@ -45,7 +48,7 @@ type Cause struct {
 type MovedObligation struct {
 	ID     string
 	Why    MoveReason
-	By     EventID // the calendar that was published; else zero
+	By     ident.EventID // the calendar that was published; else zero
 	Due    deadline.Due
 	Was    deadline.Due
 	Pauses []deadline.Pause // all that this obligation's clock has had
@@ -131,18 +134,18 @@ func (d DutyList) Find(id string) (Duty, bool) {
 
 // with returns d with one more obligation, for a caller who owns as much of d as it says.
 // So it is with what follows.
-func (d DutyList) with(own Own, o OpenedObligation, recorded deadline.Instant) DutyList {
-	d.list = Grow(own, d.list, Duty{Obligation: o.Obligation, Due: o.Due, Cause: o.Cause, Opened: recorded})
+func (d DutyList) with(own lists.Own, o OpenedObligation, recorded deadline.Instant) DutyList {
+	d.list = lists.Add(own, d.list, Duty{Obligation: o.Obligation, Due: o.Due, Cause: o.Cause, Opened: recorded})
 	return d
 }
 
 // moved returns d as it is after a due date was computed again.
-func (d DutyList) moved(own Own, m MovedObligation) DutyList {
+func (d DutyList) moved(own lists.Own, m MovedObligation) DutyList {
 	return d.change(own, m.ID, func(x *Duty) { x.Due, x.Pauses = m.Due, m.Pauses })
 }
 
 // met returns d as it is after what was owed was done.
-func (d DutyList) met(own Own, m MetObligation) DutyList {
+func (d DutyList) met(own lists.Own, m MetObligation) DutyList {
 	return d.change(own, m.ID, func(x *Duty) {
 		x.State, x.Met = DutyMet, m.Met
 		if m.Late {
@@ -152,22 +155,22 @@ func (d DutyList) met(own Own, m MetObligation) DutyList {
 }
 
 // voided returns d as it is after the ledger heard that something is owed no more.
-func (d DutyList) voided(own Own, v VoidedObligation, recorded deadline.Instant) DutyList {
+func (d DutyList) voided(own lists.Own, v VoidedObligation, recorded deadline.Instant) DutyList {
 	return d.change(own, v.ID, func(x *Duty) { x.State, x.Voided = DutyVoid, recorded })
 }
 
 // warned returns d as it is after somebody was warned that a due date comes near.
-func (d DutyList) warned(own Own, id string, until deadline.Instant) DutyList {
+func (d DutyList) warned(own lists.Own, id string, until deadline.Instant) DutyList {
 	return d.change(own, id, func(x *Duty) { x.AtRisk = until })
 }
 
 // overdue returns d as it is after a due date went by.
-func (d DutyList) overdue(own Own, id string, until deadline.Instant) DutyList {
+func (d DutyList) overdue(own lists.Own, id string, until deadline.Instant) DutyList {
 	return d.change(own, id, func(x *Duty) { x.Overdue = until })
 }
 
-func (d DutyList) change(own Own, id string, change func(*Duty)) DutyList {
-	if own != Alone {
+func (d DutyList) change(own lists.Own, id string, change func(*Duty)) DutyList {
+	if own != lists.Alone {
 		d.list = slices.Clone(d.list)
 	}
 	for i := range d.list {
@@ -183,9 +186,9 @@ func (d DutyList) open(id string) (Duty, error) {
 	x, ok := d.Find(id)
 	switch {
 	case !ok:
-		return x, refuseAt(UnknownObligation, "data.obligation", "there is no obligation of that id here")
+		return x, refusal.At(refusal.UnknownObligation, "data.obligation", "there is no obligation of that id here")
 	case x.State != DutyOpen:
-		return x, refuseAt(IllegalMove, "data.obligation", "the obligation is closed: it is "+x.State.String())
+		return x, refusal.At(refusal.IllegalMove, "data.obligation", "the obligation is closed: it is "+x.State.String())
 	}
 	return x, nil
 }

@@ -5,6 +5,7 @@ import (
 
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/domain/policy"
 )
 
@@ -131,7 +132,7 @@ func (x Duty) restore(
 	if len(x.Pauses) == 0 {
 		return opened, nil, nil
 	}
-	moved, err := DutyList{[]Duty{again}}.move(MovedResumed, EventID{}, calendars, func(_ *Duty, c *clock) bool {
+	moved, err := DutyList{[]Duty{again}}.move(MovedResumed, ident.EventID{}, calendars, func(_ *Duty, c *clock) bool {
 		c.pauses = endedBy(x.Pauses, voided)
 		return true
 	})

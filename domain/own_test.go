@@ -9,6 +9,8 @@ import (
 
 	. "consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
+	"consentledger/domain/lists"
 	"consentledger/domain/policy"
 	"consentledger/domain/rounds"
 )
@@ -16,10 +18,10 @@ import (
 // long returns n facts of one person: every kind that a history may hold.
 func long(n int, r *rand.Rand) []Fact {
 	facts := make([]Fact, n)
-	any := func(i int) EventID { return facts[r.IntN(i+1)].ID }
+	any := func(i int) ident.EventID { return facts[r.IntN(i+1)].ID }
 	other := func() string { return string('a' + rune(r.IntN(4))) }
 	for i := range facts {
-		var id EventID
+		var id ident.EventID
 		binary.BigEndian.PutUint64(id[:], uint64(i)+1)
 		at := t0 + deadline.Instant(i)*1000
 		facts[i] = Fact{ID: id, At: at - deadline.Instant(r.IntN(3000)), Recorded: at, Rules: Rules}
@@ -27,11 +29,11 @@ func long(n int, r *rand.Rand) []Fact {
 			ConsentGiven{Policy: "privacy", Version: v1, Items: []Item{{Purpose: "ads"}}, Once: r.IntN(2) == 0},
 			ConsentRefused{Scope: Scope{All: true}, Act: "gpc", Signal: r.IntN(2) == 0},
 			ConsentWithdrawn{Scope: Scope{Purposes: []policy.PurposeID{"ads"}}},
-			ConsentUsed{Consents: []EventID{any(i), any(i)}},
+			ConsentUsed{Consents: []ident.EventID{any(i), any(i)}},
 			PermissionGranted{Permission: "network"}, PermissionDenied{Permission: "camera"},
 			PermissionRevoked{Permission: "network", Withdraws: []policy.PurposeID{"net"}},
 			NoticePresented{Policy: "privacy", Version: v1}, PolicyAcknowledged{Policy: "privacy", Version: v1},
-			RecordVoided{Records: []EventID{any(i), any(i)}}, RecordDisputed{Records: []EventID{any(i)}},
+			RecordVoided{Records: []ident.EventID{any(i), any(i)}}, RecordDisputed{Records: []ident.EventID{any(i)}},
 			AgeRecorded{Band: ChildUnder14}, GuardianVerified{Guardian: GuardianRef(other())}, GuardianEnded{Guardian: GuardianRef(other())},
 			SubjectLinked{Other: other()}, SubjectUnlinked{Other: other()},
 			ExemptionInvoked{Code: "E", Purposes: []policy.PurposeID{"ads"}}, ExemptionEnded{Exemption: any(i)},
@@ -50,7 +52,7 @@ func TestAHistoryFoldsTheSameWhoeverOwnsIt(t *testing.T) {
 		var shared, newest, alone Subject
 		var states, grown []Subject
 		for _, f := range long(300, rand.New(rand.NewPCG(seed, 0))) {
-			shared, newest, alone = shared.Evolve(f), newest.Fold(f, Newest), alone.Fold(f, Alone)
+			shared, newest, alone = shared.Evolve(f), newest.Fold(f, lists.Newest), alone.Fold(f, lists.Alone)
 			states, grown = append(states, shared), append(grown, newest)
 			if !reflect.DeepEqual(newest, shared) || !reflect.DeepEqual(alone, shared) {
 				t.Fatalf("seed %d, fact %d, %T: the states differ", seed, len(states), f.Event)
@@ -63,7 +65,7 @@ func TestAHistoryFoldsTheSameWhoeverOwnsIt(t *testing.T) {
 		}
 
 		// Whoever folds into an older state has lists of their own.
-		old := grown[150].Fold(Fact{Event: ConsentWithdrawn{}}, Shared)
+		old := grown[150].Fold(Fact{Event: ConsentWithdrawn{}}, lists.Shared)
 		if !reflect.DeepEqual(grown[151], states[151]) || len(old.Answers()) == 0 {
 			t.Fatalf("seed %d: a second state after the same one changed the first", seed)
 		}
@@ -74,7 +76,7 @@ func TestAHistoryFoldsTheSameWhoeverOwnsIt(t *testing.T) {
 // twice as much, and not four times.
 func TestFoldingIsLinear(t *testing.T) {
 	facts := long(8000, rand.New(rand.NewPCG(1, 1)))
-	took := func(n int, own Own) uint64 {
+	took := func(n int, own lists.Own) uint64 {
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
 		var s Subject
@@ -84,7 +86,7 @@ func TestFoldingIsLinear(t *testing.T) {
 		runtime.ReadMemStats(&after)
 		return after.TotalAlloc - before.TotalAlloc
 	}
-	if few, many := took(4000, Alone), took(8000, Alone); many > 3*few {
+	if few, many := took(4000, lists.Alone), took(8000, lists.Alone); many > 3*few {
 		t.Errorf("4000 facts took %d bytes, 8000 %d", few, many)
 	}
 	var plain []Fact
@@ -95,7 +97,7 @@ func TestFoldingIsLinear(t *testing.T) {
 		}
 	}
 	facts = append(append(facts[:0], plain...), plain...)
-	if few, many := took(len(plain), Newest), took(2*len(plain), Newest); many > 3*few {
+	if few, many := took(len(plain), lists.Newest), took(2*len(plain), lists.Newest); many > 3*few {
 		t.Errorf("%d answers took %d bytes in the newest state, %d took %d", len(plain), few, 2*len(plain), many)
 	}
 }
@@ -103,7 +105,7 @@ func TestFoldingIsLinear(t *testing.T) {
 // BenchmarkFold is a person of 6,000 events.
 func BenchmarkFold(b *testing.B) {
 	facts := long(6000, rand.New(rand.NewPCG(1, 1)))
-	for name, own := range map[string]Own{"shared": Shared, "newest": Newest, "alone": Alone} {
+	for name, own := range map[string]lists.Own{"shared": lists.Shared, "newest": lists.Newest, "alone": lists.Alone} {
 		b.Run(name, func(b *testing.B) {
 			for b.Loop() {
 				var s Subject
@@ -119,7 +121,7 @@ func BenchmarkFold(b *testing.B) {
 func BenchmarkStanding(b *testing.B) {
 	var s Subject
 	for _, f := range long(6000, rand.New(rand.NewPCG(1, 1))) {
-		s = s.Fold(f, Alone)
+		s = s.Fold(f, lists.Alone)
 	}
 	r := ref()
 	for b.Loop() {

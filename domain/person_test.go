@@ -8,12 +8,14 @@ import (
 	. "consentledger/domain"
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/domain/policy"
+	"consentledger/domain/refusal"
 	"consentledger/domain/rounds"
 )
 
 func fact(id byte, at deadline.Instant, e Event) Fact {
-	return Fact{ID: EventID{id}, At: at, Recorded: at, Event: e}
+	return Fact{ID: ident.EventID{id}, At: at, Recorded: at, Event: e}
 }
 
 func byGuardian(id byte, at deadline.Instant) Fact {
@@ -137,7 +139,7 @@ func TestAnOptOutGoesOnThroughASharedHistory(t *testing.T) {
 func TestEndingAHistoryEndsEverything(t *testing.T) {
 	for _, e := range []Event{SubjectReassigned{Reason: "phone-recycled"}, SubjectClosed{Reason: "deleted-by-user"}} {
 		s := fold(yes(1, t0, t0), fact(2, noon, e))
-		if got := s.Standing("ads", later, ref()); got.Status != Withdrawn || got.Because[0] != (EventID{2}) {
+		if got := s.Standing("ads", later, ref()); got.Status != Withdrawn || got.Because[0] != (ident.EventID{2}) {
 			t.Errorf("%T: %v", e, got)
 		}
 	}
@@ -179,7 +181,7 @@ func TestASingleUseIsUsedUp(t *testing.T) {
 	e.Once = true
 	f.Event = e
 	s := fold(f)
-	then, err := s.Decide(Say{ConsentUsed{[]EventID{{1}}}}, ref(), noon, noon)
+	then, err := s.Decide(Say{ConsentUsed{[]ident.EventID{{1}}}}, ref(), noon, noon)
 	if err != nil || len(then) != 1 {
 		t.Fatalf("%v, %v", then, err)
 	}
@@ -192,10 +194,10 @@ func TestASingleUseIsUsedUp(t *testing.T) {
 	}
 	for name, tt := range map[string]struct {
 		s    Subject
-		code Code
-	}{"twice": {s, AlreadyUsed}, "one that is for many": {fold(yes(1, t0, t0)), Contradicts}, "nobody's": {Subject{}, UnknownRecord}} {
-		_, err := tt.s.Decide(Say{ConsentUsed{[]EventID{{1}}}}, ref(), later, later)
-		if got, _ := errors.AsType[Refusal](err); got.Code != tt.code {
+		code refusal.Code
+	}{"twice": {s, refusal.AlreadyUsed}, "one that is for many": {fold(yes(1, t0, t0)), refusal.Contradicts}, "nobody's": {Subject{}, refusal.UnknownRecord}} {
+		_, err := tt.s.Decide(Say{ConsentUsed{[]ident.EventID{{1}}}}, ref(), later, later)
+		if got, _ := errors.AsType[refusal.Refusal](err); got.Code != tt.code {
 			t.Errorf("%s: %v, want %v", name, err, tt.code)
 		}
 	}
@@ -268,7 +270,7 @@ func (d *drawing) draw(id byte) {
 	d.recorded += 1 + deadline.Instant(d.r.IntN(3))
 	g := []GuardianRef{"", "mother", "father"}[d.r.IntN(3)]
 	build := []string{"", "bad"}[d.r.IntN(2)]
-	f := Fact{ID: EventID{id}, At: d.time(), Recorded: d.recorded}
+	f := Fact{ID: ident.EventID{id}, At: d.time(), Recorded: d.recorded}
 	switch d.r.IntN(16) {
 	case 0, 1, 2, 3, 4:
 		kind := policy.ExplicitConsent
@@ -296,7 +298,7 @@ func (d *drawing) draw(id byte) {
 	case 14:
 		f.Event = ExemptionInvoked{List: ForCollection, Code: "c", Purposes: []policy.PurposeID{"ads"}, Until: t0 + 1000}
 	case 15:
-		f.Event = []Event{RecordDisputed{Records: []EventID{{1}}}, SubjectMarkedTest{}, ConsentUsed{Consents: []EventID{{1}}}, HoldPlaced{}, HoldReleased{},
+		f.Event = []Event{RecordDisputed{Records: []ident.EventID{{1}}}, SubjectMarkedTest{}, ConsentUsed{Consents: []ident.EventID{{1}}}, HoldPlaced{}, HoldReleased{},
 			d.voidOf(1 + d.r.IntN(int(id)))}[d.r.IntN(6)]
 	}
 	if d.r.IntN(3) == 0 {
@@ -310,13 +312,13 @@ func (d *drawing) draw(id byte) {
 }
 
 func (d *drawing) voidOf(id int) Event {
-	return RecordVoided{Records: []EventID{{byte(id)}}, Reason: "x", By: [2]string{"a", "b"}}
+	return RecordVoided{Records: []ident.EventID{{byte(id)}}, Reason: "x", By: [2]string{"a", "b"}}
 }
 
 // withdraw adds the no that must hold, with the newest number of its source.
 func (d *drawing) withdraw() {
 	d.recorded++
-	f := Fact{ID: EventID{50}, At: min(d.time(), d.recorded), Recorded: d.recorded}
+	f := Fact{ID: ident.EventID{50}, At: min(d.time(), d.recorded), Recorded: d.recorded}
 	f.Event = ConsentWithdrawn{Scope: Scope{Purposes: []policy.PurposeID{"ads"}}, Guardian: []GuardianRef{"", "mother", "father"}[d.r.IntN(3)], Build: []string{"", "bad"}[d.r.IntN(2)]}
 	switch f.Rules = Rules; d.r.IntN(3) {
 	case 0:

@@ -6,28 +6,31 @@ import (
 	"strings"
 
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
+	"consentledger/domain/lists"
+	"consentledger/domain/refusal"
 )
 
 // Policies is every version of every policy of one app. The zero Policies is empty.
 type Policies struct{ PublishedPolicies }
 
 // Evolve returns p as it is after f.
-func (p Policies) Evolve(f Fact) Policies { return p.Fold(f, Shared) }
+func (p Policies) Evolve(f Fact) Policies { return p.Fold(f, lists.Shared) }
 
 // Fold is [Policies.Evolve] for a caller who owns as much of p as it says.
-func (p Policies) Fold(f Fact, own Own) Policies {
+func (p Policies) Fold(f Fact, own lists.Own) Policies {
 	switch e := f.Event.(type) {
 	case PolicyPublished:
 		return Policies{p.With(PublishedPolicy(e), own)}
 	default:
-		mustBeIdle(e, PolicyNoun) // of one that begins to bind the version itself says from when on
+		mustBeIdle(e, ident.PolicyNoun) // of one that begins to bind the version itself says from when on
 	}
 	return p
 }
 
 // Decide answers cmd with the facts it makes true. What is published already
 // is no news: no facts, no error.
-func (p Policies) Decide(cmd Command, by By, recorded deadline.Instant) ([]Event, error) {
+func (p Policies) Decide(cmd Command, by ident.By, recorded deadline.Instant) ([]Event, error) {
 	if err := checkDoor(by, cmd); err != nil {
 		return nil, err
 	}
@@ -39,7 +42,7 @@ func (p Policies) Decide(cmd Command, by By, recorded deadline.Instant) ([]Event
 			return p.begin(e, recorded)
 		}
 	}
-	return nil, refuse(WrongStream, "a policy stream takes policy.published and policy.effective only")
+	return nil, refusal.New(refusal.WrongStream, "a policy stream takes policy.published and policy.effective only")
 }
 
 func (p Policies) publish(cmd PublishPolicy, recorded deadline.Instant) ([]Event, error) {
@@ -47,7 +50,7 @@ func (p Policies) publish(cmd PublishPolicy, recorded deadline.Instant) ([]Event
 		return nil, p.again(cmd, &known, recorded)
 	}
 	if problems := cmd.Document.Check(); len(problems) > 0 {
-		return nil, refuseAt(PolicyInvalid, problems[0].Path, problems[0].Message)
+		return nil, refusal.At(refusal.PolicyInvalid, problems[0].Path, problems[0].Message)
 	}
 
 	e := PublishedPolicy{
@@ -60,15 +63,15 @@ func (p Policies) publish(cmd PublishPolicy, recorded deadline.Instant) ([]Event
 
 	for _, s := range e.Scopes {
 		if _, ok := e.Document.Purpose(s.Purpose); !ok {
-			return nil, refuseAt(UnknownPurpose, "scopes",
-				"scopes name "+Quote(string(s.Purpose))+", which this version does not declare")
+			return nil, refusal.At(refusal.UnknownPurpose, "scopes",
+				"scopes name "+refusal.Quote(string(s.Purpose))+", which this version does not declare")
 		}
 	}
 
 	for _, id := range e.Stale {
 		if _, ok := e.Document.Purpose(id); !ok {
-			return nil, refuseAt(UnknownPurpose, "stale",
-				"stale names "+Quote(string(id))+", which this version does not declare")
+			return nil, refusal.At(refusal.UnknownPurpose, "stale",
+				"stale names "+refusal.Quote(string(id))+", which this version does not declare")
 		}
 	}
 
@@ -92,7 +95,7 @@ func (p Policies) As(v PublishPolicy, from deadline.Instant) Policies {
 	if err := p.complete(&e); err != nil {
 		panic("domain: what a version changes was declared, and is refused: " + err.Error())
 	}
-	return Policies{p.With(e, Shared)}
+	return Policies{p.With(e, lists.Shared)}
 }
 
 // again refuses to publish a version a second time, if that asks for something
@@ -102,30 +105,30 @@ func (p Policies) again(cmd PublishPolicy, known *PublishedPolicy, recorded dead
 	const way = ": to publish it otherwise, change the document, be it in its title"
 
 	if cmd.Effective > recorded && cmd.Effective != known.Effective {
-		return refuseAt(AlreadyPublished, "effective",
+		return refusal.At(refusal.AlreadyPublished, "effective",
 			"this version was published before, to bind from "+known.Effective.String()+way)
 	}
 	if cmd.Effective <= recorded && known.Effective > recorded {
-		return refuseAt(AlreadyPublished, "effective",
+		return refusal.At(refusal.AlreadyPublished, "effective",
 			"this version was published before, and binds only from "+known.Effective.String()+way)
 	}
 	if now, binds := p.InForce(known.Document.Name, recorded); known.Effective <= recorded && binds &&
 		now.Version != known.Version {
-		return refuseAt(AlreadyReplaced, "document",
+		return refusal.At(refusal.AlreadyReplaced, "document",
 			"this version was published before, and "+now.Version.String()+" has taken its place"+way)
 	}
 
 	for _, kind := range cmd.Material {
 		if !slices.Contains(known.Material, kind) {
-			return refuseAt(AlreadyPublished, "material",
-				"this version was published before, without the material change "+QuoteCode(kind)+
+			return refusal.At(refusal.AlreadyPublished, "material",
+				"this version was published before, without the material change "+refusal.QuoteCode(kind)+
 					", as one that makes "+cmp.Or(strings.Join(known.Material, ", "), "none")+way)
 		}
 	}
 	for _, id := range cmd.Stale {
 		if !slices.Contains(known.Stale, id) {
-			return refuseAt(AlreadyPublished, "stale",
-				"this version was published before, and "+Quote(string(id))+" is not asked again because of it"+way)
+			return refusal.At(refusal.AlreadyPublished, "stale",
+				"this version was published before, and "+refusal.Quote(string(id))+" is not asked again because of it"+way)
 		}
 	}
 	return nil
@@ -136,9 +139,9 @@ func (p Policies) begin(e PolicyEffective, recorded deadline.Instant) ([]Event, 
 	v, ok := p.Version(e.Version)
 	switch {
 	case !ok:
-		return nil, refuseAt(UnknownVersion, "data.version", "this version was never published for this app")
+		return nil, refusal.At(refusal.UnknownVersion, "data.version", "this version was never published for this app")
 	case v.Effective > recorded:
-		return nil, refuseAt(AtInFuture, "data.version", "this version does not bind yet")
+		return nil, refusal.At(refusal.AtInFuture, "data.version", "this version does not bind yet")
 	}
 	return []Event{e}, nil
 }

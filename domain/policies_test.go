@@ -11,7 +11,9 @@ import (
 	. "consentledger/domain"
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/domain/policy"
+	"consentledger/domain/refusal"
 )
 
 const (
@@ -29,7 +31,7 @@ func history(t *testing.T, list ...PublishPolicy) Reference {
 	t.Helper()
 	r := Reference{}
 	for i, cmd := range list {
-		then, err := r.Policies.Decide(cmd, By{}, april+deadline.Instant(i))
+		then, err := r.Policies.Decide(cmd, ident.By{}, april+deadline.Instant(i))
 		if err != nil {
 			t.Fatalf("version %d: %v", i, err)
 		}
@@ -282,8 +284,8 @@ func TestRefusingWhatAVersionAdds(t *testing.T) {
 		{"and so does a first no", nil, RefuseConsent{Scope: ads}, nil, false, false, Refused},
 		{"a withdrawal after it ends all", []Fact{old}, RefuseConsent{Scope: ads}, []Fact{no(9, june+9, june+9)}, false, false, Withdrawn},
 		{"a later yes to it brings the new scope", []Fact{old}, RefuseConsent{Scope: ads}, []Fact{given(9, june+9, v2, policy.ExplicitConsent)}, true, true, Given},
-		{"a yes whose order nobody can prove does not", []Fact{old}, RefuseConsent{Scope: ads}, []Fact{{ID: EventID{9}, At: june - 9, Recorded: june + 9, Event: given(9, june, v2, policy.ExplicitConsent).Event}}, true, false, Stale},
-		{"voiding the old yes leaves the refusal", []Fact{old}, RefuseConsent{Scope: ads}, []Fact{fact(98, june+9, RecordVoided{Records: []EventID{{1}}})}, false, false, Refused},
+		{"a yes whose order nobody can prove does not", []Fact{old}, RefuseConsent{Scope: ads}, []Fact{{ID: ident.EventID{9}, At: june - 9, Recorded: june + 9, Event: given(9, june, v2, policy.ExplicitConsent).Event}}, true, false, Stale},
+		{"voiding the old yes leaves the refusal", []Fact{old}, RefuseConsent{Scope: ads}, []Fact{fact(98, june+9, RecordVoided{Records: []ident.EventID{{1}}})}, false, false, Refused},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			s := fold(tt.before...)
@@ -358,7 +360,7 @@ func TestAPromiseIsKeptAcrossLaterVersions(t *testing.T) {
 		{"who agreed to a later version too", []Fact{old, given(2, june+1, v3, policy.ExplicitConsent)}, r, july, v4},
 		{"who agreed in general is not", []Fact{old, given(2, june+1, v2, policy.GeneralConsent)}, r, july, v1},
 		{"whose explicit yes falls short is not", []Fact{old, given(2, june+1, v2, policy.ExplicitConsent, Item{"ads", NeedsControl})}, r, july, v1},
-		{"whose explicit yes was voided is not", []Fact{old, given(2, june+1, v2, policy.ExplicitConsent), fact(9, june+2, RecordVoided{Records: []EventID{{2}}})}, r, july, v1},
+		{"whose explicit yes was voided is not", []Fact{old, given(2, june+1, v2, policy.ExplicitConsent), fact(9, june+2, RecordVoided{Records: []ident.EventID{{2}}})}, r, july, v1},
 		{"whose explicit yes was voided with its build is not", []Fact{old, built}, mistaken, july, v1},
 		{"and was before that", []Fact{old, built}, r, july, v4},
 		{"who came when rights were reduced already has no other promise", []Fact{given(1, may+1, v2, policy.GeneralConsent)}, r, july, v4},
@@ -457,7 +459,7 @@ func TestWhoIsAskedAboutAChangedPolicy(t *testing.T) {
 	moved := first(func(d *policy.Document) { d.Handler.Name = "Another" })
 	reworded := first(func(d *policy.Document) { d.Texts[0].Hash = content.Hash{77} })
 	refusal := fact(2, june, ConsentRefused{Scope: Scope{Purposes: []policy.PurposeID{"net"}}, Policy: "privacy", Version: v2})
-	voidedBy := func(id byte) Fact { return fact(99, june+1, RecordVoided{Records: []EventID{{id}}}) }
+	voidedBy := func(id byte) Fact { return fact(99, june+1, RecordVoided{Records: []ident.EventID{{id}}}) }
 	old := given(1, april+5, v1, policy.GeneralConsent)
 	quiet := june.Add(policy.QuietPeriod)
 	for _, tt := range []struct {
@@ -518,21 +520,21 @@ func TestAVersionIsPublishedOnce(t *testing.T) {
 	for name, tt := range map[string]struct {
 		cmd  PublishPolicy
 		at   deadline.Instant
-		code Code
+		code refusal.Code
 	}{
 		"the same again":                          {cmd: PublishPolicy{Version: v1, Document: doc}, at: may},
 		"the same again, from before":             {cmd: PublishPolicy{Version: v1, Document: doc, Effective: 1}, at: may},
-		"from another day":                        {cmd: PublishPolicy{Version: v1, Document: doc, Effective: june}, at: may, code: AlreadyPublished},
+		"from another day":                        {cmd: PublishPolicy{Version: v1, Document: doc, Effective: june}, at: may, code: refusal.AlreadyPublished},
 		"one that is to bind later, again":        {cmd: PublishPolicy{Version: v2, Document: next, Effective: june}, at: may},
-		"one that is to bind later, now":          {cmd: PublishPolicy{Version: v2, Document: next}, at: may, code: AlreadyPublished},
-		"one that is to bind later, still later":  {cmd: PublishPolicy{Version: v2, Document: next, Effective: july}, at: may, code: AlreadyPublished},
-		"back to one that was replaced":           {cmd: PublishPolicy{Version: v1, Document: doc}, at: july, code: AlreadyReplaced},
+		"one that is to bind later, now":          {cmd: PublishPolicy{Version: v2, Document: next}, at: may, code: refusal.AlreadyPublished},
+		"one that is to bind later, still later":  {cmd: PublishPolicy{Version: v2, Document: next, Effective: july}, at: may, code: refusal.AlreadyPublished},
+		"back to one that was replaced":           {cmd: PublishPolicy{Version: v1, Document: doc}, at: july, code: refusal.AlreadyReplaced},
 		"one that binds by now, again":            {cmd: PublishPolicy{Version: v2, Document: next, Effective: june}, at: july},
-		"with a material change that it has not":  {cmd: PublishPolicy{Version: v1, Document: doc, Material: []string{"MAT-2"}}, at: may, code: AlreadyPublished},
-		"with a purpose asked that was not stale": {cmd: PublishPolicy{Version: v1, Document: doc, Stale: []policy.PurposeID{"ads"}}, at: may, code: AlreadyPublished},
+		"with a material change that it has not":  {cmd: PublishPolicy{Version: v1, Document: doc, Material: []string{"MAT-2"}}, at: may, code: refusal.AlreadyPublished},
+		"with a purpose asked that was not stale": {cmd: PublishPolicy{Version: v1, Document: doc, Stale: []policy.PurposeID{"ads"}}, at: may, code: refusal.AlreadyPublished},
 	} {
-		events, err := r.Policies.Decide(tt.cmd, By{}, tt.at)
-		if refused, _ := errors.AsType[Refusal](err); refused.Code != tt.code || len(events) != 0 {
+		events, err := r.Policies.Decide(tt.cmd, ident.By{}, tt.at)
+		if refused, _ := errors.AsType[refusal.Refusal](err); refused.Code != tt.code || len(events) != 0 {
 			t.Errorf("%s: %v, %v, want %q", name, events, err, tt.code)
 		}
 	}
@@ -540,7 +542,7 @@ func TestAVersionIsPublishedOnce(t *testing.T) {
 	// What was asked for that the version has not is named, if it is a code, and what
 	// the version has.
 	for kind, want := range map[string]string{"MAT-9": `the material change "MAT-9", as one that makes MAT-`, "mat-9": "[not shown]", "MAT-138001": "[not shown]"} {
-		_, err := r.Policies.Decide(PublishPolicy{Version: v2, Document: next, Material: []string{kind}}, By{}, july)
+		_, err := r.Policies.Decide(PublishPolicy{Version: v2, Document: next, Material: []string{kind}}, ident.By{}, july)
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %s", kind, err, want)
 		}

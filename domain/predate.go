@@ -1,6 +1,9 @@
 package domain
 
-import "consentledger/domain/deadline"
+import (
+	"consentledger/domain/deadline"
+	"consentledger/domain/refusal"
+)
 
 // Redelivery is how long after it happened an event may still be delivered. For
 // so long it is known whether it is from before somebody was erased.
@@ -30,10 +33,10 @@ func (s Subject) Predates(cmd Command, at, recorded deadline.Instant, erased boo
 func (c GiveConsent) filtered(erased bool) error {
 	switch {
 	case c.FilteredBy != "" && !c.Import:
-		return refuseAt(Contradicts, "data.filtered_by",
+		return refusal.At(refusal.Contradicts, "data.filtered_by",
 			`says whose list an import was filtered by: say "import": true too`)
 	case c.Import && c.FilteredBy == "" && erased:
-		return refuseAt(Incomplete, "data.filtered_by",
+		return refusal.At(refusal.Incomplete, "data.filtered_by",
 			"persons were erased from this app: an import says by whose list of them it was filtered, a principal as "+
 				"in operator:ann; nobody else can tell that none of them is in it")
 	}

@@ -8,7 +8,9 @@ import (
 
 	. "consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/domain/policy"
+	"consentledger/domain/refusal"
 )
 
 func TestALetterIsAContactWhateverItAsksFor(t *testing.T) {
@@ -69,17 +71,17 @@ func TestAnEndThatIsDecidedTooEarlyIsAnsweredWithTheEarliestDay(t *testing.T) {
 		s    Service
 		cmd  Say
 		at   deadline.Instant
-		code Code
+		code refusal.Code
 	}{
-		{"a day too early", Service{}, decided(earliest - 1), t0, TooEarly},
-		{"a day too early, and not said to be", Service{}, decided(earliest-1, "no"), t0, TooEarly},
+		{"a day too early", Service{}, decided(earliest - 1), t0, refusal.TooEarly},
+		{"a day too early, and not said to be", Service{}, decided(earliest-1, "no"), t0, refusal.TooEarly},
 		{"on the earliest day", Service{}, decided(earliest), t0, ""},
 		{"a day too early, and said to be", Service{}, decided(earliest-1, "yes"), t0, ""},
 		{"later, when persons were told then", Service{}.Evolve(Fact{At: t0, Recorded: t0, Event: Noted{Kind: "cessation.notified"}}), decided(earliest), t0 + deadline.Instant(7*deadline.Day), ""},
-		{"later, when nobody was told", Service{}, decided(earliest), t0 + deadline.Instant(7*deadline.Day), TooEarly},
+		{"later, when nobody was told", Service{}, decided(earliest), t0 + deadline.Instant(7*deadline.Day), refusal.TooEarly},
 	} {
 		events, err := tt.s.Decide(tt.cmd, r, tt.at, tt.at)
-		got, _ := errors.AsType[Refusal](err)
+		got, _ := errors.AsType[refusal.Refusal](err)
 		if got.Code != tt.code || tt.code == "" && len(events) != 1 {
 			t.Errorf("%s: %v", tt.name, err)
 		}
@@ -104,8 +106,8 @@ func TestAYearIsPublishedOnANoticeAlone(t *testing.T) {
 	} {
 		k := whole
 		tt.change(&k)
-		_, err := DecideCalendars(deadline.Calendars{}, PublishCalendar{Calendar: k}, By{Principal: "officer"})
-		if got, _ := errors.AsType[Refusal](err); got.Path != tt.path || (err == nil) != (tt.path == "") {
+		_, err := DecideCalendars(deadline.Calendars{}, PublishCalendar{Calendar: k}, ident.By{Principal: "officer"})
+		if got, _ := errors.AsType[refusal.Refusal](err); got.Path != tt.path || (err == nil) != (tt.path == "") {
 			t.Errorf("%s: %v", name, err)
 		}
 		if _, wrong := (deadline.Calendars{}).Publish(func() deadline.Calendar { k.Version = 1; return k }()); len(wrong) > 0 {

@@ -5,8 +5,10 @@ import (
 
 	"consentledger/domain/catalog"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/domain/internal/form"
 	"consentledger/domain/policy"
+	"consentledger/domain/refusal"
 )
 
 // What takes two persons is proposed by one and approved by another. A proposal is told
@@ -61,7 +63,7 @@ type Proposal struct {
 	By      string // who proposed it
 	At      deadline.Instant
 	Until   deadline.Instant // when it expires
-	Made    EventID          // the record of it
+	Made    ident.EventID    // the record of it
 
 	Decided   ProposalState // zero: nobody has; else see [Proposal.State]
 	DecidedBy string
@@ -96,7 +98,7 @@ func (all Proposals) Find(id string) (Proposal, bool) {
 // After returns all with what a note of a kind says of one of them, if it does: which
 // record it is, and when it was recorded. The list is not changed.
 func (all Proposals) After(
-	kind catalog.Note, fields []policy.Field, record EventID, recorded deadline.Instant,
+	kind catalog.Note, fields []policy.Field, record ident.EventID, recorded deadline.Instant,
 ) Proposals {
 	if !catalog.IsProposal(kind) {
 		return all
@@ -157,7 +159,7 @@ func (p Proposal) awaits(at deadline.Instant) bool {
 
 // Check refuses a note of a proposal of which more is asked than its fields: it is the one
 // place that says who may decide on what. By is who says it.
-func (all Proposals) Check(kind catalog.Note, fields []policy.Field, who By, at deadline.Instant) error {
+func (all Proposals) Check(kind catalog.Note, fields []policy.Field, who ident.By, at deadline.Instant) error {
 	id, by := policy.FieldOf(fields, "proposal"), policy.FieldOf(fields, "by")
 	switch kind {
 	case catalog.ProposalMade:
@@ -170,54 +172,54 @@ func (all Proposals) Check(kind catalog.Note, fields []policy.Field, who By, at 
 	return all.checkFollows(id, kind)
 }
 
-func (all Proposals) checkMade(id, by, until string, who By, at deadline.Instant) error {
+func (all Proposals) checkMade(id, by, until string, who ident.By, at deadline.Instant) error {
 	ends, err := deadline.ParseInstant(until)
 	switch {
-	case who.anonymous() || by != who.Principal:
+	case who.Anonymous() || by != who.Principal:
 		return errUnknownPrincipal
 	case err != nil || ends <= at || ends > at+MaxProposalLasts:
-		return refuseAt(Malformed, "until",
+		return refusal.At(refusal.Malformed, "until",
 			"until: a proposal is decided on within 31 days: name a time from now to then, as in 2026-03-02T09:30:00Z")
 	}
 
 	if _, known := all.Find(id); known {
-		return refuse(IDReused, "this has been proposed before: see what became of it, or give the event an id of "+
+		return refusal.New(refusal.IDReused, "this has been proposed before: see what became of it, or give the event an id of "+
 			"its own")
 	}
 
 	if len(all) >= maxProposals &&
 		!slices.ContainsFunc(all, func(p Proposal) bool { return !p.awaits(at) }) {
-		return refuse(TooLarge, "a thousand proposals wait to be decided on: approve, decline or withdraw some of "+
+		return refusal.New(refusal.TooLarge, "a thousand proposals wait to be decided on: approve, decline or withdraw some of "+
 			"them first")
 	}
 	return nil
 }
 
 // CheckDecision refuses to let somebody approve or decline a proposal at a moment.
-func (all Proposals) CheckDecision(id, by string, who By, at deadline.Instant) error {
+func (all Proposals) CheckDecision(id, by string, who ident.By, at deadline.Instant) error {
 	p, err := all.open(id, at)
 	switch {
 	case err != nil:
 		return err
-	case who.anonymous() || by != who.Principal:
+	case who.Anonymous() || by != who.Principal:
 		return errUnknownPrincipal
 	case p.By == by:
-		return refuse(SamePrincipal,
+		return refusal.New(refusal.SamePrincipal,
 			"who proposed this may not decide on it: it takes another principal, and all keys of one holder are one; "+
 				"to take it back, withdraw it")
 	}
 	return nil
 }
 
-func (all Proposals) checkTakenBack(id, by string, who By, at deadline.Instant) error {
+func (all Proposals) checkTakenBack(id, by string, who ident.By, at deadline.Instant) error {
 	p, err := all.open(id, at)
 	switch {
 	case err != nil:
 		return err
-	case who.anonymous() || by != who.Principal:
+	case who.Anonymous() || by != who.Principal:
 		return errUnknownPrincipal
 	case p.By != by:
-		return refuse(NotTheProposer, "only who proposed this may withdraw it: approve it or decline it")
+		return refusal.New(refusal.NotTheProposer, "only who proposed this may withdraw it: approve it or decline it")
 	}
 	return nil
 }
@@ -231,7 +233,7 @@ func (all Proposals) checkFollows(id string, kind catalog.Note) error {
 	case p.Decided == Approved, p.Decided == 0 && kind == catalog.ProposalLapsed:
 		return nil
 	}
-	return refuse(AlreadyDecided, "the proposal was decided on: it is "+p.Decided.String())
+	return refusal.New(refusal.AlreadyDecided, "the proposal was decided on: it is "+p.Decided.String())
 }
 
 // open returns a proposal that can be decided on.
@@ -244,15 +246,15 @@ func (all Proposals) open(id string, at deadline.Instant) (Proposal, error) {
 	case Proposed:
 		return p, nil
 	case ExpiredUnseen:
-		return p, refuse(ProposalExpired,
+		return p, refusal.New(refusal.ProposalExpired,
 			"the proposal was to be decided on before "+p.Until.String()+": propose it anew")
 	default:
-		return p, refuse(AlreadyDecided, "the proposal was decided on: it is "+state.String())
+		return p, refusal.New(refusal.AlreadyDecided, "the proposal was decided on: it is "+state.String())
 	}
 }
 
 var (
-	errNoProposal       = refuse(UnknownProposal, "there is no such proposal in this app")
-	errUnknownPrincipal = refuse(TwoPersons,
+	errNoProposal       = refusal.New(refusal.UnknownProposal, "there is no such proposal in this app")
+	errUnknownPrincipal = refusal.New(refusal.TwoPersons,
 		"this takes two principals who are authenticated: names that nobody vouches for do not do")
 )

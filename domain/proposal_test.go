@@ -8,8 +8,10 @@ import (
 
 	. "consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/domain/internal/form/formtest"
 	"consentledger/domain/policy"
+	"consentledger/domain/refusal"
 )
 
 func TestStatesOfProposalsHaveOneText(t *testing.T) {
@@ -36,11 +38,11 @@ func proposed(t *testing.T) Service {
 // tell folds a step that is possible.
 func tell(t *testing.T, s Service, x proposing) Service {
 	t.Helper()
-	events, err := s.Decide(Say{noteOf(x.note, "")}, Reference{By: By{Actor: Operator, Principal: x.by}}, x.at, x.at)
+	events, err := s.Decide(Say{noteOf(x.note, "")}, Reference{By: ident.By{Actor: ident.Operator, Principal: x.by}}, x.at, x.at)
 	if err != nil {
 		t.Fatalf("%s: %v", x.note, err)
 	}
-	return s.Evolve(Fact{ID: EventID{byte(len(s.Proposals()) + 1)}, At: x.at, Recorded: x.at, Event: events[0]})
+	return s.Evolve(Fact{ID: ident.EventID{byte(len(s.Proposals()) + 1)}, At: x.at, Recorded: x.at, Event: events[0]})
 }
 
 // Who may decide on a proposal, and when: one step, taken by somebody at a moment, after
@@ -51,52 +53,52 @@ func TestAProposalIsDecidedOnByAnotherPrincipalAndOnce(t *testing.T) {
 		name   string
 		before []proposing
 		step   proposing
-		want   Code // empty: it is taken
+		want   refusal.Code // empty: it is taken
 	}{
 		{"another one approves", nil, proposing{"p-second", "proposal.approved proposal=a1;by=p-second", soon}, ""},
 		{"another one declines", nil, proposing{"p-second", "proposal.declined proposal=a1;by=p-second;reason=no_proof", soon}, ""},
 		{"who made it takes it back", nil, proposing{"p-first", "proposal.withdrawn proposal=a1;by=p-first", soon}, ""},
-		{"who made it approves it", nil, proposing{"p-first", "proposal.approved proposal=a1;by=p-first", soon}, SamePrincipal},
-		{"who made it declines it", nil, proposing{"p-first", "proposal.declined proposal=a1;by=p-first;reason=no", soon}, SamePrincipal},
-		{"another one takes it back", nil, proposing{"p-second", "proposal.withdrawn proposal=a1;by=p-second", soon}, NotTheProposer},
-		{"somebody approves under another name", nil, proposing{"p-first", "proposal.approved proposal=a1;by=p-second", soon}, TwoPersons},
-		{"nobody who is known approves", nil, proposing{Unauthenticated, "proposal.approved proposal=a1;by=unauthenticated", soon}, TwoPersons},
-		{"nobody who is known proposes", nil, proposing{Unauthenticated, "proposal.made proposal=c3;command=x;digest=0;basis=0;until=LATER;by=unauthenticated;reason=x", t0}, TwoPersons},
-		{"nobody made it", nil, proposing{"p-second", "proposal.approved proposal=nosuch;by=p-second", soon}, UnknownProposal},
-		{"it has expired", nil, proposing{"p-second", "proposal.approved proposal=a1;by=p-second", late}, ProposalExpired},
-		{"it has expired, to be declined", nil, proposing{"p-second", "proposal.declined proposal=a1;by=p-second;reason=no", late}, ProposalExpired},
+		{"who made it approves it", nil, proposing{"p-first", "proposal.approved proposal=a1;by=p-first", soon}, refusal.SamePrincipal},
+		{"who made it declines it", nil, proposing{"p-first", "proposal.declined proposal=a1;by=p-first;reason=no", soon}, refusal.SamePrincipal},
+		{"another one takes it back", nil, proposing{"p-second", "proposal.withdrawn proposal=a1;by=p-second", soon}, refusal.NotTheProposer},
+		{"somebody approves under another name", nil, proposing{"p-first", "proposal.approved proposal=a1;by=p-second", soon}, refusal.TwoPersons},
+		{"nobody who is known approves", nil, proposing{ident.Unauthenticated, "proposal.approved proposal=a1;by=unauthenticated", soon}, refusal.TwoPersons},
+		{"nobody who is known proposes", nil, proposing{ident.Unauthenticated, "proposal.made proposal=c3;command=x;digest=0;basis=0;until=LATER;by=unauthenticated;reason=x", t0}, refusal.TwoPersons},
+		{"nobody made it", nil, proposing{"p-second", "proposal.approved proposal=nosuch;by=p-second", soon}, refusal.UnknownProposal},
+		{"it has expired", nil, proposing{"p-second", "proposal.approved proposal=a1;by=p-second", late}, refusal.ProposalExpired},
+		{"it has expired, to be declined", nil, proposing{"p-second", "proposal.declined proposal=a1;by=p-second;reason=no", late}, refusal.ProposalExpired},
 		{"it was approved", []proposing{{"p-second", "proposal.approved proposal=a1;by=p-second", soon}},
-			proposing{"p-third", "proposal.approved proposal=a1;by=p-third", soon}, AlreadyDecided},
+			proposing{"p-third", "proposal.approved proposal=a1;by=p-third", soon}, refusal.AlreadyDecided},
 		{"it was declined", []proposing{{"p-second", "proposal.declined proposal=a1;by=p-second;reason=no", soon}},
-			proposing{"p-third", "proposal.approved proposal=a1;by=p-third", soon}, AlreadyDecided},
+			proposing{"p-third", "proposal.approved proposal=a1;by=p-third", soon}, refusal.AlreadyDecided},
 		{"it was taken back", []proposing{{"p-first", "proposal.withdrawn proposal=a1;by=p-first", soon}},
-			proposing{"p-second", "proposal.approved proposal=a1;by=p-second", soon}, AlreadyDecided},
+			proposing{"p-second", "proposal.approved proposal=a1;by=p-second", soon}, refusal.AlreadyDecided},
 		{"it was approved, to be taken back", []proposing{{"p-second", "proposal.approved proposal=a1;by=p-second", soon}},
-			proposing{"p-first", "proposal.withdrawn proposal=a1;by=p-first", soon}, AlreadyDecided},
-		{"it has lapsed", []proposing{{Ledger, "proposal.lapsed proposal=a1;why=unknown-record", soon}},
-			proposing{"p-second", "proposal.approved proposal=a1;by=p-second", soon}, AlreadyDecided},
+			proposing{"p-first", "proposal.withdrawn proposal=a1;by=p-first", soon}, refusal.AlreadyDecided},
+		{"it has lapsed", []proposing{{ident.Ledger, "proposal.lapsed proposal=a1;why=unknown-record", soon}},
+			proposing{"p-second", "proposal.approved proposal=a1;by=p-second", soon}, refusal.AlreadyDecided},
 		{"the ledger says that it is done before somebody approved", nil,
-			proposing{Ledger, "proposal.done proposal=a1;record=01234567-89ab-cdef-0123-456789abcdef", soon}, AlreadyDecided},
+			proposing{ident.Ledger, "proposal.done proposal=a1;record=01234567-89ab-cdef-0123-456789abcdef", soon}, refusal.AlreadyDecided},
 		{"the ledger says that what was approved is done, long after", nil,
-			proposing{Ledger, "proposal.done proposal=a9;record=01234567-89ab-cdef-0123-456789abcdef", late}, ""},
-		{"somebody says that it is done", nil, proposing{"p-second", "proposal.done proposal=a9;record=01234567-89ab-cdef-0123-456789abcdef", soon}, NotForApps},
-		{"it is made again", nil, proposing{"p-first", "proposal.made proposal=a1;command=x;digest=0;basis=0;until=LATER;by=p-first;reason=x", t0}, IDReused},
-		{"it is to stay for ever", nil, proposing{"p-first", "proposal.made proposal=c3;command=x;digest=0;basis=0;until=2100-01-01T00:00:00Z;by=p-first;reason=x", t0}, Malformed},
-		{"it is made when it has expired", nil, proposing{"p-first", "proposal.made proposal=c3;command=x;digest=0;basis=0;until=LATER;by=p-first;reason=x", late}, Malformed},
+			proposing{ident.Ledger, "proposal.done proposal=a9;record=01234567-89ab-cdef-0123-456789abcdef", late}, ""},
+		{"somebody says that it is done", nil, proposing{"p-second", "proposal.done proposal=a9;record=01234567-89ab-cdef-0123-456789abcdef", soon}, refusal.NotForApps},
+		{"it is made again", nil, proposing{"p-first", "proposal.made proposal=a1;command=x;digest=0;basis=0;until=LATER;by=p-first;reason=x", t0}, refusal.IDReused},
+		{"it is to stay for ever", nil, proposing{"p-first", "proposal.made proposal=c3;command=x;digest=0;basis=0;until=2100-01-01T00:00:00Z;by=p-first;reason=x", t0}, refusal.Malformed},
+		{"it is made when it has expired", nil, proposing{"p-first", "proposal.made proposal=c3;command=x;digest=0;basis=0;until=LATER;by=p-first;reason=x", late}, refusal.Malformed},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			s := proposed(t)
 			for _, x := range tt.before {
 				s = tell(t, s, x)
 			}
-			_, err := s.Decide(Say{noteOf(tt.step.note, "")}, Reference{By: By{Actor: Operator, Principal: tt.step.by}}, tt.step.at, tt.step.at)
-			if got, _ := errors.AsType[Refusal](err); got.Code != tt.want || (err == nil) != (tt.want == "") {
+			_, err := s.Decide(Say{noteOf(tt.step.note, "")}, Reference{By: ident.By{Actor: ident.Operator, Principal: tt.step.by}}, tt.step.at, tt.step.at)
+			if got, _ := errors.AsType[refusal.Refusal](err); got.Code != tt.want || (err == nil) != (tt.want == "") {
 				t.Errorf("%v, want %q", err, tt.want)
 			}
 		})
 	}
 	n := noteOf("proposal.approved proposal=a1;by=p-second", "")
-	if _, err := proposed(t).Decide(Say{n}, Reference{By: By{Principal: "p-second", App: true}}, soon, soon); err == nil {
+	if _, err := proposed(t).Decide(Say{n}, Reference{By: ident.By{Principal: "p-second", App: true}}, soon, soon); err == nil {
 		t.Error("an app approves")
 	}
 }
@@ -108,8 +110,8 @@ func TestAProposalSaysWhatBecameOfIt(t *testing.T) {
 	if p.State(t0) != Proposed || p.State(p.Until-1) != Proposed || p.State(p.Until) != ExpiredUnseen || p.By != "p-first" || p.Reason != "never agreed" {
 		t.Errorf("open: %+v", p)
 	}
-	s = tell(t, s, proposing{Ledger, "proposal.lapsed proposal=a1;why=unknown-record", t0})
-	s = tell(t, s, proposing{Ledger, "proposal.done proposal=a9;record=01234567-89ab-cdef-0123-456789abcdef", t0})
+	s = tell(t, s, proposing{ident.Ledger, "proposal.lapsed proposal=a1;why=unknown-record", t0})
+	s = tell(t, s, proposing{ident.Ledger, "proposal.done proposal=a9;record=01234567-89ab-cdef-0123-456789abcdef", t0})
 	if p, _ := s.Proposals().Find("a1"); p.State(p.Until) != Lapsed || p.Answer != "unknown-record" {
 		t.Errorf("lapsed: %+v", p)
 	}
@@ -131,13 +133,13 @@ func TestOldProposalsMakeWayAndOpenOnesDoNot(t *testing.T) {
 	if _, known := s.Proposals().Find("a1"); known || len(s.Proposals()) != 1000 {
 		t.Errorf("a proposal that was declined is kept beside %d", len(s.Proposals()))
 	}
-	_, err := s.Decide(Say{made(1000)}, Reference{By: By{Principal: "p-first"}}, t0, t0)
-	if got, _ := errors.AsType[Refusal](err); got.Code != TooLarge {
+	_, err := s.Decide(Say{made(1000)}, Reference{By: ident.By{Principal: "p-first"}}, t0, t0)
+	if got, _ := errors.AsType[refusal.Refusal](err); got.Code != refusal.TooLarge {
 		t.Errorf("a thousand wait, and one more is taken: %v", err)
 	}
 	after := t0.Add(3_600_000)
 	if _, err = s.Decide(Say{noteOf("proposal.made proposal=z;command=x;digest=0;basis=0;until="+after.Add(3_600_000).String()+";by=p-first;reason=x", "")},
-		Reference{By: By{Principal: "p-first"}}, after, after); err != nil {
+		Reference{By: ident.By{Principal: "p-first"}}, after, after); err != nil {
 		t.Errorf("all have expired, and there is no room: %v", err)
 	}
 	if strings.Contains(policy.FieldOf(made(1).Fields, "reason"), "_") {

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"consentledger/domain/policy"
+	"consentledger/domain/refusal"
 )
 
 // complete adds to e what differs from the version in force before it. The
@@ -30,7 +31,7 @@ func (p PublishedPolicies) complete(e *PublishedPolicy) error {
 	c := p.Compare(before.Version, e.Document, e.Effective)
 	for _, kind := range c.Material {
 		if !slices.Contains(e.Material, kind) {
-			return refuseAt(MaterialDropped, "material", fmt.Sprintf(
+			return refusal.At(refusal.MaterialDropped, "material", fmt.Sprintf(
 				"the change is material: declare %s (see consentledger policy diff), you may add kinds and may not "+
 					"drop one", strings.Join(c.Material, ", ")))
 		}

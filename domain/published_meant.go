@@ -7,19 +7,20 @@ import (
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
 	"consentledger/domain/policy"
+	"consentledger/domain/refusal"
 )
 
 // meant finds the version a command means: the one it names, or the one in
 // force at the moment at. It is shared: do not change it.
 func (p PublishedPolicies) meant(name string, h content.Hash, at deadline.Instant) (*PublishedPolicy, error) {
 	if len(p.versions) == 0 {
-		return nil, refuse(NoPolicy, "the app has published no policy yet")
+		return nil, refusal.New(refusal.NoPolicy, "the app has published no policy yet")
 	}
 
 	if h != (content.Hash{}) {
 		i := p.index(h)
 		if i < 0 {
-			return nil, refuseAt(UnknownVersion, "data.version",
+			return nil, refusal.At(refusal.UnknownVersion, "data.version",
 				"this version was never published for this app; name the one that was shown")
 		}
 		return &p.versions[i], nil
@@ -31,8 +32,8 @@ func (p PublishedPolicies) meant(name string, h content.Hash, at deadline.Instan
 	}
 
 	if v == nil {
-		return nil, refuseAt(UnknownPolicy, "data.policy",
-			fmt.Sprintf("no version of policy %s was in force then; name the version that was shown", Quote(name)))
+		return nil, refusal.At(refusal.UnknownPolicy, "data.policy",
+			fmt.Sprintf("no version of policy %s was in force then; name the version that was shown", refusal.Quote(name)))
 	}
 	return v, nil
 }

@@ -6,6 +6,7 @@ import (
 
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
+	"consentledger/domain/lists"
 	"consentledger/domain/policy"
 )
 
@@ -218,10 +219,10 @@ func inTurn(list []PublishedPolicy) {
 }
 
 // With returns p with one more version, for a caller who owns as much of p as it says.
-func (p PublishedPolicies) With(v PublishedPolicy, own Own) PublishedPolicies {
+func (p PublishedPolicies) With(v PublishedPolicy, own lists.Own) PublishedPolicies {
 	return PublishedPolicies{
-		versions: Grow(own, p.versions, v),
-		ruleSets: Grow(own, p.ruleSets, policy.RuleSet(v.Document.DeadlineRules)),
+		versions: lists.Add(own, p.versions, v),
+		ruleSets: lists.Add(own, p.ruleSets, policy.RuleSet(v.Document.DeadlineRules)),
 		opening:  opens(&v.Document, p.opening),
 	}
 }

@@ -1,6 +1,10 @@
 package domain
 
-import "strings"
+import (
+	"consentledger/domain/ident"
+	"consentledger/domain/refusal"
+	"strings"
+)
 
 // Whoever publishes what a screen shows could make it say anything, and let themselves
 // record that people agreed to it. So the principal that published a surface records no
@@ -12,18 +16,18 @@ import "strings"
 // minted it.
 const TokenSuffix = "-token"
 
-var errOwnSurface = refuse(SamePrincipal,
+var errOwnSurface = refusal.New(refusal.SamePrincipal,
 	"who published a surface may not record consents to it: let the app's back end do so, by a key of another holder")
 
 // publishedBy reports whether b published a surface, or speaks by a token of who did.
-func publishedBy(b By, p SurfacePublished) bool {
+func publishedBy(b ident.By, p SurfacePublished) bool {
 	minter, _ := strings.CutSuffix(b.Principal, TokenSuffix)
-	return b.is(p.Publisher, p.Signer) || By{Principal: minter}.is(p.Publisher, "")
+	return b.Is(p.Publisher, p.Signer) || ident.By{Principal: minter}.Is(p.Publisher, "")
 }
 
 // publishedBuild reports whether b published a surface of a build, with a control on it if
 // one is named.
-func (ref Reference) publishedBuild(b By, build string, control ControlID) bool {
+func (ref Reference) publishedBuild(b ident.By, build string, control ControlID) bool {
 	if build == "" {
 		return false
 	}

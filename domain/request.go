@@ -6,14 +6,16 @@ import (
 	"consentledger/domain/catalog"
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
+	"consentledger/domain/lists"
 	"consentledger/domain/policy"
 )
 
 // requestEvents are the rows of what persons ask for.
 var requestEvents = []EventRule{
-	{Name: "request.received", Event: RequestReceived{}, Nouns: in(RequestNoun), By: ByApp, Views: InRequests | InReport | InFollowUps,
+	{Name: "request.received", Event: RequestReceived{}, Nouns: in(ident.RequestNoun), By: ByApp, Views: InRequests | InReport | InFollowUps,
 		purposes: names(func(e RequestReceived) []policy.PurposeID { return e.Purposes })},
-	{Name: "subject.requested", Event: RequestMade{}, Nouns: in(SubjectNoun), By: ByLedger, lasts: lastsAsRequest,
+	{Name: "subject.requested", Event: RequestMade{}, Nouns: in(ident.SubjectNoun), By: ByLedger, lasts: lastsAsRequest,
 		check: must(func(RequestMade) error { return nil })},
 }
 
@@ -25,11 +27,11 @@ type OpenRequest struct {
 	Channel       policy.ChannelID // of the policy's, or "app"
 	Authenticated bool             // whoever asks was logged in: their identity is known
 	Purposes      []policy.PurposeID
-	Text          Personal     // the person's words
-	Document      content.Hash // a letter, a form
-	Cause         EventID      // the withdrawal that came with it; the ledger fills it in
-	Subject       string       // the person's pseudonym; the ledger fills it in
-	Guardian      GuardianRef  // who asks for the person; empty: the person, or somebody who is no guardian
+	Text          Personal      // the person's words
+	Document      content.Hash  // a letter, a form
+	Cause         ident.EventID // the withdrawal that came with it; the ledger fills it in
+	Subject       string        // the person's pseudonym; the ledger fills it in
+	Guardian      GuardianRef   // who asks for the person; empty: the person, or somebody who is no guardian
 }
 
 func (OpenRequest) isCommand() {}
@@ -45,7 +47,7 @@ type RequestReceived struct {
 	Subject       string // the pseudonym of who asks; empty: nobody that we know
 	Text          Personal
 	Document      content.Hash
-	Cause         EventID // the withdrawal that came with it; zero: none
+	Cause         ident.EventID // the withdrawal that came with it; zero: none
 	Unpromised    []RequestType
 	Guardian      GuardianRef // who asks for the person
 }
@@ -127,10 +129,10 @@ type closing struct {
 }
 
 // Evolve returns r as it is after f.
-func (r Request) Evolve(f Fact) Request { return r.Fold(f, Shared) }
+func (r Request) Evolve(f Fact) Request { return r.Fold(f, lists.Shared) }
 
 // Fold is [Request.Evolve] for a caller who owns as much of r as it says.
-func (r Request) Fold(f Fact, own Own) Request {
+func (r Request) Fold(f Fact, own lists.Own) Request {
 	if duties, ok := r.Duties.Fold(f, own); ok {
 		r.Duties = duties
 		return r
@@ -141,7 +143,7 @@ func (r Request) Fold(f Fact, own Own) Request {
 	case Stepped:
 		return r.step(e, f, own)
 	default:
-		mustBeIdle(e, RequestNoun)
+		mustBeIdle(e, ident.RequestNoun)
 	}
 	return r
 }
@@ -157,18 +159,18 @@ func (e RequestReceived) marks() catalog.Marks {
 	return m
 }
 
-func (r Request) step(e Stepped, f Fact, own Own) Request {
+func (r Request) step(e Stepped, f Fact, own lists.Own) Request {
 	rule, _ := catalog.StepRuleOf(e.Kind)
 	if e.Late() {
-		r.Marks, r.taken = afterLate(r.Marks, rule, f.noFrom(), r.taken), Grow(own, r.taken, taken{e.Kind, f.noFrom()})
+		r.Marks, r.taken = afterLate(r.Marks, rule, f.noFrom(), r.taken), lists.Add(own, r.taken, taken{e.Kind, f.noFrom()})
 		return r
 	}
 
-	r.Marks, r.taken = r.Marks.After(rule), Grow(own, r.taken, taken{e.Kind, f.noFrom()})
+	r.Marks, r.taken = r.Marks.After(rule), lists.Add(own, r.taken, taken{e.Kind, f.noFrom()})
 	switch {
 	case rule.Closes:
 		for _, t := range typesOf(e.Fields, r.left()) {
-			r.answers = Grow(own, r.answers, answer{t, f.noFrom(), f.Recorded})
+			r.answers = lists.Add(own, r.answers, answer{t, f.noFrom(), f.Recorded})
 		}
 		r.Done = slices.Concat(r.Done, typesOf(e.Fields, r.left()))
 		if len(r.left()) == 0 {
@@ -181,7 +183,7 @@ func (r Request) step(e Stepped, f Fact, own Own) Request {
 	case e.Kind == catalog.Reopened:
 		again := typesOf(e.Fields, r.Received.Types)
 		had := func(t RequestType) bool { return slices.Contains(again, t) }
-		r.Done = without(r.Received.Types, had)
+		r.Done = lists.Without(r.Received.Types, had)
 		r.answers = slices.DeleteFunc(slices.Clone(r.answers), func(a answer) bool { return had(a.of) })
 		r.Outcome, r.closed = "", closing{}
 		r.rounds++

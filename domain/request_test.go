@@ -11,7 +11,9 @@ import (
 	"consentledger/domain/catalog"
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/domain/policy"
+	"consentledger/domain/refusal"
 )
 
 // promises has rules of every kind that a request meets: from receipt, from
@@ -33,7 +35,7 @@ func promises() Reference {
 	doc.Rejections = []policy.Ground{{Code: "REJ-1", Title: "national security", Section: "VII(III)"}}
 	doc.IdentityElements = []policy.Ground{{Code: "IDE-4", Title: "phone number", Section: "XIII(3)"}, {Code: "IDE-6", Title: "ID number", Section: "XIII(3)"}}
 	r.Policies = Policies{}.Evolve(Fact{Event: PolicyPublished{Version: v1, Document: doc, Effective: t0}})
-	r.By = By{Actor: Operator, Principal: "officer"}
+	r.By = ident.By{Actor: ident.Operator, Principal: "officer"}
 	r.Original = new(Request{}.Evolve(Fact{At: t0, Recorded: t0, Event: RequestReceived{Types: []RequestType{AskQuestion}, Subject: "00ff"}}))
 	return r
 }
@@ -52,7 +54,7 @@ func (r *run) do(cmd Command, at deadline.Instant) error {
 	events, err := r.Decide(cmd, r.ref, at, at)
 	for _, e := range events {
 		r.n++
-		r.Request = r.Evolve(Fact{ID: EventID{r.n}, At: at, Recorded: at, Event: e})
+		r.Request = r.Evolve(Fact{ID: ident.EventID{r.n}, At: at, Recorded: at, Event: e})
 	}
 	return err
 }
@@ -159,7 +161,7 @@ func TestTheLifeOfARequest(t *testing.T) {
 					legal = step
 				}
 				err := r.step(legal, t0+deadline.Instant(deadline.Day)*deadline.Instant(i+1))
-				got, _ := errors.AsType[Refusal](err)
+				got, _ := errors.AsType[refusal.Refusal](err)
 				if refused && string(got.Code) != code || !refused && err != nil {
 					t.Fatalf("%s: %v", step, err)
 				}
@@ -189,8 +191,8 @@ func TestEveryMoveIsRefusedWhereOneOfItsNeedsIsNotMet(t *testing.T) {
 				}
 			}
 			_, err := r.Decide(TakeStep{Kind: rule.Kind, Fields: fieldsOf(t, rule), Evidence: content.Hash{9}}, promises(), t0, t0)
-			got, _ := errors.AsType[Refusal](err)
-			if refused := got.Code == IllegalMove && strings.Contains(got.Text, "is not possible now"); refused != (wrong >= 0) {
+			got, _ := errors.AsType[refusal.Refusal](err)
+			if refused := got.Code == refusal.IllegalMove && strings.Contains(got.Text, "is not possible now"); refused != (wrong >= 0) {
 				t.Errorf("%s with the marks %v: %v", rule.Kind, r.Marks, err)
 			}
 		}
@@ -250,21 +252,21 @@ func TestADateInTheHandlersFavourNeedsEvidence(t *testing.T) {
 		name     string
 		cmd      TakeStep
 		at, when deadline.Instant // as its source says, and recorded
-		code     Code
+		code     refusal.Code
 	}{
 		{"told in time, and recorded in time", step("request.extended reason=many notified=2026-01-03T00:00:00Z", content.Hash{}), t0 + 3*day, t0 + 3*day, ""},
-		{"told in time as somebody says when it is too late", step("request.extended reason=many notified=2026-01-03T00:00:00Z", content.Hash{}), t0 + 3*day, t0 + 60*day, TooLateToExtend},
+		{"told in time as somebody says when it is too late", step("request.extended reason=many notified=2026-01-03T00:00:00Z", content.Hash{}), t0 + 3*day, t0 + 60*day, refusal.TooLateToExtend},
 		{"told in time as a letter shows", step("request.extended reason=many notified=2026-01-03T00:00:00Z", letter), t0 + 60*day, t0 + 60*day, ""},
-		{"told too late as a letter shows", step("request.extended reason=many notified=2026-02-20T00:00:00Z", letter), t0 + 60*day, t0 + 60*day, TooLateToExtend},
-		{"told before it was asked, whatever shows it", step("request.extended reason=many notified=2025-12-31T00:00:00Z", letter), t0 + 60*day, t0 + 60*day, IllegalMove},
-		{"answered before it was asked", step(answered, content.Hash{}), t0 - day, t0 + 60*day, IllegalMove},
-		{"answered before it was asked, whatever shows it", step(answered, letter), t0 - day, t0 + 60*day, IllegalMove},
-		{"an identity known before it was asked", step("identity.passed elements=IDE-4 checked_by=desk", content.Hash{}), t0 - day, t0 + day, IllegalMove},
-		{"a duplicate before it was asked", step("request.duplicate of=abc", content.Hash{}), t0 - day, t0 + day, IllegalMove},
+		{"told too late as a letter shows", step("request.extended reason=many notified=2026-02-20T00:00:00Z", letter), t0 + 60*day, t0 + 60*day, refusal.TooLateToExtend},
+		{"told before it was asked, whatever shows it", step("request.extended reason=many notified=2025-12-31T00:00:00Z", letter), t0 + 60*day, t0 + 60*day, refusal.IllegalMove},
+		{"answered before it was asked", step(answered, content.Hash{}), t0 - day, t0 + 60*day, refusal.IllegalMove},
+		{"answered before it was asked, whatever shows it", step(answered, letter), t0 - day, t0 + 60*day, refusal.IllegalMove},
+		{"an identity known before it was asked", step("identity.passed elements=IDE-4 checked_by=desk", content.Hash{}), t0 - day, t0 + day, refusal.IllegalMove},
+		{"a duplicate before it was asked", step("request.duplicate of=abc", content.Hash{}), t0 - day, t0 + day, refusal.IllegalMove},
 	} {
 		r := newRun(t, AskCopy)
 		_, err := r.Decide(tt.cmd, r.ref, tt.at, tt.when)
-		if got, _ := errors.AsType[Refusal](err); got.Code != tt.code {
+		if got, _ := errors.AsType[refusal.Refusal](err); got.Code != tt.code {
 			t.Errorf("%s: %v, want %q", tt.name, err, tt.code)
 		}
 	}
@@ -274,10 +276,10 @@ func TestWhatWasOwedIsNotDoneBeforeItWas(t *testing.T) {
 	r := newRun(t, AskQuestion)
 	for _, tt := range []struct {
 		at   deadline.Instant
-		code Code
-	}{{t0, IllegalMove}, {t0 + deadline.Instant(deadline.Hour), ""}} {
+		code refusal.Code
+	}{{t0, refusal.IllegalMove}, {t0 + deadline.Instant(deadline.Hour), ""}} {
 		_, err := r.Decide(MeetObligation{ID: "reply.d15", Evidence: content.Hash{9}}, r.ref, tt.at, t0+deadline.Instant(60*deadline.Day))
-		if got, _ := errors.AsType[Refusal](err); got.Code != tt.code {
+		if got, _ := errors.AsType[refusal.Refusal](err); got.Code != tt.code {
 			t.Errorf("%s: %v, want %q", tt.at, err, tt.code)
 		}
 	}
@@ -302,7 +304,7 @@ func TestARepeatedRequestIsFoundAndMayCarryAFee(t *testing.T) {
 			legal = step
 		}
 		err := r.step(legal, t0+deadline.Instant(deadline.Day)*deadline.Instant(i+2))
-		if got, _ := errors.AsType[Refusal](err); refused && string(got.Code) != code || !refused && err != nil {
+		if got, _ := errors.AsType[refusal.Refusal](err); refused && string(got.Code) != code || !refused && err != nil {
 			t.Errorf("%s: %v", step, err)
 		}
 	}
@@ -313,16 +315,16 @@ func TestADuplicateGoesOnWhereSomethingIsOwed(t *testing.T) {
 	for _, tt := range []struct {
 		name     string
 		original *Request
-		code     Code
+		code     refusal.Code
 	}{
 		{"of an open one", promises().Original, ""},
-		{"of none", nil, UnknownRequest},
-		{"of one that was withdrawn", &gone, IllegalMove},
+		{"of none", nil, refusal.UnknownRequest},
+		{"of one that was withdrawn", &gone, refusal.IllegalMove},
 	} {
 		r := newRun(t, AskQuestion)
 		r.ref.Original = tt.original
 		err := r.step("request.duplicate of=abc", t0+deadline.Instant(deadline.Day))
-		if got, _ := errors.AsType[Refusal](err); got.Code != tt.code {
+		if got, _ := errors.AsType[refusal.Refusal](err); got.Code != tt.code {
 			t.Errorf("%s: %v", tt.name, err)
 		}
 	}
@@ -333,7 +335,7 @@ func TestNothingThatAnAppSaysMovesARequest(t *testing.T) {
 	r.ref.By.App = true
 	for _, rule := range catalog.StepRules {
 		err := r.do(TakeStep{Kind: rule.Kind}, t0+deadline.Instant(deadline.Day))
-		if got, _ := errors.AsType[Refusal](err); got.Code != NotForApps {
+		if got, _ := errors.AsType[refusal.Refusal](err); got.Code != refusal.NotForApps {
 			t.Errorf("%s: %v", rule.Kind, err)
 		}
 	}
@@ -366,7 +368,7 @@ func TestIncidents(t *testing.T) {
 		}
 		at++
 		events, err := i.Decide(TakeStep{Kind: catalog.Step(kind), Fields: Fields(fields)}, promises(), at, at)
-		if got, _ := errors.AsType[Refusal](err); string(got.Code) != tt.code {
+		if got, _ := errors.AsType[refusal.Refusal](err); string(got.Code) != tt.code {
 			t.Fatalf("%s: %v, want %q", tt.step, err, tt.code)
 		}
 		for _, e := range events {
@@ -389,14 +391,14 @@ func TestAServiceDoesNotEndBeforeItsNoticeHasRun(t *testing.T) {
 		name string
 		s    Service
 		at   deadline.Instant
-		code Code
+		code refusal.Code
 	}{
-		{"nobody was told", Service{}, t0 + deadline.Instant(100*deadline.Day), TooEarly},
-		{"a week later", told, t0 + deadline.Instant(7*deadline.Day), TooEarly},
+		{"nobody was told", Service{}, t0 + deadline.Instant(100*deadline.Day), refusal.TooEarly},
+		{"a week later", told, t0 + deadline.Instant(7*deadline.Day), refusal.TooEarly},
 		{"two months later", told, t0 + deadline.Instant(60*deadline.Day), ""},
 	} {
 		_, err := tt.s.Decide(cease, r, tt.at, tt.at)
-		if got, _ := errors.AsType[Refusal](err); got.Code != tt.code {
+		if got, _ := errors.AsType[refusal.Refusal](err); got.Code != tt.code {
 			t.Errorf("%s: %v", tt.name, err)
 		}
 	}
@@ -431,12 +433,12 @@ func TestTheGeneralPolicyFillsTheGapsOfASpecificOne(t *testing.T) {
 		name     string
 		own      []policy.Ground
 		elements string
-		code     Code
+		code     refusal.Code
 	}{
 		{"the general one's, where it lists none", nil, "IDE-4", ""},
-		{"not what neither lists", nil, "IDE-9", UnknownGround},
+		{"not what neither lists", nil, "IDE-9", refusal.UnknownGround},
 		{"its own", []policy.Ground{{Code: "KEY-1", Title: "the key's number"}}, "KEY-1", ""},
-		{"not the general one's, where it has its own", []policy.Ground{{Code: "KEY-1", Title: "the key's number"}}, "IDE-4", UnknownGround},
+		{"not the general one's, where it has its own", []policy.Ground{{Code: "KEY-1", Title: "the key's number"}}, "IDE-4", refusal.UnknownGround},
 	} {
 		r := run{t: t, ref: promises()}
 		doc := r.ref.Policies.Versions()[0].Document
@@ -446,7 +448,7 @@ func TestTheGeneralPolicyFillsTheGapsOfASpecificOne(t *testing.T) {
 			t.Fatalf("%s: %v", tt.name, err)
 		}
 		err := r.step("identity.requested elements="+tt.elements, t0+2)
-		if got, _ := errors.AsType[Refusal](err); got.Code != tt.code {
+		if got, _ := errors.AsType[refusal.Refusal](err); got.Code != tt.code {
 			t.Errorf("%s: %v, want %q", tt.name, err, tt.code)
 		}
 	}

@@ -9,7 +9,9 @@ import (
 	"consentledger/domain/catalog"
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/domain/policy"
+	"consentledger/domain/refusal"
 )
 
 func itoa(n int) string { return strconv.Itoa(n) }
@@ -17,7 +19,7 @@ func itoa(n int) string { return strconv.Itoa(n) }
 // checkStep refuses a step that the table alone cannot judge.
 func (r Request) checkStep(cmd TakeStep, ref Reference) error {
 	if r.Received.Subject == "" && cmd.Details != "" {
-		return refuseAt(Malformed, "data.details",
+		return refusal.At(refusal.Malformed, "data.details",
 			"of nobody that is known there is nobody's vault to seal a text in: keep it as a document and name its hash")
 	}
 
@@ -48,11 +50,11 @@ var asked = map[string]catalog.Step{"identity_verification": "identity.requested
 // hold that nobody placed.
 func checkPause(reason string) error {
 	if step, ok := asked[reason]; ok {
-		return refuseAt(NotPausable, "data.reason",
+		return refusal.At(refusal.NotPausable, "data.reason",
 			"the clock stands still for that once the person was asked: record "+string(step)+", which stops it")
 	}
 	if reason == LegalHold {
-		return refuseAt(NotPausable, "data.reason",
+		return refusal.At(refusal.NotPausable, "data.reason",
 			"a legal hold stops what is to be deleted, and no reply: record hold.placed")
 	}
 	return nil
@@ -73,10 +75,10 @@ func (r Request) checkNotified(text string) error {
 		return nil
 	}
 	if err == nil {
-		return refuseAt(IllegalMove, "data.notified",
+		return refusal.At(refusal.IllegalMove, "data.notified",
 			"nobody is told of an extension before the request was received, which was at "+r.At.String())
 	}
-	return refuseAt(Malformed, "data.notified", err.Error())
+	return refusal.At(refusal.Malformed, "data.notified", err.Error())
 }
 
 // extend extends what can be. That the person will be told extends nothing; and
@@ -86,7 +88,7 @@ func (r Request) extend(cmd TakeStep, recorded deadline.Instant, k deadline.Cale
 	told, _ := deadline.ParseInstant(policy.FieldOf(cmd.Fields, "notified"))
 	events, err := moved(r.Duties.extend(doneAt(told, recorded, cmd.Evidence), k))
 	if err == nil && told > recorded.Add(FutureSkew) {
-		return nil, refuseAt(IllegalMove, "data.notified",
+		return nil, refusal.At(refusal.IllegalMove, "data.notified",
 			"that is still to come: tell the person first, then record it")
 	}
 	return events, err
@@ -100,7 +102,7 @@ func (r Request) checkReply(cmd TakeStep, ref Reference) error {
 		for _, name := range strings.Split(names, ",") {
 			t, err := ParseRequestType(name)
 			if err != nil || !slices.Contains(left, t) {
-				return refuseAt(IllegalMove, "data.types", "a type was not asked for, or has its answer already")
+				return refusal.At(refusal.IllegalMove, "data.types", "a type was not asked for, or has its answer already")
 			}
 		}
 	}
@@ -112,23 +114,23 @@ func (r Request) checkReply(cmd TakeStep, ref Reference) error {
 	rejections := r.list(ref, func(d policy.Document) []policy.Ground { return d.Rejections })
 	for _, code := range strings.Split(policy.FieldOf(cmd.Fields, "codes"), ",") {
 		if !slices.ContainsFunc(rejections, func(g policy.Ground) bool { return g.Code == code }) {
-			return refuseAt(UnknownGround, "data.codes",
+			return refusal.At(refusal.UnknownGround, "data.codes",
 				"a ground is not in the policy's list of grounds to reject a request; an exemption is none")
 		}
 	}
 
 	switch {
 	case cmd.Details == "" && cmd.Evidence == (content.Hash{}):
-		return refuseAt(ReasonMissing, "data.details",
+		return refusal.At(refusal.ReasonMissing, "data.details",
 			"a rejection needs its reasons in words (PIPL 50, GDPR 12(4)): give details, or the letter by its hash "+
 				"as evidence")
 	case policy.FieldOf(cmd.Fields, "remedies_told") != "yes":
-		return refuseAt(RemediesMissing, "data.remedies_told",
+		return refusal.At(refusal.RemediesMissing, "data.remedies_told",
 			`a rejection tells where to complain (PIPL 50, GDPR 12(4)): tell the person, then say "yes"`)
-	case policy.FieldOf(cmd.Fields, "approved_by") == Unauthenticated:
-		return refuseAt(TwoPersons, "data.approved_by", "who approved it is somebody with a name")
+	case policy.FieldOf(cmd.Fields, "approved_by") == ident.Unauthenticated:
+		return refusal.At(refusal.TwoPersons, "data.approved_by", "who approved it is somebody with a name")
 	case strings.EqualFold(policy.FieldOf(cmd.Fields, "approved_by"), ref.By.Principal):
-		return refuseAt(TwoPersons, "data.approved_by",
+		return refusal.At(refusal.TwoPersons, "data.approved_by",
 			"a no takes two different persons: who records it, and who approved it")
 	}
 	return nil
@@ -140,7 +142,7 @@ func (r Request) checkElements(elements string, ref Reference) error {
 	known := r.list(ref, func(d policy.Document) []policy.Ground { return d.IdentityElements })
 	for code := range strings.SplitSeq(elements, ",") {
 		if !slices.ContainsFunc(known, func(g policy.Ground) bool { return g.Code == code }) {
-			return refuseAt(UnknownGround, "data.elements",
+			return refusal.At(refusal.UnknownGround, "data.elements",
 				"name the elements by their codes in the policy's identity_elements, never by their values: "+codesOf(known))
 		}
 	}
@@ -176,7 +178,7 @@ func (r Request) checkPaid(sum string) error {
 	paid, err := amount.Parse(sum)
 	asked, bad := amount.Parse(r.fee)
 	if err != nil || bad != nil || paid.String() != asked.String() {
-		return refuseAt(IllegalMove, "data.amount",
+		return refusal.At(refusal.IllegalMove, "data.amount",
 			"the fee that was quoted is "+r.fee+": record its payment once it is whole, in its currency")
 	}
 	return nil

@@ -7,25 +7,27 @@ import (
 
 	"consentledger/domain/catalog"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/domain/internal/form"
 	"consentledger/domain/policy"
+	"consentledger/domain/refusal"
 )
 
 func (r Request) receive(cmd OpenRequest, ref Reference, at, recorded deadline.Instant) ([]Event, error) {
 	if r.Recorded != 0 {
-		return nil, refuse(IllegalMove, "the request was received before")
+		return nil, refusal.New(refusal.IllegalMove, "the request was received before")
 	}
 	if len(cmd.Types) == 0 {
-		return nil, refuseAt(NothingNamed, "data.types", "say what is asked for: "+strings.Join(requestTypeNames(), ", "))
+		return nil, refusal.At(refusal.NothingNamed, "data.types", "say what is asked for: "+strings.Join(requestTypeNames(), ", "))
 	}
 
 	if !form.IsName(string(cmd.Channel), 64) {
-		return nil, refuseAt(Incomplete, "data.channel",
+		return nil, refusal.At(refusal.Incomplete, "data.channel",
 			`say by which channel it came: a name of 1 to 64 of a-z, 0-9 and "-"`)
 	}
 
 	if cmd.Subject == "" && cmd.Text != "" {
-		return nil, refuseAt(Malformed, "data.text",
+		return nil, refusal.At(refusal.Malformed, "data.text",
 			"of nobody that is known there is nobody's vault to seal a text in: keep the letter as a document and "+
 				"name its hash")
 	}
@@ -64,10 +66,10 @@ func (r Request) receive(cmd OpenRequest, ref Reference, at, recorded deadline.I
 // the same.
 func (cmd OpenRequest) unpromised() error {
 	text := "the app has no policy in force: no promise says by when to reply"
-	if cmd.Cause != (EventID{}) {
+	if cmd.Cause != (ident.EventID{}) {
 		text += "; the withdrawal that is in it was recorded"
 	}
-	return refuse(NoPolicy, text)
+	return refusal.New(refusal.NoPolicy, text)
 }
 
 // open opens every rule that a type of the request has, each rule once.

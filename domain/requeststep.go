@@ -7,6 +7,7 @@ import (
 	"consentledger/domain/catalog"
 	"consentledger/domain/deadline"
 	"consentledger/domain/policy"
+	"consentledger/domain/refusal"
 )
 
 // take takes a step.
@@ -20,19 +21,19 @@ func (r Request) take(cmd TakeStep, ref Reference, at, recorded deadline.Instant
 		return nil, err
 	}
 
-	refusal := allow(r.Marks, rule)
-	late := refusal != nil && r.takesLate(rule, min(at, recorded))
-	if refusal != nil && !late {
-		return nil, refusal
+	no := allow(r.Marks, rule)
+	late := no != nil && r.takesLate(rule, min(at, recorded))
+	if no != nil && !late {
+		return nil, no
 	}
 
 	if rule.Found {
-		return nil, refuse(IllegalMove,
+		return nil, refusal.New(refusal.IllegalMove,
 			"a request is found to repeat an earlier one when it comes in, by a rule: nobody says so")
 	}
 
 	if at < r.At {
-		return nil, refuseAt(IllegalMove, "time",
+		return nil, refusal.At(refusal.IllegalMove, "time",
 			"the step is dated before the request was received, which was at "+r.At.String())
 	}
 	if err := r.checkStep(cmd, ref); err != nil {
@@ -82,7 +83,7 @@ func (r Request) follow(
 	case rule.PausesAsSaid:
 		events, err := moved(r.Duties.pause(policy.FieldOf(cmd.Fields, "reason"), late, k))
 		if err == nil && len(events) == 0 {
-			err = refuseAt(NotPausable, "data.reason", "no rule of this request stands still for that reason")
+			err = refusal.At(refusal.NotPausable, "data.reason", "no rule of this request stands still for that reason")
 		}
 		return events, err
 	case rule.Pauses != "":
@@ -142,7 +143,7 @@ func (r Request) reopen(cmd TakeStep, ref Reference, at deadline.Instant) ([]Eve
 
 	v, ok := ref.Policies.Version(r.Received.Version)
 	if !ok {
-		return nil, refuse(UnknownVersion, "the version whose promises bind is not there any more")
+		return nil, refusal.New(refusal.UnknownVersion, "the version whose promises bind is not there any more")
 	}
 	again := r.Received
 	again.Authenticated = again.Authenticated || r.Marks.Has(catalog.IdentityKnown)

@@ -3,7 +3,9 @@ package domain
 import (
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/domain/internal/form"
+	"consentledger/domain/refusal"
 )
 
 // say answers the events about a person that are recorded as they are: those of which more
@@ -26,7 +28,7 @@ func (s Subject) say(e Event, ref Reference, at deadline.Instant) ([]Event, erro
 		return s.link(e)
 	case SubjectUnlinked:
 		if _, ok := s.linked(e.Other); !ok {
-			return nil, refuse(UnknownLink, "the two histories are not linked")
+			return nil, refusal.New(refusal.UnknownLink, "the two histories are not linked")
 		}
 		return []Event{e}, nil
 	case SubjectReassigned:
@@ -40,13 +42,13 @@ func (s Subject) say(e Event, ref Reference, at deadline.Instant) ([]Event, erro
 	if check := RuleOf(e).check; check != nil {
 		return one(e, check(e))
 	}
-	return nil, refuse(WrongStream, "this is not said about a person, or not by itself")
+	return nil, refusal.New(refusal.WrongStream, "this is not said about a person, or not by itself")
 }
 
 // reasoned refuses a reason that is not a code: it is kept in the clear.
 func reasoned(reason string) error {
 	if !form.IsName(reason, 64) {
-		return refuseAt(ReasonMissing, "data.reason", `say why, by a code of 1 to 64 of a-z, 0-9 and "-"`)
+		return refusal.At(refusal.ReasonMissing, "data.reason", `say why, by a code of 1 to 64 of a-z, 0-9 and "-"`)
 	}
 	return nil
 }
@@ -55,7 +57,7 @@ func reasoned(reason string) error {
 // somebody's who is yet to come.
 func (s Subject) checkEnd(reason string) error {
 	if s.since == 0 {
-		return refuse(UnknownPerson, "nothing is known of this person, so there is nothing to end")
+		return refusal.New(refusal.UnknownPerson, "nothing is known of this person, so there is nothing to end")
 	}
 	return reasoned(reason)
 }
@@ -63,7 +65,7 @@ func (s Subject) checkEnd(reason string) error {
 func (e GuardianVerified) check() error {
 	if e.Guardian == "" || e.Proof.Document == (content.Hash{}) || !form.IsName(e.Proof.Method, 64) ||
 		e.Proof.CheckedBy == "" {
-		return refuse(Incomplete, "a guardian needs a person, a document by its hash, a method by its code, and who "+
+		return refusal.New(refusal.Incomplete, "a guardian needs a person, a document by its hash, a method by its code, and who "+
 			"checked it")
 	}
 	return nil
@@ -75,7 +77,7 @@ func (s Subject) checkGuardian(e GuardianEnded) error {
 			return reasoned(e.Reason)
 		}
 	}
-	return refuseAt(UnknownGuardian, "data.guardian", "nobody of that id is verified as the person's guardian")
+	return refusal.At(refusal.UnknownGuardian, "data.guardian", "nobody of that id is verified as the person's guardian")
 }
 
 // link answers SubjectLinked. Who is linked already is no news.
@@ -84,7 +86,7 @@ func (s Subject) link(e SubjectLinked) ([]Event, error) {
 		return nil, nil
 	}
 	if !form.IsName(e.Proof, 64) {
-		return nil, refuseAt(Incomplete, "data.proof",
+		return nil, refusal.At(refusal.Incomplete, "data.proof",
 			"say by a code how it is known that both are one person: login, same-device, operator")
 	}
 	return []Event{e}, nil
@@ -92,24 +94,24 @@ func (s Subject) link(e SubjectLinked) ([]Event, error) {
 
 func (s Subject) checkUsed(e ConsentUsed) error {
 	if len(e.Consents) == 0 {
-		return refuseAt(NothingNamed, "data.consents", "name the consents that were used")
+		return refusal.At(refusal.NothingNamed, "data.consents", "name the consents that were used")
 	}
 
 	for _, id := range e.Consents {
 		y, ok := s.yes(id)
 		switch {
 		case !ok:
-			return refuseAt(UnknownRecord, "data.consents", "a consent to use up is not of this person")
+			return refusal.At(refusal.UnknownRecord, "data.consents", "a consent to use up is not of this person")
 		case !y.Event.(ConsentGiven).Once:
-			return refuseAt(Contradicts, "data.consents", "the consent is not for a single use")
+			return refusal.At(refusal.Contradicts, "data.consents", "the consent is not for a single use")
 		case y.more().used != 0:
-			return refuseAt(AlreadyUsed, "data.consents", "the consent was used up before: ask again")
+			return refusal.At(refusal.AlreadyUsed, "data.consents", "the consent was used up before: ask again")
 		}
 	}
 	return nil
 }
 
-func (s Subject) yes(id EventID) (said, bool) {
+func (s Subject) yes(id ident.EventID) (said, bool) {
 	for _, y := range s.said {
 		if y.ID == id && y.no == 0 {
 			return *y, true

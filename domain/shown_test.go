@@ -9,7 +9,9 @@ import (
 	. "consentledger/domain"
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/domain/policy"
+	"consentledger/domain/refusal"
 )
 
 // The pop-up, as a build shows it: a general agree, a switch for faces alone, a
@@ -38,25 +40,25 @@ func shown() Reference {
 	r.Policies = Policies{}.Evolve(Fact{Event: PolicyPublished{Version: v1, Document: doc, Effective: t0}})
 	r.Surfaces = r.Surfaces.Evolve(Fact{Event: popup})
 	r.Service = r.Service.Evolve(Fact{Event: AppRegistered{App{Name: "demo", Environment: Production}}})
-	r.By = By{Actor: Person, Principal: "backend"}
+	r.By = ident.By{Actor: ident.Person, Principal: "backend"}
 	return r
 }
 
 func presented(locale string) Fact {
 	l, _ := popup.Surface.Locale(locale)
-	return Fact{ID: EventID{60}, At: t0, Recorded: t0, Event: NoticePresented{Policy: "privacy", Version: v1, Locale: locale, Text: l.Text, Surface: popup.ID, Build: "5.2"}}
+	return Fact{ID: ident.EventID{60}, At: t0, Recorded: t0, Event: NoticePresented{Policy: "privacy", Version: v1, Locale: locale, Text: l.Text, Surface: popup.ID, Build: "5.2"}}
 }
 
 func aged(band AgeBand, at deadline.Instant) Fact {
-	return Fact{ID: EventID{70, byte(band)}, At: at, Recorded: at, Event: AgeRecorded{Band: band, Basis: "declared"}}
+	return Fact{ID: ident.EventID{70, byte(band)}, At: at, Recorded: at, Event: AgeRecorded{Band: band, Basis: "declared"}}
 }
 
 func guarded() Fact {
-	return Fact{ID: EventID{71}, At: t0, Recorded: t0, Event: GuardianVerified{Guardian: "mother", Proof: Proof{content.Hash{1}, "id-card", "desk"}}}
+	return Fact{ID: ident.EventID{71}, At: t0, Recorded: t0, Event: GuardianVerified{Guardian: "mother", Proof: Proof{content.Hash{1}, "id-card", "desk"}}}
 }
 
 func TestWhatCountsAsConsent(t *testing.T) {
-	notice := EventID{60}
+	notice := ident.EventID{60}
 	doc := Proof{content.Hash{3}, "scan", "desk"}
 	covered := map[Shortfall]bool{}
 	for _, tt := range []struct {
@@ -105,20 +107,20 @@ func TestWhatCountsAsConsent(t *testing.T) {
 }
 
 func TestEvidence(t *testing.T) {
-	strong := GiveConsent{Notice: EventID{60}, Control: "ok"}
+	strong := GiveConsent{Notice: ident.EventID{60}, Control: "ok"}
 	for _, tt := range []struct {
 		name  string
 		given []Fact
 		when  GiveConsent
-		by    By
+		by    ident.By
 		want  Evidence
 	}{
-		{"strong", []Fact{presented("en")}, strong, By{Principal: "backend"}, Evidence{Quality: Strong}},
-		{"signed, by nobody that is authenticated", []Fact{presented("en")}, strong, By{Principal: Unauthenticated, Signer: "phone"}, Evidence{Quality: Strong}},
-		{"nobody vouches for it", []Fact{presented("en")}, strong, By{Principal: Unauthenticated}, Evidence{Partial, []Lack{"principal"}}},
-		{"its weak twin", nil, GiveConsent{Act: "agree", Locale: "en", Text: content.Hash{8}, Initial: Button}, By{Principal: "backend"}, Evidence{Weak, []Lack{"presentation", "surface", "control"}}},
-		{"no picture of the screen", []Fact{presented("zh")}, strong, By{Principal: "backend"}, Evidence{Partial, []Lack{"screenshot", "authoritative-text"}}},
-		{"an import", nil, GiveConsent{Act: "agree", Import: true}, By{Principal: "backend"}, Evidence{Quality: Imported}},
+		{"strong", []Fact{presented("en")}, strong, ident.By{Principal: "backend"}, Evidence{Quality: Strong}},
+		{"signed, by nobody that is authenticated", []Fact{presented("en")}, strong, ident.By{Principal: ident.Unauthenticated, Signer: "phone"}, Evidence{Quality: Strong}},
+		{"nobody vouches for it", []Fact{presented("en")}, strong, ident.By{Principal: ident.Unauthenticated}, Evidence{Partial, []Lack{"principal"}}},
+		{"its weak twin", nil, GiveConsent{Act: "agree", Locale: "en", Text: content.Hash{8}, Initial: Button}, ident.By{Principal: "backend"}, Evidence{Weak, []Lack{"presentation", "surface", "control"}}},
+		{"no picture of the screen", []Fact{presented("zh")}, strong, ident.By{Principal: "backend"}, Evidence{Partial, []Lack{"screenshot", "authoritative-text"}}},
+		{"an import", nil, GiveConsent{Act: "agree", Import: true}, ident.By{Principal: "backend"}, Evidence{Quality: Imported}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			r := shown()
@@ -135,29 +137,29 @@ func TestEvidence(t *testing.T) {
 }
 
 func TestWhatWasShownCannotBeContradicted(t *testing.T) {
-	notice := EventID{60}
+	notice := ident.EventID{60}
 	for _, tt := range []struct {
 		name string
 		when Command
 		by   string
-		code Code
+		code refusal.Code
 	}{
-		{"a presentation of nobody", GiveConsent{Notice: EventID{61}, Act: "agree"}, "backend", UnknownNotice},
-		{"another text", GiveConsent{Notice: notice, Control: "ok", Text: content.Hash{99}}, "backend", Contradicts},
-		{"another build", GiveConsent{Notice: notice, Control: "ok", Build: "5.3"}, "backend", Contradicts},
-		{"another act", GiveConsent{Notice: notice, Control: "ok", Act: "tick"}, "backend", Contradicts},
-		{"a control that is not there", GiveConsent{Notice: notice, Control: "x"}, "backend", UnknownControl},
-		{"a control that refuses", GiveConsent{Notice: notice, Control: "out"}, "backend", Contradicts},
-		{"a control that says it was not ticked", GiveConsent{Notice: notice, Control: "ok", Initial: Unticked}, "backend", Contradicts},
-		{"who published the surface", GiveConsent{Notice: notice, Control: "ok"}, "release", SamePrincipal},
-		{"a surface of another app", PresentNotice{Surface: content.Hash{1}, Locale: "en"}, "backend", UnknownSurface},
-		{"a language that the surface has not", PresentNotice{Surface: popup.ID, Locale: "fr"}, "backend", Contradicts},
+		{"a presentation of nobody", GiveConsent{Notice: ident.EventID{61}, Act: "agree"}, "backend", refusal.UnknownNotice},
+		{"another text", GiveConsent{Notice: notice, Control: "ok", Text: content.Hash{99}}, "backend", refusal.Contradicts},
+		{"another build", GiveConsent{Notice: notice, Control: "ok", Build: "5.3"}, "backend", refusal.Contradicts},
+		{"another act", GiveConsent{Notice: notice, Control: "ok", Act: "tick"}, "backend", refusal.Contradicts},
+		{"a control that is not there", GiveConsent{Notice: notice, Control: "x"}, "backend", refusal.UnknownControl},
+		{"a control that refuses", GiveConsent{Notice: notice, Control: "out"}, "backend", refusal.Contradicts},
+		{"a control that says it was not ticked", GiveConsent{Notice: notice, Control: "ok", Initial: Unticked}, "backend", refusal.Contradicts},
+		{"who published the surface", GiveConsent{Notice: notice, Control: "ok"}, "release", refusal.SamePrincipal},
+		{"a surface of another app", PresentNotice{Surface: content.Hash{1}, Locale: "en"}, "backend", refusal.UnknownSurface},
+		{"a language that the surface has not", PresentNotice{Surface: popup.ID, Locale: "fr"}, "backend", refusal.Contradicts},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			r := shown()
 			r.By.Principal = tt.by
 			_, err := fold(presented("en")).Decide(tt.when, r, noon, noon)
-			if got, _ := errors.AsType[Refusal](err); got.Code != tt.code {
+			if got, _ := errors.AsType[refusal.Refusal](err); got.Code != tt.code {
 				t.Errorf("got %v, want %v", err, tt.code)
 			}
 		})
@@ -173,18 +175,18 @@ func TestARefusalNamesTheControlThatWasUsed(t *testing.T) {
 		when    RefuseConsent
 		want    []policy.PurposeID
 		initial ControlState
-		code    Code
+		code    refusal.Code
 	}{
-		{"the purposes of its control", RefuseConsent{Notice: EventID{60}, Control: "both"}, []policy.PurposeID{"face", "ads"}, Unticked, ""},
-		{"its own purposes before those", RefuseConsent{Notice: EventID{60}, Control: "both", Scope: Scope{Purposes: []policy.PurposeID{"net"}}}, []policy.PurposeID{"net"}, Unticked, ""},
-		{"a way out that is about nothing in particular", RefuseConsent{Notice: EventID{60}, Control: "out"}, nil, 0, NothingNamed},
-		{"everything, by the way out", RefuseConsent{Notice: EventID{60}, Control: "out", Scope: Scope{All: true}}, nil, Button, ""},
-		{"another state than the surface's is kept as it was said", RefuseConsent{Notice: EventID{60}, Control: "both", Initial: Ticked}, []policy.PurposeID{"face", "ads"}, Ticked, ""},
-		{"a control that the surface has not", RefuseConsent{Notice: EventID{60}, Control: "x", Scope: Scope{All: true}}, nil, 0, ""},
-		{"a presentation that nobody knows", RefuseConsent{Notice: EventID{61}, Control: "both", Initial: Button, Scope: Scope{All: true}}, nil, Button, ""},
+		{"the purposes of its control", RefuseConsent{Notice: ident.EventID{60}, Control: "both"}, []policy.PurposeID{"face", "ads"}, Unticked, ""},
+		{"its own purposes before those", RefuseConsent{Notice: ident.EventID{60}, Control: "both", Scope: Scope{Purposes: []policy.PurposeID{"net"}}}, []policy.PurposeID{"net"}, Unticked, ""},
+		{"a way out that is about nothing in particular", RefuseConsent{Notice: ident.EventID{60}, Control: "out"}, nil, 0, refusal.NothingNamed},
+		{"everything, by the way out", RefuseConsent{Notice: ident.EventID{60}, Control: "out", Scope: Scope{All: true}}, nil, Button, ""},
+		{"another state than the surface's is kept as it was said", RefuseConsent{Notice: ident.EventID{60}, Control: "both", Initial: Ticked}, []policy.PurposeID{"face", "ads"}, Ticked, ""},
+		{"a control that the surface has not", RefuseConsent{Notice: ident.EventID{60}, Control: "x", Scope: Scope{All: true}}, nil, 0, ""},
+		{"a presentation that nobody knows", RefuseConsent{Notice: ident.EventID{61}, Control: "both", Initial: Button, Scope: Scope{All: true}}, nil, Button, ""},
 	} {
 		then, err := fold(presented("en")).Decide(tt.when, r, noon, noon)
-		if got, _ := errors.AsType[Refusal](err); got.Code != tt.code {
+		if got, _ := errors.AsType[refusal.Refusal](err); got.Code != tt.code {
 			t.Errorf("%s: %v, want %q", tt.name, err, tt.code)
 		}
 		if tt.code != "" {
@@ -201,20 +203,20 @@ func TestWhoPublishesASurfaceRecordsNoConsentToIt(t *testing.T) {
 	key := [32]byte{1}
 	for _, tt := range []struct {
 		name          string
-		published, by By
-		code          Code
+		published, by ident.By
+		code          refusal.Code
 	}{
-		{"another principal", By{Principal: "release"}, By{Principal: "backend"}, ""},
-		{"the same principal", By{Principal: "backend"}, By{Principal: "backend"}, SamePrincipal},
-		{"the same principal, by a key", By{Principal: "backend"}, By{Principal: "backend", Signer: "phone"}, SamePrincipal},
-		{"a token of the same principal", By{Principal: "backend"}, By{Principal: "backend-token"}, SamePrincipal},
-		{"a token of another principal", By{Principal: "release"}, By{Principal: "backend-token"}, ""},
-		{"another key", By{Principal: Unauthenticated, Signer: "release"}, By{Principal: Unauthenticated, Signer: "backend"}, ""},
-		{"the same key", By{Principal: Unauthenticated, Signer: "backend"}, By{Principal: Unauthenticated, Signer: "backend"}, SamePrincipal},
-		{"the same key, sent by another", By{Principal: "release", Signer: "backend"}, By{Principal: "relay", Signer: "backend"}, SamePrincipal},
-		{"a key, and nobody", By{Principal: Unauthenticated, Signer: "backend"}, By{Principal: Unauthenticated}, ""},
-		{"nobody that is known", By{Principal: Unauthenticated}, By{Principal: Unauthenticated}, ""},
-		{"nobody at all", By{}, By{}, ""},
+		{"another principal", ident.By{Principal: "release"}, ident.By{Principal: "backend"}, ""},
+		{"the same principal", ident.By{Principal: "backend"}, ident.By{Principal: "backend"}, refusal.SamePrincipal},
+		{"the same principal, by a key", ident.By{Principal: "backend"}, ident.By{Principal: "backend", Signer: "phone"}, refusal.SamePrincipal},
+		{"a token of the same principal", ident.By{Principal: "backend"}, ident.By{Principal: "backend-token"}, refusal.SamePrincipal},
+		{"a token of another principal", ident.By{Principal: "release"}, ident.By{Principal: "backend-token"}, ""},
+		{"another key", ident.By{Principal: ident.Unauthenticated, Signer: "release"}, ident.By{Principal: ident.Unauthenticated, Signer: "backend"}, ""},
+		{"the same key", ident.By{Principal: ident.Unauthenticated, Signer: "backend"}, ident.By{Principal: ident.Unauthenticated, Signer: "backend"}, refusal.SamePrincipal},
+		{"the same key, sent by another", ident.By{Principal: "release", Signer: "backend"}, ident.By{Principal: "relay", Signer: "backend"}, refusal.SamePrincipal},
+		{"a key, and nobody", ident.By{Principal: ident.Unauthenticated, Signer: "backend"}, ident.By{Principal: ident.Unauthenticated}, ""},
+		{"nobody that is known", ident.By{Principal: ident.Unauthenticated}, ident.By{Principal: ident.Unauthenticated}, ""},
+		{"nobody at all", ident.By{}, ident.By{}, ""},
 	} {
 		r := shown()
 		r.By = tt.published
@@ -223,24 +225,24 @@ func TestWhoPublishesASurfaceRecordsNoConsentToIt(t *testing.T) {
 			t.Fatal(err)
 		}
 		r.Surfaces, r.By = Surfaces{}.Evolve(Fact{Event: then[0]}), tt.by
-		_, err = fold(presented("en")).Decide(GiveConsent{Notice: EventID{60}, Control: "ok"}, r, noon, noon)
-		if got, _ := errors.AsType[Refusal](err); got.Code != tt.code {
+		_, err = fold(presented("en")).Decide(GiveConsent{Notice: ident.EventID{60}, Control: "ok"}, r, noon, noon)
+		if got, _ := errors.AsType[refusal.Refusal](err); got.Code != tt.code {
 			t.Errorf("%s: %v, want %q", tt.name, err, tt.code)
 		}
 		for _, control := range []ControlID{"ok", ""} { // without a presentation, by the build alone
 			_, err = Subject{}.Decide(GiveConsent{Act: "agree", Build: popup.Surface.Build, Control: control}, r, noon, noon)
-			if got, _ := errors.AsType[Refusal](err); (got.Code == SamePrincipal) != (tt.code == SamePrincipal) {
+			if got, _ := errors.AsType[refusal.Refusal](err); (got.Code == refusal.SamePrincipal) != (tt.code == refusal.SamePrincipal) {
 				t.Errorf("%s, by the build and the control %q: %v, want %q", tt.name, control, err, tt.code)
 			}
 		}
-		if _, err = fold(presented("en")).Decide(RefuseConsent{Scope: Scope{All: true}, Notice: EventID{60}}, r, noon, noon); err != nil {
+		if _, err = fold(presented("en")).Decide(RefuseConsent{Scope: Scope{All: true}, Notice: ident.EventID{60}}, r, noon, noon); err != nil {
 			t.Errorf("%s: a refusal: %v", tt.name, err)
 		}
 	}
 	s := Service{}.Evolve(Fact{Event: SignerRegistered{Name: "backend", Key: key}}).Evolve(Fact{Event: SignerRegistered{Name: "backend", Key: [32]byte{2}, Retired: true}})
-	for name, code := range map[string]Code{"backend": "", "release": SamePrincipal} {
+	for name, code := range map[string]refusal.Code{"backend": "", "release": refusal.SamePrincipal} {
 		_, err := s.Decide(Say{SignerRegistered{Name: name, Key: key}}, Reference{}, noon, noon)
-		if got, _ := errors.AsType[Refusal](err); got.Code != code {
+		if got, _ := errors.AsType[refusal.Refusal](err); got.Code != code {
 			t.Errorf("a key that was backend's, as %s: %v", name, err)
 		}
 	}
@@ -256,30 +258,30 @@ func TestPublishingASurface(t *testing.T) {
 	for _, tt := range []struct {
 		name    string
 		surface Surface
-		code    Code
+		code    refusal.Code
 	}{
 		{"as it is", popup.Surface, ""},
-		{"of no version", change(func(s *Surface) { s.Version = content.Hash{5} }), UnknownVersion},
-		{"approved by who publishes it", change(func(s *Surface) { s.Approver = "backend" }), SamePrincipal},
-		{"approved by whose key signs it", change(func(s *Surface) { s.Approver = "phone" }), SamePrincipal},
-		{"approved by nobody", change(func(s *Surface) { s.Approver = "" }), Incomplete},
-		{"with an act that is not the policy's", change(func(s *Surface) { s.Controls[0].Act = "wink" }), UnknownAct},
-		{"with a purpose that is not the policy's", change(func(s *Surface) { s.Controls[0].Purposes = []policy.PurposeID{"x"} }), UnknownPurpose},
-		{"with one control twice", change(func(s *Surface) { s.Controls[1].ID = "ok" }), Incomplete},
-		{"of a build that is not known by its signature", change(func(s *Surface) { s.Signing = content.Hash{} }), Incomplete},
-		{"with a control without a label", change(func(s *Surface) { s.Controls[1].Label = "" }), Incomplete},
-		{"with a label that one language lacks", change(func(s *Surface) { s.Locales[1].Strings = s.Locales[1].Strings[1:] }), Incomplete},
-		{"with no way to refuse", change(func(s *Surface) { s.Controls = s.Controls[:4] }), Incomplete},
+		{"of no version", change(func(s *Surface) { s.Version = content.Hash{5} }), refusal.UnknownVersion},
+		{"approved by who publishes it", change(func(s *Surface) { s.Approver = "backend" }), refusal.SamePrincipal},
+		{"approved by whose key signs it", change(func(s *Surface) { s.Approver = "phone" }), refusal.SamePrincipal},
+		{"approved by nobody", change(func(s *Surface) { s.Approver = "" }), refusal.Incomplete},
+		{"with an act that is not the policy's", change(func(s *Surface) { s.Controls[0].Act = "wink" }), refusal.UnknownAct},
+		{"with a purpose that is not the policy's", change(func(s *Surface) { s.Controls[0].Purposes = []policy.PurposeID{"x"} }), refusal.UnknownPurpose},
+		{"with one control twice", change(func(s *Surface) { s.Controls[1].ID = "ok" }), refusal.Incomplete},
+		{"of a build that is not known by its signature", change(func(s *Surface) { s.Signing = content.Hash{} }), refusal.Incomplete},
+		{"with a control without a label", change(func(s *Surface) { s.Controls[1].Label = "" }), refusal.Incomplete},
+		{"with a label that one language lacks", change(func(s *Surface) { s.Locales[1].Strings = s.Locales[1].Strings[1:] }), refusal.Incomplete},
+		{"with no way to refuse", change(func(s *Surface) { s.Controls = s.Controls[:4] }), refusal.Incomplete},
 		{"with no way to refuse, and says so", change(func(s *Surface) { s.Controls, s.NoRefusal = s.Controls[:4], true }), ""},
-		{"with a way to refuse, and says that there is none", change(func(s *Surface) { s.NoRefusal = true }), Contradicts},
-		{"with a refusal at no distance that there is", change(func(s *Surface) { s.Controls[4].Steps = -1 }), Incomplete},
-		{"with a box of unknown state", change(func(s *Surface) { s.Controls[1].Initial = StateUnknown }), Incomplete},
+		{"with a way to refuse, and says that there is none", change(func(s *Surface) { s.NoRefusal = true }), refusal.Contradicts},
+		{"with a refusal at no distance that there is", change(func(s *Surface) { s.Controls[4].Steps = -1 }), refusal.Incomplete},
+		{"with a box of unknown state", change(func(s *Surface) { s.Controls[1].Initial = StateUnknown }), refusal.Incomplete},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			r := shown()
 			r.By.Signer = "phone"
 			then, err := Surfaces{}.Decide(PublishSurface{content.Hash{7}, tt.surface}, r)
-			if got, _ := errors.AsType[Refusal](err); got.Code != tt.code || (err == nil) != (len(then) == 1) {
+			if got, _ := errors.AsType[refusal.Refusal](err); got.Code != tt.code || (err == nil) != (len(then) == 1) {
 				t.Errorf("got %v, %v; want %v", then, err, tt.code)
 			}
 		})
@@ -291,7 +293,7 @@ func TestAScreenWithoutAWayOutIsWeakerEvidence(t *testing.T) {
 	trap := popup
 	trap.Surface.Controls, trap.Surface.NoRefusal = trap.Surface.Controls[:4], true
 	r.Surfaces = Surfaces{}.Evolve(Fact{Event: trap})
-	then, err := fold(presented("en")).Decide(GiveConsent{Notice: EventID{60}, Control: "ok"}, r, noon, noon)
+	then, err := fold(presented("en")).Decide(GiveConsent{Notice: ident.EventID{60}, Control: "ok"}, r, noon, noon)
 	if want := (Evidence{Partial, []Lack{"refuse-option"}}); err != nil || !reflect.DeepEqual(then[0].(ConsentGiven).Evidence, want) {
 		t.Errorf("got %v, %v; want %v", then, err, want)
 	}
@@ -333,7 +335,7 @@ func TestAConsentFromBeforeAnyVersionNamesItsVersion(t *testing.T) {
 
 	for name, cmd := range map[string]Command{"a notice": PresentNotice{Locale: "en"}, "an acknowledgement": AcknowledgePolicy{Locale: "en"}} {
 		_, err := Subject{}.Decide(cmd, shown(), t0-day, noon)
-		if r, refused := errors.AsType[Refusal](err); !refused || r.Code != UnknownVersion || r.Path != "data.version" {
+		if r, refused := errors.AsType[refusal.Refusal](err); !refused || r.Code != refusal.UnknownVersion || r.Path != "data.version" {
 			t.Errorf("%s from before any version: %v", name, err)
 		}
 		if _, err := (Subject{}).Decide(cmd, shown(), t0, noon); err != nil {

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/domain/policy"
 )
 
@@ -11,7 +12,7 @@ import (
 // of its scope, or those of its purposes that are new. If nothing is, it returns
 // the fact that said the last of it. A signal that was recorded by mistake said
 // nothing; one about everything is news to one about some purposes.
-func (s Subject) news(act policy.ActID, scope Scope, g GuardianRef, ref Reference) (fresh Scope, said EventID) {
+func (s Subject) news(act policy.ActID, scope Scope, g GuardianRef, ref Reference) (fresh Scope, said ident.EventID) {
 	left := slices.Clone(scope.Purposes)
 	for _, n := range s.said {
 		if n.no == 0 || n.crossed || n.more().guardian != g || !SameSignal(actOf(n.Event), act) || isVoided(n, &ref) {
@@ -21,7 +22,7 @@ func (s Subject) news(act policy.ActID, scope Scope, g GuardianRef, ref Referenc
 			return Scope{}, n.ID
 		}
 	}
-	return Scope{All: scope.All, Purposes: left}, EventID{}
+	return Scope{All: scope.All, Purposes: left}, ident.EventID{}
 }
 
 // actOf returns how a no was said; empty: not known.
@@ -38,7 +39,7 @@ func actOf(e Event) policy.ActID {
 // Repeats returns the fact that a command repeats, if it is a signal that says
 // nothing new, or a link that is open already. Nothing follows from it, and it leaves
 // no fact: its answer is the receipt of that fact.
-func (s Subject) Repeats(cmd Command, ref Reference) (EventID, bool) {
+func (s Subject) Repeats(cmd Command, ref Reference) (ident.EventID, bool) {
 	var act policy.ActID
 	var scope Scope
 	var g GuardianRef
@@ -54,13 +55,13 @@ func (s Subject) Repeats(cmd Command, ref Reference) (EventID, bool) {
 				return s.links[i].Because, true
 			}
 		}
-		return EventID{}, false
+		return ident.EventID{}, false
 	default:
-		return EventID{}, false
+		return ident.EventID{}, false
 	}
 
 	if !ref.Policies.signals(act) {
-		return EventID{}, false
+		return ident.EventID{}, false
 	}
 
 	known := scope.Purposes[:0:0]
@@ -71,11 +72,11 @@ func (s Subject) Repeats(cmd Command, ref Reference) (EventID, bool) {
 	}
 
 	if scope.Purposes = known; !scope.All && len(known) == 0 {
-		return EventID{}, false
+		return ident.EventID{}, false
 	}
 
 	_, of := s.news(act, scope, g, ref)
-	return of, of != EventID{}
+	return of, of != ident.EventID{}
 }
 
 // isSignal reports whether a no is a machine's signal, by which act.
@@ -107,7 +108,7 @@ func (s *Subject) signalBehind(st Standing) policy.ActID {
 // a deliberate act: before it, so that it stands in the way, or after it.
 type Opposition struct {
 	Signal  policy.ActID // empty: there is none
-	Because EventID
+	Because ident.EventID
 }
 
 // opposed returns the newest signal that is at odds with what the person said of

@@ -7,6 +7,7 @@ import (
 
 	. "consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/domain/policy"
 )
 
@@ -64,7 +65,7 @@ func TestASignalIsNoStatement(t *testing.T) {
 				}
 			}
 			of, repeats := s.Repeats(tt.when, named)
-			if !reflect.DeepEqual(got, tt.then) || repeats != (tt.then == nil) || of != (EventID{tt.repeat}) {
+			if !reflect.DeepEqual(got, tt.then) || repeats != (tt.then == nil) || of != (ident.EventID{tt.repeat}) {
 				t.Errorf("recorded %v, repeats %v %v", then, repeats, of[0])
 			}
 		})
@@ -89,7 +90,7 @@ func TestAThousandSignalsUndoNoConsent(t *testing.T) {
 		}
 		for _, e := range then {
 			facts++
-			s = s.Evolve(Fact{ID: EventID{byte(facts)}, At: at, Recorded: at, Event: e})
+			s = s.Evolve(Fact{ID: ident.EventID{byte(facts)}, At: at, Recorded: at, Event: e})
 		}
 	}
 	gpc := RefuseConsent{Act: "gpc", Scope: Scope{All: true}}
@@ -99,7 +100,7 @@ func TestAThousandSignalsUndoNoConsent(t *testing.T) {
 		say(t0+20+deadline.Instant(i), gpc)
 	}
 	st := s.Standing("ads", later, ref())
-	if facts != 2 || st.Status != Given || st.Opposed != (Opposition{"gpc", EventID{1}}) || st.Signal != "" {
+	if facts != 2 || st.Status != Given || st.Opposed != (Opposition{"gpc", ident.EventID{1}}) || st.Signal != "" {
 		t.Errorf("%d facts, %+v", facts, st)
 	}
 	say(noon, WithdrawConsent{Scope: ads})
@@ -114,21 +115,21 @@ func TestASignalAgainstAPersonsWordIsShown(t *testing.T) {
 		given   []Fact
 		status  Status
 		signal  policy.ActID
-		opposed EventID
+		opposed ident.EventID
 		ask     PromptReason
 	}{
-		{"a signal alone is no conflict", []Fact{signalled(1, t0, ads)}, Refused, "gpc", EventID{}, PromptSignal},
-		{"a first signal after a consent is a no, and a conflict", []Fact{yes(1, t0, t0), signalled(2, t0+9, ads)}, Refused, "gpc", EventID{2}, PromptSignal},
-		{"a consent after the signal counts, and is a conflict", []Fact{signalled(1, t0, ads), yes(2, t0+9, t0+9)}, Given, "", EventID{1}, ""},
-		{"what the person took back themselves is none", []Fact{yes(1, t0, t0), no(2, t0+5, t0+5), signalled(3, t0+9, ads)}, Refused, "gpc", EventID{}, PromptSignal},
-		{"a consent that was a mistake is none", []Fact{yes(1, t0, t0), signalled(2, t0+9, ads), voidOf(1)}, Refused, "gpc", EventID{}, PromptSignal},
-		{"a person's own no is called what it is", []Fact{no(1, t0, t0)}, Withdrawn, "", EventID{}, PromptWithdrawn},
-		{"and so is a refusal", []Fact{refused(1, t0, t0)}, Refused, "", EventID{}, PromptRefused},
+		{"a signal alone is no conflict", []Fact{signalled(1, t0, ads)}, Refused, "gpc", ident.EventID{}, PromptSignal},
+		{"a first signal after a consent is a no, and a conflict", []Fact{yes(1, t0, t0), signalled(2, t0+9, ads)}, Refused, "gpc", ident.EventID{2}, PromptSignal},
+		{"a consent after the signal counts, and is a conflict", []Fact{signalled(1, t0, ads), yes(2, t0+9, t0+9)}, Given, "", ident.EventID{1}, ""},
+		{"what the person took back themselves is none", []Fact{yes(1, t0, t0), no(2, t0+5, t0+5), signalled(3, t0+9, ads)}, Refused, "gpc", ident.EventID{}, PromptSignal},
+		{"a consent that was a mistake is none", []Fact{yes(1, t0, t0), signalled(2, t0+9, ads), voidOf(1)}, Refused, "gpc", ident.EventID{}, PromptSignal},
+		{"a person's own no is called what it is", []Fact{no(1, t0, t0)}, Withdrawn, "", ident.EventID{}, PromptWithdrawn},
+		{"and so is a refusal", []Fact{refused(1, t0, t0)}, Refused, "", ident.EventID{}, PromptRefused},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			s := fold(tt.given...)
 			st := s.Standing("ads", noon, ref())
-			if st.Status != tt.status || st.Signal != tt.signal || st.Opposed.Because != tt.opposed || (st.Opposed.Signal != "") != (tt.opposed != EventID{}) {
+			if st.Status != tt.status || st.Signal != tt.signal || st.Opposed.Because != tt.opposed || (st.Opposed.Signal != "") != (tt.opposed != ident.EventID{}) {
 				t.Errorf("%+v", st)
 			}
 			var asked PromptReason

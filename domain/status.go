@@ -5,6 +5,7 @@ import (
 
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/domain/internal/form"
 	"consentledger/domain/policy"
 )
@@ -44,7 +45,7 @@ type Standing struct {
 	Policy   string
 	Version  content.Hash // what the yes was given to
 	Act      policy.ActID // how it was given
-	Because  []EventID
+	Because  []ident.EventID
 	Short    Shortfall    // why the newest yes does not count, if one falls short
 	Guardian GuardianRef  // who gave the yes for the person; empty: the person
 	Evidence Quality      // of the yes
@@ -93,7 +94,7 @@ func (s Subject) Standing(p policy.PurposeID, at deadline.Instant, ref Reference
 }
 
 // numbers returns the numbers that the sources of answers gave them.
-func (s *Subject) numbers(ids []EventID) (numbers []uint64) {
+func (s *Subject) numbers(ids []ident.EventID) (numbers []uint64) {
 	for i, id := range ids {
 		for _, x := range s.said {
 			if x.ID != id || x.Sequence == 0 {
@@ -109,7 +110,7 @@ func (s *Subject) numbers(ids []EventID) (numbers []uint64) {
 }
 
 // disputedWithBuild reports whether an answer is disputed with all of its build.
-func (s *Subject) disputedWithBuild(id EventID, ref *Reference) bool {
+func (s *Subject) disputedWithBuild(id ident.EventID, ref *Reference) bool {
 	for _, x := range s.said {
 		if len(ref.Service.disputes) > 0 && x.ID == id && ref.Service.disputed(&x.Fact) {
 			return true
@@ -166,9 +167,9 @@ func (s *Subject) standing(p policy.PurposeID, at deadline.Instant, ref *Referen
 		}
 		return st
 	case no != nil && (blocked == nil || blocked.yesFrom() <= no.noFrom()):
-		return Standing{Status: no.no, Since: no.noFrom(), Because: []EventID{no.ID}, Short: short}
+		return Standing{Status: no.no, Since: no.noFrom(), Because: []ident.EventID{no.ID}, Short: short}
 	case no != nil:
-		return Standing{Status: AskAgain, Since: no.noFrom(), Because: []EventID{no.ID, blocked.ID}, Short: short}
+		return Standing{Status: AskAgain, Since: no.noFrom(), Because: []ident.EventID{no.ID, blocked.ID}, Short: short}
 	case len(voids) > 0:
 		return Standing{Status: AskAgain, Because: voids, Short: short}
 	}
@@ -193,7 +194,7 @@ func (s *Subject) nos(list []*said, p policy.PurposeID, at deadline.Instant) []*
 
 // lastNo returns the newest of nos, nil if there is none, and those that were
 // voided.
-func lastNo(nos []*said, ref *Reference) (last *said, voids []EventID) {
+func lastNo(nos []*said, ref *Reference) (last *said, voids []ident.EventID) {
 	for _, n := range nos {
 		if isVoided(n, ref) {
 			voids = append(voids, n.ID)
@@ -217,17 +218,17 @@ func isVoided(x *said, ref *Reference) bool {
 // Voided reports whether an answer of the history was a mistake. The build's void
 // is by what it was voided, with all that the build recorded; zero: by a fact of
 // the history, which may be both.
-func (s Subject) Voided(id EventID, ref Reference) (build EventID, is bool) {
+func (s Subject) Voided(id ident.EventID, ref Reference) (build ident.EventID, is bool) {
 	for _, x := range s.said {
 		if x.ID != id {
 			continue
 		}
 		if x.more().voided != 0 {
-			return EventID{}, true
+			return ident.EventID{}, true
 		}
 		return ref.Service.void(&x.Fact)
 	}
-	return EventID{}, false
+	return ident.EventID{}, false
 }
 
 // stands reports whether none of the nos that count is in the way of the yes y.
@@ -374,7 +375,7 @@ func (s *Subject) given(y *said, p policy.PurposeID, at deadline.Instant, ref *R
 	e := y.given()
 	st := Standing{
 		Status: Given, Since: y.yesFrom(), Until: y.endOf(p), Policy: e.Policy, Version: e.Version, Act: e.Act,
-		Because: []EventID{y.ID}, Guardian: e.Guardian, Evidence: e.Evidence.Quality,
+		Because: []ident.EventID{y.ID}, Guardian: e.Guardian, Evidence: e.Evidence.Quality,
 		Alone: alone(y.kind, y.items), Rules: y.Rules,
 	}
 	if since, over := s.over(y, p, at); over {

@@ -6,7 +6,9 @@ import (
 
 	"consentledger/domain/catalog"
 	"consentledger/domain/content"
+	"consentledger/domain/ident"
 	"consentledger/domain/policy"
+	"consentledger/domain/refusal"
 )
 
 // Stepped records that a request or an incident moved on: plain, with the
@@ -43,7 +45,7 @@ func Meets(e Event) bool {
 func checkShape(s TakeStep, of catalog.Case) (catalog.StepRule, error) {
 	r, ok := catalog.StepRuleOf(s.Kind)
 	if !ok || r.Of != of {
-		return r, refuseAt(WrongStream, "type", "this is no step of "+article(of)+"; see consentledger schema list")
+		return r, refusal.At(refusal.WrongStream, "type", "this is no step of "+article(of)+"; see consentledger schema list")
 	}
 	if err := checkFields(string(s.Kind), r.Fields, s.Fields); err != nil {
 		return r, err
@@ -63,7 +65,7 @@ func allow(m catalog.Marks, r catalog.StepRule) error {
 		text += fmt.Sprintf("; if it happened before that, say when (time); if the %s goes on, record %s.reopened",
 			r.Of, r.Of)
 	}
-	return refuse(IllegalMove, text)
+	return refusal.New(refusal.IllegalMove, text)
 }
 
 // checkPublic refuses words that hold what looks personal: the fields of a step
@@ -75,8 +77,8 @@ func checkPublic(r catalog.StepRule, fields []policy.Field) error {
 		case form != catalog.FormName && form != catalog.FormText && form != catalog.FormNames &&
 			form != catalog.FormReason && form != catalog.FormCodes:
 		case form == catalog.FormName && f.Name == "of": // an id of ours, which is random
-		case HoldsPersonal(f.Value):
-			return refuseAt(Malformed, "data."+f.Name,
+		case ident.HoldsPersonal(f.Value):
+			return refusal.At(refusal.Malformed, "data."+f.Name,
 				"holds what looks like a phone number, an e-mail address or an identity-card number: this is kept in "+
 					"the clear; leave it out, or seal it in details")
 		}

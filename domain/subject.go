@@ -5,6 +5,8 @@ import (
 
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
+	"consentledger/domain/lists"
 	"consentledger/domain/policy"
 )
 
@@ -14,9 +16,9 @@ type Subject struct {
 	said        []*said // shared: none is changed
 	permissions []PermissionState
 	notices     []Fact
-	read        []content.Hash // the versions acknowledged
-	readBy      []EventID      // and by which facts
-	known       []known        // every fact, for record.voided
+	read        []content.Hash  // the versions acknowledged
+	readBy      []ident.EventID // and by which facts
+	known       []known         // every fact, for record.voided
 	disputes    []dispute
 	since       deadline.Instant // when the first fact was recorded
 	began       deadline.Instant // the earlier of its times
@@ -26,10 +28,10 @@ type Subject struct {
 	exemptions  []exemption
 	holds       []span
 	limits      []span           // storage only
-	tests       []EventID        // that say that this is no person
+	tests       []ident.EventID  // that say that this is no person
 	ended       deadline.Instant // zero: the history goes on
 	requests    []made
-	ordered     EventID // to erase the person; zero: nobody did
+	ordered     ident.EventID // to erase the person; zero: nobody did
 	erased      deadline.Instant
 	signals     bool // some no is a machine's signal
 }
@@ -100,8 +102,8 @@ func yesOf(f Fact, e ConsentGiven) *said {
 // A span is from one fact to another.
 type span struct {
 	from, until deadline.Instant // until zero: it goes on
-	id          EventID
-	endedBy     EventID
+	id          ident.EventID
+	endedBy     ident.EventID
 }
 
 func (s span) holds(at deadline.Instant) bool { return s.from <= at && (s.until == 0 || at < s.until) }
@@ -121,7 +123,7 @@ func (s Subject) Began() deadline.Instant { return s.began }
 
 // AgreedBefore reports whether the history holds a grant that was recorded
 // before the statement of that id.
-func (s Subject) AgreedBefore(id EventID) bool {
+func (s Subject) AgreedBefore(id ident.EventID) bool {
 	for _, x := range s.said {
 		if x.ID == id {
 			return false
@@ -141,7 +143,7 @@ type PermissionState struct {
 	Permission policy.PermissionID
 	Change     PermissionChange
 	Since      deadline.Instant
-	Because    EventID
+	Because    ident.EventID
 }
 
 // Permissions returns the last word on every OS permission that was heard of.
@@ -187,33 +189,33 @@ func (y *Fact) follows(z *Fact) bool {
 }
 
 // Evolve returns s as it is after f. It never fails: a fact cannot be refused.
-func (s Subject) Evolve(f Fact) Subject { return s.Fold(f, Shared) }
+func (s Subject) Evolve(f Fact) Subject { return s.Fold(f, lists.Shared) }
 
 // Fold is [Subject.Evolve] for a caller who owns as much of s as it says.
-func (s Subject) Fold(f Fact, own Own) Subject {
-	s.known = Grow(own, s.known, known{f.ID, RuleOf(f.Event).lasts})
+func (s Subject) Fold(f Fact, own lists.Own) Subject {
+	s.known = lists.Add(own, s.known, known{f.ID, RuleOf(f.Event).lasts})
 	if s.since == 0 {
 		s.since, s.began = f.Recorded, f.noFrom()
 	}
 
 	switch e := f.Event.(type) {
 	case ConsentGiven:
-		s.said = Grow(own, s.said, yesOf(f, e))
+		s.said = lists.Add(own, s.said, yesOf(f, e))
 	case ConsentRefused:
-		s.said = Grow(own, s.said, &said{Fact: f, no: Refused,
+		s.said = lists.Add(own, s.said, &said{Fact: f, no: Refused,
 			rest: &rest{scope: e.Scope, added: e.Added, guardian: e.Guardian}})
 		s.signals = s.signals || e.Signal
 	case ConsentWithdrawn:
-		s.said = Grow(own, s.said, &said{Fact: f, no: Withdrawn, rest: &rest{scope: e.Scope, guardian: e.Guardian}})
+		s.said = lists.Add(own, s.said, &said{Fact: f, no: Withdrawn, rest: &rest{scope: e.Scope, guardian: e.Guardian}})
 		s.signals = s.signals || e.Signal
 	case SubjectReassigned, SubjectClosed:
 		s.ended = f.Recorded
-		s.said = Grow(own, s.said, &said{Fact: f, no: Withdrawn, rest: &rest{scope: Scope{All: true}}, ended: true})
+		s.said = lists.Add(own, s.said, &said{Fact: f, no: Withdrawn, rest: &rest{scope: Scope{All: true}}, ended: true})
 	case ConsentUsed:
 		s.said = use(own, s.said, e.Consents, f.noFrom())
 	case PermissionRevoked:
 		if len(e.Withdraws) > 0 {
-			s.said = Grow(own, s.said, &said{Fact: f, no: Withdrawn, rest: &rest{scope: Scope{Purposes: e.Withdraws}}})
+			s.said = lists.Add(own, s.said, &said{Fact: f, no: Withdrawn, rest: &rest{scope: Scope{Purposes: e.Withdraws}}})
 		}
 		s.permissions = permit(s.permissions, PermissionState{e.Permission, Revoked, f.noFrom(), f.ID})
 	case PermissionGranted:
@@ -221,13 +223,13 @@ func (s Subject) Fold(f Fact, own Own) Subject {
 	case PermissionDenied:
 		s.permissions = permit(s.permissions, PermissionState{e.Permission, Denied, f.noFrom(), f.ID})
 	case NoticePresented:
-		s.notices = Grow(own, s.notices, f)
+		s.notices = lists.Add(own, s.notices, f)
 	case PolicyAcknowledged:
-		s.read, s.readBy = Grow(own, s.read, e.Version), Grow(own, s.readBy, f.ID)
+		s.read, s.readBy = lists.Add(own, s.read, e.Version), lists.Add(own, s.readBy, f.ID)
 	case RecordVoided:
 		return s.void(e.Records, f, own)
 	case RecordDisputed:
-		s.disputes = Grow(own, s.disputes, dispute{f.ID, e.Records})
+		s.disputes = lists.Add(own, s.disputes, dispute{f.ID, e.Records})
 	default:
 		return s.foldPerson(f, own)
 	}
@@ -235,52 +237,52 @@ func (s Subject) Fold(f Fact, own Own) Subject {
 }
 
 // foldPerson is Fold for what is not an answer.
-func (s Subject) foldPerson(f Fact, own Own) Subject {
+func (s Subject) foldPerson(f Fact, own lists.Own) Subject {
 	switch e := f.Event.(type) {
 	case AgeRecorded:
-		s.ages = Grow(own, s.ages, aged{f, e.Band, 0})
+		s.ages = lists.Add(own, s.ages, aged{f, e.Band, 0})
 	case GuardianVerified:
-		s.guardians = Grow(own, s.guardians, Guardianship{Guardian: e.Guardian, From: f.yesFrom(), Because: f.ID})
+		s.guardians = lists.Add(own, s.guardians, Guardianship{Guardian: e.Guardian, From: f.yesFrom(), Because: f.ID})
 	case GuardianEnded:
 		s.guardians = endGuardian(own, s.guardians, e.Guardian, f.noFrom())
 	case SubjectLinked:
-		s.links = Grow(own, s.links, Link{Other: e.Other, From: f.noFrom(), Because: f.ID, Rules: f.Rules})
+		s.links = lists.Add(own, s.links, Link{Other: e.Other, From: f.noFrom(), Because: f.ID, Rules: f.Rules})
 	case SubjectUnlinked:
 		s.links = s.unlink(own, e.Other, f)
 	case ExemptionInvoked:
-		s.exemptions = Grow(own, s.exemptions, exemption{e, f.yesFrom(), 0, f.ID})
+		s.exemptions = lists.Add(own, s.exemptions, exemption{e, f.yesFrom(), 0, f.ID})
 	case ExemptionEnded:
 		s.exemptions = endExemption(own, s.exemptions, e, f)
 	case HoldPlaced:
-		s.holds = Grow(own, s.holds, span{from: f.noFrom(), id: f.ID})
+		s.holds = lists.Add(own, s.holds, span{from: f.noFrom(), id: f.ID})
 	case HoldReleased:
 		s.holds = endSpans(own, s.holds, f)
 	case RestrictionApplied:
-		s.limits = Grow(own, s.limits, span{from: f.noFrom(), id: f.ID})
+		s.limits = lists.Add(own, s.limits, span{from: f.noFrom(), id: f.ID})
 	case RestrictionLifted:
 		s.limits = endSpans(own, s.limits, f)
 	case SubjectMarkedTest:
-		s.tests = Grow(own, s.tests, f.ID)
+		s.tests = lists.Add(own, s.tests, f.ID)
 	case ErasureOrdered:
 		s.ordered = f.ID
 		if s.ended == 0 {
 			s.ended = f.Recorded
 		}
-		s.said = Grow(own, s.said, &said{Fact: f, no: Withdrawn, rest: &rest{scope: Scope{All: true}}})
+		s.said = lists.Add(own, s.said, &said{Fact: f, no: Withdrawn, rest: &rest{scope: Scope{All: true}}})
 	case SubjectErased:
 		s.erased = f.Recorded
 	case RequestMade:
-		s.requests = Grow(own, s.requests, made{e, f.noFrom()})
+		s.requests = lists.Add(own, s.requests, made{e, f.noFrom()})
 	case Noted:
 		// nothing that is answered follows from it
 	default:
-		mustBeIdle(e, SubjectNoun)
+		mustBeIdle(e, ident.SubjectNoun)
 	}
 	return s
 }
 
 // notice returns the fact that a notice was presented.
-func (s Subject) notice(id EventID) (Fact, bool) {
+func (s Subject) notice(id ident.EventID) (Fact, bool) {
 	for _, f := range s.notices {
 		if f.ID == id {
 			return f, true
@@ -303,8 +305,8 @@ func permit(states []PermissionState, p PermissionState) []PermissionState {
 }
 
 // use marks consents as used. Nearly always they are among the newest.
-func use(own Own, all []*said, ids []EventID, at deadline.Instant) []*said {
-	copied := own == Alone
+func use(own lists.Own, all []*said, ids []ident.EventID, at deadline.Instant) []*said {
+	copied := own == lists.Alone
 	for i, left := len(all)-1, len(ids); i >= 0 && left > 0; i-- {
 		if !slices.Contains(ids, all[i].ID) {
 			continue
@@ -322,24 +324,24 @@ func use(own Own, all []*said, ids []EventID, at deadline.Instant) []*said {
 }
 
 // owned returns x as it may be changed.
-func (x *said) owned(own Own) *said {
-	if own == Alone {
+func (x *said) owned(own lists.Own) *said {
+	if own == lists.Alone {
 		return x
 	}
 	y := *x
 	return &y
 }
 
-func endGuardian(own Own, all []Guardianship, g GuardianRef, at deadline.Instant) []Guardianship {
-	return altered(own, all, func(h *Guardianship) {
+func endGuardian(own lists.Own, all []Guardianship, g GuardianRef, at deadline.Instant) []Guardianship {
+	return lists.Altered(own, all, func(h *Guardianship) {
 		if h.Guardian == g && h.Until == 0 {
 			h.Until = at
 		}
 	})
 }
 
-func endSpans(own Own, all []span, f Fact) []span {
-	return altered(own, all, func(s *span) {
+func endSpans(own lists.Own, all []span, f Fact) []span {
+	return lists.Altered(own, all, func(s *span) {
 		if s.until == 0 {
 			s.until, s.endedBy = f.yesFrom(), f.ID
 		}

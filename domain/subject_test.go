@@ -9,7 +9,9 @@ import (
 	. "consentledger/domain"
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/domain/policy"
+	"consentledger/domain/refusal"
 	"consentledger/domain/rounds"
 )
 
@@ -40,15 +42,15 @@ func ref() Reference {
 }
 
 func yes(id byte, at, recorded deadline.Instant) Fact {
-	return Fact{ID: EventID{id}, At: at, Recorded: recorded, Event: ConsentGiven{Policy: "privacy", Version: v1, Items: []Item{{Purpose: "ads"}}}}
+	return Fact{ID: ident.EventID{id}, At: at, Recorded: recorded, Event: ConsentGiven{Policy: "privacy", Version: v1, Items: []Item{{Purpose: "ads"}}}}
 }
 
 func no(id byte, at, recorded deadline.Instant) Fact {
-	return Fact{ID: EventID{id}, At: at, Recorded: recorded, Event: ConsentWithdrawn{Scope: Scope{Purposes: []policy.PurposeID{"ads"}}}}
+	return Fact{ID: ident.EventID{id}, At: at, Recorded: recorded, Event: ConsentWithdrawn{Scope: Scope{Purposes: []policy.PurposeID{"ads"}}}}
 }
 
 func refused(id byte, at, recorded deadline.Instant) Fact {
-	return Fact{ID: EventID{id}, At: at, Recorded: recorded, Event: ConsentRefused{Scope: Scope{All: true}}}
+	return Fact{ID: ident.EventID{id}, At: at, Recorded: recorded, Event: ConsentRefused{Scope: Scope{All: true}}}
 }
 
 func numbered(f Fact, seq uint64) Fact {
@@ -65,9 +67,9 @@ func before(f Fact) Fact {
 func voidOf(ids ...byte) Fact {
 	e := RecordVoided{Reason: "wrong-build", By: [2]string{"a", "b"}}
 	for _, id := range ids {
-		e.Records = append(e.Records, EventID{id})
+		e.Records = append(e.Records, ident.EventID{id})
 	}
-	return Fact{ID: EventID{99}, At: later, Recorded: later, Event: e}
+	return Fact{ID: ident.EventID{99}, At: later, Recorded: later, Event: e}
 }
 
 func fold(facts ...Fact) (s Subject) {
@@ -143,33 +145,33 @@ func TestDecide(t *testing.T) {
 		when Command
 		at   deadline.Instant
 		then []Event
-		code Code
+		code refusal.Code
 	}{
 		{"agree covers what general consent can", GiveConsent{Act: "agree"}, noon, given(Item{"ads", ""}, Item{"net", ""}), ""},
 		{"agree never covers a separate consent", GiveConsent{Act: "agree", Purposes: []policy.PurposeID{"face"}}, noon, given(Item{"face", NeedsSeparate}), ""},
 		{"use of the service gives none", GiveConsent{Act: "use", Purposes: []policy.PurposeID{"ads"}}, noon, []Event{ConsentGiven{Policy: "privacy", Version: v1, Act: "use", Items: []Item{{"ads", ActGivesNone}}, Evidence: bare}}, ""},
-		{"a yes to an unknown purpose", GiveConsent{Act: "agree", Purposes: []policy.PurposeID{"x"}}, noon, nil, UnknownPurpose},
-		{"a yes by an unknown act", GiveConsent{Act: "wink"}, noon, nil, UnknownAct},
-		{"a yes from the future", GiveConsent{Act: "agree"}, noon + 6*60e3, nil, AtInFuture},
+		{"a yes to an unknown purpose", GiveConsent{Act: "agree", Purposes: []policy.PurposeID{"x"}}, noon, nil, refusal.UnknownPurpose},
+		{"a yes by an unknown act", GiveConsent{Act: "wink"}, noon, nil, refusal.UnknownAct},
+		{"a yes from the future", GiveConsent{Act: "agree"}, noon + 6*60e3, nil, refusal.AtInFuture},
 		{"a yes a little ahead", GiveConsent{Act: "agree", Purposes: []policy.PurposeID{"ads"}}, noon + 4*60e3, given(Item{"ads", ""}), ""},
-		{"a yes too late", GiveConsent{Act: "agree"}, noon - 31*86400e3, nil, AtTooLate},
-		{"a yes that is over", GiveConsent{Act: "agree", Until: t0}, noon, nil, AlreadyOver},
+		{"a yes too late", GiveConsent{Act: "agree"}, noon - 31*86400e3, nil, refusal.AtTooLate},
+		{"a yes that is over", GiveConsent{Act: "agree", Until: t0}, noon, nil, refusal.AlreadyOver},
 		{"a yes that came late, and is over by now", GiveConsent{Act: "agree", Purposes: []policy.PurposeID{"ads"}, Until: noon - 1}, noon - 2, []Event{func() Event {
 			e := given(Item{"ads", ""})[0].(ConsentGiven)
 			e.Until = noon - 1
 			return e
 		}()}, ""},
 		{"a withdrawal however old", WithdrawConsent{Scope: ads}, 1, []Event{ConsentWithdrawn{Scope: ads}}, ""},
-		{"a withdrawal of nothing", WithdrawConsent{}, noon, nil, NothingNamed},
-		{"a withdrawal of an unknown purpose is loud", WithdrawConsent{Scope: Scope{Purposes: []policy.PurposeID{"adz"}}}, noon, nil, UnknownPurpose},
+		{"a withdrawal of nothing", WithdrawConsent{}, noon, nil, refusal.NothingNamed},
+		{"a withdrawal of an unknown purpose is loud", WithdrawConsent{Scope: Scope{Purposes: []policy.PurposeID{"adz"}}}, noon, nil, refusal.UnknownPurpose},
 		{"a permission taken away withdraws", ChangePermission{Permission: "network", Change: Revoked}, noon, []Event{PermissionRevoked{Permission: "network", Withdraws: []policy.PurposeID{"net"}}}, ""},
 		{"a permission granted gives nothing", ChangePermission{Permission: "network", Change: Granted}, noon, []Event{PermissionGranted{Permission: "network"}}, ""},
-		{"voiding takes two", VoidRecords{Records: []EventID{{1}}, Reason: "r", By: [2]string{"a", "a"}}, noon, nil, TwoPersons},
-		{"voiding what is not there", VoidRecords{Records: []EventID{{7}}, Reason: "r", By: [2]string{"a", "b"}}, noon, nil, UnknownRecord},
+		{"voiding takes two", VoidRecords{Records: []ident.EventID{{1}}, Reason: "r", By: [2]string{"a", "a"}}, noon, nil, refusal.TwoPersons},
+		{"voiding what is not there", VoidRecords{Records: []ident.EventID{{7}}, Reason: "r", By: [2]string{"a", "b"}}, noon, nil, refusal.UnknownRecord},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			then, err := fold(yes(1, t0, t0)).Decide(tt.when, ref(), tt.at, noon)
-			var r Refusal
+			var r refusal.Refusal
 			if errors.As(err, &r); r.Code != tt.code || !reflect.DeepEqual(then, tt.then) {
 				t.Errorf("got %+v, %v; want %+v, %v", then, err, tt.then, tt.code)
 			}
@@ -243,7 +245,7 @@ func TestEvolveLeavesOlderStatesAlone(t *testing.T) {
 	if got := a.Standing("ads", later, ref()); got.Status != Withdrawn {
 		t.Errorf("one future changed the other: %v", got)
 	}
-	if got := b.Standing("ads", later, ref()); got.Status != Given || got.Because[0] != (EventID{3}) {
+	if got := b.Standing("ads", later, ref()); got.Status != Given || got.Because[0] != (ident.EventID{3}) {
 		t.Errorf("one future changed the other: %v", got)
 	}
 }

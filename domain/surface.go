@@ -5,8 +5,10 @@ import (
 	"slices"
 
 	"consentledger/domain/content"
+	"consentledger/domain/ident"
 	"consentledger/domain/internal/form"
 	"consentledger/domain/policy"
+	"consentledger/domain/refusal"
 )
 
 // A ControlID names something on a screen that a person can touch.
@@ -102,32 +104,32 @@ func (s Surface) Locale(name string) (SurfaceLocale, bool) {
 // check refuses a surface that does not fit the policy that it shows, or that leaves out
 // what a yes by it would have to prove. Of a version that was never published the policy
 // is nil. Surfaces from before a check stay as they are.
-func (s Surface) check(shows *policy.Document, by By) error {
+func (s Surface) check(shows *policy.Document, by ident.By) error {
 	switch {
 	case s.Build == "" || !form.IsName(s.Screen, 64) || s.Approver == "" || len(s.Locales) == 0 || len(s.Controls) == 0:
-		return refuse(Incomplete, "a surface needs a build, a screen, an approver, at least one locale and at least "+
+		return refusal.New(refusal.Incomplete, "a surface needs a build, a screen, an approver, at least one locale and at least "+
 			"one control")
 	case s.Signing == (content.Hash{}):
-		return refuseAt(Incomplete, "signing",
+		return refusal.At(refusal.Incomplete, "signing",
 			"give the hash of the certificate that the build is signed with: sha256: and 64 hex digits")
 	case s.Approver == by.Principal, s.Approver == by.Signer:
-		return refuseAt(SamePrincipal, "approver", "who publishes a surface may not approve it")
+		return refusal.At(refusal.SamePrincipal, "approver", "who publishes a surface may not approve it")
 	case s.Version == (content.Hash{}):
-		return refuseAt(Incomplete, "version",
+		return refusal.At(refusal.Incomplete, "version",
 			"a surface needs the version of the policy that it shows; see consentledger policy list")
 	case shows == nil:
-		return refuseAt(UnknownVersion, "version",
+		return refusal.At(refusal.UnknownVersion, "version",
 			"the surface is about a version that was never published for this app; see consentledger policy list")
 	case s.Policy != shows.Name:
-		return refuseAt(UnknownPolicy, "policy",
-			"the version that the surface shows is one of the policy "+Quote(shows.Name))
+		return refusal.At(refusal.UnknownPolicy, "policy",
+			"the version that the surface shows is one of the policy "+refusal.Quote(shows.Name))
 	}
 
 	seen := map[ControlID]bool{}
 	for i, c := range s.Controls {
 		at := fmt.Sprintf("controls[%d]", i)
 		if !form.IsName(string(c.ID), 64) || seen[c.ID] {
-			return refuseAt(Incomplete, at+".id", "a control needs an id of its own")
+			return refusal.At(refusal.Incomplete, at+".id", "a control needs an id of its own")
 		}
 		seen[c.ID] = true
 		if err := c.check(at, *shows); err != nil {
@@ -143,17 +145,17 @@ func (s Surface) check(shows *policy.Document, by By) error {
 func (c Control) check(at string, d policy.Document) error {
 	switch _, known := d.Act(c.Act); {
 	case !c.Refuses && !known:
-		return refuseAt(UnknownAct, at+".act", "the policy names no act "+Quote(string(c.Act)))
+		return refusal.At(refusal.UnknownAct, at+".act", "the policy names no act "+refusal.Quote(string(c.Act)))
 	case c.Initial == StateUnknown:
-		return refuseAt(Incomplete, at+".initial",
+		return refusal.At(refusal.Incomplete, at+".initial",
 			"say what the control shows before it is touched: unticked, ticked or button")
 	case c.Steps < 0:
-		return refuseAt(Incomplete, at+".steps", "say how many touches away from the screen the control is: 0 is on it")
+		return refusal.At(refusal.Incomplete, at+".steps", "say how many touches away from the screen the control is: 0 is on it")
 	}
 
 	for _, id := range c.Purposes {
 		if _, ok := d.Purpose(id); !ok {
-			return refuseAt(UnknownPurpose, at+".purposes", "the policy declares no purpose "+Quote(string(id)))
+			return refusal.At(refusal.UnknownPurpose, at+".purposes", "the policy declares no purpose "+refusal.Quote(string(id)))
 		}
 	}
 	return nil
@@ -164,7 +166,7 @@ func (s Surface) labelled(at string, c Control) error {
 	for i, l := range s.Locales {
 		if c.Label == "" || !slices.ContainsFunc(l.Strings,
 			func(x LabelledString) bool { return x.Key == c.Label && x.Text != "" }) {
-			return refuseAt(Incomplete, at+".label",
+			return refusal.At(refusal.Incomplete, at+".label",
 				fmt.Sprintf("the control needs a label: the key of a string that is in locales[%d].strings, as in "+
 					"every locale", i))
 		}
@@ -177,9 +179,9 @@ func (s Surface) checkRefusal() error {
 	refuses := slices.ContainsFunc(s.Controls, func(c Control) bool { return c.Refuses })
 	switch {
 	case refuses && s.NoRefusal:
-		return refuseAt(Contradicts, "no_refusal", "a control refuses: leave no_refusal out")
+		return refusal.At(refusal.Contradicts, "no_refusal", "a control refuses: leave no_refusal out")
 	case !refuses && !s.NoRefusal:
-		return refuseAt(Incomplete, "controls",
+		return refusal.At(refusal.Incomplete, "controls",
 			`no control refuses: name the one that does, with "refuses": true and in "steps" how far away it is; if there is none say "no_refusal": true, which weakens the evidence of every consent`)
 	}
 	return nil

@@ -1,6 +1,10 @@
 package domain
 
-import "consentledger/domain/content"
+import (
+	"consentledger/domain/content"
+	"consentledger/domain/ident"
+	"consentledger/domain/lists"
+)
 
 // Surfaces is every surface of one app. The zero Surfaces is empty.
 type Surfaces struct{ list []SurfacePublished }
@@ -20,15 +24,15 @@ func (s Surfaces) Surface(id content.Hash) (SurfacePublished, bool) {
 }
 
 // Evolve returns s as it is after f.
-func (s Surfaces) Evolve(f Fact) Surfaces { return s.Fold(f, Shared) }
+func (s Surfaces) Evolve(f Fact) Surfaces { return s.Fold(f, lists.Shared) }
 
 // Fold is [Surfaces.Evolve] for a caller who owns as much of s as it says.
-func (s Surfaces) Fold(f Fact, own Own) Surfaces {
+func (s Surfaces) Fold(f Fact, own lists.Own) Surfaces {
 	switch e := f.Event.(type) {
 	case SurfacePublished:
-		return Surfaces{Grow(own, s.list, e)}
+		return Surfaces{lists.Add(own, s.list, e)}
 	}
-	mustBeIdle(f.Event, SurfaceNoun)
+	mustBeIdle(f.Event, ident.SurfaceNoun)
 	return s
 }
 
@@ -49,7 +53,7 @@ func (s Surfaces) Decide(cmd Command, ref Reference) ([]Event, error) {
 		}
 		return []Event{SurfacePublished{cmd.ID, cmd.Surface, ref.By.Principal, ref.By.Signer}}, nil
 	}
-	return nil, notTaken(cmd, SurfaceNoun, "a surface stream takes surface.published only")
+	return nil, notTaken(cmd, ident.SurfaceNoun, "a surface stream takes surface.published only")
 }
 
 // checkSurface refuses a surface that does not fit its policy.

@@ -5,11 +5,14 @@ import (
 
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
+	"consentledger/domain/lists"
+	"consentledger/domain/refusal"
 )
 
 // A known is a fact of a history, and whether it can be voided.
 type known struct {
-	id      EventID
+	id      ident.EventID
 	lasting lasting
 }
 
@@ -41,14 +44,14 @@ var lastingTexts = [...]string{
 }
 
 // Place returns how many facts of the history come before one; -1: it is not of it.
-func (s Subject) Place(id EventID) int {
+func (s Subject) Place(id ident.EventID) int {
 	return slices.IndexFunc(s.known, func(k known) bool { return k.id == id })
 }
 
 // A dispute is a fact that says that others are wrong.
 type dispute struct {
-	id      EventID
-	records []EventID
+	id      ident.EventID
+	records []ident.EventID
 }
 
 // void returns s without what was recorded by mistake. What let more be done is
@@ -56,55 +59,55 @@ type dispute struct {
 // exemption, the end of a hold or of a link. What let less be done still stands
 // in the way of what was said before it: voiding a no, a child's age or a link
 // that a no had crossed restores nothing, and the person is asked again.
-func (s Subject) void(ids []EventID, f Fact, own Own) Subject {
-	hit := func(id EventID) bool { return slices.Contains(ids, id) }
-	s.said = altered(own, s.said, func(x **said) {
+func (s Subject) void(ids []ident.EventID, f Fact, own lists.Own) Subject {
+	hit := func(id ident.EventID) bool { return slices.Contains(ids, id) }
+	s.said = lists.Altered(own, s.said, func(x **said) {
 		if (*x).more().voided == 0 && hit((*x).ID) {
 			*x = (*x).owned(own)
 			(*x).alter(func(r *rest) { r.voided = f.Recorded })
 		}
 	})
-	s.ages = altered(own, s.ages, func(a *aged) {
+	s.ages = lists.Altered(own, s.ages, func(a *aged) {
 		if hit(a.ID) && a.voided == 0 {
 			a.voided = f.Recorded
 		}
 	})
-	s.guardians = altered(own, s.guardians, func(g *Guardianship) {
+	s.guardians = lists.Altered(own, s.guardians, func(g *Guardianship) {
 		if hit(g.Because) && g.Voided == 0 {
 			g.Voided = f.Recorded
 		}
 	})
 	s.links = voidLinks(own, s.links, hit, f.Recorded)
 	s.holds, s.limits = reopen(own, s.holds, hit), reopen(own, s.limits, hit)
-	s.exemptions = dropped(own, s.exemptions, func(e exemption) bool { return hit(e.id) })
-	s.notices = dropped(own, s.notices, func(n Fact) bool { return hit(n.ID) })
-	s.tests = dropped(own, s.tests, hit)
-	s.disputes = dropped(own, s.disputes, func(d dispute) bool { return hit(d.id) })
-	s.permissions = dropped(own, s.permissions,
+	s.exemptions = lists.Dropped(own, s.exemptions, func(e exemption) bool { return hit(e.id) })
+	s.notices = lists.Dropped(own, s.notices, func(n Fact) bool { return hit(n.ID) })
+	s.tests = lists.Dropped(own, s.tests, hit)
+	s.disputes = lists.Dropped(own, s.disputes, func(d dispute) bool { return hit(d.id) })
+	s.permissions = lists.Dropped(own, s.permissions,
 		func(p PermissionState) bool { return p.Change == Granted && hit(p.Because) })
 	for i := len(s.readBy) - 1; i >= 0; i-- {
 		if hit(s.readBy[i]) {
-			s.read, s.readBy = dropAt(own, s.read, i), dropAt(own, s.readBy, i)
+			s.read, s.readBy = lists.DropAt(own, s.read, i), lists.DropAt(own, s.readBy, i)
 		}
 	}
 	return s
 }
 
 // reopen returns spans whose end was a mistake: they go on.
-func reopen(own Own, all []span, hit func(EventID) bool) []span {
-	return altered(own, all, func(s *span) {
-		if s.endedBy != (EventID{}) && hit(s.endedBy) {
-			s.until, s.endedBy = 0, EventID{}
+func reopen(own lists.Own, all []span, hit func(ident.EventID) bool) []span {
+	return lists.Altered(own, all, func(s *span) {
+		if s.endedBy != (ident.EventID{}) && hit(s.endedBy) {
+			s.until, s.endedBy = 0, ident.EventID{}
 		}
 	})
 }
 
 // voidLinks returns links of which some were a mistake, or their end was. The
 // history on the other side has a record of its own.
-func voidLinks(own Own, all []Link, hit func(EventID) bool, at deadline.Instant) []Link {
-	return altered(own, all, func(l *Link) {
-		if l.endedBy != (EventID{}) && hit(l.endedBy) && l.Voided == 0 {
-			l.Until, l.endedBy = 0, EventID{}
+func voidLinks(own lists.Own, all []Link, hit func(ident.EventID) bool, at deadline.Instant) []Link {
+	return lists.Altered(own, all, func(l *Link) {
+		if l.endedBy != (ident.EventID{}) && hit(l.endedBy) && l.Voided == 0 {
+			l.Until, l.endedBy = 0, ident.EventID{}
 		}
 		if hit(l.Because) && l.Voided == 0 {
 			l.Voided = at
@@ -116,7 +119,7 @@ func voidLinks(own Own, all []Link, hit func(EventID) bool, at deadline.Instant)
 }
 
 // isDisputed reports whether somebody says that a fact of the history is wrong.
-func (s *Subject) isDisputed(id EventID) bool {
+func (s *Subject) isDisputed(id ident.EventID) bool {
 	return slices.ContainsFunc(s.disputes, func(d dispute) bool { return slices.Contains(d.records, id) })
 }
 
@@ -126,7 +129,7 @@ func (s Subject) voidRecords(cmd VoidRecords) (Event, error) {
 	}
 	for _, k := range s.known {
 		if k.lasting != 0 && slices.Contains(cmd.Records, k.id) {
-			return nil, refuseAt(NotVoidable, "data.records", lastingTexts[k.lasting])
+			return nil, refusal.At(refusal.NotVoidable, "data.records", lastingTexts[k.lasting])
 		}
 	}
 	if err := twoPersons(cmd.By); err != nil {
@@ -136,16 +139,16 @@ func (s Subject) voidRecords(cmd VoidRecords) (Event, error) {
 }
 
 // checkRecords refuses to speak about records that are not of this person.
-func (s Subject) checkRecords(ids []EventID, reason string) error {
+func (s Subject) checkRecords(ids []ident.EventID, reason string) error {
 	if len(ids) == 0 {
-		return refuseAt(NothingNamed, "data.records", "name the records")
+		return refusal.At(refusal.NothingNamed, "data.records", "name the records")
 	}
 	if err := reasoned(reason); err != nil {
 		return err
 	}
 	for _, id := range ids {
 		if s.Place(id) < 0 {
-			return refuseAt(UnknownRecord, "data.records", "a record is not of this person")
+			return refusal.At(refusal.UnknownRecord, "data.records", "a record is not of this person")
 		}
 	}
 	return nil
@@ -153,7 +156,7 @@ func (s Subject) checkRecords(ids []EventID, reason string) error {
 
 func twoPersons(by [2]string) error {
 	if by[0] == "" || by[1] == "" || by[0] == by[1] {
-		return refuseAt(TwoPersons, "data.by", "voiding takes two different persons")
+		return refusal.At(refusal.TwoPersons, "data.by", "voiding takes two different persons")
 	}
 	return nil
 }
@@ -161,7 +164,7 @@ func twoPersons(by [2]string) error {
 // evidenced refuses a void that rests on nothing.
 func evidenced(h content.Hash) error {
 	if h == (content.Hash{}) {
-		return refuseAt(Incomplete, "data.evidence",
+		return refusal.At(refusal.Incomplete, "data.evidence",
 			"voiding takes evidence: give the hash of the document that shows the mistake")
 	}
 	return nil
@@ -189,7 +192,7 @@ func (e BuildDisputed) check() error {
 
 func checkSpan(build string, from, to deadline.Instant) error {
 	if build == "" || from == 0 || to <= from {
-		return refuse(Incomplete, "name the build, and the span of time in which it recorded wrongly")
+		return refusal.New(refusal.Incomplete, "name the build, and the span of time in which it recorded wrongly")
 	}
 	return nil
 }

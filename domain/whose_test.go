@@ -8,7 +8,9 @@ import (
 	. "consentledger/domain"
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/domain/policy"
+	"consentledger/domain/refusal"
 )
 
 // by says who said a yes or a no: a guardian.
@@ -85,27 +87,27 @@ func TestAGuardianSpeaksUntil18(t *testing.T) {
 		name  string
 		given []Fact
 		who   GuardianRef
-		code  Code
+		code  refusal.Code
 	}{
 		{"a guardian", guarded, "mother", ""},
-		{"somebody who was never verified", guarded, "aunt", UnknownGuardian},
-		{"one who is a guardian no more", append(guarded[:2:2], fact(3, noon-2, GuardianEnded{"mother", "moved"})), "mother", UnknownGuardian},
-		{"one whose verification was a mistake", append(guarded[:2:2], fact(3, noon-2, voidOf(71).Event)), "mother", UnknownGuardian},
-		{"a guardian of who is 18", append(guarded[:2:2], aged(Adult, noon)), "mother", UnknownGuardian},
+		{"somebody who was never verified", guarded, "aunt", refusal.UnknownGuardian},
+		{"one who is a guardian no more", append(guarded[:2:2], fact(3, noon-2, GuardianEnded{"mother", "moved"})), "mother", refusal.UnknownGuardian},
+		{"one whose verification was a mistake", append(guarded[:2:2], fact(3, noon-2, voidOf(71).Event)), "mother", refusal.UnknownGuardian},
+		{"a guardian of who is 18", append(guarded[:2:2], aged(Adult, noon)), "mother", refusal.UnknownGuardian},
 		{"a guardian on the day before", append(guarded[:2:2], aged(Adult, noon+1)), "mother", ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			s := fold(tt.given...)
 			no.Guardian = tt.who
 			then, err := s.Decide(no, ref(), noon, noon)
-			if refusal, _ := errors.AsType[Refusal](err); refusal.Code != tt.code {
+			if refusal, _ := errors.AsType[refusal.Refusal](err); refusal.Code != tt.code {
 				t.Errorf("a withdrawal: %v, %v", then, err)
 			}
 			if tt.code == "" && then[0].(ConsentWithdrawn).Guardian != tt.who {
 				t.Errorf("the fact does not say who: %v", then)
 			}
 			for _, cmd := range []OpenRequest{{Types: []RequestType{AskGuardian}, Guardian: tt.who}, {Types: []RequestType{AskAccess}, Guardian: tt.who}} {
-				if refusal, _ := errors.AsType[Refusal](s.CheckAsks(cmd, noon)); refusal.Code != tt.code {
+				if refusal, _ := errors.AsType[refusal.Refusal](s.CheckAsks(cmd, noon)); refusal.Code != tt.code {
 					t.Errorf("a request for %v: %v", cmd.Types, refusal)
 				}
 			}
@@ -125,19 +127,19 @@ func TestANoHoldsForThePurposesThatAreKnown(t *testing.T) {
 		scope   []policy.PurposeID
 		want    []policy.PurposeID
 		unknown string
-		code    Code
+		code    refusal.Code
 	}{
 		{"all known", []policy.PurposeID{"ads", "net"}, []policy.PurposeID{"ads", "net"}, "", ""},
 		{"one misspelt", []policy.PurposeID{"ads", "typo", "typo"}, []policy.PurposeID{"ads"}, "typo", ""},
 		{"one that may be a phone", []policy.PurposeID{"13800138000", "ads"}, []policy.PurposeID{"ads"}, "[not shown]", ""},
 		{"one that is no name", []policy.PurposeID{"Ada Lovelace", "ads"}, []policy.PurposeID{"ads"}, "[not shown]", ""},
 		{"one said twice", []policy.PurposeID{"ads", "ads"}, []policy.PurposeID{"ads"}, "", ""},
-		{"none known", []policy.PurposeID{"typo"}, nil, "", UnknownPurpose},
-		{"none named", nil, nil, "", NothingNamed},
+		{"none known", []policy.PurposeID{"typo"}, nil, "", refusal.UnknownPurpose},
+		{"none named", nil, nil, "", refusal.NothingNamed},
 	} {
 		for _, cmd := range []Command{WithdrawConsent{Scope: Scope{Purposes: tt.scope}}, RefuseConsent{Scope: Scope{Purposes: tt.scope}}} {
 			then, err := Subject{}.Decide(cmd, ref(), noon, noon)
-			if refusal, _ := errors.AsType[Refusal](err); refusal.Code != tt.code {
+			if refusal, _ := errors.AsType[refusal.Refusal](err); refusal.Code != tt.code {
 				t.Errorf("%s: %v", tt.name, err)
 			}
 			if tt.code != "" {
@@ -218,7 +220,7 @@ func TestAMistakeOfEveryKindIsVoided(t *testing.T) {
 	if s := fold(fact(44, noon, SubjectMarkedTest{Reason: "x"}), void(44)); s.IsTest() {
 		t.Error("a test mark that was a mistake stays")
 	}
-	if s := fold(yes(1, t0, t0), fact(45, noon, RecordDisputed{Records: []EventID{{1}}}), void(45)); s.Standing("ads", later, ref()).Disputed {
+	if s := fold(yes(1, t0, t0), fact(45, noon, RecordDisputed{Records: []ident.EventID{{1}}}), void(45)); s.Standing("ads", later, ref()).Disputed {
 		t.Error("a dispute that was a mistake stays")
 	}
 	crossed := fold(yes(1, t0, t0), fact(46, noon, SubjectLinked{Other: "device"}), void(46))
@@ -239,13 +241,13 @@ func TestWhatCannotBeVoidedIsRefused(t *testing.T) {
 		RequestMade{}, MinorDataFound{}, PermissionDenied{},
 	} {
 		s := fold(yes(1, t0, t0), fact(2, noon, e))
-		then, err := s.Decide(VoidRecords{Records: []EventID{{2}}, Reason: "mistake", Evidence: content.Hash{9}, By: [2]string{"a", "b"}}, ref(), later, later)
-		if refusal, _ := errors.AsType[Refusal](err); refusal.Code != NotVoidable || refusal.Text == "" {
+		then, err := s.Decide(VoidRecords{Records: []ident.EventID{{2}}, Reason: "mistake", Evidence: content.Hash{9}, By: [2]string{"a", "b"}}, ref(), later, later)
+		if no, _ := errors.AsType[refusal.Refusal](err); no.Code != refusal.NotVoidable || no.Text == "" {
 			t.Errorf("%T: %v, %v", e, then, err)
 		}
 	}
 	for name, cmd := range map[string]Command{
-		"records without evidence": VoidRecords{Records: []EventID{{1}}, Reason: "mistake", By: [2]string{"a", "b"}},
+		"records without evidence": VoidRecords{Records: []ident.EventID{{1}}, Reason: "mistake", By: [2]string{"a", "b"}},
 	} {
 		if _, err := fold(yes(1, t0, t0)).Decide(cmd, ref(), later, later); err == nil {
 			t.Errorf("%s were voided", name)
@@ -266,7 +268,7 @@ func TestTheEndOfADeviceDoesNotCross(t *testing.T) {
 			t.Errorf("%T of the device: the account's yes is %v", e, got.Status)
 		}
 		s = fold(link).With(Link{Other: "device", From: noon}, device)
-		if got := s.Standing("ads", later+1, ref()); got.Status != Withdrawn || got.Because[0] != (EventID{3}) {
+		if got := s.Standing("ads", later+1, ref()); got.Status != Withdrawn || got.Because[0] != (ident.EventID{3}) {
 			t.Errorf("%T of the device: what had crossed is %v", e, got.Status)
 		}
 	}

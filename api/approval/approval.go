@@ -20,6 +20,8 @@ import (
 	"consentledger/domain"
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
+	"consentledger/domain/refusal"
 	"consentledger/eventstore/ledger"
 
 	"github.com/go-json-experiment/json"
@@ -51,10 +53,10 @@ type Ledger interface {
 	Approve(ctx context.Context, d ledger.Decision, read ledger.ReadCommand) (domain.Proposal, error)
 	Decline(ctx context.Context, d ledger.Decision) (domain.Proposal, error)
 	TakeBack(ctx context.Context, d ledger.Decision) (domain.Proposal, error)
-	FinishProposal(ctx context.Context, app domain.AppName, id string, read ledger.ReadCommand) (domain.Proposal, error)
-	Proposals(ctx context.Context, app domain.AppName) ([]domain.Proposal, error)
-	Proposed(ctx context.Context, app domain.AppName, id string) (domain.Proposal, error)
-	Command(ctx context.Context, app domain.AppName, p domain.Proposal, a ledger.Access) ([]byte, bool, error)
+	FinishProposal(ctx context.Context, app ident.AppName, id string, read ledger.ReadCommand) (domain.Proposal, error)
+	Proposals(ctx context.Context, app ident.AppName) ([]domain.Proposal, error)
+	Proposed(ctx context.Context, app ident.AppName, id string) (domain.Proposal, error)
+	Command(ctx context.Context, app ident.AppName, p domain.Proposal, a ledger.Access) ([]byte, bool, error)
 	Now() deadline.Instant
 }
 
@@ -63,7 +65,7 @@ type Approvals struct {
 	Ledger Ledger
 
 	// Needs says whether a type of event takes two in an app; nil: none does.
-	Needs func(app domain.AppName, kind string) bool
+	Needs func(app ident.AppName, kind string) bool
 
 	// Same reports whether two pseudonyms are of one person, as far as it is known: they
 	// may have got keys under one name. Nil: different pseudonyms are different persons.
@@ -71,7 +73,7 @@ type Approvals struct {
 }
 
 // Propose records that a principal proposes something.
-func (a Approvals) Propose(ctx context.Context, app domain.AppName, w Wish, by string) (domain.Proposal, error) {
+func (a Approvals) Propose(ctx context.Context, app ident.AppName, w Wish, by string) (domain.Proposal, error) {
 	p := ledger.Proposing{App: app, By: by}
 	c, err := w.command()
 	if err != nil {
@@ -86,7 +88,7 @@ func (a Approvals) Propose(ctx context.Context, app domain.AppName, w Wish, by s
 
 	p.Kind, p.Source, p.ID = ledger.KindOfCommand(cmd.Command), cmd.Source, cmd.ID
 	if a.Needs == nil || !a.Needs(app, p.Kind) {
-		return domain.Proposal{}, domain.Refusal{Code: domain.WrongStream, Path: "event.type",
+		return domain.Proposal{}, refusal.Refusal{Code: refusal.WrongStream, Path: "event.type",
 			Text: "event.type: this takes one person here: send it as an operator's event, and not as a proposal"}
 	}
 
@@ -117,7 +119,7 @@ func (a Approvals) Approve(ctx context.Context, d ledger.Decision) (domain.Propo
 // Decline records that another principal declines a proposal, for a reason.
 func (a Approvals) Decline(ctx context.Context, d ledger.Decision) (domain.Proposal, error) {
 	if d.Reason == "" {
-		return domain.Proposal{}, domain.Refusal{Code: domain.ReasonMissing, Path: "reason",
+		return domain.Proposal{}, refusal.Refusal{Code: refusal.ReasonMissing, Path: "reason",
 			Text: "reason: say why, in 1 to 500 bytes, for whoever proposed it"}
 	}
 	if err := a.checkOther(ctx, d); err != nil {
@@ -139,7 +141,7 @@ func (a Approvals) checkOther(ctx context.Context, d ledger.Decision) error {
 		return err
 	}
 	if a.Same != nil && p.By != d.By && a.Same(p.By, d.By) {
-		return domain.Refusal{Code: domain.SamePrincipal,
+		return refusal.Refusal{Code: refusal.SamePrincipal,
 			Text: "who proposed this has a key under the same name: both are one person, and it takes another one"}
 	}
 	return nil
@@ -147,7 +149,7 @@ func (a Approvals) checkOther(ctx context.Context, d ledger.Decision) error {
 
 // Finish executes what was approved in some apps and not executed, because a process died.
 // What is refused has lapsed, and is no error.
-func (a Approvals) Finish(ctx context.Context, apps []domain.AppName) error {
+func (a Approvals) Finish(ctx context.Context, apps []ident.AppName) error {
 	var failed error
 	for _, app := range apps {
 		all, err := a.Ledger.Proposals(ctx, app)
@@ -160,7 +162,7 @@ func (a Approvals) Finish(ctx context.Context, apps []domain.AppName) error {
 				continue
 			}
 			_, err := a.Ledger.FinishProposal(ctx, app, p.ID, a.reader(app))
-			if _, refused := errors.AsType[domain.Refusal](err); err != nil && !refused {
+			if _, refused := errors.AsType[refusal.Refusal](err); err != nil && !refused {
 				failed = errors.Join(failed, err)
 			}
 		}
@@ -175,7 +177,7 @@ type command struct {
 }
 
 // reader returns what makes requests of an app of what was kept.
-func (a Approvals) reader(app domain.AppName) ledger.ReadCommand {
+func (a Approvals) reader(app ident.AppName) ledger.ReadCommand {
 	return func(kept []byte, by [2]string) (ledger.Request, error) {
 		var c command
 		if err := json.Unmarshal(kept, &c); err != nil {
@@ -196,7 +198,7 @@ func (w Wish) command() (command, error) {
 	}
 
 	if len(w.Event) > parse.MaxEvent {
-		return command{}, domain.Refusal{Code: domain.TooLarge, Path: "event",
+		return command{}, refusal.Refusal{Code: refusal.TooLarge, Path: "event",
 			Text: "event: an event has at most 262144 bytes; keep documents elsewhere and name their hash"}
 	}
 
@@ -208,7 +210,7 @@ func (w Wish) command() (command, error) {
 }
 
 // request reads a command, with the two who decide in the places that it has for them.
-func (c command) request(app domain.AppName, by [2]string) (ledger.Request, error) {
+func (c command) request(app ident.AppName, by [2]string) (ledger.Request, error) {
 	if c.Erasure != nil {
 		return c.Erasure.request(app, by)
 	}
@@ -246,7 +248,7 @@ func named(event jsontext.Value, by [2]string) ([]byte, error) {
 		return event, nil // which is refused as an event
 	}
 	if _, names := data[place]; names {
-		return nil, domain.Refusal{Code: domain.NamesNotTaken, Path: "data." + place,
+		return nil, refusal.Refusal{Code: refusal.NamesNotTaken, Path: "data." + place,
 			Text: "data." + place + ": leave it out: the two are who proposes this and who approves it, and they are " +
 				"authenticated"}
 	}
@@ -266,8 +268,8 @@ func named(event jsontext.Value, by [2]string) ([]byte, error) {
 }
 
 // request reads an order to erase.
-func (e Erasure) request(app domain.AppName, by [2]string) (ledger.Request, error) {
-	who, err := domain.ParsePersonKey(e.Subject)
+func (e Erasure) request(app ident.AppName, by [2]string) (ledger.Request, error) {
+	who, err := ident.ParsePersonKey(e.Subject)
 	if err != nil {
 		return ledger.Request{}, malformed("erasure.subject", "erasure.subject: "+err.Error())
 	}
@@ -295,7 +297,7 @@ func (e Erasure) request(app domain.AppName, by [2]string) (ledger.Request, erro
 
 	return ledger.Request{
 		App: app, Person: who, Source: "erasure", ID: e.ID, Body: body,
-		Actor: string(domain.Operator), RecordedBy: by[0], Command: cmd,
+		Actor: string(ident.Operator), RecordedBy: by[0], Command: cmd,
 	}, nil
 }
 
@@ -323,11 +325,11 @@ func (c command) reason(said string) (string, error) {
 
 	said = strings.TrimSpace(said)
 	if said == "" || len(said) > domain.MaxReason {
-		return "", domain.Refusal{Code: domain.ReasonMissing, Path: "reason",
+		return "", refusal.Refusal{Code: refusal.ReasonMissing, Path: "reason",
 			Text: "reason: say why, in 1 to 500 bytes, for whoever decides"}
 	}
 
-	if domain.HoldsPersonal(said) {
+	if ident.HoldsPersonal(said) {
 		return "", malformed("reason",
 			"reason: is kept in the clear, and holds what looks like a phone number, an identity-card number or an "+
 				"e-mail address: leave it out")
@@ -336,5 +338,5 @@ func (c command) reason(said string) (string, error) {
 }
 
 func malformed(path, text string) error {
-	return domain.Refusal{Code: domain.Malformed, Path: path, Text: text}
+	return refusal.Refusal{Code: refusal.Malformed, Path: path, Text: text}
 }

@@ -14,6 +14,7 @@ import (
 	"consentledger/api/wire"
 	"consentledger/api/wire/parse"
 	"consentledger/domain"
+	"consentledger/domain/ident"
 	"consentledger/domain/policy"
 	"consentledger/eventstore/codec"
 
@@ -185,8 +186,8 @@ func TestWhatIsSentFitsItsSchema(t *testing.T) {
 	}
 
 	e := codec.Entry{Event: domain.ConsentWithdrawn{Scope: domain.Scope{Purposes: []policy.PurposeID{"ads"}}}, Position: 7}
-	e.Stream = domain.SubjectStream("shop", "5d0cc3a1f6b3a5e7a0b9f63a4e35a8c1")
-	told, err := json.Marshal(wire.ConsentChangeOf(e, domain.PersonKey{Kind: "account", ID: "ada"}))
+	e.Stream = ident.SubjectStream("shop", "5d0cc3a1f6b3a5e7a0b9f63a4e35a8c1")
+	told, err := json.Marshal(wire.ConsentChangeOf(e, ident.PersonKey{Kind: "account", ID: "ada"}))
 	if err != nil {
 		t.Fatal(err)
 	}

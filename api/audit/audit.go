@@ -27,7 +27,7 @@ import (
 
 	"consentledger/api/audit/witness"
 	"consentledger/api/edge"
-	"consentledger/domain"
+	"consentledger/domain/ident"
 	"consentledger/eventstore"
 	"consentledger/projections/transparency"
 	"consentledger/projections/transparency/merkle"
@@ -35,12 +35,12 @@ import (
 
 // Logs is what audit uses of [transparency.Log].
 type Logs interface {
-	Checkpoint(app domain.AppName) ([]byte, error)
-	Tile(ctx context.Context, app domain.AppName, t merkle.Tile) ([]byte, error)
-	Find(ctx context.Context, app domain.AppName, id eventstore.EventID) (int64, error)
-	Proof(ctx context.Context, app domain.AppName, index int64) (merkle.Proof, error)
+	Checkpoint(app ident.AppName) ([]byte, error)
+	Tile(ctx context.Context, app ident.AppName, t merkle.Tile) ([]byte, error)
+	Find(ctx context.Context, app ident.AppName, id eventstore.EventID) (int64, error)
+	Proof(ctx context.Context, app ident.AppName, index int64) (merkle.Proof, error)
 	ProofIn(
-		ctx context.Context, app domain.AppName, index int64, c merkle.Checkpoint, signed []byte,
+		ctx context.Context, app ident.AppName, index int64, c merkle.Checkpoint, signed []byte,
 	) (merkle.Proof, error)
 	Await(ctx context.Context, try func() error) error
 }
@@ -54,7 +54,7 @@ func Handler(logs Logs, witnesses *witness.Witnesses, stamps *witness.Stamps, lo
 	s := server{logs, witnesses, stamps, log}
 	mux := http.NewServeMux()
 	for pattern, r := range routes {
-		mux.HandleFunc(pattern, s.route(r.takes, func(app domain.AppName, asked *http.Request) (answer, error) {
+		mux.HandleFunc(pattern, s.route(r.takes, func(app ident.AppName, asked *http.Request) (answer, error) {
 			return r.do(s, app, asked)
 		}))
 	}
@@ -66,7 +66,7 @@ func Patterns() []string { return slices.Sorted(maps.Keys(routes)) }
 
 var routes = map[string]struct {
 	takes edge.Route
-	do    func(server, domain.AppName, *http.Request) (answer, error)
+	do    func(server, ident.AppName, *http.Request) (answer, error)
 }{
 	"GET /log/{app}/checkpoint":     {edge.Route{}, server.checkpoint},
 	"GET /log/{app}/tile/{path...}": {edge.Route{}, server.tile},
@@ -102,7 +102,7 @@ type badRequest string
 
 func (e badRequest) Error() string { return string(e) }
 
-func (s server) route(takes edge.Route, do func(domain.AppName, *http.Request) (answer, error)) http.HandlerFunc {
+func (s server) route(takes edge.Route, do func(ident.AppName, *http.Request) (answer, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("X-Content-Type-Options", "nosniff")
@@ -111,7 +111,7 @@ func (s server) route(takes edge.Route, do func(domain.AppName, *http.Request) (
 			s.fail(w, r, err)
 			return
 		}
-		app, err := domain.ParseAppName(r.PathValue("app"))
+		app, err := ident.ParseAppName(r.PathValue("app"))
 		if err != nil {
 			s.fail(w, r, transparency.ErrNotThere)
 			return
@@ -164,12 +164,12 @@ func (s server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	}
 }
 
-func (s server) checkpoint(app domain.AppName, _ *http.Request) (answer, error) {
+func (s server) checkpoint(app ident.AppName, _ *http.Request) (answer, error) {
 	data, err := s.logs.Checkpoint(app)
 	return answer{text, changes, s.withCosignatures(app, data)}, err
 }
 
-func (s server) tile(app domain.AppName, r *http.Request) (answer, error) {
+func (s server) tile(app ident.AppName, r *http.Request) (answer, error) {
 	t, err := merkle.ParsePath("tile/" + r.PathValue("path"))
 	if err != nil {
 		return answer{}, badRequest(err.Error())

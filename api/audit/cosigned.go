@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"consentledger/api/audit/witness"
-	"consentledger/domain"
+	"consentledger/domain/ident"
 	"consentledger/projections/transparency"
 	"consentledger/projections/transparency/merkle"
 
@@ -16,7 +16,7 @@ import (
 
 // withCosignatures returns the checkpoint with what witnesses signed of it, if
 // they have seen it already.
-func (s server) withCosignatures(app domain.AppName, checkpoint []byte) []byte {
+func (s server) withCosignatures(app ident.AppName, checkpoint []byte) []byte {
 	_, signed, err := cosignedOf(s.witnesses, app)
 	if err != nil || !bytes.HasPrefix(signed, checkpoint) {
 		return checkpoint
@@ -24,14 +24,14 @@ func (s server) withCosignatures(app domain.AppName, checkpoint []byte) []byte {
 	return signed
 }
 
-func (s server) cosigned(app domain.AppName, _ *http.Request) (answer, error) {
+func (s server) cosigned(app ident.AppName, _ *http.Request) (answer, error) {
 	_, signed, err := cosignedOf(s.witnesses, app)
 	return answer{text, changes, signed}, err
 }
 
 // prove proves a record in the newest tree, or in the newest that was cosigned.
 func prove(
-	ctx context.Context, logs Logs, witnesses *witness.Witnesses, app domain.AppName, index int64, cosigned bool,
+	ctx context.Context, logs Logs, witnesses *witness.Witnesses, app ident.AppName, index int64, cosigned bool,
 ) (merkle.Proof, error) {
 	if !cosigned {
 		return logs.Proof(ctx, app, index)
@@ -45,7 +45,7 @@ func prove(
 
 // cosignedOf returns the newest checkpoint that a quorum signed. Without
 // witnesses there is none.
-func cosignedOf(witnesses *witness.Witnesses, app domain.AppName) (merkle.Checkpoint, []byte, error) {
+func cosignedOf(witnesses *witness.Witnesses, app ident.AppName) (merkle.Checkpoint, []byte, error) {
 	if witnesses == nil {
 		return merkle.Checkpoint{}, nil, transparency.ErrNotThere
 	}
@@ -71,7 +71,7 @@ type saidAnswer struct {
 	Error string `json:"error,omitempty"` // why it did not sign what it was shown last
 }
 
-func (s server) witnessed(app domain.AppName, _ *http.Request) (answer, error) {
+func (s server) witnessed(app ident.AppName, _ *http.Request) (answer, error) {
 	if s.witnesses == nil {
 		return answer{}, transparency.ErrNotThere
 	}
@@ -106,7 +106,7 @@ type StampAnswer struct {
 	Response   []byte `json:"response"` // DER, in base64
 }
 
-func (s server) stamped(app domain.AppName, r *http.Request) (answer, error) {
+func (s server) stamped(app ident.AppName, r *http.Request) (answer, error) {
 	if s.stamps == nil {
 		return answer{}, transparency.ErrNotThere
 	}

@@ -18,6 +18,8 @@ import (
 	"consentledger/domain"
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
+	"consentledger/domain/refusal"
 	"consentledger/eventstore"
 	"consentledger/eventstore/blobs"
 	"consentledger/eventstore/codec"
@@ -31,13 +33,13 @@ import (
 type Exporter struct {
 	Logs interface {
 		Logs
-		VerifierKey(app domain.AppName) (string, error)
+		VerifierKey(app ident.AppName) (string, error)
 	}
 	Ledger interface {
-		Pseudonym(ctx context.Context, app domain.AppName, who domain.PersonKey) (string, bool, error)
-		App(ctx context.Context, app domain.AppName) (domain.Reference, error)
-		Subject(ctx context.Context, stream domain.StreamID) (domain.Subject, error)
-		Stream(ctx context.Context, stream domain.StreamID) iter.Seq2[codec.Entry, error]
+		Pseudonym(ctx context.Context, app ident.AppName, who ident.PersonKey) (string, bool, error)
+		App(ctx context.Context, app ident.AppName) (domain.Reference, error)
+		Subject(ctx context.Context, stream ident.StreamID) (domain.Subject, error)
+		Stream(ctx context.Context, stream ident.StreamID) iter.Seq2[codec.Entry, error]
 		Access(ctx context.Context, a ledger.Access) (ledger.Opened, error)
 	}
 	Witnesses *witness.Witnesses // nil: nothing is cosigned
@@ -47,9 +49,9 @@ type Exporter struct {
 
 	// Stand returns what is known of a person now, with what crosses their links.
 	// Nil: receipts say nothing of how things stand.
-	Stand func(ctx context.Context, stream domain.StreamID) (domain.Subject, deadline.Instant, error)
+	Stand func(ctx context.Context, stream ident.StreamID) (domain.Subject, deadline.Instant, error)
 
-	Rejected func(ctx context.Context, app domain.AppName) (n int, known bool) // messages that wait; nil: not known
+	Rejected func(ctx context.Context, app ident.AppName) (n int, known bool) // messages that wait; nil: not known
 	Software bundle.Software
 	Now      func() time.Time
 }
@@ -70,7 +72,7 @@ type ExportRequest struct {
 // Export writes the bundle that was asked for into a file, which is the
 // caller's to close and has no name any more.
 func (x *Exporter) Export(
-	ctx context.Context, app domain.AppName, ask ExportRequest, principal string,
+	ctx context.Context, app ident.AppName, ask ExportRequest, principal string,
 ) (_ *os.File, err error) {
 	f, err := os.CreateTemp("", "consentledger-export-*")
 	if err != nil {
@@ -86,10 +88,10 @@ func (x *Exporter) Export(
 	return f, nil
 }
 
-func malformed(text string) error { return domain.Refusal{Code: domain.Malformed, Text: text} }
+func malformed(text string) error { return refusal.Refusal{Code: refusal.Malformed, Text: text} }
 
 func (x *Exporter) write(
-	ctx context.Context, w io.Writer, app domain.AppName, ask ExportRequest, principal string,
+	ctx context.Context, w io.Writer, app ident.AppName, ask ExportRequest, principal string,
 ) error {
 	if !ask.Disclose && len(ask.Events)+len(ask.Roles) > 0 {
 		return malformed("events and roles say what to open: say disclose too")
@@ -134,7 +136,7 @@ func (x *Exporter) write(
 
 // tree returns the newest checkpoint, or the newest that a quorum of witnesses
 // signed, and what was signed.
-func (x *Exporter) tree(app domain.AppName, cosigned bool) (merkle.Checkpoint, []byte, error) {
+func (x *Exporter) tree(app ident.AppName, cosigned bool) (merkle.Checkpoint, []byte, error) {
 	if cosigned {
 		return cosignedOf(x.Witnesses, app)
 	}
@@ -159,14 +161,14 @@ func (x *Exporter) open(
 		if err != nil {
 			return nil, malformed("events: an event id is written as in 01234567-89ab-cdef-0123-456789abcdef")
 		}
-		access.Events = append(access.Events, domain.EventID(e))
+		access.Events = append(access.Events, ident.EventID(e))
 	}
 
 	var all []ledger.Opened
 	for _, subject := range append([]string{s.Subject}, s.Linked...) {
 		access.Subject = subject
 		opened, err := x.Ledger.Access(ctx,
-			ledger.Access{App: s.App, ID: rand.Text(), Actor: string(domain.Operator), RecordedBy: principal,
+			ledger.Access{App: s.App, ID: rand.Text(), Actor: string(ident.Operator), RecordedBy: principal,
 				DataAccessed: access})
 		if err != nil {
 			return nil, err
@@ -205,7 +207,7 @@ func disclosed(ctx context.Context, opened ledger.Opened, e codec.Entry) ([]bund
 	return parts, nil
 }
 
-func (x *Exporter) selection(ctx context.Context, app domain.AppName, ask ExportRequest) (bundle.Selection, error) {
+func (x *Exporter) selection(ctx context.Context, app ident.AppName, ask ExportRequest) (bundle.Selection, error) {
 	s := bundle.Selection{App: app}
 	for _, t := range []struct {
 		name, text string
@@ -229,7 +231,7 @@ func (x *Exporter) selection(ctx context.Context, app domain.AppName, ask Export
 	if ask.Subject == "" {
 		return s, nil
 	}
-	who, err := domain.ParsePersonKey(ask.Subject)
+	who, err := ident.ParsePersonKey(ask.Subject)
 	if err != nil {
 		return s, malformed("subject: " + err.Error())
 	}
@@ -238,7 +240,7 @@ func (x *Exporter) selection(ctx context.Context, app domain.AppName, ask Export
 		return s, err
 	}
 	if !found {
-		return s, domain.Refusal{Code: domain.UnknownPerson,
+		return s, refusal.Refusal{Code: refusal.UnknownPerson,
 			Text: "nothing is known of this person; who was erased is known by nobody's id", Path: "subject"}
 	}
 	s.Subject = pseudonym
@@ -248,9 +250,9 @@ func (x *Exporter) selection(ctx context.Context, app domain.AppName, ask Export
 
 // linked returns the histories of the same person that are linked now, through
 // each other too: what was said there may be why nothing is allowed here.
-func (x *Exporter) linked(ctx context.Context, app domain.AppName, pseudonym string) ([]string, error) {
+func (x *Exporter) linked(ctx context.Context, app ident.AppName, pseudonym string) ([]string, error) {
 	history := func(of string) (domain.Subject, error) {
-		return x.Ledger.Subject(ctx, domain.SubjectStream(app, of))
+		return x.Ledger.Subject(ctx, ident.SubjectStream(app, of))
 	}
 
 	subject, err := history(pseudonym)
@@ -276,7 +278,7 @@ func (x *Exporter) linked(ctx context.Context, app domain.AppName, pseudonym str
 
 // blobOf returns what reads an app's texts. A policy's document that was not kept is
 // written again from its record, see [Exporter.document].
-func (x *Exporter) blobOf(app domain.AppName) func(ctx context.Context, hash string) ([]byte, bool, error) {
+func (x *Exporter) blobOf(app ident.AppName) func(ctx context.Context, hash string) ([]byte, bool, error) {
 	return func(ctx context.Context, hash string) ([]byte, bool, error) {
 		h, err := blobs.ParseHash(hash)
 		if err != nil {

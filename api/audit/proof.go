@@ -9,7 +9,7 @@ import (
 
 	"consentledger/api/edge"
 	"consentledger/api/wire/parse"
-	"consentledger/domain"
+	"consentledger/domain/ident"
 	"consentledger/eventstore"
 	"consentledger/projections/transparency"
 	"consentledger/projections/transparency/merkle"
@@ -27,7 +27,7 @@ func (e unsealed) Error() string { return string(e) }
 // ProofRoute is what the route of proofs takes, which package rest describes.
 var ProofRoute = edge.Route{Query: []string{"event", "index", "wait"}, Flags: []string{"cosigned"}}
 
-func (s server) proof(app domain.AppName, r *http.Request) (answer, error) {
+func (s server) proof(app ident.AppName, r *http.Request) (answer, error) {
 	query := r.URL.Query()
 	find, err := s.wanted(r.Context(), app, query.Get("event"), query.Get("index"))
 	if err != nil {
@@ -55,7 +55,7 @@ func (s server) proof(app domain.AppName, r *http.Request) (answer, error) {
 }
 
 // wanted returns what finds the record that is asked for.
-func (s server) wanted(ctx context.Context, app domain.AppName, event, number string) (func() (int64, error), error) {
+func (s server) wanted(ctx context.Context, app ident.AppName, event, number string) (func() (int64, error), error) {
 	if (event == "") == (number == "") {
 		return nil, badRequest("want ?event= with an event id, or ?index= with a number from 0")
 	}

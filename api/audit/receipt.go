@@ -13,6 +13,8 @@ import (
 	"consentledger/api/wire"
 	"consentledger/domain"
 	"consentledger/domain/content"
+	"consentledger/domain/ident"
+	"consentledger/domain/refusal"
 	"consentledger/eventstore"
 	"consentledger/eventstore/blobs"
 	"consentledger/eventstore/codec"
@@ -32,7 +34,7 @@ type ReceiptRequest struct {
 
 // Receipt returns the receipt of a person's answer, in a form that others read.
 func (x *Exporter) Receipt(
-	ctx context.Context, app domain.AppName, ask ReceiptRequest, principal string,
+	ctx context.Context, app ident.AppName, ask ReceiptRequest, principal string,
 ) ([]byte, error) {
 	if ask.Form == "" {
 		ask.Form = receipt.Kantara
@@ -72,7 +74,7 @@ func (x *Exporter) Receipt(
 }
 
 // consent collects what a receipt is written from.
-func (x *Exporter) consent(ctx context.Context, app domain.AppName, p merkle.Proof) (c receipt.Consent, err error) {
+func (x *Exporter) consent(ctx context.Context, app ident.AppName, p merkle.Proof) (c receipt.Consent, err error) {
 	if c.Entry, err = entryOf(p.Extra); err != nil {
 		return c, err
 	}
@@ -112,11 +114,11 @@ func (x *Exporter) state(ctx context.Context, c receipt.Consent, ref domain.Refe
 	}
 
 	state := &receipt.State{AsOf: now.String(), Purposes: []receipt.Purpose{}}
-	if state.Voided, err = x.void(ctx, s, ref, c.Entry.Stream, domain.EventID(c.Entry.ID)); err != nil {
+	if state.Voided, err = x.void(ctx, s, ref, c.Entry.Stream, ident.EventID(c.Entry.ID)); err != nil {
 		return nil, err
 	}
 	ids := receipt.Purposes(c.Entry, c.Policy.Document)
-	for _, f := range s.SameAct(domain.EventID(c.Entry.ID)) {
+	for _, f := range s.SameAct(ident.EventID(c.Entry.ID)) {
 		r, about := receipt.RefusalOf(f, c.Policy.Document)
 		if r.Voided, err = x.void(ctx, s, ref, c.Entry.Stream, f.ID); err != nil {
 			return nil, err
@@ -137,14 +139,14 @@ func (x *Exporter) state(ctx context.Context, c receipt.Consent, ref domain.Refe
 // void returns what voided an answer of a history; nil: nothing did. The fold
 // knows whether; only then the record that says so is looked for.
 func (x *Exporter) void(
-	ctx context.Context, s domain.Subject, ref domain.Reference, history domain.StreamID, id domain.EventID,
+	ctx context.Context, s domain.Subject, ref domain.Reference, history ident.StreamID, id ident.EventID,
 ) (*receipt.Void, error) {
 	build, is := s.Voided(id, ref)
 	if !is {
 		return nil, nil
 	}
-	if build != (domain.EventID{}) {
-		history = domain.StreamID{Noun: domain.ServiceNoun, App: history.App, ID: "main"}
+	if build != (ident.EventID{}) {
+		history = ident.StreamID{Noun: ident.ServiceNoun, App: history.App, ID: "main"}
 	}
 
 	for e, err := range x.Ledger.Stream(ctx, history) {
@@ -155,7 +157,7 @@ func (x *Exporter) void(
 		if !ok {
 			continue
 		}
-		if r, one := e.Event.(domain.RecordVoided); domain.EventID(e.ID) == build ||
+		if r, one := e.Event.(domain.RecordVoided); ident.EventID(e.ID) == build ||
 			one && slices.Contains(r.Records, id) {
 			return v, nil
 		}
@@ -174,7 +176,7 @@ func (x *Exporter) document(ctx context.Context, p domain.PublishedPolicy, versi
 	if text, err = policydoc.Marshal(p.Document); err == nil && sha256.Sum256(text) == version {
 		return text, nil
 	}
-	return nil, domain.Refusal{Code: domain.UnknownText,
+	return nil, refusal.Refusal{Code: refusal.UnknownText,
 		Text: "the policy document " + version.String() +
 			", which the record names, is not kept here: no receipt can be made"}
 }
@@ -184,7 +186,7 @@ func (x *Exporter) words(
 	ctx context.Context, e codec.Entry, ask ReceiptRequest, principal string,
 ) ([]bundle.Part, error) {
 	access := wire.AccessOf(ask.Reader, domain.AccessReceipt)
-	access.Subject, access.Events, access.Records = e.Stream.ID, []domain.EventID{domain.EventID(e.ID)}, 1
+	access.Subject, access.Events, access.Records = e.Stream.ID, []ident.EventID{ident.EventID(e.ID)}, 1
 	for _, p := range e.Parts {
 		if p.Ref == e.Stream.ID {
 			access.Parts++
@@ -192,7 +194,7 @@ func (x *Exporter) words(
 	}
 
 	opened, err := x.Ledger.Access(ctx,
-		ledger.Access{App: e.Stream.App, ID: rand.Text(), Actor: string(domain.Operator), RecordedBy: principal,
+		ledger.Access{App: e.Stream.App, ID: rand.Text(), Actor: string(ident.Operator), RecordedBy: principal,
 			DataAccessed: access})
 	if err != nil {
 		return nil, err

@@ -15,6 +15,7 @@ import (
 	"consentledger/api/audit/bundle"
 	"consentledger/api/audit/witness"
 	"consentledger/domain"
+	"consentledger/domain/ident"
 	"consentledger/eventstore/codec"
 	"consentledger/eventstore/ledger"
 	"consentledger/projections/transparency"
@@ -98,19 +99,19 @@ func TestTheLogsAreShownToTheirWitnesses(t *testing.T) {
 // A recorder says of every access that it is recorded, and opens nothing.
 type recorder struct{ reads int }
 
-func (*recorder) Pseudonym(context.Context, domain.AppName, domain.PersonKey) (string, bool, error) {
+func (*recorder) Pseudonym(context.Context, ident.AppName, ident.PersonKey) (string, bool, error) {
 	return "", false, nil
 }
 
-func (*recorder) App(context.Context, domain.AppName) (domain.Reference, error) {
+func (*recorder) App(context.Context, ident.AppName) (domain.Reference, error) {
 	return domain.Reference{}, nil
 }
 
-func (*recorder) Subject(context.Context, domain.StreamID) (domain.Subject, error) {
+func (*recorder) Subject(context.Context, ident.StreamID) (domain.Subject, error) {
 	return domain.Subject{}, nil
 }
 
-func (*recorder) Stream(context.Context, domain.StreamID) iter.Seq2[codec.Entry, error] {
+func (*recorder) Stream(context.Context, ident.StreamID) iter.Seq2[codec.Entry, error] {
 	return func(func(codec.Entry, error) bool) {}
 }
 
@@ -125,7 +126,7 @@ type keptLog struct {
 	keep *transparency.Keep
 }
 
-func (k keptLog) VerifierKey(app domain.AppName) (string, error) { return k.keep.VerifierKey(app) }
+func (k keptLog) VerifierKey(app ident.AppName) (string, error) { return k.keep.VerifierKey(app) }
 
 // TestEvidenceThatWitnessesSigned: a bundle of the newest tree that both
 // witnesses signed satisfies whoever asks for both; one of a newer tree does not.

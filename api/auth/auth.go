@@ -22,7 +22,7 @@ import (
 	"slices"
 	"strings"
 
-	"consentledger/domain"
+	"consentledger/domain/ident"
 )
 
 // A Role says what somebody may do, in the apps that they may do it in.
@@ -78,19 +78,19 @@ type Principal struct {
 // roles allow. Guard holds it to the operations; whom something is about stands in the
 // body mostly, so that the routes ask for it, with [About].
 type Only struct {
-	Person     domain.PersonKey
+	Person     ident.PersonKey
 	Operations []Operation
 }
 
 // A Binding is roles in some apps, or in all of them.
 type Binding struct {
 	Roles   []Role
-	Apps    []domain.AppName // of none in particular: nil
+	Apps    []ident.AppName // of none in particular: nil
 	AllApps bool
 }
 
 // In reports whether b is for an app.
-func (b Binding) In(app domain.AppName) bool { return b.AllApps || slices.Contains(b.Apps, app) }
+func (b Binding) In(app ident.AppName) bool { return b.AllApps || slices.Contains(b.Apps, app) }
 
 // may reports whether one of the roles of b allows what row is of.
 func (b Binding) may(row Row) bool {
@@ -132,7 +132,7 @@ func CheckTogether(bindings []Binding) error {
 }
 
 // In reports whether p may do anything at all in an app.
-func (p Principal) In(app domain.AppName) bool {
+func (p Principal) In(app ident.AppName) bool {
 	return slices.ContainsFunc(p.Bindings, func(b Binding) bool { return b.In(app) })
 }
 
@@ -182,17 +182,17 @@ func Recorder(ctx context.Context) string {
 
 // About returns the one person that who does what ctx is of may speak about; not ok: they
 // may speak about everybody.
-func About(ctx context.Context) (domain.PersonKey, bool) {
+func About(ctx context.Context) (ident.PersonKey, bool) {
 	p, _ := From(ctx)
 	if p.Only == nil {
-		return domain.PersonKey{}, false
+		return ident.PersonKey{}, false
 	}
 	return p.Only.Person, true
 }
 
 // Sees reports whether who does what ctx is of may see that an app exists. Where
 // nobody is authenticated, everybody may.
-func Sees(ctx context.Context, app domain.AppName) bool {
+func Sees(ctx context.Context, app ident.AppName) bool {
 	p, authenticated := From(ctx)
 	return !authenticated || p.In(app)
 }

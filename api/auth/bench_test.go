@@ -15,6 +15,7 @@ import (
 	"consentledger/api/rest"
 	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/eventstore/blobs"
 	"consentledger/eventstore/ledger"
 	"consentledger/eventstore/memory"
@@ -50,7 +51,7 @@ func newSide(b *testing.B) *side {
 	if err != nil {
 		b.Fatal(err)
 	}
-	s := &side{B: b, keys: &auth.Keys{Rows: rows, Now: now, Execute: l.Execute, Apps: func() []domain.AppName { return nil }}}
+	s := &side{B: b, keys: &auth.Keys{Rows: rows, Now: now, Execute: l.Execute, Apps: func() []ident.AppName { return nil }}}
 	var key auth.Key
 	for range 1000 {
 		w := auth.Wish{Name: "the shop", Roles: []auth.Role{auth.Writer}, AllApps: true, Lasts: time.Hour}
@@ -109,7 +110,7 @@ func BenchmarkRecord(b *testing.B) {
 			}
 			s.guard = auth.Guard(s.open, auth.Ways{Keys: s.keys, Bearers: []auth.Bearer{signer}, Limit: limit.New(1e9, 1e9, time.Now, nil)})
 			s.shows = func(sent int) string {
-				who := token.Subject{App: "shop", Person: domain.PersonKey{Kind: "account", ID: fmt.Sprintf("user-%d", sent)}, Actions: []token.Action{token.Record}}
+				who := token.Subject{App: "shop", Person: ident.PersonKey{Kind: "account", ID: fmt.Sprintf("user-%d", sent)}, Actions: []token.Action{token.Record}}
 				text, _, err := signer.Mint(who, time.Hour, auth.Principal{Pseudonym: "p-shop"})
 				if err != nil {
 					b.Fatal(err)

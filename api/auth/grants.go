@@ -11,6 +11,7 @@ import (
 
 	"consentledger/domain"
 	"consentledger/domain/catalog"
+	"consentledger/domain/ident"
 	"consentledger/eventstore"
 	"consentledger/eventstore/ledger"
 
@@ -113,8 +114,8 @@ func (k *Keys) recordGrant(ctx context.Context, of, roles string, changes int) e
 	}
 	id := "roles " + holder + " " + strconv.Itoa(changes)
 	_, err := k.Execute(ctx, ledger.Request{
-		App: domain.AppName(app), Source: "consentledger/access", ID: id, Body: []byte(id + " " + roles),
-		Actor: string(domain.System), RecordedBy: domain.Ledger,
+		App: ident.AppName(app), Source: "consentledger/access", ID: id, Body: []byte(id + " " + roles),
+		Actor: string(ident.System), RecordedBy: ident.Ledger,
 		Command: domain.Say{Event: domain.Noted{Kind: catalog.RolesChanged,
 			Fields: domain.Fields(map[string]string{"holder": holder, "roles": roles})}},
 	})

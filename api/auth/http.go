@@ -9,7 +9,7 @@ import (
 
 	"consentledger/api/edge"
 	"consentledger/api/wire"
-	"consentledger/domain"
+	"consentledger/domain/ident"
 )
 
 // Guard lets requests through to h whose sender may use the route that they ask for,
@@ -110,7 +110,7 @@ func (p Principal) inScope(s Scope, r *http.Request) bool {
 // in reports whether p may do anything in an app that somebody named. Where p may do
 // something in every app, what is wrong with a name is for the route to say.
 func (p Principal) in(name string) bool {
-	app, err := domain.ParseAppName(name)
+	app, err := ident.ParseAppName(name)
 	return p.everywhere() || err == nil && p.In(app)
 }
 

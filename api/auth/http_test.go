@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"consentledger/domain"
+	"consentledger/domain/ident"
 )
 
 // asks sends a request with headers, one a line, and returns the answer and who came
@@ -46,7 +46,7 @@ func pathOf(pattern, app string) (method, path string) {
 func TestEveryRouteIsForItsRolesAndApps(t *testing.T) {
 	b := newBench(t)
 	for _, role := range Roles {
-		w := Wish{Roles: []Role{role.Role}, Apps: []domain.AppName{"shop"}}
+		w := Wish{Roles: []Role{role.Role}, Apps: []ident.AppName{"shop"}}
 		if role.Role == Administrator {
 			w.Apps, w.AllApps = nil, true
 		}
@@ -105,7 +105,7 @@ func TestARoleInOneAppOpensNoOther(t *testing.T) {
 		for _, other := range Roles {
 			roles := map[string]Role{"shop": one.Role, "bank": other.Role}
 			p := Principal{Pseudonym: "p-x", Bindings: []Binding{
-				{Roles: []Role{one.Role}, Apps: []domain.AppName{"shop"}}, {Roles: []Role{other.Role}, Apps: []domain.AppName{"bank"}},
+				{Roles: []Role{one.Role}, Apps: []ident.AppName{"shop"}}, {Roles: []Role{other.Role}, Apps: []ident.AppName{"bank"}},
 			}}
 			var came *Principal
 			h := Guard(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
@@ -138,7 +138,7 @@ func TestARoleInOneAppOpensNoOther(t *testing.T) {
 
 					// What the route sees of its caller is in the apps that it may be done in.
 					for of := range roles {
-						if came != nil && came.In(domain.AppName(of)) != may(of) {
+						if came != nil && came.In(ident.AppName(of)) != may(of) {
 							t.Errorf("%s %s: it sees %s: %v", method, path, of, !may(of))
 						}
 					}
@@ -190,7 +190,7 @@ func TestNobodyComesInWithoutAGoodKey(t *testing.T) {
 // Paths that are written otherwise lead to no app that is not one's own.
 func TestPathsAreReadInOneWay(t *testing.T) {
 	b := newBench(t)
-	key, _ := b.issue(Wish{Roles: []Role{Reader}, Apps: []domain.AppName{"shop"}})
+	key, _ := b.issue(Wish{Roles: []Role{Reader}, Apps: []ident.AppName{"shop"}})
 	for _, path := range []string{
 		"/v1/apps/bank/activity", "/v1/apps/shop/../bank/activity", "/v1/apps/shop/%2e%2e/bank/activity", "/v1/apps/shop%2f..%2fbank/activity",
 		"//v1/apps/bank/activity", "/v1//apps/bank/activity", "/v1/apps/bank/./activity", "/v1/apps/BANK/activity", "/v1/apps/bank%00/activity",

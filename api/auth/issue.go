@@ -11,6 +11,8 @@ import (
 	"consentledger/domain"
 	"consentledger/domain/catalog"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
+	"consentledger/domain/refusal"
 	"consentledger/eventstore"
 	"consentledger/eventstore/ledger"
 
@@ -22,7 +24,7 @@ type Wish struct {
 	Name      string // whose it is, for people
 	Principal string // of a key that somebody has already; empty: somebody new
 	Roles     []Role
-	Apps      []domain.AppName
+	Apps      []ident.AppName
 	AllApps   bool
 	Lasts     time.Duration
 	Setup     bool
@@ -36,7 +38,7 @@ const (
 )
 
 func invalid(path, text string) error {
-	return domain.Refusal{Code: domain.Malformed, Path: path, Text: text}
+	return refusal.Refusal{Code: refusal.Malformed, Path: path, Text: text}
 }
 
 func (w Wish) check() error {
@@ -212,7 +214,7 @@ func (k *Keys) Setup(ctx context.Context) (Key, error) {
 
 	for _, l := range list {
 		if l.Setup && !l.Ended(k.Now()) {
-			if _, err := k.Revoke(ctx, l.ID, domain.Ledger); err != nil {
+			if _, err := k.Revoke(ctx, l.ID, ident.Ledger); err != nil {
 				return Key{}, err
 			}
 		}
@@ -220,7 +222,7 @@ func (k *Keys) Setup(ctx context.Context) (Key, error) {
 
 	key, _, err := k.Issue(ctx, Wish{
 		Name: "setup", Roles: []Role{Administrator}, AllApps: true, Lasts: setupLasts, Setup: true,
-	}, domain.Ledger)
+	}, ident.Ledger)
 	return key, err
 }
 
@@ -278,7 +280,7 @@ func (k *Keys) record(ctx context.Context, what catalog.Note, l Listed, by strin
 		}
 		_, err := k.Execute(ctx, ledger.Request{
 			App: app, Source: "consentledger/access", ID: id, Body: []byte(id),
-			Actor: string(domain.System), RecordedBy: domain.Ledger,
+			Actor: string(ident.System), RecordedBy: ident.Ledger,
 			Command: domain.Say{Event: domain.Noted{Kind: what, Fields: domain.Fields(fields)}},
 		})
 		if err != nil {

@@ -13,8 +13,8 @@ import (
 	"sync/atomic"
 	"time"
 
-	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/eventstore"
 	"consentledger/eventstore/ledger"
 
@@ -38,7 +38,7 @@ type issued struct {
 	Name      string           `json:"name"`
 	Hash      string           `json:"hash"`
 	Roles     []Role           `json:"roles"`
-	Apps      []domain.AppName `json:"apps,omitempty"`
+	Apps      []ident.AppName  `json:"apps,omitempty"`
 	AllApps   bool             `json:"all_apps,omitempty"`
 	Created   deadline.Instant `json:"created"`
 	Expires   deadline.Instant `json:"expires"`
@@ -60,7 +60,7 @@ type Listed struct {
 	Principal string
 	Name      string
 	Roles     []Role
-	Apps      []domain.AppName
+	Apps      []ident.AppName
 	AllApps   bool
 	Setup     bool // it is good for the first administrator, and for an hour
 	Created   deadline.Instant
@@ -85,7 +85,7 @@ type Keys struct {
 	// Execute records that a key was issued or ended, and Apps are those in whose logs
 	// that is recorded if it is for every app.
 	Execute func(ctx context.Context, req ledger.Request) (ledger.Receipt, error)
-	Apps    func() []domain.AppName
+	Apps    func() []ident.AppName
 
 	known   atomic.Pointer[knownKeys]
 	reading sync.Mutex // held while the rows are read: a read never replaces a newer one

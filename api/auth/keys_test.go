@@ -15,6 +15,8 @@ import (
 
 	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
+	"consentledger/domain/refusal"
 	"consentledger/eventstore"
 	"consentledger/eventstore/ledger"
 	"consentledger/eventstore/memory"
@@ -27,7 +29,7 @@ type bench struct {
 	*Keys
 	ledger *ledger.Ledger
 	rows   *memory.Rows
-	apps   []domain.AppName
+	apps   []ident.AppName
 	at     deadline.Instant
 
 	guarded http.Handler
@@ -52,7 +54,7 @@ func newBench(t *testing.T) *bench {
 
 func (b *bench) now() deadline.Instant { return b.at }
 
-func (b *bench) register(app domain.AppName) {
+func (b *bench) register(app ident.AppName) {
 	b.Helper()
 	r := domain.RegisterApp{App: domain.App{Name: app, Environment: domain.Test, Jurisdiction: "CN", TimeZone: "Asia/Shanghai", Locales: []string{"en"}}}
 	_, err := b.ledger.Execute(b.Context(), ledger.Request{
@@ -66,7 +68,7 @@ func (b *bench) register(app domain.AppName) {
 
 // process returns the keys as another process has them.
 func (b *bench) process() *Keys {
-	k := &Keys{Rows: b.rows, Now: b.now, Execute: b.ledger.Execute, Apps: func() []domain.AppName { return b.apps }}
+	k := &Keys{Rows: b.rows, Now: b.now, Execute: b.ledger.Execute, Apps: func() []ident.AppName { return b.apps }}
 	if err := k.Read(b.Context()); err != nil {
 		b.Fatal(err)
 	}
@@ -89,7 +91,7 @@ func (b *bench) issue(w Wish) (Key, Listed) {
 }
 
 // notes returns what the log of an app says of keys, oldest first.
-func (b *bench) notes(app domain.AppName) (said []string) {
+func (b *bench) notes(app ident.AppName) (said []string) {
 	b.Helper()
 	for e, err := range b.ledger.Own(b.Context(), app) {
 		if err != nil {
@@ -104,12 +106,12 @@ func (b *bench) notes(app domain.AppName) (said []string) {
 
 func TestAKeyLetsInWhoItIsFor(t *testing.T) {
 	b := newBench(t)
-	key, l := b.issue(Wish{Name: "the shop", Roles: []Role{Writer, Reader}, Apps: []domain.AppName{"shop"}})
+	key, l := b.issue(Wish{Name: "the shop", Roles: []Role{Writer, Reader}, Apps: []ident.AppName{"shop"}})
 	p, err := b.Authenticate(key.Reveal())
 	if err != nil || p.Pseudonym != l.Principal || p.Key != key.ID || !p.In("shop") || p.In("bank") || !p.May(Record) || p.May(Erase) {
 		t.Errorf("%+v, %v", p, err)
 	}
-	if _, err := domain.ParsePrincipal(p.Pseudonym); err != nil || strings.Contains(p.Pseudonym, "shop") {
+	if _, err := ident.ParsePrincipal(p.Pseudonym); err != nil || strings.Contains(p.Pseudonym, "shop") {
 		t.Errorf("records would name %q: %v", p.Pseudonym, err)
 	}
 	want := []string{"key.issued " + key.ID + " app-writer,app-reader by p-admin"}
@@ -124,7 +126,7 @@ func TestAKeyLetsInWhoItIsFor(t *testing.T) {
 // What lies in the rows lets nobody in.
 func TestTheRowsHoldNoKey(t *testing.T) {
 	b := newBench(t)
-	key, _ := b.issue(Wish{Roles: []Role{Writer}, Apps: []domain.AppName{"shop"}})
+	key, _ := b.issue(Wish{Roles: []Role{Writer}, Apps: []ident.AppName{"shop"}})
 	_, secret, _ := strings.Cut(key.Reveal()[4:], "_")
 	rows := 0
 	for row, err := range b.rows.Scan(t.Context(), nil) {
@@ -143,9 +145,9 @@ func TestTheRowsHoldNoKey(t *testing.T) {
 
 func TestWhoIsLetInByNoKey(t *testing.T) {
 	b := newBench(t)
-	key, _ := b.issue(Wish{Roles: []Role{Writer}, Apps: []domain.AppName{"shop"}})
-	ended, _ := b.issue(Wish{Roles: []Role{Writer}, Apps: []domain.AppName{"shop"}, Lasts: time.Hour})
-	revoked, _ := b.issue(Wish{Roles: []Role{Writer}, Apps: []domain.AppName{"shop"}})
+	key, _ := b.issue(Wish{Roles: []Role{Writer}, Apps: []ident.AppName{"shop"}})
+	ended, _ := b.issue(Wish{Roles: []Role{Writer}, Apps: []ident.AppName{"shop"}, Lasts: time.Hour})
+	revoked, _ := b.issue(Wish{Roles: []Role{Writer}, Apps: []ident.AppName{"shop"}})
 	if _, err := b.Revoke(t.Context(), revoked.ID, "p-admin"); err != nil {
 		t.Fatal(err)
 	}
@@ -176,7 +178,7 @@ func TestWhoIsLetInByNoKey(t *testing.T) {
 func TestAnotherProcessHearsThatAKeyEnded(t *testing.T) {
 	b := newBench(t)
 	other := b.process()
-	key, _ := b.issue(Wish{Roles: []Role{Writer}, Apps: []domain.AppName{"shop"}})
+	key, _ := b.issue(Wish{Roles: []Role{Writer}, Apps: []ident.AppName{"shop"}})
 	synctest.Test(t, func(t *testing.T) {
 		ctx, stop := context.WithCancel(context.Background())
 		defer synctest.Wait()
@@ -213,7 +215,7 @@ func (f *faultyRows) Scan(ctx context.Context, prefix []byte) iter.Seq2[eventsto
 // half a minute, and then nobody is let in.
 func TestWhoeverCannotReadTheKeysLetsNobodyIn(t *testing.T) {
 	b := newBench(t)
-	key, _ := b.issue(Wish{Roles: []Role{Writer}, Apps: []domain.AppName{"shop"}})
+	key, _ := b.issue(Wish{Roles: []Role{Writer}, Apps: []ident.AppName{"shop"}})
 	synctest.Test(t, func(t *testing.T) {
 		rows := &faultyRows{Rows: b.rows}
 		k := &Keys{Rows: rows, Now: b.now}
@@ -247,7 +249,7 @@ func TestWhoeverCannotReadTheKeysLetsNobodyIn(t *testing.T) {
 
 func TestARotatedKeyGoesOnForTheOverlap(t *testing.T) {
 	b := newBench(t)
-	old, was := b.issue(Wish{Roles: []Role{Writer}, Apps: []domain.AppName{"shop"}})
+	old, was := b.issue(Wish{Roles: []Role{Writer}, Apps: []ident.AppName{"shop"}})
 	next, l, err := b.Rotate(t.Context(), old.ID, time.Hour, "p-admin")
 	if err != nil || l.Principal != was.Principal || l.ID == was.ID || !slices.Equal(l.Roles, was.Roles) || !slices.Equal(l.Apps, was.Apps) {
 		t.Fatalf("%+v, %v", l, err)
@@ -277,7 +279,7 @@ func TestARotatedKeyGoesOnForTheOverlap(t *testing.T) {
 func TestRotatingBringsNoRevokedKeyBack(t *testing.T) {
 	b := newBench(t)
 	other := b.process()
-	key, _ := b.issue(Wish{Roles: []Role{Writer}, Apps: []domain.AppName{"shop"}})
+	key, _ := b.issue(Wish{Roles: []Role{Writer}, Apps: []ident.AppName{"shop"}})
 	if _, err := b.Revoke(t.Context(), key.ID, "p-admin"); err != nil {
 		t.Fatal(err)
 	}
@@ -298,8 +300,8 @@ func TestRotatingBringsNoRevokedKeyBack(t *testing.T) {
 
 func TestKeysThatNobodyGets(t *testing.T) {
 	b := newBench(t)
-	_, writer := b.issue(Wish{Roles: []Role{Writer}, Apps: []domain.AppName{"shop"}})
-	shop, day := []domain.AppName{"shop"}, 24*time.Hour
+	_, writer := b.issue(Wish{Roles: []Role{Writer}, Apps: []ident.AppName{"shop"}})
+	shop, day := []ident.AppName{"shop"}, 24*time.Hour
 	for name, w := range map[string]Wish{
 		"of nobody":                              {Roles: []Role{Writer}, Apps: shop, Lasts: day},
 		"with a line end in the name":            {Name: "a\nb", Roles: []Role{Writer}, Apps: shop, Lasts: day},
@@ -313,13 +315,13 @@ func TestKeysThatNobodyGets(t *testing.T) {
 		"of who publishes and records":           {Name: "a", Roles: []Role{Officer, Writer}, Apps: shop, Lasts: day},
 		"of an administrator who reads":          {Name: "a", Roles: []Role{Administrator, Reader}, AllApps: true, Lasts: day},
 		"of an administrator of an app":          {Name: "a", Roles: []Role{Administrator}, Apps: shop, Lasts: day},
-		"for an app that is not there":           {Name: "a", Roles: []Role{Writer}, Apps: []domain.AppName{"nosuch"}, Lasts: day},
+		"for an app that is not there":           {Name: "a", Roles: []Role{Writer}, Apps: []ident.AppName{"nosuch"}, Lasts: day},
 		"of somebody who has none":               {Name: "a", Principal: "p-nobody", Roles: []Role{Writer}, Apps: shop, Lasts: day},
 		"a second one, for publishing":           {Name: "a", Principal: writer.Principal, Roles: []Role{Officer}, Apps: shop, Lasts: day},
 		"a second one, for what is administered": {Name: "a", Principal: writer.Principal, Roles: []Role{Administrator}, AllApps: true, Lasts: day},
 	} {
 		_, _, err := b.Issue(t.Context(), w, "p-admin")
-		if _, refused := errors.AsType[domain.Refusal](err); !refused {
+		if _, refused := errors.AsType[refusal.Refusal](err); !refused {
 			t.Errorf("a key %s: %v", name, err)
 		}
 	}
@@ -345,7 +347,7 @@ func TestTheLogOfALaterAppSaysWhoMayDoSomethingInIt(t *testing.T) {
 		}
 	}
 	want := []string{"key.issued " + key.ID + " auditor by p-admin", "key.revoked " + key.ID + " auditor by p-admin"}
-	for _, app := range []domain.AppName{"shop", "clinic"} {
+	for _, app := range []ident.AppName{"shop", "clinic"} {
 		if got := b.notes(app); !slices.Equal(got, want) {
 			t.Errorf("the log of %s says %v, want %v", app, got, want)
 		}

@@ -9,8 +9,8 @@ import (
 
 	"consentledger/api/edge"
 	"consentledger/api/wire"
-	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 
 	"github.com/go-json-experiment/json"
 )
@@ -81,7 +81,7 @@ func (r NewKeyRequest) Wish() (Wish, error) {
 	}
 
 	for _, text := range r.Apps {
-		app, err := domain.ParseAppName(text)
+		app, err := ident.ParseAppName(text)
 		if err != nil {
 			return Wish{}, invalid("apps", "apps: "+err.Error())
 		}

@@ -6,7 +6,7 @@ import (
 
 	"consentledger/api/nats/operator"
 	"consentledger/api/nats/subject"
-	"consentledger/domain"
+	"consentledger/domain/ident"
 )
 
 // A Subject is one of NATS, with {app} in the place of an app's name.
@@ -79,7 +79,7 @@ func (p Principal) tokens(all bool) []string {
 	var names []string
 	for _, b := range p.Bindings {
 		for _, app := range b.Apps {
-			if _, err := domain.ParseAppName(string(app)); err == nil && !all && !slices.Contains(names, string(app)) {
+			if _, err := ident.ParseAppName(string(app)); err == nil && !all && !slices.Contains(names, string(app)) {
 				names = append(names, string(app))
 			}
 		}

@@ -7,6 +7,7 @@ import (
 
 	"consentledger/api/wire/parse"
 	"consentledger/domain"
+	"consentledger/domain/ident"
 )
 
 // Persons is how many authenticated principals an operation takes.
@@ -22,16 +23,16 @@ func (p Persons) String() string { return [...]string{"one", "two"}[p] }
 // A TwoPersons says what takes two principals: what the table says, and what is asked for
 // beyond it, in some apps. Nothing can be taken from the table.
 type TwoPersons struct {
-	more map[domain.AppName][]string
+	more map[ident.AppName][]string
 }
 
 // ParseTwoPersons reads what an installation asks for beyond the table, as
 // APP=TYPE,TYPE, each an operator's type of event.
 func ParseTwoPersons(settings []string) (TwoPersons, error) {
-	t := TwoPersons{more: map[domain.AppName][]string{}}
+	t := TwoPersons{more: map[ident.AppName][]string{}}
 	for _, s := range settings {
 		name, types, has := strings.Cut(s, "=")
-		app, err := domain.ParseAppName(name)
+		app, err := ident.ParseAppName(name)
 		if err != nil || !has || types == "" {
 			return TwoPersons{}, errors.New("want APP=TYPE,TYPE with types of operators' events, as in " +
 				"shop=hold.released,recipient.added")
@@ -48,7 +49,7 @@ func ParseTwoPersons(settings []string) (TwoPersons, error) {
 }
 
 // Needs reports whether a type of event takes two principals in an app.
-func (t TwoPersons) Needs(app domain.AppName, kind string) bool {
+func (t TwoPersons) Needs(app ident.AppName, kind string) bool {
 	for _, row := range Operations {
 		if row.Persons == Two && slices.Contains(row.Events, kind) {
 			return true
@@ -86,7 +87,7 @@ func holderName(name string) string {
 }
 
 // Decides reports whether a principal may approve or decline a proposal of an app.
-func Decides(who Principal, app domain.AppName, p domain.Proposal, same func(a, b string) bool) bool {
+func Decides(who Principal, app ident.AppName, p domain.Proposal, same func(a, b string) bool) bool {
 	row, _ := rowOf(Approve)
 	approves := slices.ContainsFunc(who.Bindings, func(b Binding) bool { return b.may(row) && b.In(app) })
 	return approves && who.Pseudonym != p.By && (same == nil || !same(who.Pseudonym, p.By))

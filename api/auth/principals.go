@@ -9,6 +9,8 @@ import (
 
 	"consentledger/domain"
 	"consentledger/domain/catalog"
+	"consentledger/domain/ident"
+	"consentledger/domain/refusal"
 	"consentledger/eventstore"
 	"consentledger/eventstore/ledger"
 )
@@ -66,7 +68,7 @@ func (k *Keys) Forget(ctx context.Context, principal, by string) (PrincipalAnswe
 		return PrincipalAnswer{}, err
 	}
 	if slices.ContainsFunc(list, func(l Listed) bool { return !l.Ended(k.Now()) }) {
-		return PrincipalAnswer{}, domain.Refusal{Code: domain.IllegalMove,
+		return PrincipalAnswer{}, refusal.Refusal{Code: refusal.IllegalMove,
 			Text: "a key of this principal is good: revoke it first, with access key revoke"}
 	}
 
@@ -93,7 +95,7 @@ func (k *Keys) Forget(ctx context.Context, principal, by string) (PrincipalAnswe
 
 // say records what became of a principal in the log of each app of its keys.
 func (k *Keys) say(ctx context.Context, what catalog.Note, list []Listed, id, by string) error {
-	apps := map[domain.AppName]bool{}
+	apps := map[ident.AppName]bool{}
 	for _, l := range list {
 		all := l.Apps
 		if l.AllApps {
@@ -112,7 +114,7 @@ func (k *Keys) say(ctx context.Context, what catalog.Note, list []Listed, id, by
 	for app := range apps {
 		_, err := k.Execute(ctx, ledger.Request{
 			App: app, Source: "consentledger/access", ID: id, Body: []byte(id),
-			Actor: string(domain.System), RecordedBy: domain.Ledger,
+			Actor: string(ident.System), RecordedBy: ident.Ledger,
 			Command: domain.Say{Event: domain.Noted{Kind: what, Fields: domain.Fields(fields)}},
 		})
 		if err != nil {

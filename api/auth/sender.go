@@ -3,13 +3,13 @@ package auth
 import (
 	"context"
 
-	"consentledger/domain"
+	"consentledger/domain/ident"
 )
 
 // Sender returns the pseudonym of who sent a message that has the values of a header
 // Authorization, if they may do an operation in an app. It is for messages of back ends:
 // a subject token is no back end's.
-func (w Ways) Sender(ctx context.Context, op Operation, app domain.AppName, values []string) (string, error) {
+func (w Ways) Sender(ctx context.Context, op Operation, app ident.AppName, values []string) (string, error) {
 	p, err := w.ofHeader(ctx, values)
 	if err != nil {
 		return "", err

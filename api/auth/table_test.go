@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"consentledger/domain"
+	"consentledger/domain/ident"
 )
 
 var update = flag.Bool("update", false, "write the tables of docs/access.md anew")
@@ -69,7 +69,7 @@ func TestTheTableIsWhole(t *testing.T) {
 // Nobody may publish or listen in an app that is not theirs, whatever pattern covers it.
 func TestSubjectsOfOthersAreCoveredByNone(t *testing.T) {
 	p := Principal{Key: "k", Bindings: []Binding{{
-		Roles: []Role{Writer, Reader, Officer, Support, Approver, Auditor, Regulator, Viewer}, Apps: []domain.AppName{"shop"},
+		Roles: []Role{Writer, Reader, Officer, Support, Approver, Auditor, Regulator, Viewer}, Apps: []ident.AppName{"shop"},
 	}}}
 	publish, subscribe := p.Permissions()
 	if len(publish) < 20 || len(subscribe) != 2 {
@@ -88,7 +88,7 @@ func TestSubjectsOfOthersAreCoveredByNone(t *testing.T) {
 			t.Errorf("it may speak as the ledger: %s", s)
 		}
 	}
-	p.Bindings[0].Apps = []domain.AppName{"*", ">", "shop.>", ""} // as no key is issued
+	p.Bindings[0].Apps = []ident.AppName{"*", ">", "shop.>", ""} // as no key is issued
 	if publish, subscribe := p.Permissions(); len(publish) != 1 || len(subscribe) != 1 {
 		t.Errorf("%v %v", publish, subscribe)
 	}

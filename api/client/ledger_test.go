@@ -17,8 +17,8 @@ import (
 	"consentledger/api/nats/intake"
 	"consentledger/api/policyfile"
 	"consentledger/api/rest"
-	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/eventstore/blobs"
 	"consentledger/eventstore/codec"
 	"consentledger/eventstore/codec/policydoc"
@@ -177,7 +177,7 @@ func (s *service) overNATS() *nats.Conn {
 // recorded returns the types of the events of a person, in their order.
 func (s *service) recorded(subject string) (types []string) {
 	s.t.Helper()
-	who, err := domain.ParsePersonKey(subject)
+	who, err := ident.ParsePersonKey(subject)
 	if err != nil {
 		s.t.Fatal(err)
 	}

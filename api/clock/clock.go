@@ -20,6 +20,7 @@ import (
 	"consentledger/domain"
 	"consentledger/domain/catalog"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/eventstore/ledger"
 )
 
@@ -32,7 +33,7 @@ type Ledger interface {
 // A Watch watches the clock. Fill in Ledger, Apps, Wall, Count and Log.
 type Watch struct {
 	Ledger Ledger
-	Apps   func() []domain.AppName
+	Apps   func() []ident.AppName
 	Wall   func() deadline.Instant // what records are dated by
 	Count  func() time.Duration    // what only counts, since any moment
 	Log    *slog.Logger
@@ -94,7 +95,7 @@ func (w *Watch) record(ctx context.Context, what string, step, watched time.Dura
 	for _, app := range w.Apps() {
 		_, err := w.Ledger.Execute(ctx, ledger.Request{
 			App: app, Source: "consentledger/clock", ID: id, Body: []byte(id),
-			Actor: string(domain.System), RecordedBy: domain.Ledger,
+			Actor: string(ident.System), RecordedBy: ident.Ledger,
 			Command: domain.Say{Event: domain.Noted{Kind: catalog.ClockObserved, Fields: domain.Fields(fields)}},
 		})
 		if err != nil && ctx.Err() == nil {

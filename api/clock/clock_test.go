@@ -12,6 +12,7 @@ import (
 	"consentledger/api/clock"
 	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/eventstore/codec"
 	"consentledger/eventstore/ledger"
 	"consentledger/eventstore/memory"
@@ -53,7 +54,7 @@ func (h *testLedger) run(happens func()) []string {
 	}
 	began := time.Now()
 	w := &clock.Watch{
-		Ledger: l, Apps: func() []domain.AppName { return []domain.AppName{"demo"} }, Log: slog.New(slog.DiscardHandler),
+		Ledger: l, Apps: func() []ident.AppName { return []ident.AppName{"demo"} }, Log: slog.New(slog.DiscardHandler),
 		Wall: h.wall, Count: func() time.Duration { return time.Since(began) },
 	}
 	ctx, stop := context.WithCancel(h.t.Context())

@@ -10,6 +10,8 @@ import (
 
 	"consentledger/api/audit/erasure"
 	"consentledger/domain"
+	"consentledger/domain/ident"
+	"consentledger/domain/refusal"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 	"consentledger/eventstore/vault"
@@ -18,19 +20,19 @@ import (
 
 // Logs prove what is in an app's log.
 type Logs interface {
-	Find(ctx context.Context, app domain.AppName, id eventstore.EventID) (int64, error)
-	Proof(ctx context.Context, app domain.AppName, index int64) (merkle.Proof, error)
+	Find(ctx context.Context, app ident.AppName, id eventstore.EventID) (int64, error)
+	Proof(ctx context.Context, app ident.AppName, index int64) (merkle.Proof, error)
 }
 
 // Streams read one person's records.
 type Streams interface {
-	Stream(ctx context.Context, stream domain.StreamID) iter.Seq2[codec.Entry, error]
+	Stream(ctx context.Context, stream ident.StreamID) iter.Seq2[codec.Entry, error]
 }
 
 // Certify writes the certificate of a job: of everybody whom it erased, as far as it is.
 // Who had been erased before it has a certificate of their own.
 func (j *Jobs) Certify(
-	ctx context.Context, app domain.AppName, id string, logs Logs, streams Streams, w io.Writer,
+	ctx context.Context, app ident.AppName, id string, logs Logs, streams Streams, w io.Writer,
 ) error {
 	job, err := j.need(ctx, app, id)
 	if err != nil {
@@ -38,7 +40,7 @@ func (j *Jobs) Certify(
 	}
 
 	if job.State == Draft || job.State == Running {
-		return domain.Refusal{Code: domain.TooEarly,
+		return refusal.Refusal{Code: refusal.TooEarly,
 			Text: "the job has not ended: its certificate is of all whom it erased"}
 	}
 
@@ -69,10 +71,10 @@ func (j *Jobs) Certify(
 
 // certificate proves that one person was erased.
 func certificate(
-	ctx context.Context, app domain.AppName, name vault.Pseudonym, logs Logs, streams Streams,
+	ctx context.Context, app ident.AppName, name vault.Pseudonym, logs Logs, streams Streams,
 ) (c erasure.Certificate, err error) {
 	var ordered, erased eventstore.EventID
-	for e, err := range streams.Stream(ctx, domain.SubjectStream(app, name.String())) {
+	for e, err := range streams.Stream(ctx, ident.SubjectStream(app, name.String())) {
 		if err != nil {
 			return c, err
 		}

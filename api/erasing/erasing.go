@@ -36,6 +36,8 @@ import (
 	"consentledger/domain"
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
+	"consentledger/domain/refusal"
 	"consentledger/eventstore"
 	"consentledger/eventstore/ledger"
 	"consentledger/eventstore/vault"
@@ -43,11 +45,11 @@ import (
 
 // A Ledger is what erasing uses of [ledger.Ledger].
 type Ledger interface {
-	Pseudonym(ctx context.Context, app domain.AppName, who domain.PersonKey) (string, bool, error)
-	App(ctx context.Context, app domain.AppName) (domain.Reference, error)
-	Subject(ctx context.Context, stream domain.StreamID) (domain.Subject, error)
-	Kept(ctx context.Context, app domain.AppName, name vault.Pseudonym) (bool, error)
-	Everybody(ctx context.Context, app domain.AppName, after vault.Pseudonym) iter.Seq2[vault.Pseudonym, error]
+	Pseudonym(ctx context.Context, app ident.AppName, who ident.PersonKey) (string, bool, error)
+	App(ctx context.Context, app ident.AppName) (domain.Reference, error)
+	Subject(ctx context.Context, stream ident.StreamID) (domain.Subject, error)
+	Kept(ctx context.Context, app ident.AppName, name vault.Pseudonym) (bool, error)
+	Everybody(ctx context.Context, app ident.AppName, after vault.Pseudonym) iter.Seq2[vault.Pseudonym, error]
 	OrderErasure(ctx context.Context, req ledger.Request, name vault.Pseudonym) (ledger.Receipt, error)
 	FinishErasures(ctx context.Context) (int, error)
 	Now() deadline.Instant
@@ -71,7 +73,7 @@ const (
 // A Job is an erasure of many, and how far it is. It names nobody.
 type Job struct {
 	ID           string
-	App          domain.AppName
+	App          ident.AppName
 	Of           string
 	ClosedBefore deadline.Instant // of [OfClosed]
 	Reason       string
@@ -109,7 +111,7 @@ type Jobs struct {
 
 	// Two says whether erasing persons of an app takes two authenticated principals: one
 	// begins a job, and another, for whom Same is false, starts it. Nil: it takes two names.
-	Two  func(app domain.AppName) bool
+	Two  func(app ident.AppName) bool
 	Same func(one, other string) bool
 
 	Chunk int // persons between two writings of the tables; zero: 5,000
@@ -131,11 +133,11 @@ type Begin struct {
 }
 
 // Unknown is the code of a job that is not there.
-const Unknown domain.Code = "unknown-job"
+const Unknown refusal.Code = "unknown-job"
 
 // Begin begins a job. One of ids begins as a draft: [Jobs.Add] says whose, [Jobs.Start]
 // that these are all. So does every job that takes two principals: the second starts it.
-func (j *Jobs) Begin(ctx context.Context, app domain.AppName, b Begin) (Job, error) {
+func (j *Jobs) Begin(ctx context.Context, app ident.AppName, b Begin) (Job, error) {
 	if _, err := j.Ledger.App(ctx, app); err != nil {
 		return Job{}, err
 	}
@@ -146,7 +148,7 @@ func (j *Jobs) Begin(ctx context.Context, app domain.AppName, b Begin) (Job, err
 	}
 	if two {
 		if b.By != [2]string{} {
-			return Job{}, domain.Refusal{Code: domain.NamesNotTaken, Path: "by",
+			return Job{}, refusal.Refusal{Code: refusal.NamesNotTaken, Path: "by",
 				Text: "leave it out: who orders it is who begins the job, and another principal who starts it"}
 		}
 		b.By = [2]string{b.RecordedBy, ledger.PendingApprover}
@@ -168,7 +170,7 @@ func (j *Jobs) Begin(ctx context.Context, app domain.AppName, b Begin) (Job, err
 	}
 	if old, has, err := j.read(ctx, app, job.ID); err != nil || has {
 		if err == nil && !old.same(job) {
-			err = domain.Refusal{Code: domain.IDReused, Path: "id", Text: "another job has this id"}
+			err = refusal.Refusal{Code: refusal.IDReused, Path: "id", Text: "another job has this id"}
 		}
 		return old, err
 	}
@@ -189,7 +191,7 @@ func (b Begin) check() error {
 	case b.ID != "" && !isID(b.ID):
 		return refuse("id", "want 1 to 64 letters, digits and dashes")
 	case b.By[0] == "" || b.By[1] == "" || b.By[0] == b.By[1]:
-		return domain.Refusal{Code: domain.TwoPersons, Path: "by", Text: "erasing takes two different persons"}
+		return refusal.Refusal{Code: refusal.TwoPersons, Path: "by", Text: "erasing takes two different persons"}
 	case b.Of != OfIDs && b.Of != OfAll && b.Of != OfClosed:
 		return refuse("of", "want ids, everybody or closed")
 	case b.Of == OfClosed && b.ClosedBefore == 0:
@@ -201,7 +203,7 @@ func (b Begin) check() error {
 }
 
 func refuse(path, text string) error {
-	return domain.Refusal{Code: domain.Malformed, Path: path, Text: text}
+	return refusal.Refusal{Code: refusal.Malformed, Path: path, Text: text}
 }
 
 func isID(s string) bool {
@@ -227,11 +229,11 @@ func (j Job) NeedsApprover() bool { return j.State == Draft && j.By[1] == ledger
 // another started it. Names that somebody wrote down, when nobody was authenticated, are
 // not that.
 func (j Job) isOfTwo() bool {
-	return j.RecordedBy != domain.Unauthenticated && j.By[0] == j.RecordedBy && j.By[1] != j.By[0] &&
+	return j.RecordedBy != ident.Unauthenticated && j.By[0] == j.RecordedBy && j.By[1] != j.By[0] &&
 		j.By[1] != ledger.PendingApprover
 }
 
-func (j *Jobs) takesTwo(app domain.AppName) bool { return j.Two != nil && j.Two(app) }
+func (j *Jobs) takesTwo(app ident.AppName) bool { return j.Two != nil && j.Two(app) }
 
 // Add hands over ids. Parts are numbered from 1; a part that is handed over again takes the
 // place of the first, so that whoever does not know whether one arrived sends it again.
@@ -239,7 +241,7 @@ func (j *Jobs) takesTwo(app domain.AppName) bool { return j.Two != nil && j.Two(
 // By is who hands them over. Where erasing takes two principals it is who began the job:
 // whoever starts it would say alone whom it erases, in the other's name.
 func (j *Jobs) Add(
-	ctx context.Context, app domain.AppName, id, by string, part int, who []domain.PersonKey,
+	ctx context.Context, app ident.AppName, id, by string, part int, who []ident.PersonKey,
 ) (Job, error) {
 	switch {
 	case part < 1 || part > MostParts:
@@ -273,11 +275,11 @@ func (j *Jobs) Add(
 		return Job{}, err
 	}
 	if job.State != Draft {
-		return Job{}, domain.Refusal{Code: domain.IllegalMove,
+		return Job{}, refusal.Refusal{Code: refusal.IllegalMove,
 			Text: "ids are handed over to a draft, and this job is " + job.State}
 	}
 	if j.takesTwo(app) && by != job.By[0] {
-		return Job{}, domain.Refusal{Code: domain.NotTheProposer,
+		return Job{}, refusal.Refusal{Code: refusal.NotTheProposer,
 			Text: "who began the job hands over its ids: another principal may only start it, or begin one of their own"}
 	}
 	if part > job.Parts+1 {
@@ -299,25 +301,25 @@ func (j *Jobs) Add(
 
 // Start says that all ids are handed over; by is who says so. Where erasing takes two
 // principals it is the second, who approves it.
-func (j *Jobs) Start(ctx context.Context, app domain.AppName, id, by string) (Job, error) {
+func (j *Jobs) Start(ctx context.Context, app ident.AppName, id, by string) (Job, error) {
 	return j.move(ctx, app, id, func(job *Job) error {
 		two := j.takesTwo(app)
 		switch {
 		case job.State == Running || job.State == Done:
 			return nil
 		case job.State != Draft:
-			return domain.Refusal{Code: domain.IllegalMove, Text: "the job is " + job.State}
+			return refusal.Refusal{Code: refusal.IllegalMove, Text: "the job is " + job.State}
 		case job.Of == OfIDs && job.Parts == 0:
 			return refuse("", "nobody's ids were handed over yet")
 		case two && !job.NeedsApprover():
-			return domain.Refusal{Code: domain.ApprovalNeeded,
+			return refusal.Refusal{Code: refusal.ApprovalNeeded,
 				Text: "the job was begun when nobody was authenticated: cancel it, and begin it anew"}
 		case !two && job.NeedsApprover():
-			return domain.Refusal{Code: domain.ApprovalNeeded,
+			return refusal.Refusal{Code: refusal.ApprovalNeeded,
 				Text: "the job waits for another principal who is authenticated, and nobody is now: cancel it, and " +
 					"begin it anew"}
 		case two && (by == job.By[0] || j.Same != nil && j.Same(job.By[0], by)):
-			return domain.Refusal{Code: domain.SamePrincipal,
+			return refusal.Refusal{Code: refusal.SamePrincipal,
 				Text: "who began this may not start it: it takes another principal, and all keys of one holder are one"}
 		}
 		if two {
@@ -329,11 +331,11 @@ func (j *Jobs) Start(ctx context.Context, app domain.AppName, id, by string) (Jo
 }
 
 // Cancel ends a job. Who was erased stays erased.
-func (j *Jobs) Cancel(ctx context.Context, app domain.AppName, id string) (Job, error) {
+func (j *Jobs) Cancel(ctx context.Context, app ident.AppName, id string) (Job, error) {
 	return j.move(ctx, app, id, func(job *Job) error {
 		switch job.State {
 		case Done:
-			return domain.Refusal{Code: domain.IllegalMove, Text: "the job is done"}
+			return refusal.Refusal{Code: refusal.IllegalMove, Text: "the job is done"}
 		case Draft, Running:
 			job.State, job.Ended, job.Error = Cancelled, j.Ledger.Now(), ""
 		}
@@ -341,7 +343,7 @@ func (j *Jobs) Cancel(ctx context.Context, app domain.AppName, id string) (Job, 
 	})
 }
 
-func (j *Jobs) move(ctx context.Context, app domain.AppName, id string, how func(*Job) error) (Job, error) {
+func (j *Jobs) move(ctx context.Context, app ident.AppName, id string, how func(*Job) error) (Job, error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	job, err := j.need(ctx, app, id)
@@ -356,14 +358,14 @@ func (j *Jobs) move(ctx context.Context, app domain.AppName, id string, how func
 }
 
 // Get returns a job.
-func (j *Jobs) Get(ctx context.Context, app domain.AppName, id string) (Job, error) {
+func (j *Jobs) Get(ctx context.Context, app ident.AppName, id string) (Job, error) {
 	return j.need(ctx, app, id)
 }
 
-func (j *Jobs) need(ctx context.Context, app domain.AppName, id string) (Job, error) {
+func (j *Jobs) need(ctx context.Context, app ident.AppName, id string) (Job, error) {
 	job, has, err := j.read(ctx, app, id)
 	if err == nil && !has {
-		err = domain.Refusal{Code: Unknown, Path: "id", Text: "there is no such job of this app"}
+		err = refusal.Refusal{Code: Unknown, Path: "id", Text: "there is no such job of this app"}
 	}
 	return job, err
 }

@@ -15,7 +15,9 @@ import (
 	"consentledger/domain"
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/domain/policy"
+	"consentledger/domain/refusal"
 	"consentledger/eventstore/codec/policydoc"
 	"consentledger/eventstore/ledger"
 	"consentledger/eventstore/memory"
@@ -76,10 +78,10 @@ func (w *world) restart(t *testing.T) {
 
 func (w *world) must(t *testing.T, person, id string, c domain.Command) {
 	t.Helper()
-	r := ledger.Request{App: "demo", Person: domain.PersonKey{Kind: "account", ID: person}, Source: "test", ID: id + person,
+	r := ledger.Request{App: "demo", Person: ident.PersonKey{Kind: "account", ID: person}, Source: "test", ID: id + person,
 		Body: []byte(id), Actor: "person", RecordedBy: "desk", Command: c}
 	if person == "" {
-		r.Person = domain.PersonKey{}
+		r.Person = ident.PersonKey{}
 	}
 	if _, err := w.l.Execute(t.Context(), r); err != nil {
 		t.Fatal(err)
@@ -130,9 +132,9 @@ func begin() erasing.Begin {
 	return erasing.Begin{ID: "spring", Of: erasing.OfIDs, Reason: "inactive", By: [2]string{"officer", "second"}, RecordedBy: "desk"}
 }
 
-func people(n int) (all []domain.PersonKey) {
+func people(n int) (all []ident.PersonKey) {
 	for i := range n {
-		all = append(all, domain.PersonKey{Kind: "account", ID: fmt.Sprintf("p%d", i)})
+		all = append(all, ident.PersonKey{Kind: "account", ID: fmt.Sprintf("p%d", i)})
 	}
 	return all
 }
@@ -204,7 +206,7 @@ func TestAJobGoesOnAfterAKill(t *testing.T) {
 				t.Errorf("%d were ordered, %d erased", o, e)
 			}
 			kept, err := j.Kept(t.Context(), "demo", "spring", 10)
-			if err != nil || len(kept) != 1 || kept[0].Code != string(domain.OnHold) {
+			if err != nil || len(kept) != 1 || kept[0].Code != string(refusal.OnHold) {
 				t.Errorf("kept: %v, %v", kept, err)
 			}
 			for _, p := range people(persons) {
@@ -261,10 +263,10 @@ func TestAnotherPrincipalStartsWhatOneBegan(t *testing.T) {
 	for _, p := range people(3) {
 		w.must(t, p.ID, "g", domain.GiveConsent{Act: "agree"})
 	}
-	two := func(domain.AppName, string) bool { return true }
+	two := func(ident.AppName, string) bool { return true }
 	w.l.AskTwo(two)
 	j := w.jobs(w.l)
-	j.Two = func(domain.AppName) bool { return true }
+	j.Two = func(ident.AppName) bool { return true }
 	j.Same = func(one, other string) bool { return one == "p-first" && other == "p-first-too" }
 	b := begin()
 	b.Of, b.By, b.RecordedBy = erasing.OfAll, [2]string{}, "p-first"
@@ -275,7 +277,7 @@ func TestAnotherPrincipalStartsWhatOneBegan(t *testing.T) {
 
 	for _, by := range []string{"p-first", "p-first-too"} {
 		_, err := j.Start(t.Context(), "demo", "spring", by)
-		if no, refused := errors.AsType[domain.Refusal](err); !refused || no.Code != domain.SamePrincipal {
+		if no, refused := errors.AsType[refusal.Refusal](err); !refused || no.Code != refusal.SamePrincipal {
 			t.Errorf("%s starts what p-first began: %v", by, err)
 		}
 	}
@@ -300,11 +302,11 @@ func TestOneOfTwoDoesNotSayAloneWhomAJobErases(t *testing.T) {
 	w := newWorld(t)
 	two := true
 	j := w.jobs(w.l)
-	j.Two = func(domain.AppName) bool { return two }
+	j.Two = func(ident.AppName) bool { return two }
 	j.Same = func(string, string) bool { return false }
-	refused := func(err error, want domain.Code) {
+	refused := func(err error, want refusal.Code) {
 		t.Helper()
-		if no, is := errors.AsType[domain.Refusal](err); !is || no.Code != want {
+		if no, is := errors.AsType[refusal.Refusal](err); !is || no.Code != want {
 			t.Errorf("%v, want %s", err, want)
 		}
 	}
@@ -318,18 +320,18 @@ func TestOneOfTwoDoesNotSayAloneWhomAJobErases(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err := j.Add(t.Context(), "demo", "spring", "p-second", 1, people(3)[2:])
-	refused(err, domain.NotTheProposer)
+	refused(err, refusal.NotTheProposer)
 
 	two = false // the ledger runs without identity for a while
-	_, err = j.Start(t.Context(), "demo", "spring", domain.Unauthenticated)
-	refused(err, domain.ApprovalNeeded)
+	_, err = j.Start(t.Context(), "demo", "spring", ident.Unauthenticated)
+	refused(err, refusal.ApprovalNeeded)
 	b = begin()
 	b.ID, b.By[1] = "names", ledger.PendingApprover
 	_, err = j.Begin(t.Context(), "demo", b)
-	refused(err, domain.Malformed)
+	refused(err, refusal.Malformed)
 
 	b = begin()
-	b.ID, b.Of, b.RecordedBy = "before", erasing.OfAll, domain.Unauthenticated
+	b.ID, b.Of, b.RecordedBy = "before", erasing.OfAll, ident.Unauthenticated
 	if job, err := j.Begin(t.Context(), "demo", b); err != nil || job.State != erasing.Running {
 		t.Fatalf("%+v, %v", job, err)
 	}
@@ -396,18 +398,18 @@ func TestAnOrderThatIsNotRightBeginsNothing(t *testing.T) {
 	j := w.jobs(w.l)
 	for _, tt := range []struct {
 		change func(*erasing.Begin)
-		code   domain.Code
+		code   refusal.Code
 	}{
-		{func(b *erasing.Begin) { b.By[1] = "officer" }, domain.TwoPersons},
-		{func(b *erasing.Begin) { b.Of = "some" }, domain.Malformed},
-		{func(b *erasing.Begin) { b.ID = "a/b" }, domain.Malformed},
-		{func(b *erasing.Begin) { b.Of = erasing.OfClosed }, domain.Malformed},
-		{func(b *erasing.Begin) { b.ClosedBefore = 1 }, domain.Malformed},
+		{func(b *erasing.Begin) { b.By[1] = "officer" }, refusal.TwoPersons},
+		{func(b *erasing.Begin) { b.Of = "some" }, refusal.Malformed},
+		{func(b *erasing.Begin) { b.ID = "a/b" }, refusal.Malformed},
+		{func(b *erasing.Begin) { b.Of = erasing.OfClosed }, refusal.Malformed},
+		{func(b *erasing.Begin) { b.ClosedBefore = 1 }, refusal.Malformed},
 	} {
 		b := begin()
 		tt.change(&b)
 		_, err := j.Begin(t.Context(), "demo", b)
-		if no, is := errors.AsType[domain.Refusal](err); !is || no.Code != tt.code {
+		if no, is := errors.AsType[refusal.Refusal](err); !is || no.Code != tt.code {
 			t.Errorf("%+v: %v", b, err)
 		}
 	}

@@ -9,9 +9,9 @@ import (
 	"slices"
 	"strings"
 
-	"consentledger/domain"
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/eventstore"
 	"consentledger/eventstore/vault"
 )
@@ -50,18 +50,18 @@ type jobValue struct {
 	Error        string    `json:"error,omitempty"`
 }
 
-func jobsOf(app domain.AppName) []byte { return []byte(rows + string(app) + "/job/") }
-func jobKey(app domain.AppName, id string) []byte {
+func jobsOf(app ident.AppName) []byte { return []byte(rows + string(app) + "/job/") }
+func jobKey(app ident.AppName, id string) []byte {
 	return append(jobsOf(app), id...)
 }
-func partKey(app domain.AppName, id string, n int) []byte {
+func partKey(app ident.AppName, id string, n int) []byte {
 	return fmt.Appendf(nil, "%s%s/part/%s/%06d", rows, app, id, n)
 }
-func keptKeys(app domain.AppName, id string) []byte {
+func keptKeys(app ident.AppName, id string) []byte {
 	return fmt.Appendf(nil, "%s%s/kept/%s/", rows, app, id)
 }
 
-func erasedKeys(app domain.AppName, id string) []byte {
+func erasedKeys(app ident.AppName, id string) []byte {
 	return fmt.Appendf(nil, "%s%s/erased/%s/", rows, app, id)
 }
 
@@ -92,7 +92,7 @@ func (j *Jobs) write(ctx context.Context, job Job, more ...eventstore.Row) error
 	return nil
 }
 
-func (j *Jobs) read(ctx context.Context, app domain.AppName, id string) (Job, bool, error) {
+func (j *Jobs) read(ctx context.Context, app ident.AppName, id string) (Job, bool, error) {
 	text, has, err := j.Rows.Get(ctx, jobKey(app, id))
 	if err != nil || !has {
 		return Job{}, false, err
@@ -101,7 +101,7 @@ func (j *Jobs) read(ctx context.Context, app domain.AppName, id string) (Job, bo
 	return job, err == nil, err
 }
 
-func parseJob(app domain.AppName, text []byte) (job Job, err error) {
+func parseJob(app ident.AppName, text []byte) (job Job, err error) {
 	var v jobValue
 	if err := json.Unmarshal(text, &v); err != nil {
 		return job, fmt.Errorf("a job of %s: %w", app, err)
@@ -131,7 +131,7 @@ func parseJob(app domain.AppName, text []byte) (job Job, err error) {
 }
 
 // List returns the jobs of an app, the newest first.
-func (j *Jobs) List(ctx context.Context, app domain.AppName) (list []Job, err error) {
+func (j *Jobs) List(ctx context.Context, app ident.AppName) (list []Job, err error) {
 	for row, err := range j.Rows.Scan(ctx, jobsOf(app)) {
 		if err != nil {
 			return nil, err
@@ -147,7 +147,7 @@ func (j *Jobs) List(ctx context.Context, app domain.AppName) (list []Job, err er
 }
 
 // open returns how many jobs of an app have not ended.
-func (j *Jobs) open(ctx context.Context, app domain.AppName) (n int, err error) {
+func (j *Jobs) open(ctx context.Context, app ident.AppName) (n int, err error) {
 	list, err := j.List(ctx, app)
 	for _, job := range list {
 		if job.State == Draft || job.State == Running {
@@ -167,7 +167,7 @@ func (j *Jobs) first(ctx context.Context) (first Job, has bool, err error) {
 		if !strings.HasPrefix(rest, "job/") {
 			continue
 		}
-		job, err := parseJob(domain.AppName(app), row.Value)
+		job, err := parseJob(ident.AppName(app), row.Value)
 		if err != nil {
 			return first, false, err
 		}
@@ -192,7 +192,7 @@ func inOrder(names []vault.Pseudonym) []vault.Pseudonym {
 }
 
 // partRow is the row of a part, whose pseudonyms are in order.
-func partRow(app domain.AppName, id string, n int, names []vault.Pseudonym, unknown int) eventstore.Row {
+func partRow(app ident.AppName, id string, n int, names []vault.Pseudonym, unknown int) eventstore.Row {
 	b := binary.BigEndian.AppendUint32([]byte{version}, uint32(unknown))
 	for _, name := range names {
 		b = append(b, name[:]...)
@@ -200,7 +200,7 @@ func partRow(app domain.AppName, id string, n int, names []vault.Pseudonym, unkn
 	return eventstore.Row{Key: partKey(app, id, n), Value: b}
 }
 
-func (j *Jobs) readPart(ctx context.Context, app domain.AppName, id string, n int) (p part, has bool, err error) {
+func (j *Jobs) readPart(ctx context.Context, app ident.AppName, id string, n int) (p part, has bool, err error) {
 	b, has, err := j.Rows.Get(ctx, partKey(app, id, n))
 	if err != nil || !has {
 		return p, false, err
@@ -247,7 +247,7 @@ type keptValue struct {
 }
 
 // rowsOf are the rows of a chunk, by where it ended: who was erased, and who may not be.
-func rowsOf(app domain.AppName, id string, r round) (list []eventstore.Row) {
+func rowsOf(app ident.AppName, id string, r round) (list []eventstore.Row) {
 	if len(r.names) > 0 {
 		b := []byte{version}
 		for _, name := range r.names {
@@ -297,7 +297,7 @@ func (j *Jobs) erased(ctx context.Context, job Job) iter.Seq2[vault.Pseudonym, e
 }
 
 // Kept returns who may not be erased, as far as the job is: so many at most.
-func (j *Jobs) Kept(ctx context.Context, app domain.AppName, id string, most int) (list []Refused, err error) {
+func (j *Jobs) Kept(ctx context.Context, app ident.AppName, id string, most int) (list []Refused, err error) {
 	for row, err := range j.Rows.Scan(ctx, keptKeys(app, id)) {
 		if err != nil {
 			return nil, err

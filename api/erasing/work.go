@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"consentledger/domain"
+	"consentledger/domain/ident"
+	"consentledger/domain/refusal"
 	"consentledger/eventstore/ledger"
 	"consentledger/eventstore/vault"
 )
@@ -32,7 +34,7 @@ type Refused struct {
 }
 
 // step works on the next chunk of a job, and reports whether there are more.
-func (j *Jobs) step(ctx context.Context, app domain.AppName, id string) (more bool, err error) {
+func (j *Jobs) step(ctx context.Context, app ident.AppName, id string) (more bool, err error) {
 	job, err := j.need(ctx, app, id)
 	if err != nil || job.State != Running {
 		return false, err
@@ -63,7 +65,7 @@ const errNamesOnly = "it was ordered when nobody was authenticated, and takes tw
 
 // finish notes what became of a chunk. It counts also if somebody cancelled the job
 // meanwhile.
-func (j *Jobs) finish(ctx context.Context, app domain.AppName, id string, r round) (Job, error) {
+func (j *Jobs) finish(ctx context.Context, app ident.AppName, id string, r round) (Job, error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	job, err := j.need(ctx, app, id)
@@ -172,7 +174,7 @@ func (j *Jobs) rest(ctx context.Context) error {
 // so that ordering it twice does nothing.
 func (j *Jobs) orderOne(ctx context.Context, job Job, name vault.Pseudonym, r *round) error {
 	if job.Of == OfClosed {
-		s, err := j.Ledger.Subject(ctx, domain.SubjectStream(job.App, name.String()))
+		s, err := j.Ledger.Subject(ctx, ident.SubjectStream(job.App, name.String()))
 		if err != nil || s.Ended() == 0 || s.Ended() >= job.ClosedBefore {
 			return err
 		}
@@ -188,7 +190,7 @@ func (j *Jobs) orderOne(ctx context.Context, job Job, name vault.Pseudonym, r *r
 	}
 
 	req := ledger.Request{
-		App: job.App, Source: source, ID: job.ID + " " + name.String(), Actor: string(domain.Operator),
+		App: job.App, Source: source, ID: job.ID + " " + name.String(), Actor: string(ident.Operator),
 		RecordedBy: job.RecordedBy,
 		Command:    domain.OrderErasure{Reason: job.Reason, Evidence: job.Evidence, By: job.By},
 	}
@@ -197,9 +199,9 @@ func (j *Jobs) orderOne(ctx context.Context, job Job, name vault.Pseudonym, r *r
 	}
 
 	_, err = j.Ledger.OrderErasure(ctx, req, name)
-	no, refused := errors.AsType[domain.Refusal](err)
+	no, refused := errors.AsType[refusal.Refusal](err)
 	switch {
-	case refused && no.Code == domain.AlreadyOver, errors.Is(err, vault.ErrErased):
+	case refused && no.Code == refusal.AlreadyOver, errors.Is(err, vault.ErrErased):
 		return j.gone(ctx, job, name, r)
 	case refused:
 		r.kept++
@@ -225,7 +227,7 @@ const source = "erasure-job"
 // gone counts whose entry is not there any more: they were erased before the job began, or
 // by it, in a chunk that is begun again.
 func (j *Jobs) gone(ctx context.Context, job Job, name vault.Pseudonym, r *round) error {
-	s, err := j.Ledger.Subject(ctx, domain.SubjectStream(job.App, name.String()))
+	s, err := j.Ledger.Subject(ctx, ident.SubjectStream(job.App, name.String()))
 	if err != nil {
 		return err
 	}

@@ -14,6 +14,7 @@ import (
 
 	"consentledger/api/followup"
 	"consentledger/domain"
+	"consentledger/domain/ident"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 	"consentledger/eventstore/ledger"
@@ -41,7 +42,7 @@ func (a *absent) Follow(ctx context.Context, after eventstore.Position) iter.Seq
 	return a.Ledger.Follow(ctx, after)
 }
 
-func (a *absent) Subject(ctx context.Context, stream domain.StreamID) (domain.Subject, error) {
+func (a *absent) Subject(ctx context.Context, stream ident.StreamID) (domain.Subject, error) {
 	if a.away.Load() {
 		return domain.Subject{}, errAway
 	}

@@ -8,6 +8,7 @@ import (
 
 	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 	"consentledger/eventstore/ledger"
@@ -78,11 +79,11 @@ func (r *Reactor) birthDate(ctx context.Context, e codec.Entry) (domain.Personal
 	}
 
 	opened, err := r.Ledger.Access(ctx, ledger.Access{
-		App: e.Stream.App, ID: "birthday of " + e.ID.String(), Actor: string(domain.System), RecordedBy: "react",
+		App: e.Stream.App, ID: "birthday of " + e.ID.String(), Actor: string(ident.System), RecordedBy: "react",
 		DataAccessed: domain.DataAccessed{
 			Kind:    domain.AccessReaction,
 			Subject: e.Stream.ID,
-			Events:  []domain.EventID{domain.EventID(e.ID)},
+			Events:  []ident.EventID{ident.EventID(e.ID)},
 			Roles:   []string{birthDateRole},
 			Records: 1,
 			Parts:   1,
@@ -96,7 +97,7 @@ func (r *Reactor) birthDate(ctx context.Context, e codec.Entry) (domain.Personal
 }
 
 // schedule waits for the next birthday that changes the band.
-func (r *Reactor) schedule(stream domain.StreamID, band domain.AgeBand) {
+func (r *Reactor) schedule(stream ident.StreamID, band domain.AgeBand) {
 	b, ok := r.birthdays[stream]
 	if !ok {
 		return
@@ -115,14 +116,14 @@ func (r *Reactor) schedule(stream domain.StreamID, band domain.AgeBand) {
 	r.forget(stream) // grown up
 }
 
-func (r *Reactor) forget(stream domain.StreamID) {
+func (r *Reactor) forget(stream ident.StreamID) {
 	delete(r.birthdays, stream)
 	r.waiting.remove(stream.String())
 }
 
 // turn records that a person is in the next band of age.
 func (r *Reactor) turn(
-	stream domain.StreamID, fact eventstore.EventID, band domain.AgeBand, at deadline.Instant,
+	stream ident.StreamID, fact eventstore.EventID, band domain.AgeBand, at deadline.Instant,
 ) func(context.Context) error {
 	return func(ctx context.Context) error {
 		id := fmt.Sprintf("birthday to %s after %s", band, fact)
@@ -144,7 +145,7 @@ func bandAt(born time.Time, at deadline.Instant) domain.AgeBand {
 	return band
 }
 
-func (r *Reactor) zone(ctx context.Context, app domain.AppName) (*time.Location, error) {
+func (r *Reactor) zone(ctx context.Context, app ident.AppName) (*time.Location, error) {
 	ref, err := r.Ledger.App(ctx, app)
 	if err != nil {
 		return nil, err

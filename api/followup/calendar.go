@@ -9,13 +9,14 @@ import (
 
 	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/eventstore/codec"
 )
 
 // learnCalendar lets the due dates be computed again that a calendar may
 // change, once for every stream.
 func (r *Reactor) learnCalendar(a *app, e codec.Entry, x domain.CalendarPublished) {
-	a.calendars, a.newest = domain.EvolveCalendars(a.calendars, e.Fact()), domain.EventID(e.ID)
+	a.calendars, a.newest = domain.EvolveCalendars(a.calendars, e.Fact()), ident.EventID(e.ID)
 	for _, open := range a.streams {
 		if slices.ContainsFunc(open,
 			func(o *openDuty) bool { return a.calendars.Touches(deadline.Publication(x), o.due) }) {
@@ -26,27 +27,27 @@ func (r *Reactor) learnCalendar(a *app, e codec.Entry, x domain.CalendarPublishe
 
 // move computes the due dates of a stream again, by the calendar that was
 // published last.
-func (r *Reactor) move(a *app, stream domain.StreamID, key, why string) {
+func (r *Reactor) move(a *app, stream ident.StreamID, key, why string) {
 	r.follow(key, 0, stream, "calendar "+hex.EncodeToString(a.newest[:])+why, 0,
 		domain.MoveObligations{Calendar: a.newest})
 }
 
-func calendarKey(stream domain.StreamID, calendar domain.EventID) string {
+func calendarKey(stream ident.StreamID, calendar ident.EventID) string {
 	return "calendar " + stream.String() + " " + hex.EncodeToString(calendar[:])
 }
 
-func outdatedKey(stream domain.StreamID) string { return "outdated " + stream.String() }
+func outdatedKey(stream ident.StreamID) string { return "outdated " + stream.String() }
 
 // checkCalendar finds a due date that was computed on older calendars than the
 // log has before it, as by a process that had not heard of them.
 func (r *Reactor) checkCalendar(a *app, o *openDuty, e codec.Entry) {
-	if a.newest != (domain.EventID{}) && outdated(o.due, a.calendars) {
+	if a.newest != (ident.EventID{}) && outdated(o.due, a.calendars) {
 		r.move(a, o.stream, outdatedKey(o.stream), " after "+e.ID.String())
 	}
 }
 
 // forgetCalendar forgets what was to be moved and is.
-func (r *Reactor) forgetCalendar(stream domain.StreamID, x domain.ObligationMoved) {
+func (r *Reactor) forgetCalendar(stream ident.StreamID, x domain.ObligationMoved) {
 	if x.Why == domain.MovedCalendar {
 		r.waiting.remove(calendarKey(stream, x.By))
 		r.waiting.remove(outdatedKey(stream))
@@ -70,12 +71,12 @@ func outdated(d deadline.Due, k deadline.Calendars) bool {
 }
 
 // ship publishes the calendars that the program comes with for an app.
-func (r *Reactor) ship(stream domain.StreamID, app domain.App) {
+func (r *Reactor) ship(stream ident.StreamID, app domain.App) {
 	for _, k := range r.Shipped {
 		if k.Jurisdiction != app.Jurisdiction {
 			continue
 		}
-		stream.Noun = domain.CalendarNoun
+		stream.Noun = ident.CalendarNoun
 		id := "shipped " + k.ID().String()
 		if k.Projected {
 			id += " projected"
@@ -89,7 +90,7 @@ func (r *Reactor) ship(stream domain.StreamID, app domain.App) {
 
 // learnShipped forgets what was to be shipped and is published: once there is a
 // notice, what is reported of its year is no news.
-func (r *Reactor) learnShipped(app domain.AppName, k deadline.Calendar) {
+func (r *Reactor) learnShipped(app ident.AppName, k deadline.Calendar) {
 	r.waiting.remove(shippedKey(app, k))
 	if !k.Projected {
 		k.Reported = true
@@ -99,7 +100,7 @@ func (r *Reactor) learnShipped(app domain.AppName, k deadline.Calendar) {
 
 // shippedKey is the same for all calendars of a year: one that was published
 // takes the place of the one that was shipped.
-func shippedKey(app domain.AppName, k deadline.Calendar) string {
+func shippedKey(app ident.AppName, k deadline.Calendar) string {
 	key := fmt.Sprintf("shipped %s %s %d %t", app, k.Jurisdiction, k.Year, k.Projected)
 	if k.Reported {
 		key += " reported"

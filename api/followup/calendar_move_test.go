@@ -10,6 +10,7 @@ import (
 
 	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/domain/policy"
 	"consentledger/eventstore/ledger"
 )
@@ -90,7 +91,7 @@ func TestACalendarThatComesTurnsProvisionalDatesFirm(t *testing.T) {
 				}
 				for _, e := range facts[domain.ObligationMoved](w) {
 					newest := facts[domain.CalendarPublished](w)
-					if x := e.Event.(domain.ObligationMoved); x.By != domain.EventID(newest[len(newest)-1].ID) {
+					if x := e.Event.(domain.ObligationMoved); x.By != ident.EventID(newest[len(newest)-1].ID) {
 						t.Errorf("the cause is not named: %+v", x)
 					}
 				}
@@ -150,8 +151,8 @@ func TestAnOpeningThatWasDecidedOnAnOlderCalendarIsCaught(t *testing.T) {
 		}
 		w.tell("", invented(1, 1, 4, 5))
 		rule, _ := ref.Policies.Versions()[0].Document.DeadlineRule("w")
-		stream := domain.StreamID{Noun: domain.ObligationNoun, App: "demo", ID: "0123456789abcdef"}
-		cmd := domain.OpenDuties{Cause: domain.Cause{Event: domain.EventID{1}, Kind: "consent.withdrawn", Stream: "subject-demo-00ff"}, Rule: policy.DutyRule{ID: "reply", Kind: policy.DutyReply}, Start: w.Now(), Rules: []deadline.Rule{rule}}
+		stream := ident.StreamID{Noun: ident.ObligationNoun, App: "demo", ID: "0123456789abcdef"}
+		cmd := domain.OpenDuties{Cause: domain.Cause{Event: ident.EventID{1}, Kind: "consent.withdrawn", Stream: "subject-demo-00ff"}, Rule: policy.DutyRule{ID: "reply", Kind: policy.DutyReply}, Start: w.Now(), Rules: []deadline.Rule{rule}}
 		if _, err := old.ExecuteOn(t.Context(), stream, ledger.Request{Source: "old", ID: "1", Body: []byte("x"), Actor: "system", RecordedBy: "test", Command: cmd}); err != nil {
 			t.Fatal(err)
 		}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"consentledger/domain"
+	"consentledger/domain/ident"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 	"consentledger/eventstore/codec/state"
@@ -202,7 +203,7 @@ func (r *Reactor) resume(ctx context.Context) error {
 
 // forgetAll begins anew.
 func (r *Reactor) forgetAll() {
-	r.birthdays, r.apps, r.groups = map[domain.StreamID]birthday{}, map[domain.AppName]*app{}, map[domain.AppName]string{}
+	r.birthdays, r.apps, r.groups = map[ident.StreamID]birthday{}, map[ident.AppName]*app{}, map[ident.AppName]string{}
 	r.waiting = timetable{}
 }
 
@@ -288,10 +289,10 @@ func (r *Reactor) read(ctx context.Context, h head) (all []*share, err error) {
 }
 
 // readApp reads what the few streams of an app say, up to a position.
-func (r *Reactor) readApp(ctx context.Context, name domain.AppName, until eventstore.Position) error {
+func (r *Reactor) readApp(ctx context.Context, name ident.AppName, until eventstore.Position) error {
 	r.app(name)
-	for _, own := range []domain.StreamID{domain.ServiceStream(name), domain.CalendarStream(name),
-		domain.PolicyStream(name)} {
+	for _, own := range []ident.StreamID{ident.ServiceStream(name), ident.CalendarStream(name),
+		ident.PolicyStream(name)} {
 		for e, err := range r.Ledger.Stream(ctx, own) {
 			if err != nil {
 				return err
@@ -307,7 +308,7 @@ func (r *Reactor) readApp(ctx context.Context, name domain.AppName, until events
 
 // A recordPlace says where a record lies.
 type recordPlace struct {
-	stream   domain.StreamID
+	stream   ident.StreamID
 	position eventstore.Position
 	id       eventstore.EventID
 }

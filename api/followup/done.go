@@ -5,6 +5,7 @@ import (
 
 	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/domain/policy"
 	"consentledger/eventstore/codec"
 )
@@ -21,7 +22,7 @@ var doneKinds = map[string]bool{"processing.stopped": true, "data.deleted": true
 // keepDone remembers that something was done of a person's data, and when: by the
 // earlier of the two times, since no fast clock makes it later.
 func (a *app) keepDone(e codec.Entry) {
-	if e.Stream.Noun == domain.SubjectNoun && (doneKinds[e.Kind()] || a.meets[e.Kind()]) {
+	if e.Stream.Noun == ident.SubjectNoun && (doneKinds[e.Kind()] || a.meets[e.Kind()]) {
 		a.done[e.Stream.ID] = max(a.done[e.Stream.ID], min(e.At, e.Recorded))
 	}
 }
@@ -33,9 +34,9 @@ func (r *Reactor) metBefore(
 	ctx context.Context, a *app, e occasion, start deadline.Instant, metBy []string,
 ) (since []codec.Entry, err error) {
 	switch e.history.Noun {
-	case domain.IncidentNoun:
+	case ident.IncidentNoun:
 		return a.stepsBefore(e.history.ID, metBy), nil
-	case domain.SubjectNoun:
+	case ident.SubjectNoun:
 		if last, any := a.done[e.history.ID]; !any || start == 0 || last < start {
 			return nil, nil
 		}

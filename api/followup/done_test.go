@@ -9,6 +9,7 @@ import (
 	"consentledger/domain"
 	"consentledger/domain/catalog"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/domain/policy"
 	"consentledger/eventstore/ledger"
 )
@@ -18,7 +19,7 @@ func (w *world) tellAt(person string, at deadline.Instant, cmd domain.Command) {
 	w.t.Helper()
 	w.n++
 	r := ledger.Request{
-		App: "demo", Person: domain.PersonKey{Kind: "account", ID: person}, Source: "test", ID: fmt.Sprint(w.n), Body: []byte("x"), At: at,
+		App: "demo", Person: ident.PersonKey{Kind: "account", ID: person}, Source: "test", ID: fmt.Sprint(w.n), Body: []byte("x"), At: at,
 		Actor: "operator", RecordedBy: "test", Command: cmd,
 	}
 	if _, err := w.Execute(w.t.Context(), r); err != nil {

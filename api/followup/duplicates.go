@@ -4,21 +4,22 @@ import (
 	"context"
 
 	"consentledger/domain"
+	"consentledger/domain/ident"
 	"consentledger/eventstore/codec"
 )
 
 // duplicates are what an app remembers of requests that go on in others: those
 // are owed again once the other one ends without an answer.
 type duplicates struct {
-	goOn  map[string]string            // by the stream's id: that of the request in which it goes on
-	ended map[string]bool              // requests that ended without an answer
-	in    map[string][]domain.StreamID // by the id of a request: those that went on in it, some of them no longer
+	goOn  map[string]string           // by the stream's id: that of the request in which it goes on
+	ended map[string]bool             // requests that ended without an answer
+	in    map[string][]ident.StreamID // by the id of a request: those that went on in it, some of them no longer
 }
 
 // learnDuplicate takes note of a step of a request. What is owed again follows
 // whichever came first, the duplicate or the end: both may be under way at once.
 func (r *Reactor) learnDuplicate(a *app, e codec.Entry, s domain.Stepped) {
-	if e.Stream.Noun != domain.RequestNoun {
+	if e.Stream.Noun != ident.RequestNoun {
 		return
 	}
 	id, d := e.Stream.ID, &a.duplicates
@@ -53,7 +54,7 @@ func (r *Reactor) learnDuplicate(a *app, e codec.Entry, s domain.Stepped) {
 // them, by which a request went on in another person's. Whether one is, the request knows.
 func (r *Reactor) learnMistake(ctx context.Context, a *app, e codec.Entry) error {
 	d := &a.duplicates
-	if e.Stream.Noun != domain.SubjectNoun || len(d.goOn) == 0 {
+	if e.Stream.Noun != ident.SubjectNoun || len(d.goOn) == 0 {
 		return nil
 	}
 
@@ -64,7 +65,7 @@ func (r *Reactor) learnMistake(ctx context.Context, a *app, e codec.Entry) error
 
 	for _, id := range s.Requests() {
 		if of, goesOn := d.goOn[id]; goesOn {
-			r.oweAgain(domain.RequestStream(e.Stream.App, id), of, e)
+			r.oweAgain(ident.RequestStream(e.Stream.App, id), of, e)
 		}
 		for _, b := range d.in[id] {
 			if d.goOn[b.ID] == id {
@@ -82,8 +83,8 @@ func (d *duplicates) end(id string) {
 
 // oweAgain lets a request be owed again, because of the end of the one in which
 // it went on, or of what told that it goes on there.
-func (r *Reactor) oweAgain(b domain.StreamID, original string, because codec.Entry) {
+func (r *Reactor) oweAgain(b ident.StreamID, original string, because codec.Entry) {
 	r.follow(owedAgainKey(b), 0, b, "owed again since "+because.ID.String(), 0, domain.OweAgain{Original: original})
 }
 
-func owedAgainKey(s domain.StreamID) string { return "owed again " + s.String() }
+func owedAgainKey(s ident.StreamID) string { return "owed again " + s.String() }

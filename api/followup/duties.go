@@ -12,6 +12,7 @@ import (
 	"consentledger/domain/catalog"
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/domain/policy"
 	"consentledger/eventstore/codec"
 )
@@ -40,8 +41,8 @@ func (r *Reactor) learnDuty(ctx context.Context, e codec.Entry) error {
 	case domain.RequestReceived:
 		// The reply to the withdrawal is the answer to the request, if one was
 		// promised for it.
-		if x.Cause != (domain.EventID{}) && !slices.Contains(x.Unpromised, domain.AskWithdraw) {
-			person := domain.SubjectStream(e.Stream.App, x.Subject)
+		if x.Cause != (ident.EventID{}) && !slices.Contains(x.Unpromised, domain.AskWithdraw) {
+			person := ident.SubjectStream(e.Stream.App, x.Subject)
 			r.voidReplies(a, person, x.Cause, "answered-by-request")
 		}
 	case domain.RecordVoided:
@@ -49,7 +50,7 @@ func (r *Reactor) learnDuty(ctx context.Context, e codec.Entry) error {
 			return err
 		}
 	case domain.SubjectClosed, domain.SubjectReassigned:
-		r.voidReplies(a, e.Stream, domain.EventID{}, "history-ended")
+		r.voidReplies(a, e.Stream, ident.EventID{}, "history-ended")
 	}
 
 	r.learnBegun(a, e)
@@ -80,14 +81,14 @@ func (a *app) reference() domain.Reference {
 }
 
 // dutyStream names the stream of what follows from a fact.
-func dutyStream(app domain.AppName, cause domain.EventID) domain.StreamID {
-	return domain.ObligationStream(app, hex.EncodeToString(cause[:]))
+func dutyStream(app ident.AppName, cause ident.EventID) ident.StreamID {
+	return ident.ObligationStream(app, hex.EncodeToString(cause[:]))
 }
 
 // openOwed takes note of what a fact says is owed since. Of one that does not say so,
 // what is owed is recorded.
 func (r *Reactor) openOwed(ctx context.Context, a *app, e codec.Entry) error {
-	if e.Stream.Noun != domain.SubjectNoun || !domain.SaysOwed(e.Rules) {
+	if e.Stream.Noun != ident.SubjectNoun || !domain.SaysOwed(e.Rules) {
 		return r.open(ctx, a, e)
 	}
 
@@ -109,7 +110,7 @@ func (r *Reactor) openOwed(ctx context.Context, a *app, e codec.Entry) error {
 func (r *Reactor) learnSaid(ctx context.Context, a *app, e, o codec.Entry, x domain.ObligationOpened) error {
 	opened := &opening{wanted: wanted{
 		stream: o.Stream,
-		since:  domain.EventID(e.ID),
+		since:  ident.EventID(e.ID),
 		kind:   x.Obligation.Kind,
 		rule:   x.Obligation.Rule.ID,
 		metBy:  x.Obligation.MetBy,
@@ -172,7 +173,7 @@ func (r *Reactor) open(ctx context.Context, a *app, e codec.Entry) error {
 type occasion struct {
 	codec.Entry
 	kind    string // of the fact
-	history domain.StreamID
+	history ident.StreamID
 }
 
 func (o occasion) crossed() bool { return o.history != o.Stream }
@@ -188,12 +189,12 @@ func (o occasion) cause() domain.Cause {
 
 // stream names the stream of what follows: after the fact, and in a linked history
 // after both.
-func (o occasion) stream() domain.StreamID {
+func (o occasion) stream() ident.StreamID {
 	if !o.crossed() {
-		return dutyStream(o.Stream.App, domain.EventID(o.ID))
+		return dutyStream(o.Stream.App, ident.EventID(o.ID))
 	}
 	sum := sha256.Sum256([]byte("linked " + o.ID.String() + " " + o.history.ID))
-	return dutyStream(o.Stream.App, domain.EventID(sum[:16]))
+	return dutyStream(o.Stream.App, ident.EventID(sum[:16]))
 }
 
 // openFor lets follow what is owed on an occasion that is about a scope.
@@ -265,9 +266,9 @@ func (a *app) reach(d policy.DutyRule, rule deadline.Rule) bool {
 // promisee returns whose promises bind: that matters only where a version
 // reduces rights.
 func (r *Reactor) promisee(
-	ctx context.Context, a *app, stream domain.StreamID, at deadline.Instant,
+	ctx context.Context, a *app, stream ident.StreamID, at deadline.Instant,
 ) (domain.Subject, error) {
-	if stream.Noun != domain.SubjectNoun || !a.policies.Reduced(at) {
+	if stream.Noun != ident.SubjectNoun || !a.policies.Reduced(at) {
 		return domain.Subject{}, nil
 	}
 	return r.Ledger.Subject(ctx, stream)
@@ -277,7 +278,7 @@ func (r *Reactor) promisee(
 // once: one that is classified anew is the same incident, and what was owed for
 // it is owed, or done, already.
 func (r *Reactor) openOne(ctx context.Context, a *app, e occasion, x domain.Owed, at deadline.Instant) error {
-	if e.Stream.Noun == domain.IncidentNoun && !a.owes(e.Stream.ID, x.Duty.Kind, x.Rule.ID) {
+	if e.Stream.Noun == ident.IncidentNoun && !a.owes(e.Stream.ID, x.Duty.Kind, x.Rule.ID) {
 		return nil
 	}
 
@@ -297,7 +298,7 @@ func (r *Reactor) openOne(ctx context.Context, a *app, e occasion, x domain.Owed
 	stream := e.stream()
 	o := &opening{wanted: wanted{
 		stream:    stream,
-		since:     domain.EventID(e.ID),
+		since:     ident.EventID(e.ID),
 		kind:      x.Duty.Kind,
 		rule:      x.Rule.ID,
 		metBy:     x.Duty.MetBy,
@@ -342,7 +343,7 @@ func (a *app) owedFor(incident string) map[string]bool {
 // voided forgets that what became void was owed for an incident: should it be
 // found to be owed after all, it opens again.
 func (a *app) voided(o *openDuty) {
-	if o != nil && o.cause.Noun == domain.IncidentNoun {
+	if o != nil && o.cause.Noun == ident.IncidentNoun {
 		delete(a.owed[o.cause.ID], string(o.kind)+" "+string(o.due.Rule))
 	}
 }
@@ -410,7 +411,7 @@ func (r *Reactor) meetOne(o *openDuty, kind string, e codec.Entry) {
 // evidence shows that it was done then. What a notice announces comes after it,
 // and who is told of an incident may be told before it is known for sure.
 func (o *openDuty) before(at deadline.Instant) bool {
-	if o.cause.Noun == domain.IncidentNoun {
+	if o.cause.Noun == ident.IncidentNoun {
 		return at < o.notBefore
 	}
 	return !o.backward && at < o.due.Start
@@ -419,13 +420,13 @@ func (o *openDuty) before(at deadline.Instant) bool {
 // voidReplies lets the replies be void that are owed to a person, or will be:
 // those since one fact, or all if none is named. Somebody who is there no more
 // cannot be replied to; what is to be stopped or deleted stays so.
-func (r *Reactor) voidReplies(a *app, person domain.StreamID, since domain.EventID, reason string) {
+func (r *Reactor) voidReplies(a *app, person ident.StreamID, since ident.EventID, reason string) {
 	p := a.places[person]
 	if p == nil {
 		return
 	}
 
-	meant := func(fact domain.EventID) bool { return fact == since || since == domain.EventID{} }
+	meant := func(fact ident.EventID) bool { return fact == since || since == ident.EventID{} }
 	for _, o := range p.open {
 		if meant(o.since) && o.kind == policy.DutyReply {
 			r.voidOne(o, reason)
@@ -471,14 +472,14 @@ func (r *Reactor) voidOne(o *openDuty, reason string) {
 // follow lets a command follow on a stream once it is due. Its id says what it
 // follows from and, since a record's id derives from it, in which stream.
 func (r *Reactor) follow(
-	key string, due deadline.Instant, stream domain.StreamID, id string, at deadline.Instant, cmd domain.Command,
+	key string, due deadline.Instant, stream ident.StreamID, id string, at deadline.Instant, cmd domain.Command,
 ) {
 	r.waiting.add(key, due, stream, func(ctx context.Context) error { return r.followNow(ctx, stream, id, at, cmd) })
 }
 
 // followNow executes what follows.
 func (r *Reactor) followNow(
-	ctx context.Context, stream domain.StreamID, id string, at deadline.Instant, cmd domain.Command,
+	ctx context.Context, stream ident.StreamID, id string, at deadline.Instant, cmd domain.Command,
 ) error {
 	_, err := r.Ledger.ExecuteOn(ctx, stream, requestFor(stream.App, id+" in "+stream.String(), at, cmd))
 	return err
@@ -486,12 +487,12 @@ func (r *Reactor) followNow(
 
 // causeOf names a fact that something follows from.
 func causeOf(e codec.Entry) domain.Cause {
-	c := domain.Cause{Event: domain.EventID(e.ID), Kind: e.Kind(), Stream: e.Stream.String()}
+	c := domain.Cause{Event: ident.EventID(e.ID), Kind: e.Kind(), Stream: e.Stream.String()}
 	switch x := e.Event.(type) {
 	case domain.RequestReceived:
 		c.Subject = x.Subject
 	default:
-		if e.Stream.Noun == domain.SubjectNoun {
+		if e.Stream.Noun == ident.SubjectNoun {
 			c.Subject = e.Stream.ID
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"consentledger/domain/catalog"
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/domain/policy"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
@@ -77,8 +78,8 @@ func withdrawn(purposes ...policy.PurposeID) domain.WithdrawConsent {
 // their opening.
 func duties(w *world) []domain.Duty {
 	w.t.Helper()
-	streams := map[domain.StreamID]domain.Duties{}
-	var order []domain.StreamID
+	streams := map[ident.StreamID]domain.Duties{}
+	var order []ident.StreamID
 	for e := range w.told {
 		d, ok := streams[e.Stream].Evolve(e.Fact())
 		if ok && len(streams[e.Stream].All()) == 0 {
@@ -295,7 +296,7 @@ func incident(w *world, while time.Duration) {
 }
 
 // on executes on a stream.
-func (w *world) on(stream domain.StreamID, cmd domain.Command) {
+func (w *world) on(stream ident.StreamID, cmd domain.Command) {
 	w.t.Helper()
 	w.n++
 	if _, err := w.ExecuteOn(w.t.Context(), stream, ledger.Request{Source: "test", ID: fmt.Sprint(w.n), Body: []byte("x"), Actor: "operator", RecordedBy: "test", Command: cmd}); err != nil {
@@ -306,7 +307,7 @@ func (w *world) on(stream domain.StreamID, cmd domain.Command) {
 func TestWhichPolicyPromises(t *testing.T) {
 	late := func(w *world, at deadline.Instant) {
 		w.n++
-		r := ledger.Request{App: "demo", Person: domain.PersonKey{Kind: "account", ID: "ada"}, Source: "test", ID: fmt.Sprint(w.n), Body: []byte("x"), At: at, Actor: "person", RecordedBy: "test", Command: withdrawn("ads")}
+		r := ledger.Request{App: "demo", Person: ident.PersonKey{Kind: "account", ID: "ada"}, Source: "test", ID: fmt.Sprint(w.n), Body: []byte("x"), At: at, Actor: "person", RecordedBy: "test", Command: withdrawn("ads")}
 		if _, err := w.Execute(w.t.Context(), r); err != nil {
 			w.t.Fatal(err)
 		}

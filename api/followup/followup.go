@@ -45,6 +45,8 @@ import (
 	"consentledger/domain"
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
+	"consentledger/domain/refusal"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 	"consentledger/eventstore/ledger"
@@ -58,12 +60,12 @@ type Ledger interface {
 	Follow(ctx context.Context, after eventstore.Position) iter.Seq2[[]codec.Entry, error]
 	Head(ctx context.Context) (eventstore.Position, error)
 	Execute(ctx context.Context, req ledger.Request) (ledger.Receipt, error)
-	ExecuteOn(ctx context.Context, stream domain.StreamID, req ledger.Request) (ledger.Receipt, error)
-	Subject(ctx context.Context, stream domain.StreamID) (domain.Subject, error)
-	SubjectAt(ctx context.Context, stream domain.StreamID, at eventstore.Position) (domain.Subject, error)
-	Stream(ctx context.Context, stream domain.StreamID) iter.Seq2[codec.Entry, error]
+	ExecuteOn(ctx context.Context, stream ident.StreamID, req ledger.Request) (ledger.Receipt, error)
+	Subject(ctx context.Context, stream ident.StreamID) (domain.Subject, error)
+	SubjectAt(ctx context.Context, stream ident.StreamID, at eventstore.Position) (domain.Subject, error)
+	Stream(ctx context.Context, stream ident.StreamID) iter.Seq2[codec.Entry, error]
 	Access(ctx context.Context, a ledger.Access) (ledger.Opened, error)
-	App(ctx context.Context, app domain.AppName) (domain.Reference, error)
+	App(ctx context.Context, app ident.AppName) (domain.Reference, error)
 	Now() deadline.Instant
 }
 
@@ -96,9 +98,9 @@ type Reactor struct {
 	since     int  // how many records came since that
 	torn      bool // the next record was learned in part: what is known is of no position
 	waiting   timetable
-	birthdays map[domain.StreamID]birthday
-	apps      map[domain.AppName]*app
-	groups    map[domain.AppName]string // the group of every app, as the log has it so far
+	birthdays map[ident.StreamID]birthday
+	apps      map[ident.AppName]*app
+	groups    map[ident.AppName]string // the group of every app, as the log has it so far
 
 	mu    sync.Mutex
 	state State
@@ -286,17 +288,17 @@ func (r *Reactor) learnApp(e codec.Entry) {
 		r.waiting.remove(versionKey(e.Stream.App, x.Version))
 	}
 
-	if e.Stream.Noun == domain.ServiceNoun {
+	if e.Stream.Noun == ident.ServiceNoun {
 		a.service = a.service.Evolve(e.Fact())
 	}
 }
 
-func versionKey(app domain.AppName, version content.Hash) string {
+func versionKey(app ident.AppName, version content.Hash) string {
 	return "policy " + string(app) + " " + version.String()
 }
 
 // takeEffect records that a version binds from now on.
-func (r *Reactor) takeEffect(app domain.AppName, version content.Hash) func(context.Context) error {
+func (r *Reactor) takeEffect(app ident.AppName, version content.Hash) func(context.Context) error {
 	return func(ctx context.Context) error {
 		_, err := r.Ledger.Execute(ctx,
 			requestFor(app, "effective "+version.String(), 0, domain.Say{Event: domain.PolicyEffective{Version: version}}))
@@ -306,10 +308,10 @@ func (r *Reactor) takeEffect(app domain.AppName, version content.Hash) func(cont
 
 // requestFor returns a follow-up. Its id says what it follows from, and is the same
 // whenever it is made.
-func requestFor(app domain.AppName, id string, at deadline.Instant, cmd domain.Command) ledger.Request {
+func requestFor(app ident.AppName, id string, at deadline.Instant, cmd domain.Command) ledger.Request {
 	return ledger.Request{
 		App: app, Source: "react", ID: id, Body: []byte(id), At: at,
-		Actor: string(domain.System), RecordedBy: "react", Command: cmd,
+		Actor: string(ident.System), RecordedBy: "react", Command: cmd,
 	}
 }
 
@@ -398,7 +400,7 @@ func (r *Reactor) insist(ctx context.Context, e *entry) error {
 		if err == nil || ctx.Err() != nil {
 			return ctx.Err()
 		}
-		if refusal, no := errors.AsType[domain.Refusal](err); no {
+		if refusal, no := errors.AsType[refusal.Refusal](err); no {
 			r.note(func(s *State) { s.Refused++ })
 			r.log().WarnContext(ctx, "a follow-up was refused", "code", refusal.Code)
 			return nil

@@ -16,6 +16,7 @@ import (
 	"consentledger/domain"
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/domain/policy"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
@@ -76,7 +77,7 @@ func (w *world) tell(person string, cmd domain.Command) {
 	w.n++
 	r := ledger.Request{App: "demo", Source: "test", ID: fmt.Sprint(w.n), Body: []byte("x"), Actor: "operator", RecordedBy: "test", Command: cmd}
 	if person != "" {
-		r.Person = domain.PersonKey{Kind: "account", ID: person}
+		r.Person = ident.PersonKey{Kind: "account", ID: person}
 	}
 	if _, err := w.Execute(w.t.Context(), r); err != nil {
 		w.t.Fatal(err)

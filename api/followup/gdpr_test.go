@@ -13,6 +13,7 @@ import (
 	"consentledger/domain"
 	"consentledger/domain/catalog"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/eventstore/ledger"
 )
 
@@ -82,7 +83,7 @@ func TestTheGDPRRunsOnTheSameEngine(t *testing.T) {
 				until(w, "2026-01-02T00:00:00Z")
 				germany(w)
 				until(w, tt.asked)
-				ask := ledger.Request{App: "demo", Person: domain.PersonKey{Kind: "account", ID: "ada"}, Source: "test", ID: "ask", Body: []byte("x"), Actor: "person", RecordedBy: "test",
+				ask := ledger.Request{App: "demo", Person: ident.PersonKey{Kind: "account", ID: "ada"}, Source: "test", ID: "ask", Body: []byte("x"), Actor: "person", RecordedBy: "test",
 					Command: domain.OpenRequest{Types: []domain.RequestType{domain.AskAccess}, Channel: "email"}}
 				if _, err := w.Execute(t.Context(), ask); err != nil {
 					t.Fatal(err)

@@ -9,6 +9,8 @@ import (
 	"consentledger/domain"
 	"consentledger/domain/catalog"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
+	"consentledger/domain/refusal"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 	"consentledger/eventstore/ledger"
@@ -24,11 +26,11 @@ const patience = deadline.Hour / 60
 func (r *Reactor) learnGroup(e codec.Entry) {
 	switch x := e.Event.(type) {
 	case domain.Noted:
-		if x.Kind == catalog.GroupTold && e.RecordedBy == domain.Ledger {
+		if x.Kind == catalog.GroupTold && e.RecordedBy == ident.Ledger {
 			r.waiting.remove(groupKey(recordOf(x)))
 		}
 	case domain.RequestReceived:
-		if x.Cause != (domain.EventID{}) {
+		if x.Cause != (ident.EventID{}) {
 			r.waiting.remove(groupKey(eventstore.EventID(x.Cause).String())) // the withdrawal beside the request
 		}
 	}
@@ -38,7 +40,7 @@ func (r *Reactor) learnGroup(e codec.Entry) {
 		return
 	}
 
-	var apps []domain.AppName
+	var apps []ident.AppName
 	for app, of := range r.groups {
 		if of == group {
 			apps = append(apps, app)
@@ -51,17 +53,17 @@ func (r *Reactor) learnGroup(e codec.Entry) {
 
 // tellLater lets apps be told what was said to their group, once those who were to
 // tell them had their time.
-func (r *Reactor) tellLater(e codec.Entry, apps []domain.AppName) {
+func (r *Reactor) tellLater(e codec.Entry, apps []ident.AppName) {
 	r.waiting.put(groupKey(e.ID.String()), e.Recorded.Add(patience), telling{e, apps})
 }
 
 // A telling is what apps are to be told that was said to their group.
 type telling struct {
 	fact codec.Entry
-	apps []domain.AppName
+	apps []ident.AppName
 }
 
-func (t telling) on() domain.StreamID { return t.fact.Stream }
+func (t telling) on() ident.StreamID { return t.fact.Stream }
 
 func (t telling) do(ctx context.Context, r *Reactor, _ deadline.Instant) error {
 	return r.tellGroup(ctx, t.fact, t.apps)
@@ -70,7 +72,7 @@ func (t telling) do(ctx context.Context, r *Reactor, _ deadline.Instant) error {
 // Untold is what was said to a group, and the apps that are to hear it.
 type untold struct {
 	record recordPlace
-	apps   []domain.AppName
+	apps   []ident.AppName
 }
 
 func recordOf(x domain.Noted) string { return x.Field("record") }
@@ -81,7 +83,7 @@ func groupKey(record string) string { return "group told of " + record }
 // the same id: who was told answers as before. What the source did not date
 // happened when the first app took it. Of who was erased since there is nothing
 // left to tell.
-func (r *Reactor) tellGroup(ctx context.Context, e codec.Entry, apps []domain.AppName) error {
+func (r *Reactor) tellGroup(ctx context.Context, e codec.Entry, apps []ident.AppName) error {
 	text, ok, err := r.saidToGroup(ctx, e)
 	if err != nil || !ok {
 		return err
@@ -103,7 +105,7 @@ func (r *Reactor) tellGroup(ctx context.Context, e codec.Entry, apps []domain.Ap
 	for _, app := range apps {
 		req.App = app
 		_, err := r.Ledger.Execute(ctx, req)
-		if refusal, no := errors.AsType[domain.Refusal](err); no {
+		if refusal, no := errors.AsType[refusal.Refusal](err); no {
 			r.log().Info("an app of a group refused what was said to the group", "app", app, "code", refusal.Code)
 		} else if err != nil {
 			return err
@@ -119,11 +121,11 @@ func (r *Reactor) tellGroup(ctx context.Context, e codec.Entry, apps []domain.Ap
 func (r *Reactor) saidToGroup(ctx context.Context, e codec.Entry) (domain.Personal, bool, error) {
 	i := slices.IndexFunc(e.Parts, func(p codec.Part) bool { return p.Role == ledger.GroupRole })
 	opened, err := r.Ledger.Access(ctx, ledger.Access{
-		App: e.Stream.App, ID: "group event of " + e.ID.String(), Actor: string(domain.System), RecordedBy: "react",
+		App: e.Stream.App, ID: "group event of " + e.ID.String(), Actor: string(ident.System), RecordedBy: "react",
 		DataAccessed: domain.DataAccessed{
 			Kind:    domain.AccessReaction,
 			Subject: e.Parts[i].Ref,
-			Events:  []domain.EventID{domain.EventID(e.ID)},
+			Events:  []ident.EventID{ident.EventID(e.ID)},
 			Roles:   []string{ledger.GroupRole},
 			Records: 1,
 			Parts:   1,

@@ -12,6 +12,7 @@ import (
 	"consentledger/api/wire/parse"
 	"consentledger/domain"
 	"consentledger/domain/catalog"
+	"consentledger/domain/ident"
 	"consentledger/eventstore/codec"
 	"consentledger/eventstore/ledger"
 )
@@ -20,24 +21,24 @@ import (
 // of which yuki agreed.
 func newGroup(t *testing.T) *world {
 	w := newWorld(t)
-	for _, app := range []domain.AppName{"demo", "east", "west", "other"} {
+	for _, app := range []ident.AppName{"demo", "east", "west", "other"} {
 		w.join(app, map[bool]string{true: "rival", false: "acme"}[app == "other"])
 	}
 	return w
 }
 
-func (w *world) join(app domain.AppName, group string) {
+func (w *world) join(app ident.AppName, group string) {
 	w.ask(app, "", domain.RegisterApp{App: domain.App{Name: app, Group: group, Environment: domain.Test, Jurisdiction: "CN", TimeZone: "Asia/Shanghai", Locales: []string{"en"}}})
 	w.ask(app, "", document("privacy"))
 	w.ask(app, "yuki", domain.GiveConsent{Act: "agree"})
 }
 
-func (w *world) ask(app domain.AppName, person string, cmd domain.Command) {
+func (w *world) ask(app ident.AppName, person string, cmd domain.Command) {
 	w.t.Helper()
 	w.n++
 	r := ledger.Request{App: app, Source: "test", ID: fmt.Sprint(w.n), Body: []byte("x"), Actor: "operator", RecordedBy: "test", Command: cmd}
 	if person != "" {
-		r.Person = domain.PersonKey{Kind: "account", ID: person}
+		r.Person = ident.PersonKey{Kind: "account", ID: person}
 	}
 	if _, err := w.Execute(w.t.Context(), r); err != nil {
 		w.t.Fatal(err)

@@ -7,6 +7,7 @@ import (
 	"consentledger/domain"
 	"consentledger/domain/catalog"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/domain/policy"
 	"consentledger/eventstore/codec"
 )
@@ -20,7 +21,7 @@ import (
 // without it are started anew, if they began too late.
 func (r *Reactor) learnBegun(a *app, e codec.Entry) {
 	s, step := e.Event.(domain.Stepped)
-	if e.Stream.Noun != domain.IncidentNoun || !step {
+	if e.Stream.Noun != ident.IncidentNoun || !step {
 		return
 	}
 
@@ -99,7 +100,7 @@ func (p *place) owes(kind policy.DutyKind, rule deadline.RuleID) bool {
 
 // keepStep remembers a step of an incident that may meet what opens after it.
 func (a *app) keepStep(e codec.Entry) {
-	if _, step := e.Event.(domain.Stepped); step && e.Stream.Noun == domain.IncidentNoun && domain.Meets(e.Event) {
+	if _, step := e.Event.(domain.Stepped); step && e.Stream.Noun == ident.IncidentNoun && domain.Meets(e.Event) {
 		a.steps[e.Stream.ID] = append(a.steps[e.Stream.ID], e)
 	}
 }
@@ -118,7 +119,7 @@ func (a *app) stepsBefore(incident string, metBy []string) []codec.Entry {
 // learnIncident completes what is known of an obligation that follows from an
 // incident.
 func (r *Reactor) learnIncident(a *app, o *openDuty, x domain.Obligation) {
-	if o.cause.Noun != domain.IncidentNoun {
+	if o.cause.Noun != ident.IncidentNoun {
 		return
 	}
 	o.notBefore = a.began[o.cause.ID][""]
@@ -147,7 +148,7 @@ func (r *Reactor) restart(a *app, o *openDuty) {
 // a duty that starts with what opened it from the first of these, if that says that the
 // incident was found. Only then may an earlier one be found later.
 func (o *openDuty) runsFrom() (kind string, runs bool) {
-	if o.cause.Noun != domain.IncidentNoun {
+	if o.cause.Noun != ident.IncidentNoun {
 		return "", false
 	}
 	if o.startsBy == policy.StartOwn {

@@ -4,13 +4,14 @@ import (
 	"context"
 
 	"consentledger/domain"
+	"consentledger/domain/ident"
 	"consentledger/eventstore/codec"
 )
 
 // A crossing is an opt-out and the pseudonym of another history by which a grant
 // ended there.
 type crossing struct {
-	optOut  domain.EventID
+	optOut  ident.EventID
 	history string
 }
 
@@ -72,14 +73,14 @@ func (r *Reactor) openLost(ctx context.Context, a *app, k *kin, name string) err
 	}
 
 	ref := a.reference()
-	scopes := map[domain.EventID]*domain.Scope{}
+	scopes := map[ident.EventID]*domain.Scope{}
 	var causes []occasion
 	for _, lost := range before.Lost(after, k.entry.Recorded, ref) {
 		o, ok := k.occasion(lost.By, name)
 		if !ok {
 			continue // it was said in this very history, which has what is owed for it
 		}
-		id := domain.EventID(o.ID)
+		id := ident.EventID(o.ID)
 		if scopes[id] == nil {
 			scopes[id], causes = new(domain.Scope), append(causes, o)
 		}
@@ -87,7 +88,7 @@ func (r *Reactor) openLost(ctx context.Context, a *app, k *kin, name string) err
 	}
 
 	for _, o := range causes {
-		c := crossing{domain.EventID(o.ID), name}
+		c := crossing{ident.EventID(o.ID), name}
 		if _, known := a.crossed[c]; known || !a.policies.Open(o.kind) {
 			continue
 		}
@@ -151,10 +152,10 @@ func (k *kin) around(ctx context.Context, name string) (before, after domain.Sub
 // occasion returns on what occasion something is owed for a history in which a
 // grant ended: the fact itself if it is an opt-out of another, else the one that is
 // in the way since, as of the fact.
-func (k *kin) occasion(by domain.EventID, name string) (occasion, bool) {
+func (k *kin) occasion(by ident.EventID, name string) (occasion, bool) {
 	o := occasion{k.entry, k.entry.Kind(), k.entry.Stream}
 	o.history.ID = name
-	if _, optOut := k.read[k.entry.Stream.ID].OptOut(domain.EventID(k.entry.ID)); optOut {
+	if _, optOut := k.read[k.entry.Stream.ID].OptOut(ident.EventID(k.entry.ID)); optOut {
 		return o, o.crossed()
 	}
 

@@ -12,6 +12,7 @@ import (
 
 	"consentledger/api/followup"
 	"consentledger/domain"
+	"consentledger/domain/ident"
 	"consentledger/domain/policy"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
@@ -24,7 +25,7 @@ func (w *world) link(a, b string, say domain.Event) {
 	w.n++
 	r := ledger.Request{
 		App: "demo", Source: "test", ID: fmt.Sprint(w.n), Body: []byte("x"), Actor: "operator", RecordedBy: "test", Command: domain.Say{Event: say},
-		Person: domain.PersonKey{Kind: "account", ID: a}, Other: domain.PersonKey{Kind: "account", ID: b},
+		Person: ident.PersonKey{Kind: "account", ID: a}, Other: ident.PersonKey{Kind: "account", ID: b},
 	}
 	if _, err := w.Execute(w.t.Context(), r); err != nil {
 		w.t.Fatal(err)
@@ -37,7 +38,7 @@ func (w *world) owedTo(names ...string) string {
 	w.t.Helper()
 	known := map[string]string{}
 	for _, name := range names {
-		p, _, err := w.Pseudonym(w.t.Context(), "demo", domain.PersonKey{Kind: "account", ID: name})
+		p, _, err := w.Pseudonym(w.t.Context(), "demo", ident.PersonKey{Kind: "account", ID: name})
 		if err != nil {
 			w.t.Fatal(err)
 		}
@@ -45,7 +46,7 @@ func (w *world) owedTo(names ...string) string {
 	}
 	var all []string
 	for _, d := range duties(w) {
-		from, err := domain.ParseStreamID(d.Cause.Stream)
+		from, err := ident.ParseStreamID(d.Cause.Stream)
 		if err != nil {
 			w.t.Fatal(err)
 		}

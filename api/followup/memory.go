@@ -5,6 +5,7 @@ import (
 
 	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/domain/policy"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
@@ -20,18 +21,18 @@ type app struct {
 	steps     map[string][]codec.Entry               // incidents: every step that may meet what is owed
 	owed      map[string]map[string]bool             // incidents: what was opened, by kind and rule, see openOne
 	reached   map[string]bool                        // duties and rules that a count of persons has opened
-	held      map[domain.StreamID]bool               // persons whose data a legal hold keeps
+	held      map[ident.StreamID]bool                // persons whose data a legal hold keeps
 	agreed    map[string]struct{}                    // the pseudonyms of persons who ever said yes
 	linked    map[string]struct{}                    // and of those who were ever linked to another
 	crossed   map[crossing]struct{}                  // opt-outs by which grants of other histories ended
 	done      map[string]deadline.Instant            // of persons of whom something was done that may meet what is owed: the latest time of it
 	calendars deadline.Calendars
-	newest    domain.EventID // the calendar that was published last
+	newest    ident.EventID // the calendar that was published last
 
 	duplicates duplicates
 
 	streams map[string][]*openDuty // what is open, by the id of its stream
-	places  map[domain.StreamID]*place
+	places  map[ident.StreamID]*place
 
 	opened  *opening // what opened last, by which request: its facts stand together
 	request [16]byte
@@ -46,15 +47,15 @@ type place struct {
 
 // An openDuty is an obligation that is open.
 type openDuty struct {
-	stream domain.StreamID
+	stream ident.StreamID
 	id     string
 	opened eventstore.Position
 	kind   policy.DutyKind
 	target string
 	metBy  []string
-	cause  domain.StreamID // the place of the fact that it follows from; zero: a request's own
-	since  domain.EventID  // that fact
-	about  []policy.Field  // of that fact, if it was noted
+	cause  ident.StreamID // the place of the fact that it follows from; zero: a request's own
+	since  ident.EventID  // that fact
+	about  []policy.Field // of that fact, if it was noted
 	due    deadline.Due
 
 	causeKind string           // of that fact
@@ -74,12 +75,12 @@ type opening struct {
 
 // Wanted is what shall open.
 type wanted struct {
-	stream domain.StreamID
-	since  domain.EventID // the fact from which it follows
+	stream ident.StreamID
+	since  ident.EventID // the fact from which it follows
 	kind   policy.DutyKind
 	rule   deadline.RuleID
 	metBy  []string
-	place  domain.StreamID
+	place  ident.StreamID
 	about  []policy.Field
 	void   string // why nothing will be owed after all
 
@@ -90,16 +91,16 @@ func (o *opening) key() string {
 	return "open " + o.stream.String() + " " + string(o.kind) + " " + string(o.rule)
 }
 
-func (r *Reactor) app(name domain.AppName) *app {
+func (r *Reactor) app(name ident.AppName) *app {
 	a := r.apps[name]
 	if a == nil {
 		a = &app{meets: map[string]bool{}, reached: map[string]bool{}, began: map[string]map[string]deadline.Instant{},
-			steps: map[string][]codec.Entry{}, owed: map[string]map[string]bool{}, held: map[domain.StreamID]bool{},
+			steps: map[string][]codec.Entry{}, owed: map[string]map[string]bool{}, held: map[ident.StreamID]bool{},
 			agreed: map[string]struct{}{}, linked: map[string]struct{}{}, crossed: map[crossing]struct{}{},
 			done: map[string]deadline.Instant{},
 			duplicates: duplicates{goOn: map[string]string{}, ended: map[string]bool{},
-				in: map[string][]domain.StreamID{}},
-			streams: map[string][]*openDuty{}, places: map[domain.StreamID]*place{}}
+				in: map[string][]ident.StreamID{}},
+			streams: map[string][]*openDuty{}, places: map[ident.StreamID]*place{}}
 		r.apps[name] = a
 	}
 	return a
@@ -107,15 +108,15 @@ func (r *Reactor) app(name domain.AppName) *app {
 
 // placeOf returns the place of a stream: whatever concerns the app as a whole
 // is one, wherever it is recorded.
-func placeOf(s domain.StreamID) domain.StreamID {
+func placeOf(s ident.StreamID) ident.StreamID {
 	switch s.Noun {
-	case domain.PolicyNoun, domain.SurfaceNoun, domain.CalendarNoun, domain.ServiceNoun:
-		return domain.ServiceStream(s.App)
+	case ident.PolicyNoun, ident.SurfaceNoun, ident.CalendarNoun, ident.ServiceNoun:
+		return ident.ServiceStream(s.App)
 	}
 	return s
 }
 
-func (a *app) place(id domain.StreamID) *place {
+func (a *app) place(id ident.StreamID) *place {
 	p := a.places[id]
 	if p == nil {
 		p = &place{}
@@ -128,7 +129,7 @@ func (a *app) place(id domain.StreamID) *place {
 func (a *app) keep(o *openDuty) {
 	key := streamKey(o.stream)
 	a.streams[key] = append(a.streams[key], o)
-	if o.cause != (domain.StreamID{}) {
+	if o.cause != (ident.StreamID{}) {
 		p := a.place(o.cause)
 		p.open = append(p.open, o)
 	}
@@ -187,14 +188,14 @@ func (o *opening) is(x *openDuty) bool {
 	return x.stream == o.stream && x.kind == o.kind && x.due.Rule == o.rule
 }
 
-func (a *app) tidy(id domain.StreamID, p *place) {
+func (a *app) tidy(id ident.StreamID, p *place) {
 	if len(p.open)+len(p.openings) == 0 {
 		delete(a.places, id)
 	}
 }
 
 // find returns an open obligation; nil if there is none.
-func (a *app) find(s domain.StreamID, id string) *openDuty {
+func (a *app) find(s ident.StreamID, id string) *openDuty {
 	for _, o := range a.streams[streamKey(s)] {
 		if o.id == id {
 			return o
@@ -204,7 +205,7 @@ func (a *app) find(s domain.StreamID, id string) *openDuty {
 }
 
 // streamKey tells the streams of one app apart.
-func streamKey(s domain.StreamID) string { return string(s.Noun) + s.ID }
+func streamKey(s ident.StreamID) string { return string(s.Noun) + s.ID }
 
 func without[T comparable](list []T, x T) []T {
 	i := slices.Index(list, x)

@@ -11,13 +11,14 @@ import (
 	"consentledger/domain/catalog"
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/domain/policy"
 	"consentledger/eventstore/ledger"
 )
 
 // onAt executes on a stream what happened at a time, with or without a document
 // that shows it.
-func (w *world) onAt(stream domain.StreamID, at string, cmd domain.Command) {
+func (w *world) onAt(stream ident.StreamID, at string, cmd domain.Command) {
 	w.t.Helper()
 	when, err := time.Parse(time.RFC3339, at)
 	if err != nil {
@@ -170,7 +171,7 @@ func TestADuplicateIsOwedAgainWhenTheLinkWasAMistake(t *testing.T) {
 			synctest.Wait()
 			w.expect("reply.d15 met, reply.d15 void")
 
-			w.tell(told, domain.VoidRecords{Records: []domain.EventID{w.linkOf(told)}, Reason: "mistake", Evidence: content.Hash{1}, By: [2]string{"ann", "bob"}})
+			w.tell(told, domain.VoidRecords{Records: []ident.EventID{w.linkOf(told)}, Reason: "mistake", Evidence: content.Hash{1}, By: [2]string{"ann", "bob"}})
 			synctest.Wait()
 			w.expect("reply.d15 met, reply.d15 void, reply.d15.2 open")
 			if d := duties(w)[2]; d.Due.Date.String() != "2000-01-25" {
@@ -182,26 +183,26 @@ func TestADuplicateIsOwedAgainWhenTheLinkWasAMistake(t *testing.T) {
 }
 
 // linkOf returns the record of somebody's history by which it is linked.
-func (w *world) linkOf(person string) domain.EventID {
+func (w *world) linkOf(person string) ident.EventID {
 	w.t.Helper()
-	for e, err := range w.History(w.t.Context(), "demo", domain.PersonKey{Kind: "account", ID: person}) {
+	for e, err := range w.History(w.t.Context(), "demo", ident.PersonKey{Kind: "account", ID: person}) {
 		if err != nil {
 			w.t.Fatal(err)
 		}
 		if _, links := e.Event.(domain.SubjectLinked); links {
-			return domain.EventID(e.ID)
+			return ident.EventID(e.ID)
 		}
 	}
 	w.t.Fatalf("%s is not linked", person)
-	return domain.EventID{}
+	return ident.EventID{}
 }
 
 // asked takes in a request for access, of the same person each time.
-func (w *world) asked(id string) domain.StreamID { return w.askedBy("ada", id) }
+func (w *world) asked(id string) ident.StreamID { return w.askedBy("ada", id) }
 
-func (w *world) askedBy(person, id string) domain.StreamID {
+func (w *world) askedBy(person, id string) ident.StreamID {
 	w.t.Helper()
-	ask := ledger.Request{App: "demo", Person: domain.PersonKey{Kind: "account", ID: person}, Source: "test", ID: id, Body: []byte("x"), Actor: "person", RecordedBy: "test",
+	ask := ledger.Request{App: "demo", Person: ident.PersonKey{Kind: "account", ID: person}, Source: "test", ID: id, Body: []byte("x"), Actor: "person", RecordedBy: "test",
 		Command: domain.OpenRequest{Types: []domain.RequestType{domain.AskAccess}, Channel: "email"}}
 	if _, err := w.Execute(w.t.Context(), ask); err != nil {
 		w.t.Fatal(err)
@@ -228,7 +229,7 @@ func TestWhatIsDatedBeforeItWasOwedIsDoneWhenItIsRecorded(t *testing.T) {
 			until(w, "2000-03-10T00:00:00Z")
 			when, _ := time.Parse(time.RFC3339, tt.at)
 			confirmed := domain.Noted{Kind: "withdrawal.confirmed", Fields: domain.Fields(map[string]string{"channel": "app"}), Evidence: content.Hash{7}}
-			req := ledger.Request{App: "demo", Person: domain.PersonKey{Kind: "account", ID: "ada"}, Source: "test", ID: "confirmed", Body: []byte("x"), At: deadline.At(when), Actor: "operator", RecordedBy: "test", Command: domain.Say{Event: confirmed}}
+			req := ledger.Request{App: "demo", Person: ident.PersonKey{Kind: "account", ID: "ada"}, Source: "test", ID: "confirmed", Body: []byte("x"), At: deadline.At(when), Actor: "operator", RecordedBy: "test", Command: domain.Say{Event: confirmed}}
 			if _, err := w.Execute(t.Context(), req); err != nil {
 				t.Fatal(err)
 			}

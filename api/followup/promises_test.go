@@ -11,7 +11,9 @@ import (
 	"consentledger/domain/catalog"
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/domain/policy"
+	"consentledger/domain/refusal"
 	"consentledger/eventstore/ledger"
 )
 
@@ -29,7 +31,7 @@ func hours(id deadline.RuleID, n int) deadline.Rule {
 }
 
 // opens takes the first step of an incident, and returns its stream.
-func (w *world) opens(kind catalog.Step) domain.StreamID {
+func (w *world) opens(kind catalog.Step) ident.StreamID {
 	w.t.Helper()
 	first := ledger.Request{App: "demo", Source: "test", ID: "incident " + string(kind), Body: []byte("x"), Actor: "operator", RecordedBy: "test",
 		Command: domain.TakeStep{Kind: kind, Fields: domain.Fields(map[string]string{"kind": "leak", "what": "a table"})}}
@@ -44,7 +46,7 @@ func (w *world) opens(kind catalog.Step) domain.StreamID {
 }
 
 // step takes a step with fields as in "level=major critical=yes".
-func (w *world) step(stream domain.StreamID, kind catalog.Step, text string) {
+func (w *world) step(stream ident.StreamID, kind catalog.Step, text string) {
 	w.t.Helper()
 	fields := map[string]string{}
 	for _, f := range strings.Fields(text) {
@@ -157,7 +159,7 @@ func TestAnIncidentThatIsClassifiedAgainOwesNothingTwice(t *testing.T) {
 		w.expect("tell-authority.critical1 met, tell-authority.grave4 met, tell-authority.grave4 open")
 		for _, d := range duties(w) {
 			if d.State == domain.DutyOpen {
-				w.on(domain.StreamID{Noun: domain.ObligationNoun, App: "demo", ID: hex.EncodeToString(d.Cause.Event[:])}, domain.VoidObligation{ID: d.ID, Reason: "wrongly-classified"})
+				w.on(ident.StreamID{Noun: ident.ObligationNoun, App: "demo", ID: hex.EncodeToString(d.Cause.Event[:])}, domain.VoidObligation{ID: d.ID, Reason: "wrongly-classified"})
 			}
 		}
 		synctest.Wait()
@@ -349,11 +351,11 @@ func TestDataUnderAHoldAreNotDeletedUnsaid(t *testing.T) {
 		w.tell("ada", domain.Say{Event: domain.HoldPlaced{Reason: "litigation", Authority: "a court"}})
 		deleted := func(at deadline.Instant, pairs ...string) error {
 			w.n++
-			_, err := w.Execute(t.Context(), ledger.Request{App: "demo", Person: domain.PersonKey{Kind: "account", ID: "ada"}, Source: "test", ID: "d" + strings.Join(pairs, "") + at.String(), Body: []byte("x"), At: at,
+			_, err := w.Execute(t.Context(), ledger.Request{App: "demo", Person: ident.PersonKey{Kind: "account", ID: "ada"}, Source: "test", ID: "d" + strings.Join(pairs, "") + at.String(), Body: []byte("x"), At: at,
 				Actor: "system", RecordedBy: "test", Command: noted("data.deleted", append([]string{"system", "crm"}, pairs...)...)})
 			return err
 		}
-		if err := deleted(0); err == nil || !strings.Contains(err.Error(), string(domain.OnHold)) {
+		if err := deleted(0); err == nil || !strings.Contains(err.Error(), string(refusal.OnHold)) {
 			t.Errorf("deleted under a hold: %v", err)
 		}
 		if err := deleted(0, "despite_hold", "yes"); err != nil {
@@ -432,13 +434,13 @@ func TestWhatElseTakesAYesAwayHasItsConsequences(t *testing.T) {
 		"a yes that was a mistake": {func(w *world) {
 			w.tell("ada", yes)
 			given := facts[domain.ConsentGiven](w)[0]
-			w.tell("ada", domain.VoidRecords{Records: []domain.EventID{domain.EventID(given.ID)}, Reason: "wrong-build", Evidence: content.Hash{1}, By: [2]string{"ann", "bob"}})
+			w.tell("ada", domain.VoidRecords{Records: []ident.EventID{ident.EventID(given.ID)}, Reason: "wrong-build", Evidence: content.Hash{1}, By: [2]string{"ann", "bob"}})
 		}, both},
 		"a no that was a mistake": {func(w *world) {
 			w.tell("ada", yes)
 			w.tell("ada", domain.PresentNotice{Kind: "general"})
 			notice := facts[domain.NoticePresented](w)[0]
-			w.tell("ada", domain.VoidRecords{Records: []domain.EventID{domain.EventID(notice.ID)}, Reason: "wrong-build", Evidence: content.Hash{1}, By: [2]string{"ann", "bob"}})
+			w.tell("ada", domain.VoidRecords{Records: []ident.EventID{ident.EventID(notice.ID)}, Reason: "wrong-build", Evidence: content.Hash{1}, By: [2]string{"ann", "bob"}})
 		}, ""},
 		"a build whose answers were mistakes": {func(w *world) {
 			w.tell("", domain.Say{Event: domain.BuildVoided{Build: "5.2", From: 1, To: w.Now(), Reason: "wrong-build", Evidence: content.Hash{1}, By: [2]string{"ann", "bob"}}})

@@ -9,19 +9,20 @@ import (
 
 	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 )
 
 // A share is what a checkpoint says of one app, or a part of that: of each list at
 // most some items, so that none takes much memory to write. Of an app there is at
 // least one, which says also what there is one of.
 type share struct {
-	app     domain.AppName
+	app     ident.AppName
 	reached []string // duties and rules that a count of persons has opened
 
 	began    []begun
 	steps    []recordPlace
 	owed     []owing
-	held     []domain.StreamID
+	held     []ident.StreamID
 	agreed   []string
 	linked   []string
 	crossing []crossing
@@ -53,7 +54,7 @@ type (
 	goingOn struct{ request, in string }
 	gone    struct {
 		in   string
-		from []domain.StreamID
+		from []ident.StreamID
 	}
 )
 
@@ -98,8 +99,8 @@ func (r *Reactor) shares(yield func(share) bool) {
 }
 
 // ages returns the records of birth dates, by app.
-func (r *Reactor) ages() map[domain.AppName][]age {
-	list := map[domain.AppName][]age{}
+func (r *Reactor) ages() map[ident.AppName][]age {
+	list := map[ident.AppName][]age{}
 	for stream, b := range r.birthdays {
 		list[stream.App] = append(list[stream.App], age{b.fact, b.band})
 	}
@@ -110,8 +111,8 @@ func (r *Reactor) ages() map[domain.AppName][]age {
 }
 
 // toBeTold returns what is to be told to groups, by app.
-func (r *Reactor) toBeTold() map[domain.AppName][]untold {
-	list := map[domain.AppName][]untold{}
+func (r *Reactor) toBeTold() map[ident.AppName][]untold {
+	list := map[ident.AppName][]untold{}
 	for _, e := range r.waiting.heap {
 		if t, is := e.todo.(telling); is {
 			list[t.fact.Stream.App] = append(list[t.fact.Stream.App], untold{placeIn(t.fact), t.apps})
@@ -185,7 +186,7 @@ func (a *app) share() share {
 
 func (o *opening) kept() keptOpening { return keptOpening{o.wanted, placesIn(o.facts)} }
 
-func compareStreams(x, y domain.StreamID) int {
+func compareStreams(x, y ident.StreamID) int {
 	return cmp.Or(cmp.Compare(x.Noun, y.Noun), cmp.Compare(x.App, y.App), cmp.Compare(x.ID, y.ID))
 }
 

@@ -4,8 +4,8 @@ import (
 	"container/heap"
 	"context"
 
-	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 
 	"go.opentelemetry.io/otel/trace"
 )
@@ -31,17 +31,17 @@ type entry struct {
 
 // A followUp is what is to be done on a stream.
 type followUp interface {
-	on() domain.StreamID
+	on() ident.StreamID
 	do(ctx context.Context, r *Reactor, due deadline.Instant) error
 }
 
 // A call is a followUp of few words.
 type call struct {
-	stream domain.StreamID
+	stream ident.StreamID
 	f      func(context.Context) error
 }
 
-func (c call) on() domain.StreamID { return c.stream }
+func (c call) on() ident.StreamID { return c.stream }
 
 func (c call) do(ctx context.Context, _ *Reactor, _ deadline.Instant) error { return c.f(ctx) }
 
@@ -49,7 +49,7 @@ func (c call) do(ctx context.Context, _ *Reactor, _ deadline.Instant) error { re
 func (t *timetable) Len() int { return len(t.heap) }
 
 // add puts an entry in, in the place of an older one of the same key.
-func (t *timetable) add(key string, due deadline.Instant, stream domain.StreamID, f func(context.Context) error) {
+func (t *timetable) add(key string, due deadline.Instant, stream ident.StreamID, f func(context.Context) error) {
 	t.put(key, due, call{stream, f})
 }
 

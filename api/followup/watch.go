@@ -5,6 +5,7 @@ import (
 
 	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/domain/policy"
 	"consentledger/eventstore/codec"
 )
@@ -27,8 +28,8 @@ func (r *Reactor) learnOpened(a *app, e codec.Entry, x domain.ObligationOpened) 
 		causeKind: x.Cause.Kind,
 		backward:  x.Obligation.Rule.Direction == deadline.Backward,
 	}
-	if cause, err := domain.ParseStreamID(x.Cause.Stream); err == nil {
-		if cause.Noun == domain.SubjectNoun && x.Cause.Subject != "" {
+	if cause, err := ident.ParseStreamID(x.Cause.Stream); err == nil {
+		if cause.Noun == ident.SubjectNoun && x.Cause.Subject != "" {
 			cause.ID = x.Cause.Subject // an opt-out may be owed for in a linked history
 		}
 		o.cause = placeOf(cause)
@@ -142,8 +143,8 @@ type (
 	isLate   struct{ *openDuty }
 )
 
-func (w isAtRisk) on() domain.StreamID { return w.stream }
-func (w isLate) on() domain.StreamID   { return w.stream }
+func (w isAtRisk) on() ident.StreamID { return w.stream }
+func (w isLate) on() ident.StreamID   { return w.stream }
 
 func (w isAtRisk) String() string { return w.key("risk") }
 func (w isLate) String() string   { return w.key("late") }

@@ -9,6 +9,7 @@ import (
 	"consentledger/domain"
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/domain/policy"
 	"consentledger/eventstore/ledger"
 )
@@ -134,7 +135,7 @@ func TestWhatIsKeptIsDoneWhenItsDateHasCome(t *testing.T) {
 }
 
 // asks takes in a request for a copy, and returns its stream.
-func asks(w *world) domain.StreamID {
+func asks(w *world) ident.StreamID {
 	w.t.Helper()
 	d := promising(func(d *policy.Document) {
 		d.DeadlineRules[0].Pause, d.DeadlineRules[0].ExtendedLength = []string{"clarification"}, 60
@@ -142,7 +143,7 @@ func asks(w *world) domain.StreamID {
 		d.Duties = nil
 	})
 	w.tell("", d)
-	req := ledger.Request{App: "demo", Person: domain.PersonKey{Kind: "account", ID: "ada"}, Source: "test", ID: "ask", Body: []byte("x"), Actor: "person", RecordedBy: "test",
+	req := ledger.Request{App: "demo", Person: ident.PersonKey{Kind: "account", ID: "ada"}, Source: "test", ID: "ask", Body: []byte("x"), Actor: "person", RecordedBy: "test",
 		Command: domain.OpenRequest{Types: []domain.RequestType{domain.AskCopy}, Channel: "email"}}
 	if _, err := w.Execute(w.t.Context(), req); err != nil {
 		w.t.Fatal(err)

@@ -8,8 +8,8 @@ import (
 	"strings"
 	"time"
 
-	"consentledger/domain"
 	"consentledger/domain/content"
+	"consentledger/domain/ident"
 	"consentledger/domain/policy"
 
 	"github.com/go-json-experiment/json"
@@ -220,7 +220,7 @@ func (m Mapping) subject(r row, file File) (string, *Problem) {
 		who = m.Subject.Prefix + to
 	}
 
-	key, err := domain.ParsePersonKey(who)
+	key, err := ident.ParsePersonKey(who)
 	if err != nil {
 		return "", &Problem{r.number, m.Subject.Column, "subject", err.Error(),
 			"an id of the app's own; a table can say which one belongs to an address"}

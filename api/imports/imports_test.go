@@ -11,7 +11,7 @@ import (
 
 	"consentledger/api/imports"
 	"consentledger/api/wire/parse"
-	"consentledger/domain"
+	"consentledger/domain/ident"
 )
 
 const mapping = `schema: import/1
@@ -288,7 +288,7 @@ func FuzzLook(f *testing.F) {
 			t.Fatalf("%d of %d events: %v", len(events), plan.Events(), err)
 		}
 		for _, e := range events {
-			if _, err := parse.Event(domain.AppName("demo"), e.JSON); err != nil {
+			if _, err := parse.Event(ident.AppName("demo"), e.JSON); err != nil {
 				t.Fatalf("%s: %v", e.JSON, err)
 			}
 		}

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"consentledger/domain"
+	"consentledger/domain/ident"
 	"consentledger/domain/policy"
 	"consentledger/eventstore/embedded"
 	"consentledger/eventstore/ledger"
@@ -54,7 +55,7 @@ func BenchmarkAVersionMakesConsentsStale(b *testing.B) {
 func give(b *testing.B, w *world, person string) {
 	_, err := w.Execute(b.Context(), ledger.Request{
 		App: "demo", Source: "bench", ID: person, Body: []byte("x"), Actor: "operator", RecordedBy: "test",
-		Person:  domain.PersonKey{Kind: "account", ID: person},
+		Person:  ident.PersonKey{Kind: "account", ID: person},
 		Command: domain.GiveConsent{Policy: "privacy", Act: "agree", Version: w.current, Purposes: []policy.PurposeID{"ads"}},
 	})
 	if err != nil {

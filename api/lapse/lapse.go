@@ -39,6 +39,7 @@ import (
 
 	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 	"consentledger/eventstore/ledger"
@@ -48,9 +49,9 @@ import (
 type Ledger interface {
 	Follow(ctx context.Context, after eventstore.Position) iter.Seq2[[]codec.Entry, error]
 	Head(ctx context.Context) (eventstore.Position, error)
-	Whole(ctx context.Context, stream domain.StreamID) (domain.Subject, error)
-	App(ctx context.Context, app domain.AppName) (domain.Reference, error)
-	ExecuteOn(ctx context.Context, stream domain.StreamID, req ledger.Request) (ledger.Receipt, error)
+	Whole(ctx context.Context, stream ident.StreamID) (domain.Subject, error)
+	App(ctx context.Context, app ident.AppName) (domain.Reference, error)
+	ExecuteOn(ctx context.Context, stream ident.StreamID, req ledger.Request) (ledger.Receipt, error)
 	Now() deadline.Instant
 }
 

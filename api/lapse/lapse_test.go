@@ -18,6 +18,7 @@ import (
 	"consentledger/domain/catalog"
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/domain/policy"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec/policydoc"
@@ -80,7 +81,7 @@ func (w *world) say(person string, cmd domain.Command) eventstore.EventID {
 		App: "demo", Source: "test", ID: fmt.Sprint(w.n), Body: []byte("x"), Actor: "operator", RecordedBy: "test", Command: cmd,
 	}
 	if person != "" {
-		req.Person = domain.PersonKey{Kind: "account", ID: person}
+		req.Person = ident.PersonKey{Kind: "account", ID: person}
 	}
 	receipt, err := w.Execute(w.t.Context(), req)
 	if err != nil {
@@ -201,7 +202,7 @@ func TestAConsentThatEndsIsSaidToOnce(t *testing.T) {
 		w.expect("expired ada ads,maps")
 		for e := range w.Replay(t.Context(), 0) {
 			if n, is := e.Event.(domain.Noted); is {
-				if e.At != end || e.Recorded < end || e.RecordedBy != domain.Ledger || n.Field("consent") != grant.String() {
+				if e.At != end || e.Recorded < end || e.RecordedBy != ident.Ledger || n.Field("consent") != grant.String() {
 					t.Errorf("%+v", e)
 				}
 			}
@@ -217,7 +218,7 @@ func TestWhatThePolicyAndTheLawEnd(t *testing.T) {
 		synctest.Wait()
 		w.give("ada", 0, "ads", "short")
 		once := w.say("bob", domain.GiveConsent{Policy: "privacy", Act: "agree", Version: w.current, Purposes: []policy.PurposeID{"ads"}, Once: true})
-		w.say("bob", domain.Say{Event: domain.ConsentUsed{Consents: []domain.EventID{domain.EventID(once)}}})
+		w.say("bob", domain.Say{Event: domain.ConsentUsed{Consents: []ident.EventID{ident.EventID(once)}}})
 		time.Sleep(2 * time.Second)
 		synctest.Wait()
 		w.expect("expired bob ads")
@@ -326,7 +327,7 @@ func TestAnErasedPersonIsNotLookedFor(t *testing.T) {
 			w.n++
 			_, err := w.Erase(t.Context(), ledger.Request{
 				App: "demo", Source: "test", ID: fmt.Sprint(w.n), Body: []byte("x"), Actor: "operator", RecordedBy: "test",
-				Person: domain.PersonKey{Kind: "account", ID: who}, Command: domain.OrderErasure{Reason: "request", By: [2]string{"operator:ann", "operator:ben"}},
+				Person: ident.PersonKey{Kind: "account", ID: who}, Command: domain.OrderErasure{Reason: "request", By: [2]string{"operator:ann", "operator:ben"}},
 			})
 			if err != nil {
 				t.Fatal(err)
@@ -353,7 +354,7 @@ type breaking struct {
 
 var errBroken = errors.New("broken for a test")
 
-func (b *breaking) ExecuteOn(ctx context.Context, s domain.StreamID, req ledger.Request) (ledger.Receipt, error) {
+func (b *breaking) ExecuteOn(ctx context.Context, s ident.StreamID, req ledger.Request) (ledger.Receipt, error) {
 	if b.left.Add(-1) >= 0 {
 		return b.Ledger.ExecuteOn(ctx, s, req)
 	}

@@ -7,6 +7,7 @@ import (
 
 	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 )
@@ -14,7 +15,7 @@ import (
 // learn takes note of what entries say of consents that end, in one change with how far
 // the log is read then.
 func (f *Follower) learn(ctx context.Context, entries []codec.Entry) error {
-	l := learning{Follower: f, apps: map[domain.AppName]domain.Reference{}, now: f.Ledger.Now()}
+	l := learning{Follower: f, apps: map[ident.AppName]domain.Reference{}, now: f.Ledger.Now()}
 	for _, e := range entries {
 		if err := l.entry(ctx, e); err != nil {
 			return err
@@ -37,7 +38,7 @@ func (f *Follower) learn(ctx context.Context, entries []codec.Entry) error {
 // A learning is what is learned of some entries.
 type learning struct {
 	*Follower
-	apps   map[domain.AppName]domain.Reference
+	apps   map[ident.AppName]domain.Reference
 	now    deadline.Instant
 	change eventstore.Change
 	due    deadline.Instant // the earliest; zero: none
@@ -49,7 +50,7 @@ func (l *learning) entry(ctx context.Context, e codec.Entry) error {
 	case domain.ConsentGiven:
 		return l.given(ctx, e, x)
 	case domain.ConsentUsed, domain.AgeRecorded, domain.RecordVoided:
-		if e.Stream.Noun == domain.SubjectNoun && e.Recorded >= l.at.Since {
+		if e.Stream.Noun == ident.SubjectNoun && e.Recorded >= l.at.Since {
 			l.lookAt(e.Recorded, e.Stream)
 		}
 	case domain.PolicyEffective:
@@ -90,7 +91,7 @@ func (l *learning) given(ctx context.Context, e codec.Entry, x domain.ConsentGiv
 	return nil
 }
 
-func (l *learning) lookAt(at deadline.Instant, s domain.StreamID) {
+func (l *learning) lookAt(at deadline.Instant, s ident.StreamID) {
 	l.change.Put = append(l.change.Put, eventstore.Row{Key: dueKey(at, s), Value: []byte{version}})
 	if l.due == 0 || at < l.due {
 		l.due = at
@@ -114,7 +115,7 @@ func (l *learning) effective(ctx context.Context, e codec.Entry, x domain.Policy
 
 // forget leaves nothing to look at of a person whose history is over. What stands in the
 // timetable finds nothing when its time comes.
-func (l *learning) forget(ctx context.Context, s domain.StreamID) error {
+func (l *learning) forget(ctx context.Context, s ident.StreamID) error {
 	prefix := []byte(onRows + string(s.App) + "/" + s.ID + "/")
 	l.change.Put = slices.DeleteFunc(l.change.Put,
 		func(row eventstore.Row) bool { return bytes.HasPrefix(row.Key, prefix) })
@@ -128,7 +129,7 @@ func (l *learning) forget(ctx context.Context, s domain.StreamID) error {
 }
 
 // app returns what is known about an app, read once for some entries.
-func (l *learning) app(ctx context.Context, name domain.AppName) (domain.Reference, error) {
+func (l *learning) app(ctx context.Context, name ident.AppName) (domain.Reference, error) {
 	if ref, known := l.apps[name]; known {
 		return ref, nil
 	}

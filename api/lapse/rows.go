@@ -9,9 +9,9 @@ import (
 	"strconv"
 	"strings"
 
-	"consentledger/domain"
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/eventstore"
 )
 
@@ -51,44 +51,44 @@ type job struct {
 	Part    int    `json:"part"` // of the persons, that comes next
 
 	key []byte
-	app domain.AppName
+	app ident.AppName
 }
 
-func dueKey(at deadline.Instant, s domain.StreamID) []byte {
+func dueKey(at deadline.Instant, s ident.StreamID) []byte {
 	return fmt.Appendf(nil, "%s%016x/%s/%s", dueRows, uint64(max(at, 0)), s.App, s.ID)
 }
 
 // parseDue reads what dueKey writes.
-func parseDue(key []byte) (at deadline.Instant, s domain.StreamID, err error) {
+func parseDue(key []byte) (at deadline.Instant, s ident.StreamID, err error) {
 	parts := strings.Split(strings.TrimPrefix(string(key), dueRows), "/")
 	if len(parts) == 3 {
 		number, bad := strconv.ParseUint(parts[0], 16, 63)
-		app, wrong := domain.ParseAppName(parts[1])
+		app, wrong := ident.ParseAppName(parts[1])
 		if bad == nil && wrong == nil {
-			return deadline.Instant(number), domain.SubjectStream(app, parts[2]), nil
+			return deadline.Instant(number), ident.SubjectStream(app, parts[2]), nil
 		}
 	}
-	return 0, domain.StreamID{}, errRow
+	return 0, ident.StreamID{}, errRow
 }
 
-func onKey(s domain.StreamID, version content.Hash) []byte {
+func onKey(s ident.StreamID, version content.Hash) []byte {
 	return fmt.Appendf(nil, "%s%s/%s/%x", onRows, s.App, s.ID, version[:])
 }
 
 // parseOn reads what onKey writes.
-func parseOn(key []byte) (s domain.StreamID, version string, err error) {
+func parseOn(key []byte) (s ident.StreamID, version string, err error) {
 	parts := strings.Split(strings.TrimPrefix(string(key), onRows), "/")
 	if len(parts) != 3 {
 		return s, "", errRow
 	}
-	app, err := domain.ParseAppName(parts[0])
+	app, err := ident.ParseAppName(parts[0])
 	if err != nil {
 		return s, "", errRow
 	}
-	return domain.SubjectStream(app, parts[1]), "sha256:" + parts[2], nil
+	return ident.SubjectStream(app, parts[1]), "sha256:" + parts[2], nil
 }
 
-func jobKey(app domain.AppName, at eventstore.Position) []byte {
+func jobKey(app ident.AppName, at eventstore.Position) []byte {
 	return fmt.Appendf(nil, "%s%s/%016x", jobRows, app, uint64(at))
 }
 
@@ -165,7 +165,7 @@ func (f *Follower) job(ctx context.Context) (job, bool, error) {
 		}
 		j := job{key: row.Key}
 		app, _, _ := strings.Cut(strings.TrimPrefix(string(row.Key), jobRows), "/")
-		j.app, err = domain.ParseAppName(app)
+		j.app, err = ident.ParseAppName(app)
 		if bad := json.Unmarshal(row.Value, &j); err != nil || bad != nil || j.V != version {
 			return job{}, false, fmt.Errorf("row %s: %w", row.Key, errRow)
 		}

@@ -11,7 +11,9 @@ import (
 	"consentledger/domain"
 	"consentledger/domain/catalog"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/domain/policy"
+	"consentledger/domain/refusal"
 	"consentledger/eventstore"
 	"consentledger/eventstore/ledger"
 )
@@ -28,8 +30,8 @@ const (
 // fire looks at the persons whose moment has come, and reports whether there may be more
 // of them.
 func (f *Follower) fire(ctx context.Context, now deadline.Instant) (more bool, err error) {
-	var streams []domain.StreamID
-	change, known := eventstore.Change{}, map[domain.StreamID]bool{}
+	var streams []ident.StreamID
+	change, known := eventstore.Change{}, map[ident.StreamID]bool{}
 	f.next = never
 	for row, err := range f.Rows.Scan(ctx, []byte(dueRows)) {
 		if err != nil {
@@ -94,7 +96,7 @@ func (f *Follower) spread(ctx context.Context) error {
 
 // part returns the persons of the part that comes next who consented to something else
 // than the new version.
-func (f *Follower) part(ctx context.Context, j job) (streams []domain.StreamID, err error) {
+func (f *Follower) part(ctx context.Context, j job) (streams []ident.StreamID, err error) {
 	prefix := fmt.Appendf(nil, "%s%s/%02x", onRows, j.app, j.Part)
 	for row, err := range f.Rows.Scan(ctx, prefix) {
 		if err != nil {
@@ -113,7 +115,7 @@ func (f *Follower) part(ctx context.Context, j job) (streams []domain.StreamID, 
 }
 
 // all looks at persons, some at once.
-func (f *Follower) all(ctx context.Context, streams []domain.StreamID) error {
+func (f *Follower) all(ctx context.Context, streams []ident.StreamID) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	var errs [lanes]error
@@ -134,7 +136,7 @@ func (f *Follower) all(ctx context.Context, streams []domain.StreamID) error {
 }
 
 // person records which consents of a person ended and were not said to have.
-func (f *Follower) person(ctx context.Context, s domain.StreamID) error {
+func (f *Follower) person(ctx context.Context, s ident.StreamID) error {
 	ref, err := f.Ledger.App(ctx, s.App)
 	if err != nil {
 		return err
@@ -150,7 +152,7 @@ func (f *Follower) person(ctx context.Context, s domain.StreamID) error {
 			continue
 		}
 		_, err := f.Ledger.ExecuteOn(ctx, s, request(s.App, l))
-		if _, refused := errors.AsType[domain.Refusal](err); refused {
+		if _, refused := errors.AsType[refusal.Refusal](err); refused {
 			continue // the person said something, or was erased, since it was looked at
 		}
 		if err != nil {
@@ -162,7 +164,7 @@ func (f *Follower) person(ctx context.Context, s domain.StreamID) error {
 
 // request says that a consent ended. Its id says which one and by what, and is the same
 // whenever it is made.
-func request(app domain.AppName, l domain.Lapse) ledger.Request {
+func request(app ident.AppName, l domain.Lapse) ledger.Request {
 	grant := eventstore.EventID(l.Grant).String()
 	fields := map[string]string{"consent": grant, "purposes": names(l.Purposes)}
 	kind, id := catalog.ConsentExpired, "expired "+grant+" "+l.Since.String()
@@ -172,7 +174,7 @@ func request(app domain.AppName, l domain.Lapse) ledger.Request {
 	}
 	return ledger.Request{
 		App: app, Source: "consentledger/lapse", ID: id, Body: []byte(id), At: l.Since,
-		Actor: string(domain.System), RecordedBy: domain.Ledger,
+		Actor: string(ident.System), RecordedBy: ident.Ledger,
 		Command: domain.Say{Event: domain.Noted{Kind: kind, Fields: domain.Fields(fields)}},
 	}
 }

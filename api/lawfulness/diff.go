@@ -8,11 +8,13 @@ import (
 	"consentledger/api/wire"
 	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/domain/policy"
+	"consentledger/domain/refusal"
 	"consentledger/eventstore"
 )
 
-func malformed(text string) error { return domain.Refusal{Code: domain.Malformed, Text: text} }
+func malformed(text string) error { return refusal.Refusal{Code: refusal.Malformed, Text: text} }
 
 // A DiffRequest asks what changed for a person between two moments. How it
 // stood at a moment is how it was known then.
@@ -56,7 +58,7 @@ func (d Diff) Differs() bool {
 }
 
 // Reading returns what of history d shows: how many events, and of whom.
-func (d Diff) Reading(ctx context.Context, l Ledger, app domain.AppName, r DiffRequest) (domain.DataAccessed, error) {
+func (d Diff) Reading(ctx context.Context, l Ledger, app ident.AppName, r DiffRequest) (domain.DataAccessed, error) {
 	who, _, from, to, err := r.parse()
 	if err != nil {
 		return domain.DataAccessed{}, err
@@ -85,8 +87,8 @@ func (r DiffRequest) Check() error {
 	return err
 }
 
-func (r DiffRequest) parse() (who domain.PersonKey, action policy.Action, from, to deadline.Instant, err error) {
-	if who, err = domain.ParsePersonKey(r.Subject); err != nil {
+func (r DiffRequest) parse() (who ident.PersonKey, action policy.Action, from, to deadline.Instant, err error) {
+	if who, err = ident.ParsePersonKey(r.Subject); err != nil {
 		return who, 0, 0, 0, malformed("subject: " + err.Error())
 	}
 	if action, err = actionOf(r.Action); err != nil {
@@ -125,7 +127,7 @@ func span(fromText, toText string) (from, to deadline.Instant, err error) {
 
 // DiffOf says what changed. First it lets time go by with nothing new known,
 // then it takes what came to be known, event by event.
-func DiffOf(ctx context.Context, l Ledger, app domain.AppName, r DiffRequest) (Diff, error) {
+func DiffOf(ctx context.Context, l Ledger, app ident.AppName, r DiffRequest) (Diff, error) {
 	who, action, from, to, err := r.parse()
 	if err != nil {
 		return Diff{}, err

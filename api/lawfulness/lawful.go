@@ -8,6 +8,7 @@ import (
 	"consentledger/api/wire"
 	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/domain/policy"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
@@ -17,7 +18,7 @@ import (
 type lawful struct {
 	q        domain.Question // at the end of the span
 	from, to deadline.Instant
-	who      domain.PersonKey
+	who      ident.PersonKey
 	limit    int
 	place    place
 	begin    eventstore.Position // known at from
@@ -28,7 +29,7 @@ type lawful struct {
 
 // Reading returns what of history a page shows: how many findings, and of whom.
 func (a Lawful) Reading(
-	ctx context.Context, l Ledger, app domain.AppName, r LawfulRequest,
+	ctx context.Context, l Ledger, app ident.AppName, r LawfulRequest,
 ) (domain.DataAccessed, error) {
 	q, err := r.parse()
 	if err != nil {
@@ -44,7 +45,7 @@ func (a Lawful) Reading(
 
 // LawfulOf answers r. It goes over the log once and has one person at a time in
 // memory.
-func LawfulOf(ctx context.Context, ledger Ledger, app domain.AppName, r LawfulRequest) (Lawful, error) {
+func LawfulOf(ctx context.Context, ledger Ledger, app ident.AppName, r LawfulRequest) (Lawful, error) {
 	l, err := r.parse()
 	if err != nil {
 		return Lawful{}, err
@@ -132,7 +133,7 @@ func (l *lawful) isPast(now deadline.Instant) (err error) {
 // look finds what an entry is about: a person at their first record, an answer
 // where it was recorded.
 func (l *lawful) look(ctx context.Context, p person, e codec.Entry) error {
-	if e.Stream.Noun == domain.SubjectNoun && e.Revision == 1 {
+	if e.Stream.Noun == ident.SubjectNoun && e.Revision == 1 {
 		return l.lookAtPerson(ctx, p)
 	}
 	x, ok := e.Event.(domain.CheckAnswered)

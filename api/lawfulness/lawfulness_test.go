@@ -9,7 +9,9 @@ import (
 	"consentledger/api/lawfulness"
 	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/domain/policy"
+	"consentledger/domain/refusal"
 	"consentledger/eventstore/ledger"
 	"consentledger/projections/projectiontest"
 )
@@ -111,7 +113,7 @@ func TestTimeAloneChanges(t *testing.T) {
 // check records an answer as the ledger gives it now.
 func check(t *testing.T, w *projectiontest.Teller, who string, purpose policy.PurposeID, valid deadline.Instant, allowed bool, id string) {
 	t.Helper()
-	key := domain.PersonKey{Kind: "account", ID: who}
+	key := ident.PersonKey{Kind: "account", ID: who}
 	s, err := w.State(t.Context(), app, key, ledger.AsOf{})
 	if err != nil {
 		t.Fatal(err)
@@ -217,7 +219,7 @@ func TestExemptProcessingHasItsGround(t *testing.T) {
 func TestAPurposeThatNobodyDeclaredIsRefused(t *testing.T) {
 	w := begin(t)
 	_, err := lawfulness.LawfulOf(t.Context(), w.Ledger, app, lawfulness.LawfulRequest{Purpose: "nix", At: w.Time().String()})
-	if refused, _ := errors.AsType[domain.Refusal](err); refused.Code != domain.UnknownPurpose || refused.Path != "purpose" || !strings.Contains(refused.Text, "marketing") {
+	if refused, _ := errors.AsType[refusal.Refusal](err); refused.Code != refusal.UnknownPurpose || refused.Path != "purpose" || !strings.Contains(refused.Text, "marketing") {
 		t.Errorf("a purpose that no version declares: %v", err)
 	}
 }

@@ -7,8 +7,8 @@ import (
 
 	"consentledger/api/wire"
 	"consentledger/api/wire/parse"
-	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/domain/policy"
 	"consentledger/eventstore"
 
@@ -119,7 +119,7 @@ const most = 1000
 
 func (r LawfulRequest) parse() (l lawful, err error) {
 	if r.Subject != "" {
-		if l.who, err = domain.ParsePersonKey(r.Subject); err != nil {
+		if l.who, err = ident.ParsePersonKey(r.Subject); err != nil {
 			return l, malformed("subject: " + err.Error())
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"consentledger/domain"
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 	"consentledger/eventstore/ledger"
@@ -19,8 +20,8 @@ import (
 
 // A Ledger is what this package uses of [ledger.Ledger].
 type Ledger interface {
-	Past(ctx context.Context, app domain.AppName) (*ledger.Past, error)
-	Pseudonym(ctx context.Context, app domain.AppName, who domain.PersonKey) (string, bool, error)
+	Past(ctx context.Context, app ident.AppName) (*ledger.Past, error)
+	Pseudonym(ctx context.Context, app ident.AppName, who ident.PersonKey) (string, bool, error)
 	KnownAt(ctx context.Context, at deadline.Instant) (eventstore.Position, error)
 	Head(ctx context.Context) (eventstore.Position, error)
 	Place(at eventstore.Position) error
@@ -131,7 +132,7 @@ func (p person) stand(
 	return st, s, err
 }
 
-func (p person) ground(ctx context.Context, id domain.EventID, known eventstore.Position) (*ExemptionGround, error) {
+func (p person) ground(ctx context.Context, id ident.EventID, known eventstore.Position) (*ExemptionGround, error) {
 	e, ok, err := p.Find(ctx, p.pseudonym, id, known)
 	if err != nil || !ok {
 		return nil, err

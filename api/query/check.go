@@ -2,7 +2,7 @@
 // stand, what must we ask them, and which part of history is meant. A question is a shape of
 // package wire; a transport reads it, and writes the answer, in its own way.
 //
-// A question that is wrong is answered with a [domain.Refusal]; any other error means that
+// A question that is wrong is answered with a [refusal.Refusal]; any other error means that
 // the answer is not known, which is never "allowed".
 package query
 
@@ -16,6 +16,7 @@ import (
 	"consentledger/domain"
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/domain/policy"
 	"consentledger/eventstore"
 	"consentledger/eventstore/ledger"
@@ -29,11 +30,11 @@ type Ledger interface {
 
 // Check answers r for a principal. After an error the answer is "unknown",
 // which is not allowed. If the question was wrong the error is a
-// [domain.Refusal], which is told; else the answer is told, with status 503, on
+// [refusal.Refusal], which is told; else the answer is told, with status 503, on
 // every road. An answer that the policy wants recorded, and that could not be, is
 // unknown too.
 func Check(
-	ctx context.Context, l Ledger, app domain.AppName, r wire.CheckRequest, principal string, now deadline.Instant,
+	ctx context.Context, l Ledger, app ident.AppName, r wire.CheckRequest, principal string, now deadline.Instant,
 ) (wire.CheckAnswer, error) {
 	who, q, asOf, err := ask(r, now)
 	if err != nil {
@@ -56,7 +57,7 @@ func Check(
 // may answers a question. A no may come from what this process knows; a yes, and
 // that the question is wrong, only from what any process has recorded.
 func may(
-	ctx context.Context, l Stater, app domain.AppName, who domain.PersonKey, q domain.Question, asOf ledger.AsOf,
+	ctx context.Context, l Stater, app ident.AppName, who ident.PersonKey, q domain.Question, asOf ledger.AsOf,
 ) (s ledger.State, m domain.Answer, err error) {
 	for _, asOf.Cached = range []bool{true, false} {
 		if s, err = l.State(ctx, app, who, asOf); err == nil {
@@ -107,7 +108,7 @@ func unknown(q domain.Question, asOf ledger.AsOf) wire.CheckAnswer {
 // ask reads a question that is asked now: its moments have come.
 func ask(
 	r wire.CheckRequest, now deadline.Instant,
-) (who domain.PersonKey, q domain.Question, asOf ledger.AsOf, err error) {
+) (who ident.PersonKey, q domain.Question, asOf ledger.AsOf, err error) {
 	who, q, asOf, err = parseQuestion(r, now)
 	if err == nil {
 		err = hasCome(&q, &asOf.KnownAt, now)
@@ -117,9 +118,9 @@ func ask(
 
 func parseQuestion(
 	r wire.CheckRequest, now deadline.Instant,
-) (who domain.PersonKey, q domain.Question, asOf ledger.AsOf, err error) {
+) (who ident.PersonKey, q domain.Question, asOf ledger.AsOf, err error) {
 	q = domain.Question{Purpose: policy.PurposeID(r.Purpose), Action: policy.Use, At: now}
-	if who, err = domain.ParsePersonKey(r.Subject); err != nil {
+	if who, err = ident.ParsePersonKey(r.Subject); err != nil {
 		return who, q, asOf, malformed("subject: %v", err)
 	}
 	if !parse.IsName(r.Purpose, 64) {
@@ -189,7 +190,7 @@ func fillAnswer(a *wire.CheckAnswer, m domain.Answer) {
 	a.Band, a.Guardian, a.Evidence = m.Band.String(), m.Standing.Guardian != "", m.Standing.Evidence.String()
 	a.Short, a.Doubtful, a.Disputed = string(m.Standing.Short), m.Doubtful, m.Standing.Disputed
 	a.Signal, a.Opposed = string(m.Standing.Signal), string(m.Standing.Opposed.Signal)
-	if id := m.Standing.Opposed.Because; id != (domain.EventID{}) &&
+	if id := m.Standing.Opposed.Because; id != (ident.EventID{}) &&
 		!slices.Contains(a.Events, eventstore.EventID(id).String()) {
 		a.Events = append(a.Events, eventstore.EventID(id).String())
 	}
@@ -202,7 +203,7 @@ func fillAnswer(a *wire.CheckAnswer, m domain.Answer) {
 }
 
 // because returns every event that proves an answer, once.
-func because(m domain.Answer) []domain.EventID {
+func because(m domain.Answer) []ident.EventID {
 	ids := slices.Clone(m.Standing.Because)
 	for _, id := range m.Because {
 		if !slices.Contains(ids, id) {

@@ -20,6 +20,7 @@ import (
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
 	"consentledger/domain/policy"
+	"consentledger/domain/refusal"
 	"consentledger/eventstore/ledger"
 )
 
@@ -193,7 +194,7 @@ func TestACheckNamesDataReceiversAndVersions(t *testing.T) {
 		}
 	}
 	_, err = Check(t.Context(), l, "smartkey", wire.CheckRequest{Subject: "ann", Purpose: "all", Version: content.Hash{9}.String()}, "the-asker", l.Now())
-	if refused, _ := errors.AsType[domain.Refusal](err); refused.Code != domain.UnknownVersion || refused.Path != "version" || !strings.Contains(refused.Text, v) {
+	if refused, _ := errors.AsType[refusal.Refusal](err); refused.Code != refusal.UnknownVersion || refused.Path != "version" || !strings.Contains(refused.Text, v) {
 		t.Errorf("a version that was never published: %v", err)
 	}
 	for wants, r := range map[string]wire.CheckRequest{

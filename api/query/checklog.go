@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 
 	"consentledger/domain"
+	"consentledger/domain/ident"
 	"consentledger/eventstore/ledger"
 )
 
@@ -20,11 +21,11 @@ func logged(ref domain.Reference, q domain.Question, m domain.Answer) bool {
 
 // logAnswer records an answer. Its id is random: the same question may be
 // asked, and answered, twice.
-func logAnswer(ctx context.Context, l Ledger, app domain.AppName, who domain.PersonKey, principal string,
+func logAnswer(ctx context.Context, l Ledger, app ident.AppName, who ident.PersonKey, principal string,
 	q domain.Question, m domain.Answer) error {
 	id := crand.Text()
 	req := ledger.Request{App: app, Person: who, Source: "check", ID: id, Body: []byte(id),
-		Actor: string(domain.System), RecordedBy: principal}
+		Actor: string(ident.System), RecordedBy: principal}
 	return l.LogCheck(ctx, req, domain.CheckAnswered{
 		Purpose: q.Purpose, Action: q.Action, Valid: q.At, Allowed: m.Allowed, Why: m.Why, Status: m.Standing.Status,
 		Basis: m.Basis, Version: m.Version, Because: because(m), Category: q.Category, Recipient: q.Recipient,

@@ -9,6 +9,7 @@ import (
 	"consentledger/api/wire"
 	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/domain/policy"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
@@ -17,7 +18,7 @@ import (
 
 type states struct{ err error }
 
-func (s states) State(context.Context, domain.AppName, domain.PersonKey, ledger.AsOf) (ledger.State, error) {
+func (s states) State(context.Context, ident.AppName, ident.PersonKey, ledger.AsOf) (ledger.State, error) {
 	return ledger.State{Position: 7}, s.err
 }
 
@@ -34,7 +35,7 @@ func TestGolden(t *testing.T) {
 		t.Fatal(err)
 	}
 	entry, err := wire.EntryOf(codec.Entry{
-		Envelope: codec.Envelope{ID: eventstore.EventID{1}, Stream: domain.SubjectStream("smartkey", "x"), At: now, Recorded: now, Actor: "person", RecordedBy: "unauthenticated"},
+		Envelope: codec.Envelope{ID: eventstore.EventID{1}, Stream: ident.SubjectStream("smartkey", "x"), At: now, Recorded: now, Actor: "person", RecordedBy: "unauthenticated"},
 		Type:     "consent.given.v1", Parts: []codec.Part{{Role: "details"}}, Revision: 1, Position: 7,
 		Event: domain.ConsentGiven{Policy: "privacy", Act: "agree", Kind: policy.ExplicitConsent, Until: now, Details: "SECRET"},
 	})
@@ -46,7 +47,7 @@ func TestGolden(t *testing.T) {
 		want string
 	}{
 		{wire.ReceiptOf(ledger.Receipt{Event: eventstore.EventID{1}, Position: 7}), `{"event_id":"01000000-0000-0000-0000-000000000000","position":"7","outcome":"recorded"}`},
-		{wire.RecordedOf(ledger.Receipt{Event: eventstore.EventID{1}, Position: 7, Unknown: "typo", NotUnderstood: "data.act,time", ID: "a b", Person: domain.PersonKey{Kind: "account", ID: "ada"}}),
+		{wire.RecordedOf(ledger.Receipt{Event: eventstore.EventID{1}, Position: 7, Unknown: "typo", NotUnderstood: "data.act,time", ID: "a b", Person: ident.PersonKey{Kind: "account", ID: "ada"}}),
 			`{"event_id":"01000000-0000-0000-0000-000000000000","position":"7","unknown":"typo","not_understood":"data.act,time","id":"a b","subject":"account:ada","outcome":"recorded"}`},
 		{answer, `{"allowed":false,"status":"never-asked","why":"no-policy-in-force","reason":"No policy of the app was in force then.","purpose":"account","action":"use","events":[],"position":"7","valid_at":"2026-03-02T09:30:00.000Z"}`},
 		{broken, `{"allowed":false,"status":"unknown","why":"unknown","reason":"The ledger cannot say now; unknown is not allowed.","purpose":"account","action":"collect","events":[],"position":"0","valid_at":"2026-03-02T09:30:00.000Z"}`},

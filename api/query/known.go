@@ -7,6 +7,7 @@ import (
 	"consentledger/domain"
 	"consentledger/domain/content"
 	"consentledger/domain/policy"
+	"consentledger/domain/refusal"
 )
 
 // mostNamed is how many names an answer lists at most of those that are known.
@@ -23,7 +24,7 @@ func CheckVersion(policies domain.Policies, h content.Hash) error {
 		published = append(published, v.Version.String())
 	}
 	slices.Reverse(published) // the newest first
-	return domain.Refusal{Code: domain.UnknownVersion, Path: "version",
+	return refusal.Refusal{Code: refusal.UnknownVersion, Path: "version",
 		Text: "the app has no such version of its policies" + listed(published)}
 }
 
@@ -35,7 +36,7 @@ func CheckPurpose(policies domain.Policies, id policy.PurposeID) error {
 	if slices.Contains(purposes, string(id)) {
 		return nil
 	}
-	return domain.Refusal{Code: domain.UnknownPurpose, Path: "purpose",
+	return refusal.Refusal{Code: refusal.UnknownPurpose, Path: "purpose",
 		Text: "no version of the app's policies declares this purpose" + listed(purposes)}
 }
 

@@ -8,14 +8,15 @@ import (
 	"consentledger/api/wire/tag"
 	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/eventstore/ledger"
 )
 
 // Prompt returns what r asks for.
 func Prompt(
-	ctx context.Context, l Stater, app domain.AppName, r wire.PromptRequest, now deadline.Instant,
+	ctx context.Context, l Stater, app ident.AppName, r wire.PromptRequest, now deadline.Instant,
 ) (wire.PromptAnswer, error) {
-	who, err := domain.ParsePersonKey(r.Subject)
+	who, err := ident.ParsePersonKey(r.Subject)
 	if err != nil {
 		return wire.PromptAnswer{}, malformed("subject: %v", err)
 	}

@@ -3,10 +3,10 @@ package query
 import (
 	"fmt"
 
-	"consentledger/domain"
+	"consentledger/domain/refusal"
 )
 
 // malformed refuses a question. It never holds what was asked.
 func malformed(format string, args ...any) error {
-	return domain.Refusal{Code: domain.Malformed, Text: fmt.Sprintf(format, args...)}
+	return refusal.Refusal{Code: refusal.Malformed, Text: fmt.Sprintf(format, args...)}
 }

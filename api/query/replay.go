@@ -3,8 +3,8 @@ package query
 import (
 	"consentledger/api/wire"
 	"consentledger/api/wire/parse"
-	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/eventstore/ledger"
 )
 
@@ -12,13 +12,13 @@ import (
 // the member that is wrong.
 func Selection(r wire.ReplayRequest) (s ledger.Selection, err error) {
 	if r.App != "" {
-		if s.App, err = domain.ParseAppName(r.App); err != nil {
+		if s.App, err = ident.ParseAppName(r.App); err != nil {
 			return s, malformed("app: %v", err)
 		}
 	}
 
 	if r.Subject != "" {
-		if s.Person, err = domain.ParsePersonKey(r.Subject); err != nil {
+		if s.Person, err = ident.ParsePersonKey(r.Subject); err != nil {
 			return s, malformed("subject: %v", err)
 		}
 		if r.App == "" {

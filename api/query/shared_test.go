@@ -9,8 +9,8 @@ import (
 	"consentledger/api/smartkeytest"
 	"consentledger/api/wire"
 	"consentledger/api/wire/parse"
-	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/eventstore/ledger"
 	"consentledger/eventstore/memory"
 	"consentledger/eventstore/vault"
@@ -22,7 +22,7 @@ type counter struct {
 	cached, fresh int
 }
 
-func (c *counter) State(ctx context.Context, app domain.AppName, who domain.PersonKey, asOf ledger.AsOf) (ledger.State, error) {
+func (c *counter) State(ctx context.Context, app ident.AppName, who ident.PersonKey, asOf ledger.AsOf) (ledger.State, error) {
 	if asOf.Cached {
 		c.cached++
 	} else {

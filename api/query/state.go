@@ -6,6 +6,7 @@ import (
 	"consentledger/api/wire"
 	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/domain/policy"
 	"consentledger/eventstore/ledger"
 )
@@ -24,20 +25,20 @@ func checkOf(r wire.StateRequest, p policy.PurposeID) wire.CheckRequest {
 
 // A Stater says what is known of a person.
 type Stater interface {
-	State(ctx context.Context, app domain.AppName, who domain.PersonKey, asOf ledger.AsOf) (ledger.State, error)
+	State(ctx context.Context, app ident.AppName, who ident.PersonKey, asOf ledger.AsOf) (ledger.State, error)
 }
 
 // A NearStater also finds who may be meant.
 type NearStater interface {
 	Stater
-	Near(ctx context.Context, app domain.AppName, who domain.PersonKey) ([]ledger.NearMiss, error)
+	Near(ctx context.Context, app ident.AppName, who ident.PersonKey) ([]ledger.NearMiss, error)
 }
 
 // State folds one person's history to an answer for every purpose. It is a
 // look at the ledger, not a question before something is done: nothing of it is
 // recorded, whatever the policy says of checks.
 func State(
-	ctx context.Context, l NearStater, app domain.AppName, r wire.StateRequest, now deadline.Instant,
+	ctx context.Context, l NearStater, app ident.AppName, r wire.StateRequest, now deadline.Instant,
 ) (wire.StateAnswer, error) {
 	who, q, asOf, err := ask(checkOf(r, "any"), now)
 	if err != nil {
@@ -69,7 +70,7 @@ func State(
 }
 
 func nearOf(
-	ctx context.Context, l NearStater, app domain.AppName, who domain.PersonKey,
+	ctx context.Context, l NearStater, app ident.AppName, who ident.PersonKey,
 ) (list []wire.NearMiss, err error) {
 	misses, err := l.Near(ctx, app, who)
 	for _, m := range misses {

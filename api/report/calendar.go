@@ -6,8 +6,8 @@ import (
 	"strings"
 	"time"
 
-	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 
 	ics "github.com/arran4/golang-ical"
 )
@@ -29,7 +29,7 @@ type calendar struct {
 
 // NewCalendar returns a Writer of a calendar onto w, of an app's deadlines, in a
 // language: zh, or else English.
-func NewCalendar(w io.Writer, app domain.AppName, lang string) Writer {
+func NewCalendar(w io.Writer, app ident.AppName, lang string) Writer {
 	c := &calendar{out: w, cal: ics.NewCalendarFor("consentledger"), words: wordsOf(lang)}
 	c.cal.SetMethod(ics.MethodPublish)
 	c.cal.SetXWRCalName(strings.TrimSpace(c.words["deadlines"] + " " + string(app)))

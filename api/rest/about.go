@@ -8,6 +8,7 @@ import (
 	"consentledger/api/auth"
 	"consentledger/api/wire/parse"
 	"consentledger/domain"
+	"consentledger/domain/ident"
 	"consentledger/eventstore/ledger"
 )
 
@@ -33,7 +34,7 @@ func mayAsk(ctx context.Context, subject string) error {
 	if !only {
 		return nil
 	}
-	who, err := domain.ParsePersonKey(subject)
+	who, err := ident.ParsePersonKey(subject)
 	if err != nil {
 		return bad("subject: " + err.Error())
 	}
@@ -57,13 +58,13 @@ func maySay(ctx context.Context, r ledger.Request) error {
 	case !slices.Contains(ownTypes, parse.TypeOf(r)):
 		return forbid("type: by a subject token a person says what they do themselves, and not this: let the back " +
 			"end record it")
-	case r.Actor != string(domain.Person) || r.OnBehalfOf != "":
+	case r.Actor != string(ident.Person) || r.OnBehalfOf != "":
 		return forbid("actor: by a subject token a person acts, and for themselves: leave out actor and onbehalfof, " +
 			"or let the back end record it")
 	case vouched(r.Command):
 		return forbid("data: by a subject token nobody vouches for what was checked elsewhere: leave out import, " +
 			"filtered_by and proof, or let the back end record it")
-	case r.Other != (domain.PersonKey{}) || r.Stream != (domain.StreamID{}):
+	case r.Other != (ident.PersonKey{}) || r.Stream != (ident.StreamID{}):
 		return forbid("data: by a subject token a person speaks of themselves, and this names somebody or something " +
 			"else: let the back end record it")
 	}

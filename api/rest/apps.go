@@ -12,6 +12,7 @@ import (
 	"consentledger/api/wire"
 	"consentledger/api/wire/tag"
 	"consentledger/domain"
+	"consentledger/domain/ident"
 	"consentledger/eventstore/ledger"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -73,7 +74,7 @@ func (s *server) appRoutes(api huma.API) {
 
 	route(s, api, "get-app", http.MethodGet, "/v1/apps/{app}", "An app",
 		func(ctx context.Context, in *appIn) (*out[AppAnswer], error) {
-			name, err := domain.ParseAppName(in.App)
+			name, err := ident.ParseAppName(in.App)
 			if err != nil {
 				return nil, bad(err.Error())
 			}
@@ -108,7 +109,7 @@ func (s *server) putApp(ctx context.Context, in *appBody) (*out[AppAnswer], erro
 }
 
 func (s *server) moveApp(ctx context.Context, in *appBody) (*out[AppAnswer], error) {
-	name, err := domain.ParseAppName(in.App)
+	name, err := ident.ParseAppName(in.App)
 	if err != nil {
 		return nil, bad(err.Error())
 	}
@@ -144,7 +145,7 @@ func (s *server) registerApp(ctx context.Context, in *appBody, register domain.R
 	}
 
 	r, err := s.executeKeyed(ctx, in.Key, ledger.Request{
-		App: name, Body: bytes.Clone(in.RawBody), Actor: string(domain.Operator), Command: register,
+		App: name, Body: bytes.Clone(in.RawBody), Actor: string(ident.Operator), Command: register,
 	})
 	if err != nil {
 		return nil, err
@@ -160,7 +161,7 @@ func (s *server) registerApp(ctx context.Context, in *appBody, register domain.R
 
 func parseApp(name string, body []byte) (domain.RegisterApp, error) {
 	var cmd domain.RegisterApp
-	n, err := domain.ParseAppName(name)
+	n, err := ident.ParseAppName(name)
 	if err != nil {
 		return cmd, bad(err.Error())
 	}

@@ -11,6 +11,7 @@ import (
 
 	"consentledger/api/wire/parse"
 	"consentledger/domain"
+	"consentledger/domain/ident"
 	"consentledger/eventstore/codec"
 	"consentledger/eventstore/ledger"
 
@@ -22,7 +23,7 @@ import (
 func (h *testServer) keepsClaims(id string) bool {
 	h.t.Helper()
 	all := true
-	for e, err := range h.ledg.History(h.t.Context(), "demo", domain.PersonKey{Kind: "account", ID: id}) {
+	for e, err := range h.ledg.History(h.t.Context(), "demo", ident.PersonKey{Kind: "account", ID: id}) {
 		if err != nil {
 			h.t.Fatal(err)
 		}

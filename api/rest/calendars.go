@@ -9,6 +9,7 @@ import (
 	"consentledger/api/wire"
 	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/eventstore"
 	"consentledger/eventstore/ledger"
 
@@ -85,7 +86,7 @@ func dates(list []deadline.Date) []string {
 }
 
 func (s *server) listCalendars(ctx context.Context, in *appIn) (*out[Calendars], error) {
-	name, err := domain.ParseAppName(in.App)
+	name, err := ident.ParseAppName(in.App)
 	if err != nil {
 		return nil, bad(err.Error())
 	}
@@ -120,7 +121,7 @@ func (s *server) publishCalendar(ctx context.Context, in *appBody) (*out[Calenda
 	}
 
 	r, err := s.executeKeyed(ctx, in.Key, ledger.Request{
-		App: name, Body: body, Actor: string(domain.Operator), Command: domain.PublishCalendar{Calendar: k},
+		App: name, Body: body, Actor: string(ident.Operator), Command: domain.PublishCalendar{Calendar: k},
 	})
 	if err != nil {
 		return nil, err

@@ -10,6 +10,7 @@ import (
 	"consentledger/api/wire"
 	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/eventstore"
 	"consentledger/projections/requests"
 
@@ -111,9 +112,9 @@ type caseIn struct {
 
 func (s *server) caseRoutes(api huma.API) {
 	for _, n := range []struct {
-		noun         domain.Noun
+		noun         ident.Noun
 		many, plural string
-	}{{domain.RequestNoun, "requests", "Requests"}, {domain.IncidentNoun, "incidents", "Incidents"}} {
+	}{{ident.RequestNoun, "requests", "Requests"}, {ident.IncidentNoun, "incidents", "Incidents"}} {
 		path := "/v1/apps/{app}/" + n.many
 		route(s, api, "list-"+n.many, http.MethodGet, path, n.plural+", oldest first",
 			func(ctx context.Context, in *casesIn) (*out[Cases], error) {
@@ -135,7 +136,7 @@ func (s *server) caseRoutes(api huma.API) {
 	}
 }
 
-func (s *server) cases(ctx context.Context, noun domain.Noun, app string, c CaseQuery) (*out[Cases], error) {
+func (s *server) cases(ctx context.Context, noun ident.Noun, app string, c CaseQuery) (*out[Cases], error) {
 	name, err := s.app(ctx, app)
 	if err != nil {
 		return nil, err
@@ -184,23 +185,23 @@ func (s *server) cases(ctx context.Context, noun domain.Noun, app string, c Case
 }
 
 // caseStates are how requests and incidents can stand.
-var caseStates = map[domain.Noun][]string{
-	domain.RequestNoun:  {"open", "answered", "rejected", "withdrawn", "duplicate"},
-	domain.IncidentNoun: {"suspected", "detected", "contained", "closed", "dismissed"},
+var caseStates = map[ident.Noun][]string{
+	ident.RequestNoun:  {"open", "answered", "rejected", "withdrawn", "duplicate"},
+	ident.IncidentNoun: {"suspected", "detected", "contained", "closed", "dismissed"},
 }
 
 // checkCases refuses to look for what there cannot be.
-func checkCases(noun domain.Noun, c CaseQuery) error {
+func checkCases(noun ident.Noun, c CaseQuery) error {
 	if states := caseStates[noun]; c.State != "" && !slices.Contains(states, c.State) {
 		return bad("state: want one of " + strings.Join(states, ", "))
 	}
-	if noun != domain.RequestNoun && (c.Subject != "" || c.Person != "") {
+	if noun != ident.RequestNoun && (c.Subject != "" || c.Person != "") {
 		return bad("subject, person: an incident is of no one person: leave them out")
 	}
 	if c.Type == "" {
 		return nil
 	}
-	if noun != domain.RequestNoun {
+	if noun != ident.RequestNoun {
 		return bad("type: an incident has none")
 	}
 	if _, err := domain.ParseRequestType(c.Type); err != nil {
@@ -212,7 +213,7 @@ func checkCases(noun domain.Noun, c CaseQuery) error {
 func caseOf(c requests.Case) Case {
 	return Case{
 		ID:            c.ID,
-		Stream:        domain.StreamID{Noun: c.Noun, App: c.App, ID: c.ID}.String(),
+		Stream:        ident.StreamID{Noun: c.Noun, App: c.App, ID: c.ID}.String(),
 		State:         c.State,
 		Person:        c.Person,
 		Types:         c.Types,
@@ -234,7 +235,7 @@ func caseOf(c requests.Case) Case {
 	}
 }
 
-func (s *server) wholeCase(ctx context.Context, noun domain.Noun, in *caseIn) (*out[WholeCase], error) {
+func (s *server) wholeCase(ctx context.Context, noun ident.Noun, in *caseIn) (*out[WholeCase], error) {
 	name, err := s.app(ctx, in.App)
 	if err != nil {
 		return nil, err
@@ -248,7 +249,7 @@ func (s *server) wholeCase(ctx context.Context, noun domain.Noun, in *caseIn) (*
 		return nil, err
 	}
 
-	c, steps, duties, found, asOf, err := s.Requests.Case(ctx, domain.StreamID{
+	c, steps, duties, found, asOf, err := s.Requests.Case(ctx, ident.StreamID{
 		Noun: noun,
 		App:  name,
 		ID:   in.ID,

@@ -8,8 +8,8 @@ import (
 	"consentledger/api/query"
 	"consentledger/api/wire"
 	"consentledger/api/wire/parse"
-	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/go-json-experiment/json"
@@ -56,7 +56,7 @@ func (s *server) checkRoutes(api huma.API) {
 	route(s, api, "check", http.MethodGet, "/v1/apps/{app}/subjects/{id}/purposes/{purpose}/check",
 		"May we do this, for this purpose?",
 		func(ctx context.Context, in *checkIn) (*out[any], error) {
-			name, err := domain.ParseAppName(in.App)
+			name, err := ident.ParseAppName(in.App)
 			if err != nil {
 				return nil, bad(err.Error())
 			}
@@ -79,7 +79,7 @@ func (s *server) checkRoutes(api huma.API) {
 }
 
 func (s *server) checkMany(ctx context.Context, in *checkBody) (*out[any], error) {
-	name, err := domain.ParseAppName(in.App)
+	name, err := ident.ParseAppName(in.App)
 	if err != nil {
 		return nil, bad(err.Error())
 	}
@@ -108,7 +108,7 @@ func (s *server) checkMany(ctx context.Context, in *checkBody) (*out[any], error
 	return ok[any](CheckRows{rows})
 }
 
-func (s *server) checkRow(ctx context.Context, app domain.AppName, v []byte, now deadline.Instant) CheckRow {
+func (s *server) checkRow(ctx context.Context, app ident.AppName, v []byte, now deadline.Instant) CheckRow {
 	q, err := parse.Check(v)
 	if err != nil {
 		p := s.problem(ctx, "check-many", err)
@@ -124,7 +124,7 @@ func (s *server) checkRow(ctx context.Context, app domain.AppName, v []byte, now
 
 // checkOne answers one question.
 func (s *server) checkOne(
-	ctx context.Context, route string, app domain.AppName, q wire.CheckRequest,
+	ctx context.Context, route string, app ident.AppName, q wire.CheckRequest,
 ) (*out[any], error) {
 	a, status, err := s.answer(ctx, route, app, q, s.Ledger.Now())
 	if err != nil {
@@ -136,7 +136,7 @@ func (s *server) checkOne(
 // answer asks the ledger. What it cannot tell is the answer "unknown" with
 // status 503; the error is only of a question that is wrong.
 func (s *server) answer(
-	ctx context.Context, route string, app domain.AppName, q wire.CheckRequest, now deadline.Instant,
+	ctx context.Context, route string, app ident.AppName, q wire.CheckRequest, now deadline.Instant,
 ) (wire.CheckAnswer, int, error) {
 	if err := mayAsk(ctx, q.Subject); err != nil {
 		return wire.CheckAnswer{}, 0, err

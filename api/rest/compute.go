@@ -15,7 +15,9 @@ import (
 	"consentledger/domain"
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/domain/policy"
+	"consentledger/domain/refusal"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/go-json-experiment/json"
@@ -106,7 +108,7 @@ func noEmpty(body []byte) error {
 	}
 
 	for i, p := range in.Pauses {
-		if r, empty := errors.AsType[domain.Refusal](parse.NoEmpty(p)); empty {
+		if r, empty := errors.AsType[refusal.Refusal](parse.NoEmpty(p)); empty {
 			r.Path, r.Text = fmt.Sprintf("pauses[%d].%s", i, r.Path), fmt.Sprintf("pauses[%d].%s", i, r.Text)
 			return r
 		}
@@ -121,7 +123,7 @@ func (s *server) question(
 ) (deadline.Rule, content.Hash, deadline.Calendars, error) {
 	calendars := s.Law.Calendars
 	if q.App != "" {
-		name, err := domain.ParseAppName(q.App)
+		name, err := ident.ParseAppName(q.App)
 		if err != nil {
 			return deadline.Rule{}, content.Hash{}, calendars, bad("app: " + err.Error())
 		}

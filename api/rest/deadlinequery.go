@@ -11,6 +11,7 @@ import (
 
 	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/domain/policy"
 	"consentledger/eventstore"
 	"consentledger/eventstore/vault"
@@ -74,7 +75,7 @@ func (s *server) checkStream(ctx context.Context, q requests.Query) error {
 	if q.Stream == "" {
 		return nil
 	}
-	stream, err := domain.ParseStreamID(q.Stream)
+	stream, err := ident.ParseStreamID(q.Stream)
 	if err != nil || stream.App != q.App {
 		return bad("stream: no stream of the app is named so; want one as answers have it, as in request-" +
 			string(q.App) + "-0123456789abcdef")
@@ -206,7 +207,7 @@ func choice(name, text string) (requests.Choice, error) {
 const nobody = "-"
 
 // pseudonym returns the log's name for whom a query is about; empty: anybody.
-func (s *server) pseudonym(ctx context.Context, app domain.AppName, subject, person string) (string, error) {
+func (s *server) pseudonym(ctx context.Context, app ident.AppName, subject, person string) (string, error) {
 	switch {
 	case subject == "" && person == "":
 		return "", nil
@@ -221,7 +222,7 @@ func (s *server) pseudonym(ctx context.Context, app domain.AppName, subject, per
 		return "", bad("a query names a subject or a person, not both")
 	}
 
-	who, err := domain.ParsePersonKey(subject)
+	who, err := ident.ParsePersonKey(subject)
 	if err != nil {
 		return "", bad("subject: " + err.Error())
 	}
@@ -269,7 +270,7 @@ type cursor struct {
 }
 
 // asked sums up a query, but for its cursor and the size of its pages.
-func asked(app domain.AppName, d DeadlineQuery) string {
+func asked(app ident.AppName, d DeadlineQuery) string {
 	d.Cursor, d.Limit, d.Min, d.Format = "", "", "", ""
 	h := fnv.New64a()
 	fmt.Fprintf(h, "%s %q", app, d)

@@ -9,8 +9,8 @@ import (
 
 	"consentledger/api/report"
 	"consentledger/api/wire"
-	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/eventstore"
 	"consentledger/projections/requests"
 
@@ -29,7 +29,7 @@ type Requests interface {
 	LateYeses(ctx context.Context, q requests.Query) ([]requests.LateYes, eventstore.Position, error)
 	Cases(ctx context.Context, q requests.CaseQuery) ([]requests.Case, eventstore.Position, error)
 	Case(
-		ctx context.Context, s domain.StreamID, k requests.Known, at deadline.Instant,
+		ctx context.Context, s ident.StreamID, k requests.Known, at deadline.Instant,
 	) (requests.Case, []requests.Step, []requests.Obligation, bool, eventstore.Position, error)
 }
 

@@ -12,6 +12,7 @@ import (
 	"consentledger/api/report"
 	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/eventstore"
 	"consentledger/projections/projectiontest"
 	"consentledger/projections/readmodel"
@@ -46,7 +47,7 @@ func (d *timedServer) Wait(ctx context.Context, _ eventstore.Position) error {
 
 // openTimed returns one with two requests, of which one is answered, and an
 // incident.
-func openTimed(t *testing.T) (d *timedServer, open, answered domain.StreamID) {
+func openTimed(t *testing.T) (d *timedServer, open, answered ident.StreamID) {
 	t.Helper()
 	d = &timedServer{testServer: &testServer{t: t}, Teller: projectiontest.NewTeller(t)}
 	var err error

@@ -11,7 +11,9 @@ import (
 	"consentledger/domain"
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/domain/policy"
+	"consentledger/domain/refusal"
 	"consentledger/projections/consents"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -134,8 +136,8 @@ func (s *server) versions(policies domain.Policies, body []byte) (was, is domain
 	}
 
 	if !found {
-		return was, is, domain.Refusal{
-			Code: domain.UnknownPolicy,
+		return was, is, refusal.Refusal{
+			Code: refusal.UnknownPolicy,
 			Path: "document",
 			Text: "document: no version of a policy of that name is in force, nor of one over which it prevails: " +
 				"there is nothing to compare with",
@@ -152,8 +154,8 @@ func versionOf(policies domain.Policies, member, hash string) (domain.PublishPol
 	}
 	v, found := policies.Version(h)
 	if !found {
-		return domain.PublishPolicy{}, domain.Refusal{
-			Code: domain.UnknownVersion,
+		return domain.PublishPolicy{}, refusal.Refusal{
+			Code: refusal.UnknownVersion,
 			Path: member,
 			Text: member + ": this version was never published for this app",
 		}
@@ -177,14 +179,14 @@ func compare(
 	case is.Over == was.Name:
 		return policies.CompareSpecific(old.Version, is), was.Name, nil
 	case was.Over == is.Name:
-		return c, "", domain.Refusal{Code: domain.Malformed, Path: "old", Text: fmt.Sprintf(
-			"old: %s prevails over %s: name the version of the general policy first, and then that of the specific one", domain.Quote(was.Name), domain.Quote(is.Name))}
+		return c, "", refusal.Refusal{Code: refusal.Malformed, Path: "old", Text: fmt.Sprintf(
+			"old: %s prevails over %s: name the version of the general policy first, and then that of the specific one", refusal.Quote(was.Name), refusal.Quote(is.Name))}
 	}
 
-	return c, "", domain.Refusal{Code: domain.Malformed, Path: "new", Text: fmt.Sprintf(
+	return c, "", refusal.Refusal{Code: refusal.Malformed, Path: "new", Text: fmt.Sprintf(
 		"new: this is a version of %s and the old one of %s, and neither prevails over the other: name two versions "+
 			"of one policy, or of a general and of a specific one",
-		domain.Quote(is.Name), domain.Quote(was.Name))}
+		refusal.Quote(is.Name), refusal.Quote(was.Name))}
 }
 
 // touched counts the people whose consents cover less once a version binds: of those
@@ -192,7 +194,7 @@ func compare(
 // began to and did not run out since: what it made stale itself counts. Purposes that
 // differ are named also if nobody consented to them.
 func (s *server) touched(
-	ctx context.Context, app domain.AppName, policies domain.Policies, is domain.PublishPolicy, c policy.Comparison,
+	ctx context.Context, app ident.AppName, policies domain.Policies, is domain.PublishPolicy, c policy.Comparison,
 ) ([]Touched, string, error) {
 	now := s.Ledger.Now()
 	change := consents.Change{Policies: policies.As(is, now), At: now, Before: now, After: now}

@@ -10,6 +10,7 @@ import (
 	"consentledger/api/wire"
 	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/eventstore"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -17,8 +18,8 @@ import (
 
 // Documents makes the audit report and the registers; see package auditreport.
 type Documents interface {
-	Audit(ctx context.Context, app domain.AppName, from, to deadline.Instant) (auditreport.Report, error)
-	Register(ctx context.Context, app domain.AppName, name string, at deadline.Instant) (auditreport.Register, error)
+	Audit(ctx context.Context, app ident.AppName, from, to deadline.Instant) (auditreport.Report, error)
+	Register(ctx context.Context, app ident.AppName, name string, at deadline.Instant) (auditreport.Register, error)
 }
 
 type auditIn struct {
@@ -133,7 +134,7 @@ func (s *server) register(ctx context.Context, in *registerIn) (*fileOut, error)
 // document reads what every report is asked with.
 func (s *server) document(
 	ctx context.Context, app, lang, member, text string,
-) (domain.AppName, deadline.Instant, error) {
+) (ident.AppName, deadline.Instant, error) {
 	if lang != "" && lang != "en" && lang != "zh" {
 		return "", 0, bad("lang: is en or zh")
 	}

@@ -9,7 +9,7 @@ import (
 	"testing"
 
 	"consentledger/api/wire"
-	"consentledger/domain"
+	"consentledger/domain/ident"
 	"consentledger/domain/policy"
 	"consentledger/eventstore/codec/policydoc"
 
@@ -119,7 +119,7 @@ func (r recorded) check(t *testing.T, h *testServer, code int, body string, got 
 		id = strings.TrimPrefix(r.Meant, "id ")
 	case "subject":
 		subject = strings.TrimPrefix(r.Meant, "subject ")
-		if who, err := domain.ParsePersonKey(subject); err == nil {
+		if who, err := ident.ParsePersonKey(subject); err == nil {
 			subject = who.String()
 			break
 		}

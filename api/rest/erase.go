@@ -9,6 +9,8 @@ import (
 	"consentledger/api/wire"
 	"consentledger/domain"
 	"consentledger/domain/content"
+	"consentledger/domain/ident"
+	"consentledger/domain/refusal"
 	"consentledger/eventstore/ledger"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -35,7 +37,7 @@ type erasureBody struct {
 }
 
 func (s *server) erase(ctx context.Context, in *erasureBody) (*out[wire.Receipt], error) {
-	app, err := domain.ParseAppName(in.App)
+	app, err := ident.ParseAppName(in.App)
 	if err != nil {
 		return nil, bad(err.Error())
 	}
@@ -46,14 +48,14 @@ func (s *server) erase(ctx context.Context, in *erasureBody) (*out[wire.Receipt]
 	}
 
 	cmd := domain.OrderErasure{Reason: b.Reason}
-	who, err := domain.ParsePersonKey(b.Subject)
+	who, err := ident.ParsePersonKey(b.Subject)
 	if err != nil {
 		return nil, bad("subject: " + err.Error())
 	}
 
 	if len(b.By) != 2 {
 		return nil, s.orProposed(app, approval.ErasureKind,
-			domain.Refusal{Code: domain.TwoPersons, Path: "by", Text: "erasing takes two different persons"})
+			refusal.Refusal{Code: refusal.TwoPersons, Path: "by", Text: "erasing takes two different persons"})
 	}
 
 	cmd.By = [2]string(b.By)
@@ -82,7 +84,7 @@ func (s *server) erase(ctx context.Context, in *erasureBody) (*out[wire.Receipt]
 		Source:     "erasure",
 		ID:         b.ID,
 		Body:       in.RawBody,
-		Actor:      string(domain.Operator),
+		Actor:      string(ident.Operator),
 		RecordedBy: s.principal(ctx),
 		Command:    cmd,
 	})

@@ -9,9 +9,10 @@ import (
 	"time"
 
 	"consentledger/api/erasing"
-	"consentledger/domain"
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
+	"consentledger/domain/refusal"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
@@ -19,14 +20,14 @@ import (
 
 // Erasures erase many persons; see [erasing.Jobs].
 type Erasures interface {
-	Begin(ctx context.Context, app domain.AppName, b erasing.Begin) (erasing.Job, error)
-	Add(ctx context.Context, app domain.AppName, id, by string, part int, who []domain.PersonKey) (erasing.Job, error)
-	Start(ctx context.Context, app domain.AppName, id, by string) (erasing.Job, error)
-	Cancel(ctx context.Context, app domain.AppName, id string) (erasing.Job, error)
-	Get(ctx context.Context, app domain.AppName, id string) (erasing.Job, error)
-	List(ctx context.Context, app domain.AppName) ([]erasing.Job, error)
-	Kept(ctx context.Context, app domain.AppName, id string, most int) ([]erasing.Refused, error)
-	Certify(ctx context.Context, app domain.AppName, id string, w io.Writer) error
+	Begin(ctx context.Context, app ident.AppName, b erasing.Begin) (erasing.Job, error)
+	Add(ctx context.Context, app ident.AppName, id, by string, part int, who []ident.PersonKey) (erasing.Job, error)
+	Start(ctx context.Context, app ident.AppName, id, by string) (erasing.Job, error)
+	Cancel(ctx context.Context, app ident.AppName, id string) (erasing.Job, error)
+	Get(ctx context.Context, app ident.AppName, id string) (erasing.Job, error)
+	List(ctx context.Context, app ident.AppName) ([]erasing.Job, error)
+	Kept(ctx context.Context, app ident.AppName, id string, most int) ([]erasing.Refused, error)
+	Certify(ctx context.Context, app ident.AppName, id string, w io.Writer) error
 }
 
 // A NewErasure begins to erase many.
@@ -108,7 +109,7 @@ func (s *server) erasureRoutes(api huma.API) {
 	route(s, api, "start-erasure", http.MethodPost, one+"/start",
 		"Say that all ids are handed over: it begins. Where people are authenticated another principal does, who "+
 			"approves it",
-		s.changeErasure(func(ctx context.Context, app domain.AppName, id string) (erasing.Job, error) {
+		s.changeErasure(func(ctx context.Context, app ident.AppName, id string) (erasing.Job, error) {
 			return s.Erasures.Start(ctx, app, id, s.principal(ctx))
 		}))
 	route(s, api, "cancel-erasure", http.MethodPost, one+"/cancel", "End it; who was erased stays erased",
@@ -126,7 +127,7 @@ func (s *server) erasureRoutes(api huma.API) {
 }
 
 func (s *server) listErasures(ctx context.Context, in *appIn) (*out[ErasureJobs], error) {
-	app, err := domain.ParseAppName(in.App)
+	app, err := ident.ParseAppName(in.App)
 	if err != nil {
 		return nil, bad(err.Error())
 	}
@@ -142,7 +143,7 @@ func (s *server) listErasures(ctx context.Context, in *appIn) (*out[ErasureJobs]
 }
 
 func (s *server) beginErasure(ctx context.Context, in *newErasureBody) (*out[ErasureJob], error) {
-	app, err := domain.ParseAppName(in.App)
+	app, err := ident.ParseAppName(in.App)
 	if err != nil {
 		return nil, bad(err.Error())
 	}
@@ -154,7 +155,7 @@ func (s *server) beginErasure(ctx context.Context, in *newErasureBody) (*out[Era
 
 	begin := erasing.Begin{ID: b.ID, Of: b.Of, Reason: b.Reason, RecordedBy: s.principal(ctx)}
 	if len(b.By) > 2 {
-		return nil, domain.Refusal{Code: domain.TwoPersons, Path: "by", Text: "erasing takes two different persons"}
+		return nil, refusal.Refusal{Code: refusal.TwoPersons, Path: "by", Text: "erasing takes two different persons"}
 	}
 
 	copy(begin.By[:], b.By)
@@ -177,7 +178,7 @@ func (s *server) beginErasure(ctx context.Context, in *newErasureBody) (*out[Era
 }
 
 func (s *server) addToErasure(ctx context.Context, in *erasurePartBody) (*out[ErasureJob], error) {
-	app, err := domain.ParseAppName(in.App)
+	app, err := ident.ParseAppName(in.App)
 	if err != nil {
 		return nil, bad(err.Error())
 	}
@@ -190,9 +191,9 @@ func (s *server) addToErasure(ctx context.Context, in *erasurePartBody) (*out[Er
 		return nil, bad("subjects: a part holds 1 to " + strconv.Itoa(erasing.MostInPart) + " ids")
 	}
 
-	who := make([]domain.PersonKey, len(b.Subjects))
+	who := make([]ident.PersonKey, len(b.Subjects))
 	for i, id := range b.Subjects {
-		if who[i], err = domain.ParsePersonKey(id); err != nil {
+		if who[i], err = ident.ParsePersonKey(id); err != nil {
 			return nil, bad("subjects[" + strconv.Itoa(i) + "]: " + err.Error())
 		}
 	}
@@ -202,10 +203,10 @@ func (s *server) addToErasure(ctx context.Context, in *erasurePartBody) (*out[Er
 }
 
 func (s *server) changeErasure(
-	how func(context.Context, domain.AppName, string) (erasing.Job, error),
+	how func(context.Context, ident.AppName, string) (erasing.Job, error),
 ) func(context.Context, *erasureIn) (*out[ErasureJob], error) {
 	return func(ctx context.Context, in *erasureIn) (*out[ErasureJob], error) {
-		app, err := domain.ParseAppName(in.App)
+		app, err := ident.ParseAppName(in.App)
 		if err != nil {
 			return nil, bad(err.Error())
 		}
@@ -218,7 +219,7 @@ func (s *server) changeErasure(
 const mostKept = 1000
 
 func (s *server) getErasure(ctx context.Context, in *erasureIn) (*out[ErasureJob], error) {
-	app, err := domain.ParseAppName(in.App)
+	app, err := ident.ParseAppName(in.App)
 	if err != nil {
 		return nil, bad(err.Error())
 	}
@@ -242,14 +243,14 @@ func (s *server) getErasure(ctx context.Context, in *erasureIn) (*out[ErasureJob
 
 func (s *server) certifyErasure(ctx context.Context, in *erasureIn) (*huma.StreamResponse, error) {
 	const id = "certify-erasure"
-	app, err := domain.ParseAppName(in.App)
+	app, err := ident.ParseAppName(in.App)
 	if err != nil {
 		return nil, s.fail(ctx, id, bad(err.Error()))
 	}
 
 	j, err := s.Erasures.Get(ctx, app, in.Job)
 	if err == nil && (j.State == erasing.Draft || j.State == erasing.Running) {
-		err = domain.Refusal{Code: domain.TooEarly,
+		err = refusal.Refusal{Code: refusal.TooEarly,
 			Text: "the job has not ended: its certificate is of all whom it erased"}
 	}
 	if err != nil {
@@ -274,7 +275,7 @@ func erasureAnswer(j erasing.Job, err error) (*out[ErasureJob], error) {
 
 // noErasure names what is not there.
 func noErasure(err error) error {
-	if r, is := errors.AsType[domain.Refusal](err); is && r.Code == erasing.Unknown {
+	if r, is := errors.AsType[refusal.Refusal](err); is && r.Code == erasing.Unknown {
 		p := plain(http.StatusNotFound, r.Text)
 		p.Type, p.Code = "urn:consentledger:problem:"+string(r.Code), string(r.Code)
 		return failure{p}

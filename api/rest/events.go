@@ -11,6 +11,7 @@ import (
 	"consentledger/api/wire"
 	"consentledger/api/wire/parse"
 	"consentledger/domain"
+	"consentledger/domain/ident"
 	"consentledger/eventstore/ledger"
 	"consentledger/eventstore/tracing"
 
@@ -48,8 +49,8 @@ type Rows struct {
 // An endpoint takes events.
 type endpoint struct {
 	server *server
-	parse  func(app domain.AppName, structured []byte) (ledger.Request, error)
-	binary func(app domain.AppName, header map[string][]string, data []byte, id string) (ledger.Request, error)
+	parse  func(app ident.AppName, structured []byte) (ledger.Request, error)
+	binary func(app ident.AppName, header map[string][]string, data []byte, id string) (ledger.Request, error)
 }
 
 func (s *server) eventRoutes(api huma.API) {
@@ -70,8 +71,8 @@ const binaryMode = "A CloudEvent in binary mode has its attributes in ce- header
 	"looks like an encoder's work; the answer shows subject and id as they were understood."
 
 func (s *server) eventRoute(api huma.API, id, path, summary, description string,
-	parse func(domain.AppName, []byte) (ledger.Request, error),
-	binary func(domain.AppName, map[string][]string, []byte, string) (ledger.Request, error)) {
+	parse func(ident.AppName, []byte) (ledger.Request, error),
+	binary func(ident.AppName, map[string][]string, []byte, string) (ledger.Request, error)) {
 	bodied[map[string]any](s, api, id, http.MethodPost, path, summary, maxBody, endpoint{s, parse, binary}.record)
 	op := api.OpenAPI().Paths[path].Post
 	op.Metadata = map[string]any{takesOptOuts: true}
@@ -96,7 +97,7 @@ func (s *server) eventRoute(api huma.API, id, path, summary, description string,
 }
 
 func (d endpoint) record(ctx context.Context, in *eventsIn) (*out[any], error) {
-	app, err := domain.ParseAppName(in.App)
+	app, err := ident.ParseAppName(in.App)
 	if err != nil {
 		return nil, bad(err.Error())
 	}
@@ -127,7 +128,7 @@ func (d endpoint) record(ctx context.Context, in *eventsIn) (*out[any], error) {
 
 // read reads one event, and returns by which key it is known; empty: by its own id.
 func (d endpoint) read(
-	app domain.AppName, mode parse.Mode, headers http.Header, body []byte, with besides,
+	app ident.AppName, mode parse.Mode, headers http.Header, body []byte, with besides,
 ) (ledger.Request, string, error) {
 	if mode == parse.Structured {
 		return with.read(0, nil, func(key string) (ledger.Request, error) { return d.named(app, body, key) })
@@ -142,7 +143,7 @@ func (d endpoint) read(
 }
 
 // named reads a structured event, which gets the key as its id if there is one.
-func (d endpoint) named(app domain.AppName, event []byte, key string) (ledger.Request, error) {
+func (d endpoint) named(app ident.AppName, event []byte, key string) (ledger.Request, error) {
 	event, err := withID(event, key)
 	if err != nil {
 		return ledger.Request{}, err
@@ -198,7 +199,7 @@ func (s *server) execute(ctx context.Context, req ledger.Request) (ledger.Receip
 // they share disk syncs. One person's rows keep their order.
 const lanes = 64
 
-func (d endpoint) recordBatch(ctx context.Context, app domain.AppName, body []byte, with besides) (*out[any], error) {
+func (d endpoint) recordBatch(ctx context.Context, app ident.AppName, body []byte, with besides) (*out[any], error) {
 	events, err := split(body)
 	if err != nil {
 		return nil, err
@@ -215,7 +216,7 @@ func (d endpoint) recordBatch(ctx context.Context, app domain.AppName, body []by
 
 	rows := make([]Row, len(events))
 	var work [lanes][]func()
-	var broken [lanes]map[domain.PersonKey]error // why a person's row could not be recorded now
+	var broken [lanes]map[ident.PersonKey]error // why a person's row could not be recorded now
 	seed := maphash.MakeSeed()
 	for i, e := range events {
 		req, key, err := with.read(i+1, parse.ErrSignedForm,
@@ -239,7 +240,7 @@ func (d endpoint) recordBatch(ctx context.Context, app domain.AppName, body []by
 				return
 			}
 			if broken[lane] == nil {
-				broken[lane] = map[domain.PersonKey]error{}
+				broken[lane] = map[ident.PersonKey]error{}
 			}
 			broken[lane][req.Person] = err
 		})

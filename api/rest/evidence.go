@@ -8,7 +8,7 @@ import (
 	"os"
 
 	"consentledger/api/audit"
-	"consentledger/domain"
+	"consentledger/domain/ident"
 	"consentledger/projections/transparency"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -16,8 +16,8 @@ import (
 
 // Evidence makes what leaves the organisation as evidence; see [audit.Exporter].
 type Evidence interface {
-	Export(ctx context.Context, app domain.AppName, ask audit.ExportRequest, principal string) (*os.File, error)
-	Receipt(ctx context.Context, app domain.AppName, ask audit.ReceiptRequest, principal string) ([]byte, error)
+	Export(ctx context.Context, app ident.AppName, ask audit.ExportRequest, principal string) (*os.File, error)
+	Receipt(ctx context.Context, app ident.AppName, ask audit.ReceiptRequest, principal string) ([]byte, error)
 }
 
 type evidenceIn struct {
@@ -84,8 +84,8 @@ func describeProof(api huma.API) {
 }
 
 // read parses a request for evidence.
-func (in *evidenceIn) read(into any) (domain.AppName, error) {
-	app, err := domain.ParseAppName(in.App)
+func (in *evidenceIn) read(into any) (ident.AppName, error) {
+	app, err := ident.ParseAppName(in.App)
 	if err != nil {
 		return "", bad(err.Error())
 	}

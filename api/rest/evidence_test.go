@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"consentledger/api/audit"
-	"consentledger/domain"
+	"consentledger/domain/ident"
 	"consentledger/projections/transparency"
 
 	"github.com/go-json-experiment/json"
@@ -21,12 +21,12 @@ type cabinet struct {
 	err      error
 }
 
-func (c *cabinet) Export(_ context.Context, _ domain.AppName, ask audit.ExportRequest, _ string) (*os.File, error) {
+func (c *cabinet) Export(_ context.Context, _ ident.AppName, ask audit.ExportRequest, _ string) (*os.File, error) {
 	c.exports = append(c.exports, ask)
 	return nil, c.err
 }
 
-func (c *cabinet) Receipt(_ context.Context, _ domain.AppName, ask audit.ReceiptRequest, _ string) ([]byte, error) {
+func (c *cabinet) Receipt(_ context.Context, _ ident.AppName, ask audit.ReceiptRequest, _ string) ([]byte, error) {
 	c.receipts = append(c.receipts, ask)
 	return []byte(`{"version":"a receipt"}`), nil
 }

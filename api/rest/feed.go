@@ -10,8 +10,8 @@ import (
 	"strings"
 
 	"consentledger/api/report"
-	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/projections/requests"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -73,7 +73,7 @@ func (s *server) feedRoutes(api huma.API) {
 	})
 }
 
-func (s *server) feedToken(app domain.AppName) string {
+func (s *server) feedToken(app ident.AppName) string {
 	h := hmac.New(sha256.New, s.FeedKey)
 	h.Write([]byte("deadline feed/" + string(app)))
 	return hex.EncodeToString(h.Sum(nil)[:20])
@@ -84,7 +84,7 @@ func (s *server) feedToken(app domain.AppName) string {
 const kept = 35 * deadline.Day
 
 func (s *server) feed(ctx context.Context, in *feedTokenIn) (*feedOut, error) {
-	name, err := domain.ParseAppName(in.App)
+	name, err := ident.ParseAppName(in.App)
 	if err != nil || !hmac.Equal([]byte(in.Token), []byte(s.feedToken(name))) {
 		return nil, failure{plain(http.StatusNotFound, "")}
 	}

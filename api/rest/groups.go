@@ -10,8 +10,9 @@ import (
 
 	"consentledger/api/wire"
 	"consentledger/api/wire/parse"
-	"consentledger/domain"
+	"consentledger/domain/ident"
 	"consentledger/domain/policy"
+	"consentledger/domain/refusal"
 	"consentledger/eventstore/ledger"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -114,11 +115,11 @@ func (s *server) recordGroup(ctx context.Context, in *groupIn) (*out[GroupRows],
 // keeps with it what the others are to be told: who dies after that, or meets a
 // broken ledger, leaves the rest to whoever follows the log.
 func (s *server) tellGroup(
-	ctx context.Context, group string, apps []domain.AppName, req ledger.Request, key string,
+	ctx context.Context, group string, apps []ident.AppName, req ledger.Request, key string,
 ) GroupRows {
 	a := GroupRows{Group: group}
 	var first ledger.Receipt
-	var in domain.AppName
+	var in ident.AppName
 	answered := true
 	for _, app := range apps {
 		req.App = app
@@ -127,7 +128,7 @@ func (s *server) tellGroup(
 			first, in, req.Group = r, app, nil
 		}
 		r.ID = strings.TrimPrefix(r.ID, "group/"+group+"/") // as it was sent
-		_, refused := errors.AsType[domain.Refusal](err)
+		_, refused := errors.AsType[refusal.Refusal](err)
 		answered = answered && (err == nil || refused)
 		a.Results = append(a.Results, GroupRow{string(app), s.rowOf(ctx, r, keyReused(key, err))})
 	}
@@ -143,7 +144,7 @@ func (s *server) tellGroup(
 
 // appsOf returns the apps of a group, as of the ledger's head: an app that was
 // registered a moment ago is not left out.
-func (s *server) appsOf(ctx context.Context, group string) ([]domain.AppName, error) {
+func (s *server) appsOf(ctx context.Context, group string) ([]ident.AppName, error) {
 	head, err := s.Ledger.Head(ctx)
 	if err != nil {
 		return nil, err
@@ -157,9 +158,9 @@ func (s *server) appsOf(ctx context.Context, group string) ([]domain.AppName, er
 		return nil, err
 	}
 
-	var apps []domain.AppName
+	var apps []ident.AppName
 	for _, row := range rows {
-		ref, err := s.Ledger.App(ctx, domain.AppName(row.App))
+		ref, err := s.Ledger.App(ctx, ident.AppName(row.App))
 		if err != nil {
 			return nil, err
 		}

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"consentledger/domain"
+	"consentledger/domain/ident"
 	"consentledger/eventstore/ledger"
 
 	"github.com/go-json-experiment/json"
@@ -16,11 +16,11 @@ import (
 // A brokenApp is a ledger that cannot say what became of one app's events.
 type brokenApp struct {
 	Ledger
-	app domain.AppName
+	app ident.AppName
 }
 
 func (b brokenApp) Execute(ctx context.Context, req ledger.Request) (ledger.Receipt, error) {
-	if req.App == b.app && req.Person != (domain.PersonKey{}) {
+	if req.App == b.app && req.Person != (ident.PersonKey{}) {
 		return ledger.Receipt{}, errors.New("the disk is full")
 	}
 	return b.Ledger.Execute(ctx, req)
@@ -50,10 +50,10 @@ func (h *testServer) toldGroups() (notes []string) {
 func TestThatAGroupWasToldIsRecordedOnce(t *testing.T) {
 	for _, tt := range []struct {
 		name    string
-		broken  domain.AppName // while the event comes for the first time
-		refuses string         // the app that has no policy
-		first   string         // the app in which it is said; empty: nowhere
-		before  bool           // it is said before the event is sent again
+		broken  ident.AppName // while the event comes for the first time
+		refuses string        // the app that has no policy
+		first   string        // the app in which it is said; empty: nowhere
+		before  bool          // it is said before the event is sent again
 	}{
 		{"every app took it", "", "", "demo", true},
 		{"the last refused it", "", "demo2", "demo", true},

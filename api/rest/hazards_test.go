@@ -15,7 +15,7 @@ import (
 	"time"
 
 	"consentledger/api/wire"
-	"consentledger/domain"
+	"consentledger/domain/ident"
 	"consentledger/eventstore/ledger"
 
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
@@ -144,7 +144,7 @@ func TestALongAnswerIsNotCutByTheLimitOfItsBody(t *testing.T) {
 // A dawdlingLedger takes its time, unless who asks is gone.
 type dawdlingLedger struct{ Ledger }
 
-func (l dawdlingLedger) State(ctx context.Context, app domain.AppName, who domain.PersonKey, asOf ledger.AsOf) (ledger.State, error) {
+func (l dawdlingLedger) State(ctx context.Context, app ident.AppName, who ident.PersonKey, asOf ledger.AsOf) (ledger.State, error) {
 	select {
 	case <-time.After(3 * slowest):
 		return l.Ledger.State(ctx, app, who, asOf)

@@ -9,7 +9,7 @@ import (
 	"strings"
 
 	"consentledger/api/wire"
-	"consentledger/domain"
+	"consentledger/domain/refusal"
 	"consentledger/eventstore/ledger"
 
 	"github.com/go-json-experiment/json"
@@ -81,7 +81,7 @@ var errKeyAndID error = bad("an event that has an id comes without Idempotency-K
 
 // keyReused tells a key that was used for something else from an id.
 func keyReused(key string, err error) error {
-	if r, no := errors.AsType[domain.Refusal](err); key != "" && no && r.Code == domain.IDReused {
+	if r, no := errors.AsType[refusal.Refusal](err); key != "" && no && r.Code == refusal.IDReused {
 		return failure{wire.Problem{
 			Type:    "urn:consentledger:problem:idempotency-key-reused",
 			Title:   "Idempotency-Key used for something else",

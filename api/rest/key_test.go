@@ -9,6 +9,7 @@ import (
 
 	"consentledger/domain"
 	"consentledger/domain/content"
+	"consentledger/domain/ident"
 	"consentledger/eventstore/ledger"
 
 	"github.com/go-json-experiment/json"
@@ -17,7 +18,7 @@ import (
 // records counts what the ledger has of a person.
 func (h *testServer) records(id string) (n int) {
 	h.t.Helper()
-	for _, err := range h.ledg.History(h.t.Context(), "demo", domain.PersonKey{Kind: "account", ID: id}) {
+	for _, err := range h.ledg.History(h.t.Context(), "demo", ident.PersonKey{Kind: "account", ID: id}) {
 		if err != nil {
 			h.t.Fatal(err)
 		}

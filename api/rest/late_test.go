@@ -6,6 +6,7 @@ import (
 
 	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/domain/policy"
 	"consentledger/eventstore/ledger"
 	"consentledger/projections/projectiontest"
@@ -13,7 +14,7 @@ import (
 
 func TestYesesBeforeALateWithdrawalAreReported(t *testing.T) {
 	d, _, _ := openTimed(t)
-	ann := domain.PersonKey{Kind: "account", ID: "ann"}
+	ann := ident.PersonKey{Kind: "account", ID: "ann"}
 	said := d.Time()
 	d.Rest(deadline.Hour)
 	check := ledger.Request{App: projectiontest.App, Person: ann, Source: "test", ID: "check", Body: []byte("x"), Actor: "system", RecordedBy: "test"}

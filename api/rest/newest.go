@@ -12,7 +12,7 @@ import (
 
 	"consentledger/api/live"
 	"consentledger/api/wire"
-	"consentledger/domain"
+	"consentledger/domain/ident"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 
@@ -22,7 +22,7 @@ import (
 
 // Newest is where the newest records are read.
 type Newest interface {
-	Of(ctx context.Context, app domain.AppName, after eventstore.Position) iter.Seq2[codec.Entry, error]
+	Of(ctx context.Context, app ident.AppName, after eventstore.Position) iter.Seq2[codec.Entry, error]
 	Follow(ctx context.Context, after eventstore.Position) iter.Seq2[[]codec.Entry, error]
 }
 
@@ -147,7 +147,7 @@ const farBehind = 10_000
 
 // newestRecords returns what an app recorded last. The log is read forwards only, so it is
 // read from a little before its end, and from farther before it while that is too little.
-func (s *server) newestRecords(ctx context.Context, app domain.AppName) (*NewestAnswer, error) {
+func (s *server) newestRecords(ctx context.Context, app ident.AppName) (*NewestAnswer, error) {
 	const most = 50
 	head, err := s.Ledger.Head(ctx)
 	if err != nil {
@@ -187,7 +187,7 @@ type telling struct {
 	s   *server
 	w   http.ResponseWriter
 	rc  *http.ResponseController
-	app domain.AppName
+	app ident.AppName
 	at  eventstore.Position
 }
 

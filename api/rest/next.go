@@ -7,6 +7,7 @@ import (
 
 	"consentledger/api/wire"
 	"consentledger/domain"
+	"consentledger/domain/ident"
 	"consentledger/projections/requests"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -56,7 +57,7 @@ type nextIn struct {
 }
 
 func (s *server) nextRoutes(api huma.API) {
-	for _, noun := range []domain.Noun{domain.RequestNoun, domain.IncidentNoun} {
+	for _, noun := range []ident.Noun{ident.RequestNoun, ident.IncidentNoun} {
 		route(s, api, "next-"+string(noun), http.MethodGet, "/v1/apps/{app}/"+string(noun)+"s/{id}/next",
 			"Which steps of it are possible now, and what each may say",
 			func(ctx context.Context, in *nextIn) (*out[NextSteps], error) { return s.nextSteps(ctx, noun, in) })
@@ -65,7 +66,7 @@ func (s *server) nextRoutes(api huma.API) {
 
 // nextSteps folds the case from its own records, so that a step that was just taken
 // counts, whether or not a projection has heard of it.
-func (s *server) nextSteps(ctx context.Context, noun domain.Noun, in *nextIn) (*out[NextSteps], error) {
+func (s *server) nextSteps(ctx context.Context, noun ident.Noun, in *nextIn) (*out[NextSteps], error) {
 	app, err := s.app(ctx, in.App)
 	if err != nil {
 		return nil, err
@@ -78,11 +79,11 @@ func (s *server) nextSteps(ctx context.Context, noun domain.Noun, in *nextIn) (*
 	var request domain.Request
 	var incident domain.Incident
 	a := NextSteps{App: in.App, ID: in.ID, Steps: []NextStep{}, RecordedBy: s.principal(ctx)}
-	for e, err := range s.Ledger.Stream(ctx, domain.StreamID{Noun: noun, App: app, ID: in.ID}) {
+	for e, err := range s.Ledger.Stream(ctx, ident.StreamID{Noun: noun, App: app, ID: in.ID}) {
 		if err != nil {
 			return nil, err
 		}
-		if a.AsOf = wire.FormatPosition(e.Position); noun == domain.RequestNoun {
+		if a.AsOf = wire.FormatPosition(e.Position); noun == ident.RequestNoun {
 			request = request.Evolve(e.Fact())
 		} else {
 			incident = incident.Evolve(e.Fact())
@@ -93,7 +94,7 @@ func (s *server) nextSteps(ctx context.Context, noun domain.Noun, in *nextIn) (*
 	}
 
 	steps := incident.NextSteps()
-	if noun == domain.RequestNoun {
+	if noun == ident.RequestNoun {
 		steps = request.NextSteps(ref, s.Ledger.Now())
 	}
 	for _, step := range steps {
@@ -135,14 +136,14 @@ func nextStepOf(step domain.NextStep) NextStep {
 // offerOriginals lists the earlier requests of the same person in which a request can go
 // on. Where there is none the step is left out. Of somebody who is not known any request
 // may be meant, and its id is asked for.
-func (s *server) offerOriginals(ctx context.Context, a *NextSteps, app domain.AppName, r domain.Request) error {
+func (s *server) offerOriginals(ctx context.Context, a *NextSteps, app ident.AppName, r domain.Request) error {
 	i := slices.IndexFunc(a.Steps, func(n NextStep) bool { return n.Type == "request.duplicate" })
 	if i < 0 || r.Received.Subject == "" {
 		return nil
 	}
 	cases, _, err := s.Requests.Cases(ctx, requests.CaseQuery{
 		App:    app,
-		Noun:   domain.RequestNoun,
+		Noun:   ident.RequestNoun,
 		Person: r.Received.Subject,
 		Limit:  maxRows,
 	})

@@ -6,7 +6,7 @@ import (
 	"net/http"
 
 	"consentledger/api/lawfulness"
-	"consentledger/domain"
+	"consentledger/domain/ident"
 
 	"github.com/danielgtaylor/huma/v2"
 )
@@ -86,7 +86,7 @@ func (s *server) pastRoutes(api huma.API) {
 }
 
 func (s *server) lawful(ctx context.Context, app string, r lawfulness.LawfulRequest) (*out[lawfulness.Lawful], error) {
-	name, err := domain.ParseAppName(app)
+	name, err := ident.ParseAppName(app)
 	if err != nil {
 		return nil, bad(err.Error())
 	}

@@ -7,6 +7,7 @@ import (
 	"consentledger/api/wire"
 	"consentledger/domain"
 	"consentledger/domain/content"
+	"consentledger/domain/ident"
 	"consentledger/domain/policy"
 	"consentledger/eventstore/codec/policydoc"
 
@@ -81,7 +82,7 @@ func (s *server) policyRoutes(api huma.API) {
 }
 
 func (s *server) listPolicies(ctx context.Context, in *appIn) (*out[Versions], error) {
-	name, err := domain.ParseAppName(in.App)
+	name, err := ident.ParseAppName(in.App)
 	if err != nil {
 		return nil, bad(err.Error())
 	}
@@ -138,7 +139,7 @@ func scopesOf(scopes []policy.StaleScope) []Added {
 }
 
 func (s *server) getPolicy(ctx context.Context, in *versionIn) (*out[Version], error) {
-	name, err := domain.ParseAppName(in.App)
+	name, err := ident.ParseAppName(in.App)
 	if err != nil {
 		return nil, bad(err.Error())
 	}

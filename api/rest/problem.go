@@ -13,7 +13,7 @@ import (
 	"consentledger/api/edge"
 	"consentledger/api/wire"
 	"consentledger/api/wire/parse"
-	"consentledger/domain"
+	"consentledger/domain/refusal"
 	"consentledger/projections"
 	"consentledger/projections/readmodel"
 
@@ -117,7 +117,7 @@ func question(body []byte, into any) error {
 // plain is the problem that a status alone makes.
 func plain(status int, detail string) wire.Problem { return edge.Plain(status, detail) }
 
-func bad(text string) error { return domain.Refusal{Code: domain.Malformed, Text: text} }
+func bad(text string) error { return refusal.Refusal{Code: refusal.Malformed, Text: text} }
 
 // strict parses a body: names that stand twice and names that nobody knows are
 // refused.

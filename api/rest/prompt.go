@@ -8,7 +8,7 @@ import (
 	"consentledger/api/query"
 	"consentledger/api/wire"
 	"consentledger/api/wire/parse"
-	"consentledger/domain"
+	"consentledger/domain/ident"
 
 	"github.com/danielgtaylor/huma/v2"
 )
@@ -37,7 +37,7 @@ func (s *server) promptRoutes(api huma.API) {
 }
 
 func (s *server) prompt(ctx context.Context, app string, r wire.PromptRequest) (*out[wire.PromptAnswer], error) {
-	name, err := domain.ParseAppName(app)
+	name, err := ident.ParseAppName(app)
 	if err != nil {
 		return nil, bad(err.Error())
 	}

@@ -11,6 +11,8 @@ import (
 	"consentledger/api/wire/parse"
 	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
+	"consentledger/domain/refusal"
 	"consentledger/eventstore/ledger"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -112,7 +114,7 @@ func errNobodyKnown() error {
 }
 
 // proposalsOf returns the app of a route of proposals.
-func (s *server) proposalsOf(ctx context.Context, name string) (domain.AppName, error) {
+func (s *server) proposalsOf(ctx context.Context, name string) (ident.AppName, error) {
 	app, err := s.app(ctx, name)
 	if err == nil && s.Approvals == nil {
 		err = errNobodyKnown()
@@ -151,7 +153,7 @@ func (s *server) listProposals(ctx context.Context, in *proposalsIn) (*out[Propo
 }
 
 func (s *server) proposalAnswer(
-	ctx context.Context, app domain.AppName, p domain.Proposal, now deadline.Instant,
+	ctx context.Context, app ident.AppName, p domain.Proposal, now deadline.Instant,
 ) ProposalAnswer {
 	a := ProposalAnswer{
 		ID: p.ID, Command: p.Command, Digest: p.Digest, Reason: p.Reason, State: p.State(now).String(), By: p.By,
@@ -188,7 +190,7 @@ func (s *server) showProposal(ctx context.Context, in *proposalIn) (*out[Proposa
 
 	a := s.proposalAnswer(ctx, app, p, s.Ledger.Now())
 	kept, there, err := s.Approvals.Ledger.Command(ctx, app, p, ledger.Access{
-		ID: rand.Text(), Actor: string(domain.Operator), RecordedBy: s.principal(ctx),
+		ID: rand.Text(), Actor: string(ident.Operator), RecordedBy: s.principal(ctx),
 		DataAccessed: domain.DataAccessed{
 			Reason: "proposal",
 			Name:   domain.Personal(s.principal(ctx)),
@@ -234,7 +236,7 @@ func (s *server) decideProposal(
 		return nil, err
 	}
 
-	if len(b.Reason) > domain.MaxReason || domain.HoldsPersonal(b.Reason) {
+	if len(b.Reason) > domain.MaxReason || ident.HoldsPersonal(b.Reason) {
 		return nil, bad("reason has at most 500 bytes, and is kept in the clear: no phone number, identity-card " +
 			"number or e-mail address")
 	}
@@ -248,11 +250,11 @@ func (s *server) decideProposal(
 
 // orProposed returns what whoever sent an event that cannot be read is told, if events of
 // its type take two persons: they need not name the two, and hear that it is proposed.
-func (s *server) orProposed(app domain.AppName, kind string, err error) error {
+func (s *server) orProposed(app ident.AppName, kind string, err error) error {
 	if err == nil || s.Approvals == nil || !s.Approvals.Needs(app, parse.Canonical(kind)) {
 		return err
 	}
-	return domain.Refusal{Code: domain.ApprovalNeeded, Path: "type",
+	return refusal.Refusal{Code: refusal.ApprovalNeeded, Path: "type",
 		Text: parse.Canonical(kind) +
 			" takes two authenticated principals here: propose it (POST /v1/apps/{app}/proposals), without names of " +
 			"the two, and let another approve it"}

@@ -12,7 +12,9 @@ import (
 	"consentledger/domain"
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/domain/policy"
+	"consentledger/domain/refusal"
 	"consentledger/eventstore"
 	"consentledger/eventstore/blobs"
 	"consentledger/eventstore/codec/policydoc"
@@ -40,7 +42,7 @@ func (s *server) publish(ctx context.Context, in *appBody) (*out[Version], error
 	}
 
 	r, err := s.executeKeyed(ctx, in.Key, ledger.Request{
-		App: name, Body: bytes.Clone(in.RawBody), Actor: string(domain.Operator), Command: cmd,
+		App: name, Body: bytes.Clone(in.RawBody), Actor: string(ident.Operator), Command: cmd,
 	})
 	if err != nil {
 		return nil, err
@@ -98,7 +100,7 @@ func parsePublication(body []byte) (domain.PublishPolicy, map[content.Hash]strin
 	}
 
 	for i, kind := range b.Material {
-		if cmd.Material = append(cmd.Material, kind); domain.QuoteCode(kind) != `"`+kind+`"` {
+		if cmd.Material = append(cmd.Material, kind); refusal.QuoteCode(kind) != `"`+kind+`"` {
 			return cmd, nil, bad(fmt.Sprintf("material[%d]: a kind of material change is a code as in MAT-1, of A-Z, "+
 				"0-9 and \"-\"", i))
 		}
@@ -110,7 +112,7 @@ func parsePublication(body []byte) (domain.PublishPolicy, map[content.Hash]strin
 			return cmd, nil, bad("stale: " + err.Error())
 		}
 		if _, declared := cmd.Document.Purpose(p); !declared {
-			return cmd, nil, domain.Refusal{Code: domain.UnknownPurpose,
+			return cmd, nil, refusal.Refusal{Code: refusal.UnknownPurpose,
 				Text: "stale names a purpose that this version does not declare"}
 		}
 		cmd.Stale = append(cmd.Stale, p)
@@ -158,17 +160,17 @@ func parseDocument(b []byte) (domain.PublishPolicy, error) {
 			where = fmt.Sprintf(", at byte %d of it", e.ByteOffset)
 		}
 		return domain.PublishPolicy{},
-			domain.Refusal{Code: domain.PolicyInvalid, Text: "document is not a policy/1 document" + where}
+			refusal.Refusal{Code: refusal.PolicyInvalid, Text: "document is not a policy/1 document" + where}
 	}
 
 	if problems := doc.Check(); len(problems) > 0 {
-		return domain.PublishPolicy{}, domain.Refusal{Code: domain.PolicyInvalid, Text: fmt.Sprint(problems[0])}
+		return domain.PublishPolicy{}, refusal.Refusal{Code: refusal.PolicyInvalid, Text: fmt.Sprint(problems[0])}
 	}
 
 	for i, t := range doc.Texts {
 		if !tag.IsLocale(t.Locale) {
 			return domain.PublishPolicy{},
-				domain.Refusal{Code: domain.PolicyInvalid,
+				refusal.Refusal{Code: refusal.PolicyInvalid,
 					Text: fmt.Sprintf("texts[%d].locale must be a language tag, as in zh-CN", i)}
 		}
 	}
@@ -217,7 +219,7 @@ func (s *server) keep(ctx context.Context, doc policy.Document, texts map[conten
 			return err
 		}
 		if !kept {
-			return domain.Refusal{Code: domain.UnknownText,
+			return refusal.Refusal{Code: refusal.UnknownText,
 				Text: "the document names a text that was neither sent nor is kept already"}
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"consentledger/api/wire"
 	"consentledger/api/wire/parse"
 	"consentledger/domain"
+	"consentledger/domain/ident"
 	"consentledger/eventstore/ledger"
 )
 
@@ -25,7 +26,7 @@ func (in ReaderIn) reader() (wire.Reader, error) { return parse.Reader(in.Reason
 // recordReading records that history is about to be shown to somebody, before it
 // is. While that cannot be recorded nothing is shown. An answer of nothing shows
 // nothing, and is not recorded.
-func (s *server) recordReading(ctx context.Context, app domain.AppName, a domain.DataAccessed) error {
+func (s *server) recordReading(ctx context.Context, app ident.AppName, a domain.DataAccessed) error {
 	if a.Records == 0 {
 		return nil
 	}
@@ -34,11 +35,11 @@ func (s *server) recordReading(ctx context.Context, app domain.AppName, a domain
 }
 
 // access records that somebody is about to read, and lets them.
-func (s *server) access(ctx context.Context, app domain.AppName, a domain.DataAccessed) (ledger.Opened, error) {
+func (s *server) access(ctx context.Context, app ident.AppName, a domain.DataAccessed) (ledger.Opened, error) {
 	return s.Ledger.Access(ctx, ledger.Access{
 		App:          app,
 		ID:           rand.Text(),
-		Actor:        string(domain.Operator),
+		Actor:        string(ident.Operator),
 		RecordedBy:   s.principal(ctx),
 		DataAccessed: a,
 	})
@@ -58,7 +59,7 @@ func (s *server) recordReplay(ctx context.Context, who wire.Reader, sel ledger.S
 		return sel, err
 	}
 
-	counts := map[domain.AppName]int{}
+	counts := map[ident.AppName]int{}
 	for e, err := range entries {
 		if err != nil {
 			return sel, err
@@ -68,7 +69,7 @@ func (s *server) recordReplay(ctx context.Context, who wire.Reader, sel ledger.S
 
 	a := wire.AccessOf(who, domain.AccessReplay)
 	a.From, a.To = sel.From, sel.To
-	if sel.Person != (domain.PersonKey{}) {
+	if sel.Person != (ident.PersonKey{}) {
 		if a.Subject, _, err = s.Ledger.Pseudonym(ctx, sel.App, sel.Person); err != nil {
 			return sel, err
 		}

@@ -8,6 +8,7 @@ import (
 	"consentledger/api/wire"
 	"consentledger/api/wire/parse"
 	"consentledger/domain"
+	"consentledger/domain/ident"
 	"consentledger/eventstore/ledger"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -19,7 +20,7 @@ type Rejected interface {
 	// List returns at most limit messages behind a sequence, oldest first.
 	List(ctx context.Context, after uint64, limit int) ([]RejectedMessage, error)
 	// App returns whose access stream tells that a message was read.
-	App(ctx context.Context, seq uint64) (domain.AppName, error)
+	App(ctx context.Context, seq uint64) (ident.AppName, error)
 	// Show returns a message with what was sent, by an access that covers it.
 	Show(ctx context.Context, opened ledger.Opened, seq uint64) (RejectedOriginal, error)
 	// Retry sends it to the ledger again, unchanged.
@@ -159,7 +160,7 @@ func (s *server) showRejected(ctx context.Context, in *readIn) (*out[RejectedOri
 
 // readsFor returns the app that an access to a message is recorded with: the one
 // that it was sent to, or if that is none, the one that the reader names.
-func (s *server) readsFor(ctx context.Context, seq uint64, named string) (domain.AppName, error) {
+func (s *server) readsFor(ctx context.Context, seq uint64, named string) (ident.AppName, error) {
 	app, err := s.Rejected.App(ctx, seq)
 	switch {
 	case err != nil:

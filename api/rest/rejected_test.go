@@ -14,6 +14,8 @@ import (
 
 	"consentledger/api/wire"
 	"consentledger/domain"
+	"consentledger/domain/ident"
+	"consentledger/domain/refusal"
 	"consentledger/eventstore"
 	"consentledger/eventstore/ledger"
 
@@ -38,7 +40,7 @@ func (s *shelf) find(seq uint64) error {
 	case s.down:
 		return errors.New("nats: user-7 timeout")
 	case seq > s.n:
-		return domain.Refusal{Code: wire.UnknownMessage, Text: fmt.Sprintf("there is no rejected message %d", seq)}
+		return refusal.Refusal{Code: wire.UnknownMessage, Text: fmt.Sprintf("there is no rejected message %d", seq)}
 	}
 	return nil
 }
@@ -51,7 +53,7 @@ func (s *shelf) List(_ context.Context, after uint64, limit int) (list []Rejecte
 }
 
 // App says that every hundredth message was sent to no app.
-func (s *shelf) App(_ context.Context, seq uint64) (domain.AppName, error) {
+func (s *shelf) App(_ context.Context, seq uint64) (ident.AppName, error) {
 	if seq%100 == 0 {
 		return "", s.find(seq)
 	}

@@ -25,6 +25,7 @@ import (
 	"consentledger/api/live"
 	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/eventstore"
 	"consentledger/eventstore/blobs"
 	"consentledger/eventstore/codec"
@@ -39,21 +40,21 @@ import (
 // A Ledger is what rest uses of [ledger.Ledger].
 type Ledger interface {
 	Execute(ctx context.Context, req ledger.Request) (ledger.Receipt, error)
-	State(ctx context.Context, app domain.AppName, who domain.PersonKey, asOf ledger.AsOf) (ledger.State, error)
-	App(ctx context.Context, app domain.AppName) (domain.Reference, error)
+	State(ctx context.Context, app ident.AppName, who ident.PersonKey, asOf ledger.AsOf) (ledger.State, error)
+	App(ctx context.Context, app ident.AppName) (domain.Reference, error)
 	LogCheck(ctx context.Context, req ledger.Request, answered domain.CheckAnswered) error
-	History(ctx context.Context, app domain.AppName, who domain.PersonKey) iter.Seq2[codec.Entry, error]
+	History(ctx context.Context, app ident.AppName, who ident.PersonKey) iter.Seq2[codec.Entry, error]
 	Select(ctx context.Context, s ledger.Selection) (iter.Seq2[codec.Entry, error], error)
 	Head(ctx context.Context) (eventstore.Position, error)
 	Place(at eventstore.Position) error
-	Pseudonym(ctx context.Context, app domain.AppName, who domain.PersonKey) (string, bool, error)
-	Near(ctx context.Context, app domain.AppName, who domain.PersonKey) ([]ledger.NearMiss, error)
+	Pseudonym(ctx context.Context, app ident.AppName, who ident.PersonKey) (string, bool, error)
+	Near(ctx context.Context, app ident.AppName, who ident.PersonKey) ([]ledger.NearMiss, error)
 	KnownAt(ctx context.Context, at deadline.Instant) (eventstore.Position, error)
-	Past(ctx context.Context, app domain.AppName) (*ledger.Past, error)
+	Past(ctx context.Context, app ident.AppName) (*ledger.Past, error)
 	Access(ctx context.Context, a ledger.Access) (ledger.Opened, error)
 	Erase(ctx context.Context, req ledger.Request) (ledger.Receipt, error)
-	Whole(ctx context.Context, stream domain.StreamID) (domain.Subject, error)
-	Stream(ctx context.Context, stream domain.StreamID) iter.Seq2[codec.Entry, error]
+	Whole(ctx context.Context, stream ident.StreamID) (domain.Subject, error)
+	Stream(ctx context.Context, stream ident.StreamID) iter.Seq2[codec.Entry, error]
 	Now() deadline.Instant
 }
 

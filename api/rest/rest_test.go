@@ -19,6 +19,7 @@ import (
 	"consentledger/domain"
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/domain/policy"
 	"consentledger/eventstore"
 	"consentledger/eventstore/blobs"
@@ -45,42 +46,42 @@ type testServer struct {
 
 type views struct{ h *testServer }
 
-func (v views) OpposedCounts(ctx context.Context, app domain.AppName, _ deadline.Instant) ([]consents.OpposedCount, eventstore.Position, error) {
+func (v views) OpposedCounts(ctx context.Context, app ident.AppName, _ deadline.Instant) ([]consents.OpposedCount, eventstore.Position, error) {
 	p, err := v.h.ledg.Head(ctx)
 	return nil, p, err
 }
 
-func (v views) Progress(ctx context.Context, _ domain.AppName, _ content.Hash, _, _ deadline.Instant) (map[policy.PurposeID]consents.Progress, eventstore.Position, error) {
+func (v views) Progress(ctx context.Context, _ ident.AppName, _ content.Hash, _, _ deadline.Instant) (map[policy.PurposeID]consents.Progress, eventstore.Position, error) {
 	p, err := v.h.ledg.Head(ctx)
 	return nil, p, err
 }
 
-func (v views) Who(ctx context.Context, _ domain.AppName, _ policy.PurposeID, _ deadline.Instant, _ consents.Cursor, _ int) ([]consents.Row, consents.Cursor, eventstore.Position, error) {
+func (v views) Who(ctx context.Context, _ ident.AppName, _ policy.PurposeID, _ deadline.Instant, _ consents.Cursor, _ int) ([]consents.Row, consents.Cursor, eventstore.Position, error) {
 	p, err := v.h.ledg.Head(ctx)
 	return nil, consents.Cursor{}, p, err
 }
 
-func (v views) Opposed(ctx context.Context, app domain.AppName, _ deadline.Instant, _ consents.Cursor, _ int) ([]consents.Row, consents.Cursor, eventstore.Position, error) {
+func (v views) Opposed(ctx context.Context, app ident.AppName, _ deadline.Instant, _ consents.Cursor, _ int) ([]consents.Row, consents.Cursor, eventstore.Position, error) {
 	p, err := v.h.ledg.Head(ctx)
 	return nil, consents.Cursor{}, p, err
 }
 
-func (v views) Counts(ctx context.Context, _ domain.AppName, _ deadline.Instant) ([]consents.Count, eventstore.Position, error) {
+func (v views) Counts(ctx context.Context, _ ident.AppName, _ deadline.Instant) ([]consents.Count, eventstore.Position, error) {
 	p, err := v.h.ledg.Head(ctx)
 	return nil, p, err
 }
 
-func (v views) Touched(ctx context.Context, _ domain.AppName, _ consents.Change) (map[policy.PurposeID]int64, eventstore.Position, error) {
+func (v views) Touched(ctx context.Context, _ ident.AppName, _ consents.Change) (map[policy.PurposeID]int64, eventstore.Position, error) {
 	p, err := v.h.ledg.Head(ctx)
 	return nil, p, err
 }
 
-func (v views) Voided(ctx context.Context, app domain.AppName) ([]consents.VoidedCount, eventstore.Position, error) {
+func (v views) Voided(ctx context.Context, app ident.AppName) ([]consents.VoidedCount, eventstore.Position, error) {
 	p, err := v.h.ledg.Head(ctx)
 	return []consents.VoidedCount{{Status: domain.Given, Answers: 2}}, p, err
 }
 
-func (v views) Tests(ctx context.Context, app domain.AppName) (int64, eventstore.Position, error) {
+func (v views) Tests(ctx context.Context, app ident.AppName) (int64, eventstore.Position, error) {
 	p, err := v.h.ledg.Head(ctx)
 	return 0, p, err
 }
@@ -90,7 +91,7 @@ func (v views) Apps(ctx context.Context) ([]AppCount, eventstore.Position, error
 	return []AppCount{{"demo", 1}}, p, err
 }
 
-func (v views) Days(ctx context.Context, app domain.AppName, from, until string) ([]Day, int64, eventstore.Position, error) {
+func (v views) Days(ctx context.Context, app ident.AppName, from, until string) ([]Day, int64, eventstore.Position, error) {
 	p, err := v.h.ledg.Head(ctx)
 	return []Day{{Day: "2026-03-02", Type: "consent.given", Count: 1}}, 1, p, err
 }
@@ -407,7 +408,7 @@ func TestBodiesAreBounded(t *testing.T) {
 // A panicky ledger names whoever is asked about, and dies.
 type panicky struct{ Ledger }
 
-func (panicky) State(context.Context, domain.AppName, domain.PersonKey, ledger.AsOf) (ledger.State, error) {
+func (panicky) State(context.Context, ident.AppName, ident.PersonKey, ledger.AsOf) (ledger.State, error) {
 	panic("secret-person")
 }
 
@@ -490,7 +491,7 @@ func TestOverTheWireToo(t *testing.T) {
 // A blind ledger cannot read what it has of a person whose name begins with "b".
 type blind struct{ *ledger.Ledger }
 
-func (b blind) State(ctx context.Context, app domain.AppName, who domain.PersonKey, asOf ledger.AsOf) (ledger.State, error) {
+func (b blind) State(ctx context.Context, app ident.AppName, who ident.PersonKey, asOf ledger.AsOf) (ledger.State, error) {
 	if strings.HasPrefix(who.ID, "b") {
 		return ledger.State{}, errors.New("secret disk on fire")
 	}

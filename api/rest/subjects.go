@@ -11,7 +11,8 @@ import (
 	"consentledger/api/query"
 	"consentledger/api/wire"
 	"consentledger/api/wire/parse"
-	"consentledger/domain"
+	"consentledger/domain/ident"
+	"consentledger/domain/refusal"
 	"consentledger/eventstore"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -88,7 +89,7 @@ func (s *server) subjectRoutes(api huma.API) {
 	bodied[wire.StateRequest](s, api, "query-state", http.MethodPost, "/v1/apps/{app}/subjects/state",
 		"A person's history, folded: where they stand with every purpose, why, and the events that prove it", maxBody,
 		func(ctx context.Context, in *checkBody) (*out[wire.StateAnswer], error) {
-			name, err := domain.ParseAppName(in.App)
+			name, err := ident.ParseAppName(in.App)
 			if err != nil {
 				return nil, bad(err.Error())
 			}
@@ -105,23 +106,23 @@ func (s *server) subjectRoutes(api huma.API) {
 }
 
 // person parses both names. An app that is not registered is a refusal.
-func (s *server) person(ctx context.Context, app, id string) (domain.AppName, domain.PersonKey, error) {
+func (s *server) person(ctx context.Context, app, id string) (ident.AppName, ident.PersonKey, error) {
 	name, err := s.app(ctx, app)
 	if err != nil {
-		return "", domain.PersonKey{}, err
+		return "", ident.PersonKey{}, err
 	}
-	who, err := domain.ParsePersonKey(id)
+	who, err := ident.ParsePersonKey(id)
 	if err != nil {
-		return "", domain.PersonKey{}, bad(err.Error())
+		return "", ident.PersonKey{}, bad(err.Error())
 	}
 	return name, who, nil
 }
 
 // errUnseen is the answer to who names an app that is none of theirs.
-var errUnseen error = domain.Refusal{Code: domain.UnknownApp, Text: "there is no such app, or it is none of this key's"}
+var errUnseen error = refusal.Refusal{Code: refusal.UnknownApp, Text: "there is no such app, or it is none of this key's"}
 
-func (s *server) app(ctx context.Context, app string) (domain.AppName, error) {
-	name, err := domain.ParseAppName(app)
+func (s *server) app(ctx context.Context, app string) (ident.AppName, error) {
+	name, err := ident.ParseAppName(app)
 	if err != nil {
 		return "", bad(err.Error())
 	}

@@ -11,6 +11,7 @@ import (
 	"consentledger/api/wire/tag"
 	"consentledger/domain"
 	"consentledger/domain/content"
+	"consentledger/domain/ident"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec/surfacedoc"
 	"consentledger/eventstore/ledger"
@@ -70,7 +71,7 @@ func surfaceOf(p domain.SurfacePublished) SurfaceAnswer {
 }
 
 func (s *server) listSurfaces(ctx context.Context, in *appIn) (*out[Surfaces], error) {
-	name, err := domain.ParseAppName(in.App)
+	name, err := ident.ParseAppName(in.App)
 	if err != nil {
 		return nil, bad(err.Error())
 	}
@@ -93,7 +94,7 @@ func (s *server) listSurfaces(ctx context.Context, in *appIn) (*out[Surfaces], e
 }
 
 func (s *server) getSurface(ctx context.Context, in *surfaceIn) (*out[SurfaceAnswer], error) {
-	name, err := domain.ParseAppName(in.App)
+	name, err := ident.ParseAppName(in.App)
 	if err != nil {
 		return nil, bad(err.Error())
 	}
@@ -108,7 +109,7 @@ func (s *server) getSurface(ctx context.Context, in *surfaceIn) (*out[SurfaceAns
 	return ok(a)
 }
 
-func (s *server) surface(ctx context.Context, app domain.AppName, id content.Hash) (SurfaceAnswer, error) {
+func (s *server) surface(ctx context.Context, app ident.AppName, id content.Hash) (SurfaceAnswer, error) {
 	ref, err := s.Ledger.App(ctx, app)
 	if err != nil {
 		return SurfaceAnswer{}, err
@@ -147,7 +148,7 @@ func (s *server) publishSurface(ctx context.Context, in *surfaceBody) (*out[Surf
 	}
 
 	r, err := s.executeKeyed(ctx, in.Key, ledger.Request{
-		App: name, Body: body, Actor: string(domain.Operator), Signed: signed, Command: cmd,
+		App: name, Body: body, Actor: string(ident.Operator), Signed: signed, Command: cmd,
 	})
 	if err != nil {
 		return nil, err

@@ -5,7 +5,7 @@ import (
 	"net/http"
 
 	"consentledger/api/audit/upload"
-	"consentledger/domain"
+	"consentledger/domain/ident"
 	"consentledger/projections/transparency"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -13,8 +13,8 @@ import (
 
 // Keys are what the logs of apps are verified by.
 type Keys interface {
-	VerifierKey(app domain.AppName) (string, error)
-	Origin(app domain.AppName) string
+	VerifierKey(app ident.AppName) (string, error)
+	Origin(app ident.AppName) string
 }
 
 type uploadIn struct {

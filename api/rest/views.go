@@ -12,6 +12,7 @@ import (
 	"consentledger/domain"
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/domain/policy"
 	"consentledger/eventstore"
 	"consentledger/eventstore/ledger"
@@ -22,22 +23,22 @@ import (
 
 // Consents says where persons stand; see [consents.View].
 type Consents interface {
-	Counts(ctx context.Context, app domain.AppName, at deadline.Instant) ([]consents.Count, eventstore.Position, error)
+	Counts(ctx context.Context, app ident.AppName, at deadline.Instant) ([]consents.Count, eventstore.Position, error)
 	Touched(
-		ctx context.Context, app domain.AppName, c consents.Change,
+		ctx context.Context, app ident.AppName, c consents.Change,
 	) (map[policy.PurposeID]int64, eventstore.Position, error)
-	Tests(ctx context.Context, app domain.AppName) (int64, eventstore.Position, error)
-	Voided(ctx context.Context, app domain.AppName) ([]consents.VoidedCount, eventstore.Position, error)
+	Tests(ctx context.Context, app ident.AppName) (int64, eventstore.Position, error)
+	Voided(ctx context.Context, app ident.AppName) ([]consents.VoidedCount, eventstore.Position, error)
 	OpposedCounts(
-		ctx context.Context, app domain.AppName, at deadline.Instant,
+		ctx context.Context, app ident.AppName, at deadline.Instant,
 	) ([]consents.OpposedCount, eventstore.Position, error)
 	Progress(
-		ctx context.Context, app domain.AppName, version content.Hash, since, at deadline.Instant,
+		ctx context.Context, app ident.AppName, version content.Hash, since, at deadline.Instant,
 	) (map[policy.PurposeID]consents.Progress, eventstore.Position, error)
-	Who(ctx context.Context, app domain.AppName, purpose policy.PurposeID, at deadline.Instant, after consents.Cursor,
+	Who(ctx context.Context, app ident.AppName, purpose policy.PurposeID, at deadline.Instant, after consents.Cursor,
 		limit int) ([]consents.Row, consents.Cursor, eventstore.Position, error)
 	Opposed(
-		ctx context.Context, app domain.AppName, at deadline.Instant, after consents.Cursor, limit int,
+		ctx context.Context, app ident.AppName, at deadline.Instant, after consents.Cursor, limit int,
 	) ([]consents.Row, consents.Cursor, eventstore.Position, error)
 }
 
@@ -50,7 +51,7 @@ type Policies interface {
 // in 2026-03-02, both included; empty means no bound.
 type Activity interface {
 	Days(
-		ctx context.Context, app domain.AppName, from, until string,
+		ctx context.Context, app ident.AppName, from, until string,
 	) (days []Day, tests int64, asOf eventstore.Position, err error)
 }
 
@@ -194,7 +195,7 @@ func (s *server) listApps(ctx context.Context, in *minIn) (*out[AppsAnswer], err
 	if err != nil {
 		return nil, err
 	}
-	rows = slices.DeleteFunc(rows, func(r AppCount) bool { return !auth.Sees(ctx, domain.AppName(r.App)) })
+	rows = slices.DeleteFunc(rows, func(r AppCount) bool { return !auth.Sees(ctx, ident.AppName(r.App)) })
 	return ok(AppsAnswer{rows, wire.FormatPosition(p)})
 }
 

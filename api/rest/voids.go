@@ -11,6 +11,7 @@ import (
 	"consentledger/api/wire"
 	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 	"consentledger/eventstore/ledger"
@@ -79,7 +80,7 @@ func (s *server) voidRoute(api huma.API) {
 }
 
 func (s *server) previewVoid(ctx context.Context, in *checkBody) (*out[VoidCount], error) {
-	name, err := domain.ParseAppName(in.App)
+	name, err := ident.ParseAppName(in.App)
 	if err != nil {
 		return nil, bad(err.Error())
 	}
@@ -105,7 +106,7 @@ func (s *server) previewVoid(ctx context.Context, in *checkBody) (*out[VoidCount
 		return nil, err
 	}
 
-	p := preview{ledger: s.Ledger, asked: b, touched: map[domain.StreamID][]codec.Entry{}}
+	p := preview{ledger: s.Ledger, asked: b, touched: map[ident.StreamID][]codec.Entry{}}
 	found, err := p.find(entries, head, wanted)
 	if err != nil {
 		return nil, err
@@ -127,7 +128,7 @@ func (s *server) previewVoid(ctx context.Context, in *checkBody) (*out[VoidCount
 type preview struct {
 	ledger  Ledger
 	asked   VoidPreview
-	touched map[domain.StreamID][]codec.Entry
+	touched map[ident.StreamID][]codec.Entry
 }
 
 // find gathers the entries about persons, up to head, that are wanted.
@@ -141,7 +142,7 @@ func (p *preview) find(
 		if e.Position > head {
 			break
 		}
-		if e.Stream.Noun == domain.SubjectNoun && wanted(e) {
+		if e.Stream.Noun == ident.SubjectNoun && wanted(e) {
 			p.touched[e.Stream] = append(p.touched[e.Stream], e)
 			found++
 		}
@@ -150,7 +151,7 @@ func (p *preview) find(
 }
 
 // answer counts what was found, and what would change.
-func (p *preview) answer(ctx context.Context, app domain.AppName) (VoidCount, error) {
+func (p *preview) answer(ctx context.Context, app ident.AppName) (VoidCount, error) {
 	a := VoidCount{ByType: []TypeCount{}, Effects: []VoidEffect{}, Touched: []VoidPerson{}}
 	ref, err := p.ledger.App(ctx, app)
 	if err != nil {
@@ -164,7 +165,7 @@ func (p *preview) answer(ctx context.Context, app domain.AppName) (VoidCount, er
 
 	types, effects := map[string]int{}, map[VoidChange]int{}
 	for _, stream := range slices.SortedFunc(maps.Keys(p.touched),
-		func(x, y domain.StreamID) int { return cmp.Compare(x.ID, y.ID) }) {
+		func(x, y ident.StreamID) int { return cmp.Compare(x.ID, y.ID) }) {
 		subject, err := p.ledger.Whole(ctx, stream)
 		if err != nil {
 			return a, err
@@ -219,7 +220,7 @@ func (p *preview) changes(s domain.Subject, ref domain.Reference, entries []code
 	} else {
 		void := domain.RecordVoided{}
 		for _, e := range entries {
-			void.Records = append(void.Records, domain.EventID(e.ID))
+			void.Records = append(void.Records, ident.EventID(e.ID))
 		}
 		after = s.Evolve(domain.Fact{At: now, Recorded: now, Event: void})
 	}

@@ -8,8 +8,8 @@ import (
 
 	"consentledger/api/webhook"
 	"consentledger/api/wire"
-	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/eventstore"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -17,13 +17,13 @@ import (
 
 // Webhooks are where apps are told; see [webhook.Hooks].
 type Webhooks interface {
-	List(ctx context.Context, app domain.AppName) ([]webhook.Hook, error)
-	Add(ctx context.Context, app domain.AppName, w webhook.Wish) (webhook.Hook, string, error)
-	Rotate(ctx context.Context, app domain.AppName, id string, overlap time.Duration) (webhook.Hook, string, error)
-	Pause(ctx context.Context, app domain.AppName, id string) (webhook.Hook, error)
-	Resume(ctx context.Context, app domain.AppName, id string) (webhook.Hook, error)
-	Replay(ctx context.Context, app domain.AppName, id string, after eventstore.Position) (webhook.Hook, error)
-	Remove(ctx context.Context, app domain.AppName, id string) error
+	List(ctx context.Context, app ident.AppName) ([]webhook.Hook, error)
+	Add(ctx context.Context, app ident.AppName, w webhook.Wish) (webhook.Hook, string, error)
+	Rotate(ctx context.Context, app ident.AppName, id string, overlap time.Duration) (webhook.Hook, string, error)
+	Pause(ctx context.Context, app ident.AppName, id string) (webhook.Hook, error)
+	Resume(ctx context.Context, app ident.AppName, id string) (webhook.Hook, error)
+	Replay(ctx context.Context, app ident.AppName, id string, after eventstore.Position) (webhook.Hook, error)
+	Remove(ctx context.Context, app ident.AppName, id string) error
 }
 
 // A NewWebhook is a webhook that is to be added.
@@ -205,7 +205,7 @@ func (s *server) replayWebhook(ctx context.Context, in *webhookBody) (*out[Webho
 }
 
 func (s *server) changeWebhook(
-	do func(context.Context, domain.AppName, string) (webhook.Hook, error),
+	do func(context.Context, ident.AppName, string) (webhook.Hook, error),
 ) func(context.Context, *webhookIn) (*out[WebhookAnswer], error) {
 	return func(ctx context.Context, in *webhookIn) (*out[WebhookAnswer], error) {
 		app, err := s.app(ctx, in.App)

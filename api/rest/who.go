@@ -7,6 +7,7 @@ import (
 
 	"consentledger/api/wire"
 	"consentledger/domain"
+	"consentledger/domain/ident"
 	"consentledger/domain/policy"
 	"consentledger/eventstore/codec"
 	"consentledger/eventstore/ledger"
@@ -107,7 +108,7 @@ func (s *server) who(ctx context.Context, in *whoIn) (*out[WhoAnswer], error) {
 
 // named opens by which ids the app knows the people of rows, once that is recorded.
 func (s *server) named(
-	ctx context.Context, app domain.AppName, reader wire.Reader, rows []consents.Row,
+	ctx context.Context, app ident.AppName, reader wire.Reader, rows []consents.Row,
 ) ([]Somebody, error) {
 	people := []Somebody{}
 	if len(rows) == 0 {
@@ -147,9 +148,9 @@ func (s *server) named(
 const bindingRole = "binding"
 
 // boundTo returns by which id the app knew a person first; empty: they were erased.
-func (s *server) boundTo(ctx context.Context, opened ledger.Opened, app domain.AppName, person string) (string, error) {
+func (s *server) boundTo(ctx context.Context, opened ledger.Opened, app ident.AppName, person string) (string, error) {
 	var first *codec.Entry
-	for e, err := range s.Ledger.Stream(ctx, domain.SubjectStream(app, person)) {
+	for e, err := range s.Ledger.Stream(ctx, ident.SubjectStream(app, person)) {
 		if err != nil {
 			return "", err
 		}

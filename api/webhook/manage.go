@@ -8,7 +8,8 @@ import (
 	"fmt"
 	"time"
 
-	"consentledger/domain"
+	"consentledger/domain/ident"
+	"consentledger/domain/refusal"
 	"consentledger/eventstore"
 )
 
@@ -21,7 +22,7 @@ type Wish struct {
 }
 
 // List returns the webhooks of an app, or of all, oldest first.
-func (h *Hooks) List(ctx context.Context, app domain.AppName) ([]Hook, error) {
+func (h *Hooks) List(ctx context.Context, app ident.AppName) ([]Hook, error) {
 	all, err := h.read(ctx, app)
 	if err != nil {
 		return nil, err
@@ -35,7 +36,7 @@ func (h *Hooks) List(ctx context.Context, app domain.AppName) ([]Hook, error) {
 
 // Add adds a webhook to an app that is registered, and returns its secret, which is shown
 // this once.
-func (h *Hooks) Add(ctx context.Context, app domain.AppName, w Wish) (Hook, string, error) {
+func (h *Hooks) Add(ctx context.Context, app ident.AppName, w Wish) (Hook, string, error) {
 	to, err := h.parseURL(w.URL)
 	if err != nil {
 		return Hook{}, "", err
@@ -53,8 +54,8 @@ func (h *Hooks) Add(ctx context.Context, app domain.AppName, w Wish) (Hook, stri
 		return Hook{}, "", err
 	}
 	if len(others) >= maxHooks {
-		return Hook{}, "", domain.Refusal{
-			Code: domain.Malformed, Text: fmt.Sprintf("an app has at most %d webhooks: remove one that is not used",
+		return Hook{}, "", refusal.Refusal{
+			Code: refusal.Malformed, Text: fmt.Sprintf("an app has at most %d webhooks: remove one that is not used",
 				maxHooks),
 		}
 	}
@@ -93,7 +94,7 @@ func (h *Hooks) begin(ctx context.Context, after *eventstore.Position) (eventsto
 // Rotate makes a new secret, which is shown this once. The older ones sign as well for a
 // while, so that the receiver can change over.
 func (h *Hooks) Rotate(
-	ctx context.Context, app domain.AppName, id string, overlap time.Duration,
+	ctx context.Context, app ident.AppName, id string, overlap time.Duration,
 ) (Hook, string, error) {
 	if overlap < 0 || overlap > 30*24*time.Hour {
 		return Hook{}, "", refuse("overlap_hours", "want 0 to 720 hours")
@@ -125,7 +126,7 @@ func (h *Hooks) Rotate(
 
 // newKey makes a secret and the row that keeps it.
 func (h *Hooks) newKey(
-	ctx context.Context, app domain.AppName, id string, now time.Time,
+	ctx context.Context, app ident.AppName, id string, now time.Time,
 ) (string, eventstore.Row, error) {
 	raw := make([]byte, 32)
 	rand.Read(raw)
@@ -142,7 +143,7 @@ func (h *Hooks) newKey(
 const secretPrefix = "whsec_"
 
 // Pause lets a webhook send nothing until it is resumed.
-func (h *Hooks) Pause(ctx context.Context, app domain.AppName, id string) (Hook, error) {
+func (h *Hooks) Pause(ctx context.Context, app ident.AppName, id string) (Hook, error) {
 	return h.change(ctx, app, id, func(s stored, c *eventstore.Change) {
 		if s.Paused.IsZero() {
 			c.Put = append(c.Put, rested(app, id, Asked))
@@ -150,12 +151,12 @@ func (h *Hooks) Pause(ctx context.Context, app domain.AppName, id string) (Hook,
 	})
 }
 
-func rested(app domain.AppName, id, why string) eventstore.Row {
+func rested(app ident.AppName, id, why string) eventstore.Row {
 	return rowOf(keyOf(app, id, restRow), restValue{V: version, At: time.Now().UnixMilli(), Why: why})
 }
 
 // Resume lets a webhook go on where it stopped.
-func (h *Hooks) Resume(ctx context.Context, app domain.AppName, id string) (Hook, error) {
+func (h *Hooks) Resume(ctx context.Context, app ident.AppName, id string) (Hook, error) {
 	return h.change(ctx, app, id, func(s stored, c *eventstore.Change) {
 		if s.Paused.IsZero() {
 			return
@@ -167,7 +168,7 @@ func (h *Hooks) Resume(ctx context.Context, app domain.AppName, id string) (Hook
 }
 
 // Replay lets a webhook send again what was recorded behind a position.
-func (h *Hooks) Replay(ctx context.Context, app domain.AppName, id string, after eventstore.Position) (Hook, error) {
+func (h *Hooks) Replay(ctx context.Context, app ident.AppName, id string, after eventstore.Position) (Hook, error) {
 	after, err := h.begin(ctx, &after)
 	if err != nil {
 		return Hook{}, err
@@ -178,7 +179,7 @@ func (h *Hooks) Replay(ctx context.Context, app domain.AppName, id string, after
 }
 
 // Remove removes a webhook, with its secrets.
-func (h *Hooks) Remove(ctx context.Context, app domain.AppName, id string) error {
+func (h *Hooks) Remove(ctx context.Context, app ident.AppName, id string) error {
 	if _, err := h.one(ctx, app, id); err != nil {
 		return err
 	}
@@ -194,7 +195,7 @@ func (h *Hooks) Remove(ctx context.Context, app domain.AppName, id string) error
 
 // change changes a webhook that is there, and returns it as it is then.
 func (h *Hooks) change(
-	ctx context.Context, app domain.AppName, id string, do func(stored, *eventstore.Change),
+	ctx context.Context, app ident.AppName, id string, do func(stored, *eventstore.Change),
 ) (Hook, error) {
 	s, err := h.one(ctx, app, id)
 	if err != nil {

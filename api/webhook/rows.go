@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"consentledger/domain"
+	"consentledger/domain/ident"
 	"consentledger/eventstore"
 )
 
@@ -76,7 +76,7 @@ type stored struct {
 	keys  map[string]keyValue
 }
 
-func keyOf(app domain.AppName, id, row string) []byte {
+func keyOf(app ident.AppName, id, row string) []byte {
 	return []byte(rows + string(app) + "/" + id + "/" + row)
 }
 
@@ -89,7 +89,7 @@ func rowOf(key []byte, value any) eventstore.Row {
 }
 
 // read returns the webhooks of an app, or of all, oldest first.
-func (h *Hooks) read(ctx context.Context, app domain.AppName) ([]stored, error) {
+func (h *Hooks) read(ctx context.Context, app ident.AppName) ([]stored, error) {
 	prefix := rows
 	if app != "" {
 		prefix += string(app) + "/"
@@ -105,7 +105,7 @@ func (h *Hooks) read(ctx context.Context, app domain.AppName) ([]stored, error) 
 		}
 		name := parts[0] + "/" + parts[1]
 		if found[name] == nil {
-			found[name] = &stored{Hook: Hook{App: domain.AppName(parts[0]), ID: parts[1]}, keys: map[string]keyValue{}}
+			found[name] = &stored{Hook: Hook{App: ident.AppName(parts[0]), ID: parts[1]}, keys: map[string]keyValue{}}
 		}
 		if err := found[name].take(parts[2], row.Value); err != nil {
 			return nil, fmt.Errorf("webhooks: row %s: %w", row.Key, err)
@@ -166,7 +166,7 @@ func (s *stored) settled() stored {
 }
 
 // one returns a webhook of an app.
-func (h *Hooks) one(ctx context.Context, app domain.AppName, id string) (stored, error) {
+func (h *Hooks) one(ctx context.Context, app ident.AppName, id string) (stored, error) {
 	all, err := h.read(ctx, app)
 	if err != nil {
 		return stored{}, err

@@ -32,7 +32,8 @@ import (
 
 	"consentledger/api/nats/outbox"
 	"consentledger/api/wire"
-	"consentledger/domain"
+	"consentledger/domain/ident"
+	"consentledger/domain/refusal"
 	"consentledger/eventstore"
 )
 
@@ -86,7 +87,7 @@ func (p Pace) filled() Pace {
 
 // A Hook is a webhook, as it is set and as it does.
 type Hook struct {
-	App     domain.AppName
+	App     ident.AppName
 	ID      string
 	URL     string
 	Types   []string // of the events that it is sent
@@ -132,7 +133,7 @@ const maxHooks = 20
 var ErrNone = errors.New("the app has no such webhook: webhook list shows them")
 
 func refuse(path, format string, args ...any) error {
-	return domain.Refusal{Code: domain.Malformed, Path: path, Text: path + ": " + fmt.Sprintf(format, args...)}
+	return refusal.Refusal{Code: refusal.Malformed, Path: path, Text: path + ": " + fmt.Sprintf(format, args...)}
 }
 
 // parseTypes returns the types that a webhook is to be sent; of none, those of consents.

@@ -20,6 +20,7 @@ import (
 	"consentledger/api/wire"
 	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/eventstore"
 	"consentledger/eventstore/ledger"
 	"consentledger/eventstore/memory"
@@ -52,7 +53,7 @@ func newWorld(t *testing.T) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, app := range []domain.AppName{"demo", "other"} {
+	for _, app := range []ident.AppName{"demo", "other"} {
 		w.record(app, "", domain.RegisterApp{App: domain.App{
 			Name: app, Environment: domain.Test, Jurisdiction: "CN", TimeZone: "Asia/Shanghai", Locales: []string{"en"},
 		}})
@@ -78,14 +79,14 @@ func newWorld(t *testing.T) *world {
 	return w
 }
 
-func (w *world) record(app domain.AppName, person string, cmd domain.Command) {
+func (w *world) record(app ident.AppName, person string, cmd domain.Command) {
 	w.t.Helper()
 	w.n++
 	req := ledger.Request{
 		App: app, Source: "test", ID: strconv.Itoa(w.n), Body: []byte("x"), Actor: "operator", RecordedBy: "test", Command: cmd,
 	}
 	if person != "" {
-		req.Person = domain.PersonKey{Kind: "account", ID: person}
+		req.Person = ident.PersonKey{Kind: "account", ID: person}
 	}
 	if _, err := w.Execute(w.t.Context(), req); err != nil {
 		w.t.Fatal(err)
@@ -379,7 +380,7 @@ func TestAnErasedPersonIsNotNamed(t *testing.T) {
 	w.n++
 	if _, err := w.Erase(t.Context(), ledger.Request{
 		App: "demo", Source: "test", ID: strconv.Itoa(w.n), Body: []byte("x"), Actor: "operator", RecordedBy: "test",
-		Person:  domain.PersonKey{Kind: "account", ID: "ada"},
+		Person:  ident.PersonKey{Kind: "account", ID: "ada"},
 		Command: domain.OrderErasure{Reason: "request", By: [2]string{"operator:ann", "operator:ben"}},
 	}); err != nil {
 		t.Fatal(err)

@@ -6,6 +6,7 @@ import (
 
 	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 )
@@ -70,7 +71,7 @@ func OutgoingOf(e codec.Entry, duties domain.Duties) (Outgoing, bool) {
 
 	data.Obligation, data.Kind, data.Target, data.Rule = id, string(d.Kind), d.Target, string(d.Rule.ID)
 	data.Pseudonym, data.Cause = d.Cause.Subject, d.Cause.Kind
-	if d.Cause.Event != (domain.EventID{}) {
+	if d.Cause.Event != (ident.EventID{}) {
 		data.CauseEvent = eventstore.EventID(d.Cause.Event).String()
 	}
 

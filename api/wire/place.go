@@ -1,49 +1,51 @@
 package wire
 
-import "consentledger/domain"
+import (
+	"consentledger/domain/refusal"
+)
 
 // PathOf returns the member of an event that a refusal is about, as in
 // data.act; empty: the event as a whole. It names members that are known here
 // and nothing that was sent, so it may be kept in the clear.
-func PathOf(r domain.Refusal) string {
+func PathOf(r refusal.Refusal) string {
 	if r.Path != "" {
 		return r.Path
 	}
 
 	switch r.Code {
-	case domain.UnknownAct:
+	case refusal.UnknownAct:
 		return "data.act"
-	case domain.UnknownPurpose, domain.NothingNamed:
+	case refusal.UnknownPurpose, refusal.NothingNamed:
 		return "data.purposes"
-	case domain.UnknownPermission:
+	case refusal.UnknownPermission:
 		return "data.permission"
-	case domain.UnknownPolicy:
+	case refusal.UnknownPolicy:
 		return "data.policy"
-	case domain.UnknownVersion:
+	case refusal.UnknownVersion:
 		return "data.version"
-	case domain.UnknownText:
+	case refusal.UnknownText:
 		return "data.text"
-	case domain.UnknownRecord:
+	case refusal.UnknownRecord:
 		return "data.records"
-	case domain.ReasonMissing:
+	case refusal.ReasonMissing:
 		return "data.reason"
-	case domain.TwoPersons:
+	case refusal.TwoPersons:
 		return "data.by"
-	case domain.AlreadyOver:
+	case refusal.AlreadyOver:
 		return "data.until"
-	case domain.NotForApps:
+	case refusal.NotForApps:
 		return "type"
-	case domain.AtInFuture, domain.AtTooLate, domain.EarlierPerson:
+	case refusal.AtInFuture, refusal.AtTooLate, refusal.EarlierPerson:
 		return "time"
-	case domain.IDReused:
+	case refusal.IDReused:
 		return "id"
-	case domain.UnknownApp, domain.AppIncomplete, domain.WrongStream, domain.NoPolicy, domain.PolicyInvalid,
-		domain.Malformed, domain.TooLarge,
-		domain.Incomplete, domain.UnknownNotice, domain.UnknownSurface, domain.UnknownControl, domain.UnknownGround,
-		domain.UnknownLink,
-		domain.UnknownGuardian, domain.Contradicts, domain.SamePrincipal, domain.MaterialDropped, domain.AlreadyUsed,
-		domain.SamePerson,
-		domain.BadSignature, domain.UnknownSigner:
+	case refusal.UnknownApp, refusal.AppIncomplete, refusal.WrongStream, refusal.NoPolicy, refusal.PolicyInvalid,
+		refusal.Malformed, refusal.TooLarge,
+		refusal.Incomplete, refusal.UnknownNotice, refusal.UnknownSurface, refusal.UnknownControl, refusal.UnknownGround,
+		refusal.UnknownLink,
+		refusal.UnknownGuardian, refusal.Contradicts, refusal.SamePrincipal, refusal.MaterialDropped, refusal.AlreadyUsed,
+		refusal.SamePerson,
+		refusal.BadSignature, refusal.UnknownSigner:
 	}
 	return ""
 }

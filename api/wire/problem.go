@@ -3,7 +3,7 @@ package wire
 import (
 	"errors"
 
-	"consentledger/domain"
+	"consentledger/domain/refusal"
 	"consentledger/eventstore"
 )
 
@@ -48,7 +48,7 @@ func ReadProblemOf(err error) Problem {
 // ProblemOf returns what the outside may know of err, which kept something from
 // being recorded; see [ReadProblemOf] for questions.
 func ProblemOf(err error) Problem {
-	r, no := errors.AsType[domain.Refusal](err)
+	r, no := errors.AsType[refusal.Refusal](err)
 	if !no && errors.Is(err, eventstore.ErrFull) {
 		return Problem{
 			Type: "urn:consentledger:problem:" + DiskFull, Title: "The disk is full", Status: 503, Code: DiskFull,
@@ -69,29 +69,29 @@ func ProblemOf(err error) Problem {
 	p := Problem{Type: "urn:consentledger:problem:" + string(r.Code), Title: "Refused", Status: 422,
 		Code: string(r.Code), Detail: r.Text, Path: r.Path, Outcome: Refused}
 	switch r.Code {
-	case domain.UnknownApp:
+	case refusal.UnknownApp:
 		p.Title, p.Status = "Unknown app", 404
 	case UnknownMessage:
 		p.Title, p.Status = "Unknown message", 404
-	case domain.NotForApps:
+	case refusal.NotForApps:
 		p.Title, p.Status = "Not for apps", 403
-	case domain.ApprovalNeeded:
+	case refusal.ApprovalNeeded:
 		p.Title, p.Status = "Another principal has to approve this", 409
-	case domain.NotTheProposer:
+	case refusal.NotTheProposer:
 		p.Title, p.Status = "Not allowed", 403
-	case domain.BadSignature, domain.UnknownSigner:
+	case refusal.BadSignature, refusal.UnknownSigner:
 		p.Title, p.Status = "Signature not accepted", 403
-	case domain.UnknownRequest, domain.UnknownObligation, domain.UnknownProposal:
+	case refusal.UnknownRequest, refusal.UnknownObligation, refusal.UnknownProposal:
 		p.Title, p.Status = "Unknown", 404
-	case domain.IllegalMove, domain.EnvironmentFixed, domain.AlreadyPublished, domain.AlreadyReplaced,
-		domain.NotPausable, domain.NotExtendable, domain.TooLateToExtend, domain.TooEarly,
-		domain.AlreadyDecided, domain.ProposalExpired, domain.ProposalOutdated:
+	case refusal.IllegalMove, refusal.EnvironmentFixed, refusal.AlreadyPublished, refusal.AlreadyReplaced,
+		refusal.NotPausable, refusal.NotExtendable, refusal.TooLateToExtend, refusal.TooEarly,
+		refusal.AlreadyDecided, refusal.ProposalExpired, refusal.ProposalOutdated:
 		p.Title, p.Status = "Not possible now", 409
-	case domain.IDReused:
+	case refusal.IDReused:
 		p.Title, p.Status = "Id used for something else", 409
-	case domain.Malformed:
+	case refusal.Malformed:
 		p.Title, p.Status = "Malformed", 400
-	case domain.TooLarge:
+	case refusal.TooLarge:
 		p.Title, p.Status = "Too large", 413
 	}
 	return p
@@ -99,6 +99,6 @@ func ProblemOf(err error) Problem {
 
 // IsRefusal reports whether err is final and the caller's to read.
 func IsRefusal(err error) bool {
-	_, ok := errors.AsType[domain.Refusal](err)
+	_, ok := errors.AsType[refusal.Refusal](err)
 	return ok
 }

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"consentledger/domain"
+	"consentledger/domain/ident"
+	"consentledger/domain/refusal"
 	"consentledger/eventstore"
 	"consentledger/eventstore/ledger"
 )
@@ -77,7 +79,7 @@ func ReceiptOf(r ledger.Receipt) Receipt {
 func RecordedOf(r ledger.Receipt) Receipt {
 	s := ReceiptOf(r)
 	s.ID = r.ID
-	if r.Person != (domain.PersonKey{}) {
+	if r.Person != (ident.PersonKey{}) {
 		s.Subject = r.Person.String()
 	}
 	return s
@@ -131,11 +133,11 @@ func shortReason(why string) string {
 }
 
 // opened says what was opened, or what a step is of.
-func opened(stream domain.StreamID) (request, incident string) {
+func opened(stream ident.StreamID) (request, incident string) {
 	switch stream.Noun {
-	case domain.RequestNoun:
+	case ident.RequestNoun:
 		return stream.ID, ""
-	case domain.IncidentNoun:
+	case ident.IncidentNoun:
 		return "", stream.ID
 	}
 	return "", ""
@@ -159,7 +161,7 @@ func FormatPosition(p eventstore.Position) string { return strconv.FormatUint(ui
 func ParsePosition(s string) (eventstore.Position, error) {
 	p, err := strconv.ParseUint(s, 10, 64)
 	if err != nil || FormatPosition(eventstore.Position(p)) != s {
-		return 0, domain.Refusal{Code: domain.Malformed,
+		return 0, refusal.Refusal{Code: refusal.Malformed,
 			Text: "a position is a token that the ledger gave out: give it back as it was"}
 	}
 	return eventstore.Position(p), nil

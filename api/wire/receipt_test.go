@@ -8,7 +8,8 @@ import (
 	"math/rand/v2"
 	"testing"
 
-	"consentledger/domain"
+	"consentledger/domain/ident"
+	"consentledger/domain/refusal"
 	"consentledger/eventstore"
 	"consentledger/eventstore/ledger"
 )
@@ -25,10 +26,10 @@ func TestAReceiptIsAppendedAsPackageJSONWritesIt(t *testing.T) {
 	for i, id := range ids {
 		for _, r := range []ledger.Receipt{
 			{Event: id}, {Event: id, Position: math.MaxUint64}, {Event: id, Position: eventstore.Position(rand.Uint64() >> (i % 64))},
-			{Event: id, Position: 7, Stream: domain.RequestStream("smartkey", "0123")},
-			{Event: id, Position: 7, Stream: domain.IncidentStream("smartkey", "0123")},
-			{Event: id, Position: 7, Stream: domain.ObligationStream("smartkey", "0123")},
-			{Event: id, Position: 7, ID: "w-1", Person: domain.PersonKey{Kind: "account", ID: "ada.~_-9Z"}}, {Event: id, ID: "urn:a/b"},
+			{Event: id, Position: 7, Stream: ident.RequestStream("smartkey", "0123")},
+			{Event: id, Position: 7, Stream: ident.IncidentStream("smartkey", "0123")},
+			{Event: id, Position: 7, Stream: ident.ObligationStream("smartkey", "0123")},
+			{Event: id, Position: 7, ID: "w-1", Person: ident.PersonKey{Kind: "account", ID: "ada.~_-9Z"}}, {Event: id, ID: "urn:a/b"},
 			{Event: id, Position: 7, ID: "a \"b\"<\u2028"}, {Event: id, Position: 7, ID: "é"}, {Event: id, Position: 7, NotUnderstood: "data.(a name),time"},
 			{Event: id, Position: 7, Unknown: "a<b>,\u2028\xff\"c\""},
 			{Event: id, Position: 7, Counts: ledger.CountsForAll}, {Event: id, Position: 7, Counts: ledger.CountsNot},
@@ -49,7 +50,7 @@ func TestAReceiptIsAppendedAsPackageJSONWritesIt(t *testing.T) {
 func BenchmarkReceipt(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
-		_ = AppendReceipt(make([]byte, 0, 192), ledger.Receipt{Event: eventstore.EventID{1, 2, 3}, Position: 123456, ID: "w-1", Person: domain.PersonKey{Kind: "account", ID: "ada"}})
+		_ = AppendReceipt(make([]byte, 0, 192), ledger.Receipt{Event: eventstore.EventID{1, 2, 3}, Position: 123456, ID: "w-1", Person: ident.PersonKey{Kind: "account", ID: "ada"}})
 	}
 }
 
@@ -57,7 +58,7 @@ func BenchmarkReceipt(b *testing.B) {
 func TestEveryProblemHasAnOutcome(t *testing.T) {
 	for _, err := range []error{
 		errors.New("the disk is on fire"), fmt.Errorf("embedded: %w", eventstore.ErrFull),
-		domain.Refusal{Code: domain.IDReused, Text: "taken"}, domain.Refusal{Code: domain.Malformed, Text: "odd"},
+		refusal.Refusal{Code: refusal.IDReused, Text: "taken"}, refusal.Refusal{Code: refusal.Malformed, Text: "odd"},
 	} {
 		want := Unknown // ask again, with the same id
 		if IsRefusal(err) {

@@ -5,6 +5,7 @@ import (
 
 	"consentledger/domain"
 	"consentledger/domain/catalog"
+	"consentledger/domain/ident"
 	"consentledger/domain/policy"
 	"consentledger/eventstore/codec"
 )
@@ -84,11 +85,11 @@ func IsConsentChange(e codec.Entry) bool {
 
 // ConsentChangeOf returns what is told of an entry of which [IsConsentChange] holds.
 // Who is the person, as their app knows them; zero: that is not known any more.
-func ConsentChangeOf(e codec.Entry, who domain.PersonKey) ConsentChange {
+func ConsentChangeOf(e codec.Entry, who ident.PersonKey) ConsentChange {
 	data := ConsentChangeData{
 		App: string(e.Stream.App), Pseudonym: e.Stream.ID, At: e.At.String(), Position: FormatPosition(e.Position),
 	}
-	if who != (domain.PersonKey{}) {
+	if who != (ident.PersonKey{}) {
 		data.Person = who.String()
 	}
 	return ConsentChange{

@@ -14,7 +14,7 @@ import (
 	"consentledger/cmd/internal/output"
 	"consentledger/cmd/internal/remote"
 	"consentledger/cmd/internal/server"
-	"consentledger/domain"
+	"consentledger/domain/ident"
 
 	"github.com/spf13/cobra"
 )
@@ -101,7 +101,7 @@ func issueOffline(c *cobra.Command, data string, in auth.NewKeyRequest) (err err
 	}
 	defer func() { err = errors.Join(err, d.Close()) }()
 	keys := offlineKeys(d)
-	key, l, err := keys.Issue(c.Context(), wish, domain.Ledger)
+	key, l, err := keys.Issue(c.Context(), wish, ident.Ledger)
 	if err != nil {
 		return err
 	}
@@ -115,7 +115,7 @@ func issueOffline(c *cobra.Command, data string, in auth.NewKeyRequest) (err err
 
 func offlineKeys(d *server.DataDir) *auth.Keys {
 	return &auth.Keys{
-		Rows: d.Rows(), Now: d.Ledger.Now, Execute: d.Ledger.Execute, Apps: func() []domain.AppName { return nil },
+		Rows: d.Rows(), Now: d.Ledger.Now, Execute: d.Ledger.Execute, Apps: func() []ident.AppName { return nil },
 	}
 }
 

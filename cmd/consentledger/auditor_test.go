@@ -10,7 +10,7 @@ import (
 	"consentledger/cmd/internal/demo"
 	"consentledger/cmd/internal/server"
 	"consentledger/cmd/internal/verifier"
-	"consentledger/domain"
+	"consentledger/domain/ident"
 	"consentledger/projections/transparency/merkle"
 	"consentledger/projections/transparency/verify"
 
@@ -51,7 +51,7 @@ func (a *auditor) watch(c *child) {
 func (a *auditor) look(t *testing.T, c *child) {
 	t.Helper()
 	<-a.done
-	key, err := server.VerifierKeyOf(t.Context(), a.dir, domain.AppName(demo.App))
+	key, err := server.VerifierKeyOf(t.Context(), a.dir, ident.AppName(demo.App))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -22,6 +22,7 @@ import (
 	"consentledger/cmd/internal/server"
 	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/eventstore/codec"
 	"consentledger/eventstore/ledger"
 )
@@ -79,7 +80,7 @@ func readParts(t *testing.T, dir string) (all []reading) {
 	for _, e := range entries {
 		for _, p := range e.Parts {
 			opened, err := d.Ledger.Access(t.Context(), ledger.Access{
-				App: e.Stream.App, ID: e.ID.String() + p.Role, Actor: string(domain.System), RecordedBy: "test",
+				App: e.Stream.App, ID: e.ID.String() + p.Role, Actor: string(ident.System), RecordedBy: "test",
 				DataAccessed: domain.DataAccessed{Kind: domain.AccessExport, Parts: 1, Records: 1, Reason: "test", Name: "the test", Words: "old directories open"},
 			})
 			if err != nil {

@@ -16,7 +16,7 @@ import (
 	"consentledger/cmd/internal/demo"
 	"consentledger/cmd/internal/server"
 	"consentledger/cmd/internal/views"
-	"consentledger/domain"
+	"consentledger/domain/ident"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 	"consentledger/eventstore/vault"
@@ -206,7 +206,7 @@ func readRecords(t *testing.T, d *server.DataDir) map[trace][]codec.Entry {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if e.Stream.Noun != domain.SubjectNoun {
+		if e.Stream.Noun != ident.SubjectNoun {
 			continue
 		}
 		if err := checkParts(t.Context(), d.Vault, e); err != nil {
@@ -245,7 +245,7 @@ func checkParts(ctx context.Context, v *vault.Vault, e codec.Entry) error {
 
 // recordsOf returns the records of a wish: the facts of one request, together.
 func recordsOf(ctx context.Context, d *server.DataDir, records map[trace][]codec.Entry, w *wish) ([]codec.Entry, error) {
-	who, err := domain.ParsePersonKey(w.person)
+	who, err := ident.ParsePersonKey(w.person)
 	if err != nil {
 		return nil, err
 	}
@@ -253,7 +253,7 @@ func recordsOf(ctx context.Context, d *server.DataDir, records map[trace][]codec
 	if err != nil || !ok {
 		return nil, err
 	}
-	stream := domain.SubjectStream("smartkey", p.Pseudonym.String())
+	stream := ident.SubjectStream("smartkey", p.Pseudonym.String())
 	request := p.RequestID(killSource, w.id)
 	got := records[trace{stream.String(), request}]
 	for i, e := range got {

@@ -13,7 +13,7 @@ import (
 	"consentledger/cmd/internal/output"
 	"consentledger/cmd/internal/remote"
 	"consentledger/cmd/internal/server"
-	"consentledger/domain"
+	"consentledger/domain/ident"
 
 	"github.com/spf13/cobra"
 )
@@ -37,7 +37,7 @@ comes with what it proves, proves nothing. Its name is the log's origin.`,
 		Example: "  consentledger log show-key --data data --app smartkey",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			name, err := domain.ParseAppName(app)
+			name, err := ident.ParseAppName(app)
 			if err != nil {
 				return exit.Usage(fmt.Errorf("--app: %w", err))
 			}

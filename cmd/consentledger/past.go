@@ -11,7 +11,7 @@ import (
 	"consentledger/cmd/internal/exit"
 	"consentledger/cmd/internal/history"
 	"consentledger/cmd/internal/output"
-	"consentledger/domain"
+	"consentledger/domain/ident"
 	"consentledger/eventstore/ledger"
 
 	gojson "github.com/go-json-experiment/json"
@@ -37,7 +37,7 @@ not count. Exit code 8 says that something changed, 0 that nothing did.`,
 			history.AskWhy(c, data, r.Reader)
 			var d lawfulness.Diff
 			answer, err := history.Ask(c, data, app, "/replay/diff", r,
-				func(ctx context.Context, l *ledger.Ledger, name domain.AppName) (any, error) {
+				func(ctx context.Context, l *ledger.Ledger, name ident.AppName) (any, error) {
 					return lawfulness.DiffOf(ctx, l, name, r)
 				})
 			if err == nil {
@@ -138,7 +138,7 @@ func lawful(c *cobra.Command, data, app string, r lawfulness.LawfulRequest) erro
 	var whole *lawfulness.Lawful
 	for {
 		answer, err := history.Ask(c, data, app, "/lawful", r,
-			func(ctx context.Context, l *ledger.Ledger, name domain.AppName) (any, error) {
+			func(ctx context.Context, l *ledger.Ledger, name ident.AppName) (any, error) {
 				return lawfulness.LawfulOf(ctx, l, name, r)
 			})
 		if err != nil {

@@ -11,12 +11,13 @@ import (
 	"consentledger/cmd/internal/exit"
 	"consentledger/cmd/internal/server"
 	"consentledger/domain"
+	"consentledger/domain/ident"
 	"consentledger/eventstore/ledger"
 )
 
 // askedOf makes a data directory in which a person of the sample app asked for
 // access and got an answer, and another for deletion, and returns the streams.
-func askedOf(t *testing.T, dir string) (answered, open domain.StreamID) {
+func askedOf(t *testing.T, dir string) (answered, open ident.StreamID) {
 	t.Helper()
 	d, err := server.OpenDataDir(t.Context(), dir, "live", true)
 	if err != nil {
@@ -26,8 +27,8 @@ func askedOf(t *testing.T, dir string) (answered, open domain.StreamID) {
 	if err := (demo.Stage{Ledger: d.Ledger, Blobs: d.Blobs}).Prepare(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	ask := func(who, id string, types ...domain.RequestType) domain.StreamID {
-		req := ledger.Request{App: "smartkey", Person: domain.PersonKey{Kind: "account", ID: who}, Source: "test", ID: id, Body: []byte(id), Actor: "person", RecordedBy: "test",
+	ask := func(who, id string, types ...domain.RequestType) ident.StreamID {
+		req := ledger.Request{App: "smartkey", Person: ident.PersonKey{Kind: "account", ID: who}, Source: "test", ID: id, Body: []byte(id), Actor: "person", RecordedBy: "test",
 			Command: domain.OpenRequest{Types: types, Channel: "email"}}
 		if _, err := d.Ledger.Execute(t.Context(), req); err != nil {
 			t.Fatal(err)

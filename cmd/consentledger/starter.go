@@ -9,7 +9,7 @@ import (
 	"consentledger/cmd/internal/commandline"
 	"consentledger/cmd/internal/exit"
 	"consentledger/cmd/internal/files"
-	"consentledger/domain"
+	"consentledger/domain/ident"
 
 	"github.com/spf13/cobra"
 )
@@ -27,7 +27,7 @@ func starterFlags(c *cobra.Command, choice *starter.Choice) {
 
 // checkStarter refuses what no template is for.
 func checkStarter(choice starter.Choice) error {
-	if _, err := domain.ParseAppName(choice.App); err != nil {
+	if _, err := ident.ParseAppName(choice.App); err != nil {
 		return exit.Usage(fmt.Errorf("--app: %w", err))
 	}
 	if err := choice.Check(); err != nil {

@@ -29,7 +29,7 @@ const (
 	FormChoice                    // one of the rule's choices
 	FormReason                    // a reason of a rule to pause: a name that may hold "_"
 	FormCode                      // code of a ground
-	FormPrincipal                 // who did something, see domain.ParsePrincipal
+	FormPrincipal                 // who did something, see ident.ParsePrincipal
 )
 
 // A FieldRule says what a field of a kind is.

@@ -14,6 +14,7 @@ import (
 
 	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec/jsonwrite"
 	"consentledger/eventstore/intern"
@@ -25,7 +26,7 @@ import (
 // An Envelope is what surrounds an event: when, who, and in answer to what.
 type Envelope struct {
 	ID         eventstore.EventID
-	Stream     domain.StreamID
+	Stream     ident.StreamID
 	At         deadline.Instant
 	Recorded   deadline.Instant
 	Claimed    deadline.Instant // what a no said before it was clamped
@@ -82,7 +83,7 @@ type Entry struct {
 // Fact returns the entry as the domain knows it.
 func (e Entry) Fact() domain.Fact {
 	return domain.Fact{
-		ID: domain.EventID(e.ID), At: e.At, Recorded: e.Recorded, Claimed: e.Claimed,
+		ID: ident.EventID(e.ID), At: e.At, Recorded: e.Recorded, Claimed: e.Claimed,
 		Source: domain.Source(e.Request.Source), Sequence: e.Request.Sequence, Rules: e.Rules, Event: e.Event,
 	}
 }
@@ -306,7 +307,7 @@ func (e *Entry) readEnvelope(l readLine) (err error) {
 	if e.ID, err = eventstore.ParseEventID(l.ID); err != nil {
 		return err
 	}
-	if e.Stream, err = domain.ParseStreamID(l.Stream); err != nil {
+	if e.Stream, err = ident.ParseStreamID(l.Stream); err != nil {
 		return err
 	}
 

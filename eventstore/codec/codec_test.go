@@ -11,6 +11,7 @@ import (
 	"consentledger/domain"
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/domain/policy"
 	"consentledger/eventstore"
 
@@ -28,7 +29,7 @@ func (stub) Commit(_ eventstore.EventID, role string, plain []byte) (c [32]byte)
 
 var envelope = Envelope{
 	ID:     eventstore.EventID{1, 2, 3},
-	Stream: domain.SubjectStream("demo", "00ff"),
+	Stream: ident.SubjectStream("demo", "00ff"),
 	At:     1767225600000, Recorded: 1767225600001, Claimed: 1767225700000,
 	Actor: "person", RecordedBy: "unauthenticated", OnBehalfOf: "guardian",
 	Request: Request{ID: [16]byte{4}, Digest: [16]byte{5}, Source: [8]byte{6}, Sequence: 7},
@@ -39,7 +40,7 @@ var envelope = Envelope{
 var old = []domain.Event{
 	domain.AppRegistered{App: domain.App{Name: "demo", Handler: "Demo Ltd", Environment: domain.Test, Jurisdiction: "CN", TimeZone: "Asia/Shanghai", Locales: []string{"en", "zh-CN"}}},
 	domain.PolicyPublished{Version: content.Hash{1}, Document: policy.Document{Name: "privacy", Jurisdiction: "CN", TimeZone: "Asia/Shanghai"}, Effective: 1767225600000, Material: []string{"MAT-1"}, Stale: []policy.PurposeID{"ads"}},
-	domain.ConsentGiven{Policy: "privacy", Version: content.Hash{1}, Locale: "en", Text: content.Hash{2}, Act: "agree-popup", Kind: policy.GeneralConsent, Items: []domain.Item{{Purpose: "ads"}, {Purpose: "face", Short: domain.NeedsSeparate}}, Notice: domain.EventID{3}, Until: 1767225600000, Import: true},
+	domain.ConsentGiven{Policy: "privacy", Version: content.Hash{1}, Locale: "en", Text: content.Hash{2}, Act: "agree-popup", Kind: policy.GeneralConsent, Items: []domain.Item{{Purpose: "ads"}, {Purpose: "face", Short: domain.NeedsSeparate}}, Notice: ident.EventID{3}, Until: 1767225600000, Import: true},
 	domain.ConsentRefused{Scope: domain.Scope{All: true}, Policy: "privacy", Version: content.Hash{1}, Locale: "en", Act: "refuse"},
 	domain.ConsentWithdrawn{Scope: domain.Scope{Purposes: []policy.PurposeID{"ads"}}},
 	domain.PolicyAcknowledged{Policy: "privacy", Version: content.Hash{1}, Locale: "en", Act: "confirm-next"},
@@ -47,7 +48,7 @@ var old = []domain.Event{
 	domain.PermissionGranted{Permission: "network"},
 	domain.PermissionDenied{Permission: "network"},
 	domain.PermissionRevoked{Permission: "network", Withdraws: []policy.PurposeID{"net"}},
-	domain.RecordVoided{Records: []domain.EventID{{1}}, Reason: "wrong-build", Evidence: content.Hash{9}, By: [2]string{"a", "b"}},
+	domain.RecordVoided{Records: []ident.EventID{{1}}, Reason: "wrong-build", Evidence: content.Hash{9}, By: [2]string{"a", "b"}},
 }
 
 // samples has one event of every kind, in its newest shape.
@@ -55,8 +56,8 @@ var samples = []domain.Event{
 	old[5], old[7], old[8], old[9], old[10],
 	domain.AppRegistered{App: domain.App{Name: "demo", Handler: "Demo Ltd", Group: "demo-group", Environment: domain.Production, Jurisdiction: "CN", TimeZone: "Asia/Shanghai", Locales: []string{"en", "zh-CN"}}},
 	domain.PolicyPublished{Version: content.Hash{1}, Document: policy.Document{Name: "face", Over: "privacy", QuietHours: 48, Jurisdiction: "CN", TimeZone: "Asia/Shanghai", Recipients: []policy.Recipient{{ID: "acme", Title: "Acme", Section: "V", Purposes: []policy.PurposeID{"ads"}, Abroad: true}}}, Effective: 1767225600000, Material: []string{"MAT-1"}, Stale: []policy.PurposeID{"ads"}, Scopes: []policy.StaleScope{{Purpose: "face", Actions: []policy.Action{policy.Provide}, Categories: []policy.CategoryID{"faces"}}}, RightsReduced: true},
-	domain.ConsentGiven{Policy: "privacy", Version: content.Hash{1}, Locale: "en", Text: content.Hash{2}, Act: "guardian-written", Kind: policy.GuardianConsent, Items: []domain.Item{{Purpose: "ads"}, {Purpose: "face", Short: domain.NeedsSeparate}}, Notice: domain.EventID{3}, Until: 1767225600000, Import: true, Build: "5.2", Surface: content.Hash{4}, Control: "ok", Initial: domain.Unticked, Once: true, Guardian: "aa11", Proof: domain.Proof{Document: content.Hash{5}, Method: "scan", CheckedBy: "desk"}, Signer: "phone", Confirms: []domain.EventID{{6}}, Evidence: domain.Evidence{Quality: domain.Partial, Missing: []domain.Lack{"screenshot"}}},
-	domain.ConsentRefused{Scope: domain.Scope{All: true}, Policy: "privacy", Version: content.Hash{1}, Locale: "en", Act: "refuse", Notice: domain.EventID{3}, Build: "5.2", Surface: content.Hash{4}, Control: "out"},
+	domain.ConsentGiven{Policy: "privacy", Version: content.Hash{1}, Locale: "en", Text: content.Hash{2}, Act: "guardian-written", Kind: policy.GuardianConsent, Items: []domain.Item{{Purpose: "ads"}, {Purpose: "face", Short: domain.NeedsSeparate}}, Notice: ident.EventID{3}, Until: 1767225600000, Import: true, Build: "5.2", Surface: content.Hash{4}, Control: "ok", Initial: domain.Unticked, Once: true, Guardian: "aa11", Proof: domain.Proof{Document: content.Hash{5}, Method: "scan", CheckedBy: "desk"}, Signer: "phone", Confirms: []ident.EventID{{6}}, Evidence: domain.Evidence{Quality: domain.Partial, Missing: []domain.Lack{"screenshot"}}},
+	domain.ConsentRefused{Scope: domain.Scope{All: true}, Policy: "privacy", Version: content.Hash{1}, Locale: "en", Act: "refuse", Notice: ident.EventID{3}, Build: "5.2", Surface: content.Hash{4}, Control: "out"},
 	domain.PolicyPublished{Version: content.Hash{3}, Document: policy.Document{Name: "privacy", Jurisdiction: "CN", TimeZone: "Asia/Shanghai"}, Effective: 1767225600000, Later: []domain.Overtaking{{Version: content.Hash{2}, Stale: []policy.PurposeID{"ads"}, Scopes: []policy.StaleScope{{Purpose: "face", Actions: []policy.Action{policy.Provide}}}, RightsReduced: true}}},
 	domain.ConsentGiven{Policy: "privacy", Version: content.Hash{1}, Act: "confirm", Kind: policy.ExplicitConsent, Items: []domain.Item{{Purpose: "ads"}, {Purpose: "face"}}, Evidence: domain.Evidence{Quality: domain.Weak, Missing: []domain.Lack{"surface"}}, Ends: []domain.End{{Purpose: "ads", Until: 1767225700000}}},
 	domain.ConsentRefused{Scope: domain.Scope{Purposes: []policy.PurposeID{"ads"}}, Policy: "privacy", Version: content.Hash{1}, Added: []policy.PurposeID{"ads"}},
@@ -67,11 +68,11 @@ var samples = []domain.Event{
 	domain.ServiceCeased{Reason: "over"},
 	domain.BuildVoided{Build: "5.1", From: 1767225600000, To: 1767225700000, Reason: "ticked-before", Evidence: content.Hash{9}, By: [2]string{"a", "b"}},
 	domain.SurfacePublished{ID: content.Hash{4}, Publisher: "release", Surface: domain.Surface{Build: "5.2", Screen: "pop-up", Policy: "privacy", Version: content.Hash{1}, Approver: "officer", Locales: []domain.SurfaceLocale{{Locale: "en", Text: content.Hash{2}}}, Controls: []domain.Control{{ID: "ok", Act: "agree-popup", Initial: domain.Button}}}},
-	domain.ConsentUsed{Consents: []domain.EventID{{6}}},
+	domain.ConsentUsed{Consents: []ident.EventID{{6}}},
 	domain.ConsentRequested{Purposes: []policy.PurposeID{"ads"}, Reason: "reminder", TooSoon: true, Locale: "en"},
-	domain.RecordDisputed{Records: []domain.EventID{{6}}, Reason: "not-me", Evidence: content.Hash{9}},
+	domain.RecordDisputed{Records: []ident.EventID{{6}}, Reason: "not-me", Evidence: content.Hash{9}},
 	domain.ExemptionInvoked{List: domain.ForCollection, Code: "EXC-C8", Doubtful: true, Purposes: []policy.PurposeID{"ads"}, Actions: []policy.Action{policy.Use}, Reason: "fault", Approver: "officer", Until: 1767225700000},
-	domain.ExemptionEnded{Exemption: domain.EventID{6}},
+	domain.ExemptionEnded{Exemption: ident.EventID{6}},
 	domain.HoldPlaced{Reason: "court-order", Authority: "court"},
 	domain.HoldReleased{Reason: "over"},
 	domain.RestrictionApplied{Reason: "retention-runs"},
@@ -85,13 +86,13 @@ var samples = []domain.Event{
 	domain.SubjectReassigned{Reason: "phone-recycled"},
 	domain.SubjectClosed{Reason: "deleted-by-user"},
 	domain.SubjectMarkedTest{Reason: "monkey"},
-	domain.CheckAnswered{Purpose: "ads", Action: policy.Use, Valid: 1767225600000, Allowed: true, Why: domain.WhyConsent, Status: domain.Given, Basis: policy.BasisConsent, Version: content.Hash{1}, Because: []domain.EventID{{6}}, Category: "clicks", Recipient: "acme"},
+	domain.CheckAnswered{Purpose: "ads", Action: policy.Use, Valid: 1767225600000, Allowed: true, Why: domain.WhyConsent, Status: domain.Given, Basis: policy.BasisConsent, Version: content.Hash{1}, Because: []ident.EventID{{6}}, Category: "clicks", Recipient: "acme"},
 	domain.Noted{Kind: "recipient.added", Fields: []policy.Field{{Name: "categories", Value: "clicks"}, {Name: "purposes", Value: "ads"}, {Name: "recipient", Value: "acme"}}, Evidence: content.Hash{9}},
-	domain.RequestReceived{Types: []domain.RequestType{domain.AskComplaint, domain.AskWithdraw}, Policy: "privacy", Version: content.Hash{1}, Channel: "app", Authenticated: true, Purposes: []policy.PurposeID{"ads"}, Subject: "00ff", Document: content.Hash{9}, Cause: domain.EventID{6}, Unpromised: []domain.RequestType{domain.AskComplaint}},
+	domain.RequestReceived{Types: []domain.RequestType{domain.AskComplaint, domain.AskWithdraw}, Policy: "privacy", Version: content.Hash{1}, Channel: "app", Authenticated: true, Purposes: []policy.PurposeID{"ads"}, Subject: "00ff", Document: content.Hash{9}, Cause: ident.EventID{6}, Unpromised: []domain.RequestType{domain.AskComplaint}},
 	domain.RequestMade{Request: "aa33", Types: []domain.RequestType{domain.AskAccess}},
 	domain.Stepped{Kind: "fee.quoted", Fields: []policy.Field{{Name: "amount", Value: "12.50 CNY"}, {Name: "reason", Value: "repeated"}}, Evidence: content.Hash{9}},
-	domain.ObligationOpened{Obligation: domain.Obligation{ID: "reply.cn.policy.request_reply", Kind: policy.DutyReply, Types: []domain.RequestType{domain.AskAccess}, Target: "crm", Rule: rule, Version: content.Hash{1}, MetBy: []string{"data.deleted"}}, Due: due, Cause: domain.Cause{Event: domain.EventID{6}, Kind: "consent.withdrawn", Stream: "subject-demo-00ff", Subject: "00ff"}},
-	domain.ObligationMoved{ID: "reply.x", Why: domain.MovedCalendar, By: domain.EventID{6}, Due: due, Was: deadline.Due{Rule: rule.ID, Unit: deadline.UnitHour, TimeZone: "Asia/Shanghai", State: deadline.NotStarted}, Pauses: []deadline.Pause{{From: 1767225600000, To: 1767225700000, Reason: "clarification"}}},
+	domain.ObligationOpened{Obligation: domain.Obligation{ID: "reply.cn.policy.request_reply", Kind: policy.DutyReply, Types: []domain.RequestType{domain.AskAccess}, Target: "crm", Rule: rule, Version: content.Hash{1}, MetBy: []string{"data.deleted"}}, Due: due, Cause: domain.Cause{Event: ident.EventID{6}, Kind: "consent.withdrawn", Stream: "subject-demo-00ff", Subject: "00ff"}},
+	domain.ObligationMoved{ID: "reply.x", Why: domain.MovedCalendar, By: ident.EventID{6}, Due: due, Was: deadline.Due{Rule: rule.ID, Unit: deadline.UnitHour, TimeZone: "Asia/Shanghai", State: deadline.NotStarted}, Pauses: []deadline.Pause{{From: 1767225600000, To: 1767225700000, Reason: "clarification"}}},
 	domain.ObligationMet{ID: "reply.x", Met: 1767225600000, Late: true, By: domain.Cause{Kind: "request.answered"}, Evidence: content.Hash{9}},
 	domain.ObligationVoided{ID: "reply.x", Reason: "duplicate"},
 	domain.ObligationAtRisk{ID: "reply.x", Until: 1767225600000},
@@ -107,15 +108,15 @@ var samples = []domain.Event{
 // more events, in the order that their lines were added.
 func init() {
 	samples = append(samples,
-		domain.DataAccessed{Kind: domain.AccessExport, Subject: "00ff", From: 1767225600000, To: 1767225700000, Events: []domain.EventID{{6}}, Roles: []string{"details"}, Records: 3, Parts: 2, Reason: "dispute", Accessor: "aa33"},
+		domain.DataAccessed{Kind: domain.AccessExport, Subject: "00ff", From: 1767225600000, To: 1767225700000, Events: []ident.EventID{{6}}, Roles: []string{"details"}, Records: 3, Parts: 2, Reason: "dispute", Accessor: "aa33"},
 		domain.DataAccessed{Kind: domain.AccessReplay, Reason: domain.Unstated},
 		domain.ErasureOrdered{Reason: "request", Evidence: content.Hash{9}, By: [2]string{"a", "b"}},
-		domain.SubjectErased{Order: domain.EventID{6}},
+		domain.SubjectErased{Order: ident.EventID{6}},
 		domain.SurfacePublished{ID: content.Hash{4}, Publisher: "unauthenticated", Signer: "release", Surface: domain.Surface{Build: "5.2", Screen: "pop-up", Policy: "privacy", Version: content.Hash{1}, Approver: "officer", Locales: []domain.SurfaceLocale{{Locale: "en", Text: content.Hash{2}}}, Controls: []domain.Control{{ID: "ok", Act: "agree-popup", Initial: domain.Button}}}},
-		domain.ConsentRefused{Scope: domain.Scope{Purposes: []policy.PurposeID{"ads"}}, Notice: domain.EventID{3}, Surface: content.Hash{4}, Control: "out", Initial: domain.Button},
+		domain.ConsentRefused{Scope: domain.Scope{Purposes: []policy.PurposeID{"ads"}}, Notice: ident.EventID{3}, Surface: content.Hash{4}, Control: "out", Initial: domain.Button},
 		domain.ConsentGiven{Policy: "privacy", Version: content.Hash{1}, Act: "agree", Kind: policy.GeneralConsent, Items: []domain.Item{{Purpose: "ads"}}, Import: true, FilteredBy: "operator:ann"},
 		domain.CalendarPublished{Calendar: deadline.Calendar{Jurisdiction: "CN", Year: 2027, Off: []deadline.Date{739982}, Reported: true, Source: "a package"}},
-		domain.ObligationMoved{ID: "reply.x", Why: domain.MovedCalendar, By: domain.EventID{6}, Due: reported, Was: due},
+		domain.ObligationMoved{ID: "reply.x", Why: domain.MovedCalendar, By: ident.EventID{6}, Due: reported, Was: due},
 		domain.ObligationOpened{Obligation: domain.Obligation{ID: "reply.x", Kind: policy.DutyReply, Rule: rule}, Due: reported},
 		domain.AppRegistered{App: domain.App{Name: "demo", Handler: "Demo Ltd", Environment: domain.Test, Jurisdiction: "CN", TimeZone: "Asia/Shanghai", Locales: []string{"en"}, Escapes: domain.RawEscapes}},
 		domain.ConsentGiven{Policy: "privacy", Version: content.Hash{1}, Act: "confirm", Kind: policy.ExplicitConsent, Items: []domain.Item{{Purpose: "ads"}}, Evidence: domain.Evidence{Quality: domain.Weak, Missing: []domain.Lack{"surface"}}, Until: 1767225700000},
@@ -163,7 +164,7 @@ func TestOwed(t *testing.T) {
 		t.Errorf("by reflection %+v, %v, want %+v", slow, err, e)
 	}
 
-	cause := domain.Cause{Event: domain.EventID(e.ID), Kind: "consent.withdrawn", Stream: "subject-demo-00ff", Subject: "00ff"}
+	cause := domain.Cause{Event: ident.EventID(e.ID), Kind: "consent.withdrawn", Stream: "subject-demo-00ff", Subject: "00ff"}
 	const reply, crm, own = "reply.cn.policy.request_reply", "delete.crm.cn.policy.request_reply", "delete.cn.policy.request_reply"
 	deletion := domain.Obligation{Kind: policy.DutyDelete, Rule: rule, Keeps: []policy.PurposeID{"tax"}}
 	byCRM, byUs := deletion, deletion

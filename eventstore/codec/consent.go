@@ -3,6 +3,7 @@ package codec
 import (
 	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/domain/policy"
 	"consentledger/eventstore/codec/policydoc"
 
@@ -222,7 +223,7 @@ func refusedShape(e domain.ConsentRefused) consentRefusedV2 {
 func (s appRegisteredV2) event() (domain.Event, error) {
 	env, err := domain.ParseEnvironment(s.Environment)
 	return domain.AppRegistered{App: domain.App{
-		Name: domain.AppName(s.Name), Handler: s.Handler, Group: s.Group, Environment: env,
+		Name: ident.AppName(s.Name), Handler: s.Handler, Group: s.Group, Environment: env,
 		Jurisdiction: s.Jurisdiction, TimeZone: s.TimeZone, Locales: s.Locales, Escapes: domain.Escapes(s.Escapes),
 	}}, err
 }

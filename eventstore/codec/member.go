@@ -5,6 +5,7 @@ import (
 
 	"consentledger/domain"
 	"consentledger/domain/content"
+	"consentledger/domain/ident"
 	"consentledger/domain/policy"
 	"consentledger/eventstore"
 
@@ -23,13 +24,13 @@ func (r *reader) hash(s string) content.Hash {
 	return h
 }
 
-func (r *reader) eventID(s string) domain.EventID {
+func (r *reader) eventID(s string) ident.EventID {
 	if s == "" {
-		return domain.EventID{}
+		return ident.EventID{}
 	}
 	id, err := eventstore.ParseEventID(s)
 	r.keep(err)
-	return domain.EventID(id)
+	return ident.EventID(id)
 }
 
 func (r *reader) kind(s string) policy.ConsentKind { return parse(r, s, policy.ParseConsentKind) }
@@ -53,8 +54,8 @@ func parseAll[T any](r *reader, list []string, read func(string) (T, error)) []T
 	return all
 }
 
-func (r *reader) eventIDs(list []string) []domain.EventID {
-	var ids []domain.EventID
+func (r *reader) eventIDs(list []string) []ident.EventID {
+	var ids []ident.EventID
 	for _, s := range list {
 		ids = append(ids, r.eventID(s))
 	}
@@ -70,7 +71,7 @@ func names[T fmt.Stringer](list []T) []string {
 	return all
 }
 
-func eventIDs(ids []domain.EventID) []string {
+func eventIDs(ids []ident.EventID) []string {
 	var all []string
 	for _, id := range ids {
 		all = append(all, eventID(id))
@@ -91,8 +92,8 @@ func hash(h content.Hash) string {
 	return h.String()
 }
 
-func eventID(id domain.EventID) string {
-	if id == (domain.EventID{}) {
+func eventID(id ident.EventID) string {
+	if id == (ident.EventID{}) {
 		return ""
 	}
 	return eventstore.EventID(id).String()

@@ -4,6 +4,7 @@ import (
 	"reflect"
 
 	"consentledger/domain"
+	"consentledger/domain/ident"
 	"consentledger/domain/policy"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec/jsonwrite"
@@ -115,13 +116,13 @@ func (e Entry) Owed() []Entry {
 		return nil
 	}
 
-	cause := domain.Cause{Event: domain.EventID(e.ID), Kind: e.Kind(), Stream: e.Stream.String(), Subject: e.Stream.ID}
+	cause := domain.Cause{Event: ident.EventID(e.ID), Kind: e.Kind(), Stream: e.Stream.String(), Subject: e.Stream.ID}
 	var owed []Entry
 	for _, w := range e.Owing {
 		for _, event := range domain.EventsOf(w, cause) {
 			o := Entry{Envelope: e.Envelope, Type: shapeOfEvent[reflect.TypeOf(event)].name, Event: event,
 				Revision: eventstore.Revision(len(owed) + 1), Position: e.Position}
-			o.Stream, o.Owing = domain.OwedStream(e.Stream, uint64(e.Revision)), nil
+			o.Stream, o.Owing = ident.OwedStream(e.Stream, uint64(e.Revision)), nil
 			owed = append(owed, o)
 		}
 	}

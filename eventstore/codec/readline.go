@@ -5,6 +5,7 @@ import (
 
 	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/eventstore"
 	"consentledger/eventstore/intern"
 )
@@ -140,7 +141,7 @@ func (s *scan) nested(open, end byte) []byte {
 // read by whoever knows the shape.
 func scanLine(r eventstore.Recorded) (e Entry, data []byte, ok bool) {
 	var err error
-	if e.Stream, err = domain.ParseStreamID(string(r.Stream)); err != nil {
+	if e.Stream, err = ident.ParseStreamID(string(r.Stream)); err != nil {
 		return e, nil, false
 	}
 

@@ -9,6 +9,7 @@ import (
 	"consentledger/domain"
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/domain/policy"
 	"consentledger/eventstore/codec/policydoc"
 
@@ -239,7 +240,7 @@ func voidedShape(e domain.RecordVoided) recordVoidedV1 {
 func (s appRegisteredV1) event() (domain.Event, error) {
 	env, err := domain.ParseEnvironment(s.Environment)
 	return domain.AppRegistered{App: domain.App{
-		Name: domain.AppName(s.Name), Handler: s.Handler, Environment: env,
+		Name: ident.AppName(s.Name), Handler: s.Handler, Environment: env,
 		Jurisdiction: s.Jurisdiction, TimeZone: s.TimeZone, Locales: s.Locales,
 	}}, err
 }

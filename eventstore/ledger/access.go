@@ -7,6 +7,8 @@ import (
 	"slices"
 
 	"consentledger/domain"
+	"consentledger/domain/ident"
+	"consentledger/domain/refusal"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 	"consentledger/eventstore/vault"
@@ -14,7 +16,7 @@ import (
 
 // An Access is what somebody is about to read, and why.
 type Access struct {
-	App        domain.AppName
+	App        ident.AppName
 	ID         string // names this access: with the same ID it is recorded once
 	Actor      string // operator, authority or system
 	RecordedBy string // the authenticated principal
@@ -35,7 +37,7 @@ func (l *Ledger) Access(ctx context.Context, a Access) (Opened, error) {
 	if a.Reason == "" && a.Parts == 0 {
 		a.Reason = domain.Unstated
 	}
-	if err := a.Check(domain.Actor(a.Actor)); err != nil {
+	if err := a.Check(ident.Actor(a.Actor)); err != nil {
 		return Opened{}, err
 	}
 	if err := l.fresh.now(ctx); err != nil {
@@ -75,31 +77,31 @@ func (l *Ledger) tryAccess(ctx context.Context, a Access) (Receipt, error) {
 
 // accessStream returns where an access is recorded. Of whom nothing was
 // recorded, or who was erased, it is the app's stream.
-func (l *Ledger) accessStream(ctx context.Context, a Access) (domain.StreamID, key, []codec.Plain, error) {
+func (l *Ledger) accessStream(ctx context.Context, a Access) (ident.StreamID, key, []codec.Plain, error) {
 	if a.Subject != "" {
-		stream := domain.AccessStream(a.App, a.Subject)
+		stream := ident.AccessStream(a.App, a.Subject)
 		p, binding, err := l.boundAs(ctx, a.App, a.Subject)
 		if err != nil || p != nil {
 			return stream, p, binding, err
 		}
 	}
 	k, err := l.vault.AppKey(ctx, string(a.App))
-	return domain.AccessStream(a.App, domain.AppStream), k, nil, err
+	return ident.AccessStream(a.App, ident.AppStream), k, nil, err
 }
 
 // boundAs returns the living person of a pseudonym and what ties the streams of
 // theirs to them, as their history has it; nil: there is nobody.
 func (l *Ledger) boundAs(
-	ctx context.Context, app domain.AppName, pseudonym string,
+	ctx context.Context, app ident.AppName, pseudonym string,
 ) (*vault.Person, []codec.Plain, error) {
-	p, err := l.living(ctx, domain.SubjectStream(app, pseudonym))
-	if _, nobody := errors.AsType[domain.Refusal](err); nobody {
+	p, err := l.living(ctx, ident.SubjectStream(app, pseudonym))
+	if _, nobody := errors.AsType[refusal.Refusal](err); nobody {
 		return nil, nil, nil
 	}
 	if err != nil {
 		return nil, nil, err
 	}
-	_, text, ok, err := l.firstBinding(ctx, domain.SubjectStream(app, pseudonym))
+	_, text, ok, err := l.firstBinding(ctx, ident.SubjectStream(app, pseudonym))
 	if err != nil || !ok {
 		return nil, nil, err
 	}
@@ -116,7 +118,7 @@ func (o Opened) lets(e codec.Entry, p codec.Part) error {
 		a.App != e.Stream.App,
 		a.Subject != "" && a.Subject != p.Ref,
 		len(a.Roles) > 0 && !slices.Contains(a.Roles, p.Role),
-		len(a.Events) > 0 && !slices.Contains(a.Events, domain.EventID(e.ID)):
+		len(a.Events) > 0 && !slices.Contains(a.Events, ident.EventID(e.ID)):
 		return fmt.Errorf("record %d: its part %s is not of the access that was recorded", e.Position, p.Role)
 	}
 	return nil
@@ -124,7 +126,7 @@ func (o Opened) lets(e codec.Entry, p codec.Part) error {
 
 // Is reports whether the access was recorded, and is of this kind and app; an
 // empty app: of any. It is for what is sealed elsewhere than in the vault.
-func (o Opened) Is(app domain.AppName, kind domain.AccessKind) bool {
+func (o Opened) Is(app ident.AppName, kind domain.AccessKind) bool {
 	return o.ledger != nil && o.of.Parts > 0 && (app == "" || o.of.App == app) && o.of.Kind == kind
 }
 

@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"consentledger/domain"
+	"consentledger/domain/ident"
+	"consentledger/domain/refusal"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 	"consentledger/eventstore/ledger"
@@ -21,7 +23,7 @@ func told(t *testing.T, w *world) (*ledger.Ledger, map[string]codec.Entry) {
 	begin(t, l)
 	for _, who := range []string{"ada", "bob"} {
 		r := requestOf("r", domain.GiveConsent{Act: "agree", Details: domain.Personal("words of " + who)})
-		r.Person = domain.PersonKey{Kind: "account", ID: who}
+		r.Person = ident.PersonKey{Kind: "account", ID: who}
 		must(t, l, r)
 	}
 	entries := map[string]codec.Entry{}
@@ -29,7 +31,7 @@ func told(t *testing.T, w *world) (*ledger.Ledger, map[string]codec.Entry) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if e.Stream.Noun == domain.SubjectNoun {
+		if e.Stream.Noun == ident.SubjectNoun {
 			entries[map[int]string{0: "ada", 1: "bob"}[len(entries)]] = e
 		}
 	}
@@ -47,11 +49,11 @@ func TestNothingIsReadWithoutAnAccessThatCoversIt(t *testing.T) {
 	l, entries := told(t, w)
 	stranger := reading("")
 	stranger.App = "other"
-	if _, err := l.Access(t.Context(), stranger); code(err) != domain.UnknownApp {
+	if _, err := l.Access(t.Context(), stranger); code(err) != refusal.UnknownApp {
 		t.Errorf("of an app that is none: %v", err)
 	}
 	other := requestOf("o", domain.RegisterApp{App: domain.App{Name: "other", Environment: domain.Test, Jurisdiction: "CN", TimeZone: "Asia/Shanghai", Locales: []string{"en"}}})
-	other.App, other.Person = "other", domain.PersonKey{}
+	other.App, other.Person = "other", ident.PersonKey{}
 	must(t, l, other)
 	opened := func(change func(*ledger.Access)) ledger.Opened {
 		t.Helper()
@@ -74,8 +76,8 @@ func TestNothingIsReadWithoutAnAccessThatCoversIt(t *testing.T) {
 		{"of everybody", opened(func(a *ledger.Access) { a.Subject = "" }), true, true},
 		{"of no part", opened(func(a *ledger.Access) { a.Parts = 0 }), false, false},
 		{"of another role", opened(func(a *ledger.Access) { a.Roles = []string{"binding"} }), false, false},
-		{"of another record", opened(func(a *ledger.Access) { a.Events = []domain.EventID{{1}} }), false, false},
-		{"of this record", opened(func(a *ledger.Access) { a.Events = []domain.EventID{domain.EventID(entries["ada"].ID)} }), true, false},
+		{"of another record", opened(func(a *ledger.Access) { a.Events = []ident.EventID{{1}} }), false, false},
+		{"of this record", opened(func(a *ledger.Access) { a.Events = []ident.EventID{ident.EventID(entries["ada"].ID)} }), true, false},
 		{"of another app", opened(func(a *ledger.Access) { a.App, a.Subject = "other", "" }), false, false},
 	} {
 		for who, want := range map[string]bool{"ada": c.ada, "bob": c.bob} {
@@ -105,7 +107,7 @@ func TestAnAccessSaysWhoAndWhy(t *testing.T) {
 	} {
 		a := reading(entries["ada"].Stream.ID)
 		change(&a)
-		if _, err := l.Access(t.Context(), a); code(err) != domain.ReasonMissing && code(err) != domain.TooLarge {
+		if _, err := l.Access(t.Context(), a); code(err) != refusal.ReasonMissing && code(err) != refusal.TooLarge {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"consentledger/domain"
+	"consentledger/domain/ident"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 )
@@ -26,7 +27,7 @@ type answer struct {
 }
 
 // answer returns the answer to a request, and whether there is one.
-func (l *Ledger) answer(ctx context.Context, stream domain.StreamID, f *fold, id [16]byte) (answer, bool, error) {
+func (l *Ledger) answer(ctx context.Context, stream ident.StreamID, f *fold, id [16]byte) (answer, bool, error) {
 	for i, m := range f.answered {
 		if m != markOf(id) {
 			continue
@@ -41,7 +42,7 @@ func (l *Ledger) answer(ctx context.Context, stream domain.StreamID, f *fold, id
 
 // answerAt returns the answer that begins with a record, which is known by how many
 // come before it in its stream, and the request that it is to.
-func (l *Ledger) answerAt(ctx context.Context, stream domain.StreamID, i int) (a answer, id [16]byte, err error) {
+func (l *Ledger) answerAt(ctx context.Context, stream ident.StreamID, i int) (a answer, id [16]byte, err error) {
 	first := eventstore.Revision(i + 1)
 	for e, err := range entries(l.store.ReadStream(ctx, eventstore.Stream(stream.String()), first-1)) {
 		if err != nil {
@@ -65,7 +66,7 @@ func (l *Ledger) answerAt(ctx context.Context, stream domain.StreamID, i int) (a
 // receiptOfFact returns the receipt of a fact of a person's history, as its request
 // was answered, and whether it is the first fact of one.
 func (l *Ledger) receiptOfFact(
-	ctx context.Context, stream domain.StreamID, f *fold, id domain.EventID,
+	ctx context.Context, stream ident.StreamID, f *fold, id ident.EventID,
 ) (Receipt, bool, error) {
 	i := f.subject.Place(id)
 	if i < 0 || f.answered[i] == 0 || i > 0 && f.answered[i] == f.answered[i-1] {

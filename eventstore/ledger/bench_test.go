@@ -11,6 +11,7 @@ import (
 
 	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/domain/policy"
 	"consentledger/eventstore/embedded"
 	"consentledger/eventstore/ledger"
@@ -194,7 +195,7 @@ func benchCold(b *testing.B, n int, keeps bool) {
 		}
 		return l
 	}
-	check := func(l *ledger.Ledger, who domain.PersonKey) {
+	check := func(l *ledger.Ledger, who ident.PersonKey) {
 		s, err := l.State(b.Context(), "demo", who, ledger.AsOf{})
 		if err != nil {
 			b.Fatal(err)

@@ -15,6 +15,7 @@ import (
 
 	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 	"consentledger/eventstore/codec/policydoc"
@@ -255,7 +256,7 @@ func holds(ctx context.Context, l *ledger.Ledger, v *vault.Vault, receipts []led
 // openable returns an error if a personal part of e is missing or altered, or
 // the first record of a person is not bound to one.
 func openable(ctx context.Context, v *vault.Vault, e codec.Entry) error {
-	if e.Stream.Noun == domain.SubjectNoun && e.Revision == 1 && (len(e.Parts) == 0 || e.Parts[0].Role != "binding") {
+	if e.Stream.Noun == ident.SubjectNoun && e.Revision == 1 && (len(e.Parts) == 0 || e.Parts[0].Role != "binding") {
 		return errors.New("it is bound to nobody")
 	}
 	for _, part := range e.Parts {

@@ -11,6 +11,7 @@ import (
 
 	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/eventstore"
 	"consentledger/eventstore/embedded"
 	"consentledger/eventstore/ledger"
@@ -120,12 +121,12 @@ func TestManyFirstContactsAtOnceAreOnePerson(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	streams := map[domain.StreamID]int{}
+	streams := map[ident.StreamID]int{}
 	for e, err := range l.Replay(t.Context(), 0) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if e.Stream.Noun != domain.SubjectNoun {
+		if e.Stream.Noun != ident.SubjectNoun {
 			continue
 		}
 		streams[e.Stream]++

@@ -5,6 +5,8 @@ import (
 
 	"consentledger/domain"
 	"consentledger/domain/content"
+	"consentledger/domain/ident"
+	"consentledger/domain/refusal"
 	"consentledger/eventstore/ledger"
 )
 
@@ -64,7 +66,7 @@ func TestARequestFromBeforeTheEndIsOfNobodyWhoCameSince(t *testing.T) {
 			}
 			for id, kind := range map[string]domain.RequestType{"copy": domain.AskAccess, "no": domain.AskWithdraw} {
 				_, err := c.l.Execute(t.Context(), at(then, requestOf(id, domain.OpenRequest{Types: []domain.RequestType{kind}, Channel: "app"})))
-				if want := map[string]domain.Code{"copy": domain.EarlierPerson}[id]; code(err) != want || want == "" && err != nil {
+				if want := map[string]refusal.Code{"copy": refusal.EarlierPerson}[id]; code(err) != want || want == "" && err != nil {
 					t.Errorf("%s, somebody came %v, %v: %v, want %q", end, comes, kind, err, want)
 				}
 			}
@@ -74,7 +76,7 @@ func TestARequestFromBeforeTheEndIsOfNobodyWhoCameSince(t *testing.T) {
 
 // Who is said to be a guardian is whoever had the id then.
 func TestAGuardianFromBeforeTheEndIsNobodyWhoCameSince(t *testing.T) {
-	ben := domain.PersonKey{Kind: "account", ID: "ben"}
+	ben := ident.PersonKey{Kind: "account", ID: "ben"}
 	guardian := func(id string) ledger.Request {
 		r := requestOf(id, domain.Say{Event: domain.GuardianVerified{Proof: domain.Proof{Document: content.Hash{5}, Method: "scan", CheckedBy: "desk"}}})
 		r.Other = ben
@@ -99,7 +101,7 @@ func TestAGuardianFromBeforeTheEndIsNobodyWhoCameSince(t *testing.T) {
 			if again := must(t, c.l, at(then, guardian("known"))); again != was {
 				t.Errorf("%s: what was recorded before is answered by %v, not %v", end, again, was)
 			}
-			if _, err := c.l.Execute(t.Context(), at(then, guardian("late"))); code(err) != domain.EarlierPerson {
+			if _, err := c.l.Execute(t.Context(), at(then, guardian("late"))); code(err) != refusal.EarlierPerson {
 				t.Errorf("%s, somebody came %v: %v", end, comes, err)
 			}
 			if name, found, err := c.l.Pseudonym(t.Context(), "demo", ben); found && (name == before || !comes) || err != nil {

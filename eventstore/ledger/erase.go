@@ -7,6 +7,8 @@ import (
 
 	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
+	"consentledger/domain/refusal"
 	"consentledger/eventstore/vault"
 )
 
@@ -23,7 +25,7 @@ func (l *Ledger) Erase(ctx context.Context, req Request) (Receipt, error) {
 	return l.erase(ctx, req, l.finishErasure, func() (*vault.Person, error) {
 		p, found, err := l.find(ctx, req.App, req.Person)
 		if err == nil && !found {
-			err = domain.Refusal{Code: domain.UnknownPerson,
+			err = refusal.Refusal{Code: refusal.UnknownPerson,
 				Text: "nothing is known of this person; who was erased is known by nobody's id"}
 		}
 		return p, err
@@ -41,7 +43,7 @@ func (l *Ledger) EraseNamed(ctx context.Context, req Request, name vault.Pseudon
 // erase records the order to erase somebody, and then does with their stream, which is
 // locked, what follows. A request that only looks orders nothing, and nothing follows.
 func (l *Ledger) erase(
-	ctx context.Context, req Request, then func(context.Context, domain.StreamID) error,
+	ctx context.Context, req Request, then func(context.Context, ident.StreamID) error,
 	whom func() (*vault.Person, error),
 ) (Receipt, error) {
 	if err := l.fresh.now(ctx); err != nil {
@@ -121,7 +123,7 @@ var errNotOrdered = errors.New("ledger: nothing is erased of whom nobody ordered
 // finishErasure deletes the entry of whom it was ordered to erase, records that
 // it is done, and takes the note away. Each step may have been done before. The
 // stream is locked.
-func (l *Ledger) finishErasure(ctx context.Context, stream domain.StreamID) error {
+func (l *Ledger) finishErasure(ctx context.Context, stream ident.StreamID) error {
 	return l.ordered(ctx, stream, func(f *fold, p *vault.Person) error {
 		if err := l.vault.Erase(ctx, p, f.subject.Ended().Time(), l.Now().Time().Add(horizon)); err != nil {
 			return err
@@ -133,13 +135,13 @@ func (l *Ledger) finishErasure(ctx context.Context, stream domain.StreamID) erro
 // ordered does something with whom it was ordered to erase, who may have no entry any more.
 // The stream is locked.
 func (l *Ledger) ordered(
-	ctx context.Context, stream domain.StreamID, do func(f *fold, p *vault.Person) error,
+	ctx context.Context, stream ident.StreamID, do func(f *fold, p *vault.Person) error,
 ) error {
 	f, err := l.fold(ctx, stream)
 	if err != nil {
 		return err
 	}
-	if f.subject.Ordered() == (domain.EventID{}) {
+	if f.subject.Ordered() == (ident.EventID{}) {
 		return errNotOrdered
 	}
 
@@ -151,7 +153,7 @@ func (l *Ledger) ordered(
 }
 
 // recordErased records that it is done, and takes the note away. The stream is locked.
-func (l *Ledger) recordErased(ctx context.Context, stream domain.StreamID, f *fold, order vault.Order) error {
+func (l *Ledger) recordErased(ctx context.Context, stream ident.StreamID, f *fold, order vault.Order) error {
 	k, err := l.vault.AppKey(ctx, order.App)
 	if err != nil {
 		return err
@@ -159,7 +161,7 @@ func (l *Ledger) recordErased(ctx context.Context, stream domain.StreamID, f *fo
 
 	// The request has no person: its key is the app's, theirs is gone.
 	done := Request{
-		App: stream.App, Source: "ledger", ID: "erased " + stream.ID, Actor: string(domain.System),
+		App: stream.App, Source: "ledger", ID: "erased " + stream.ID, Actor: string(ident.System),
 		RecordedBy: "ledger",
 		Command:    domain.Say{Event: domain.SubjectErased{Order: f.subject.Ordered()}},
 	}

@@ -7,7 +7,7 @@ import (
 	"slices"
 	"sync"
 
-	"consentledger/domain"
+	"consentledger/domain/ident"
 	"consentledger/eventstore/vault"
 )
 
@@ -30,7 +30,7 @@ func (l *Ledger) finishOrders(ctx context.Context, orders []vault.Order) (n int,
 		if err != nil {
 			return 0, err
 		}
-		if f.subject.Ordered() == (domain.EventID{}) {
+		if f.subject.Ordered() == (ident.EventID{}) {
 			continue
 		}
 		if err := l.locked(ctx, stream, func() error { return l.deleteOrdered(ctx, stream) }); err != nil {
@@ -82,14 +82,14 @@ func (l *Ledger) recordFinished(ctx context.Context, o vault.Order) error {
 
 // deleteOrdered deletes the entry of whom it was ordered to erase; it may have been done
 // before. The stream is locked.
-func (l *Ledger) deleteOrdered(ctx context.Context, stream domain.StreamID) error {
+func (l *Ledger) deleteOrdered(ctx context.Context, stream ident.StreamID) error {
 	return l.ordered(ctx, stream, func(f *fold, p *vault.Person) error {
 		return l.vault.Delete(ctx, p, f.subject.Ended().Time(), l.Now().Time().Add(horizon))
 	})
 }
 
 // locked does something with a stream that is locked, again if another process was faster.
-func (l *Ledger) locked(ctx context.Context, stream domain.StreamID, do func() error) error {
+func (l *Ledger) locked(ctx context.Context, stream ident.StreamID, do func() error) error {
 	_, err := l.race(ctx, stream.App, func() (Receipt, error) {
 		unlock, err := l.lock(ctx, stream)
 		if err != nil {
@@ -101,19 +101,19 @@ func (l *Ledger) locked(ctx context.Context, stream domain.StreamID, do func() e
 	return err
 }
 
-func streamOf(o vault.Order) domain.StreamID {
-	return domain.SubjectStream(domain.AppName(o.App), o.Pseudonym.String())
+func streamOf(o vault.Order) ident.StreamID {
+	return ident.SubjectStream(ident.AppName(o.App), o.Pseudonym.String())
 }
 
 // Kept reports whether the entry of whom a pseudonym names is still there.
-func (l *Ledger) Kept(ctx context.Context, app domain.AppName, name vault.Pseudonym) (bool, error) {
+func (l *Ledger) Kept(ctx context.Context, app ident.AppName, name vault.Pseudonym) (bool, error) {
 	_, there, err := l.vault.ByPseudonym(ctx, string(app), name)
 	return there, err
 }
 
 // Everybody is [vault.Vault.Everybody].
 func (l *Ledger) Everybody(
-	ctx context.Context, app domain.AppName, after vault.Pseudonym,
+	ctx context.Context, app ident.AppName, after vault.Pseudonym,
 ) iter.Seq2[vault.Pseudonym, error] {
 	return l.vault.Everybody(ctx, string(app), after)
 }

@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"consentledger/domain"
+	"consentledger/domain/ident"
+	"consentledger/domain/refusal"
 	"consentledger/eventstore"
 	"consentledger/eventstore/ledger"
 	"consentledger/eventstore/vault"
@@ -47,7 +49,7 @@ func (w *world) kinds(t *testing.T) (string, bool) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if e.Stream.Noun == domain.SubjectNoun {
+		if e.Stream.Noun == ident.SubjectNoun {
 			all = append(all, e.Kind())
 		}
 	}
@@ -223,10 +225,10 @@ func TestWhoIsErasedIsForgottenAndComesBackAsSomebodyNew(t *testing.T) {
 	}
 	late := requestOf("r2", yes)
 	late.At = w.now - 500
-	if _, err := l.Execute(t.Context(), late); code(err) != domain.EarlierPerson {
+	if _, err := l.Execute(t.Context(), late); code(err) != refusal.EarlierPerson {
 		t.Errorf("a yes of before the erasure: %v", err)
 	}
-	if _, err := l.Erase(t.Context(), order("e2")); code(err) != domain.UnknownPerson {
+	if _, err := l.Erase(t.Context(), order("e2")); code(err) != refusal.UnknownPerson {
 		t.Errorf("erased again: %v", err)
 	}
 	w.now += 1000
@@ -281,7 +283,7 @@ func TestANoThatSeemsOlderThanAnErasureIsNotLost(t *testing.T) {
 			if got, _ := w.kinds(t); got != erased+tt.kept {
 				t.Errorf("the log says %q", got)
 			}
-			if _, err := l.Execute(t.Context(), at(start.Add(500), requestOf("late", yes))); code(err) != domain.EarlierPerson {
+			if _, err := l.Execute(t.Context(), at(start.Add(500), requestOf("late", yes))); code(err) != refusal.EarlierPerson {
 				t.Errorf("a yes that is older than the erasure: %v", err)
 			}
 			if _, err := l.Erase(t.Context(), order("e2")); err != nil {
@@ -306,7 +308,7 @@ func TestAnOrderToEraseIsNotTakenLightly(t *testing.T) {
 	w := newWorld()
 	l := w.open(t)
 	begin(t, l)
-	if _, err := l.Erase(t.Context(), order("e1")); code(err) != domain.UnknownPerson {
+	if _, err := l.Erase(t.Context(), order("e1")); code(err) != refusal.UnknownPerson {
 		t.Errorf("nobody: %v", err)
 	}
 	must(t, l, requestOf("r1", yes))
@@ -321,7 +323,7 @@ func TestAnOrderToEraseIsNotTakenLightly(t *testing.T) {
 		o := r.Command.(domain.OrderErasure)
 		change(&r, &o)
 		r.Command = o
-		if _, err := l.Erase(t.Context(), r); !errors.As(err, new(domain.Refusal)) {
+		if _, err := l.Erase(t.Context(), r); !errors.As(err, new(refusal.Refusal)) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -329,7 +331,7 @@ func TestAnOrderToEraseIsNotTakenLightly(t *testing.T) {
 	hold.Actor = "operator"
 	must(t, l, hold)
 	w.now += 1000
-	if _, err := l.Erase(t.Context(), order("e3")); code(err) != domain.OnHold {
+	if _, err := l.Erase(t.Context(), order("e3")); code(err) != refusal.OnHold {
 		t.Errorf("under a legal hold: %v", err)
 	}
 	if got, found := w.kinds(t); got != "consent.given hold.placed" || !found {

@@ -8,6 +8,8 @@ import (
 	"reflect"
 
 	"consentledger/domain"
+	"consentledger/domain/ident"
+	"consentledger/domain/lists"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 )
@@ -21,7 +23,7 @@ func FoldSnapshot() []byte { return bytes.Clone(snapshotHead) }
 // CheckSnapshots returns an error unless a stream folds to the same from any
 // snapshot on as from its beginning, and as what this process has of it in
 // memory.
-func (l *Ledger) CheckSnapshots(ctx context.Context, stream domain.StreamID) error {
+func (l *Ledger) CheckSnapshots(ctx context.Context, stream ident.StreamID) error {
 	var all []codec.Entry
 	for e, err := range l.readStream(ctx, stream) {
 		if err != nil {
@@ -36,12 +38,12 @@ func (l *Ledger) CheckSnapshots(ctx context.Context, stream domain.StreamID) err
 	if err != nil {
 		return err
 	}
-	return alike(hot, foldOf(all, domain.Alone))
+	return alike(hot, foldOf(all, lists.Alone))
 }
 
 // CheckAnswers returns an error unless every request of a stream is found by its
 // receipt, even if all of them were to begin with the same bytes.
-func (l *Ledger) CheckAnswers(ctx context.Context, stream domain.StreamID) (requests int, err error) {
+func (l *Ledger) CheckAnswers(ctx context.Context, stream ident.StreamID) (requests int, err error) {
 	f, err := l.fold(ctx, stream)
 	if err != nil {
 		return 0, err
@@ -79,7 +81,7 @@ func (l *Ledger) CheckAnswers(ctx context.Context, stream domain.StreamID) (requ
 
 // CheckImpersonal returns an error if this process has something personal of a stream
 // in memory.
-func (l *Ledger) CheckImpersonal(stream domain.StreamID) error {
+func (l *Ledger) CheckImpersonal(stream ident.StreamID) error {
 	f, ok := l.folds.get(stream)
 	if !ok {
 		return errors.New("there is no fold in memory")
@@ -119,7 +121,7 @@ func personalIn(v reflect.Value) string {
 	return ""
 }
 
-func foldOf(list []codec.Entry, own domain.Own) *fold {
+func foldOf(list []codec.Entry, own lists.Own) *fold {
 	f := newFold()
 	for _, e := range list {
 		f.add(e, own)
@@ -143,12 +145,12 @@ func alike(a, b *fold) error {
 // snapshotsAlike returns an error unless entries fold to the same from every
 // snapshot on.
 func snapshotsAlike(all []codec.Entry) error {
-	whole := foldOf(all, domain.Alone)
-	if shared := foldOf(all, domain.Shared); !reflect.DeepEqual(shared.snapshot(), whole.snapshot()) {
+	whole := foldOf(all, lists.Alone)
+	if shared := foldOf(all, lists.Shared); !reflect.DeepEqual(shared.snapshot(), whole.snapshot()) {
 		return fmt.Errorf("where lists change where they are, %d entries fold to something else", len(all))
 	}
 	for n := range len(all) + 1 {
-		text, err := writeSnapshot(foldOf(all[:n], domain.Alone))
+		text, err := writeSnapshot(foldOf(all[:n], lists.Alone))
 		if err != nil {
 			return err
 		}
@@ -157,7 +159,7 @@ func snapshotsAlike(all []codec.Entry) error {
 			return fmt.Errorf("a snapshot after %d records cannot be read", n)
 		}
 		for _, e := range all[n:] {
-			f.add(e, domain.Newest)
+			f.add(e, lists.Newest)
 		}
 		if !reflect.DeepEqual(f.snapshot(), whole.snapshot()) {
 			return fmt.Errorf("from a snapshot after %d of %d records it folds to\n%+v\nfrom the beginning to\n%+v", n, len(all), f.snapshot(), whole.snapshot())

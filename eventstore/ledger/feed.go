@@ -9,8 +9,8 @@ import (
 	"sort"
 	"sync"
 
-	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 	"consentledger/eventstore/tracing"
@@ -230,7 +230,7 @@ func (f *feed) keep(s stretch) {
 
 // wrote reports whether a record of a stream was heard that comes after a
 // position, or it cannot tell.
-func (f *feed) wrote(stream domain.StreamID, after eventstore.Position) bool {
+func (f *feed) wrote(stream ident.StreamID, after eventstore.Position) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if after < f.begin || after >= f.end {

@@ -9,6 +9,8 @@ import (
 
 	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
+	"consentledger/domain/lists"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 	"consentledger/eventstore/generations"
@@ -57,7 +59,7 @@ var nothing others
 
 // next returns a fold to fold more into, while others keep f, and how much of it
 // is the caller's. Who comes second has lists of their own from then on.
-func (f *fold) next() (*fold, domain.Own) {
+func (f *fold) next() (*fold, lists.Own) {
 	n := &fold{
 		revision: f.revision, position: f.position, recorded: f.recorded, last: f.last,
 		size: f.size, sized: f.sized,
@@ -66,21 +68,21 @@ func (f *fold) next() (*fold, domain.Own) {
 	n.kept.Store(f.kept.Load())
 	if f.continued.Swap(true) {
 		n.continued.Store(true)
-		return n, domain.Shared
+		return n, lists.Shared
 	}
-	return n, domain.Newest
+	return n, lists.Newest
 }
 
 // add folds one entry.
-func (f *fold) add(e codec.Entry, own domain.Own) {
-	f.answered = domain.Grow(own, f.answered, markOf(e.Request.ID))
+func (f *fold) add(e codec.Entry, own lists.Own) {
+	f.answered = lists.Add(own, f.answered, markOf(e.Request.ID))
 	f.revision, f.position, f.recorded, f.last = e.Revision, e.Position, max(f.recorded, e.Recorded), e.ID
 	switch e.Stream.Noun {
-	case domain.SubjectNoun:
+	case ident.SubjectNoun:
 		f.subject = f.subject.Fold(e.Fact(), own)
-	case domain.ObligationNoun:
+	case ident.ObligationNoun:
 		f.duties, _ = f.duties.Fold(e.Fact(), own)
-	case domain.AccessNoun:
+	case ident.AccessNoun:
 		// what was answered changes no answer
 	default:
 		f.others = f.others.with(e, own)
@@ -88,22 +90,22 @@ func (f *fold) add(e codec.Entry, own domain.Own) {
 }
 
 // with returns what a stream says with one more entry.
-func (o *others) with(e codec.Entry, own domain.Own) *others {
+func (o *others) with(e codec.Entry, own lists.Own) *others {
 	next := *o
 	switch e.Stream.Noun {
-	case domain.ServiceNoun:
+	case ident.ServiceNoun:
 		next.service = o.service.Fold(e.Fact(), own)
-	case domain.PolicyNoun:
+	case ident.PolicyNoun:
 		next.policies = o.policies.Fold(e.Fact(), own)
-	case domain.SurfaceNoun:
+	case ident.SurfaceNoun:
 		next.surfaces = o.surfaces.Fold(e.Fact(), own)
-	case domain.RequestNoun:
+	case ident.RequestNoun:
 		next.request = o.request.Fold(e.Fact(), own)
-	case domain.IncidentNoun:
+	case ident.IncidentNoun:
 		next.incident = o.incident.Fold(e.Fact(), own)
-	case domain.CalendarNoun:
+	case ident.CalendarNoun:
 		next.calendars = domain.EvolveCalendars(o.calendars, e.Fact())
-	case domain.SubjectNoun, domain.ObligationNoun, domain.AccessNoun:
+	case ident.SubjectNoun, ident.ObligationNoun, ident.AccessNoun:
 		// in the fold itself
 	}
 	return &next
@@ -113,7 +115,7 @@ func (o *others) with(e codec.Entry, own domain.Own) *others {
 // the stream if it knows none. Another process may have appended since: then
 // the append that follows loses the race, and reads again; and the cache hears
 // of it, see [folds.hear].
-func (l *Ledger) fold(ctx context.Context, stream domain.StreamID) (*fold, error) {
+func (l *Ledger) fold(ctx context.Context, stream ident.StreamID) (*fold, error) {
 	f, ok := l.folds.get(stream)
 	l.meter.folded(ok)
 	if ok {
@@ -129,7 +131,7 @@ func (l *Ledger) fold(ctx context.Context, stream domain.StreamID) (*fold, error
 
 // ahead reports whether a stream was asked for before the record with which it begins
 // was there: nobody would hear of that.
-func (f *fold) ahead(stream domain.StreamID) bool {
+func (f *fold) ahead(stream ident.StreamID) bool {
 	_, _, owed := stream.OwedSince()
 	return owed && f.position == 0
 }
@@ -137,7 +139,7 @@ func (f *fold) ahead(stream domain.StreamID) bool {
 // beginFold remembers that a stream is empty which had no name when the log was
 // heard up to a position: it need not be read. Should somebody else have written
 // to it meanwhile, the append that follows loses the race.
-func (l *Ledger) beginFold(stream domain.StreamID, heard eventstore.Position) {
+func (l *Ledger) beginFold(stream ident.StreamID, heard eventstore.Position) {
 	if _, ok := l.folds.get(stream); !ok {
 		l.folds.put(stream, newFold(), heard)
 	}
@@ -145,8 +147,8 @@ func (l *Ledger) beginFold(stream domain.StreamID, heard eventstore.Position) {
 
 // foldUntil folds a stream up to a position; zero means all of it. It begins with
 // the stream's snapshot.
-func (l *Ledger) foldUntil(ctx context.Context, stream domain.StreamID, until eventstore.Position) (*fold, error) {
-	if stream.Noun == domain.ObligationNoun {
+func (l *Ledger) foldUntil(ctx context.Context, stream ident.StreamID, until eventstore.Position) (*fold, error) {
+	if stream.Noun == ident.ObligationNoun {
 		f, err := l.beginOwed(ctx, stream, until)
 		if err == nil {
 			f, err = l.foldOn(ctx, stream, f, until)
@@ -181,9 +183,9 @@ var errOtherHistory = errors.New("the snapshot is of another history")
 // person costs who is not in memory. A fold that comes from a snapshot may hold one list
 // in two places, so none is changed where it is.
 func (l *Ledger) foldOn(
-	ctx context.Context, stream domain.StreamID, f *fold, until eventstore.Position,
+	ctx context.Context, stream ident.StreamID, f *fold, until eventstore.Position,
 ) (*fold, error) {
-	own, same := domain.Alone, true
+	own, same := lists.Alone, true
 	var records iter.Seq2[eventstore.Recorded, error]
 	switch name := eventstore.Stream(stream.String()); {
 	case f.revision == 0:
@@ -196,9 +198,9 @@ func (l *Ledger) foldOn(
 		if at == 0 || f.position != 0 && f.position != at {
 			return nil, errOtherHistory
 		}
-		own, f.position, records = domain.Newest, at, rest
+		own, f.position, records = lists.Newest, at, rest
 	default:
-		own, same, records = domain.Newest, false, l.store.ReadStream(ctx, name, f.revision-1)
+		own, same, records = lists.Newest, false, l.store.ReadStream(ctx, name, f.revision-1)
 	}
 
 	for e, err := range entries(records) {
@@ -233,8 +235,8 @@ type folds struct {
 	shared bool // other processes record too
 
 	mu     sync.Mutex
-	last   generations.Map[domain.StreamID, *fold]
-	duties generations.Map[domain.StreamID, *fold]
+	last   generations.Map[ident.StreamID, *fold]
+	duties generations.Map[ident.StreamID, *fold]
 	grown  [mostBefore]*fold // those that have a fold before them, in the order in which they grew
 	next   int               // in grown
 }
@@ -245,30 +247,30 @@ const mostBefore = 1 << 14
 
 // newFolds returns a cache for folds of so many bytes, and the feed that it hears.
 func newFolds(memory int, store eventstore.Store, head eventstore.Position) *folds {
-	weigh := func(_ domain.StreamID, f *fold) int { return f.weight }
+	weigh := func(_ ident.StreamID, f *fold) int { return f.weight }
 	c := &folds{
-		last:   generations.Map[domain.StreamID, *fold]{Each: memory / 16 * 7, Weigh: weigh},
-		duties: generations.Map[domain.StreamID, *fold]{Each: memory / 16, Weigh: weigh},
+		last:   generations.Map[ident.StreamID, *fold]{Each: memory / 16 * 7, Weigh: weigh},
+		duties: generations.Map[ident.StreamID, *fold]{Each: memory / 16, Weigh: weigh},
 	}
 	c.feed = &feed{store: store, folds: c, lead: make(chan struct{}, 1), most: feedBytes, begin: head, end: head}
 	return c
 }
 
-func (c *folds) of(s domain.StreamID) *generations.Map[domain.StreamID, *fold] {
-	if s.Noun == domain.ObligationNoun {
+func (c *folds) of(s ident.StreamID) *generations.Map[ident.StreamID, *fold] {
+	if s.Noun == ident.ObligationNoun {
 		return &c.duties
 	}
 	return &c.last
 }
 
-func (c *folds) get(s domain.StreamID) (*fold, bool) {
+func (c *folds) get(s ident.StreamID) (*fold, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.of(s).Get(s)
 }
 
 // holds reports whether a fold is the one that is known of its stream.
-func (c *folds) holds(s domain.StreamID, f *fold) bool {
+func (c *folds) holds(s ident.StreamID, f *fold) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	known, ok := c.of(s).Peek(s)
@@ -276,7 +278,7 @@ func (c *folds) holds(s domain.StreamID, f *fold) bool {
 }
 
 // until returns the fold of a stream as it was at a position, if it is known.
-func (c *folds) until(s domain.StreamID, at eventstore.Position) (*fold, bool) {
+func (c *folds) until(s ident.StreamID, at eventstore.Position) (*fold, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	f, ok := c.of(s).Get(s)
@@ -297,7 +299,7 @@ func (c *folds) grow(f, before *fold) {
 
 // unchanged returns the fold of a stream if it is known to be the same since a
 // position: nothing that is later is in it, and everything up to there was heard.
-func (c *folds) unchanged(s domain.StreamID, since eventstore.Position) (*fold, bool) {
+func (c *folds) unchanged(s ident.StreamID, since eventstore.Position) (*fold, bool) {
 	f, ok := c.get(s)
 	return f, ok && f.position <= since && since <= c.feed.heard()
 }
@@ -312,7 +314,7 @@ func (c *folds) hear(s stretch, keep func(stretch)) {
 	}
 	if s.bad != nil {
 		// What cannot be read is heard of all the same: whoever needs it is told so.
-		if id, err := domain.ParseStreamID(string(s.records[len(s.records)-1].Stream)); err == nil {
+		if id, err := ident.ParseStreamID(string(s.records[len(s.records)-1].Stream)); err == nil {
 			c.drop(id, s.last())
 		}
 	}
@@ -346,7 +348,7 @@ func (c *folds) advance(e codec.Entry) {
 }
 
 // drop forgets the fold of a stream if it does not hold the record at a position.
-func (c *folds) drop(s domain.StreamID, at eventstore.Position) {
+func (c *folds) drop(s ident.StreamID, at eventstore.Position) {
 	if f, ok := c.of(s).Peek(s); ok && f.position < at {
 		c.of(s).Delete(s)
 	}
@@ -355,7 +357,7 @@ func (c *folds) drop(s domain.StreamID, at eventstore.Position) {
 // put remembers a fold that was read, or begun, when the log was heard up to a
 // position; unless the same or a newer one is known, or its stream was written to
 // since: who reads a stream may be overtaken by who writes to it.
-func (c *folds) put(s domain.StreamID, f *fold, heard eventstore.Position) {
+func (c *folds) put(s ident.StreamID, f *fold, heard eventstore.Position) {
 	f.weight = f.bytes(s.Noun)
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -371,7 +373,7 @@ func (c *folds) put(s domain.StreamID, f *fold, heard eventstore.Position) {
 	}
 }
 
-func (c *folds) forget(s domain.StreamID) {
+func (c *folds) forget(s ident.StreamID) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.of(s).Delete(s)

@@ -5,14 +5,14 @@ import (
 	"fmt"
 	"testing"
 
-	"consentledger/domain"
+	"consentledger/domain/ident"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 )
 
 func TestAnOlderFoldNeverTakesTheNewersPlace(t *testing.T) {
 	c := newFolds(1<<20, nil, 0)
-	s := domain.StreamID{Noun: domain.SubjectNoun, App: "demo", ID: "00ff"}
+	s := ident.StreamID{Noun: ident.SubjectNoun, App: "demo", ID: "00ff"}
 	newer := newFold()
 	newer.position = 10
 	c.put(s, newer, 0)
@@ -27,9 +27,9 @@ func TestAnOlderFoldNeverTakesTheNewersPlace(t *testing.T) {
 // TestTheCacheHoldsAllThatWasHeard puts down the fold of a stream after some
 // of the log was heard: what was read before it, or while it was, is not in it.
 func TestTheCacheHoldsAllThatWasHeard(t *testing.T) {
-	ours := domain.StreamID{Noun: domain.SubjectNoun, App: "demo", ID: "00ff"}
-	theirs := domain.StreamID{Noun: domain.SubjectNoun, App: "demo", ID: "00fe"}
-	heard := func(bytes int, bad error, streams ...domain.StreamID) (s stretch) {
+	ours := ident.StreamID{Noun: ident.SubjectNoun, App: "demo", ID: "00ff"}
+	theirs := ident.StreamID{Noun: ident.SubjectNoun, App: "demo", ID: "00fe"}
+	heard := func(bytes int, bad error, streams ...ident.StreamID) (s stretch) {
 		for i, id := range streams {
 			at := eventstore.Position(11 + i)
 			s.records = append(s.records, eventstore.Recorded{Stream: eventstore.Stream(id.String()), Position: at})
@@ -89,10 +89,10 @@ func TestTheCacheHoldsAllThatWasHeard(t *testing.T) {
 // stream was some records ago.
 func TestWhoIsAMomentBehindIsToldWhatWasKnownThen(t *testing.T) {
 	c := newFolds(1<<24, nil, 0)
-	stream := func(i int) domain.StreamID {
-		return domain.SubjectStream("demo", fmt.Sprintf("%032x", i))
+	stream := func(i int) ident.StreamID {
+		return ident.SubjectStream("demo", fmt.Sprintf("%032x", i))
 	}
-	put := func(s domain.StreamID, r eventstore.Revision, at eventstore.Position) *fold {
+	put := func(s ident.StreamID, r eventstore.Revision, at eventstore.Position) *fold {
 		f := newFold()
 		f.revision, f.position = r, at
 		c.put(s, f, at)

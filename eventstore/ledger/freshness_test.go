@@ -14,7 +14,9 @@ import (
 
 	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/domain/policy"
+	"consentledger/domain/refusal"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec/policydoc"
 	"consentledger/eventstore/ledger"
@@ -144,7 +146,7 @@ func (w *world) behind(t *testing.T) (*ledger.Ledger, *behindStore) {
 	return l, s
 }
 
-func stand(t *testing.T, l *ledger.Ledger, w *world, who domain.PersonKey, asOf ledger.AsOf) domain.Status {
+func stand(t *testing.T, l *ledger.Ledger, w *world, who ident.PersonKey, asOf ledger.AsOf) domain.Status {
 	t.Helper()
 	s, err := l.State(t.Context(), "demo", who, asOf)
 	if err != nil {
@@ -233,7 +235,7 @@ func TestNoProcessIsBehindWhatIsPublished(t *testing.T) {
 	w := newWorld()
 	here, _ := w.behind(t)
 	there, _ := w.behind(t)
-	if _, err := there.App(t.Context(), "demo"); code(err) != domain.UnknownApp {
+	if _, err := there.App(t.Context(), "demo"); code(err) != refusal.UnknownApp {
 		t.Fatalf("before it is registered: %v", err)
 	}
 	begin(t, here)

@@ -3,6 +3,7 @@ package ledger
 import (
 	"consentledger/domain"
 	"consentledger/domain/catalog"
+	"consentledger/domain/ident"
 	"consentledger/eventstore"
 )
 
@@ -14,11 +15,11 @@ const GroupRole = "group-event"
 
 // ToldGroup returns the request that records that every app of a group took or
 // refused what a record has as [GroupRole]. Made twice it is recorded once.
-func ToldGroup(app domain.AppName, group string, record eventstore.EventID) Request {
+func ToldGroup(app ident.AppName, group string, record eventstore.EventID) Request {
 	id := "group told of " + record.String()
 	fields := domain.Fields(map[string]string{"group": group, "record": record.String()})
 	return Request{
-		App: app, Source: "ledger", ID: id, Body: []byte(id), Actor: string(domain.System), RecordedBy: domain.Ledger,
+		App: app, Source: "ledger", ID: id, Body: []byte(id), Actor: string(ident.System), RecordedBy: ident.Ledger,
 		Command: domain.Say{Event: domain.Noted{Kind: catalog.GroupTold, Fields: fields}},
 	}
 }

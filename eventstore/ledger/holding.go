@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"consentledger/domain"
+	"consentledger/domain/ident"
+	"consentledger/domain/refusal"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 	"consentledger/eventstore/vault"
@@ -28,7 +30,7 @@ type Holding struct {
 
 	ledger    *Ledger
 	ctx       context.Context // of the pass; Check is called back and takes none
-	app       domain.AppName
+	app       ident.AppName
 	next      func() (eventstore.Recorded, error, bool)
 	stop      func()
 	revisions map[eventstore.Stream]eventstore.Revision
@@ -37,7 +39,7 @@ type Holding struct {
 
 // Holding begins a pass over an app's records, or over those of all apps if none is named.
 // Close ends it.
-func (l *Ledger) Holding(ctx context.Context, app domain.AppName) *Holding {
+func (l *Ledger) Holding(ctx context.Context, app ident.AppName) *Holding {
 	h := &Holding{ledger: l, ctx: ctx, app: app, revisions: map[eventstore.Stream]eventstore.Revision{}}
 	h.next, h.stop = iter.Pull2(l.store.ReadAll(ctx, 0))
 	return h
@@ -132,7 +134,7 @@ func (h *Holding) part(e codec.Entry, p codec.Part) (string, error) {
 	}
 
 	h.Commitments++
-	if p.Role != "binding" || e.Stream.Noun != domain.SubjectNoun {
+	if p.Role != "binding" || e.Stream.Noun != ident.SubjectNoun {
 		return "", nil
 	}
 	return h.binding(e, text)
@@ -141,11 +143,11 @@ func (h *Holding) part(e codec.Entry, p codec.Part) (string, error) {
 // gone says what is wrong when somebody has no entry any more, in the first
 // record of their history: an entry goes by an order that is recorded.
 func (h *Holding) gone(e codec.Entry, p codec.Part) (string, error) {
-	if p.Role != "binding" || e.Stream.Noun != domain.SubjectNoun {
+	if p.Role != "binding" || e.Stream.Noun != ident.SubjectNoun {
 		return "", nil
 	}
 	f, err := h.ledger.fold(h.ctx, e.Stream)
-	if err != nil || f.subject.Ordered() != (domain.EventID{}) {
+	if err != nil || f.subject.Ordered() != (ident.EventID{}) {
 		return "", err
 	}
 	return fmt.Sprintf("person %s has no entry in the vault, and nobody ordered to erase them", e.Stream.ID), nil
@@ -164,7 +166,7 @@ func (h *Holding) binding(e codec.Entry, text domain.Personal) (string, error) {
 
 	if who.App != string(e.Stream.App) || who.Pseudonym != e.Stream.ID {
 		return fmt.Sprintf("the text that ties the stream to a person ties %s of the app %s", who.Pseudonym,
-			domain.Quote(who.App)), nil
+			refusal.Quote(who.App)), nil
 	}
 
 	f, err := h.ledger.fold(h.ctx, e.Stream)
@@ -172,7 +174,7 @@ func (h *Holding) binding(e codec.Entry, text domain.Personal) (string, error) {
 		return "", err
 	}
 
-	p, found, err := h.ledger.find(h.ctx, domain.AppName(who.App), domain.PersonKey{Kind: who.Kind, ID: who.ID})
+	p, found, err := h.ledger.find(h.ctx, ident.AppName(who.App), ident.PersonKey{Kind: who.Kind, ID: who.ID})
 	switch {
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return "", err

@@ -10,6 +10,7 @@ import (
 
 	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 	"consentledger/eventstore/ledger"
@@ -32,7 +33,7 @@ func (g *log) record(t *testing.T, times ...deadline.Instant) {
 	for _, at := range times {
 		g.times = append(g.times, at)
 		env := codec.Envelope{
-			Stream: domain.StreamID{Noun: domain.ServiceNoun, App: "demo", ID: fmt.Sprint(len(g.times))},
+			Stream: ident.StreamID{Noun: ident.ServiceNoun, App: "demo", ID: fmt.Sprint(len(g.times))},
 			At:     at, Recorded: at, Actor: "system", RecordedBy: "test",
 		}
 		binary.BigEndian.PutUint64(env.ID[:], uint64(at)<<20+uint64(len(g.times)))

@@ -32,6 +32,8 @@ import (
 
 	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
+	"consentledger/domain/refusal"
 	"consentledger/eventstore"
 	"consentledger/eventstore/blobs"
 	"consentledger/eventstore/codec"
@@ -42,13 +44,13 @@ import (
 // A Request is one app's wish to record something. The same (app, source,
 // person, ID) is the same wish, however often it arrives.
 type Request struct {
-	App    domain.AppName
-	Person domain.PersonKey // zero for what is not about a person
-	Stream domain.StreamID  // of what is said about a stream by its id, see [Ledger.ExecuteOn]; else zero
-	Other  domain.PersonKey // of a link, or the guardian; zero: nobody
-	Source string           // who sent it, in the sender's words
-	ID     string           // the sender's name for it; never empty
-	Body   []byte           // what is asked, canonical: the same ID with another Body is a conflict
+	App    ident.AppName
+	Person ident.PersonKey // zero for what is not about a person
+	Stream ident.StreamID  // of what is said about a stream by its id, see [Ledger.ExecuteOn]; else zero
+	Other  ident.PersonKey // of a link, or the guardian; zero: nobody
+	Source string          // who sent it, in the sender's words
+	ID     string          // the sender's name for it; never empty
+	Body   []byte          // what is asked, canonical: the same ID with another Body is a conflict
 
 	At       deadline.Instant // when it happened, as the source says; zero: it does not say
 	Sequence uint64           // the source's own number; zero: none
@@ -113,8 +115,8 @@ type Signature struct {
 type Receipt struct {
 	Event    eventstore.EventID // the first of the facts
 	Position eventstore.Position
-	Stream   domain.StreamID // of a request, an incident or obligations; else zero
-	Unknown  string          // names in a no that no policy declares, with commas; it holds for the others
+	Stream   ident.StreamID // of a request, an incident or obligations; else zero
+	Unknown  string         // names in a no that no policy declares, with commas; it holds for the others
 
 	// Near are the near misses of the person's outside id, with commas: each its
 	// kind and in what it differs, with spaces. They are as they are when the
@@ -123,8 +125,8 @@ type Receipt struct {
 
 	NotUnderstood string // of an opt-out, see [Unread]
 
-	Person domain.PersonKey // whom the request was taken to be about; zero: nobody
-	ID     string           // what it was taken to be called
+	Person ident.PersonKey // whom the request was taken to be about; zero: nobody
+	ID     string          // what it was taken to be called
 
 	Counts  Counting // of a consent
 	Short   string   // of a consent that does not count for all it names, as in "face=separate-consent-missing,ads=opt-out-stands"
@@ -164,7 +166,7 @@ type Ledger struct {
 	due   due
 	known knownAt
 
-	needsTwo func(app domain.AppName, kind string) bool // nil: nothing does; see AskTwo
+	needsTwo func(app ident.AppName, kind string) bool // nil: nothing does; see AskTwo
 
 	traces *tracing.Traces
 	meter  *Meter
@@ -233,7 +235,7 @@ func Open(ctx context.Context, c Config) (*Ledger, error) {
 const tries = 5
 
 // Execute decides req and appends what was decided. Asked twice, it answers
-// twice and appends once. A refusal is a [domain.Refusal]; after any other
+// twice and appends once. A refusal is a [refusal.Refusal]; after any other
 // error the outcome is unknown and the caller asks again.
 func (l *Ledger) Execute(ctx context.Context, req Request) (Receipt, error) {
 	if err := l.fresh.now(ctx); err != nil {
@@ -271,14 +273,14 @@ func (l *Ledger) asMeant(ctx context.Context, req Request) (Request, error) {
 }
 
 func (l *Ledger) execute(ctx context.Context, req Request) (Receipt, error) {
-	if req.Stream != (domain.StreamID{}) {
+	if req.Stream != (ident.StreamID{}) {
 		return l.ExecuteOn(ctx, req.Stream, req)
 	}
 	return l.race(ctx, req.App, func() (Receipt, error) { return l.try(ctx, req) })
 }
 
 // race calls try again as long as somebody else wrote first.
-func (l *Ledger) race(ctx context.Context, app domain.AppName, try func() (Receipt, error)) (Receipt, error) {
+func (l *Ledger) race(ctx context.Context, app ident.AppName, try func() (Receipt, error)) (Receipt, error) {
 	for range tries {
 		receipt, err := try()
 		if _, lost := errors.AsType[*eventstore.ConflictError](err); !lost {
@@ -313,31 +315,31 @@ func (l *Ledger) try(ctx context.Context, req Request) (Receipt, error) {
 
 // appStream returns the stream of an app that a request is recorded in, if it is
 // not about a person. What opens a stream says no id: see [caseStream].
-func appStream(req Request) (domain.StreamID, bool) {
+func appStream(req Request) (ident.StreamID, bool) {
 	switch cmd := req.Command.(type) {
 	case domain.RegisterApp:
-		return domain.ServiceStream(req.App), true
+		return ident.ServiceStream(req.App), true
 	case domain.PublishPolicy:
-		return domain.PolicyStream(req.App), true
+		return ident.PolicyStream(req.App), true
 	case domain.PublishSurface:
-		return domain.SurfaceStream(req.App), true
+		return ident.SurfaceStream(req.App), true
 	case domain.PublishCalendar:
-		return domain.CalendarStream(req.App), true
+		return ident.CalendarStream(req.App), true
 	case domain.TakeStep:
-		return domain.IncidentStream(req.App, ""), true
+		return ident.IncidentStream(req.App, ""), true
 	case domain.OpenRequest:
-		return domain.RequestStream(req.App, ""), req.Person == (domain.PersonKey{})
+		return ident.RequestStream(req.App, ""), req.Person == (ident.PersonKey{})
 	case domain.Say:
 		if _, policy := cmd.Event.(domain.PolicyEffective); policy {
-			return domain.PolicyStream(req.App), true
+			return ident.PolicyStream(req.App), true
 		}
-		return domain.ServiceStream(req.App), req.Person == (domain.PersonKey{})
+		return ident.ServiceStream(req.App), req.Person == (ident.PersonKey{})
 	}
-	return domain.StreamID{}, false
+	return ident.StreamID{}, false
 }
 
 // executeApp executes what is not about a person, under the app's key.
-func (l *Ledger) executeApp(ctx context.Context, req Request, stream domain.StreamID) (Receipt, error) {
+func (l *Ledger) executeApp(ctx context.Context, req Request, stream ident.StreamID) (Receipt, error) {
 	ref, err := l.lookUp(ctx, req)
 	if err != nil {
 		return Receipt{}, err
@@ -365,7 +367,7 @@ func (l *Ledger) commit(ctx context.Context, r resolved, f *fold, extra []codec.
 		return Receipt{}, err
 	}
 	if answered && before.digest != digest {
-		return Receipt{}, domain.Refusal{Code: domain.IDReused,
+		return Receipt{}, refusal.Refusal{Code: refusal.IDReused,
 			Text: "this source has used this id for something else; give every event an id of its own"}
 	}
 	if answered {
@@ -387,7 +389,7 @@ func (l *Ledger) commit(ctx context.Context, r resolved, f *fold, extra []codec.
 		NotUnderstood: req.Unread.Names,
 	}
 	said := facts(env, k, events)
-	if stream.Noun == domain.SubjectNoun {
+	if stream.Noun == ident.SubjectNoun {
 		said = l.owing(said, f.subject, r.ref)
 	}
 	records, parts, err := l.encode(ctx, said, k, extra)
@@ -435,7 +437,7 @@ func (l *Ledger) formerly(ctx context.Context, r resolved, f *fold, digest [16]b
 // the stream need not read it. Only its position is not known yet. It folds what
 // everybody will read of the records: nothing personal, and events that all share who
 // said the same.
-func grown(stream domain.StreamID, records []eventstore.Record, f *fold) (*fold, error) {
+func grown(stream ident.StreamID, records []eventstore.Record, f *fold) (*fold, error) {
 	next, own := f.next()
 	for i, r := range records {
 		e, err := codec.Decode(eventstore.Recorded{
@@ -483,7 +485,7 @@ var errOthers = errors.New("other requests about the same wait for a part of the
 
 // lock has the requests of a stream take turns. A request waits for its turn no longer
 // than its caller does.
-func (l *Ledger) lock(ctx context.Context, stream domain.StreamID) (unlock func(), err error) {
+func (l *Ledger) lock(ctx context.Context, stream ident.StreamID) (unlock func(), err error) {
 	at := &l.locks[maphash.String(l.seed, stream.ID)%uint64(len(l.locks))]
 	m := at.Load()
 	if m == nil {

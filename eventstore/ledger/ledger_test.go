@@ -11,7 +11,9 @@ import (
 	"consentledger/domain"
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/domain/policy"
+	"consentledger/domain/refusal"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec/policydoc"
 	"consentledger/eventstore/ledger"
@@ -20,7 +22,7 @@ import (
 
 const start deadline.Instant = 1767225600000
 
-var ada = domain.PersonKey{Kind: "account", ID: "ada"}
+var ada = ident.PersonKey{Kind: "account", ID: "ada"}
 
 // A world is a store, a vault and a clock that the test moves.
 type world struct {
@@ -97,8 +99,8 @@ func status(t *testing.T, l *ledger.Ledger, w *world) domain.Status {
 	return s.Subject.Standing("ads", w.now+1000, s.Reference).Status
 }
 
-func code(err error) domain.Code {
-	var r domain.Refusal
+func code(err error) refusal.Code {
+	var r refusal.Refusal
 	errors.As(err, &r)
 	return r.Code
 }
@@ -121,17 +123,17 @@ func TestTheSameRequestHasTheSameReceipt(t *testing.T) {
 			t.Errorf("%s: a repeated yes brought %v", name, got)
 		}
 	}
-	if _, err := l.Execute(t.Context(), requestOf("r1", no)); code(err) != domain.IDReused {
+	if _, err := l.Execute(t.Context(), requestOf("r1", no)); code(err) != refusal.IDReused {
 		t.Errorf("another body under one id: %v", err)
 	}
 }
 
 func TestAnUnknownAppIsRefused(t *testing.T) {
 	w := newWorld()
-	if _, err := w.open(t).Execute(t.Context(), requestOf("r", yes)); code(err) != domain.UnknownApp {
+	if _, err := w.open(t).Execute(t.Context(), requestOf("r", yes)); code(err) != refusal.UnknownApp {
 		t.Errorf("got %v", err)
 	}
-	if _, err := w.open(t).State(t.Context(), "demo", ada, ledger.AsOf{}); code(err) != domain.UnknownApp {
+	if _, err := w.open(t).State(t.Context(), "demo", ada, ledger.AsOf{}); code(err) != refusal.UnknownApp {
 		t.Errorf("got %v", err)
 	}
 }
@@ -140,7 +142,7 @@ func TestARefusedRequestLeavesNobodyBehind(t *testing.T) {
 	w := newWorld()
 	l := w.open(t)
 	begin(t, l)
-	if _, err := l.Execute(t.Context(), requestOf("r", domain.GiveConsent{Act: "wink"})); code(err) != domain.UnknownAct {
+	if _, err := l.Execute(t.Context(), requestOf("r", domain.GiveConsent{Act: "wink"})); code(err) != refusal.UnknownAct {
 		t.Errorf("got %v", err)
 	}
 	if _, known, err := l.Pseudonym(t.Context(), "demo", ada); known || err != nil {
@@ -261,7 +263,7 @@ func TestNoOutsideIDEntersTheLog(t *testing.T) {
 // in order and bound to its person by its first record.
 func check(t *testing.T, w *world, want int) {
 	t.Helper()
-	n, last, seen := 0, eventstore.Position(0), map[domain.StreamID]eventstore.Revision{}
+	n, last, seen := 0, eventstore.Position(0), map[ident.StreamID]eventstore.Revision{}
 	for e, err := range w.open(t).Replay(t.Context(), 0) {
 		if err != nil {
 			t.Fatal(err)
@@ -270,7 +272,7 @@ func check(t *testing.T, w *world, want int) {
 			t.Errorf("entry out of order: %+v", e)
 		}
 		last, seen[e.Stream] = e.Position, e.Revision
-		if e.Stream.Noun != domain.SubjectNoun {
+		if e.Stream.Noun != ident.SubjectNoun {
 			continue
 		}
 		n++
@@ -304,7 +306,7 @@ func TestAskingTooSoonAfterANoOfALinkedHistory(t *testing.T) {
 	l := w.open(t)
 	begin(t, l)
 	device := requestOf("no", domain.RefuseConsent{Scope: domain.Scope{Purposes: []policy.PurposeID{"ads"}}})
-	device.Person = domain.PersonKey{Kind: "device", ID: "phone"}
+	device.Person = ident.PersonKey{Kind: "device", ID: "phone"}
 	must(t, l, device)
 	w.now += 1000
 	link := requestOf("link", domain.Say{Event: domain.SubjectLinked{Proof: "login"}})
@@ -370,7 +372,7 @@ func TestWhatAnotherProcessPublishedIsKnownHere(t *testing.T) {
 	if now, ok := ref.Policies.InForce("", w.now); err != nil || !ok || now.Version != version {
 		t.Errorf("the policy in force is %v, want %v, %v", now.Version, version, err)
 	}
-	if _, err := other.Execute(t.Context(), requestOf("r4", domain.GiveConsent{Act: "never", Policy: "privacy", Version: version})); code(err) != domain.UnknownAct {
+	if _, err := other.Execute(t.Context(), requestOf("r4", domain.GiveConsent{Act: "never", Policy: "privacy", Version: version})); code(err) != refusal.UnknownAct {
 		t.Error(err)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"consentledger/domain"
+	"consentledger/domain/ident"
 )
 
 // BenchmarkGrant is a consent of a person with so many linked histories, each of
@@ -17,7 +18,7 @@ func BenchmarkGrant(b *testing.B) {
 			begin(b, l)
 			for i := range links {
 				device := requestOf(fmt.Sprint("d", i), no)
-				device.Person = domain.PersonKey{Kind: "device", ID: fmt.Sprint("phone", i)}
+				device.Person = ident.PersonKey{Kind: "device", ID: fmt.Sprint("phone", i)}
 				must(b, l, device)
 				link := requestOf(fmt.Sprint("l", i), domain.Say{Event: domain.SubjectLinked{Proof: "login"}})
 				link.Other = device.Person

@@ -7,6 +7,7 @@ import (
 
 	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/refusal"
 	"consentledger/eventstore"
 	"consentledger/eventstore/tracing"
 	"consentledger/eventstore/vault"
@@ -48,7 +49,7 @@ func (l *Ledger) decided(ctx context.Context, recorded deadline.Instant,
 	_, span := l.traces.Step(ctx, "decide")
 	defer span.End()
 	events, err := decide(recorded)
-	if refusal, refused := errors.AsType[domain.Refusal](err); refused {
+	if refusal, refused := errors.AsType[refusal.Refusal](err); refused {
 		tracing.Fail(span, string(refusal.Code))
 	} else if err != nil {
 		tracing.Fail(span, "broken")

@@ -5,6 +5,7 @@ import (
 
 	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/eventstore"
 	"consentledger/eventstore/ledger"
 )
@@ -19,7 +20,7 @@ type answer struct {
 	source      string
 	number      uint64
 	build       string
-	confirms    []domain.EventID
+	confirms    []ident.EventID
 	signal      bool             // a machine says it
 	until       deadline.Instant // of a yes; zero: it does not end
 	gone        bool             // voided, alone or with its build
@@ -234,8 +235,8 @@ func (m *model) lifts(y, n *answer) bool {
 }
 
 // voids notes that records were mistakes.
-func (m *model) voids(who string, ids []domain.EventID, at deadline.Instant) {
-	hit := func(id eventstore.EventID) bool { return slices.Contains(ids, domain.EventID(id)) }
+func (m *model) voids(who string, ids []ident.EventID, at deadline.Instant) {
+	hit := func(id eventstore.EventID) bool { return slices.Contains(ids, ident.EventID(id)) }
 	for _, a := range m.answers {
 		if a.in == who && hit(a.id) && a.voided == 0 {
 			a.gone, a.voided = true, at
@@ -281,7 +282,7 @@ func (m *model) unlink(who, other string, id eventstore.EventID, at deadline.Ins
 func (m *model) confirmed(y *answer) bool {
 	for _, id := range y.confirms {
 		if !slices.ContainsFunc(m.answers, func(a *answer) bool {
-			return a.yes && a.voided == 0 && domain.EventID(a.id) == id &&
+			return a.yes && a.voided == 0 && ident.EventID(a.id) == id &&
 				slices.ContainsFunc(m.bonds[y.in], func(b *bond) bool { return b.other == a.in && b.voided == 0 })
 		}) {
 			return false

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"consentledger/domain"
+	"consentledger/domain/ident"
 	"consentledger/eventstore/vault"
 )
 
@@ -21,7 +22,7 @@ type NearMiss struct {
 // Near returns the near misses of an outside id, of persons whose history goes on
 // and who are not linked to whom the id leads to. It shows no outside id: it
 // opens those of the near misses and says in what they differ.
-func (l *Ledger) Near(ctx context.Context, app domain.AppName, who domain.PersonKey) ([]NearMiss, error) {
+func (l *Ledger) Near(ctx context.Context, app ident.AppName, who ident.PersonKey) ([]NearMiss, error) {
 	names, err := l.vault.Near(ctx, lookup(app, who))
 	if err != nil || len(names) == 0 {
 		return nil, err
@@ -49,7 +50,7 @@ func (l *Ledger) Near(ctx context.Context, app domain.AppName, who domain.Person
 }
 
 // linkedNow returns the pseudonyms that are the same person's as an outside id.
-func (l *Ledger) linkedNow(ctx context.Context, app domain.AppName, who domain.PersonKey) ([]string, error) {
+func (l *Ledger) linkedNow(ctx context.Context, app ident.AppName, who ident.PersonKey) ([]string, error) {
 	name, known, err := l.Pseudonym(ctx, app, who)
 	if err != nil || !known {
 		return nil, err
@@ -73,9 +74,9 @@ func (l *Ledger) linkedNow(ctx context.Context, app domain.AppName, who domain.P
 
 // nearMiss looks at one of them. Whose history has ended, or never began, is none.
 func (l *Ledger) nearMiss(
-	ctx context.Context, app domain.AppName, who domain.PersonKey, name string,
+	ctx context.Context, app ident.AppName, who ident.PersonKey, name string,
 ) (NearMiss, bool, error) {
-	stream := domain.SubjectStream(app, name)
+	stream := ident.SubjectStream(app, name)
 	f, err := l.fold(ctx, stream)
 	if err != nil || f.revision == 0 || f.subject.Ended() != 0 {
 		return NearMiss{}, false, err
@@ -99,7 +100,7 @@ func (l *Ledger) offers(ctx context.Context, req Request, p *vault.Person, recei
 	}
 
 	f, err := l.fold(ctx, subjectStream(p))
-	if err != nil || f.subject.AgreedBefore(domain.EventID(receipt.Event)) {
+	if err != nil || f.subject.AgreedBefore(ident.EventID(receipt.Event)) {
 		return ""
 	}
 

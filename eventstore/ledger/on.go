@@ -5,6 +5,8 @@ import (
 	"errors"
 
 	"consentledger/domain"
+	"consentledger/domain/ident"
+	"consentledger/domain/refusal"
 	"consentledger/eventstore"
 	"consentledger/eventstore/vault"
 )
@@ -15,21 +17,21 @@ import (
 // is the request's; Person and Other stay empty. Nobody is enrolled by it, and
 // no person's history begins: of a person who was erased, or whose history
 // ended and never answered the request, nothing is recorded in it, which is the
-// refusal [domain.EarlierPerson].
-func (l *Ledger) ExecuteOn(ctx context.Context, stream domain.StreamID, req Request) (Receipt, error) {
-	if req.Person != (domain.PersonKey{}) || req.Other != (domain.PersonKey{}) {
-		return Receipt{}, domain.Refusal{Code: domain.WrongStream,
+// refusal [refusal.EarlierPerson].
+func (l *Ledger) ExecuteOn(ctx context.Context, stream ident.StreamID, req Request) (Receipt, error) {
+	if req.Person != (ident.PersonKey{}) || req.Other != (ident.PersonKey{}) {
+		return Receipt{}, refusal.Refusal{Code: refusal.WrongStream,
 			Text: "what is executed on a stream names no person beside it"}
 	}
 
 	req.App = stream.App
 	try := l.tryCase
 	switch stream.Noun {
-	case domain.SubjectNoun:
+	case ident.SubjectNoun:
 		try = l.tryOn
-	case domain.RequestNoun, domain.IncidentNoun, domain.ObligationNoun:
+	case ident.RequestNoun, ident.IncidentNoun, ident.ObligationNoun:
 	default:
-		return Receipt{}, domain.Refusal{Code: domain.WrongStream,
+		return Receipt{}, refusal.Refusal{Code: refusal.WrongStream,
 			Text: "nothing is executed on a stream of this kind by its id"}
 	}
 
@@ -42,7 +44,7 @@ func (l *Ledger) ExecuteOn(ctx context.Context, stream domain.StreamID, req Requ
 	}
 
 	receipt, err := l.race(ctx, req.App, once)
-	_, refused := errors.AsType[domain.Refusal](err)
+	_, refused := errors.AsType[refusal.Refusal](err)
 	if nothing := err == nil && receipt.Event == (eventstore.EventID{}); l.fresh.shared && (refused || nothing) {
 		// Another process may have written what makes it possible.
 		if err := l.fresh.now(ctx); err != nil {
@@ -54,7 +56,7 @@ func (l *Ledger) ExecuteOn(ctx context.Context, stream domain.StreamID, req Requ
 }
 
 func (l *Ledger) tryOn(
-	ctx context.Context, stream domain.StreamID, req Request, ref domain.Reference,
+	ctx context.Context, stream ident.StreamID, req Request, ref domain.Reference,
 ) (Receipt, error) {
 	p, err := l.living(ctx, stream)
 	if err != nil {
@@ -69,7 +71,7 @@ func (l *Ledger) tryOn(
 
 // living returns the person of a stream that has begun. It asks the vault's
 // rows: another process may have erased whom this one remembers.
-func (l *Ledger) living(ctx context.Context, stream domain.StreamID) (*vault.Person, error) {
+func (l *Ledger) living(ctx context.Context, stream ident.StreamID) (*vault.Person, error) {
 	p, err := l.named(ctx, stream.App, stream.ID)
 	if err == nil {
 		err = l.vault.Put(ctx, p)
@@ -83,10 +85,10 @@ func (l *Ledger) living(ctx context.Context, stream domain.StreamID) (*vault.Per
 
 	f, err := l.fold(ctx, stream)
 	if err == nil && f.revision == 0 {
-		err = domain.Refusal{Code: domain.UnknownRecord, Text: "the stream has no record to follow from"}
+		err = refusal.Refusal{Code: refusal.UnknownRecord, Text: "the stream has no record to follow from"}
 	}
 	return p, err
 }
 
-var errGone = domain.Refusal{Code: domain.EarlierPerson,
+var errGone = refusal.Refusal{Code: refusal.EarlierPerson,
 	Text: "the person's history was ended or erased: nothing follows from it any more"}

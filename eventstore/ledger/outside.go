@@ -6,6 +6,7 @@ import (
 	"errors"
 
 	"consentledger/domain"
+	"consentledger/domain/ident"
 	"consentledger/eventstore/codec"
 	"consentledger/eventstore/vault"
 )
@@ -16,50 +17,50 @@ import (
 //
 // It leaves no access record: it is for what the ledger sends to the app itself, which
 // gave the id. It is read when it is asked for, and kept nowhere.
-func (l *Ledger) Outside(ctx context.Context, app domain.AppName, pseudonym string) (domain.PersonKey, bool, error) {
+func (l *Ledger) Outside(ctx context.Context, app ident.AppName, pseudonym string) (ident.PersonKey, bool, error) {
 	who, err := l.bound(ctx, app, pseudonym)
-	if err != nil || who == (domain.PersonKey{}) {
-		return domain.PersonKey{}, false, err
+	if err != nil || who == (ident.PersonKey{}) {
+		return ident.PersonKey{}, false, err
 	}
 	now, ok, err := l.Pseudonym(ctx, app, who)
 	if err != nil || !ok || now != pseudonym {
-		return domain.PersonKey{}, false, err
+		return ident.PersonKey{}, false, err
 	}
 	return who, true, nil
 }
 
 // bound returns the id that a person's history was begun with; zero: nobody knows it any
 // more.
-func (l *Ledger) bound(ctx context.Context, app domain.AppName, pseudonym string) (domain.PersonKey, error) {
+func (l *Ledger) bound(ctx context.Context, app ident.AppName, pseudonym string) (ident.PersonKey, error) {
 	switch _, err := l.named(ctx, app, pseudonym); {
 	case errors.Is(err, vault.ErrErased):
-		return domain.PersonKey{}, nil
+		return ident.PersonKey{}, nil
 	case err != nil:
-		return domain.PersonKey{}, err
+		return ident.PersonKey{}, err
 	}
 
-	who, _, err := l.knownAs(ctx, domain.SubjectStream(app, pseudonym))
+	who, _, err := l.knownAs(ctx, ident.SubjectStream(app, pseudonym))
 	return who, err
 }
 
 // knownAs returns by which id a person's history says that they are known outside; false:
 // they were erased, or have none.
-func (l *Ledger) knownAs(ctx context.Context, stream domain.StreamID) (domain.PersonKey, bool, error) {
+func (l *Ledger) knownAs(ctx context.Context, stream ident.StreamID) (ident.PersonKey, bool, error) {
 	first, text, ok, err := l.firstBinding(ctx, stream)
 	if err != nil || !ok {
-		return domain.PersonKey{}, false, err
+		return ident.PersonKey{}, false, err
 	}
 	var who struct{ Kind, ID string }
 	if err := json.Unmarshal([]byte(text.Reveal()), &who); err != nil {
-		return domain.PersonKey{}, false, unreadable(first, errBinding)
+		return ident.PersonKey{}, false, unreadable(first, errBinding)
 	}
-	return domain.PersonKey{Kind: who.Kind, ID: who.ID}, true, nil
+	return ident.PersonKey{Kind: who.Kind, ID: who.ID}, true, nil
 }
 
 // firstBinding returns the first record of a person's history, and its part that ties it to
 // who they are outside.
 func (l *Ledger) firstBinding(
-	ctx context.Context, stream domain.StreamID,
+	ctx context.Context, stream ident.StreamID,
 ) (_ codec.Entry, text domain.Personal, ok bool, err error) {
 	for first, err := range l.readStream(ctx, stream) {
 		if err == nil {

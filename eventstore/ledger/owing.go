@@ -4,13 +4,15 @@ import (
 	"context"
 
 	"consentledger/domain"
+	"consentledger/domain/ident"
+	"consentledger/domain/lists"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 )
 
 // What is owed by rule since a fact of a person's history stands in the fact's own
 // record: neither is there without the other, and who reads the one knows the other.
-// What becomes of it is recorded in a stream of its own, [domain.OwedStream], which
+// What becomes of it is recorded in a stream of its own, [ident.OwedStream], which
 // begins where that record ends. So the deadlines of somebody who says no twice a day
 // do not weigh on "may we?", nor on the history.
 //
@@ -41,7 +43,7 @@ func (l *Ledger) owing(said []codec.Entry, s domain.Subject, ref domain.Referenc
 // beginOwed returns the fold of a stream with which it begins: empty, unless it is of
 // what is owed since a fact that says so itself. Of what was recorded after a position
 // nothing is known; zero means all.
-func (l *Ledger) beginOwed(ctx context.Context, stream domain.StreamID, until eventstore.Position) (*fold, error) {
+func (l *Ledger) beginOwed(ctx context.Context, stream ident.StreamID, until eventstore.Position) (*fold, error) {
 	f := newFold()
 	history, revision, ok := stream.OwedSince()
 	if !ok {
@@ -57,7 +59,7 @@ func (l *Ledger) beginOwed(ctx context.Context, stream domain.StreamID, until ev
 			break
 		}
 		for _, o := range e.Owed() {
-			f.duties, _ = f.duties.Fold(o.Fact(), domain.Alone)
+			f.duties, _ = f.duties.Fold(o.Fact(), lists.Alone)
 		}
 		f.position, f.recorded = e.Position, e.Recorded
 		break

@@ -9,7 +9,9 @@ import (
 
 	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/domain/policy"
+	"consentledger/domain/refusal"
 	"consentledger/eventstore/codec"
 	"consentledger/eventstore/codec/policydoc"
 	"consentledger/eventstore/ledger"
@@ -48,7 +50,7 @@ func owed(t *testing.T, l *ledger.Ledger) string {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if e.Stream.Noun == domain.ObligationNoun {
+		if e.Stream.Noun == ident.ObligationNoun {
 			t.Errorf("a record of its own: %s %s", e.Stream, e.Kind())
 		}
 		for _, o := range e.Owed() {
@@ -60,13 +62,13 @@ func owed(t *testing.T, l *ledger.Ledger) string {
 	return strings.Join(all, ", ")
 }
 
-func history(t *testing.T, l *ledger.Ledger) domain.StreamID {
+func history(t *testing.T, l *ledger.Ledger) ident.StreamID {
 	t.Helper()
 	name, known, err := l.Pseudonym(t.Context(), "demo", ada)
 	if err != nil || !known {
 		t.Fatal(known, err)
 	}
-	return domain.SubjectStream("demo", name)
+	return ident.SubjectStream("demo", name)
 }
 
 func TestAFactSaysWhatIsOwedSince(t *testing.T) {
@@ -97,12 +99,12 @@ func TestWhatBecomesOfWhatAFactSaysIsOwed(t *testing.T) {
 	l := w.open(t)
 	promising(t, l)
 	must(t, l, requestOf("yes", yes))
-	stream := domain.OwedStream(history(t, l), 2)
+	stream := ident.OwedStream(history(t, l), 2)
 	on := func(l *ledger.Ledger, id string, cmd domain.Command) error {
 		_, err := l.ExecuteOn(t.Context(), stream, ledger.Request{Source: "test", ID: id, Body: []byte(id), Actor: "operator", RecordedBy: "test", Command: cmd})
 		return err
 	}
-	if err := on(l, "too soon", domain.MeetObligation{ID: "reply.d15"}); code(err) != domain.UnknownRequest {
+	if err := on(l, "too soon", domain.MeetObligation{ID: "reply.d15"}); code(err) != refusal.UnknownRequest {
 		t.Errorf("before anything is owed: %v", err)
 	}
 	must(t, l, requestOf("no", no))
@@ -110,10 +112,10 @@ func TestWhatBecomesOfWhatAFactSaysIsOwed(t *testing.T) {
 	if err := on(l, "met", domain.MeetObligation{ID: "reply.d15"}); err != nil {
 		t.Fatal(err)
 	}
-	if err := on(w.open(t), "met again", domain.MeetObligation{ID: "reply.d15"}); code(err) != domain.IllegalMove {
+	if err := on(w.open(t), "met again", domain.MeetObligation{ID: "reply.d15"}); code(err) != refusal.IllegalMove {
 		t.Errorf("met twice: %v", err)
 	}
-	if err := on(w.open(t), "nothing", domain.MeetObligation{ID: "stop.d15"}); code(err) != domain.UnknownObligation {
+	if err := on(w.open(t), "nothing", domain.MeetObligation{ID: "stop.d15"}); code(err) != refusal.UnknownObligation {
 		t.Errorf("what is not owed: %v", err)
 	}
 

@@ -6,6 +6,8 @@ import (
 	"fmt"
 
 	"consentledger/domain"
+	"consentledger/domain/ident"
+	"consentledger/domain/refusal"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 	"consentledger/eventstore/vault"
@@ -53,7 +55,7 @@ func (l *Ledger) encode(
 		}
 		r := x.Record
 		if len(r.Data) > eventstore.MaxData {
-			return nil, nil, domain.Refusal{Code: domain.TooLarge,
+			return nil, nil, refusal.Refusal{Code: refusal.TooLarge,
 				Text: fmt.Sprintf("the event takes %d bytes, at most %d fit; keep documents as blobs and name their "+
 					"hash", len(r.Data), eventstore.MaxData)}
 		}
@@ -67,7 +69,7 @@ func (l *Ledger) encode(
 }
 
 // named returns the person that a pseudonym names.
-func (l *Ledger) named(ctx context.Context, app domain.AppName, ref string) (*vault.Person, error) {
+func (l *Ledger) named(ctx context.Context, app ident.AppName, ref string) (*vault.Person, error) {
 	name, err := vault.ParsePseudonym(ref)
 	if err != nil {
 		return nil, err
@@ -83,7 +85,7 @@ func (l *Ledger) named(ctx context.Context, app domain.AppName, ref string) (*va
 // belong to, and of a person who is new. Of whom there is no entry, nothing is
 // kept.
 func (l *Ledger) draft(
-	ctx context.Context, app domain.AppName, p *vault.Person, parts []part,
+	ctx context.Context, app ident.AppName, p *vault.Person, parts []part,
 ) (d vault.Draft, err error) {
 	var own []vault.Part
 	for _, x := range parts {
@@ -108,19 +110,19 @@ func (l *Ledger) draft(
 
 // sign says in ref who asks, and verifies the signature over the request.
 func sign(ref *domain.Reference, req Request) error {
-	ref.By = domain.By{Actor: domain.Actor(req.Actor), Principal: req.RecordedBy, App: req.FromApp}
+	ref.By = ident.By{Actor: ident.Actor(req.Actor), Principal: req.RecordedBy, App: req.FromApp}
 	if req.Signed == nil {
 		return nil
 	}
 
 	s, ok := ref.Service.Signer(req.Signed.Signer)
 	if !ok {
-		return domain.Refusal{Code: domain.UnknownSigner,
+		return refusal.Refusal{Code: refusal.UnknownSigner,
 			Text: "no signer of that name is registered for this app; see consentledger signer"}
 	}
 
 	if !ed25519.Verify(s.Key[:], req.Signed.Original, req.Signed.Signature[:]) {
-		return domain.Refusal{Code: domain.BadSignature,
+		return refusal.Refusal{Code: refusal.BadSignature,
 			Text: "the signature is not the signer's over the bytes that were sent"}
 	}
 

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"consentledger/domain"
+	"consentledger/domain/ident"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 )
@@ -17,7 +18,7 @@ import (
 // It is used by one goroutine.
 type Past struct {
 	ledger *Ledger
-	app    domain.AppName
+	app    ident.AppName
 	marks  []eventstore.Position // of all that a reference is made of
 
 	mark eventstore.Position // whose reference ref is; zero: none yet
@@ -25,7 +26,7 @@ type Past struct {
 }
 
 // Past returns the past of an app. One that is not registered is a refusal.
-func (l *Ledger) Past(ctx context.Context, app domain.AppName) (*Past, error) {
+func (l *Ledger) Past(ctx context.Context, app ident.AppName) (*Past, error) {
 	if err := l.fresh.now(ctx); err != nil {
 		return nil, err
 	}
@@ -34,7 +35,7 @@ func (l *Ledger) Past(ctx context.Context, app domain.AppName) (*Past, error) {
 	}
 
 	p := &Past{ledger: l, app: app}
-	for e, err := range p.entries(ctx, domain.OwnStreams(app)) {
+	for e, err := range p.entries(ctx, ident.OwnStreams(app)) {
 		if err != nil {
 			return nil, err
 		}
@@ -44,10 +45,10 @@ func (l *Ledger) Past(ctx context.Context, app domain.AppName) (*Past, error) {
 }
 
 // App returns the app.
-func (p *Past) App() domain.AppName { return p.app }
+func (p *Past) App() ident.AppName { return p.app }
 
 // entries yields what streams hold, in the order of the log.
-func (p *Past) entries(ctx context.Context, streams []domain.StreamID) iter.Seq2[codec.Entry, error] {
+func (p *Past) entries(ctx context.Context, streams []ident.StreamID) iter.Seq2[codec.Entry, error] {
 	return func(yield func(codec.Entry, error) bool) { p.ledger.merged(ctx, streams, yield) }
 }
 
@@ -78,7 +79,7 @@ func (p *Past) Subject(ctx context.Context, pseudonym string, until eventstore.P
 	if pseudonym == "" {
 		return domain.Subject{}, nil
 	}
-	stream := domain.SubjectStream(p.app, pseudonym)
+	stream := ident.SubjectStream(p.app, pseudonym)
 	f, err := p.ledger.foldAsOf(ctx, stream, true, until)
 	if err != nil {
 		return domain.Subject{}, err
@@ -93,7 +94,7 @@ func (p *Past) Changes(
 	ctx context.Context, pseudonym string, after, until eventstore.Position,
 ) iter.Seq2[codec.Entry, error] {
 	return func(yield func(codec.Entry, error) bool) {
-		streams := []domain.StreamID{domain.ServiceStream(p.app), domain.PolicyStream(p.app)}
+		streams := []ident.StreamID{ident.ServiceStream(p.app), ident.PolicyStream(p.app)}
 		if pseudonym != "" {
 			s, err := p.Subject(ctx, pseudonym, until)
 			if err != nil {
@@ -105,9 +106,9 @@ func (p *Past) Changes(
 				yield(codec.Entry{}, err)
 				return
 			}
-			streams = append(streams, domain.SubjectStream(p.app, pseudonym))
+			streams = append(streams, ident.SubjectStream(p.app, pseudonym))
 			for _, r := range all {
-				streams = append(streams, domain.SubjectStream(p.app, r.Other))
+				streams = append(streams, ident.SubjectStream(p.app, r.Other))
 			}
 		}
 		for e, err := range p.entries(ctx, streams) {
@@ -132,12 +133,12 @@ func (p *Past) Log(
 ) iter.Seq2[codec.Entry, error] {
 	mine := ofApp(p.app)
 	all := entries(picked(p.ledger.store.ReadAll(ctx, after), func(r eventstore.Recorded) bool {
-		first := r.Revision == 1 && strings.HasPrefix(string(r.Stream), string(domain.SubjectNoun)+"-")
+		first := r.Revision == 1 && strings.HasPrefix(string(r.Stream), string(ident.SubjectNoun)+"-")
 		return r.Position > until || (first || codec.KindOf(r.Type) == "check.answered") && mine(r)
 	}))
 	if pseudonym != "" {
-		all = p.entries(ctx, []domain.StreamID{domain.SubjectStream(p.app, pseudonym),
-			domain.AccessStream(p.app, pseudonym)})
+		all = p.entries(ctx, []ident.StreamID{ident.SubjectStream(p.app, pseudonym),
+			ident.AccessStream(p.app, pseudonym)})
 	}
 
 	return func(yield func(codec.Entry, error) bool) {
@@ -160,13 +161,13 @@ func (p *Past) Log(
 
 // Find returns a record of a person's or of the app's, and whether it is there.
 func (p *Past) Find(
-	ctx context.Context, pseudonym string, id domain.EventID, until eventstore.Position,
+	ctx context.Context, pseudonym string, id ident.EventID, until eventstore.Position,
 ) (found codec.Entry, ok bool, err error) {
 	for e, err := range p.Changes(ctx, pseudonym, 0, until) {
 		if err != nil {
 			return found, false, err
 		}
-		if domain.EventID(e.ID) == id {
+		if ident.EventID(e.ID) == id {
 			return e, true, nil
 		}
 	}

@@ -8,6 +8,8 @@ import (
 
 	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
+	"consentledger/domain/refusal"
 	"consentledger/eventstore"
 	"consentledger/eventstore/vault"
 )
@@ -42,7 +44,7 @@ func (l *Ledger) executePerson(ctx context.Context, req Request) (Receipt, error
 		}
 		var ended endedError
 		if !errors.As(err, &ended) {
-			if err == nil && req.Person != (domain.PersonKey{}) {
+			if err == nil && req.Person != (ident.PersonKey{}) {
 				receipt.Near = l.offers(ctx, req, p, receipt)
 			}
 			return receipt, err
@@ -56,18 +58,18 @@ func (l *Ledger) executePerson(ctx context.Context, req Request) (Receipt, error
 
 // detach makes an outside id lead to nobody, whose history has ended.
 func (l *Ledger) detach(
-	ctx context.Context, app domain.AppName, who domain.PersonKey, p *vault.Person, ended deadline.Instant,
+	ctx context.Context, app ident.AppName, who ident.PersonKey, p *vault.Person, ended deadline.Instant,
 ) error {
 	at := ended.Time()
 	return l.vault.Detach(ctx, p, lookup(app, who), at, at.Add(horizon))
 }
 
 // subjectStream returns the stream of a person's history.
-func subjectStream(p *vault.Person) domain.StreamID {
-	return domain.SubjectStream(domain.AppName(p.App), p.Pseudonym.String())
+func subjectStream(p *vault.Person) ident.StreamID {
+	return ident.SubjectStream(ident.AppName(p.App), p.Pseudonym.String())
 }
 
-func lookup(app domain.AppName, who domain.PersonKey) vault.Lookup {
+func lookup(app ident.AppName, who ident.PersonKey) vault.Lookup {
 	return vault.Lookup{App: string(app), Kind: who.Kind, ID: who.ID}
 }
 
@@ -96,7 +98,7 @@ func (l *Ledger) meet(ctx context.Context, req Request, ref domain.Reference) (*
 
 	heard := l.feed.heard()
 	enrol := l.vault.Meet
-	if req.Other != (domain.PersonKey{}) {
+	if req.Other != (ident.PersonKey{}) {
 		enrol = l.vault.Enrol
 	}
 
@@ -110,7 +112,7 @@ func (l *Ledger) meet(ctx context.Context, req Request, ref domain.Reference) (*
 // likely returns the request's command with a name in the place of the other
 // person's, who is not looked for yet.
 func likely(req Request) domain.Command {
-	if req.Other == (domain.PersonKey{}) {
+	if req.Other == (ident.PersonKey{}) {
 		return req.Command
 	}
 	cmd, _ := named(req.Command, "somebody")
@@ -132,7 +134,7 @@ func (l *Ledger) checkEarlier(ctx context.Context, req Request, s domain.Subject
 	}
 
 	if earlier {
-		return domain.Refusal{Code: domain.EarlierPerson, Path: "time",
+		return refusal.Refusal{Code: refusal.EarlierPerson, Path: "time",
 			Text: "the event is from before this person's history was ended or erased: it is of whoever had the id then"}
 	}
 
@@ -141,11 +143,11 @@ func (l *Ledger) checkEarlier(ctx context.Context, req Request, s domain.Subject
 	case err != nil:
 		return err
 	case predates && s.Since() == 0:
-		return domain.Refusal{Code: domain.EarlierPerson, Path: "time",
+		return refusal.Refusal{Code: refusal.EarlierPerson, Path: "time",
 			Text: "the event is more than 30 days old, nothing is known of this person, and persons were erased from " +
 				"this app: it may be of one of them"}
 	case predates:
-		return domain.Refusal{Code: domain.EarlierPerson, Path: "time",
+		return refusal.Refusal{Code: refusal.EarlierPerson, Path: "time",
 			Text: "the event is from before this person's history began: whoever had the id then may have been " +
 				"somebody else; import what is old oldest first, and before anything live"}
 	}
@@ -187,7 +189,7 @@ func (l *Ledger) mustFilter(ctx context.Context, req Request) (bool, error) {
 // said before it and comes after it does not stand; also after an erasure, see
 // the package's comment.
 func (l *Ledger) overtaken(ctx context.Context, req Request, s domain.Subject) (Request, error) {
-	if req.At == 0 || req.Person == (domain.PersonKey{}) || !domain.IsNo(req.Command) ||
+	if req.At == 0 || req.Person == (ident.PersonKey{}) || !domain.IsNo(req.Command) ||
 		s.Since() != 0 && req.At >= s.Since() {
 		return req, nil
 	}
@@ -203,7 +205,7 @@ func (l *Ledger) overtaken(ctx context.Context, req Request, s domain.Subject) (
 // request names, and records a link on the other's side first: if what follows
 // fails, only nos have crossed.
 func (l *Ledger) fill(ctx context.Context, req Request, ref domain.Reference, p *vault.Person) (Request, error) {
-	if req.Other == (domain.PersonKey{}) {
+	if req.Other == (ident.PersonKey{}) {
 		return req, nil
 	}
 
@@ -213,7 +215,7 @@ func (l *Ledger) fill(ctx context.Context, req Request, ref domain.Reference, p 
 	}
 
 	if found && o.Pseudonym == p.Pseudonym {
-		return req, domain.Refusal{Code: domain.SamePerson, Text: "both names are of one person already",
+		return req, refusal.Refusal{Code: refusal.SamePerson, Text: "both names are of one person already",
 			Path: "data.other"}
 	}
 
@@ -229,7 +231,7 @@ func (l *Ledger) fill(ctx context.Context, req Request, ref domain.Reference, p 
 	}
 
 	if earlier {
-		return req, domain.Refusal{Code: domain.EarlierPerson, Path: "data.guardian",
+		return req, refusal.Refusal{Code: refusal.EarlierPerson, Path: "data.guardian",
 			Text: "the event is from before the history of whom it names as guardian was ended or erased: it is of " +
 				"whoever had that id then"}
 	}
@@ -237,7 +239,7 @@ func (l *Ledger) fill(ctx context.Context, req Request, ref domain.Reference, p 
 	if mirror, linking := named(req.Command, p.Pseudonym.String()); linking {
 		m := req
 		m.Group = nil // one's own side has it, and follows
-		m.Person, m.Other, m.ID, m.Command = req.Other, domain.PersonKey{}, "other side of "+req.ID, mirror
+		m.Person, m.Other, m.ID, m.Command = req.Other, ident.PersonKey{}, "other side of "+req.ID, mirror
 		if _, err := l.executePerson(ctx, m); err != nil {
 			return req, err
 		}
@@ -335,7 +337,7 @@ func named(cmd domain.Command, pseudonym string) (domain.Command, bool) {
 // already: by the receipt of the record that said it. So whoever is answered is answered by a record that is
 // on disk, every time, and a browser that sends its signal with every page adds
 // none.
-func (l *Ledger) repeated(ctx context.Context, stream domain.StreamID, f *fold, of domain.EventID) (Receipt, error) {
+func (l *Ledger) repeated(ctx context.Context, stream ident.StreamID, f *fold, of ident.EventID) (Receipt, error) {
 	receipt, known, err := l.receiptOfFact(ctx, stream, f, of)
 	if err != nil {
 		return Receipt{}, err
@@ -348,13 +350,13 @@ func (l *Ledger) repeated(ctx context.Context, stream domain.StreamID, f *fold, 
 }
 
 // answersOfLinked returns the grants in the histories that one is linked to.
-func (l *Ledger) answersOfLinked(ctx context.Context, app domain.AppName, s domain.Subject) ([]domain.EventID, error) {
-	var ids []domain.EventID
+func (l *Ledger) answersOfLinked(ctx context.Context, app ident.AppName, s domain.Subject) ([]ident.EventID, error) {
+	var ids []ident.EventID
 	for _, link := range s.Links() {
 		if link.Voided != 0 {
 			continue
 		}
-		other, err := l.fold(ctx, domain.SubjectStream(app, link.Other))
+		other, err := l.fold(ctx, ident.SubjectStream(app, link.Other))
 		if err != nil {
 			return nil, err
 		}
@@ -371,7 +373,7 @@ func (l *Ledger) LogCheck(ctx context.Context, req Request, answered domain.Chec
 	if err != nil || !found {
 		return err
 	}
-	stream := domain.AccessStream(req.App, p.Pseudonym.String())
+	stream := ident.AccessStream(req.App, p.Pseudonym.String())
 	_, err = l.settle(ctx, resolved{Request: req, stream: stream, key: p, said: answered})
 	return err
 }
@@ -379,17 +381,17 @@ func (l *Ledger) LogCheck(ctx context.Context, req Request, answered domain.Chec
 // withLinks returns the subject of a stream with what crosses from every other
 // history of the same person, as of the same moment.
 func (l *Ledger) withLinks(
-	ctx context.Context, stream domain.StreamID, s domain.Subject, past bool, until eventstore.Position,
+	ctx context.Context, stream ident.StreamID, s domain.Subject, past bool, until eventstore.Position,
 ) (domain.Subject, error) {
 	return s.Whole(stream.ID, l.histories(ctx, stream.App, past, until))
 }
 
 // histories finds the histories of an app's persons, as of a moment.
 func (l *Ledger) histories(
-	ctx context.Context, app domain.AppName, past bool, until eventstore.Position,
+	ctx context.Context, app ident.AppName, past bool, until eventstore.Position,
 ) domain.Histories {
 	return func(other string) (domain.Subject, error) {
-		f, err := l.foldAsOf(ctx, domain.SubjectStream(app, other), past, until)
+		f, err := l.foldAsOf(ctx, ident.SubjectStream(app, other), past, until)
 		if err != nil {
 			return domain.Subject{}, err
 		}

@@ -6,7 +6,9 @@ import (
 	"consentledger/domain"
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/domain/policy"
+	"consentledger/domain/refusal"
 	"consentledger/eventstore/ledger"
 )
 
@@ -74,33 +76,33 @@ func TestANoFromBeforeKeepsItsClaim(t *testing.T) {
 			t.Errorf("at %v, recorded %v, claimed %v", e.At, e.Recorded, e.Claimed)
 		}
 	}
-	if _, err := l.Execute(t.Context(), at(start, requestOf("late", yes))); code(err) != domain.EarlierPerson {
+	if _, err := l.Execute(t.Context(), at(start, requestOf("late", yes))); code(err) != refusal.EarlierPerson {
 		t.Errorf("an earlier person's yes: %v", err)
 	}
-	if _, err := l.Execute(t.Context(), at(start, requestOf("end again", domain.Say{Event: domain.SubjectClosed{Reason: "deleted"}}))); code(err) != domain.EarlierPerson {
+	if _, err := l.Execute(t.Context(), at(start, requestOf("end again", domain.Say{Event: domain.SubjectClosed{Reason: "deleted"}}))); code(err) != refusal.EarlierPerson {
 		t.Errorf("the end of an earlier person's account: %v", err)
 	}
 }
 
 func TestNobodyIsRememberedForAMistake(t *testing.T) {
-	ben := domain.PersonKey{Kind: "account", ID: "ben"}
+	ben := ident.PersonKey{Kind: "account", ID: "ben"}
 	proof := domain.Proof{Document: content.Hash{5}, Method: "scan", CheckedBy: "desk"}
 	for _, tt := range []struct {
 		name  string
 		known bool // ada is
 		cmd   domain.Command
-		code  domain.Code
+		code  refusal.Code
 	}{
-		{"a guardian without a document", false, domain.Say{Event: domain.GuardianVerified{}}, domain.Incomplete},
-		{"a guardian without a document, of somebody known", true, domain.Say{Event: domain.GuardianVerified{}}, domain.Incomplete},
-		{"a yes by nobody's guardian", true, domain.GiveConsent{Act: "agree", Proof: proof}, domain.UnknownGuardian},
-		{"a no by nobody's guardian", true, no, domain.UnknownGuardian},
-		{"a request by nobody's guardian", true, domain.OpenRequest{Types: []domain.RequestType{domain.AskGuardian}, Channel: "app"}, domain.UnknownGuardian},
-		{"a request by nobody's guardian, of somebody new", false, domain.OpenRequest{Types: []domain.RequestType{domain.AskAccess}, Channel: "app"}, domain.UnknownGuardian},
-		{"the end of nobody's part", true, domain.Say{Event: domain.GuardianEnded{Reason: "moved"}}, domain.UnknownGuardian},
-		{"a link without proof", false, domain.Say{Event: domain.SubjectLinked{}}, domain.Incomplete},
-		{"a link without proof, of somebody known", true, domain.Say{Event: domain.SubjectLinked{}}, domain.Incomplete},
-		{"the end of a link that is none", true, domain.Say{Event: domain.SubjectUnlinked{Reason: "logout"}}, domain.UnknownLink},
+		{"a guardian without a document", false, domain.Say{Event: domain.GuardianVerified{}}, refusal.Incomplete},
+		{"a guardian without a document, of somebody known", true, domain.Say{Event: domain.GuardianVerified{}}, refusal.Incomplete},
+		{"a yes by nobody's guardian", true, domain.GiveConsent{Act: "agree", Proof: proof}, refusal.UnknownGuardian},
+		{"a no by nobody's guardian", true, no, refusal.UnknownGuardian},
+		{"a request by nobody's guardian", true, domain.OpenRequest{Types: []domain.RequestType{domain.AskGuardian}, Channel: "app"}, refusal.UnknownGuardian},
+		{"a request by nobody's guardian, of somebody new", false, domain.OpenRequest{Types: []domain.RequestType{domain.AskAccess}, Channel: "app"}, refusal.UnknownGuardian},
+		{"the end of nobody's part", true, domain.Say{Event: domain.GuardianEnded{Reason: "moved"}}, refusal.UnknownGuardian},
+		{"a link without proof", false, domain.Say{Event: domain.SubjectLinked{}}, refusal.Incomplete},
+		{"a link without proof, of somebody known", true, domain.Say{Event: domain.SubjectLinked{}}, refusal.Incomplete},
+		{"the end of a link that is none", true, domain.Say{Event: domain.SubjectUnlinked{Reason: "logout"}}, refusal.UnknownLink},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			w := newWorld()
@@ -114,7 +116,7 @@ func TestNobodyIsRememberedForAMistake(t *testing.T) {
 			if _, err := l.Execute(t.Context(), r); code(err) != tt.code {
 				t.Errorf("got %v", err)
 			}
-			for who, want := range map[domain.PersonKey]bool{ada: tt.known, ben: false} {
+			for who, want := range map[ident.PersonKey]bool{ada: tt.known, ben: false} {
 				if _, known, err := l.Pseudonym(t.Context(), "demo", who); known != want || err != nil {
 					t.Errorf("%s is known: %v, %v", who.ID, known, err)
 				}
@@ -130,7 +132,7 @@ func TestAGuardiansRequestSaysWho(t *testing.T) {
 	tell := func(id string, cmd domain.Command) ledger.Receipt {
 		w.now += 1000
 		r := requestOf(id, cmd)
-		r.Other = domain.PersonKey{Kind: "account", ID: "ben"}
+		r.Other = ident.PersonKey{Kind: "account", ID: "ben"}
 		return must(t, l, r)
 	}
 	tell("g", domain.Say{Event: domain.GuardianVerified{Proof: domain.Proof{Document: content.Hash{5}, Method: "scan", CheckedBy: "desk"}}})

@@ -5,26 +5,26 @@ import (
 	"iter"
 	"strings"
 
-	"consentledger/domain"
+	"consentledger/domain/ident"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 )
 
 // Of yields an app's entries after a position, in the order of the log. The
 // records of other apps are read and not decoded.
-func (l *Ledger) Of(ctx context.Context, app domain.AppName, after eventstore.Position) iter.Seq2[codec.Entry, error] {
+func (l *Ledger) Of(ctx context.Context, app ident.AppName, after eventstore.Position) iter.Seq2[codec.Entry, error] {
 	return entries(picked(l.store.ReadAll(ctx, after), ofApp(app)))
 }
 
 // Own yields what was recorded of an app as a whole (of the app itself, its
 // policies, surfaces and calendars) in the order of the log. It reads their streams
 // alone, however long the log is.
-func (l *Ledger) Own(ctx context.Context, app domain.AppName) iter.Seq2[codec.Entry, error] {
-	return func(yield func(codec.Entry, error) bool) { l.merged(ctx, domain.OwnStreams(app), yield) }
+func (l *Ledger) Own(ctx context.Context, app ident.AppName) iter.Seq2[codec.Entry, error] {
+	return func(yield func(codec.Entry, error) bool) { l.merged(ctx, ident.OwnStreams(app), yield) }
 }
 
 // ofApp tells the records of an app by the names of their streams.
-func ofApp(app domain.AppName) func(eventstore.Recorded) bool {
+func ofApp(app ident.AppName) func(eventstore.Recorded) bool {
 	prefix := string(app) + "-"
 	return func(r eventstore.Recorded) bool {
 		_, rest, _ := strings.Cut(string(r.Stream), "-")

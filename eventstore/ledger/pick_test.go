@@ -5,7 +5,7 @@ import (
 	"slices"
 	"testing"
 
-	"consentledger/domain"
+	"consentledger/domain/ident"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 )
@@ -47,7 +47,7 @@ func TestAnAppsEntriesAreThoseOfTheWholeLog(t *testing.T) {
 	if got := positions(t, l.Own(t.Context(), app)); len(got) == 0 || !slices.Equal(got, own) {
 		t.Errorf("of the app as a whole: %v, want %v", got, own)
 	}
-	for _, other := range []domain.AppName{app[:1], app + "x", "other"} {
+	for _, other := range []ident.AppName{app[:1], app + "x", "other"} {
 		if got := positions(t, l.Of(t.Context(), other, 0)); len(got) != 0 {
 			t.Errorf("of the app %q, which is not there: %v", other, got)
 		}

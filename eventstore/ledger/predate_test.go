@@ -6,6 +6,8 @@ import (
 
 	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
+	"consentledger/domain/refusal"
 	"consentledger/eventstore/ledger"
 	"consentledger/eventstore/vault"
 )
@@ -29,23 +31,23 @@ func TestNothingFromBeforeAHistoryBeganJoinsIt(t *testing.T) {
 		wait  deadline.Instant
 		cmd   domain.Command
 		at    deadline.Instant
-		want  domain.Code
+		want  refusal.Code
 	}{
-		{"an import to who was erased, without a word of the list", "erased", false, 33 * day, imported(""), begun + 1, domain.Incomplete},
+		{"an import to who was erased, without a word of the list", "erased", false, 33 * day, imported(""), begun + 1, refusal.Incomplete},
 		{"an import that says by whose list it was filtered", "erased", false, 33 * day, imported("operator:ann"), begun + 1, ""},
-		{"an import that says so, while the tombstone knows better", "erased", false, 20 * day, imported("operator:ann"), begun + 1, domain.EarlierPerson},
-		{"an import to the stranger who has the id now", "erased", true, 33 * day, imported("operator:ann"), begun + 1, domain.EarlierPerson},
-		{"an import from after the erasure and before the stranger", "erased", true, 33 * day, imported("operator:ann"), ended + day, domain.EarlierPerson},
+		{"an import that says so, while the tombstone knows better", "erased", false, 20 * day, imported("operator:ann"), begun + 1, refusal.EarlierPerson},
+		{"an import to the stranger who has the id now", "erased", true, 33 * day, imported("operator:ann"), begun + 1, refusal.EarlierPerson},
+		{"an import from after the erasure and before the stranger", "erased", true, 33 * day, imported("operator:ann"), ended + day, refusal.EarlierPerson},
 		{"an import from after the stranger came", "erased", true, 50 * day, imported("operator:ann"), start + 11*day, ""},
-		{"an age that comes late, to who was erased", "erased", false, 40 * day, age, begun + 1, domain.EarlierPerson},
-		{"an age that comes late, to the stranger", "erased", true, 40 * day, age, begun + 1, domain.EarlierPerson},
-		{"an import after a reassignment, before anybody came", "reassigned", false, 33 * day, imported("operator:ann"), begun + 1, domain.EarlierPerson},
-		{"an import after a reassignment, to the stranger", "reassigned", true, 33 * day, imported(""), begun + 1, domain.EarlierPerson},
-		{"an age that comes a year late, after a reassignment", "reassigned", false, 400 * day, age, begun + 1, domain.EarlierPerson},
-		{"an import after an account was closed, before anybody came", "closed", false, 33 * day, imported(""), begun + 1, domain.EarlierPerson},
-		{"an import after an account was closed, to who registers anew", "closed", true, 33 * day, imported(""), begun + 1, domain.EarlierPerson},
+		{"an age that comes late, to who was erased", "erased", false, 40 * day, age, begun + 1, refusal.EarlierPerson},
+		{"an age that comes late, to the stranger", "erased", true, 40 * day, age, begun + 1, refusal.EarlierPerson},
+		{"an import after a reassignment, before anybody came", "reassigned", false, 33 * day, imported("operator:ann"), begun + 1, refusal.EarlierPerson},
+		{"an import after a reassignment, to the stranger", "reassigned", true, 33 * day, imported(""), begun + 1, refusal.EarlierPerson},
+		{"an age that comes a year late, after a reassignment", "reassigned", false, 400 * day, age, begun + 1, refusal.EarlierPerson},
+		{"an import after an account was closed, before anybody came", "closed", false, 33 * day, imported(""), begun + 1, refusal.EarlierPerson},
+		{"an import after an account was closed, to who registers anew", "closed", true, 33 * day, imported(""), begun + 1, refusal.EarlierPerson},
 		{"an import from after the reassignment, to nobody yet", "reassigned", false, 33 * day, imported(""), ended + day, ""},
-		{"an import from before the person's own history", "", true, 33 * day, imported(""), begun - 1, domain.EarlierPerson},
+		{"an import from before the person's own history", "", true, 33 * day, imported(""), begun - 1, refusal.EarlierPerson},
 		{"an import of what they said since", "", true, 33 * day, imported(""), begun + 1, ""},
 		{"a live event of before, which comes out of order", "", false, 2*day + 2, age, begun - 1, ""},
 	} {
@@ -107,7 +109,7 @@ func TestARequestMayBeOlderThanTheHistory(t *testing.T) {
 	c.tell("ada agrees")
 	c.w.now += day
 	r := must(t, c.l, at(start+day, requestOf("letter", domain.OpenRequest{Types: []domain.RequestType{domain.AskAccess}, Channel: "letter"})))
-	if r.Stream == (domain.StreamID{}) {
+	if r.Stream == (ident.StreamID{}) {
 		t.Error("no request was opened")
 	}
 }
@@ -116,7 +118,7 @@ func TestWhoeverImportsSaysByWhoseListOnceSomebodyWasErased(t *testing.T) {
 	c := newCircle(t)
 	c.w.now += 90 * day
 	bob, eve := account("bob"), account("eve")
-	import1 := func(id string, who domain.PersonKey, cmd domain.Command) error {
+	import1 := func(id string, who ident.PersonKey, cmd domain.Command) error {
 		r := at(start+day, requestOf(id, cmd))
 		r.Person = who
 		_, err := c.l.Execute(t.Context(), r)
@@ -130,7 +132,7 @@ func TestWhoeverImportsSaysByWhoseListOnceSomebodyWasErased(t *testing.T) {
 	if err := import1("1", bob, imported("")); err != nil {
 		t.Errorf("what was answered before: %v", err)
 	}
-	if err := import1("2", eve, imported("")); code(err) != domain.Incomplete || !strings.Contains(err.Error(), "list") {
+	if err := import1("2", eve, imported("")); code(err) != refusal.Incomplete || !strings.Contains(err.Error(), "list") {
 		t.Errorf("somebody was erased: %v", err)
 	}
 	if err := import1("3", eve, imported("operator:ann")); err != nil {

@@ -11,7 +11,9 @@ import (
 	"consentledger/domain"
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/domain/policy"
+	"consentledger/domain/refusal"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 	"consentledger/eventstore/ledger"
@@ -39,7 +41,7 @@ type gambler struct {
 var persons = []string{"ann", "bob", "cyd", "dee"}
 var guardians = []string{"mum", "dad"}
 
-func account(id string) domain.PersonKey { return domain.PersonKey{Kind: "account", ID: id} }
+func account(id string) ident.PersonKey { return ident.PersonKey{Kind: "account", ID: id} }
 
 func (g *gambler) pick(list []string) string { return list[g.IntN(len(list))] }
 
@@ -86,7 +88,7 @@ func (g *gambler) answer(r *ledger.Request) {
 		r.Command = domain.OpenRequest{Types: []domain.RequestType{domain.AskWithdraw}, Channel: "app"}
 	default:
 		yes := domain.GiveConsent{Act: "agree", Build: build}
-		if r.Other != (domain.PersonKey{}) {
+		if r.Other != (ident.PersonKey{}) {
 			yes.Proof = domain.Proof{Document: content.Hash{5}, Method: "scan", CheckedBy: "desk"}
 		}
 		if g.IntN(4) == 0 {
@@ -110,12 +112,12 @@ func (g *gambler) guardianOf(who string) string {
 }
 
 // elsewhere returns an answer to confirm: mostly a yes of a linked history.
-func (g *gambler) elsewhere(who string) []domain.EventID {
+func (g *gambler) elsewhere(who string) []ident.EventID {
 	for _, i := range g.Perm(len(g.model.answers)) {
 		a := g.model.answers[i]
 		linked := slices.ContainsFunc(g.model.bonds[who], func(b *bond) bool { return b.other == a.in })
 		if a.yes && linked || g.IntN(20) == 0 {
-			return []domain.EventID{domain.EventID(a.id)}
+			return []ident.EventID{ident.EventID(a.id)}
 		}
 	}
 	return nil
@@ -150,7 +152,7 @@ func (g *gambler) undo(r *ledger.Request) {
 	r.Actor = "operator"
 	if g.IntN(8) == 0 {
 		from := g.w.now - deadline.Instant(1+g.IntN(40_000))
-		r.Person = domain.PersonKey{}
+		r.Person = ident.PersonKey{}
 		r.Command = domain.Say{Event: domain.BuildVoided{Build: "bad", From: from, To: from + deadline.Instant(1+g.IntN(40_000)), Reason: "mistake", Evidence: content.Hash{9}, By: [2]string{"eve", "bob"}}}
 		return
 	}
@@ -158,7 +160,7 @@ func (g *gambler) undo(r *ledger.Request) {
 	if len(ids) == 0 {
 		ids = []eventstore.EventID{{1}}
 	}
-	r.Command = domain.VoidRecords{Records: []domain.EventID{domain.EventID(ids[g.IntN(len(ids))])}, Reason: "mistake", Evidence: content.Hash{9}, By: [2]string{"eve", "bob"}}
+	r.Command = domain.VoidRecords{Records: []ident.EventID{ident.EventID(ids[g.IntN(len(ids))])}, Reason: "mistake", Evidence: content.Hash{9}, By: [2]string{"eve", "bob"}}
 }
 
 // deliver hands a request to the ledger, and what is new in the log to the
@@ -181,7 +183,7 @@ func (g *gambler) deliver(r ledger.Request) {
 		g.fail("a signal that was known: %t, and it left %d answers and %+v", known, news, receipt)
 	case known:
 		g.saw["signals that were known"]++
-	case err != nil && (code(err) == "" || was || isNo && code(err) != domain.UnknownGuardian):
+	case err != nil && (code(err) == "" || was || isNo && code(err) != refusal.UnknownGuardian):
 		g.fail("was not taken: %v", err)
 	case was && (before != receipt || news > 0):
 		g.fail("again: %v and %v, and %d answers", before, receipt, news)
@@ -204,7 +206,7 @@ func (g *gambler) news(r ledger.Request) (answers int) {
 		if v, is := e.Event.(domain.BuildVoided); is {
 			g.model.voidsBuild(v)
 		}
-		if e.Stream.Noun != domain.SubjectNoun {
+		if e.Stream.Noun != ident.SubjectNoun {
 			continue
 		}
 		who := g.nameOf(e.Stream.ID)
@@ -394,12 +396,12 @@ func followsWhatIsStored(t *testing.T, l *ledger.Ledger) {
 // a snapshot on than from its beginning.
 func foldsFromSnapshots(t *testing.T, l *ledger.Ledger) {
 	t.Helper()
-	seen := map[domain.StreamID]bool{}
+	seen := map[ident.StreamID]bool{}
 	for e, err := range l.Replay(t.Context(), 0) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if e.Stream.Noun != domain.SubjectNoun || seen[e.Stream] {
+		if e.Stream.Noun != ident.SubjectNoun || seen[e.Stream] {
 			continue
 		}
 		seen[e.Stream] = true

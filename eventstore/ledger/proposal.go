@@ -12,6 +12,8 @@ import (
 	"consentledger/domain"
 	"consentledger/domain/catalog"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
+	"consentledger/domain/refusal"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 	"consentledger/eventstore/vault"
@@ -29,7 +31,7 @@ import (
 
 // A Proposing is what somebody proposes.
 type Proposing struct {
-	App    domain.AppName
+	App    ident.AppName
 	Source string // of the command, as its sender names it
 	ID     string
 	Kind   string // the type of event that the command is
@@ -68,7 +70,7 @@ func (r Request) looks() bool { return r.approved != nil && r.approved.basis == 
 
 // AskTwo makes the ledger refuse commands of the kinds for which needs says so, unless
 // they were approved. It is called before the first request.
-func (l *Ledger) AskTwo(needs func(app domain.AppName, kind string) bool) { l.needsTwo = needs }
+func (l *Ledger) AskTwo(needs func(app ident.AppName, kind string) bool) { l.needsTwo = needs }
 
 // KindOfCommand returns the type of event that a command is, if that may take two persons;
 // else empty.
@@ -96,14 +98,14 @@ func (l *Ledger) checkApproved(
 	r resolved, decide func(domain.Command) ([]domain.Event, error), f *fold, recorded deadline.Instant,
 ) error {
 	if r.approved == nil {
-		if r.RecordedBy == domain.Ledger || r.RecordedBy == followUps {
+		if r.RecordedBy == ident.Ledger || r.RecordedBy == followUps {
 			return nil // what follows by rule: no transport lets anybody in by these names
 		}
 		if r.ApprovedBy != "" && r.ApprovedBy != r.RecordedBy {
 			return nil
 		}
 		if kind := KindOfCommand(r.Command); kind != "" && l.needsTwo != nil && l.needsTwo(r.App, kind) {
-			return domain.Refusal{Code: domain.ApprovalNeeded, Path: "type",
+			return refusal.Refusal{Code: refusal.ApprovalNeeded, Path: "type",
 				Text: kind + " takes two authenticated principals here: propose it (POST /v1/apps/{app}/proposals, " +
 					"or the verb of the command line, which does so), and let another approve it"}
 		}
@@ -123,7 +125,7 @@ func (l *Ledger) checkApproved(
 	return nil
 }
 
-var errOutdated = domain.Refusal{Code: domain.ProposalOutdated,
+var errOutdated = refusal.Refusal{Code: refusal.ProposalOutdated,
 	Text: "what this is about has changed since it was proposed, so that the decision would be another one: look at " +
 		"it again, and propose it anew"}
 
@@ -145,14 +147,14 @@ func basisOf(r resolved, events []domain.Event, f *fold, recorded deadline.Insta
 	}
 
 	switch r.stream.Noun {
-	case domain.SubjectNoun:
+	case ident.SubjectNoun:
 		describePerson(b, r, events, f.subject, recorded)
-	case domain.RequestNoun:
+	case ident.RequestNoun:
 		fmt.Fprintf(b, "\n%s %v %v", f.request.Outcome, f.request.Received.Types, f.request.Done)
-	case domain.ServiceNoun:
+	case ident.ServiceNoun:
 		describeBuild(b, events, f.service)
-	case domain.PolicyNoun, domain.SurfaceNoun, domain.AccessNoun, domain.IncidentNoun, domain.ObligationNoun,
-		domain.CalendarNoun:
+	case ident.PolicyNoun, ident.SurfaceNoun, ident.AccessNoun, ident.IncidentNoun, ident.ObligationNoun,
+		ident.CalendarNoun:
 	}
 	digest := r.key.Digest(b.Bytes())
 	return hex.EncodeToString(digest[:]), nil
@@ -214,7 +216,7 @@ func (l *Ledger) Propose(ctx context.Context, p Proposing, read ReadCommand) (do
 		if was.By == p.By && was.Digest == hex.EncodeToString(digest[:]) {
 			return was, nil
 		}
-		return domain.Proposal{}, domain.Refusal{Code: domain.IDReused,
+		return domain.Proposal{}, refusal.Refusal{Code: refusal.IDReused,
 			Text: "something else was proposed under this source and id; give every event an id of its own"}
 	}
 	basis, err := l.weigh(ctx, cmd)
@@ -243,11 +245,11 @@ func (l *Ledger) Propose(ctx context.Context, p Proposing, read ReadCommand) (do
 
 // ownerOf returns for whom a command is sealed, and the pseudonym of whom it is about. What
 // is about nobody in particular is the app's, in an entry of its own.
-func (l *Ledger) ownerOf(ctx context.Context, app domain.AppName, cmd Request) (*vault.Person, string, error) {
-	if cmd.Person != (domain.PersonKey{}) {
+func (l *Ledger) ownerOf(ctx context.Context, app ident.AppName, cmd Request) (*vault.Person, string, error) {
+	if cmd.Person != (ident.PersonKey{}) {
 		p, found, err := l.find(ctx, app, cmd.Person)
 		if err == nil && !found {
-			err = domain.Refusal{Code: domain.UnknownPerson, Text: "nothing is known of this person"}
+			err = refusal.Refusal{Code: refusal.UnknownPerson, Text: "nothing is known of this person"}
 		}
 		if err != nil {
 			return nil, "", err
@@ -255,7 +257,7 @@ func (l *Ledger) ownerOf(ctx context.Context, app domain.AppName, cmd Request) (
 		return p, p.Pseudonym.String(), nil
 	}
 
-	if cmd.Stream.Noun == domain.RequestNoun && cmd.Stream.ID != "" {
+	if cmd.Stream.Noun == ident.RequestNoun && cmd.Stream.ID != "" {
 		f, err := l.fold(ctx, cmd.Stream)
 		if err != nil {
 			return nil, "", err
@@ -279,7 +281,7 @@ func (l *Ledger) weigh(ctx context.Context, cmd Request) (string, error) {
 		return "", err
 	}
 	if receipt.Event != (eventstore.EventID{}) || cmd.approved.found == "" {
-		return "", domain.Refusal{Code: domain.IDReused,
+		return "", refusal.Refusal{Code: refusal.IDReused,
 			Text: "an event of this source and id is recorded already; give every event an id of its own"}
 	}
 	return cmd.approved.found, nil
@@ -294,10 +296,10 @@ func (l *Ledger) executeApproved(ctx context.Context, cmd Request) (Receipt, err
 
 // proposalNote returns the request by which the ledger records a step of a proposal. Each
 // principal takes a step once.
-func proposalNote(app domain.AppName, by string, kind catalog.Note, id string, fields map[string]string) Request {
-	actor := domain.Operator
-	if by == domain.Ledger {
-		actor = domain.System
+func proposalNote(app ident.AppName, by string, kind catalog.Note, id string, fields map[string]string) Request {
+	actor := ident.Operator
+	if by == ident.Ledger {
+		actor = ident.System
 	}
 	fields["proposal"] = id
 	name := string(kind) + " " + id + " " + by
@@ -308,27 +310,27 @@ func proposalNote(app domain.AppName, by string, kind catalog.Note, id string, f
 }
 
 // Proposals returns the newest proposals of an app, in the order in which they were made.
-func (l *Ledger) Proposals(ctx context.Context, app domain.AppName) ([]domain.Proposal, error) {
+func (l *Ledger) Proposals(ctx context.Context, app ident.AppName) ([]domain.Proposal, error) {
 	ref, err := l.App(ctx, app)
 	return slices.Clone(ref.Service.Proposals()), err
 }
 
 // Proposed returns a proposal by its id.
-func (l *Ledger) Proposed(ctx context.Context, app domain.AppName, id string) (domain.Proposal, error) {
+func (l *Ledger) Proposed(ctx context.Context, app ident.AppName, id string) (domain.Proposal, error) {
 	ref, err := l.App(ctx, app)
 	if err != nil {
 		return domain.Proposal{}, err
 	}
 	p, known := ref.Service.Proposals().Find(id)
 	if !known {
-		return p, domain.Refusal{Code: domain.UnknownProposal, Text: "there is no such proposal in this app"}
+		return p, refusal.Refusal{Code: refusal.UnknownProposal, Text: "there is no such proposal in this app"}
 	}
 	return p, nil
 }
 
 // A Decision is what a principal decides on a proposal.
 type Decision struct {
-	App    domain.AppName
+	App    ident.AppName
 	ID     string // of the proposal
 	By     string // the authenticated principal
 	Reason string
@@ -369,7 +371,7 @@ func (l *Ledger) Approve(ctx context.Context, d Decision, read ReadCommand) (dom
 	}
 	p, _ := ref.Service.Proposals().Find(d.ID)
 	if again := p.DecidedBy == d.By && (p.Decided == domain.Approved || p.Decided == domain.CarriedOut); !again {
-		who := domain.By{Actor: domain.Operator, Principal: d.By}
+		who := ident.By{Actor: ident.Operator, Principal: d.By}
 		if err := ref.Service.Proposals().CheckDecision(d.ID, d.By, who, l.Now()); err != nil {
 			return domain.Proposal{}, err
 		}
@@ -399,7 +401,7 @@ func (l *Ledger) Approve(ctx context.Context, d Decision, read ReadCommand) (dom
 // FinishProposal executes what was approved, and records that it is done. What was done
 // before is not done again.
 func (l *Ledger) FinishProposal(
-	ctx context.Context, app domain.AppName, id string, read ReadCommand,
+	ctx context.Context, app ident.AppName, id string, read ReadCommand,
 ) (domain.Proposal, error) {
 	p, err := l.Proposed(ctx, app, id)
 	if err != nil || p.Decided != domain.Approved {
@@ -410,7 +412,7 @@ func (l *Ledger) FinishProposal(
 		return domain.Proposal{}, err
 	}
 	done := map[string]string{"record": record.String()}
-	if _, err := l.Execute(ctx, proposalNote(app, domain.Ledger, catalog.ProposalDone, id, done)); err != nil {
+	if _, err := l.Execute(ctx, proposalNote(app, ident.Ledger, catalog.ProposalDone, id, done)); err != nil {
 		return domain.Proposal{}, err
 	}
 	return l.Proposed(ctx, app, id)
@@ -418,11 +420,11 @@ func (l *Ledger) FinishProposal(
 
 // carryOut executes what was approved, and returns its record.
 func (l *Ledger) carryOut(
-	ctx context.Context, app domain.AppName, p domain.Proposal, read ReadCommand,
+	ctx context.Context, app ident.AppName, p domain.Proposal, read ReadCommand,
 ) (eventstore.EventID, error) {
 	if p.Command == "erasure.ordered" { // with the person goes what was proposed
-		s, err := l.Subject(ctx, domain.SubjectStream(app, p.Subject))
-		if err == nil && s.Ordered() != (domain.EventID{}) {
+		s, err := l.Subject(ctx, ident.SubjectStream(app, p.Subject))
+		if err == nil && s.Ordered() != (ident.EventID{}) {
 			return eventstore.EventID(s.Ordered()), nil
 		}
 	}
@@ -448,27 +450,27 @@ func (l *Ledger) carryOut(
 
 // lapse records that a proposal has lapsed, if err is a refusal, and returns what whoever
 // approves is told. Another error is returned as it is.
-func (l *Ledger) lapse(ctx context.Context, app domain.AppName, id string, err error) error {
-	refusal, refused := errors.AsType[domain.Refusal](err)
+func (l *Ledger) lapse(ctx context.Context, app ident.AppName, id string, err error) error {
+	no, refused := errors.AsType[refusal.Refusal](err)
 	if !refused {
 		return err
 	}
 
-	why := map[string]string{"why": string(refusal.Code)}
-	if _, err := l.Execute(ctx, proposalNote(app, domain.Ledger, catalog.ProposalLapsed, id, why)); err != nil {
+	why := map[string]string{"why": string(no.Code)}
+	if _, err := l.Execute(ctx, proposalNote(app, ident.Ledger, catalog.ProposalLapsed, id, why)); err != nil {
 		return err
 	}
-	if refusal.Code == domain.ProposalOutdated {
-		return refusal
+	if no.Code == refusal.ProposalOutdated {
+		return no
 	}
 
-	return domain.Refusal{Code: domain.ProposalOutdated, Path: refusal.Path,
-		Text: "what was proposed is not possible any more, and has lapsed (" + string(refusal.Code) + ": " +
-			refusal.Text + ")"}
+	return refusal.Refusal{Code: refusal.ProposalOutdated, Path: no.Path,
+		Text: "what was proposed is not possible any more, and has lapsed (" + string(no.Code) + ": " +
+			no.Text + ")"}
 }
 
 // keptCommand returns what was kept of a proposal. The app's stream is read for it.
-func (l *Ledger) keptCommand(ctx context.Context, app domain.AppName, p domain.Proposal) ([]byte, error) {
+func (l *Ledger) keptCommand(ctx context.Context, app ident.AppName, p domain.Proposal) ([]byte, error) {
 	e, err := l.madeEntry(ctx, app, p)
 	if err != nil {
 		return nil, err
@@ -478,19 +480,19 @@ func (l *Ledger) keptCommand(ctx context.Context, app domain.AppName, p domain.P
 		return nil, err
 	}
 	if !there {
-		return nil, domain.Refusal{Code: domain.EarlierPerson,
+		return nil, refusal.Refusal{Code: refusal.EarlierPerson,
 			Text: "the person whom the proposal was about was erased, and what was proposed with them"}
 	}
 	return []byte(kept.Reveal()), nil
 }
 
 // madeEntry returns the record of a proposal.
-func (l *Ledger) madeEntry(ctx context.Context, app domain.AppName, p domain.Proposal) (codec.Entry, error) {
-	for e, err := range l.Stream(ctx, domain.ServiceStream(app)) {
+func (l *Ledger) madeEntry(ctx context.Context, app ident.AppName, p domain.Proposal) (codec.Entry, error) {
+	for e, err := range l.Stream(ctx, ident.ServiceStream(app)) {
 		if err != nil {
 			return codec.Entry{}, err
 		}
-		if domain.EventID(e.ID) == p.Made {
+		if ident.EventID(e.ID) == p.Made {
 			return e, nil
 		}
 	}
@@ -500,7 +502,7 @@ func (l *Ledger) madeEntry(ctx context.Context, app domain.AppName, p domain.Pro
 // Command returns what was proposed, as it was sent, to whoever has to decide on it; not
 // ok: the person whom it was about was erased. First the access is recorded.
 func (l *Ledger) Command(
-	ctx context.Context, app domain.AppName, p domain.Proposal, a Access,
+	ctx context.Context, app ident.AppName, p domain.Proposal, a Access,
 ) (kept []byte, ok bool, err error) {
 	e, err := l.madeEntry(ctx, app, p)
 	if err != nil {
@@ -512,7 +514,7 @@ func (l *Ledger) Command(
 		return nil, false, unreadable(e, errors.New("a proposal without what was proposed"))
 	}
 
-	a.App, a.Kind, a.Subject, a.Events, a.Roles = app, domain.AccessProposal, p.Subject, []domain.EventID{p.Made}, []string{CommandRole}
+	a.App, a.Kind, a.Subject, a.Events, a.Roles = app, domain.AccessProposal, p.Subject, []ident.EventID{p.Made}, []string{CommandRole}
 	a.Records, a.Parts = 1, 1
 	opened, err := l.Access(ctx, a)
 	if err != nil {

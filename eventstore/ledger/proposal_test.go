@@ -9,16 +9,18 @@ import (
 
 	"consentledger/domain"
 	"consentledger/domain/content"
+	"consentledger/domain/ident"
+	"consentledger/domain/refusal"
 	"consentledger/eventstore/ledger"
 )
 
 // readVoid reads a void as these tests keep it: the record, and under which id.
 func readVoid(kept []byte, by [2]string) (ledger.Request, error) {
-	var record domain.EventID
+	var record ident.EventID
 	if err := json.Unmarshal(kept, &record); err != nil {
 		return ledger.Request{}, err
 	}
-	r := requestOf("void", domain.VoidRecords{Records: []domain.EventID{record}, Reason: "mistake", Evidence: content.Hash{1}, By: by})
+	r := requestOf("void", domain.VoidRecords{Records: []ident.EventID{record}, Reason: "mistake", Evidence: content.Hash{1}, By: by})
 	r.Body, r.Actor, r.RecordedBy = append(kept, by[1]...), "operator", by[0]
 	return r, nil
 }
@@ -26,10 +28,10 @@ func readVoid(kept []byte, by [2]string) (ledger.Request, error) {
 // proposes begins a history of ada with a grant, and proposes to void it.
 func proposes(t *testing.T, l *ledger.Ledger) domain.Proposal {
 	t.Helper()
-	l.AskTwo(func(_ domain.AppName, kind string) bool { return kind == "record.voided" })
+	l.AskTwo(func(_ ident.AppName, kind string) bool { return kind == "record.voided" })
 	begin(t, l)
 	given := must(t, l, requestOf("yes", domain.GiveConsent{Act: "agree"}))
-	kept, err := json.Marshal(domain.EventID(given.Event))
+	kept, err := json.Marshal(ident.EventID(given.Event))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,10 +65,10 @@ func TestWhatTakesTwoIsRefusedFromOne(t *testing.T) {
 	if err == nil {
 		_, err = l.Execute(t.Context(), void)
 	}
-	if code(err) != domain.ApprovalNeeded {
+	if code(err) != refusal.ApprovalNeeded {
 		t.Errorf("at once: %v", err)
 	}
-	if _, err := l.Approve(t.Context(), decided(p.ID, "p-first"), readVoid); code(err) != domain.SamePrincipal {
+	if _, err := l.Approve(t.Context(), decided(p.ID, "p-first"), readVoid); code(err) != refusal.SamePrincipal {
 		t.Errorf("by who proposed it: %v", err)
 	}
 	if n := w.types(t); n["record.voided"] != 0 || n["proposal.lapsed"] != 0 || n["proposal.made"] != 1 {
@@ -90,7 +92,7 @@ func TestOfTwoProcessesThatApproveAtOnceOneDoes(t *testing.T) {
 		switch {
 		case err == nil:
 			good++
-		case code(err) != domain.AlreadyDecided:
+		case code(err) != refusal.AlreadyDecided:
 			t.Errorf("%v", err)
 		}
 	}
@@ -104,7 +106,7 @@ func TestAProposalExpires(t *testing.T) {
 	l := w.open(t)
 	p := proposes(t, l)
 	w.now = p.Until
-	if _, err := l.Approve(t.Context(), decided(p.ID, "p-second"), readVoid); code(err) != domain.ProposalExpired {
+	if _, err := l.Approve(t.Context(), decided(p.ID, "p-second"), readVoid); code(err) != refusal.ProposalExpired {
 		t.Errorf("%v", err)
 	}
 	if n := w.types(t); n["record.voided"] != 0 || n["proposal.approved"] != 0 {
@@ -118,7 +120,7 @@ func TestAProposalHoldsForTheStateThatItWasMadeFor(t *testing.T) {
 	here, there := w.open(t), w.open(t)
 	p := proposes(t, here)
 	must(t, there, requestOf("no", domain.WithdrawConsent{Scope: domain.Scope{All: true}}))
-	if _, err := here.Approve(t.Context(), decided(p.ID, "p-second"), readVoid); code(err) != domain.ProposalOutdated {
+	if _, err := here.Approve(t.Context(), decided(p.ID, "p-second"), readVoid); code(err) != refusal.ProposalOutdated {
 		t.Errorf("%v", err)
 	}
 	if p, err := there.Proposed(t.Context(), "demo", p.ID); err != nil || p.State(w.now) != domain.Lapsed {
@@ -185,7 +187,7 @@ func TestWhatWasProposedGoesWithThePerson(t *testing.T) {
 	if kept, there := look(); there {
 		t.Errorf("after the erasure: %q", kept)
 	}
-	if _, err := l.Approve(t.Context(), decided(p.ID, "p-second"), readVoid); code(err) != domain.ProposalOutdated {
+	if _, err := l.Approve(t.Context(), decided(p.ID, "p-second"), readVoid); code(err) != refusal.ProposalOutdated {
 		t.Errorf("%v", err)
 	}
 	if n := w.types(t); n["record.voided"] != 0 || n["proposal.lapsed"] != 1 {

@@ -5,6 +5,7 @@ import (
 
 	"consentledger/domain"
 	"consentledger/domain/content"
+	"consentledger/domain/refusal"
 	"consentledger/eventstore/blobs"
 )
 
@@ -33,7 +34,7 @@ func (l *Ledger) checkPublished(ctx context.Context, cmd domain.PublishPolicy) e
 func (l *Ledger) checkKept(ctx context.Context, h content.Hash, path, text string) error {
 	_, kept, err := l.blobs.Get(ctx, blobs.Hash(h))
 	if err == nil && !kept {
-		err = domain.Refusal{Code: domain.UnknownText, Text: text, Path: path}
+		err = refusal.Refusal{Code: refusal.UnknownText, Text: text, Path: path}
 	}
 	return err
 }

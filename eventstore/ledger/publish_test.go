@@ -8,6 +8,7 @@ import (
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
 	"consentledger/domain/policy"
+	"consentledger/domain/refusal"
 	"consentledger/eventstore/blobs"
 	"consentledger/eventstore/codec/policydoc"
 	"consentledger/eventstore/ledger"
@@ -46,7 +47,7 @@ func TestAPolicyIsPublishedOnceItIsKept(t *testing.T) {
 		{"the document is not kept", "document", canonical},
 	} {
 		_, err := l.Execute(t.Context(), publish)
-		if r, refused := err.(domain.Refusal); !refused || r.Code != domain.UnknownText || r.Path != tt.path {
+		if r, refused := err.(refusal.Refusal); !refused || r.Code != refusal.UnknownText || r.Path != tt.path {
 			t.Errorf("%s: %v, want a refusal at %s", tt.name, err, tt.path)
 		}
 		if _, err := kept.Put(t.Context(), tt.keep); err != nil {
@@ -64,7 +65,7 @@ func TestAPolicyIsPublishedOnceItIsKept(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = l.Execute(t.Context(), requestOf("p2", domain.PublishPolicy{Version: sha256.Sum256(canonical), Document: d, Material: []string{policy.MaterialService}}))
-	if r, refused := err.(domain.Refusal); !refused || r.Path != "document.texts" {
+	if r, refused := err.(refusal.Refusal); !refused || r.Path != "document.texts" {
 		t.Errorf("a text that is not kept: %v", err)
 	}
 }

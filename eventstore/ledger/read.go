@@ -8,6 +8,8 @@ import (
 
 	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
+	"consentledger/domain/refusal"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 	"consentledger/eventstore/vault"
@@ -33,7 +35,7 @@ type State struct {
 
 // State answers from the ledger's own fold: it is never behind. Somebody who
 // is not known has the zero Subject. An error means that nothing can be said.
-func (l *Ledger) State(ctx context.Context, app domain.AppName, who domain.PersonKey, asOf AsOf) (State, error) {
+func (l *Ledger) State(ctx context.Context, app ident.AppName, who ident.PersonKey, asOf AsOf) (State, error) {
 	ctx, cancel := l.fresh.patiently(ctx)
 	defer cancel()
 	s := State{Cached: asOf.Cached && l.fresh.shared}
@@ -75,7 +77,7 @@ func (l *Ledger) State(ctx context.Context, app domain.AppName, who domain.Perso
 
 // find returns the person that an outside id leads to. If the history of whom the
 // vault remembers has ended, another process may know the id by the next person's.
-func (l *Ledger) find(ctx context.Context, app domain.AppName, who domain.PersonKey) (*vault.Person, bool, error) {
+func (l *Ledger) find(ctx context.Context, app ident.AppName, who ident.PersonKey) (*vault.Person, bool, error) {
 	p, ok, err := l.vault.Find(ctx, lookup(app, who))
 	if err != nil || !ok || !l.fresh.shared {
 		return p, ok, err
@@ -91,7 +93,7 @@ func (l *Ledger) find(ctx context.Context, app domain.AppName, who domain.Person
 // nothing was recorded in the stream since, that is the fold of now, which need not
 // be read.
 func (l *Ledger) foldAsOf(
-	ctx context.Context, stream domain.StreamID, past bool, until eventstore.Position,
+	ctx context.Context, stream ident.StreamID, past bool, until eventstore.Position,
 ) (*fold, error) {
 	switch {
 	case !past:
@@ -107,34 +109,34 @@ func (l *Ledger) foldAsOf(
 
 // reference returns what decisions of an app look up now. An app that is not
 // registered is a refusal.
-func (l *Ledger) reference(ctx context.Context, app domain.AppName) (domain.Reference, error) {
+func (l *Ledger) reference(ctx context.Context, app ident.AppName) (domain.Reference, error) {
 	return l.referenceUntil(ctx, app, false, 0)
 }
 
 func (l *Ledger) referenceUntil(
-	ctx context.Context, app domain.AppName, past bool, until eventstore.Position,
+	ctx context.Context, app ident.AppName, past bool, until eventstore.Position,
 ) (domain.Reference, error) {
-	service, err := l.fold(ctx, domain.ServiceStream(app))
+	service, err := l.fold(ctx, ident.ServiceStream(app))
 	if err != nil {
 		return domain.Reference{}, err
 	}
 
 	if !service.service.Registered() {
-		return domain.Reference{}, domain.Refusal{Code: domain.UnknownApp,
-			Text: "the app " + domain.Quote(string(app)) + " is not registered; see consentledger app add"}
+		return domain.Reference{}, refusal.Refusal{Code: refusal.UnknownApp,
+			Text: "the app " + refusal.Quote(string(app)) + " is not registered; see consentledger app add"}
 	}
 
-	policies, err := l.foldAsOf(ctx, domain.PolicyStream(app), past, until)
+	policies, err := l.foldAsOf(ctx, ident.PolicyStream(app), past, until)
 	if err != nil {
 		return domain.Reference{}, err
 	}
 
-	surfaces, err := l.foldAsOf(ctx, domain.SurfaceStream(app), past, until)
+	surfaces, err := l.foldAsOf(ctx, ident.SurfaceStream(app), past, until)
 	if err != nil {
 		return domain.Reference{}, err
 	}
 
-	calendars, err := l.foldAsOf(ctx, domain.CalendarStream(app), past, until)
+	calendars, err := l.foldAsOf(ctx, ident.CalendarStream(app), past, until)
 	if err != nil {
 		return domain.Reference{}, err
 	}
@@ -142,7 +144,7 @@ func (l *Ledger) referenceUntil(
 	ref := domain.Reference{Service: service.service, Policies: policies.policies, Surfaces: surfaces.surfaces,
 		Calendars: calendars.calendars}
 	if past {
-		known, err := l.foldAsOf(ctx, domain.ServiceStream(app), past, until)
+		known, err := l.foldAsOf(ctx, ident.ServiceStream(app), past, until)
 		if err != nil {
 			return domain.Reference{}, err
 		}
@@ -153,7 +155,7 @@ func (l *Ledger) referenceUntil(
 }
 
 // App returns what is known about an app and its policies.
-func (l *Ledger) App(ctx context.Context, app domain.AppName) (domain.Reference, error) {
+func (l *Ledger) App(ctx context.Context, app ident.AppName) (domain.Reference, error) {
 	if err := l.fresh.now(ctx); err != nil {
 		return domain.Reference{}, err
 	}
@@ -161,7 +163,7 @@ func (l *Ledger) App(ctx context.Context, app domain.AppName) (domain.Reference,
 }
 
 // Subject returns what is known of the person of a stream.
-func (l *Ledger) Subject(ctx context.Context, stream domain.StreamID) (domain.Subject, error) {
+func (l *Ledger) Subject(ctx context.Context, stream ident.StreamID) (domain.Subject, error) {
 	f, err := l.fold(ctx, stream)
 	return f.subjectOrNone(), err
 }
@@ -169,7 +171,7 @@ func (l *Ledger) Subject(ctx context.Context, stream domain.StreamID) (domain.Su
 // SubjectAt is [Ledger.Subject] as of a position up to which the caller follows
 // the log: what this process knows of the stream is looked at first.
 func (l *Ledger) SubjectAt(
-	ctx context.Context, stream domain.StreamID, at eventstore.Position,
+	ctx context.Context, stream ident.StreamID, at eventstore.Position,
 ) (domain.Subject, error) {
 	if f, ok := l.folds.get(stream); ok && f.position <= at {
 		return f.subjectOrNone(), nil
@@ -179,7 +181,7 @@ func (l *Ledger) SubjectAt(
 }
 
 // Whole is [Ledger.Subject] with what crosses the person's links.
-func (l *Ledger) Whole(ctx context.Context, stream domain.StreamID) (domain.Subject, error) {
+func (l *Ledger) Whole(ctx context.Context, stream ident.StreamID) (domain.Subject, error) {
 	s, err := l.Subject(ctx, stream)
 	if err != nil {
 		return s, err
@@ -189,7 +191,7 @@ func (l *Ledger) Whole(ctx context.Context, stream domain.StreamID) (domain.Subj
 
 // History yields the entries of one person, oldest first, and those of their
 // requests. Somebody who is not known has none.
-func (l *Ledger) History(ctx context.Context, app domain.AppName, who domain.PersonKey) iter.Seq2[codec.Entry, error] {
+func (l *Ledger) History(ctx context.Context, app ident.AppName, who ident.PersonKey) iter.Seq2[codec.Entry, error] {
 	return func(yield func(codec.Entry, error) bool) {
 		err := l.fresh.now(ctx)
 		if err != nil {
@@ -209,16 +211,16 @@ func (l *Ledger) History(ctx context.Context, app domain.AppName, who domain.Per
 			yield(codec.Entry{}, err)
 			return
 		}
-		streams := []domain.StreamID{subject}
+		streams := []ident.StreamID{subject}
 		for _, id := range f.subject.Requests() {
-			streams = append(streams, domain.RequestStream(app, id))
+			streams = append(streams, ident.RequestStream(app, id))
 		}
 		l.merged(ctx, streams, yield)
 	}
 }
 
 // merged yields the entries of several streams in the order of their positions.
-func (l *Ledger) merged(ctx context.Context, streams []domain.StreamID, yield func(codec.Entry, error) bool) {
+func (l *Ledger) merged(ctx context.Context, streams []ident.StreamID, yield func(codec.Entry, error) bool) {
 	type head struct {
 		codec.Entry
 		next func() (codec.Entry, error, bool)
@@ -260,7 +262,7 @@ func (l *Ledger) merged(ctx context.Context, streams []domain.StreamID, yield fu
 
 // Pseudonym returns the name that the log has for a person, and whether it has
 // one.
-func (l *Ledger) Pseudonym(ctx context.Context, app domain.AppName, who domain.PersonKey) (string, bool, error) {
+func (l *Ledger) Pseudonym(ctx context.Context, app ident.AppName, who ident.PersonKey) (string, bool, error) {
 	p, ok, err := l.find(ctx, app, who)
 	if err != nil || !ok {
 		return "", false, err
@@ -268,12 +270,12 @@ func (l *Ledger) Pseudonym(ctx context.Context, app domain.AppName, who domain.P
 	return p.Pseudonym.String(), true, nil
 }
 
-func (l *Ledger) readStream(ctx context.Context, stream domain.StreamID) iter.Seq2[codec.Entry, error] {
+func (l *Ledger) readStream(ctx context.Context, stream ident.StreamID) iter.Seq2[codec.Entry, error] {
 	return entries(l.store.ReadStream(ctx, eventstore.Stream(stream.String()), 0))
 }
 
 // Stream yields the entries of one stream, oldest first.
-func (l *Ledger) Stream(ctx context.Context, stream domain.StreamID) iter.Seq2[codec.Entry, error] {
+func (l *Ledger) Stream(ctx context.Context, stream ident.StreamID) iter.Seq2[codec.Entry, error] {
 	return l.readStream(ctx, stream)
 }
 
@@ -300,7 +302,7 @@ func (l *Ledger) Place(at eventstore.Position) error {
 	if at == 0 || at > eventstore.Before(l.store) {
 		return nil
 	}
-	return domain.Refusal{Code: domain.Malformed,
+	return refusal.Refusal{Code: refusal.Malformed,
 		Text: "the ledger has moved to another store since this position or cursor was given out: ask again without " +
 			"it, from the beginning"}
 }

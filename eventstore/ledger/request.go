@@ -8,6 +8,8 @@ import (
 
 	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
+	"consentledger/domain/refusal"
 	"consentledger/eventstore/vault"
 )
 
@@ -19,30 +21,30 @@ func atOf(req Request, recorded deadline.Instant) deadline.Instant {
 
 // caseStream names the stream that a request or an incident opens. It derives
 // from who asked what, so that asking twice opens one.
-func caseStream(noun domain.Noun, req Request, k key) domain.StreamID {
+func caseStream(noun ident.Noun, req Request, k key) ident.StreamID {
 	id := k.RequestID(req.Source, req.ID)
-	return domain.StreamID{Noun: noun, App: req.App, ID: hex.EncodeToString(id[:10])}
+	return ident.StreamID{Noun: noun, App: req.App, ID: hex.EncodeToString(id[:10])}
 }
 
 // StreamOf returns the stream of the request or incident that req opens, or
 // has opened.
-func (l *Ledger) StreamOf(ctx context.Context, req Request) (domain.StreamID, error) {
-	noun := domain.RequestNoun
+func (l *Ledger) StreamOf(ctx context.Context, req Request) (ident.StreamID, error) {
+	noun := ident.RequestNoun
 	if _, step := req.Command.(domain.TakeStep); step {
-		noun = domain.IncidentNoun
+		noun = ident.IncidentNoun
 	}
 
-	if req.Person == (domain.PersonKey{}) {
+	if req.Person == (ident.PersonKey{}) {
 		k, err := l.vault.AppKey(ctx, string(req.App))
 		return caseStream(noun, req, k), err
 	}
 
 	p, found, err := l.find(ctx, req.App, req.Person)
 	if err == nil && !found {
-		err = domain.Refusal{Code: domain.UnknownPerson, Text: "nothing is known of this person"}
+		err = refusal.Refusal{Code: refusal.UnknownPerson, Text: "nothing is known of this person"}
 	}
 	if err != nil {
-		return domain.StreamID{}, err
+		return ident.StreamID{}, err
 	}
 	return caseStream(noun, req, p), nil
 }
@@ -66,7 +68,7 @@ func (l *Ledger) openRequest(ctx context.Context, req Request) (Receipt, error) 
 		return Receipt{}, err
 	}
 
-	stream := caseStream(domain.RequestNoun, req, p)
+	stream := caseStream(ident.RequestNoun, req, p)
 	f, err := l.fold(ctx, stream)
 	if err != nil {
 		return Receipt{}, err
@@ -93,7 +95,7 @@ func (l *Ledger) openRequest(ctx context.Context, req Request) (Receipt, error) 
 		if err != nil {
 			return Receipt{}, err
 		}
-		cmd.Cause = domain.EventID(withdrawn.Event)
+		cmd.Cause = ident.EventID(withdrawn.Event)
 	}
 	if err := l.possible(cmd, ref, req); err != nil {
 		return Receipt{}, err // before the history says that there is a request
@@ -111,9 +113,9 @@ func (l *Ledger) openRequest(ctx context.Context, req Request) (Receipt, error) 
 // withItsNo returns the receipt of a request with what that of the withdrawal in it says
 // of purposes: which nobody declares, and which go on, since they rest on something else.
 func (l *Ledger) withItsNo(
-	ctx context.Context, p *vault.Person, cause domain.EventID, receipt Receipt, err error,
+	ctx context.Context, p *vault.Person, cause ident.EventID, receipt Receipt, err error,
 ) (Receipt, error) {
-	if err != nil || cause == (domain.EventID{}) {
+	if err != nil || cause == (ident.EventID{}) {
 		return receipt, err
 	}
 
@@ -136,7 +138,7 @@ func (l *Ledger) withItsNo(
 // guardianOf returns the name that the log has for the guardian who makes a
 // request; empty if the person asks. Who is not known is nobody's guardian.
 func (l *Ledger) guardianOf(ctx context.Context, req Request) (domain.GuardianRef, error) {
-	if req.Other == (domain.PersonKey{}) {
+	if req.Other == (ident.PersonKey{}) {
 		return "", nil
 	}
 	name, known, err := l.Pseudonym(ctx, req.App, req.Other)
@@ -168,7 +170,7 @@ func (l *Ledger) asks(ctx context.Context, req Request, ref domain.Reference) (*
 	}
 
 	if found {
-		f, err := l.fold(ctx, caseStream(domain.RequestNoun, req, p))
+		f, err := l.fold(ctx, caseStream(ident.RequestNoun, req, p))
 		if err != nil || f.revision > 0 {
 			return p, err
 		}
@@ -197,7 +199,7 @@ func (l *Ledger) asks(ctx context.Context, req Request, ref domain.Reference) (*
 
 // goesOn reports whether the history of whom an outside id leads to goes on. If it
 // has ended, the id leads to nobody from then on.
-func (l *Ledger) goesOn(ctx context.Context, app domain.AppName, who domain.PersonKey, p *vault.Person) (bool, error) {
+func (l *Ledger) goesOn(ctx context.Context, app ident.AppName, who ident.PersonKey, p *vault.Person) (bool, error) {
 	f, err := l.fold(ctx, subjectStream(p))
 	if err != nil || f.subject.Ended() == 0 {
 		return true, err
@@ -212,7 +214,7 @@ func (l *Ledger) checkAsksEarlier(ctx context.Context, req Request, at deadline.
 	if err != nil || !earlier || domain.IsNo(req.Command) {
 		return err
 	}
-	return domain.Refusal{Code: domain.EarlierPerson, Path: "time",
+	return refusal.Refusal{Code: refusal.EarlierPerson, Path: "time",
 		Text: "the request is from before this person's history was ended or erased: it is of whoever had the id then"}
 }
 
@@ -226,8 +228,8 @@ func (l *Ledger) possible(cmd domain.OpenRequest, ref domain.Reference, req Requ
 // keepsNo reports whether there is a no in a request that cannot be taken since
 // nobody promised anything: the no needs no promise.
 func keepsNo(cmd domain.OpenRequest, err error) bool {
-	refusal, ok := errors.AsType[domain.Refusal](err)
-	return ok && refusal.Code == domain.NoPolicy && slices.Contains(cmd.Types, domain.AskWithdraw)
+	no, ok := errors.AsType[refusal.Refusal](err)
+	return ok && no.Code == refusal.NoPolicy && slices.Contains(cmd.Types, domain.AskWithdraw)
 }
 
 // told records in the person's history where a request is told of, and returns
@@ -256,7 +258,7 @@ func (l *Ledger) told(
 	}
 
 	tell.Group, tell.Unread = nil, Unread{} // the request itself has them
-	tell.Actor, tell.RecordedBy, tell.FromApp, tell.Other = string(domain.System), "ledger", false, domain.PersonKey{}
+	tell.Actor, tell.RecordedBy, tell.FromApp, tell.Other = string(ident.System), "ledger", false, ident.PersonKey{}
 	_, err = l.executePerson(ctx, tell)
 	return before.subject, err
 }
@@ -277,7 +279,7 @@ func beside(req Request, name string, cmd domain.Command) Request {
 // tryCase executes on the stream of a request, an incident or obligations that
 // has begun, or begins now: obligations follow from a fact.
 func (l *Ledger) tryCase(
-	ctx context.Context, stream domain.StreamID, req Request, ref domain.Reference,
+	ctx context.Context, stream ident.StreamID, req Request, ref domain.Reference,
 ) (Receipt, error) {
 	f, err := l.fold(ctx, stream)
 	if err != nil {
@@ -287,8 +289,8 @@ func (l *Ledger) tryCase(
 		return Receipt{}, err
 	}
 
-	if f.revision == 0 && stream.Noun != domain.ObligationNoun || f.ahead(stream) {
-		return Receipt{}, domain.Refusal{Code: domain.UnknownRequest,
+	if f.revision == 0 && stream.Noun != ident.ObligationNoun || f.ahead(stream) {
+		return Receipt{}, refusal.Refusal{Code: refusal.UnknownRequest,
 			Text: "there is no " + string(stream.Noun) + " of that id"}
 	}
 
@@ -303,7 +305,7 @@ func (l *Ledger) tryCase(
 // duplicate of, and the persons whom the two are of. It is read from the store:
 // another process may have opened it.
 func (l *Ledger) another(
-	ctx context.Context, ref *domain.Reference, stream domain.StreamID, f *fold, cmd domain.Command,
+	ctx context.Context, ref *domain.Reference, stream ident.StreamID, f *fold, cmd domain.Command,
 ) error {
 	id := ""
 	switch cmd := cmd.(type) {
@@ -317,8 +319,8 @@ func (l *Ledger) another(
 			id = f.request.GoesOnIn()
 		}
 	}
-	of := domain.RequestStream(stream.App, id)
-	if _, err := domain.ParseStreamID(of.String()); err != nil || of == stream {
+	of := ident.RequestStream(stream.App, id)
+	if _, err := ident.ParseStreamID(of.String()); err != nil || of == stream {
 		return nil
 	}
 
@@ -334,20 +336,20 @@ func (l *Ledger) another(
 }
 
 // asker returns whom a request is of; nil: nobody who is known.
-func (l *Ledger) asker(ctx context.Context, app domain.AppName, r *domain.Request) (*domain.Subject, error) {
+func (l *Ledger) asker(ctx context.Context, app ident.AppName, r *domain.Request) (*domain.Subject, error) {
 	if r.Received.Subject == "" {
 		return nil, nil
 	}
-	s, err := l.Subject(ctx, domain.SubjectStream(app, r.Received.Subject))
+	s, err := l.Subject(ctx, ident.SubjectStream(app, r.Received.Subject))
 	return &s, err
 }
 
 // caseKey returns the key of whom a request is of, or the app's: of somebody
 // who was erased nothing personal is kept any more, but what was promised to
 // them still runs.
-func (l *Ledger) caseKey(ctx context.Context, stream domain.StreamID, f *fold) (key, error) {
+func (l *Ledger) caseKey(ctx context.Context, stream ident.StreamID, f *fold) (key, error) {
 	if ref := f.request.Received.Subject; ref != "" {
-		p, err := l.living(ctx, domain.SubjectStream(stream.App, ref))
+		p, err := l.living(ctx, ident.SubjectStream(stream.App, ref))
 		if err == nil || !errors.Is(err, errGone) {
 			return p, err
 		}
@@ -356,7 +358,7 @@ func (l *Ledger) caseKey(ctx context.Context, stream domain.StreamID, f *fold) (
 }
 
 // Case returns what is known of a request.
-func (l *Ledger) Case(ctx context.Context, stream domain.StreamID) (domain.Request, error) {
+func (l *Ledger) Case(ctx context.Context, stream ident.StreamID) (domain.Request, error) {
 	f, err := l.fold(ctx, stream)
 	if err != nil {
 		return domain.Request{}, err
@@ -365,9 +367,9 @@ func (l *Ledger) Case(ctx context.Context, stream domain.StreamID) (domain.Reque
 }
 
 // Duties returns the obligations of the stream of a request, or of a fact.
-func (l *Ledger) Duties(ctx context.Context, stream domain.StreamID) (domain.Duties, error) {
+func (l *Ledger) Duties(ctx context.Context, stream ident.StreamID) (domain.Duties, error) {
 	f, err := l.fold(ctx, stream)
-	if err != nil || stream.Noun == domain.ObligationNoun {
+	if err != nil || stream.Noun == ident.ObligationNoun {
 		return f.dutiesOrNone(), err
 	}
 	return f.request.Duties, nil

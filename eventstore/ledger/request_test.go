@@ -10,7 +10,9 @@ import (
 	"consentledger/domain"
 	"consentledger/domain/catalog"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/domain/policy"
+	"consentledger/domain/refusal"
 	"consentledger/eventstore/codec"
 	"consentledger/eventstore/codec/policydoc"
 	"consentledger/eventstore/ledger"
@@ -29,7 +31,7 @@ func promise(t *testing.T, l *ledger.Ledger) {
 		t.Fatal(err)
 	}
 	r := requestOf("p2", domain.PublishPolicy{Version: version, Document: d, Material: []string{"MAT-4"}})
-	r.Person, r.Actor = domain.PersonKey{}, "operator"
+	r.Person, r.Actor = ident.PersonKey{}, "operator"
 	must(t, l, r)
 }
 
@@ -128,7 +130,7 @@ func TestNobodyIsRememberedForARequestThatIsRefused(t *testing.T) {
 	w := newWorld()
 	l := w.open(t)
 	promise(t, l)
-	if _, err := l.Execute(t.Context(), requestOf("r1", domain.OpenRequest{Channel: "email"})); code(err) != domain.NothingNamed {
+	if _, err := l.Execute(t.Context(), requestOf("r1", domain.OpenRequest{Channel: "email"})); code(err) != refusal.NothingNamed {
 		t.Fatal(err)
 	}
 	if _, found, err := l.Pseudonym(t.Context(), "demo", ada); found || err != nil {
@@ -141,7 +143,7 @@ func TestAnIncidentHasAStream(t *testing.T) {
 	l := w.open(t)
 	begin(t, l)
 	open := requestOf("i1", domain.TakeStep{Kind: "incident.detected", Fields: domain.Fields(map[string]string{"kind": "leak", "what": "a table"})})
-	open.Person, open.Actor = domain.PersonKey{}, "operator"
+	open.Person, open.Actor = ident.PersonKey{}, "operator"
 	must(t, l, open)
 	stream, err := l.StreamOf(t.Context(), open)
 	if err != nil {
@@ -151,7 +153,7 @@ func TestAnIncidentHasAStream(t *testing.T) {
 		_, err := l.ExecuteOn(t.Context(), stream, ledger.Request{Source: "desk", ID: id, Body: []byte(id), Actor: "operator", RecordedBy: "officer", Command: domain.TakeStep{Kind: kind, Fields: domain.Fields(fields)}})
 		return err
 	}
-	if err := step("s1", "incident.closed", nil); code(err) != domain.IllegalMove {
+	if err := step("s1", "incident.closed", nil); code(err) != refusal.IllegalMove {
 		t.Error(err)
 	}
 	if err := step("s2", "incident.contained", map[string]string{"measures": "off"}); err != nil {
@@ -166,7 +168,7 @@ func TestARequestIsADuplicateOfAnotherOneOfItsAppAlone(t *testing.T) {
 	w := newWorld()
 	l := w.open(t)
 	promise(t, l)
-	ask := func(id string) domain.StreamID {
+	ask := func(id string) ident.StreamID {
 		r := requestOf(id, domain.OpenRequest{Types: []domain.RequestType{domain.AskAccess}, Channel: "email"})
 		must(t, l, r)
 		stream, err := l.StreamOf(t.Context(), r)
@@ -178,12 +180,12 @@ func TestARequestIsADuplicateOfAnotherOneOfItsAppAlone(t *testing.T) {
 	first, second := ask("a1"), ask("a2")
 	duplicate := func(id, of string) error {
 		r := requestOf(id, domain.TakeStep{Kind: "request.duplicate", Fields: domain.Fields(map[string]string{"of": of})})
-		r.Person, r.Actor = domain.PersonKey{}, "operator"
+		r.Person, r.Actor = ident.PersonKey{}, "operator"
 		_, err := l.ExecuteOn(t.Context(), second, r)
 		return err
 	}
 	for id, of := range map[string]string{"d1": "nosuch", "d2": second.ID} {
-		if err := duplicate(id, of); err == nil || !strings.Contains(err.Error(), string(domain.UnknownRequest)) {
+		if err := duplicate(id, of); err == nil || !strings.Contains(err.Error(), string(refusal.UnknownRequest)) {
 			t.Errorf("of %s: %v", of, err)
 		}
 	}
@@ -205,7 +207,7 @@ func TestARequestToStopSaysWhatGoesOn(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := requestOf("p2", domain.PublishPolicy{Version: version, Document: d, Material: []string{"MAT-1", "MAT-4"}})
-	r.Person, r.Actor = domain.PersonKey{}, "operator"
+	r.Person, r.Actor = ident.PersonKey{}, "operator"
 	must(t, l, r)
 
 	stop := requestOf("r1", domain.OpenRequest{Types: []domain.RequestType{domain.AskWithdraw}, Channel: "app", Purposes: []policy.PurposeID{"tax", "ads"}})
@@ -230,14 +232,14 @@ func TestANoNeedsNoPolicy(t *testing.T) {
 	must(t, l, requestOf("a", domain.RegisterApp{App: app}))
 	ask := requestOf("r1", domain.OpenRequest{Types: []domain.RequestType{domain.AskWithdraw}, Channel: "email"})
 	for range 2 {
-		if _, err := l.Execute(t.Context(), ask); code(err) != domain.NoPolicy || !strings.Contains(err.Error(), "was recorded") {
+		if _, err := l.Execute(t.Context(), ask); code(err) != refusal.NoPolicy || !strings.Contains(err.Error(), "was recorded") {
 			t.Fatal(err)
 		}
 	}
 	if got := types(t, l); got != "subject consent.withdrawn" {
 		t.Errorf("without a policy: %s", got)
 	}
-	if _, err := l.Execute(t.Context(), requestOf("r2", domain.OpenRequest{Types: []domain.RequestType{domain.AskAccess}, Channel: "email"})); code(err) != domain.NoPolicy || strings.Contains(err.Error(), "was recorded") {
+	if _, err := l.Execute(t.Context(), requestOf("r2", domain.OpenRequest{Types: []domain.RequestType{domain.AskAccess}, Channel: "email"})); code(err) != refusal.NoPolicy || strings.Contains(err.Error(), "was recorded") {
 		t.Error(err)
 	}
 	earlier := w.now
@@ -292,7 +294,7 @@ func TestARequestToStopIsTakenWithoutWhatNobodyDeclares(t *testing.T) {
 	if got := must(t, l, ask("r2", "", domain.AskWithdraw)); got.NotUnderstood != "" || got.Unknown != first.Unknown {
 		t.Errorf("beside no policy %+v", got)
 	}
-	if _, err := l.Execute(t.Context(), ask("r3", "nobodys", domain.AskAccess)); code(err) != domain.NoPolicy {
+	if _, err := l.Execute(t.Context(), ask("r3", "nobodys", domain.AskAccess)); code(err) != refusal.NoPolicy {
 		t.Errorf("a request that is no opt-out: %v", err)
 	}
 }

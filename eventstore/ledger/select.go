@@ -8,6 +8,7 @@ import (
 	"consentledger/domain"
 	"consentledger/domain/catalog"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 )
@@ -20,9 +21,9 @@ import (
 // first at To or later ends it. So spans that meet share no record and leave
 // none out, although times run a little behind positions now and then.
 type Selection struct {
-	App      domain.AppName   // must be registered
-	Person   domain.PersonKey // wants App
-	Type     string           // as in consent.given, whatever its version; obligation.opened: also of facts that say what is owed since
+	App      ident.AppName   // must be registered
+	Person   ident.PersonKey // wants App
+	Type     string          // as in consent.given, whatever its version; obligation.opened: also of facts that say what is owed since
 	From, To deadline.Instant
 	After    eventstore.Position
 	Until    eventstore.Position // zero: to the last there is
@@ -45,7 +46,7 @@ func (l *Ledger) Select(ctx context.Context, s Selection) (iter.Seq2[codec.Entry
 	}
 
 	all := l.Replay(ctx, after)
-	if s.Person != (domain.PersonKey{}) {
+	if s.Person != (ident.PersonKey{}) {
 		all = l.History(ctx, s.App, s.Person)
 	}
 

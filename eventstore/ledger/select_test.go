@@ -8,6 +8,7 @@ import (
 
 	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 	"consentledger/eventstore/ledger"
@@ -76,7 +77,7 @@ func TestSpansThatMeetAreTheWhole(t *testing.T) {
 	l, all := furnish(t, w)
 	for _, e := range all {
 		for _, at := range []deadline.Instant{e.Recorded - 1, e.Recorded, e.Recorded + 1} {
-			for _, who := range []domain.PersonKey{{}, {Kind: "account", ID: "person-2"}} {
+			for _, who := range []ident.PersonKey{{}, {Kind: "account", ID: "person-2"}} {
 				s := ledger.Selection{App: "demo", Person: who}
 				whole := selected(t, l, s)
 				before, after := s, s
@@ -93,7 +94,7 @@ func TestSpansThatMeetAreTheWhole(t *testing.T) {
 func TestASelectionIsWhatItSays(t *testing.T) {
 	w := newWorld()
 	l, all := furnish(t, w)
-	person := domain.PersonKey{Kind: "account", ID: "person-1"}
+	person := ident.PersonKey{Kind: "account", ID: "person-1"}
 	for name, c := range map[string]struct {
 		s    ledger.Selection
 		want int
@@ -103,7 +104,7 @@ func TestASelectionIsWhatItSays(t *testing.T) {
 		"a type":                    {ledger.Selection{Type: "consent.given"}, 20},
 		"a person":                  {ledger.Selection{App: "demo", Person: person}, 10},
 		"a person and a type":       {ledger.Selection{App: "demo", Person: person, Type: "consent.given"}, 0},
-		"nobody":                    {ledger.Selection{App: "demo", Person: domain.PersonKey{Kind: "account", ID: "nobody"}}, 0},
+		"nobody":                    {ledger.Selection{App: "demo", Person: ident.PersonKey{Kind: "account", ID: "nobody"}}, 0},
 		"after a position":          {ledger.Selection{After: all[40].Position}, 2},
 		"before the first":          {ledger.Selection{To: all[0].Recorded}, 0},
 		"from the first":            {ledger.Selection{From: all[0].Recorded}, 43},

@@ -6,6 +6,7 @@ import (
 
 	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 	"consentledger/eventstore/vault"
@@ -18,7 +19,7 @@ import (
 type resolved struct {
 	Request
 	ref    domain.Reference
-	stream domain.StreamID
+	stream ident.StreamID
 	key    key
 
 	said  domain.Event  // in an access stream: what is recorded as it is
@@ -53,7 +54,7 @@ func (l *Ledger) settle(ctx context.Context, r resolved) (Receipt, error) {
 		return Receipt{}, err
 	}
 
-	subject := r.stream.Noun == domain.SubjectNoun
+	subject := r.stream.Noun == ident.SubjectNoun
 	if subject {
 		if r.Request, err = l.overtaken(ctx, r.Request, f.subject); err != nil {
 			return Receipt{}, err
@@ -85,8 +86,8 @@ func (l *Ledger) settle(ctx context.Context, r resolved) (Receipt, error) {
 }
 
 // isCase reports whether the receipts of a noun's streams name the stream.
-func isCase(n domain.Noun) bool {
-	return n == domain.RequestNoun || n == domain.IncidentNoun || n == domain.ObligationNoun
+func isCase(n ident.Noun) bool {
+	return n == ident.RequestNoun || n == ident.IncidentNoun || n == ident.ObligationNoun
 }
 
 // plains returns the personal parts that go with the first fact of a request,
@@ -97,7 +98,7 @@ func (r resolved) plains(f *fold) []codec.Plain {
 		return r.sealed
 	}
 	p, person := r.key.(*vault.Person)
-	if !person || isCase(r.stream.Noun) && r.Person == (domain.PersonKey{}) {
+	if !person || isCase(r.stream.Noun) && r.Person == (ident.PersonKey{}) {
 		return nil
 	}
 
@@ -105,10 +106,10 @@ func (r resolved) plains(f *fold) []codec.Plain {
 	switch {
 	case f.revision > 0:
 		plains = nil
-	case r.Person != (domain.PersonKey{}):
+	case r.Person != (ident.PersonKey{}):
 		plains = bindingOf(lookup(r.App, r.Person), p)
 	}
-	if r.stream.Noun == domain.AccessNoun {
+	if r.stream.Noun == ident.AccessNoun {
 		return plains
 	}
 	return append(plains, original(r.Request)...)
@@ -118,27 +119,27 @@ func (r resolved) plains(f *fold) []codec.Plain {
 func (l *Ledger) decide(ctx context.Context, r resolved, f *fold, recorded deadline.Instant) ([]domain.Event, error) {
 	at := atOf(r.Request, recorded)
 	switch r.stream.Noun {
-	case domain.SubjectNoun:
+	case ident.SubjectNoun:
 		return l.decideSubject(ctx, r, f, recorded)
-	case domain.AccessNoun:
+	case ident.AccessNoun:
 		return []domain.Event{r.said}, nil
-	case domain.ServiceNoun:
+	case ident.ServiceNoun:
 		return f.service.Decide(r.Command, r.ref, at, recorded)
-	case domain.SurfaceNoun:
+	case ident.SurfaceNoun:
 		return f.surfaces.Decide(r.Command, r.ref)
-	case domain.CalendarNoun:
+	case ident.CalendarNoun:
 		return domain.DecideCalendars(f.calendars, r.Command, r.ref.By)
-	case domain.PolicyNoun:
+	case ident.PolicyNoun:
 		events, err := f.policies.Decide(r.Command, r.ref.By, recorded)
 		if cmd, publishes := r.Command.(domain.PublishPolicy); publishes && err == nil && len(events) > 0 {
 			err = l.checkPublished(ctx, cmd)
 		}
 		return events, err
-	case domain.RequestNoun:
+	case ident.RequestNoun:
 		return f.request.Decide(r.Command, r.ref, at, recorded)
-	case domain.IncidentNoun:
+	case ident.IncidentNoun:
 		return f.incident.Decide(r.Command, r.ref, at, recorded)
-	case domain.ObligationNoun:
+	case ident.ObligationNoun:
 		return f.duties.Decide(r.Command, r.ref, at, recorded)
 	}
 
@@ -160,7 +161,7 @@ func (l *Ledger) decideSubject(
 		return nil, endedError(ended)
 	}
 	at, _ := r.times(recorded)
-	if since := f.subject.Since(); at < since && r.Person != (domain.PersonKey{}) {
+	if since := f.subject.Since(); at < since && r.Person != (ident.PersonKey{}) {
 		if err := l.checkEarlier(ctx, r.Request, f.subject, at); err != nil {
 			return nil, err
 		}

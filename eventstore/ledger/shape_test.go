@@ -13,6 +13,8 @@ import (
 
 	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
+	"consentledger/domain/lists"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 )
@@ -63,7 +65,7 @@ func numbered(list []codec.Entry) []codec.Entry {
 // foldsInHistory reports whether the fold of a person's history takes an entry.
 func foldsInHistory(e codec.Entry) (takes bool) {
 	defer func() { takes = recover() == nil }()
-	newFold().add(e, domain.Alone)
+	newFold().add(e, lists.Alone)
 	return true
 }
 
@@ -83,7 +85,7 @@ var pinned = map[int]struct {
 // as one of this program's.
 func TestAFoldHasTheShapeOfItsVersion(t *testing.T) {
 	want := pinned[foldVersion]
-	b, err := snapshots.Append(nil, foldOf(golden(t, want.lines), domain.Alone).snapshot())
+	b, err := snapshots.Append(nil, foldOf(golden(t, want.lines), lists.Alone).snapshot())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -125,7 +127,7 @@ func TestEveryEventFoldsTheSameFromASnapshot(t *testing.T) {
 
 // pointed makes an event be about another record.
 func pointed(e domain.Event, id eventstore.EventID) domain.Event {
-	ids := []domain.EventID{domain.EventID(id)}
+	ids := []ident.EventID{ident.EventID(id)}
 	switch e := e.(type) {
 	case domain.RecordVoided:
 		e.Records = ids

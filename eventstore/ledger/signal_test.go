@@ -7,6 +7,8 @@ import (
 
 	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
+	"consentledger/domain/refusal"
 	"consentledger/eventstore"
 	"consentledger/eventstore/ledger"
 )
@@ -73,7 +75,7 @@ func TestTheIDOfARepeatedSignalIsFree(t *testing.T) {
 		t.Errorf("the person's own opt-out: %+v, %v", got, status(t, l, w))
 	}
 	_, err := l.Execute(t.Context(), gpc)
-	if refusal, ok := errors.AsType[domain.Refusal](err); !ok || refusal.Code != domain.IDReused {
+	if no, ok := errors.AsType[refusal.Refusal](err); !ok || no.Code != refusal.IDReused {
 		t.Errorf("the signal under an id that is taken: %v", err)
 	}
 }
@@ -114,7 +116,7 @@ func TestAReceiptKnowsTheOptOutsOfLinkedHistories(t *testing.T) {
 	l := w.open(t)
 	begin(t, l)
 	device := requestOf("d", no)
-	device.Person = domain.PersonKey{Kind: "device", ID: "phone"}
+	device.Person = ident.PersonKey{Kind: "device", ID: "phone"}
 	w.now += 1000
 	must(t, l, device)
 	link := requestOf("l", domain.Say{Event: domain.SubjectLinked{Proof: "login"}})
@@ -134,7 +136,7 @@ func TestALinkThatIsOpenIsAnsweredByItsRecord(t *testing.T) {
 	w := newWorld()
 	l := w.open(t)
 	begin(t, l)
-	phone := domain.PersonKey{Kind: "device", ID: "phone"}
+	phone := ident.PersonKey{Kind: "device", ID: "phone"}
 	link := func(id string) ledger.Request {
 		r := requestOf(id, domain.Say{Event: domain.SubjectLinked{Proof: "login"}})
 		r.Other = phone

@@ -4,6 +4,7 @@ import (
 	"unsafe"
 
 	"consentledger/domain"
+	"consentledger/domain/ident"
 	"consentledger/eventstore/codec/state"
 )
 
@@ -24,14 +25,14 @@ type another struct {
 var anothers = state.New[another](state.Types{})
 
 const (
-	foldBytes     = int(unsafe.Sizeof(fold{})) + 2*int(unsafe.Sizeof(domain.StreamID{})) + 64 // the fold itself, and its place in the cache
-	calendarBytes = 16 << 10                                                                  // of a calendar, with the years that are counted by it
+	foldBytes     = int(unsafe.Sizeof(fold{})) + 2*int(unsafe.Sizeof(ident.StreamID{})) + 64 // the fold itself, and its place in the cache
+	calendarBytes = 16 << 10                                                                 // of a calendar, with the years that are counted by it
 )
 
 // bytes returns about how many bytes of memory a fold takes. It is counted when
 // the history has grown by a share, and in between taken to grow as it did. Only
 // whoever made the fold may ask, before others have it.
-func (f *fold) bytes(noun domain.Noun) int {
+func (f *fold) bytes(noun ident.Noun) int {
 	grown := int(f.revision - f.sized)
 	if f.sized < 8 || grown > int(f.sized)/8 {
 		f.size, f.sized, grown = f.count(noun), f.revision, 0
@@ -39,15 +40,15 @@ func (f *fold) bytes(noun domain.Noun) int {
 	return f.size + grown*(f.size-foldBytes)/max(1, int(f.sized))
 }
 
-func (f *fold) count(noun domain.Noun) int {
+func (f *fold) count(noun ident.Noun) int {
 	size := foldBytes
 	switch noun {
-	case domain.SubjectNoun, domain.AccessNoun:
+	case ident.SubjectNoun, ident.AccessNoun:
 		return size + snapshots.Size(f.snapshot())
-	case domain.CalendarNoun:
+	case ident.CalendarNoun:
 		return size + calendarBytes*int(f.revision)
-	case domain.ObligationNoun, domain.RequestNoun, domain.IncidentNoun, domain.ServiceNoun, domain.PolicyNoun,
-		domain.SurfaceNoun:
+	case ident.ObligationNoun, ident.RequestNoun, ident.IncidentNoun, ident.ServiceNoun, ident.PolicyNoun,
+		ident.SurfaceNoun:
 	}
 	o := f.others
 	rest := another{f.duties, o.service, o.policies, o.surfaces, o.request, o.incident}

@@ -9,6 +9,8 @@ import (
 	"consentledger/domain"
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
+	"consentledger/domain/lists"
 	"consentledger/domain/policy"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
@@ -25,7 +27,7 @@ func heap() int {
 // ofSomebody returns n records of somebody, read as from a log.
 func ofSomebody(t testing.TB, who, n int) (list []codec.Entry) {
 	t.Helper()
-	stream := domain.StreamID{Noun: domain.SubjectNoun, App: "demo", ID: fmt.Sprintf("%032x", who)}
+	stream := ident.StreamID{Noun: ident.SubjectNoun, App: "demo", ID: fmt.Sprintf("%032x", who)}
 	for i := range n {
 		env := codec.Envelope{Stream: stream, At: deadline.Instant(1767225600000 + i*1000), Recorded: deadline.Instant(1767225600000 + i*1000), Actor: "person", RecordedBy: "app:demo", Rules: domain.Rules}
 		binary.BigEndian.PutUint64(env.ID[:], uint64(i)+1)
@@ -54,13 +56,13 @@ func ofSomebody(t testing.TB, who, n int) (list []codec.Entry) {
 // TestTheCacheHoldsAboutAsManyBytesAsItCounts measures what folds take in memory:
 // of short and of long histories, from records, one by one, and from a snapshot.
 func TestTheCacheHoldsAboutAsManyBytesAsItCounts(t *testing.T) {
-	one := func(list []codec.Entry) *fold { return foldOf(list, domain.Alone) }
+	one := func(list []codec.Entry) *fold { return foldOf(list, lists.Alone) }
 	onebyone := func(list []codec.Entry) *fold {
 		f := newFold()
 		for _, e := range list {
 			n, own := f.next()
 			n.add(e, own)
-			n.bytes(domain.SubjectNoun)
+			n.bytes(ident.SubjectNoun)
 			f = n
 		}
 		return f
@@ -112,12 +114,12 @@ func TestTheCacheIsBoundedInBytes(t *testing.T) {
 	c := newFolds(most, nil, 0)
 	list := ofSomebody(t, 0, 40)
 	for i := range 1000 {
-		s := domain.StreamID{Noun: domain.SubjectNoun, App: "demo", ID: fmt.Sprint(i)}
-		c.put(s, foldOf(list[:1+i%40], domain.Alone), 0)
+		s := ident.StreamID{Noun: ident.SubjectNoun, App: "demo", ID: fmt.Sprint(i)}
+		c.put(s, foldOf(list[:1+i%40], lists.Alone), 0)
 	}
 	held, n := 0, 0
 	for i := range 1000 {
-		if f, ok := c.last.Peek(domain.StreamID{Noun: domain.SubjectNoun, App: "demo", ID: fmt.Sprint(i)}); ok {
+		if f, ok := c.last.Peek(ident.StreamID{Noun: ident.SubjectNoun, App: "demo", ID: fmt.Sprint(i)}); ok {
 			held, n = held+f.weight, n+1
 		}
 	}

@@ -9,6 +9,7 @@ import (
 
 	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec/state"
 	"consentledger/eventstore/vault"
@@ -66,7 +67,7 @@ const shortest = 8
 
 // snapshotOf returns the fold that a stream's snapshot holds; that of an empty
 // stream if there is none that is of use.
-func (l *Ledger) snapshotOf(ctx context.Context, stream domain.StreamID) (*fold, error) {
+func (l *Ledger) snapshotOf(ctx context.Context, stream ident.StreamID) (*fold, error) {
 	p, err := l.owner(ctx, stream)
 	if err != nil || p == nil {
 		return newFold(), err
@@ -115,7 +116,7 @@ func writeSnapshot(f *fold) ([]byte, error) {
 }
 
 // owner returns the person whose stream has snapshots; nil if none has.
-func (l *Ledger) owner(ctx context.Context, stream domain.StreamID) (*vault.Person, error) {
+func (l *Ledger) owner(ctx context.Context, stream ident.StreamID) (*vault.Person, error) {
 	if !ofPerson(stream) {
 		return nil, nil
 	}
@@ -131,12 +132,12 @@ func (l *Ledger) owner(ctx context.Context, stream domain.StreamID) (*vault.Pers
 }
 
 // ofPerson reports whether a stream is one that may have snapshots.
-func ofPerson(s domain.StreamID) bool {
-	return s.Noun == domain.SubjectNoun || s.Noun == domain.AccessNoun
+func ofPerson(s ident.StreamID) bool {
+	return s.Noun == ident.SubjectNoun || s.Noun == ident.AccessNoun
 }
 
 // keep writes the snapshot of a fold. Of whom there is no entry there is none.
-func (l *Ledger) keep(ctx context.Context, stream domain.StreamID, f *fold) error {
+func (l *Ledger) keep(ctx context.Context, stream ident.StreamID, f *fold) error {
 	p, err := l.owner(ctx, stream)
 	if err != nil || p == nil {
 		return err
@@ -157,7 +158,7 @@ func (l *Ledger) keep(ctx context.Context, stream domain.StreamID, f *fold) erro
 // back, as while many are loaded one after the other. It costs less than to read the
 // record then. Which position the append will have nobody knows yet: the index does, by
 // the same write. So it is done only where vault and records lie in one database.
-func (l *Ledger) beside(d *vault.Draft, p *vault.Person, stream domain.StreamID, before, next *fold) error {
+func (l *Ledger) beside(d *vault.Draft, p *vault.Person, stream ident.StreamID, before, next *fold) error {
 	if l.joint == nil || p == nil || !before.read || !ofPerson(stream) || p.Pseudonym.String() != stream.ID {
 		return nil
 	}
@@ -180,14 +181,14 @@ type due struct {
 	wanted atomic.Bool // somebody writes them
 
 	mu    sync.Mutex
-	folds map[domain.StreamID]*fold
+	folds map[ident.StreamID]*fold
 	aged  []agedFold
 	wake  chan struct{} // has room for one; made by whoever writes
 }
 
 // An agedFold is one that the cache drops next, unless it is asked for.
 type agedFold struct {
-	stream domain.StreamID
+	stream ident.StreamID
 	fold   *fold
 }
 
@@ -197,7 +198,7 @@ const mostDue = 1024
 
 // add notes that a snapshot is to be written, if so many records have come since the
 // last.
-func (d *due) add(stream domain.StreamID, f *fold, tail eventstore.Revision) {
+func (d *due) add(stream ident.StreamID, f *fold, tail eventstore.Revision) {
 	if f.revision-eventstore.Revision(f.kept.Load()) < tail || !ofPerson(stream) || !d.wanted.Load() {
 		return
 	}
@@ -218,7 +219,7 @@ const agedTail = 2
 
 // age notes which snapshots are to be written before a generation of the cache goes.
 // Those of the generation before that were not written by now are left out.
-func (d *due) age(old map[domain.StreamID]*fold) {
+func (d *due) age(old map[ident.StreamID]*fold) {
 	if !d.wanted.Load() {
 		return
 	}
@@ -244,11 +245,11 @@ func (d *due) awake() {
 }
 
 // take returns what is to be written, and nothing of it again.
-func (d *due) take() (map[domain.StreamID]*fold, []agedFold) {
+func (d *due) take() (map[ident.StreamID]*fold, []agedFold) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	folds, aged := d.folds, d.aged
-	d.folds, d.aged = map[domain.StreamID]*fold{}, nil
+	d.folds, d.aged = map[ident.StreamID]*fold{}, nil
 	return folds, aged
 }
 
@@ -257,7 +258,7 @@ func (d *due) take() (map[domain.StreamID]*fold, []agedFold) {
 // returns. Without it none is written, and those that there are go on being used.
 func (l *Ledger) KeepSnapshots(ctx context.Context) error {
 	l.due.mu.Lock()
-	l.due.wake, l.due.folds = make(chan struct{}, 1), map[domain.StreamID]*fold{}
+	l.due.wake, l.due.folds = make(chan struct{}, 1), map[ident.StreamID]*fold{}
 	l.due.mu.Unlock()
 	l.due.wanted.Store(true)
 	defer l.due.wanted.Store(false)

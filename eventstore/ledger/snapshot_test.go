@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"consentledger/domain"
+	"consentledger/domain/ident"
 	"consentledger/domain/policy"
 	"consentledger/eventstore"
 	"consentledger/eventstore/ledger"
@@ -168,7 +169,7 @@ func TestALongListOfAnswersIsNotReadAgain(t *testing.T) {
 	}
 	check(l, 7) // answered before the snapshot: it is not recorded twice
 	name := stream(t, l)
-	name.Noun, store.records = domain.AccessNoun, 0
+	name.Noun, store.records = ident.AccessNoun, 0
 	for _, err := range store.ReadStream(t.Context(), eventstore.Stream(name.String()), 0) {
 		if err != nil {
 			t.Fatal(err)
@@ -227,13 +228,13 @@ func (w *world) standing(t *testing.T) domain.Standing {
 	return s.Subject.Standing("ads", w.now, s.Reference)
 }
 
-func stream(t *testing.T, l *ledger.Ledger) domain.StreamID {
+func stream(t *testing.T, l *ledger.Ledger) ident.StreamID {
 	t.Helper()
 	name, _, err := l.Pseudonym(t.Context(), "demo", ada)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return domain.SubjectStream("demo", name)
+	return ident.SubjectStream("demo", name)
 }
 
 // TestASnapshotThatIsNotOfTheHistoryIsIgnored: one of another program, of another

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"consentledger/domain"
+	"consentledger/domain/refusal"
 )
 
 // SignatureName is what a record calls a signature that was not understood.
@@ -57,8 +58,8 @@ func (u Unread) and(names []string, claims [][2]string) Unread {
 
 // isUnsigned reports whether a request is refused since its signature does not hold.
 func isUnsigned(err error) bool {
-	refusal, refused := errors.AsType[domain.Refusal](err)
-	return refused && (refusal.Code == domain.BadSignature || refusal.Code == domain.UnknownSigner)
+	no, refused := errors.AsType[refusal.Refusal](err)
+	return refused && (no.Code == refusal.BadSignature || no.Code == refusal.UnknownSigner)
 }
 
 // unsigned returns an opt-out without its signature, which does not hold: that
@@ -72,8 +73,8 @@ func (r Request) unsigned() Request {
 // isUnpromised reports whether a request is refused since the policy that it names
 // promises nothing.
 func isUnpromised(err error) bool {
-	refusal, refused := errors.AsType[domain.Refusal](err)
-	return refused && refusal.Code == domain.NoPolicy
+	no, refused := errors.AsType[refusal.Refusal](err)
+	return refused && no.Code == refusal.NoPolicy
 }
 
 // policy returns the policy that a person's request goes by; empty: the app's general

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"consentledger/domain"
+	"consentledger/domain/ident"
 	"consentledger/eventstore"
 )
 
@@ -12,7 +13,7 @@ import (
 // a caller who has followed the log up to there, and read the stream at least up to
 // the revision least: a fold that knows less is not taken. Zero: up to none.
 func (l *Ledger) SubjectUntil(
-	ctx context.Context, stream domain.StreamID, least eventstore.Revision, at eventstore.Position,
+	ctx context.Context, stream ident.StreamID, least eventstore.Revision, at eventstore.Position,
 ) (domain.Subject, error) {
 	if at == 0 {
 		return domain.Subject{}, nil
@@ -32,7 +33,7 @@ func (l *Ledger) SubjectUntil(
 
 // Remembers reports whether the ledger has in memory what was known at a position of
 // the person of a stream, so that the caller need not keep it too.
-func (l *Ledger) Remembers(stream domain.StreamID, at eventstore.Position) bool {
+func (l *Ledger) Remembers(stream ident.StreamID, at eventstore.Position) bool {
 	_, ok := l.folds.until(stream, at)
 	return ok
 }

@@ -9,7 +9,7 @@ import (
 	"context"
 	"fmt"
 
-	"consentledger/domain"
+	"consentledger/domain/ident"
 	"consentledger/domain/policy"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
@@ -134,7 +134,7 @@ type Day struct {
 // Days returns the days of an app from one to another, both included, and the
 // position that the answer is as of. An event is counted once under every
 // purpose that it names, or under "" if it names none.
-func (v *View) Days(ctx context.Context, app domain.AppName, from, to string) ([]Day, eventstore.Position, error) {
+func (v *View) Days(ctx context.Context, app ident.AppName, from, to string) ([]Day, eventstore.Position, error) {
 	days, _, asOf, err := v.query(ctx,
 		"SELECT day, purpose, kind, events, voided FROM days WHERE app = ? AND day BETWEEN ? AND ? ORDER BY day, "+
 			"purpose, kind", app, from, to)
@@ -144,14 +144,14 @@ func (v *View) Days(ctx context.Context, app domain.AppName, from, to string) ([
 // Totals is Days without purposes: every event is counted once. Tests is how
 // many persons of the app are none but tests, and left out.
 func (v *View) Totals(
-	ctx context.Context, app domain.AppName, from, to string,
+	ctx context.Context, app ident.AppName, from, to string,
 ) (days []Day, tests int64, asOf eventstore.Position, err error) {
 	return v.query(ctx, "SELECT day, '', kind, events, voided FROM totals WHERE app = ? AND day BETWEEN ? AND ? "+
 		"ORDER BY day, kind", app, from, to)
 }
 
 func (v *View) query(
-	ctx context.Context, query string, app domain.AppName, from, to string,
+	ctx context.Context, query string, app ident.AppName, from, to string,
 ) (days []Day, tests int64, asOf eventstore.Position, err error) {
 	err = v.db.View(ctx, func(tx *readmodel.Tx, position eventstore.Position) error {
 		asOf = position

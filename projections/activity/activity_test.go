@@ -7,6 +7,7 @@ import (
 
 	"consentledger/domain"
 	"consentledger/domain/content"
+	"consentledger/domain/ident"
 	"consentledger/domain/policy"
 	"consentledger/eventstore/codec"
 	"consentledger/eventstore/ledger"
@@ -56,7 +57,7 @@ func TestEveryEventOfNoTestIsInTheTotalsOnce(t *testing.T) {
 	w.TellAll()
 	all := w.Entries()
 	tests := map[string]bool{w.Pseudonym("monkey"): true, w.Pseudonym("monkey2"): true}
-	owners := map[domain.StreamID]string{}
+	owners := map[ident.StreamID]string{}
 	want := map[string]int64{}
 	for _, e := range all {
 		if x, is := e.Event.(domain.RequestReceived); is {
@@ -78,7 +79,7 @@ func TestTestsAreLeftOutAndVoidsCounted(t *testing.T) {
 	w.Publish(projectiontest.Document("one"))
 	yes := domain.GiveConsent{Act: "click", Purposes: []policy.PurposeID{"location", "marketing"}, Build: "bad"}
 	void := func(r ledger.Receipt) {
-		w.Tell("robot", domain.VoidRecords{Records: []domain.EventID{domain.EventID(r.Event)}, Reason: "mistake", Evidence: content.Hash{9}, By: [2]string{"eve", "bob"}})
+		w.Tell("robot", domain.VoidRecords{Records: []ident.EventID{ident.EventID(r.Event)}, Reason: "mistake", Evidence: content.Hash{9}, By: [2]string{"eve", "bob"}})
 	}
 	var first, mark, again ledger.Receipt
 	for _, tt := range []struct {

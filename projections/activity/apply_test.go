@@ -7,6 +7,7 @@ import (
 
 	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/domain/policy"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
@@ -33,11 +34,11 @@ func recorded(n int) codec.Entry {
 	}
 	if n%5 == 4 {
 		cause := spread(n - 1)
-		e.Stream = domain.StreamID{Noun: domain.ObligationNoun, App: projectiontest.App, ID: hex.EncodeToString(cause[:])}
-		e.Event = domain.ObligationOpened{Cause: domain.Cause{Event: domain.EventID(cause), Subject: hex.EncodeToString(who[:])}}
+		e.Stream = ident.StreamID{Noun: ident.ObligationNoun, App: projectiontest.App, ID: hex.EncodeToString(cause[:])}
+		e.Event = domain.ObligationOpened{Cause: domain.Cause{Event: ident.EventID(cause), Subject: hex.EncodeToString(who[:])}}
 		return e
 	}
-	e.Stream = domain.StreamID{Noun: domain.SubjectNoun, App: projectiontest.App, ID: hex.EncodeToString(who[:])}
+	e.Stream = ident.StreamID{Noun: ident.SubjectNoun, App: projectiontest.App, ID: hex.EncodeToString(who[:])}
 	e.Event = domain.ConsentWithdrawn{Scope: domain.Scope{Purposes: []policy.PurposeID{"marketing"}}}
 	if n%5 < 3 {
 		e.Event = domain.ConsentGiven{Items: []domain.Item{{Purpose: "location"}, {Purpose: "marketing"}}}

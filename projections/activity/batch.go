@@ -9,13 +9,14 @@ import (
 
 	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/domain/policy"
 	"consentledger/eventstore/codec"
 	"consentledger/projections/readmodel"
 )
 
 type key struct {
-	app                domain.AppName
+	app                ident.AppName
 	day, kind, purpose string
 }
 
@@ -35,7 +36,7 @@ type batch struct {
 // turns at one.
 type pending struct {
 	counts                map[counted]int64
-	owners                map[domain.StreamID]*person // whose streams were looked up; nil: nobody's
+	owners                map[ident.StreamID]*person // whose streams were looked up; nil: nobody's
 	touched               map[whom]*person
 	order                 []*person // those touched, by their numbers
 	events, owned, newest readmodel.Rows
@@ -43,7 +44,7 @@ type pending struct {
 
 func newPending() pending {
 	return pending{
-		counts: map[counted]int64{}, owners: map[domain.StreamID]*person{}, touched: map[whom]*person{},
+		counts: map[counted]int64{}, owners: map[ident.StreamID]*person{}, touched: map[whom]*person{},
 		events: readmodel.RowsOf("INSERT INTO events", 8, ""),
 		owned:  readmodel.RowsOf("INSERT INTO owners", 2, " ON CONFLICT DO NOTHING"),
 		newest: readmodel.RowsOf("INSERT INTO newest", 2,
@@ -129,10 +130,10 @@ func (b *batch) about(e *codec.Entry, p *person, c counted) error {
 
 // person returns whom an entry is about; nil: nobody.
 func (b *batch) person(e *codec.Entry) (*person, error) {
-	if e.Stream.Noun == domain.SubjectNoun || e.Stream.Noun == domain.AccessNoun {
+	if e.Stream.Noun == ident.SubjectNoun || e.Stream.Noun == ident.AccessNoun {
 		return b.whose(whom{e.Stream.App, e.Stream.ID})
 	}
-	if e.Stream.Noun != domain.RequestNoun && e.Stream.Noun != domain.ObligationNoun {
+	if e.Stream.Noun != ident.RequestNoun && e.Stream.Noun != ident.ObligationNoun {
 		return nil, nil
 	}
 	if history, _, owed := e.Stream.OwedSince(); owed {
@@ -170,7 +171,7 @@ func ownerNamed(e *codec.Entry) string {
 	case domain.RequestReceived:
 		return x.Subject
 	case domain.ObligationOpened:
-		if e.Stream.Noun == domain.ObligationNoun {
+		if e.Stream.Noun == ident.ObligationNoun {
 			return x.Cause.Subject
 		}
 	}

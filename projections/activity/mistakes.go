@@ -3,11 +3,12 @@ package activity
 import (
 	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/eventstore/codec"
 )
 
 // isVoided reports whether a build that recorded something was voided then.
-func (b *batch) isVoided(app domain.AppName, build string, recorded deadline.Instant) (bool, error) {
+func (b *batch) isVoided(app ident.AppName, build string, recorded deadline.Instant) (bool, error) {
 	if !b.builds || build == "" {
 		return false, nil
 	}
@@ -32,7 +33,7 @@ func (b *batch) mark(e *codec.Entry, p *person) error {
 
 // void counts records of a person as voided; a mark among them puts back what
 // it took out.
-func (b *batch) void(p *person, ids []domain.EventID) error {
+func (b *batch) void(p *person, ids []ident.EventID) error {
 	if err := b.events.Write(b.tx); err != nil {
 		return err
 	}

@@ -5,13 +5,13 @@ import (
 	"maps"
 	"slices"
 
-	"consentledger/domain"
+	"consentledger/domain/ident"
 	"consentledger/eventstore"
 )
 
 // A whom names a person of an app.
 type whom struct {
-	app    domain.AppName
+	app    ident.AppName
 	person string
 }
 
@@ -73,7 +73,7 @@ func (b *batch) writePeople() error {
 
 // A class is what events have in common: a row of the table sorts.
 type class struct {
-	app                   domain.AppName
+	app                   ident.AppName
 	kind, purposes, build string
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/domain/policy"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
@@ -42,7 +43,7 @@ type pending struct {
 
 // A count names a number of people.
 type count struct {
-	app     domain.AppName
+	app     ident.AppName
 	purpose policy.PurposeID
 	status  domain.Status
 	terms   int64
@@ -290,7 +291,7 @@ func (b *batch) void(e *codec.Entry, x domain.BuildVoided) error {
 
 // answeredBy returns the people who ever answered through a build. It looks at all
 // of an app's: a build is seldom voided.
-func (b *batch) answeredBy(app domain.AppName, build string) (keys []key, err error) {
+func (b *batch) answeredBy(app ident.AppName, build string) (keys []key, err error) {
 	err = b.tx.Each("SELECT person FROM people WHERE app = ? AND instr(builds, ?) > 0 ORDER BY number",
 		[]any{string(app), withBuild("", build)}, func(scan func(...any) error) error {
 			k := key{app: app}
@@ -373,7 +374,7 @@ func (b *batch) settleRow(p *person, r *row, s *domain.Subject) error {
 		opposedBy: string(is.Opposed.Signal),
 	}
 	if is.Opposed.Signal != "" {
-		r.opposedByEvent = joined([]domain.EventID{is.Opposed.Because})
+		r.opposedByEvent = joined([]ident.EventID{is.Opposed.Because})
 	}
 
 	b.count(p, r, 1)
@@ -381,7 +382,7 @@ func (b *batch) settleRow(p *person, r *row, s *domain.Subject) error {
 }
 
 // joined writes ids one after the other.
-func joined(ids []domain.EventID) string {
+func joined(ids []ident.EventID) string {
 	var text strings.Builder
 	for i := range ids {
 		text.Write(ids[i][:])
@@ -400,7 +401,7 @@ func (b *batch) fold(p *person) (s domain.Subject, err error) {
 }
 
 // histories finds the folds of an app's persons.
-func (b *batch) histories(app domain.AppName) domain.Histories {
+func (b *batch) histories(app ident.AppName) domain.Histories {
 	return func(other string) (domain.Subject, error) {
 		p, err := b.person(key{app, other}, false)
 		if err != nil {

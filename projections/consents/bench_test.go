@@ -10,6 +10,7 @@ import (
 	"consentledger/domain"
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/domain/policy"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
@@ -187,7 +188,7 @@ func (c *crowd) tell(who int, what domain.Event) {
 	c.spoken[who]++
 	e := codec.Entry{Event: what, Position: eventstore.Position(c.n), Revision: c.spoken[who]}
 	number := uint64(who) * 0x9e3779b97f4a7c15
-	e.Stream = domain.StreamID{Noun: domain.SubjectNoun, App: app, ID: fmt.Sprintf("%016x%016x", number, number)}
+	e.Stream = ident.StreamID{Noun: ident.SubjectNoun, App: app, ID: fmt.Sprintf("%016x%016x", number, number)}
 	binary.BigEndian.PutUint64(e.ID[:], uint64(c.n))
 	e.At = projectiontest.Start.Add(deadline.Span(c.n) * deadline.Second)
 	e.Recorded = e.At.Add(3)

@@ -23,6 +23,7 @@ import (
 	"fmt"
 
 	"consentledger/domain"
+	"consentledger/domain/ident"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 	"consentledger/eventstore/generations"
@@ -96,9 +97,9 @@ CREATE VIEW consent_counts AS
 // need not be kept by the caller.
 type Persons interface {
 	SubjectUntil(
-		ctx context.Context, stream domain.StreamID, least eventstore.Revision, at eventstore.Position,
+		ctx context.Context, stream ident.StreamID, least eventstore.Revision, at eventstore.Position,
 	) (domain.Subject, error)
-	Remembers(stream domain.StreamID, at eventstore.Position) bool
+	Remembers(stream ident.StreamID, at eventstore.Position) bool
 }
 
 // A View is the projection. Its queries may be called concurrently.

@@ -13,6 +13,7 @@ import (
 	"consentledger/domain"
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/domain/policy"
 	"consentledger/eventstore"
 	"consentledger/eventstore/ledger"
@@ -70,7 +71,7 @@ func TestRowsAreWhatTheLedgerSays(t *testing.T) {
 	}
 	for i := range 4 {
 		name := fmt.Sprint("ada", i)
-		state, err := w.State(t.Context(), app, domain.PersonKey{Kind: "account", ID: name}, ledger.AsOf{})
+		state, err := w.State(t.Context(), app, ident.PersonKey{Kind: "account", ID: name}, ledger.AsOf{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -264,7 +265,7 @@ func TestRowsOfBundlesSayWhatTheLedgerSays(t *testing.T) {
 	now := all[len(all)-1].Recorded
 	seen := map[domain.Status]bool{}
 	for _, name := range []string{"ada", "bo"} {
-		state, err := w.State(t.Context(), app, domain.PersonKey{Kind: "account", ID: name}, ledger.AsOf{})
+		state, err := w.State(t.Context(), app, ident.PersonKey{Kind: "account", ID: name}, ledger.AsOf{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -331,12 +332,12 @@ func TestVoidedAnswersAreCountedAndTestsAreNot(t *testing.T) {
 		t.Fatalf("%v, %v", before, err)
 	}
 	all := len(w.Entries())
-	void := func(who string, id domain.EventID) {
-		w.Tell(who, domain.VoidRecords{Records: []domain.EventID{id}, Reason: "mistake", Evidence: content.Hash{9}, By: [2]string{"eve", "bob"}})
+	void := func(who string, id ident.EventID) {
+		w.Tell(who, domain.VoidRecords{Records: []ident.EventID{id}, Reason: "mistake", Evidence: content.Hash{9}, By: [2]string{"eve", "bob"}})
 	}
 	yes := w.Tell("ivy", domain.GiveConsent{Act: "click", Purposes: []policy.PurposeID{"location"}})
-	void("ivy", domain.EventID(yes.Event))
-	void("ivy", domain.EventID(yes.Event)) // once more changes nothing
+	void("ivy", ident.EventID(yes.Event))
+	void("ivy", ident.EventID(yes.Event)) // once more changes nothing
 	mark := w.Tell("ivy", domain.Say{Event: domain.SubjectMarkedTest{Reason: "monkey"}})
 	for _, tt := range []struct {
 		name string
@@ -344,7 +345,7 @@ func TestVoidedAnswersAreCountedAndTestsAreNot(t *testing.T) {
 		more int64
 	}{{"one more is voided", all + 3, 1}, {"of a test none", all + 4, 0}, {"of who is none after all, again one", all + 5, 1}} {
 		if tt.upTo == all+5 {
-			void("ivy", domain.EventID(mark.Event))
+			void("ivy", ident.EventID(mark.Event))
 		}
 		v := open(t, w)
 		if err := v.Apply(t.Context(), w.Entries()[:tt.upTo]); err != nil {

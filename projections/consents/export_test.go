@@ -3,15 +3,15 @@ package consents
 import (
 	"context"
 
-	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/eventstore"
 	"consentledger/projections/readmodel"
 )
 
 // Rows returns the rows of an app as they stand at a moment, in the order of people's
 // arrival and of purposes.
-func (v *View) Rows(ctx context.Context, app domain.AppName, at deadline.Instant) (rows []Row, err error) {
+func (v *View) Rows(ctx context.Context, app ident.AppName, at deadline.Instant) (rows []Row, err error) {
 	err = v.view(ctx, func(tx *readmodel.Tx, position eventstore.Position) error {
 		policies := v.references.at(app, position).Policies
 		return eachRow(tx, "TRUE", nil, app, Cursor{}, -1, func(r Row, _ int64) {

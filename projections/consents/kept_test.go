@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"consentledger/domain"
+	"consentledger/domain/ident"
 	"consentledger/eventstore"
 	"consentledger/eventstore/ledger"
 	"consentledger/projections/consents"
@@ -14,7 +15,7 @@ import (
 // A forgetful ledger remembers nobody, as one does of whom it heard long ago.
 type forgetful struct{ *ledger.Ledger }
 
-func (forgetful) Remembers(domain.StreamID, eventstore.Position) bool { return false }
+func (forgetful) Remembers(ident.StreamID, eventstore.Position) bool { return false }
 
 // grow tells of 50 people in turns, and applies what was told each time.
 func grow(t *testing.T, persons func(*projectiontest.Teller) consents.Persons, rounds int, look func(*consents.View)) {

@@ -8,6 +8,7 @@ import (
 
 	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/domain/policy"
 	"consentledger/eventstore"
 	"consentledger/projections/readmodel"
@@ -38,7 +39,7 @@ type OpposedCount struct {
 // tests left out, and the position that the counts are as of. Somebody whom two
 // signals oppose is counted with the newer.
 func (v *View) OpposedCounts(
-	ctx context.Context, app domain.AppName, at deadline.Instant,
+	ctx context.Context, app ident.AppName, at deadline.Instant,
 ) ([]OpposedCount, eventstore.Position, error) {
 	people := map[OpposedCount]int64{} // of nobody
 	var asOf eventstore.Position
@@ -68,7 +69,7 @@ func (v *View) OpposedCounts(
 // at; the cursor after the last of them; and the position that the answer is as of. A
 // page shorter than limit is the last.
 func (v *View) Opposed(
-	ctx context.Context, app domain.AppName, at deadline.Instant, after Cursor, limit int,
+	ctx context.Context, app ident.AppName, at deadline.Instant, after Cursor, limit int,
 ) ([]Row, Cursor, eventstore.Position, error) {
 	var rows []Row
 	var asOf eventstore.Position
@@ -85,14 +86,14 @@ func (v *View) Opposed(
 
 // eachOpposed calls do for the rows after a cursor that a signal is at odds with,
 // at most limit of them; below zero all.
-func eachOpposed(tx *readmodel.Tx, app domain.AppName, after Cursor, limit int, do func(r Row, number int64)) error {
+func eachOpposed(tx *readmodel.Tx, app ident.AppName, after Cursor, limit int, do func(r Row, number int64)) error {
 	return eachRow(tx, "s.opposed_by IS NOT NULL", nil, app, after, limit, do)
 }
 
 // eachRow calls do for the rows of an app that are as is said, tests left out. Is has
 // the values of where.
 func eachRow(
-	tx *readmodel.Tx, where string, is []any, app domain.AppName, after Cursor, limit int, do func(r Row, number int64),
+	tx *readmodel.Tx, where string, is []any, app ident.AppName, after Cursor, limit int, do func(r Row, number int64),
 ) error {
 	if limit < 0 {
 		limit = math.MaxInt
@@ -118,10 +119,10 @@ func eachRow(
 				return err
 			}
 			for ; len(events) >= 16; events = events[16:] {
-				r.Because = append(r.Because, domain.EventID([]byte(events[:16])))
+				r.Because = append(r.Because, ident.EventID([]byte(events[:16])))
 			}
 			if opposedBy != "" {
-				r.Opposed.Because = domain.EventID([]byte(opposedBy))
+				r.Opposed.Because = ident.EventID([]byte(opposedBy))
 			}
 			do(r, number)
 			return nil

@@ -7,6 +7,7 @@ import (
 
 	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/domain/policy"
 	"consentledger/eventstore"
 	"consentledger/eventstore/generations"
@@ -15,12 +16,12 @@ import (
 
 // A key names a person of an app.
 type key struct {
-	app    domain.AppName
+	app    ident.AppName
 	person string
 }
 
-func (k key) stream() domain.StreamID {
-	return domain.SubjectStream(k.app, k.person)
+func (k key) stream() ident.StreamID {
+	return ident.SubjectStream(k.app, k.person)
 }
 
 // A person is what the file says of somebody, and, while it is needed, the fold

@@ -6,6 +6,7 @@ import (
 	"consentledger/domain"
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/domain/policy"
 	"consentledger/eventstore"
 	"consentledger/projections/readmodel"
@@ -26,7 +27,7 @@ type Progress struct {
 // binds since a moment, tests left out, and the position that the answer is as of. It
 // reads a row for each person and purpose: it is for a report, not for every event.
 func (v *View) Progress(
-	ctx context.Context, app domain.AppName, version content.Hash, since, at deadline.Instant,
+	ctx context.Context, app ident.AppName, version content.Hash, since, at deadline.Instant,
 ) (map[policy.PurposeID]Progress, eventstore.Position, error) {
 	all := map[policy.PurposeID]Progress{}
 	var asOf eventstore.Position

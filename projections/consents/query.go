@@ -8,6 +8,7 @@ import (
 	"consentledger/domain"
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/domain/policy"
 	"consentledger/eventstore"
 	"consentledger/projections/readmodel"
@@ -22,7 +23,7 @@ type Count struct {
 
 // Tests returns how many of an app's people are none but tests, whom counts
 // and lists leave out, and the position that the answer is as of.
-func (v *View) Tests(ctx context.Context, app domain.AppName) (n int64, asOf eventstore.Position, err error) {
+func (v *View) Tests(ctx context.Context, app ident.AppName) (n int64, asOf eventstore.Position, err error) {
 	err = v.view(ctx, func(tx *readmodel.Tx, position eventstore.Position) error {
 		asOf = position
 		return tx.Row("SELECT count(*) FROM people WHERE app = ? AND test <> 0", []any{string(app)}, &n)
@@ -35,7 +36,7 @@ func (v *View) Tests(ctx context.Context, app domain.AppName) (n int64, asOf eve
 // counts are as of. A consent that ran out or grew stale since the person's last fact
 // counts as what it came to.
 func (v *View) Counts(
-	ctx context.Context, app domain.AppName, at deadline.Instant,
+	ctx context.Context, app ident.AppName, at deadline.Instant,
 ) ([]Count, eventstore.Position, error) {
 	people := map[Count]int64{} // of nobody
 	asOf, err := v.each(ctx, app, at, func(id policy.PurposeID, st domain.Standing, n int64, policies domain.Policies) {
@@ -65,7 +66,7 @@ type Change struct {
 // a consent is makes no difference: what is found is what binds for it. It reads as
 // [View.Counts] does.
 func (v *View) Touched(
-	ctx context.Context, app domain.AppName, c Change,
+	ctx context.Context, app ident.AppName, c Change,
 ) (map[policy.PurposeID]int64, eventstore.Position, error) {
 	people := map[policy.PurposeID]int64{}
 	asOf, err := v.each(ctx, app, c.At, func(id policy.PurposeID, st domain.Standing, n int64, _ domain.Policies) {
@@ -82,7 +83,7 @@ func (v *View) Touched(
 //
 // It reads the counts, and those of the rows that are past their end: their people
 // are taken out of what they were counted under.
-func (v *View) each(ctx context.Context, app domain.AppName, at deadline.Instant,
+func (v *View) each(ctx context.Context, app ident.AppName, at deadline.Instant,
 	tell func(policy.PurposeID, domain.Standing, int64, domain.Policies)) (asOf eventstore.Position, err error) {
 	err = v.view(ctx, func(tx *readmodel.Tx, position eventstore.Position) error {
 		asOf = position
@@ -125,7 +126,7 @@ type VoidedCount struct {
 // Voided returns how many answers of an app's people were voided, alone or with
 // their build, tests left out, and the position that the counts are as of.
 func (v *View) Voided(
-	ctx context.Context, app domain.AppName,
+	ctx context.Context, app ident.AppName,
 ) (counts []VoidedCount, asOf eventstore.Position, err error) {
 	err = v.view(ctx, func(tx *readmodel.Tx, position eventstore.Position) error {
 		asOf = position

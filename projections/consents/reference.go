@@ -7,6 +7,7 @@ import (
 
 	"consentledger/domain"
 	"consentledger/domain/content"
+	"consentledger/domain/ident"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 	"consentledger/eventstore/codec/policydoc"
@@ -20,7 +21,7 @@ import (
 // process writes is read from the tables, see [references.read].
 type references struct {
 	mu     sync.RWMutex
-	apps   map[domain.AppName][]reference
+	apps   map[ident.AppName][]reference
 	newest eventstore.Position // of what was added
 	asOf   eventstore.Position // up to which the tables hold nothing more
 	writer string              // of the tables
@@ -32,13 +33,13 @@ type reference struct {
 }
 
 // at returns what standings of an app look up, as of a position.
-func (r *references) at(app domain.AppName, p eventstore.Position) domain.Reference {
+func (r *references) at(app ident.AppName, p eventstore.Position) domain.Reference {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
 	return r.find(app, p)
 }
 
-func (r *references) find(app domain.AppName, p eventstore.Position) domain.Reference {
+func (r *references) find(app ident.AppName, p eventstore.Position) domain.Reference {
 	list := r.apps[app]
 	for i := len(list) - 1; i >= 0; i-- {
 		if list[i].from <= p {
@@ -49,19 +50,19 @@ func (r *references) find(app domain.AppName, p eventstore.Position) domain.Refe
 }
 
 // add adds what was published or voided at a position, in their order.
-func (r *references) add(app domain.AppName, p eventstore.Position, f domain.Fact) {
+func (r *references) add(app ident.AppName, p eventstore.Position, f domain.Fact) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.append(app, p, f)
 }
 
-func (r *references) append(app domain.AppName, p eventstore.Position, f domain.Fact) {
+func (r *references) append(app ident.AppName, p eventstore.Position, f domain.Fact) {
 	if p <= r.newest {
 		return // it is there: a table was read of what this process has written
 	}
 	now := r.find(app, p)
 	if r.apps == nil {
-		r.apps = map[domain.AppName][]reference{}
+		r.apps = map[ident.AppName][]reference{}
 	}
 	if _, void := f.Event.(domain.BuildVoided); void {
 		now.Service = now.Service.Evolve(f)
@@ -133,7 +134,7 @@ func (r *references) read(tx *readmodel.Tx, position eventstore.Position) error 
 
 // A change is a row of one of the two tables.
 type change struct {
-	app      domain.AppName
+	app      ident.AppName
 	position eventstore.Position
 	fact     domain.Fact
 }
@@ -181,7 +182,7 @@ func voids(tx *readmodel.Tx, after eventstore.Position) (list []change, err erro
 				return err
 			}
 			id, err := eventstore.ParseEventID(event)
-			c.fact = domain.Fact{ID: domain.EventID(id), Event: e}
+			c.fact = domain.Fact{ID: ident.EventID(id), Event: e}
 			list = append(list, c)
 			return err
 		})

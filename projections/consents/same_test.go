@@ -5,6 +5,7 @@ import (
 
 	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/eventstore/ledger"
 	"consentledger/projections/consents"
 	"consentledger/projections/projectiontest"
@@ -51,7 +52,7 @@ func sameAsTheLedger(t *testing.T, w *projectiontest.Teller, v *consents.View, n
 	t.Helper()
 	want := map[string]domain.Status{"a": domain.Withdrawn, "b": domain.Withdrawn, "c": domain.Withdrawn, "d": domain.Given}
 	for who, status := range want {
-		state, err := w.State(t.Context(), app, domain.PersonKey{Kind: "account", ID: who}, ledger.AsOf{})
+		state, err := w.State(t.Context(), app, ident.PersonKey{Kind: "account", ID: who}, ledger.AsOf{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -75,7 +76,7 @@ func TestTheEndOfOneHistoryIsToOthersWhatTheLedgerSays(t *testing.T) {
 		want domain.Status
 	}{
 		"erased": {func(w *projectiontest.Teller) {
-			_, err := w.Erase(t.Context(), ledger.Request{App: app, Person: domain.PersonKey{Kind: "account", ID: "b"}, Source: "test", ID: "erase", Actor: "operator", RecordedBy: "desk",
+			_, err := w.Erase(t.Context(), ledger.Request{App: app, Person: ident.PersonKey{Kind: "account", ID: "b"}, Source: "test", ID: "erase", Actor: "operator", RecordedBy: "desk",
 				Command: domain.OrderErasure{Reason: "request", By: [2]string{"eve", "bob"}}})
 			if err != nil {
 				t.Fatal(err)
@@ -95,7 +96,7 @@ func TestTheEndOfOneHistoryIsToOthersWhatTheLedgerSays(t *testing.T) {
 		if err := v.Apply(t.Context(), w.Entries()); err != nil {
 			t.Fatal(err)
 		}
-		state, err := w.State(t.Context(), app, domain.PersonKey{Kind: "account", ID: "a"}, ledger.AsOf{})
+		state, err := w.State(t.Context(), app, ident.PersonKey{Kind: "account", ID: "a"}, ledger.AsOf{})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"consentledger/domain"
+	"consentledger/domain/ident"
 	"consentledger/domain/policy"
 	"consentledger/eventstore/codec"
 	"consentledger/projections/projectiontest"
@@ -19,7 +20,7 @@ func TestWhoIsBehindIsToldWhatWasKnownThen(t *testing.T) {
 	w.Tell("ada", domain.WithdrawConsent{Scope: domain.Scope{All: true}})
 	var own []codec.Entry
 	for _, e := range w.Entries() {
-		if e.Stream.Noun == domain.SubjectNoun {
+		if e.Stream.Noun == ident.SubjectNoun {
 			own = append(own, e)
 		}
 	}

@@ -3,8 +3,8 @@ package consents
 import (
 	"context"
 
-	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/domain/policy"
 	"consentledger/eventstore"
 	"consentledger/projections/readmodel"
@@ -15,7 +15,7 @@ import (
 // out; the cursor after the last of them; and the position that the answer is as of. A
 // page shorter than limit is the last.
 func (v *View) Who(
-	ctx context.Context, app domain.AppName, purpose policy.PurposeID, at deadline.Instant, after Cursor, limit int,
+	ctx context.Context, app ident.AppName, purpose policy.PurposeID, at deadline.Instant, after Cursor, limit int,
 ) ([]Row, Cursor, eventstore.Position, error) {
 	var rows []Row
 	var asOf eventstore.Position

@@ -6,6 +6,7 @@ import (
 	"consentledger/domain"
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/domain/policy"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec/policydoc"
@@ -32,7 +33,7 @@ const columns = "policy, version, effective, published_position, recorded, event
 
 // List returns the versions of an app in the order of their publication, and
 // the position that the answer is as of.
-func (v *View) List(ctx context.Context, app domain.AppName) ([]Version, eventstore.Position, error) {
+func (v *View) List(ctx context.Context, app ident.AppName) ([]Version, eventstore.Position, error) {
 	var list []Version
 	var asOf eventstore.Position
 	err := v.db.View(ctx, func(tx *readmodel.Tx, position eventstore.Position) error {
@@ -50,7 +51,7 @@ func (v *View) List(ctx context.Context, app domain.AppName) ([]Version, eventst
 // Show returns a version with its document, and whether there is one; and the
 // position that the answer is as of.
 func (v *View) Show(
-	ctx context.Context, app domain.AppName, version content.Hash,
+	ctx context.Context, app ident.AppName, version content.Hash,
 ) (found Version, d policy.Document, ok bool, asOf eventstore.Position, err error) {
 	err = v.db.View(ctx, func(tx *readmodel.Tx, position eventstore.Position) error {
 		asOf = position
@@ -133,7 +134,7 @@ func (v *View) Apps(ctx context.Context) ([]App, eventstore.Position, error) {
 			if err != nil {
 				return err
 			}
-			a.Name, a.Since, a.Updated = domain.AppName(name), deadline.Instant(since), eventstore.Position(updated)
+			a.Name, a.Since, a.Updated = ident.AppName(name), deadline.Instant(since), eventstore.Position(updated)
 			if a.Environment, err = domain.ParseEnvironment(environment); err != nil {
 				return err
 			}

@@ -9,32 +9,34 @@ import (
 	"consentledger/domain"
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
+	"consentledger/domain/lists"
 	"consentledger/domain/policy"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 )
 
 // Histories are persons' pasts in memory, for benchmarks: as the ledger's folds are.
-type Histories map[domain.StreamID]domain.Subject
+type Histories map[ident.StreamID]domain.Subject
 
 // Add folds entries of persons.
 func (h Histories) Add(entries []codec.Entry) {
 	for _, e := range entries {
-		if e.Stream.Noun == domain.SubjectNoun {
-			h[e.Stream] = h[e.Stream].Fold(e.Fact(), domain.Newest)
+		if e.Stream.Noun == ident.SubjectNoun {
+			h[e.Stream] = h[e.Stream].Fold(e.Fact(), lists.Newest)
 		}
 	}
 }
 
 // SubjectUntil returns what was added of a person: nothing later is.
 func (h Histories) SubjectUntil(
-	_ context.Context, s domain.StreamID, _ eventstore.Revision, _ eventstore.Position,
+	_ context.Context, s ident.StreamID, _ eventstore.Revision, _ eventstore.Position,
 ) (domain.Subject, error) {
 	return h[s], nil
 }
 
 // Remembers reports that what was added is in memory.
-func (h Histories) Remembers(domain.StreamID, eventstore.Position) bool { return true }
+func (h Histories) Remembers(ident.StreamID, eventstore.Position) bool { return true }
 
 // BenchmarkApply applies batches of 1,000: a yes or a withdrawal, of many
 // people who take turns. Hear is given each before it is applied, outside of the
@@ -66,7 +68,7 @@ func BenchmarkApply(b *testing.B, open func(testing.TB) Model, hear func([]codec
 func answered(n, people int) codec.Entry {
 	who := uint64(n%people) * 0x9e3779b97f4a7c15
 	e := codec.Entry{Position: eventstore.Position(n + 1), Revision: eventstore.Revision(n/people + 1)}
-	e.Stream = domain.SubjectStream(App, fmt.Sprintf("%016x%016x", who, who))
+	e.Stream = ident.SubjectStream(App, fmt.Sprintf("%016x%016x", who, who))
 	binary.BigEndian.PutUint64(e.ID[:], uint64(n+1))
 	e.At = Start.Add(deadline.Span(n))
 	e.Recorded = e.At

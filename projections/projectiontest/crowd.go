@@ -9,6 +9,7 @@ import (
 	"consentledger/domain"
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/domain/policy"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
@@ -26,7 +27,7 @@ type crowd struct {
 	apply    func([]codec.Entry)
 }
 
-func (c *crowd) tell(stream domain.StreamID, e domain.Event) {
+func (c *crowd) tell(stream ident.StreamID, e domain.Event) {
 	c.position++
 	var id eventstore.EventID
 	binary.BigEndian.PutUint64(id[8:], uint64(c.position))
@@ -51,13 +52,13 @@ var asked = []domain.RequestType{domain.AskAccess, domain.AskDelete, domain.AskC
 type answer struct {
 	n      int
 	at     deadline.Instant
-	stream domain.StreamID
+	stream ident.StreamID
 	opened [2]domain.ObligationOpened
 }
 
 // ask tells of one request with two obligations.
 func (c *crowd) ask(n int) answer {
-	a := answer{n: n, stream: domain.RequestStream(App, fmt.Sprintf("%020x", n*7919%Many))}
+	a := answer{n: n, stream: ident.RequestStream(App, fmt.Sprintf("%020x", n*7919%Many))}
 	person, t := fmt.Sprintf("%032x", n), asked[n%len(asked)]
 	c.tell(a.stream, domain.RequestReceived{Types: []domain.RequestType{t}, Policy: "privacy", Version: content.Hash{1},
 		Channel: "email", Subject: person})

@@ -11,6 +11,7 @@ import (
 	"consentledger/domain/catalog"
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/domain/policy"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
@@ -21,7 +22,7 @@ import (
 )
 
 // App is the app of [Ledger] and [History].
-const App domain.AppName = "smartkey"
+const App ident.AppName = "smartkey"
 
 // Document returns a small policy that passes its check.
 func Document(title string, more ...policy.PurposeID) policy.Document {
@@ -96,7 +97,7 @@ func (w *Teller) TellOf(person, other string, cmd domain.Command) ledger.Receipt
 	w.now, w.n = w.now.Add(deadline.Second), w.n+1
 	req := w.request(person, cmd)
 	if other != "" {
-		req.Other = domain.PersonKey{Kind: "account", ID: other}
+		req.Other = ident.PersonKey{Kind: "account", ID: other}
 	}
 	r, err := w.Execute(context.Background(), req)
 	if err != nil {
@@ -119,7 +120,7 @@ func (w *Teller) TellAt(person string, at deadline.Instant, cmd domain.Command) 
 }
 
 // Ask records a person's request, and returns its stream.
-func (w *Teller) Ask(person string, types ...domain.RequestType) domain.StreamID {
+func (w *Teller) Ask(person string, types ...domain.RequestType) ident.StreamID {
 	w.t.Helper()
 	w.Tell(person, domain.OpenRequest{Types: types, Channel: "email", Text: "my words"})
 	req := w.request(person, nil)
@@ -132,7 +133,7 @@ func (w *Teller) Ask(person string, types ...domain.RequestType) domain.StreamID
 }
 
 // Incident records the first step of an incident, and returns its stream.
-func (w *Teller) Incident() domain.StreamID {
+func (w *Teller) Incident() ident.StreamID {
 	w.t.Helper()
 	first := domain.TakeStep{Kind: "incident.detected",
 		Fields: domain.Fields(map[string]string{"kind": "leak", "what": "a table"})}
@@ -145,7 +146,7 @@ func (w *Teller) Incident() domain.StreamID {
 }
 
 // TellOn executes a command on a stream that is known by its id.
-func (w *Teller) TellOn(stream domain.StreamID, cmd domain.Command) {
+func (w *Teller) TellOn(stream ident.StreamID, cmd domain.Command) {
 	w.t.Helper()
 	w.now, w.n = w.now.Add(deadline.Second), w.n+1
 	if _, err := w.ExecuteOn(context.Background(), stream, w.request("", cmd)); err != nil {
@@ -155,7 +156,7 @@ func (w *Teller) TellOn(stream domain.StreamID, cmd domain.Command) {
 
 // Step takes a step on a stream: its kind, then its fields as in "name=value",
 // "_" for a space.
-func (w *Teller) Step(stream domain.StreamID, text string) {
+func (w *Teller) Step(stream ident.StreamID, text string) {
 	w.t.Helper()
 	words := strings.Fields(text)
 	fields := map[string]string{}
@@ -177,9 +178,9 @@ func (w *Teller) Rest(s deadline.Span) { w.now = w.now.Add(s) }
 func (w *Teller) Time() deadline.Instant { return w.now }
 
 func (w *Teller) request(person string, cmd domain.Command) ledger.Request {
-	who := domain.PersonKey{}
+	who := ident.PersonKey{}
 	if person != "" {
-		who = domain.PersonKey{Kind: "account", ID: person}
+		who = ident.PersonKey{Kind: "account", ID: person}
 	}
 	id := fmt.Sprint(w.n)
 	return ledger.Request{App: App, Person: who, Source: "test", ID: id, Body: []byte(id), Actor: "operator",
@@ -221,7 +222,7 @@ func (w *Teller) Entries() []codec.Entry {
 // Pseudonym returns the name that the log has for a person.
 func (w *Teller) Pseudonym(person string) string {
 	w.t.Helper()
-	p, ok, err := w.Ledger.Pseudonym(w.t.Context(), App, domain.PersonKey{Kind: "account", ID: person})
+	p, ok, err := w.Ledger.Pseudonym(w.t.Context(), App, ident.PersonKey{Kind: "account", ID: person})
 	if err != nil || !ok {
 		w.t.Fatalf("no pseudonym: %v", err)
 	}
@@ -255,7 +256,7 @@ func (w *Teller) TellAll() {
 			w.Tell(who, domain.ChangePermission{Permission: "gps", Change: domain.Revoked})
 		case 2:
 			w.Tell(who, domain.RefuseConsent{Scope: domain.Scope{Purposes: []policy.PurposeID{"marketing"}}})
-			w.Tell(who, domain.VoidRecords{Records: []domain.EventID{domain.EventID(first[2].Event)}, Reason: "test",
+			w.Tell(who, domain.VoidRecords{Records: []ident.EventID{ident.EventID(first[2].Event)}, Reason: "test",
 				Evidence: content.Hash{9}, By: [2]string{"eve", "bob"}})
 		case 3:
 			w.Tell(who, domain.PresentNotice{Version: v1, Kind: "general"})
@@ -293,15 +294,15 @@ func (w *Teller) tellOfRequests() {
 	w.Step(robot, "request.answered outcome=full channel=email")
 	i := w.Incident()
 	w.Step(i, "incident.contained measures=off")
-	o := domain.ObligationStream(App, "stop1")
+	o := ident.ObligationStream(App, "stop1")
 	begun := w.now
 	rule := deadline.Rule{ID: "h24", Source: "law", Unit: deadline.UnitHour, Length: 24, TimeZone: "Asia/Shanghai",
 		Law: true}
-	w.TellOn(o, domain.OpenDuties{Cause: domain.Cause{Event: domain.EventID{1}, Kind: "consent.withdrawn",
+	w.TellOn(o, domain.OpenDuties{Cause: domain.Cause{Event: ident.EventID{1}, Kind: "consent.withdrawn",
 		Stream: i.String()}, Rule: policy.DutyRule{ID: "stop", Kind: policy.DutyStop, Each: policy.DutyEachSystem},
 		Start: begun, Target: []string{"ads", "mail"}, Rules: []deadline.Rule{rule}})
 	w.TellOn(o, domain.MeetObligation{ID: "stop.ads.h24", By: domain.Cause{Kind: "system.stopped"}})
-	w.TellOn(o, domain.MoveObligations{Calendar: domain.EventID{2}})
+	w.TellOn(o, domain.MoveObligations{Calendar: ident.EventID{2}})
 	w.Rest(2 * deadline.Day)
 	w.TellOn(o, domain.WarnObligation{ID: "stop.mail.h24", Until: begun.Add(deadline.Day), Overdue: true})
 	w.TellOn(o, domain.VoidObligation{ID: "stop.mail.h24", Reason: "no-data"})
@@ -322,7 +323,7 @@ func (w *Teller) tellOfPeople() {
 	once := yes
 	once.Once = true
 	r := w.Tell("cleo", once)
-	w.Tell("cleo", domain.Say{Event: domain.ConsentUsed{Consents: []domain.EventID{domain.EventID(r.Event)}}})
+	w.Tell("cleo", domain.Say{Event: domain.ConsentUsed{Consents: []ident.EventID{ident.EventID(r.Event)}}})
 	w.Tell("dora", yes)
 	w.Tell("dora", domain.Say{Event: domain.AgeRecorded{Band: domain.ChildUnder14, Basis: "declared"}})
 	w.Tell("emil", yes)
@@ -340,7 +341,7 @@ func (w *Teller) tellOfPeople() {
 func (w *Teller) tellOfGuardians() {
 	w.t.Helper()
 	void := func(who string, r ledger.Receipt) {
-		w.Tell(who, domain.VoidRecords{Records: []domain.EventID{domain.EventID(r.Event)}, Reason: "mistake",
+		w.Tell(who, domain.VoidRecords{Records: []ident.EventID{ident.EventID(r.Event)}, Reason: "mistake",
 			Evidence: content.Hash{9}, By: [2]string{"eve", "bob"}})
 	}
 

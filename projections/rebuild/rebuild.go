@@ -12,7 +12,7 @@ import (
 	"slices"
 	"sort"
 
-	"consentledger/domain"
+	"consentledger/domain/ident"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 	"consentledger/projections"
@@ -162,8 +162,8 @@ func (f *fill) compare(ctx context.Context) (rows []Row, err error) {
 // Trees derives the root of every app's log once more from the records, at the
 // size that was signed, and returns a row for every app, in the order of their
 // names. A log that the records do not fill has no rebuilt root.
-func Trees(ctx context.Context, records Records, signed map[domain.AppName]merkle.Checkpoint) ([]Row, error) {
-	trees := map[domain.AppName]*tree{}
+func Trees(ctx context.Context, records Records, signed map[ident.AppName]merkle.Checkpoint) ([]Row, error) {
+	trees := map[ident.AppName]*tree{}
 	for app, c := range signed {
 		trees[app] = &tree{want: c}
 	}
@@ -180,7 +180,7 @@ func Trees(ctx context.Context, records Records, signed map[domain.AppName]merkl
 			if err != nil {
 				return nil, err
 			}
-			stream, err := domain.ParseStreamID(string(r.Stream))
+			stream, err := ident.ParseStreamID(string(r.Stream))
 			if err != nil {
 				return nil, fmt.Errorf("record %d: %w", r.Position, err)
 			}

@@ -9,6 +9,7 @@ import (
 	"consentledger/domain"
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/domain/policy"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
@@ -50,15 +51,15 @@ func (m *mill) next() codec.Entry {
 	if m.n%5 > 0 {
 		id := spread(uint64(m.n * 7919 % 100_000))
 		m.who, m.cause = hex.EncodeToString(id[:]), e.ID
-		e.Stream = domain.StreamID{Noun: domain.SubjectNoun, App: projectiontest.App, ID: m.who}
+		e.Stream = ident.StreamID{Noun: ident.SubjectNoun, App: projectiontest.App, ID: m.who}
 		e.Event = domain.ConsentWithdrawn{Scope: domain.Scope{Purposes: []policy.PurposeID{"marketing"}}}
 		return e
 	}
-	e.Stream = domain.StreamID{Noun: domain.ObligationNoun, App: projectiontest.App, ID: hex.EncodeToString(m.cause[:])}
+	e.Stream = ident.StreamID{Noun: ident.ObligationNoun, App: projectiontest.App, ID: hex.EncodeToString(m.cause[:])}
 	e.Event = domain.ObligationOpened{
 		Obligation: domain.Obligation{ID: "stop.ads." + string(stop.ID), Kind: policy.DutyStop, Target: "ads", Rule: stop, Version: content.Hash{1}, RuleSet: content.Hash{2}},
 		Due:        m.due,
-		Cause:      domain.Cause{Event: domain.EventID(m.cause), Kind: "consent.withdrawn", Stream: "subject-" + string(projectiontest.App) + "-" + m.who, Subject: m.who},
+		Cause:      domain.Cause{Event: ident.EventID(m.cause), Kind: "consent.withdrawn", Stream: "subject-" + string(projectiontest.App) + "-" + m.who, Subject: m.who},
 	}
 	return e
 }

@@ -5,6 +5,7 @@ import (
 
 	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 	"consentledger/projections/readmodel"
@@ -23,7 +24,7 @@ type calendars struct {
 }
 
 type publication struct {
-	app      domain.AppName
+	app      ident.AppName
 	position eventstore.Position
 	fact     domain.Fact
 }
@@ -31,7 +32,7 @@ type publication struct {
 // A madeFor says what a fold is of: the calendars that an app goes by, as many
 // as were published then.
 type madeFor struct {
-	app domain.AppName
+	app ident.AppName
 	n   int
 }
 
@@ -103,7 +104,7 @@ func (c *calendars) load(tx *readmodel.Tx, after eventstore.Position) error {
 			if err := json.Unmarshal([]byte(text), &k); err != nil {
 				return err
 			}
-			c.add(publication{domain.AppName(app), eventstore.Position(position),
+			c.add(publication{ident.AppName(app), eventstore.Position(position),
 				domain.Fact{Recorded: deadline.Instant(recorded),
 					Event: domain.CalendarPublished{Calendar: deadline.Calendar(k)}}})
 			return nil
@@ -140,7 +141,7 @@ func (c *calendars) follow(before, position eventstore.Position) {
 
 // own returns the calendars that an app published up to a position, and no
 // other's.
-func (c *calendars) own(app domain.AppName, p eventstore.Position) deadline.Calendars {
+func (c *calendars) own(app ident.AppName, p eventstore.Position) deadline.Calendars {
 	c.mu.Lock()
 	has := false
 	for _, k := range c.list {
@@ -155,7 +156,7 @@ func (c *calendars) own(app domain.AppName, p eventstore.Position) deadline.Cale
 
 // at returns the calendars that an app goes by, as they were known at a
 // position: those that it published, or else everybody's.
-func (c *calendars) at(app domain.AppName, p eventstore.Position) deadline.Calendars {
+func (c *calendars) at(app ident.AppName, p eventstore.Position) deadline.Calendars {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	n, own := 0, false

@@ -9,6 +9,7 @@ import (
 	"consentledger/domain/catalog"
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/domain/policy"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
@@ -17,8 +18,8 @@ import (
 
 // A Case is a request or an incident as it stands.
 type Case struct {
-	App  domain.AppName
-	Noun domain.Noun
+	App  ident.AppName
+	Noun ident.Noun
 	ID   string
 
 	Begun         eventstore.Position
@@ -113,7 +114,7 @@ func (b *batch) receive(e codec.Entry, x domain.RequestReceived) error {
 	if x.Document != (content.Hash{}) {
 		c.Document = x.Document.String()
 	}
-	if x.Cause != (domain.EventID{}) {
+	if x.Cause != (ident.EventID{}) {
 		c.Cause = eventstore.EventID(x.Cause).String()
 	}
 
@@ -133,7 +134,7 @@ func (b *batch) step(e codec.Entry, x domain.Stepped) error {
 	switch {
 	case err != nil:
 		return err
-	case c == nil && e.Stream.Noun != domain.IncidentNoun:
+	case c == nil && e.Stream.Noun != ident.IncidentNoun:
 		return fmt.Errorf("a step of %s, which was never received", e.Stream.Noun)
 	case c == nil:
 		c = &Case{
@@ -150,7 +151,7 @@ func (b *batch) step(e codec.Entry, x domain.Stepped) error {
 		return err
 	}
 
-	if c.Noun == domain.IncidentNoun {
+	if c.Noun == ident.IncidentNoun {
 		err = b.foldIncident(c)
 	} else {
 		err = b.foldRequest(e, x, c)
@@ -251,7 +252,7 @@ func (b *batch) steps(c *Case, fold func(domain.Fact)) error {
 		})
 }
 
-func (b *batch) findCase(s domain.StreamID) (found *Case, err error) {
+func (b *batch) findCase(s ident.StreamID) (found *Case, err error) {
 	err = b.tx.Each("SELECT "+caseColumns+" FROM cases WHERE app = ? AND noun = ? AND id = ? AND to_position = "+now,
 		[]any{string(s.App), string(s.Noun), s.ID}, func(scan func(...any) error) error {
 			found, err = readCase(scan)
@@ -279,8 +280,8 @@ func (b *batch) writeCase(e codec.Entry, c *Case) error {
 
 // A CaseQuery asks for requests, or for incidents.
 type CaseQuery struct {
-	App    domain.AppName
-	Noun   domain.Noun
+	App    ident.AppName
+	Noun   ident.Noun
 	Known  Known
 	State  string // empty: any
 	Type   string // empty: any
@@ -325,7 +326,7 @@ func (v *View) Cases(ctx ctx, q CaseQuery) (list []Case, asOf eventstore.Positio
 // follow from it, judged at a moment, and whether there is one. One of a person
 // who is a test is there too: who asks for it by its id knows it.
 func (v *View) Case(
-	ctx ctx, s domain.StreamID, k Known, at deadline.Instant,
+	ctx ctx, s ident.StreamID, k Known, at deadline.Instant,
 ) (c Case, steps []Step, duties []Obligation, ok bool, asOf eventstore.Position, err error) {
 	err = v.db.View(ctx, func(tx *readmodel.Tx, position eventstore.Position) error {
 		if asOf, err = k.position(position); err != nil {

@@ -4,6 +4,7 @@ import (
 	"consentledger/domain"
 	"consentledger/domain/catalog"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/domain/policy"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
@@ -25,7 +26,7 @@ func (b *batch) noted(e codec.Entry, x domain.Noted) error {
 		return nil
 	}
 	person := ""
-	if e.Stream.Noun == domain.SubjectNoun {
+	if e.Stream.Noun == ident.SubjectNoun {
 		person = e.Stream.ID
 	}
 	_, err := b.tx.Exec("INSERT INTO deletion_notes VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -35,7 +36,7 @@ func (b *batch) noted(e codec.Entry, x domain.Noted) error {
 
 // Deletions returns what was said of data that go, oldest first, but for those of tests,
 // and the position that the answer is as of.
-func (v *View) Deletions(ctx ctx, app domain.AppName, k Known) (list []Deletion, asOf eventstore.Position, err error) {
+func (v *View) Deletions(ctx ctx, app ident.AppName, k Known) (list []Deletion, asOf eventstore.Position, err error) {
 	err = v.db.View(ctx, func(tx *readmodel.Tx, position eventstore.Position) error {
 		if asOf, err = k.position(position); err != nil {
 			return err
@@ -53,7 +54,7 @@ func (v *View) Deletions(ctx ctx, app domain.AppName, k Known) (list []Deletion,
 
 // Tests returns the pseudonyms of an app's persons who are none but tests, and the
 // position that the answer is as of.
-func (v *View) Tests(ctx ctx, app domain.AppName, k Known) (people []string, asOf eventstore.Position, err error) {
+func (v *View) Tests(ctx ctx, app ident.AppName, k Known) (people []string, asOf eventstore.Position, err error) {
 	err = v.db.View(ctx, func(tx *readmodel.Tx, position eventstore.Position) error {
 		if asOf, err = k.position(position); err != nil {
 			return err

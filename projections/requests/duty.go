@@ -8,6 +8,7 @@ import (
 	"consentledger/domain"
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 )
@@ -66,7 +67,7 @@ func (b *batch) opened(e codec.Entry, stream string, x domain.ObligationOpened) 
 		OpenedPosition: e.Position,
 		Days:           -1,
 	}
-	if x.Cause.Event != (domain.EventID{}) {
+	if x.Cause.Event != (ident.EventID{}) {
 		o.CauseEvent = eventstore.EventID(x.Cause.Event).String()
 	}
 	if o.Due, err = b.due(e, x.Due); err != nil {
@@ -148,7 +149,7 @@ func (b *batch) classOf(e codec.Entry, x domain.ObligationOpened) (*class, error
 
 // clock returns where the obligation's days are counted: in its rule's zone, by
 // its rule's calendar, or else by that of the app's jurisdiction.
-func (b *batch) clock(app domain.AppName, x domain.ObligationOpened) (string, error) {
+func (b *batch) clock(app ident.AppName, x domain.ObligationOpened) (string, error) {
 	jurisdiction := x.Obligation.Rule.Calendar
 	if jurisdiction == "" {
 		var err error
@@ -167,7 +168,7 @@ func (b *batch) clock(app domain.AppName, x domain.ObligationOpened) (string, er
 	return name, err
 }
 
-func (b *batch) jurisdiction(app domain.AppName) (name string, err error) {
+func (b *batch) jurisdiction(app ident.AppName) (name string, err error) {
 	if name, known := b.jurisdictions[app]; known {
 		return name, nil
 	}
@@ -254,7 +255,7 @@ func (b *batch) move(o *Obligation, e codec.Entry, x domain.ObligationMoved) err
 		Is:       x.Due.Date,
 		IsUntil:  x.Due.Until,
 	}
-	if x.By != (domain.EventID{}) {
+	if x.By != (ident.EventID{}) {
 		m.By = eventstore.EventID(x.By).String()
 	}
 
@@ -314,7 +315,7 @@ func (b *batch) met(o *Obligation, e codec.Entry, x domain.ObligationMet) error 
 
 // stream returns the obligations of a stream as they are now, in the order of
 // their opening. For one that has just begun nothing is looked for.
-func (b *batch) stream(app domain.AppName, stream string, begins bool) ([]*Obligation, error) {
+func (b *batch) stream(app ident.AppName, stream string, begins bool) ([]*Obligation, error) {
 	if list, ok := b.streams[stream]; ok || begins {
 		return list, nil
 	}
@@ -334,15 +335,15 @@ func (b *batch) stream(app domain.AppName, stream string, begins bool) ([]*Oblig
 // obligation; empty: of none.
 func (o *Obligation) concerns() string {
 	for _, stream := range []string{o.Stream, o.CauseStream} {
-		if noun, _, _ := strings.Cut(stream, "-"); noun == string(domain.RequestNoun) ||
-			noun == string(domain.IncidentNoun) {
+		if noun, _, _ := strings.Cut(stream, "-"); noun == string(ident.RequestNoun) ||
+			noun == string(ident.IncidentNoun) {
 			return stream
 		}
 	}
 	return ""
 }
 
-func (b *batch) isTest(app domain.AppName, person string) (bool, error) {
+func (b *batch) isTest(app ident.AppName, person string) (bool, error) {
 	if !b.tests {
 		return false, nil
 	}

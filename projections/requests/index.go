@@ -5,8 +5,8 @@ import (
 	"strings"
 	"sync"
 
-	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/domain/policy"
 	"consentledger/eventstore"
 	"consentledger/projections/readmodel"
@@ -25,7 +25,7 @@ type index struct {
 	count   size
 	classes []*class // by their numbers
 	known   map[common]*class
-	apps    map[domain.AppName]*owed
+	apps    map[ident.AppName]*owed
 }
 
 // A size is how far an index is.
@@ -160,7 +160,7 @@ func (x *index) addRow(n *line) {
 	w := x.apps[n.of.app]
 	if w == nil {
 		if x.apps == nil {
-			x.apps = map[domain.AppName]*owed{}
+			x.apps = map[ident.AppName]*owed{}
 		}
 		w = &owed{streams: map[string]*duty{}}
 		x.apps[n.of.app] = w
@@ -249,7 +249,7 @@ func (x *index) class(c common) *class {
 
 // now returns the numbers of the newest rows of a stream's obligations, in the
 // order of their opening.
-func (x *index) now(app domain.AppName, stream string) (numbers []int64) {
+func (x *index) now(app ident.AppName, stream string) (numbers []int64) {
 	x.mu.RLock()
 	defer x.mu.RUnlock()
 	w := x.apps[app]
@@ -264,7 +264,7 @@ func (x *index) now(app domain.AppName, stream string) (numbers []int64) {
 
 // of returns the streams in which something is owed to a person, not all of
 // them once.
-func (x *index) of(app domain.AppName, person string) (streams []string) {
+func (x *index) of(app ident.AppName, person string) (streams []string) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	w := x.apps[app]

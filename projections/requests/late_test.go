@@ -6,6 +6,7 @@ import (
 
 	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/domain/policy"
 	"consentledger/eventstore"
 	"consentledger/eventstore/ledger"
@@ -18,7 +19,7 @@ func checked(w *projectiontest.Teller, t *testing.T, person string, purpose poli
 	t.Helper()
 	w.Rest(deadline.Minute)
 	id := fmt.Sprint("check ", person, purpose, w.Time())
-	r := ledger.Request{App: projectiontest.App, Person: domain.PersonKey{Kind: "account", ID: person}, Source: "test", ID: id, Body: []byte(id), Actor: "system", RecordedBy: "test"}
+	r := ledger.Request{App: projectiontest.App, Person: ident.PersonKey{Kind: "account", ID: person}, Source: "test", ID: id, Body: []byte(id), Actor: "system", RecordedBy: "test"}
 	if err := w.LogCheck(t.Context(), r, domain.CheckAnswered{Purpose: purpose, Action: policy.Use, Valid: w.Time(), Allowed: allowed, Status: domain.Given}); err != nil {
 		t.Fatal(err)
 	}
@@ -28,7 +29,7 @@ func checked(w *projectiontest.Teller, t *testing.T, person string, purpose poli
 func withdrew(w *projectiontest.Teller, t *testing.T, person string, at deadline.Instant, purposes ...policy.PurposeID) {
 	t.Helper()
 	w.Rest(deadline.Minute)
-	r := ledger.Request{App: projectiontest.App, Person: domain.PersonKey{Kind: "account", ID: person}, Source: "late", ID: person, Body: []byte("x"), At: at, Actor: "person", RecordedBy: "test",
+	r := ledger.Request{App: projectiontest.App, Person: ident.PersonKey{Kind: "account", ID: person}, Source: "late", ID: person, Body: []byte("x"), At: at, Actor: "person", RecordedBy: "test",
 		Command: domain.WithdrawConsent{Scope: domain.Scope{All: len(purposes) == 0, Purposes: purposes}}}
 	if _, err := w.Execute(t.Context(), r); err != nil {
 		t.Fatal(err)
@@ -85,7 +86,7 @@ func TestEveryYesBetweenTheTwoTimesOfALateWithdrawalIsFound(t *testing.T) {
 
 func TestTheReportSaysAtRiskWhenTheWatcherDoes(t *testing.T) {
 	w := begin(t)
-	o := domain.StreamID{Noun: domain.ObligationNoun, App: projectiontest.App, ID: "many"}
+	o := ident.StreamID{Noun: ident.ObligationNoun, App: projectiontest.App, ID: "many"}
 	rule := func(id deadline.RuleID, unit deadline.Unit, n int) deadline.Rule {
 		r := deadline.Rule{ID: id, Source: "1", Unit: unit, Length: n, TimeZone: "Asia/Shanghai"}
 		if unit == deadline.UnitWorkingDay {
@@ -94,8 +95,8 @@ func TestTheReportSaysAtRiskWhenTheWatcherDoes(t *testing.T) {
 		return r
 	}
 	rules := []deadline.Rule{rule("h24", deadline.UnitHour, 24), rule("h1", deadline.UnitHour, 1), rule("w15", deadline.UnitWorkingDay, 15), rule("w2", deadline.UnitWorkingDay, 2), rule("d30", deadline.UnitCalendarDay, 30), rule("m6", deadline.UnitMonth, 6)}
-	w.TellOn(o, domain.OpenDuties{Cause: domain.Cause{Event: domain.EventID{1}}, Rule: policy.DutyRule{ID: "stop", Kind: policy.DutyStop}, Start: w.Time(), Rules: rules})
-	w.TellOn(domain.StreamID{Noun: domain.ObligationNoun, App: projectiontest.App, ID: "kept"}, domain.OpenDuties{Cause: domain.Cause{Event: domain.EventID{2}}, Rule: policy.DutyRule{ID: "keep", Kind: policy.DutyKeep}, Start: w.Time(), Rules: rules[:1]})
+	w.TellOn(o, domain.OpenDuties{Cause: domain.Cause{Event: ident.EventID{1}}, Rule: policy.DutyRule{ID: "stop", Kind: policy.DutyStop}, Start: w.Time(), Rules: rules})
+	w.TellOn(ident.StreamID{Noun: ident.ObligationNoun, App: projectiontest.App, ID: "kept"}, domain.OpenDuties{Cause: domain.Cause{Event: ident.EventID{2}}, Rule: policy.DutyRule{ID: "keep", Kind: policy.DutyKeep}, Start: w.Time(), Rules: rules[:1]})
 	v := viewOf(t, w.Entries())
 	n := 0
 	for _, e := range w.Entries() {
@@ -129,8 +130,8 @@ func TestTheReportSaysAtRiskWhenTheWatcherDoes(t *testing.T) {
 
 func TestWhatAHoldStopsIsHeldAndNotOverdue(t *testing.T) {
 	w := begin(t)
-	o := domain.StreamID{Noun: domain.ObligationNoun, App: projectiontest.App, ID: "one"}
-	w.TellOn(o, domain.OpenDuties{Cause: domain.Cause{Event: domain.EventID{1}}, Rule: policy.DutyRule{ID: "delete", Kind: policy.DutyDelete}, Start: w.Time(),
+	o := ident.StreamID{Noun: ident.ObligationNoun, App: projectiontest.App, ID: "one"}
+	w.TellOn(o, domain.OpenDuties{Cause: domain.Cause{Event: ident.EventID{1}}, Rule: policy.DutyRule{ID: "delete", Kind: policy.DutyDelete}, Start: w.Time(),
 		Rules: []deadline.Rule{{ID: "d30", Source: "1", Unit: deadline.UnitCalendarDay, Length: 30, TimeZone: "Asia/Shanghai"}}})
 	w.Rest(10 * deadline.Day)
 	w.TellOn(o, domain.HoldObligation{ID: "delete.d30"})

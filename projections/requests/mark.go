@@ -4,7 +4,7 @@ import (
 	"math"
 	"slices"
 
-	"consentledger/domain"
+	"consentledger/domain/ident"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 )
@@ -22,7 +22,7 @@ func (b *batch) mark(e codec.Entry) error {
 
 // unmark puts back who is no test after all, since every mark was voided. What
 // was known in between stays known.
-func (b *batch) unmark(e codec.Entry, ids []domain.EventID) error {
+func (b *batch) unmark(e codec.Entry, ids []ident.EventID) error {
 	was, err := b.isTest(e.Stream.App, e.Stream.ID)
 	if err != nil || !was {
 		return err

@@ -5,6 +5,7 @@ import (
 
 	"consentledger/domain"
 	"consentledger/domain/content"
+	"consentledger/domain/ident"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 	"consentledger/eventstore/ledger"
@@ -22,13 +23,13 @@ func TestAVoidedMarkPutsBackWhatItTookOut(t *testing.T) {
 	w.Ask("robot", domain.AskAccess)
 	last := len(w.Entries())
 	void := func(r ledger.Receipt) {
-		w.Tell("robot", domain.VoidRecords{Records: []domain.EventID{domain.EventID(r.Event)}, Reason: "mistake", Evidence: content.Hash{9}, By: [2]string{"eve", "bob"}})
+		w.Tell("robot", domain.VoidRecords{Records: []ident.EventID{ident.EventID(r.Event)}, Reason: "mistake", Evidence: content.Hash{9}, By: [2]string{"eve", "bob"}})
 	}
 	shown := func(known eventstore.Position) (duties, cases int) {
 		t.Helper()
 		v := viewOf(t, w.Entries())
 		list := page(t, v, requests.Query{At: w.Time(), Known: requests.Known{Past: known != 0, At: known}})
-		found, _, err := v.Cases(t.Context(), requests.CaseQuery{App: projectiontest.App, Noun: domain.RequestNoun, Known: requests.Known{Past: known != 0, At: known}, Limit: 10})
+		found, _, err := v.Cases(t.Context(), requests.CaseQuery{App: projectiontest.App, Noun: ident.RequestNoun, Known: requests.Known{Past: known != 0, At: known}, Limit: 10})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -58,7 +59,7 @@ func TestMarksAreTheSameWhateverTheSlices(t *testing.T) {
 		return w.Tell("robot", domain.Say{Event: domain.SubjectMarkedTest{Reason: "load"}})
 	}
 	void := func(r ledger.Receipt) {
-		w.Tell("robot", domain.VoidRecords{Records: []domain.EventID{domain.EventID(r.Event)}, Reason: "mistake", Evidence: content.Hash{9}, By: [2]string{"eve", "bob"}})
+		w.Tell("robot", domain.VoidRecords{Records: []ident.EventID{ident.EventID(r.Event)}, Reason: "mistake", Evidence: content.Hash{9}, By: [2]string{"eve", "bob"}})
 	}
 	w.Ask("robot", domain.AskAccess)
 	first := mark()

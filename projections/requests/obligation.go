@@ -5,8 +5,8 @@ import (
 	"slices"
 	"strings"
 
-	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/domain/policy"
 	"consentledger/eventstore"
 )
@@ -14,12 +14,12 @@ import (
 // An Obligation is one line of the report: something owed by a date, as facts
 // say. State and Left are as of the moment that was asked about.
 type Obligation struct {
-	App    domain.AppName `json:"-"`
-	Stream string         `json:"-"`
-	ID     string         `json:"-"`
-	State  State          `json:"-"`
-	Left   int            `json:"-"` // working days after today up to the due date; below zero when it is over
-	Counts bool           `json:"-"` // whether Left says something
+	App    ident.AppName `json:"-"`
+	Stream string        `json:"-"`
+	ID     string        `json:"-"`
+	State  State         `json:"-"`
+	Left   int           `json:"-"` // working days after today up to the due date; below zero when it is over
+	Counts bool          `json:"-"` // whether Left says something
 
 	Kind      policy.DutyKind
 	Types     []string
@@ -48,7 +48,7 @@ type class struct {
 
 // common is a class's columns, to be compared.
 type common struct {
-	app       domain.AppName
+	app       ident.AppName
 	id        string // of the obligation within its stream
 	kind      policy.DutyKind
 	types     string // see [listOf]

@@ -7,6 +7,7 @@ import (
 
 	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/domain/policy"
 	"consentledger/projections/projectiontest"
 	"consentledger/projections/requests"
@@ -28,8 +29,8 @@ func TestWhatAFactSaysIsOwed(t *testing.T) {
 		w.Tell(who, domain.GiveConsent{Act: "click", Purposes: []policy.PurposeID{"marketing"}})
 		w.Tell(who, domain.WithdrawConsent{Scope: domain.Scope{All: true}})
 	}
-	stream := func(who string) domain.StreamID {
-		return domain.OwedStream(domain.SubjectStream(projectiontest.App, w.Pseudonym(who)), 2)
+	stream := func(who string) ident.StreamID {
+		return ident.OwedStream(ident.SubjectStream(projectiontest.App, w.Pseudonym(who)), 2)
 	}
 	w.TellOn(stream("ada"), domain.MeetObligation{ID: "stop.ads.d15"})
 	w.TellOn(stream("bo"), domain.VoidObligation{ID: "reply.d15", Reason: "no-data"})

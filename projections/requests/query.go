@@ -10,6 +10,7 @@ import (
 
 	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/domain/policy"
 	"consentledger/eventstore"
 	"consentledger/projections/readmodel"
@@ -84,7 +85,7 @@ const (
 // A Query asks for obligations. Zero fields let all through. At is the moment
 // at which they are judged; those opened later are left out.
 type Query struct {
-	App         domain.AppName
+	App         ident.AppName
 	At          deadline.Instant
 	Known       Known
 	States      []State
@@ -267,7 +268,7 @@ func (r *reading) judge(o *Obligation) {
 // dutiesOf returns the obligations of a request or incident, and those that
 // follow from it, of tests too.
 func (v *View) dutiesOf(
-	tx *readmodel.Tx, of domain.StreamID, position, asOf eventstore.Position, at deadline.Instant,
+	tx *readmodel.Tx, of ident.StreamID, position, asOf eventstore.Position, at deadline.Instant,
 ) (list []Obligation, err error) {
 	if err := v.catchUp(tx, position); err != nil {
 		return nil, err

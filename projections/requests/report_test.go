@@ -9,6 +9,7 @@ import (
 
 	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/domain/policy"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
@@ -147,7 +148,7 @@ func TestAReportSaysWhoseDataStay(t *testing.T) {
 	opened := func(n byte, keeps ...policy.PurposeID) codec.Entry {
 		e := codec.Entry{Position: last + eventstore.Position(n), Revision: 1}
 		e.ID, e.At, e.Recorded = eventstore.EventID{n}, w.Time(), w.Time()
-		e.Stream = domain.StreamID{Noun: domain.ObligationNoun, App: projectiontest.App, ID: fmt.Sprintf("%032x", n)}
+		e.Stream = ident.StreamID{Noun: ident.ObligationNoun, App: projectiontest.App, ID: fmt.Sprintf("%032x", n)}
 		e.Event = domain.ObligationOpened{Obligation: domain.Obligation{ID: "stop.cn.stop", Kind: policy.DutyStop, Rule: stop, Keeps: keeps}, Due: due}
 		return e
 	}
@@ -255,7 +256,7 @@ func TestWorkingDaysLeftGoByTheCalendarsThatWereKnown(t *testing.T) {
 	monday := due - deadline.Date((int(due.Weekday())+6)%7)
 	last := entries[len(entries)-1]
 	published := last
-	published.Stream = domain.StreamID{Noun: domain.CalendarNoun, App: projectiontest.App, ID: "main"}
+	published.Stream = ident.StreamID{Noun: ident.CalendarNoun, App: projectiontest.App, ID: "main"}
 	published.Event, published.Position, published.Recorded = shanghai(1, monday), last.Position+5, last.Recorded+1000
 	place := projectiontest.Place(t)
 	v, err := requests.Open(t.Context(), place)

@@ -14,6 +14,7 @@ import (
 	"fmt"
 
 	"consentledger/domain"
+	"consentledger/domain/ident"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 	"consentledger/projections"
@@ -87,7 +88,7 @@ func (v *View) Apply(ctx context.Context, entries []codec.Entry) error {
 
 	b := batch{
 		view: v, streams: map[string][]*Obligation{}, ended: map[int64]eventstore.Position{},
-		clocks: map[appClock]bool{}, jurisdictions: map[domain.AppName]string{},
+		clocks: map[appClock]bool{}, jurisdictions: map[ident.AppName]string{},
 	}
 	err = v.db.Apply(ctx, entries, func(tx *readmodel.Tx) error {
 		b.tx = tx
@@ -129,14 +130,14 @@ type batch struct {
 	moves   []move                        // to write
 	ended   map[int64]eventstore.Position // the rows of the file that end, and where
 
-	tests         bool                      // somebody is none but a test
-	clocks        map[appClock]bool         // those that are surely in the file
-	jurisdictions map[domain.AppName]string // of apps that were looked up
+	tests         bool                     // somebody is none but a test
+	clocks        map[appClock]bool        // those that are surely in the file
+	jurisdictions map[ident.AppName]string // of apps that were looked up
 }
 
 // An appClock is a row of the table clocks.
 type appClock struct {
-	app  domain.AppName
+	app  ident.AppName
 	name string
 }
 

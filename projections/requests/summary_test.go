@@ -6,6 +6,7 @@ import (
 
 	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/projections/projectiontest"
 	"consentledger/projections/requests"
 )
@@ -98,14 +99,14 @@ func TestRequestsAndIncidentsAreShownWithTheirSteps(t *testing.T) {
 	if err != nil || !ok || c.State != "contained" || len(steps) != 2 {
 		t.Errorf("incident: %+v, %d steps, %v, %v", c, len(steps), ok, err)
 	}
-	list, _, err := v.Cases(t.Context(), requests.CaseQuery{App: projectiontest.App, Noun: domain.RequestNoun, Limit: 10})
+	list, _, err := v.Cases(t.Context(), requests.CaseQuery{App: projectiontest.App, Noun: ident.RequestNoun, Limit: 10})
 	if err != nil || len(list) != 1 || list[0].ID != stream.ID {
 		t.Errorf("%+v, %v", list, err)
 	}
 	if _, _, _, ok, _, err = v.Case(t.Context(), robot, requests.Known{}, w.Time()); !ok || err != nil {
 		t.Errorf("the robot's request: %v, %v", ok, err)
 	}
-	if _, _, _, ok, _, err = v.Case(t.Context(), domain.StreamID{Noun: domain.RequestNoun, App: "other", ID: stream.ID}, requests.Known{}, w.Time()); ok || err != nil {
+	if _, _, _, ok, _, err = v.Case(t.Context(), ident.StreamID{Noun: ident.RequestNoun, App: "other", ID: stream.ID}, requests.Known{}, w.Time()); ok || err != nil {
 		t.Errorf("another app sees it: %v, %v", ok, err)
 	}
 }

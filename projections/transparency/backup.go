@@ -11,7 +11,7 @@ import (
 	"slices"
 	"strings"
 
-	"consentledger/domain"
+	"consentledger/domain/ident"
 	"consentledger/projections/transparency/merkle"
 )
 
@@ -35,7 +35,7 @@ func RootsOf(files map[string][]byte) (*Roots, error) {
 		if !is || path.Dir(name) != "." {
 			continue
 		}
-		app, err := domain.ParseAppName(base)
+		app, err := ident.ParseAppName(base)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}
@@ -55,12 +55,12 @@ func RootsOf(files map[string][]byte) (*Roots, error) {
 	return r, nil
 }
 
-func (k *Keep) none() *Roots { return &Roots{keep: k, apps: map[domain.AppName]*root{}} }
+func (k *Keep) none() *Roots { return &Roots{keep: k, apps: map[ident.AppName]*root{}} }
 
 // Published takes a checkpoint that somebody saw, before any record is added: the records
 // have to give its root, and there should be as many, see [Roots.Behind]. It returns the
 // app whose log it is of.
-func (r *Roots) Published(text []byte) (domain.AppName, error) {
+func (r *Roots) Published(text []byte) (ident.AppName, error) {
 	text = append(bytes.TrimRight(text, " \r\n"), '\n') // of who saved it with an empty line more
 	origin, _, _ := strings.Cut(string(text), "\n")
 	for app, a := range r.apps {
@@ -80,7 +80,7 @@ func (r *Roots) Published(text []byte) (domain.AppName, error) {
 }
 
 // judge holds the tree as it is now against what was published of that size.
-func (a *root) judge(app domain.AppName) error {
+func (a *root) judge(app ident.AppName) error {
 	for _, c := range a.published {
 		if got := a.edge.Root(); c.Size == a.edge.Size && got != c.Root {
 			return &FaultError{app, fmt.Errorf("the first %d records give the root %s, but a checkpoint was "+
@@ -93,7 +93,7 @@ func (a *root) judge(app domain.AppName) error {
 
 // A BehindError says that records end before what was published.
 type BehindError struct {
-	App             domain.AppName
+	App             ident.AppName
 	Size, Published int64
 }
 
@@ -121,7 +121,7 @@ func (r *Roots) Behind() error {
 
 // Unpublished returns the apps that have signed records and of which nobody said what
 // was published.
-func (r *Roots) Unpublished() (apps []domain.AppName) {
+func (r *Roots) Unpublished() (apps []ident.AppName) {
 	for _, app := range r.signed() {
 		if a := r.apps[app]; a.signed.Size > 0 && len(a.published) == 0 {
 			apps = append(apps, app)

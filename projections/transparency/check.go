@@ -10,7 +10,7 @@ import (
 	"path/filepath"
 	"time"
 
-	"consentledger/domain"
+	"consentledger/domain/ident"
 	"consentledger/eventstore"
 	"consentledger/projections/transparency/merkle"
 )
@@ -34,7 +34,7 @@ func (l *Log) Check(ctx context.Context) (int64, error) {
 		if err != nil {
 			return n, err
 		}
-		stream, err := domain.ParseStreamID(string(r.Stream))
+		stream, err := ident.ParseStreamID(string(r.Stream))
 		if err != nil {
 			return n, fmt.Errorf("record %d: %w", r.Position, err)
 		}
@@ -67,8 +67,8 @@ func (l *Log) Check(ctx context.Context) (int64, error) {
 }
 
 // checks returns what there is to check.
-func (l *Log) checks() map[domain.AppName]*treeCheck {
-	checks := map[domain.AppName]*treeCheck{}
+func (l *Log) checks() map[ident.AppName]*treeCheck {
+	checks := map[ident.AppName]*treeCheck{}
 	for app, c := range l.opened {
 		if c.size > 0 {
 			checks[app] = &c
@@ -110,7 +110,7 @@ func (c *treeCheck) compare(path string, want []byte) {
 }
 
 // judge says what a check came to.
-func (l *Log) judge(app domain.AppName, c *treeCheck) error {
+func (l *Log) judge(app ident.AppName, c *treeCheck) error {
 	root := c.edge.Root()
 	if root != c.root && !c.signed {
 		c.wrong = "the right edge" // or a record: whoever builds it again finds out
@@ -128,7 +128,7 @@ func (l *Log) judge(app domain.AppName, c *treeCheck) error {
 
 // removeEntries removes the entry bundles that an older program kept as files,
 // once the store was found to hold the same.
-func (l *Log) removeEntries(app domain.AppName, dir string) error {
+func (l *Log) removeEntries(app ident.AppName, dir string) error {
 	entries := filepath.Join(dir, "tile", "entries")
 	if _, err := os.Stat(entries); errors.Is(err, fs.ErrNotExist) {
 		return nil

@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"consentledger/domain"
+	"consentledger/domain/ident"
 	"consentledger/eventstore"
 	"consentledger/projections/transparency/merkle"
 )
@@ -301,7 +301,7 @@ func TestAnotherLastRecord(t *testing.T) {
 			before := s.signedNow()
 			tamper(s.shelf)
 			s.start()
-			if fault, is := errors.AsType[*FaultError](s.failed()); !is || fault.App != domain.AppName("demo") {
+			if fault, is := errors.AsType[*FaultError](s.failed()); !is || fault.App != ident.AppName("demo") {
 				t.Errorf("the logs go on: %v", fault)
 			}
 			if s.end(); len(s.halted) == 0 || s.signedNow() != before {

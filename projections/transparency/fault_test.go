@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"consentledger/domain"
+	"consentledger/domain/ident"
 	"consentledger/eventstore"
 )
 
@@ -398,7 +398,7 @@ func TestOrigins(t *testing.T) {
 }
 
 func TestState(t *testing.T) {
-	s := state{position: 7, sizes: map[domain.AppName]int64{"a": 1, "b": 0}}
+	s := state{position: 7, sizes: map[ident.AppName]int64{"a": 1, "b": 0}}
 	text := s.format()
 	if got, err := parseState(text); err != nil || got.position != 7 || len(got.sizes) != 2 || got.sizes["a"] != 1 {
 		t.Errorf("%v, %v", got, err)
@@ -413,7 +413,7 @@ func TestState(t *testing.T) {
 }
 
 func FuzzState(f *testing.F) {
-	f.Add(state{position: 7, sizes: map[domain.AppName]int64{"a": 1, "b": 0}}.format())
+	f.Add(state{position: 7, sizes: map[ident.AppName]int64{"a": 1, "b": 0}}.format())
 	f.Fuzz(func(t *testing.T, text []byte) {
 		if s, err := parseState(text); err == nil && !bytes.Equal(s.format(), text) {
 			t.Errorf("%q is read and written as %q", text, s.format())

@@ -11,7 +11,7 @@ import (
 	"strconv"
 	"strings"
 
-	"consentledger/domain"
+	"consentledger/domain/ident"
 	"consentledger/eventstore"
 	"consentledger/projections/transparency/merkle"
 )
@@ -41,7 +41,7 @@ func replace(path string, data []byte) error {
 // is complete, and the size of each.
 type state struct {
 	position eventstore.Position
-	sizes    map[domain.AppName]int64
+	sizes    map[ident.AppName]int64
 }
 
 const stateHeader = "consentledger transparency v1\n"
@@ -50,7 +50,7 @@ const stateHeader = "consentledger transparency v1\n"
 func (s state) format() []byte {
 	b := []byte(stateHeader)
 	b = fmt.Appendf(b, "position %d\n", s.position)
-	var apps []domain.AppName
+	var apps []ident.AppName
 	for app := range s.sizes {
 		apps = append(apps, app)
 	}
@@ -63,7 +63,7 @@ func (s state) format() []byte {
 
 // parseState reads what format writes, and nothing else.
 func parseState(text []byte) (state, error) {
-	s := state{sizes: map[domain.AppName]int64{}}
+	s := state{sizes: map[ident.AppName]int64{}}
 	for line := range strings.Lines(strings.TrimPrefix(string(text), stateHeader)) {
 		word, rest, _ := strings.Cut(strings.TrimSuffix(line, "\n"), " ")
 		switch word {
@@ -75,7 +75,7 @@ func parseState(text []byte) (state, error) {
 			s.position = eventstore.Position(n)
 		case "app":
 			name, number, _ := strings.Cut(rest, " ")
-			app, err := domain.ParseAppName(name)
+			app, err := ident.ParseAppName(name)
 			if err != nil {
 				return state{}, err
 			}

@@ -6,26 +6,26 @@ import (
 	"maps"
 	"slices"
 
-	"consentledger/domain"
+	"consentledger/domain/ident"
 	"consentledger/projections/transparency/merkle"
 
 	"golang.org/x/mod/sumdb/tlog"
 )
 
 // Logged returns the apps that have a log, in the order of their names.
-func (l *Log) Logged() []domain.AppName {
+func (l *Log) Logged() []ident.AppName {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return slices.Sorted(maps.Keys(l.trees))
 }
 
 // Origin returns the name of an app's log.
-func (l *Log) Origin(app domain.AppName) string { return l.Keep.Origin(app) }
+func (l *Log) Origin(app ident.AppName) string { return l.Keep.Origin(app) }
 
 // Consistency returns the proof that the first old of size records of a log are
 // all that it had when it was of that size. Size is that of a checkpoint that
 // was published. It is not checked here: witnesses do.
-func (l *Log) Consistency(app domain.AppName, old, size int64) (tlog.TreeProof, error) {
+func (l *Log) Consistency(app ident.AppName, old, size int64) (tlog.TreeProof, error) {
 	t, p, err := l.open(app)
 	if err != nil {
 		return nil, err
@@ -42,7 +42,7 @@ func (l *Log) Consistency(app domain.AppName, old, size int64) (tlog.TreeProof, 
 // ProofIn is [Log.Proof] in an older tree: the one that a checkpoint of this
 // log was signed for, which may carry the signatures of others.
 func (l *Log) ProofIn(
-	ctx context.Context, app domain.AppName, index int64, c merkle.Checkpoint, signed []byte,
+	ctx context.Context, app ident.AppName, index int64, c merkle.Checkpoint, signed []byte,
 ) (merkle.Proof, error) {
 	t, p, err := l.open(app)
 	if err != nil {

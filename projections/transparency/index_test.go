@@ -13,7 +13,7 @@ import (
 	"strings"
 	"testing"
 
-	"consentledger/domain"
+	"consentledger/domain/ident"
 	"consentledger/eventstore"
 	"consentledger/projections/transparency/merkle"
 )
@@ -176,7 +176,7 @@ func TestDamagedRun(t *testing.T) {
 
 // asBefore makes of the logs in a directory what a program kept that had the
 // entry bundles as files: see [convertIndex].
-func (s *site) asBefore(app domain.AppName) {
+func (s *site) asBefore(app ident.AppName) {
 	s.t.Helper()
 	dir := filepath.Join(s.dir, "tiles", string(app))
 	write := func(path string, data []byte) {

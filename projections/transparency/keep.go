@@ -12,7 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"consentledger/domain"
+	"consentledger/domain/ident"
 
 	"golang.org/x/mod/sumdb/note"
 )
@@ -90,10 +90,10 @@ func checkOrigin(origin string) error {
 }
 
 // Origin returns the name of an app's log.
-func (k *Keep) Origin(app domain.AppName) string { return k.origin + "/" + string(app) }
+func (k *Keep) Origin(app ident.AppName) string { return k.origin + "/" + string(app) }
 
 // Apps returns the apps that have a key.
-func (k *Keep) Apps() ([]domain.AppName, error) {
+func (k *Keep) Apps() ([]ident.AppName, error) {
 	if k.shared != nil {
 		return k.sharedApps(), nil
 	}
@@ -103,9 +103,9 @@ func (k *Keep) Apps() ([]domain.AppName, error) {
 		return nil, err
 	}
 
-	var apps []domain.AppName
+	var apps []ident.AppName
 	for _, name := range names {
-		app, err := domain.ParseAppName(strings.TrimSuffix(filepath.Base(name), ".signed"))
+		app, err := ident.ParseAppName(strings.TrimSuffix(filepath.Base(name), ".signed"))
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}
@@ -115,7 +115,7 @@ func (k *Keep) Apps() ([]domain.AppName, error) {
 }
 
 // VerifierKey returns what others verify an app's log with.
-func (k *Keep) VerifierKey(app domain.AppName) (string, error) {
+func (k *Keep) VerifierKey(app ident.AppName) (string, error) {
 	if k.shared != nil {
 		return k.sharedKey(app)
 	}
@@ -123,12 +123,12 @@ func (k *Keep) VerifierKey(app domain.AppName) (string, error) {
 	return vkey, err
 }
 
-func (k *Keep) file(app domain.AppName, end string) string {
+func (k *Keep) file(app ident.AppName, end string) string {
 	return filepath.Join(k.dir, string(app)+end)
 }
 
 // readKey reads a key file. No error holds a byte of the key.
-func (k *Keep) readKey(app domain.AppName) (skey, vkey string, err error) {
+func (k *Keep) readKey(app ident.AppName) (skey, vkey string, err error) {
 	name := k.file(app, ".key")
 	info, err := os.Stat(name)
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 
-	"consentledger/domain"
+	"consentledger/domain/ident"
 	"consentledger/eventstore"
 	"consentledger/eventstore/atomicfile"
 )
@@ -19,7 +19,7 @@ import (
 // log was begun: going on with anything else would be a second history under
 // one name. It does not go away by itself.
 type LostError struct {
-	App  domain.AppName
+	App  ident.AppName
 	File string // what is gone
 }
 
@@ -31,7 +31,7 @@ func (e *LostError) Error() string {
 // An OlderError says that the store ends before what was signed: it is an older
 // one, and going on from it would be a second history under one name.
 type OlderError struct {
-	App    domain.AppName
+	App    ident.AppName
 	Head   eventstore.Position // where the store ends
 	Signed eventstore.Position // of the last record that was signed
 	Size   int64               // how many records of the app were
@@ -56,7 +56,7 @@ func (r *Register) lostOrigin(file string) *LostError {
 
 // known returns the apps whose logs were begun, whether or not their keys are
 // still there.
-func (k *Keep) known() ([]domain.AppName, error) {
+func (k *Keep) known() ([]ident.AppName, error) {
 	apps, err := k.Apps()
 	if err != nil || k.shared != nil {
 		return apps, err

@@ -10,7 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 
-	"consentledger/domain"
+	"consentledger/domain/ident"
 	"consentledger/eventstore"
 	"consentledger/projections/transparency/merkle"
 )
@@ -48,7 +48,7 @@ func ReadShared(ctx context.Context, s Shared) (*Keep, error) {
 // signed last.
 type Roots struct {
 	keep *Keep // nil: nothing was ever signed
-	apps map[domain.AppName]*root
+	apps map[ident.AppName]*root
 }
 
 type root struct {
@@ -63,7 +63,7 @@ type root struct {
 // Roots returns roots of no record yet. What was signed with a key that is lost cannot
 // be taken along: that is a [*LostError].
 func (k *Keep) Roots(ctx context.Context) (*Roots, error) {
-	r := &Roots{keep: k, apps: map[domain.AppName]*root{}}
+	r := &Roots{keep: k, apps: map[ident.AppName]*root{}}
 	if k == nil {
 		return r, nil
 	}
@@ -94,7 +94,7 @@ func (k *Keep) Roots(ctx context.Context) (*Roots, error) {
 }
 
 // kept returns what was signed last of an app, and with which key.
-func (k *Keep) kept(ctx context.Context, app domain.AppName) (s *signed, skey string, err error) {
+func (k *Keep) kept(ctx context.Context, app ident.AppName) (s *signed, skey string, err error) {
 	if k.shared == nil {
 		if skey, _, err = k.readKey(app); err != nil {
 			return nil, "", err
@@ -119,7 +119,7 @@ func (k *Keep) kept(ctx context.Context, app domain.AppName) (s *signed, skey st
 
 // Add takes the record that comes next.
 func (r *Roots) Add(record eventstore.Recorded) error {
-	stream, err := domain.ParseStreamID(string(record.Stream))
+	stream, err := ident.ParseStreamID(string(record.Stream))
 	if err != nil {
 		return fmt.Errorf("record %d: %w", record.Position, err)
 	}
@@ -159,7 +159,7 @@ func (r *Roots) Done() error {
 
 // A Tree is what an app's records came to.
 type Tree struct {
-	App    domain.AppName
+	App    ident.AppName
 	Size   int64
 	Root   merkle.Hash
 	Signed int64 // how many of the records are under a signed checkpoint, whose root they give
@@ -236,7 +236,7 @@ func (r *Roots) Share(ctx context.Context, to Shared, before eventstore.Position
 }
 
 // signed returns the apps of which anything was signed.
-func (r *Roots) signed() (apps []domain.AppName) {
+func (r *Roots) signed() (apps []ident.AppName) {
 	for _, app := range slices.Sorted(maps.Keys(r.apps)) {
 		if r.apps[app].signed != nil {
 			apps = append(apps, app)

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"io/fs"
 
-	"consentledger/domain"
+	"consentledger/domain/ident"
 	"consentledger/eventstore"
 	"consentledger/projections/transparency/merkle"
 
@@ -18,7 +18,7 @@ var ErrNotThere = errors.New("the log has no such thing, or not yet")
 // ErrNotReady says that a log exists and its tiles are being built.
 var ErrNotReady = errors.New("the tiles of this log are being built; ask again")
 
-func (l *Log) open(app domain.AppName) (*tree, *published, error) {
+func (l *Log) open(app ident.AppName) (*tree, *published, error) {
 	t := l.tree(app)
 	if t == nil {
 		return nil, nil, ErrNotThere
@@ -31,7 +31,7 @@ func (l *Log) open(app domain.AppName) (*tree, *published, error) {
 }
 
 // Checkpoint returns the newest signed checkpoint of an app's log.
-func (l *Log) Checkpoint(app domain.AppName) ([]byte, error) {
+func (l *Log) Checkpoint(app ident.AppName) ([]byte, error) {
 	_, p, err := l.open(app)
 	if err != nil {
 		return nil, err
@@ -41,7 +41,7 @@ func (l *Log) Checkpoint(app domain.AppName) ([]byte, error) {
 
 // Tile returns a tile or an entry bundle: any width that it ever had in a
 // published tree.
-func (l *Log) Tile(ctx context.Context, app domain.AppName, tile merkle.Tile) ([]byte, error) {
+func (l *Log) Tile(ctx context.Context, app ident.AppName, tile merkle.Tile) ([]byte, error) {
 	t, p, err := l.open(app)
 	if err != nil {
 		return nil, err
@@ -67,7 +67,7 @@ func (l *Log) tile(t *tree, p *published, tile merkle.Tile) ([]byte, error) {
 
 // Find returns the index of a record in its app's log. One that is not sealed
 // yet has none.
-func (l *Log) Find(ctx context.Context, app domain.AppName, id eventstore.EventID) (int64, error) {
+func (l *Log) Find(ctx context.Context, app ident.AppName, id eventstore.EventID) (int64, error) {
 	t, p, err := l.open(app)
 	if err != nil {
 		return 0, err
@@ -94,7 +94,7 @@ func (l *Log) Find(ctx context.Context, app domain.AppName, id eventstore.EventI
 
 // Proof returns the proof that the record at an index is in the log, with the
 // record in it. Nothing is proven that was not checked against the signed root.
-func (l *Log) Proof(ctx context.Context, app domain.AppName, index int64) (merkle.Proof, error) {
+func (l *Log) Proof(ctx context.Context, app ident.AppName, index int64) (merkle.Proof, error) {
 	_, p, err := l.open(app)
 	if err != nil {
 		return merkle.Proof{}, err
@@ -108,7 +108,7 @@ func (l *Log) hashes(t *tree, p *published) tlog.HashReader {
 }
 
 // VerifierKey returns what an app's log is verified with.
-func (l *Log) VerifierKey(app domain.AppName) (string, error) {
+func (l *Log) VerifierKey(app ident.AppName) (string, error) {
 	t := l.tree(app)
 	if t == nil {
 		return "", ErrNotThere

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"sync"
 
-	"consentledger/domain"
+	"consentledger/domain/ident"
 	"consentledger/eventstore"
 
 	"golang.org/x/mod/sumdb/note"
@@ -28,7 +28,7 @@ type Register struct {
 	rows eventstore.Rows
 
 	mu   sync.Mutex
-	apps map[domain.AppName]string // the lines
+	apps map[ident.AppName]string // the lines
 }
 
 const (
@@ -40,12 +40,12 @@ const (
 
 // OpenRegister reads what rows remember.
 func OpenRegister(ctx context.Context, rows eventstore.Rows) (*Register, error) {
-	r := &Register{rows: rows, apps: map[domain.AppName]string{}}
+	r := &Register{rows: rows, apps: map[ident.AppName]string{}}
 	for row, err := range rows.Scan(ctx, []byte(registerRows)) {
 		if err != nil {
 			return nil, fmt.Errorf("register of logs: %w", err)
 		}
-		app, err := domain.ParseAppName(string(bytes.TrimPrefix(row.Key, []byte(registerRows))))
+		app, err := ident.ParseAppName(string(bytes.TrimPrefix(row.Key, []byte(registerRows))))
 		if err != nil {
 			return nil, fmt.Errorf("register of logs: %w", err)
 		}
@@ -87,7 +87,7 @@ func parseRegistered(value []byte) (string, error) {
 
 // begun returns the verifier key of an app's log that goes on; empty: there is
 // none.
-func (r *Register) begun(app domain.AppName) string {
+func (r *Register) begun(app ident.AppName) string {
 	if r == nil {
 		return ""
 	}
@@ -117,8 +117,8 @@ func cutLast(s, sep string) (before, after string, found bool) {
 }
 
 // all returns the apps whose logs go on, and their verifier keys.
-func (r *Register) all() map[domain.AppName]string {
-	keys := map[domain.AppName]string{}
+func (r *Register) all() map[ident.AppName]string {
+	keys := map[ident.AppName]string{}
 	if r == nil {
 		return keys
 	}
@@ -149,14 +149,14 @@ func (r *Register) knows(origin string) bool {
 
 // begin remembers that an app's log was begun, before anybody sees it. It is
 // durable on return. It takes no context: a log that was begun is remembered.
-func (r *Register) begin(app domain.AppName, vkey string) error {
+func (r *Register) begin(app ident.AppName, vkey string) error {
 	if r == nil || r.begun(app) == vkey {
 		return nil
 	}
 	return r.add(context.Background(), app, begunWord+vkey)
 }
 
-func (r *Register) add(ctx context.Context, app domain.AppName, line string) error {
+func (r *Register) add(ctx context.Context, app ident.AppName, line string) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	text := r.apps[app] + line + "\n"

@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"time"
 
-	"consentledger/domain"
+	"consentledger/domain/ident"
 	"consentledger/eventstore"
 	"consentledger/projections/transparency/merkle"
 )
@@ -139,7 +139,7 @@ func (l *Log) apply(ctx context.Context, records []eventstore.Recorded) error {
 		if r.Position <= l.at {
 			return fmt.Errorf("record %d comes after %d", r.Position, l.at)
 		}
-		stream, err := domain.ParseStreamID(string(r.Stream))
+		stream, err := ident.ParseStreamID(string(r.Stream))
 		if err != nil {
 			return fmt.Errorf("record %d: %w", r.Position, err)
 		}
@@ -160,7 +160,7 @@ func (l *Log) apply(ctx context.Context, records []eventstore.Recorded) error {
 	return nil
 }
 
-func (l *Log) addTree(ctx context.Context, app domain.AppName) (*tree, error) {
+func (l *Log) addTree(ctx context.Context, app ident.AppName) (*tree, error) {
 	t, err := l.newTree(ctx, app)
 	if lost, is := errors.AsType[*LostError](err); is {
 		return nil, l.halt(app, lost)

@@ -8,7 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 
-	"consentledger/domain"
+	"consentledger/domain/ident"
 	"consentledger/projections/transparency/merkle"
 )
 
@@ -118,7 +118,7 @@ func closeAll(drafts []draft) error {
 }
 
 func (l *Log) saveState(trees []*tree) error {
-	s := state{position: l.at, sizes: map[domain.AppName]int64{}}
+	s := state{position: l.at, sizes: map[ident.AppName]int64{}}
 	for _, t := range trees {
 		s.sizes[t.app] = t.edge.Size
 	}

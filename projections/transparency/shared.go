@@ -13,7 +13,7 @@ import (
 	"sync"
 	"time"
 
-	"consentledger/domain"
+	"consentledger/domain/ident"
 	"consentledger/eventstore"
 	"consentledger/projections/transparency/merkle"
 
@@ -76,8 +76,8 @@ type shared struct {
 
 	mu     sync.Mutex
 	news   []byte // of the last time
-	newest map[domain.AppName]signedRow
-	vkeys  map[domain.AppName]string
+	newest map[ident.AppName]signedRow
+	vkeys  map[ident.AppName]string
 }
 
 // A signedRow is the row of the newest signed checkpoint of an app.
@@ -89,7 +89,7 @@ type signedRow struct {
 // OpenShared returns the keep of a ledger that several processes serve. Origin is as
 // for [OpenKeep].
 func OpenShared(ctx context.Context, s Shared, origin string) (*Keep, error) {
-	k := &Keep{shared: &shared{Shared: s, newest: map[domain.AppName]signedRow{}, vkeys: map[domain.AppName]string{}}}
+	k := &Keep{shared: &shared{Shared: s, newest: map[ident.AppName]signedRow{}, vkeys: map[ident.AppName]string{}}}
 	is, ok, err := k.shared.get(ctx, []byte(originRow))
 	if err != nil {
 		return nil, err
@@ -180,7 +180,7 @@ func (k *Keep) look(ctx context.Context) error {
 		return nil
 	}
 
-	newest := map[domain.AppName]signedRow{}
+	newest := map[ident.AppName]signedRow{}
 	for row, err := range s.Rows.Scan(ctx, []byte(signedRows)) {
 		if err != nil {
 			return fmt.Errorf("rows of the logs: %w", err)
@@ -199,14 +199,14 @@ func (k *Keep) look(ctx context.Context) error {
 	return nil
 }
 
-func signedRowKey(app domain.AppName, size int64) []byte {
+func signedRowKey(app ident.AppName, size int64) []byte {
 	return binary.BigEndian.AppendUint64([]byte(signedRows+string(app)+"/"), uint64(size))
 }
 
-func parseSignedRow(row eventstore.Row) (domain.AppName, signedRow, error) {
+func parseSignedRow(row eventstore.Row) (ident.AppName, signedRow, error) {
 	rest := bytes.TrimPrefix(row.Key, []byte(signedRows))
 	name, size, _ := bytes.Cut(rest, []byte("/"))
-	app, err := domain.ParseAppName(string(name))
+	app, err := ident.ParseAppName(string(name))
 	if err != nil || len(size) != 8 {
 		return "", signedRow{}, fmt.Errorf("row %q of the logs: its key is not that of an app and a size", row.Key)
 	}
@@ -215,7 +215,7 @@ func parseSignedRow(row eventstore.Row) (domain.AppName, signedRow, error) {
 }
 
 // signedOf returns the row of the newest checkpoint of an app, as last looked at.
-func (k *Keep) signedOf(app domain.AppName) (signedRow, bool) {
+func (k *Keep) signedOf(app ident.AppName) (signedRow, bool) {
 	k.shared.mu.Lock()
 	defer k.shared.mu.Unlock()
 	row, ok := k.shared.newest[app]
@@ -223,14 +223,14 @@ func (k *Keep) signedOf(app domain.AppName) (signedRow, bool) {
 }
 
 // sharedApps is [Keep.Apps], as last looked at.
-func (k *Keep) sharedApps() []domain.AppName {
+func (k *Keep) sharedApps() []ident.AppName {
 	k.shared.mu.Lock()
 	defer k.shared.mu.Unlock()
 	return slices.Sorted(maps.Keys(k.shared.newest))
 }
 
 // sharedKey is [Keep.VerifierKey].
-func (k *Keep) sharedKey(app domain.AppName) (string, error) {
+func (k *Keep) sharedKey(app ident.AppName) (string, error) {
 	k.shared.mu.Lock()
 	defer k.shared.mu.Unlock()
 	vkey, ok := k.shared.vkeys[app]
@@ -241,7 +241,7 @@ func (k *Keep) sharedKey(app domain.AppName) (string, error) {
 }
 
 // Newest returns the newest signed checkpoint of an app, of a keep that is shared.
-func (k *Keep) Newest(ctx context.Context, app domain.AppName) ([]byte, error) {
+func (k *Keep) Newest(ctx context.Context, app ident.AppName) ([]byte, error) {
 	s, err := k.openShared(ctx, app)
 	if err != nil {
 		return nil, err
@@ -250,7 +250,7 @@ func (k *Keep) Newest(ctx context.Context, app domain.AppName) ([]byte, error) {
 }
 
 // openShared is [Keep.open]. Of several processes that begin a log one makes its key.
-func (k *Keep) openShared(ctx context.Context, app domain.AppName) (*signed, error) {
+func (k *Keep) openShared(ctx context.Context, app ident.AppName) (*signed, error) {
 	key := []byte(keyRows + string(app))
 	sealed, ok, err := k.shared.get(ctx, key)
 	if err == nil && !ok {
@@ -298,7 +298,7 @@ func (k *Keep) openShared(ctx context.Context, app domain.AppName) (*signed, err
 
 // createShared makes a key and signs with it that the log is empty, unless another
 // process is faster.
-func (k *Keep) createShared(ctx context.Context, app domain.AppName, key []byte) error {
+func (k *Keep) createShared(ctx context.Context, app ident.AppName, key []byte) error {
 	skey, _, err := note.GenerateKey(rand.Reader, k.Origin(app))
 	if err != nil {
 		return err

@@ -15,7 +15,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"consentledger/domain"
+	"consentledger/domain/ident"
 	"consentledger/eventstore"
 	"consentledger/eventstore/memory"
 	"consentledger/projections/transparency/merkle"
@@ -144,7 +144,7 @@ func (b *between) check(app string) {
 	defer b.notary.mu.Unlock()
 	last := int64(-1)
 	for _, note := range b.notary.signed[app] {
-		c, err := merkle.Open([]byte(note), b.sites[0].verifier(domain.AppName(app)), "example.com/logs/"+app)
+		c, err := merkle.Open([]byte(note), b.sites[0].verifier(ident.AppName(app)), "example.com/logs/"+app)
 		if err != nil {
 			b.t.Fatal(err)
 		}
@@ -192,14 +192,14 @@ func TestManyProcessesSignOneLine(t *testing.T) {
 	}
 	for i, s := range b.sites {
 		s.settled()
-		for _, app := range []domain.AppName{"one", "two"} {
+		for _, app := range []ident.AppName{"one", "two"} {
 			if got, want := s.checkpoint(app), b.sites[0].checkpoint(app); got != want {
 				t.Errorf("process %d serves %v, another %v", i, got, want)
 			}
 			s.served(app)
 		}
 		for n := range rounds {
-			if c := s.checkpoint(domain.AppName(fmt.Sprint("new", n))); c.Size != 3 {
+			if c := s.checkpoint(ident.AppName(fmt.Sprint("new", n))); c.Size != 3 {
 				t.Errorf("process %d serves %v", i, c)
 			}
 		}
@@ -230,7 +230,7 @@ func (s *site) settled() {
 }
 
 // served proves some records by what a process serves.
-func (s *site) served(app domain.AppName) {
+func (s *site) served(app ident.AppName) {
 	s.t.Helper()
 	c := s.checkpoint(app)
 	for range 20 {
@@ -501,7 +501,7 @@ func TestShare(t *testing.T) {
 	alone.shelf.add("one", numbered(0, 300)...)
 	alone.shelf.add("two", numbered(0, 7)...)
 	alone.start()
-	before := map[domain.AppName]merkle.Checkpoint{"one": alone.sealed("one"), "two": alone.sealed("two")}
+	before := map[ident.AppName]merkle.Checkpoint{"one": alone.sealed("one"), "two": alone.sealed("two")}
 	key, err := alone.log.VerifierKey("one")
 	if err != nil {
 		t.Fatal(err)

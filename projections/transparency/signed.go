@@ -11,7 +11,7 @@ import (
 	"strconv"
 	"strings"
 
-	"consentledger/domain"
+	"consentledger/domain/ident"
 	"consentledger/eventstore"
 	"consentledger/eventstore/atomicfile"
 	"consentledger/projections/transparency/merkle"
@@ -33,7 +33,7 @@ type signed struct {
 // open returns what is kept for an app, or makes a key and signs that the log
 // is empty. The key is written behind what it signed, and then the register:
 // nothing that was signed leaves the server before both are durable.
-func (k *Keep) open(ctx context.Context, app domain.AppName) (*signed, error) {
+func (k *Keep) open(ctx context.Context, app ident.AppName) (*signed, error) {
 	if k.shared != nil {
 		return k.openShared(ctx, app)
 	}
@@ -61,7 +61,7 @@ func (k *Keep) open(ctx context.Context, app domain.AppName) (*signed, error) {
 	return s, k.register.begin(app, s.vkey)
 }
 
-func (k *Keep) create(ctx context.Context, app domain.AppName) (*signed, error) {
+func (k *Keep) create(ctx context.Context, app ident.AppName) (*signed, error) {
 	if text, err := os.ReadFile(k.file(app, ".signed")); err == nil {
 		if _, body, _ := strings.Cut(string(text), "\n\n"); !strings.HasPrefix(body, k.Origin(app)+"\n0\n") {
 			return nil, &LostError{app, k.file(app, ".key")}
@@ -102,7 +102,7 @@ func newSigned(skey string) (*signed, error) {
 	return s, err
 }
 
-func (k *Keep) read(app domain.AppName) (*signed, error) {
+func (k *Keep) read(app ident.AppName) (*signed, error) {
 	skey, _, err := k.readKey(app)
 	if err != nil {
 		return nil, err
@@ -150,7 +150,7 @@ func (s *signed) parse(text, origin string) error {
 
 // A draft is a checkpoint that is signed and not durable yet: nobody may see it.
 type draft struct {
-	app      domain.AppName
+	app      ident.AppName
 	of       *signed
 	c        merkle.Checkpoint
 	position eventstore.Position
@@ -169,7 +169,7 @@ func signedText(position eventstore.Position, note []byte) []byte {
 
 // sign signs a checkpoint. Whoever calls it has made sure that the checkpoint
 // extends the one before, and commits the draft.
-func (k *Keep) sign(app domain.AppName, s *signed, c merkle.Checkpoint, position eventstore.Position) (draft, error) {
+func (k *Keep) sign(app ident.AppName, s *signed, c merkle.Checkpoint, position eventstore.Position) (draft, error) {
 	text, err := merkle.Sign(c, s.signer)
 	if err != nil {
 		return draft{}, err

@@ -33,7 +33,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"consentledger/domain"
+	"consentledger/domain/ident"
 	"consentledger/eventstore"
 )
 
@@ -64,12 +64,12 @@ type Config struct {
 // methods by anybody, at any time.
 type Log struct {
 	Config
-	at       eventstore.Position          // up to which the trees are complete; Run's
-	fromZero bool                         // the trees were built by this process from the first record; Run's
-	opened   map[domain.AppName]treeCheck // of the trees that an earlier process left; Check's
+	at       eventstore.Position         // up to which the trees are complete; Run's
+	fromZero bool                        // the trees were built by this process from the first record; Run's
+	opened   map[ident.AppName]treeCheck // of the trees that an earlier process left; Check's
 
 	mu     sync.Mutex
-	trees  map[domain.AppName]*tree
+	trees  map[ident.AppName]*tree
 	sealed eventstore.Position // up to which all is signed and published
 	ended  error
 	news   chan struct{}           // closed at the next checkpoint, or when nothing more comes; nil: nobody waits
@@ -87,7 +87,7 @@ type Log struct {
 // A FaultError says that the records are not those that were signed, or that
 // what they are signed with is lost. It does not go away by itself.
 type FaultError struct {
-	App domain.AppName
+	App ident.AppName
 	Err error
 }
 
@@ -169,7 +169,7 @@ func (l *Log) openTrees(ctx context.Context) error {
 		return err
 	}
 
-	l.trees, l.opened, l.at, l.sealed = map[domain.AppName]*tree{}, map[domain.AppName]treeCheck{}, s.position, s.position
+	l.trees, l.opened, l.at, l.sealed = map[ident.AppName]*tree{}, map[ident.AppName]treeCheck{}, s.position, s.position
 	for _, app := range apps {
 		signed, err := l.Keep.open(ctx, app)
 		if err != nil {
@@ -209,7 +209,7 @@ func (l *Log) begin(ctx context.Context) error {
 		return err
 	}
 
-	trees := map[domain.AppName]*tree{}
+	trees := map[ident.AppName]*tree{}
 	for _, app := range apps {
 		if trees[app], err = l.newTree(ctx, app); err != nil {
 			return err
@@ -223,7 +223,7 @@ func (l *Log) begin(ctx context.Context) error {
 }
 
 // newTree returns the empty tree of an app.
-func (l *Log) newTree(ctx context.Context, app domain.AppName) (*tree, error) {
+func (l *Log) newTree(ctx context.Context, app ident.AppName) (*tree, error) {
 	s, err := l.Keep.open(ctx, app)
 	if err != nil {
 		return nil, err
@@ -236,7 +236,7 @@ func (l *Log) newTree(ctx context.Context, app domain.AppName) (*tree, error) {
 }
 
 // tree returns an app's tree, nil if it has none.
-func (l *Log) tree(app domain.AppName) *tree {
+func (l *Log) tree(app ident.AppName) *tree {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.trees[app]
@@ -254,7 +254,7 @@ func (l *Log) Sealed() (eventstore.Position, error) {
 }
 
 // halt declares a fault: nothing is signed from now on.
-func (l *Log) halt(app domain.AppName, err error) error {
+func (l *Log) halt(app ident.AppName, err error) error {
 	f := &FaultError{app, err}
 	l.fault.CompareAndSwap(nil, f)
 	f = l.fault.Load()

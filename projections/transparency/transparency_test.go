@@ -18,7 +18,7 @@ import (
 	"testing"
 	"time"
 
-	"consentledger/domain"
+	"consentledger/domain/ident"
 	"consentledger/eventstore"
 	"consentledger/eventstore/memory"
 	"consentledger/projections/transparency/merkle"
@@ -219,7 +219,7 @@ func (s *site) end() {
 }
 
 // sealed waits until all is sealed and returns the checkpoint of an app.
-func (s *site) sealed(app domain.AppName) merkle.Checkpoint {
+func (s *site) sealed(app ident.AppName) merkle.Checkpoint {
 	s.t.Helper()
 	s.wait()
 	return s.checkpoint(app)
@@ -243,7 +243,7 @@ func (s *site) wait() {
 	}
 }
 
-func (s *site) checkpoint(app domain.AppName) merkle.Checkpoint {
+func (s *site) checkpoint(app ident.AppName) merkle.Checkpoint {
 	s.t.Helper()
 	signed, err := s.log.Checkpoint(app)
 	if err != nil {
@@ -256,7 +256,7 @@ func (s *site) checkpoint(app domain.AppName) merkle.Checkpoint {
 	return c
 }
 
-func (s *site) verifier(app domain.AppName) note.Verifier {
+func (s *site) verifier(app ident.AppName) note.Verifier {
 	s.t.Helper()
 	vkey, err := s.log.Keep.VerifierKey(app)
 	if err != nil {
@@ -327,7 +327,7 @@ func (s *site) wantFiles(app string, size int64) {
 	}
 	for n := int64(0); n*merkle.Width < size; n++ {
 		t := merkle.At(-1, n, size)
-		data, err := s.log.Tile(s.t.Context(), domain.AppName(app), t)
+		data, err := s.log.Tile(s.t.Context(), ident.AppName(app), t)
 		var want []byte
 		for _, record := range numbered(n*merkle.Width, n*merkle.Width+int64(t.W)) {
 			want = merkle.AppendEntry(want, record)
@@ -502,7 +502,7 @@ func TestAppsApart(t *testing.T) {
 		s.shelf.add([]string{"one", "two", "three"}[i%3], numbered(i, i+1)...)
 	}
 	s.sealed("one")
-	for k, app := range []domain.AppName{"one", "two", "three"} {
+	for k, app := range []ident.AppName{"one", "two", "three"} {
 		var e merkle.Edge
 		for i := range int64(300) {
 			e.Append(numbered(3*i+int64(k), 3*i+int64(k)+1)[0], func(merkle.Tile, []byte) {})

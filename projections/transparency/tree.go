@@ -8,7 +8,7 @@ import (
 	"slices"
 	"sync/atomic"
 
-	"consentledger/domain"
+	"consentledger/domain/ident"
 	"consentledger/eventstore"
 	"consentledger/projections/transparency/merkle"
 
@@ -18,7 +18,7 @@ import (
 // A tree is one app's log. All but what is published belongs to the goroutine
 // in [Log.Run].
 type tree struct {
-	app    domain.AppName
+	app    ident.AppName
 	dir    string
 	edge   merkle.Edge
 	last   eventstore.Position // of the last record
@@ -42,7 +42,7 @@ type published struct {
 }
 
 // openTree opens the tree of an app as it was with so many records.
-func openTree(dir string, app domain.AppName, size int64, s *signed, shared bool) (*tree, error) {
+func openTree(dir string, app ident.AppName, size int64, s *signed, shared bool) (*tree, error) {
 	t := &tree{app: app, dir: filepath.Join(dir, string(app)), signed: s, flushed: size}
 	var err error
 	if t.ids, err = openIndex(t.dir, size); err != nil {

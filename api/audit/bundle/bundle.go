@@ -28,8 +28,8 @@ package bundle
 import (
 	"fmt"
 
-	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 
 	"github.com/go-json-experiment/json"
 )
@@ -86,7 +86,7 @@ type Reporting struct {
 // a span belongs to it: without it nothing in the span can be understood. So does
 // the record that says whose a request is.
 type Selection struct {
-	App     domain.AppName   `json:"app"`
+	App     ident.AppName    `json:"app"`
 	Subject string           `json:"subject,omitzero"` // a person's pseudonym
 	Linked  []string         `json:"linked,omitempty"` // pseudonyms of the same person in linked histories
 	From    deadline.Instant `json:"from,omitzero"`    // of Recorded, in milliseconds

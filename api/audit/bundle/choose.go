@@ -4,7 +4,7 @@ import (
 	"slices"
 	"strings"
 
-	"consentledger/domain"
+	"consentledger/domain/ident"
 )
 
 // A chooser says which records of a log are selected. It sees all of them, in
@@ -22,7 +22,7 @@ func newChooser(s Selection) *chooser { return &chooser{s, map[string]bool{}} }
 func (c *chooser) wants(s stored) bool {
 	noun, _, _ := strings.Cut(s.Stream, "-")
 	known := c.streams[s.Stream]
-	before := isPublished(domain.Noun(noun))
+	before := isPublished(ident.Noun(noun))
 	if !before && !c.belongs(s) {
 		return false
 	}
@@ -37,15 +37,15 @@ func (c *chooser) wants(s stored) bool {
 func (c *chooser) asked(s stored) bool {
 	noun, _, _ := strings.Cut(s.Stream, "-")
 	inSpan := (c.From == 0 || s.Recorded >= c.From) && (c.To == 0 || s.Recorded < c.To)
-	return inSpan && (c.Subject == "" || !isPublished(domain.Noun(noun)))
+	return inSpan && (c.Subject == "" || !isPublished(ident.Noun(noun)))
 }
 
 // isPublished reports whether a stream holds what an app published.
-func isPublished(n domain.Noun) bool {
+func isPublished(n ident.Noun) bool {
 	switch n {
-	case domain.PolicyNoun, domain.SurfaceNoun, domain.ServiceNoun, domain.CalendarNoun:
+	case ident.PolicyNoun, ident.SurfaceNoun, ident.ServiceNoun, ident.CalendarNoun:
 		return true
-	case domain.SubjectNoun, domain.AccessNoun, domain.RequestNoun, domain.IncidentNoun, domain.ObligationNoun:
+	case ident.SubjectNoun, ident.AccessNoun, ident.RequestNoun, ident.IncidentNoun, ident.ObligationNoun:
 	}
 	return false
 }
@@ -64,16 +64,16 @@ func (c *chooser) belongs(s stored) bool {
 
 	noun, rest, _ := strings.Cut(s.Stream, "-")
 	_, id, _ := strings.Cut(rest, "-")
-	switch domain.Noun(noun) {
-	case domain.SubjectNoun:
+	switch ident.Noun(noun) {
+	case ident.SubjectNoun:
 		if c.isOf(id) {
 			return true
 		}
-	case domain.AccessNoun:
+	case ident.AccessNoun:
 		if c.isOf(id) || c.isOf(s.Data.Subject) {
 			return true
 		}
-	case domain.RequestNoun, domain.ObligationNoun:
+	case ident.RequestNoun, ident.ObligationNoun:
 		if owner, _, _ := strings.Cut(id, "-"); c.isOf(owner) {
 			return true // what becomes of what a record of theirs says is owed
 		}
@@ -81,7 +81,7 @@ func (c *chooser) belongs(s stored) bool {
 			c.streams[s.Stream] = true
 		}
 		return c.streams[s.Stream]
-	case domain.PolicyNoun, domain.SurfaceNoun, domain.ServiceNoun, domain.CalendarNoun, domain.IncidentNoun:
+	case ident.PolicyNoun, ident.SurfaceNoun, ident.ServiceNoun, ident.CalendarNoun, ident.IncidentNoun:
 	}
 	return slices.ContainsFunc(s.Parts, func(p storedPart) bool { return c.isOf(p.Ref) })
 }

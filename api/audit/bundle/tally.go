@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"consentledger/domain"
+	"consentledger/domain/ident"
 )
 
 // A tally adds up what a bundle says of the records that it has, and of those
@@ -62,7 +62,7 @@ func (t *tally) streams() iter.Seq[StreamCount] {
 func (t *tally) links(s Selection) []string {
 	list := []string{}
 	for _, other := range slices.Sorted(maps.Keys(t.others)) {
-		stream := domain.SubjectStream(s.App, other).String()
+		stream := ident.SubjectStream(s.App, other).String()
 		if c := t.byStream[stream]; c == nil || c.Records == 0 {
 			list = append(list, stream)
 		}

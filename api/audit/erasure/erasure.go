@@ -20,6 +20,7 @@ import (
 
 	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 	"consentledger/projections/transparency/merkle"
@@ -72,7 +73,7 @@ func Parse(text []byte) (c Certificate, err error) {
 
 // A Statement is what a certificate proves.
 type Statement struct {
-	App     domain.AppName
+	App     ident.AppName
 	Person  string // the pseudonym
 	Reason  string // a code
 	By      [2]string

@@ -21,6 +21,7 @@ import (
 	"consentledger/api/policyfile"
 	"consentledger/domain"
 	"consentledger/domain/content"
+	"consentledger/domain/ident"
 	"consentledger/domain/policy"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
@@ -97,7 +98,7 @@ func recorded(t testing.TB, event domain.Event, document policy.Document, origin
 		version, canonical, document = content.Hash{}, nil, policy.Document{}
 	}
 	env := codec.Envelope{
-		ID: eventstore.EventID{1, 2, 3}, Stream: domain.SubjectStream("demo", "00ff"),
+		ID: eventstore.EventID{1, 2, 3}, Stream: ident.SubjectStream("demo", "00ff"),
 		At: 1767225600000, Recorded: 1767225601000, Actor: "person", RecordedBy: "backend",
 	}
 	encoded, err := codec.Encode(env, event, "00ff", hand{}, nil)

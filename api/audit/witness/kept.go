@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"consentledger/domain"
+	"consentledger/domain/ident"
 )
 
 // A kept is what is kept of an app: the newest checkpoint that a quorum of
@@ -115,7 +115,7 @@ func parseKept(text []byte) (kept, error) {
 
 // Kept returns the newest checkpoint of an app that a quorum signed, from a shelf of
 // [Witnesses].
-func Kept(shelf Shelf, app domain.AppName) ([]byte, error) {
+func Kept(shelf Shelf, app ident.AppName) ([]byte, error) {
 	text, err := shelf.Read(file(app))
 	if err != nil {
 		return nil, err
@@ -132,4 +132,4 @@ func Kept(shelf Shelf, app domain.AppName) ([]byte, error) {
 
 // file is the name of what is kept of an app. The witnesses have what is lost with it,
 // but for the times.
-func file(app domain.AppName) string { return string(app) + ".cosigned" }
+func file(app ident.AppName) string { return string(app) + ".cosigned" }

@@ -5,13 +5,13 @@ import (
 	"log/slog"
 	"time"
 
-	"consentledger/domain"
+	"consentledger/domain/ident"
 )
 
 // schedule does something with every log, now and again, until ctx is done.
 // What fails is logged and tried again the next time.
 func schedule(ctx context.Context, every time.Duration, logs Logs, log *slog.Logger, failed string,
-	do func(context.Context, domain.AppName) error) error {
+	do func(context.Context, ident.AppName) error) error {
 	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for {

@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"consentledger/domain"
+	"consentledger/domain/ident"
 	"consentledger/eventstore/memory"
 	"consentledger/projections/transparency/merkle"
 )
@@ -44,7 +44,7 @@ func TestShelves(t *testing.T) {
 // oneLog is the logs of one app.
 type oneLog struct{ Logs }
 
-func (oneLog) Logged() []domain.AppName { return []domain.AppName{"app"} }
+func (oneLog) Logged() []ident.AppName { return []ident.AppName{"app"} }
 
 // What one process keeps of its witnesses, the others serve, also after they have
 // served what was there before.

@@ -16,7 +16,7 @@ import (
 	"sync"
 	"time"
 
-	"consentledger/domain"
+	"consentledger/domain/ident"
 	"consentledger/projections/transparency"
 
 	"github.com/notaryproject/tspclient-go"
@@ -36,7 +36,7 @@ type Stamps struct {
 	Log    *slog.Logger
 
 	mu     sync.Mutex
-	newest map[domain.AppName]int64 // the largest tree that was stamped
+	newest map[ident.AppName]int64 // the largest tree that was stamped
 }
 
 // A Stamp is a signed checkpoint and the authority's response, as it came.
@@ -58,7 +58,7 @@ func (s *Stamps) Run(ctx context.Context) error {
 
 // Stamp has one log's newest checkpoint stamped, and keeps the stamp once it
 // is verified.
-func (s *Stamps) Stamp(ctx context.Context, app domain.AppName) error {
+func (s *Stamps) Stamp(ctx context.Context, app ident.AppName) error {
 	signed, err := s.Logs.Checkpoint(app)
 	if errors.Is(err, transparency.ErrNotThere) || errors.Is(err, transparency.ErrNotReady) {
 		return nil
@@ -178,7 +178,7 @@ func VerifyStamp(ctx context.Context, signed, response []byte, roots *x509.CertP
 	return stamped.Value.UTC(), nil
 }
 
-func stampName(app domain.AppName, size int64) string { return fmt.Sprintf("%s-%d", app, size) }
+func stampName(app ident.AppName, size int64) string { return fmt.Sprintf("%s-%d", app, size) }
 
 // own reports whether no other process stamps.
 func (s *Stamps) own() bool {
@@ -187,7 +187,7 @@ func (s *Stamps) own() bool {
 }
 
 // size returns the size of the largest tree of an app that was stamped.
-func (s *Stamps) size(app domain.AppName) (int64, error) {
+func (s *Stamps) size(app ident.AppName) (int64, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if n, known := s.newest[app]; known && s.own() {
@@ -213,7 +213,7 @@ func (s *Stamps) size(app domain.AppName) (int64, error) {
 	}
 
 	if s.newest == nil {
-		s.newest = map[domain.AppName]int64{}
+		s.newest = map[ident.AppName]int64{}
 	}
 
 	s.newest[app] = size
@@ -221,7 +221,7 @@ func (s *Stamps) size(app domain.AppName) (int64, error) {
 }
 
 // Newest returns the newest stamp of a log.
-func (s *Stamps) Newest(ctx context.Context, app domain.AppName) (Stamp, error) {
+func (s *Stamps) Newest(ctx context.Context, app ident.AppName) (Stamp, error) {
 	if !slices.Contains(s.Logs.Logged(), app) {
 		return Stamp{}, transparency.ErrNotThere
 	}

@@ -21,7 +21,7 @@ import (
 	"sync"
 	"time"
 
-	"consentledger/domain"
+	"consentledger/domain/ident"
 	"consentledger/projections/transparency"
 	"consentledger/projections/transparency/merkle"
 
@@ -30,9 +30,9 @@ import (
 
 // Logs is what is shown; see [transparency.Log].
 type Logs interface {
-	Logged() []domain.AppName
-	Checkpoint(app domain.AppName) ([]byte, error)
-	Consistency(app domain.AppName, old, size int64) (tlog.TreeProof, error)
+	Logged() []ident.AppName
+	Checkpoint(app ident.AppName) ([]byte, error)
+	Consistency(app ident.AppName, old, size int64) (tlog.TreeProof, error)
 }
 
 // Witnesses asks the witnesses of a policy. Its methods may be called
@@ -47,7 +47,7 @@ type Witnesses struct {
 	Log    *slog.Logger
 
 	mu   sync.Mutex
-	apps map[domain.AppName]*shown
+	apps map[ident.AppName]*shown
 }
 
 // A shown is what witnesses said of an app's log.
@@ -84,7 +84,7 @@ func (w *Witnesses) Run(ctx context.Context) error {
 
 // Show shows one log's newest checkpoint to every witness, all at once. That a
 // witness fails is no error: Status tells it.
-func (w *Witnesses) Show(ctx context.Context, app domain.AppName) error {
+func (w *Witnesses) Show(ctx context.Context, app ident.AppName) error {
 	signed, err := w.Logs.Checkpoint(app)
 	if errors.Is(err, transparency.ErrNotThere) || errors.Is(err, transparency.ErrNotReady) {
 		return nil
@@ -119,7 +119,7 @@ func (w *Witnesses) Show(ctx context.Context, app domain.AppName) error {
 // empty if it gave none. A witness that has seen more than is known of it is
 // asked again from there.
 func (w *Witnesses) showTo(
-	ctx context.Context, app domain.AppName, s *shown, i int, c merkle.Checkpoint, signed []byte,
+	ctx context.Context, app ident.AppName, s *shown, i int, c merkle.Checkpoint, signed []byte,
 ) string {
 	to := w.Policy.Witnesses[i]
 	w.mu.Lock()
@@ -146,7 +146,7 @@ func (w *Witnesses) showTo(
 }
 
 func (w *Witnesses) askOnce(
-	ctx context.Context, app domain.AppName, to Witness, old int64, c merkle.Checkpoint, signed []byte,
+	ctx context.Context, app ident.AppName, to Witness, old int64, c merkle.Checkpoint, signed []byte,
 ) (string, int64, error) {
 	proof, err := w.Logs.Consistency(app, old, c.Size)
 	if err != nil {
@@ -164,7 +164,7 @@ func (w *Witnesses) askOnce(
 }
 
 // keep keeps a checkpoint that a quorum signed, and the times of others.
-func (w *Witnesses) keep(app domain.AppName, s *shown, c merkle.Checkpoint, cosigned []byte) error {
+func (w *Witnesses) keep(app ident.AppName, s *shown, c merkle.Checkpoint, cosigned []byte) error {
 	if w.Policy.Quorum(c.Origin, cosigned) != nil {
 		return nil
 	}
@@ -194,7 +194,7 @@ func (w *Witnesses) oldest(s *shown, c merkle.Checkpoint) time.Time {
 
 // of returns what witnesses said of an app's log, as far as it was kept. Of an
 // app without a log nothing is.
-func (w *Witnesses) of(app domain.AppName) (*shown, error) {
+func (w *Witnesses) of(app ident.AppName) (*shown, error) {
 	w.mu.Lock()
 	s := w.apps[app]
 	w.mu.Unlock()
@@ -216,7 +216,7 @@ func (w *Witnesses) of(app domain.AppName) (*shown, error) {
 		return nil, err
 	}
 	if w.apps == nil {
-		w.apps = map[domain.AppName]*shown{}
+		w.apps = map[ident.AppName]*shown{}
 	}
 
 	w.apps[app] = s
@@ -224,7 +224,7 @@ func (w *Witnesses) of(app domain.AppName) (*shown, error) {
 }
 
 // renew takes what another process has kept meanwhile. A directory is of one process.
-func (w *Witnesses) renew(app domain.AppName, s *shown) error {
+func (w *Witnesses) renew(app ident.AppName, s *shown) error {
 	if _, own := w.Shelf.(Dir); own {
 		return nil
 	}
@@ -246,7 +246,7 @@ func (w *Witnesses) renew(app domain.AppName, s *shown) error {
 }
 
 // read reads what is kept of an app, or begins to keep it.
-func (w *Witnesses) read(app domain.AppName) (*shown, error) {
+func (w *Witnesses) read(app ident.AppName) (*shown, error) {
 	s := &shown{said: make([]Said, len(w.Policy.Witnesses))}
 	for i, to := range w.Policy.Witnesses {
 		s.said[i].Name = to.Name
@@ -263,7 +263,7 @@ func (w *Witnesses) read(app domain.AppName) (*shown, error) {
 }
 
 // take takes what is kept.
-func (s *shown) take(app domain.AppName, text []byte) (err error) {
+func (s *shown) take(app ident.AppName, text []byte) (err error) {
 	if s.kept, err = parseKept(text); err == nil && len(s.Signed) > 0 {
 		s.checkpoint, err = unsigned(s.Signed)
 	}
@@ -281,7 +281,7 @@ func unsigned(signed []byte) (merkle.Checkpoint, error) {
 
 // Cosigned returns the newest checkpoint of a log that a quorum of witnesses
 // signed, with their signatures.
-func (w *Witnesses) Cosigned(app domain.AppName) (merkle.Checkpoint, []byte, error) {
+func (w *Witnesses) Cosigned(app ident.AppName) (merkle.Checkpoint, []byte, error) {
 	s, err := w.of(app)
 	if err != nil {
 		return merkle.Checkpoint{}, nil, err
@@ -295,7 +295,7 @@ func (w *Witnesses) Cosigned(app domain.AppName) (merkle.Checkpoint, []byte, err
 }
 
 // Status tells how far the witnesses of a log are.
-func (w *Witnesses) Status(app domain.AppName) (Status, error) {
+func (w *Witnesses) Status(app ident.AppName) (Status, error) {
 	s, err := w.of(app)
 	if err != nil {
 		return Status{}, err

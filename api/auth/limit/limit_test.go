@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"consentledger/api/auth"
-	"consentledger/domain"
+	"consentledger/domain/ident"
 )
 
 func TestEachPrincipalHasARateOfItsOwn(t *testing.T) {
@@ -40,11 +40,11 @@ func TestEachPrincipalHasARateOfItsOwn(t *testing.T) {
 	if _, ok := l.Take(auth.Principal{Pseudonym: "p-ann", Key: "another"}); ok {
 		t.Error("by another key of the same holder it goes on")
 	}
-	for _, app := range []domain.AppName{"shop", "bank"} {
+	for _, app := range []ident.AppName{"shop", "bank"} {
 		for _, person := range []string{"ada", "eve"} {
 			p := auth.Principal{
-				Pseudonym: "p-ann", Bindings: []auth.Binding{{Apps: []domain.AppName{app}}},
-				Only: &auth.Only{Person: domain.PersonKey{Kind: "account", ID: person}},
+				Pseudonym: "p-ann", Bindings: []auth.Binding{{Apps: []ident.AppName{app}}},
+				Only: &auth.Only{Person: ident.PersonKey{Kind: "account", ID: person}},
 			}
 			if _, ok := l.Take(p); !ok {
 				t.Errorf("%s of the %s pays for others", person, app)

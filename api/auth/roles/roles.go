@@ -26,7 +26,7 @@ import (
 
 	"consentledger/api/auth"
 	"consentledger/api/policyfile"
-	"consentledger/domain"
+	"consentledger/domain/ident"
 
 	"github.com/go-json-experiment/json"
 	"github.com/goccy/go-yaml"
@@ -242,7 +242,7 @@ func bindingOf(roles, apps []string, all bool) (b auth.Binding, err error) {
 	}
 
 	for _, text := range apps {
-		app, err := domain.ParseAppName(text)
+		app, err := ident.ParseAppName(text)
 		if err != nil {
 			return b, fmt.Errorf("apps: %w", err)
 		}

@@ -7,7 +7,7 @@ import (
 
 	"consentledger/api/auth"
 	"consentledger/api/auth/roles"
-	"consentledger/domain"
+	"consentledger/domain/ident"
 )
 
 const good = `
@@ -34,7 +34,7 @@ func TestAFileIsReadAsItIsWritten(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []auth.Binding{{Roles: []auth.Role{auth.Officer, auth.Auditor}, Apps: []domain.AppName{"shop"}}}
+	want := []auth.Binding{{Roles: []auth.Role{auth.Officer, auth.Auditor}, Apps: []ident.AppName{"shop"}}}
 	if got, err := f.Bindings([]string{"others", "shop-privacy", "shop-privacy"}); err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("%+v %v", got, err)
 	}

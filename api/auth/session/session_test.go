@@ -19,7 +19,7 @@ import (
 	"consentledger/api/auth"
 	"consentledger/api/auth/provider"
 	"consentledger/api/auth/session"
-	"consentledger/domain"
+	"consentledger/domain/ident"
 	"consentledger/eventstore"
 	"consentledger/eventstore/memory"
 	"consentledger/eventstore/postgres"
@@ -69,7 +69,7 @@ func TestBadKeysSignNobodyIn(t *testing.T) {
 	w := newWorld(t, new(memory.Rows))
 	p := w.process()
 	gone, l := p.key(auth.Officer)
-	if _, err := p.keys.Revoke(t.Context(), l.ID, domain.Ledger); err != nil {
+	if _, err := p.keys.Revoke(t.Context(), l.ID, ident.Ledger); err != nil {
 		t.Fatal(err)
 	}
 	for name, c := range map[string]struct {
@@ -409,7 +409,7 @@ func TestARoleThatIsTakenAwayEndsASession(t *testing.T) {
 		b.isIn("at first")
 	}
 
-	if _, err := other.keys.Revoke(t.Context(), l.ID, domain.Ledger); err != nil {
+	if _, err := other.keys.Revoke(t.Context(), l.ID, ident.Ledger); err != nil {
 		t.Fatal(err)
 	}
 	if err := p.keys.Read(t.Context()); err != nil { // which Run does twice a second
@@ -676,10 +676,10 @@ func TestALinkLastsAQuarterOfAnHourAndForOne(t *testing.T) {
 	if err := p.Look(t.Context(), third); !errors.Is(err, session.OldLink) {
 		t.Errorf("once there is an administrator: %v", err)
 	}
-	if _, err := p.keys.Revoke(t.Context(), stays.ID, domain.Ledger); err != nil {
+	if _, err := p.keys.Revoke(t.Context(), stays.ID, ident.Ledger); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := p.keys.Revoke(t.Context(), setup.ID, domain.Ledger); err != nil {
+	if _, err := p.keys.Revoke(t.Context(), setup.ID, ident.Ledger); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := p.BeginByLink(t.Context(), third); !errors.Is(err, session.OldLink) {

@@ -28,6 +28,7 @@ import (
 	"consentledger/api/edge"
 	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/eventstore"
 	"consentledger/eventstore/ledger"
 	"consentledger/eventstore/memory"
@@ -145,7 +146,7 @@ func (w *world) processOn(rows eventstore.Rows, secure bool) *process {
 	w.Helper()
 	p := &process{world: w}
 	p.keys = &auth.Keys{
-		Rows: rows, Now: w.now, Execute: w.ledger.Execute, Apps: func() []domain.AppName { return nil },
+		Rows: rows, Now: w.now, Execute: w.ledger.Execute, Apps: func() []ident.AppName { return nil },
 	}
 	if err := p.keys.Read(w.Context()); err != nil {
 		w.Fatal(err)
@@ -200,9 +201,9 @@ func (p *process) key(roles ...auth.Role) (auth.Key, auth.Listed) {
 	if roles[0] == auth.Administrator {
 		w.AllApps = true
 	} else {
-		w.Apps = []domain.AppName{"shop"}
+		w.Apps = []ident.AppName{"shop"}
 	}
-	key, l, err := p.keys.Issue(p.Context(), w, domain.Ledger)
+	key, l, err := p.keys.Issue(p.Context(), w, ident.Ledger)
 	if err != nil {
 		p.Fatal(err)
 	}

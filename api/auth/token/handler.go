@@ -10,8 +10,9 @@ import (
 	"consentledger/api/auth"
 	"consentledger/api/edge"
 	"consentledger/api/wire"
-	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
+	"consentledger/domain/refusal"
 
 	"github.com/go-json-experiment/json"
 )
@@ -79,10 +80,10 @@ func (s *Signer) answer(r *http.Request) (a Answer, err error) {
 	}
 
 	var subject Subject
-	if subject.App, err = domain.ParseAppName(r.PathValue("app")); err != nil {
+	if subject.App, err = ident.ParseAppName(r.PathValue("app")); err != nil {
 		return a, malformed("app", "app: "+err.Error())
 	}
-	if subject.Person, err = domain.ParsePersonKey(in.Subject); err != nil {
+	if subject.Person, err = ident.ParsePersonKey(in.Subject); err != nil {
 		return a, malformed("subject", "subject: "+err.Error())
 	}
 	if subject.Actions, err = ParseActions(in.Actions); err != nil {
@@ -101,5 +102,5 @@ func (s *Signer) answer(r *http.Request) (a Answer, err error) {
 }
 
 func malformed(path, text string) error {
-	return domain.Refusal{Code: domain.Malformed, Path: path, Text: text}
+	return refusal.Refusal{Code: refusal.Malformed, Path: path, Text: text}
 }

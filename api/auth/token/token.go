@@ -19,7 +19,8 @@ import (
 	"time"
 
 	"consentledger/api/auth"
-	"consentledger/domain"
+	"consentledger/domain/ident"
+	"consentledger/domain/refusal"
 
 	"github.com/go-jose/go-jose/v4"
 	"github.com/go-jose/go-jose/v4/jwt"
@@ -60,8 +61,8 @@ var operations = map[Action][]auth.Operation{
 
 // A Subject is what a token is for.
 type Subject struct {
-	App     domain.AppName
-	Person  domain.PersonKey
+	App     ident.AppName
+	Person  ident.PersonKey
 	Actions []Action
 }
 
@@ -176,8 +177,8 @@ func (s *Signer) Authenticate(_ context.Context, text string) (auth.Principal, e
 
 // principal returns who speaks by a token that is good.
 func (c claims) principal() (auth.Principal, error) {
-	app, err1 := domain.ParseAppName(c.Audience[0])
-	person, err2 := domain.ParsePersonKey(c.Subject)
+	app, err1 := ident.ParseAppName(c.Audience[0])
+	person, err2 := ident.ParsePersonKey(c.Subject)
 	if errors.Join(err1, err2) != nil || c.By == "" {
 		return auth.Principal{}, Bad
 	}
@@ -190,7 +191,7 @@ func (c claims) principal() (auth.Principal, error) {
 	return auth.Principal{
 		// It says that a person's own device spoke, let in by whom, and not who the person is.
 		Pseudonym: c.By + "-token",
-		Bindings:  []auth.Binding{{Roles: []auth.Role{auth.Writer}, Apps: []domain.AppName{app}}},
+		Bindings:  []auth.Binding{{Roles: []auth.Role{auth.Writer}, Apps: []ident.AppName{app}}},
 		Only:      &auth.Only{Person: person, Operations: may},
 	}, nil
 }
@@ -202,7 +203,7 @@ func ParseActions(names []string) (actions []Action, err error) {
 	}
 	for _, name := range names {
 		if !slices.Contains(Actions, Action(name)) || slices.Contains(actions, Action(name)) {
-			return nil, domain.Refusal{Code: domain.Malformed, Path: "actions",
+			return nil, refusal.Refusal{Code: refusal.Malformed, Path: "actions",
 				Text: "actions: want some of record, check and prompt, each once"}
 		}
 		actions = append(actions, Action(name))

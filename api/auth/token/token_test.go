@@ -15,7 +15,7 @@ import (
 
 	"consentledger/api/auth"
 	"consentledger/api/auth/token"
-	"consentledger/domain"
+	"consentledger/domain/ident"
 
 	"github.com/go-jose/go-jose/v4"
 	"github.com/go-jose/go-jose/v4/jwt"
@@ -42,7 +42,7 @@ func newMinter(t *testing.T, fill byte) *minter {
 	return d
 }
 
-var ada = domain.PersonKey{Kind: "account", ID: "ada"}
+var ada = ident.PersonKey{Kind: "account", ID: "ada"}
 
 func (d *minter) mint(actions ...token.Action) string {
 	d.Helper()
@@ -79,7 +79,7 @@ func TestATokenIsForOnePersonInOneApp(t *testing.T) {
 	if p.Pseudonym != "p-shop-token" {
 		t.Errorf("records would name %q", p.Pseudonym)
 	}
-	if _, err := domain.ParsePrincipal(p.Pseudonym); err != nil {
+	if _, err := ident.ParsePrincipal(p.Pseudonym); err != nil {
 		t.Error(err)
 	}
 }

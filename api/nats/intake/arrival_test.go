@@ -7,6 +7,7 @@ import (
 
 	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/eventstore/ledger"
 
 	"github.com/nats-io/nats.go"
@@ -15,7 +16,7 @@ import (
 // standing returns where user-1 stands with the one purpose.
 func (h *testServer) standing() domain.Status {
 	h.t.Helper()
-	state, err := h.ledger.State(h.t.Context(), "smartkey", domain.PersonKey{Kind: "account", ID: "user-1"}, ledger.AsOf{})
+	state, err := h.ledger.State(h.t.Context(), "smartkey", ident.PersonKey{Kind: "account", ID: "user-1"}, ledger.AsOf{})
 	if err != nil {
 		h.t.Fatal(err)
 	}
@@ -42,7 +43,7 @@ func TestAConsentThatWaitedInTheStreamIsFromWhenItCame(t *testing.T) {
 	h.publish("consent.given", event("yes", "consent.given", "user-1", `{"act":"agree"}`))
 	came := h.ledger.Now()
 	time.Sleep(20 * time.Millisecond)
-	no := ledger.Request{App: "smartkey", Person: domain.PersonKey{Kind: "account", ID: "user-1"}, Source: "/app", ID: "no", Body: []byte("{}"),
+	no := ledger.Request{App: "smartkey", Person: ident.PersonKey{Kind: "account", ID: "user-1"}, Source: "/app", ID: "no", Body: []byte("{}"),
 		Actor: "person", RecordedBy: "test", Command: domain.WithdrawConsent{Scope: domain.Scope{All: true}}}
 	if _, err := h.ledger.Execute(t.Context(), no); err != nil {
 		t.Fatal(err)

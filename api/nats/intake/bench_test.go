@@ -12,6 +12,7 @@ import (
 	"consentledger/domain"
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/eventstore"
 	"consentledger/eventstore/embedded"
 	"consentledger/eventstore/ledger"
@@ -41,7 +42,7 @@ func drainStreamOf(b *testing.B, remembers bool) {
 	defer db.Close()
 	c := Config{Conn: nc, Ledger: diskLedger(b, db), Seal: flip, Unseal: flip}
 	if remembers {
-		c.Rows, c.Apps = db.Rows(), func() []domain.AppName { return nil }
+		c.Rows, c.Apps = db.Rows(), func() []ident.AppName { return nil }
 	}
 
 	if err := makeStreams(b.Context(), c, js); err != nil {

@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"consentledger/domain"
+	"consentledger/domain/ident"
 	"consentledger/eventstore/memory"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -117,7 +117,7 @@ func (c *cluster) ledger() rejectedServer {
 	h.js, _ = jetstream.New(nc)
 	h.faulty = &faulty{Ledger: h.ledger}
 	h.config = Config{Conn: nc, Ledger: h.faulty, Log: newLog(h.log), Seal: flip, Unseal: flip, Watch: new(Watch), Rows: new(memory.Rows)}
-	h.config.Apps = func() []domain.AppName { return []domain.AppName{"smartkey"} }
+	h.config.Apps = func() []ident.AppName { return []ident.AppName{"smartkey"} }
 	return rejectedServer{h, &Rejections{Config: h.config}}
 }
 

@@ -44,6 +44,8 @@ import (
 	"consentledger/api/nats/subject"
 	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
+	"consentledger/domain/refusal"
 	"consentledger/eventstore"
 	"consentledger/eventstore/ledger"
 	"consentledger/eventstore/tracing"
@@ -65,8 +67,8 @@ const (
 // An Executor records requests and says what is known of a person and an app.
 type Executor interface {
 	Execute(ctx context.Context, req ledger.Request) (ledger.Receipt, error)
-	State(ctx context.Context, app domain.AppName, who domain.PersonKey, asOf ledger.AsOf) (ledger.State, error)
-	App(ctx context.Context, app domain.AppName) (domain.Reference, error)
+	State(ctx context.Context, app ident.AppName, who ident.PersonKey, asOf ledger.AsOf) (ledger.State, error)
+	App(ctx context.Context, app ident.AppName) (domain.Reference, error)
 	LogCheck(ctx context.Context, req ledger.Request, answered domain.CheckAnswered) error
 	Now() deadline.Instant
 }
@@ -86,7 +88,7 @@ type Config struct {
 	// What the ledger's own store knows of the streams, beside its records, so that
 	// what NATS loses is seen. Nil: it is not. Apps names those whose logs are told.
 	Rows eventstore.Rows
-	Apps func() []domain.AppName
+	Apps func() []ident.AppName
 
 	// Again records an event that came by a road of operators or of groups.
 	Again func(ctx context.Context, m *nats.Msg) (ledger.Receipt, error)
@@ -104,8 +106,8 @@ type Config struct {
 	Workers int    // how many messages of a road are worked on at once; zero: 4096
 	Watch   *Watch // is told how the roads are; nil: nobody asks
 
-	Traces *tracing.Traces   // nil: nothing is traced
-	Turned func(domain.Code) // is told of every message that is rejected; nil: nobody counts
+	Traces *tracing.Traces    // nil: nothing is traced
+	Turned func(refusal.Code) // is told of every message that is rejected; nil: nobody counts
 
 	term *term // nil: no other process drains the stream
 }

@@ -17,6 +17,7 @@ import (
 	"consentledger/domain"
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/domain/policy"
 	"consentledger/eventstore/ledger"
 	"consentledger/eventstore/memory"
@@ -61,7 +62,7 @@ func (f *faulty) Execute(ctx context.Context, req ledger.Request) (ledger.Receip
 	return f.Ledger.Execute(ctx, req)
 }
 
-func (f *faulty) State(ctx context.Context, app domain.AppName, who domain.PersonKey, asOf ledger.AsOf) (ledger.State, error) {
+func (f *faulty) State(ctx context.Context, app ident.AppName, who ident.PersonKey, asOf ledger.AsOf) (ledger.State, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.blind {
@@ -234,7 +235,7 @@ func TestARequestIsRecordedOnceAndAnsweredTheSame(t *testing.T) {
 		t.Errorf("an unknown app: %v", p)
 	}
 	n := 0
-	for _, err := range h.ledger.History(t.Context(), "smartkey", domain.PersonKey{Kind: "account", ID: "user-1"}) {
+	for _, err := range h.ledger.History(t.Context(), "smartkey", ident.PersonKey{Kind: "account", ID: "user-1"}) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -318,7 +319,7 @@ func TestABrokenStoreHoldsBackThePersonAndNobodyElse(t *testing.T) {
 	h.publish("consent.given", event("a1", "consent.given", "user-a", `{"act":"agree"}`))
 	h.until("the second delivery is taken", func() bool { return len(h.faulty.taken()) == 22 })
 	n := 0
-	for range h.ledger.History(t.Context(), "smartkey", domain.PersonKey{Kind: "account", ID: "user-a"}) {
+	for range h.ledger.History(t.Context(), "smartkey", ident.PersonKey{Kind: "account", ID: "user-a"}) {
 		n++
 	}
 	if n != 20 {

@@ -19,7 +19,7 @@ import (
 	"consentledger/api/nats/subject"
 	"consentledger/api/wire"
 	"consentledger/api/wire/parse"
-	"consentledger/domain"
+	"consentledger/domain/refusal"
 	"consentledger/eventstore"
 
 	"github.com/nats-io/nats.go"
@@ -31,7 +31,7 @@ type refused struct {
 	subject string
 	header  nats.Header
 	data    []byte
-	why     domain.Refusal
+	why     refusal.Refusal
 	mayBeNo bool
 	inSeq   uint64    // in [InStream]; zero: it did not come from there
 	id      string    // the same for the same message, however often it is kept
@@ -216,9 +216,9 @@ func (c Config) KeepUntold(stop context.Context, m *nats.Msg, failed error) {
 // keepUntold keeps a message whose sender cannot be told that it was not taken.
 // It tries until it is kept, or the ledger stops.
 func (k keeper) keepUntold(stop context.Context, m *nats.Msg, hint string, failed error) {
-	why, refusal := errors.AsType[domain.Refusal](failed)
-	if !refusal {
-		why = domain.Refusal{Code: wire.Unavailable, Text: "the ledger could not record it then"}
+	why, no := errors.AsType[refusal.Refusal](failed)
+	if !no {
+		why = refusal.Refusal{Code: wire.Unavailable, Text: "the ledger could not record it then"}
 	}
 
 	one := refused{

@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"consentledger/api/wire"
-	"consentledger/domain"
+	"consentledger/domain/refusal"
 	"consentledger/eventstore/ledger"
 
 	"github.com/nats-io/nats.go"
@@ -35,15 +35,15 @@ func TestARefusedRequestThatWantsNoAnswerIsKept(t *testing.T) {
 	for _, c := range []struct {
 		name, subject string
 		data          []byte
-		code          domain.Code
+		code          refusal.Code
 		app           string
 		mayBeNo       bool
 	}{
-		{"a purpose that no policy has", record, no, domain.UnknownPurpose, "smartkey", true},
-		{"no event at all", record, []byte("user-1 says no"), domain.Malformed, "smartkey", true},
-		{"a member that is nested too deep", record, event("4", "consent.withdrawn", "user-1", `{"all":true,"x":`+strings.Repeat("[", 10_001)+strings.Repeat("]", 10_001)+`}`), domain.Malformed, "smartkey", true},
-		{"an app that is not registered", "consent.v1.other.record", event("2", "consent.withdrawn", "user-1", `{"all":true}`), domain.UnknownApp, invalidApp, true},
-		{"a grant", record, event("3", "consent.given", "user-1", `{"act":"nod"}`), domain.UnknownAct, "smartkey", false},
+		{"a purpose that no policy has", record, no, refusal.UnknownPurpose, "smartkey", true},
+		{"no event at all", record, []byte("user-1 says no"), refusal.Malformed, "smartkey", true},
+		{"a member that is nested too deep", record, event("4", "consent.withdrawn", "user-1", `{"all":true,"x":`+strings.Repeat("[", 10_001)+strings.Repeat("]", 10_001)+`}`), refusal.Malformed, "smartkey", true},
+		{"an app that is not registered", "consent.v1.other.record", event("2", "consent.withdrawn", "user-1", `{"all":true}`), refusal.UnknownApp, invalidApp, true},
+		{"a grant", record, event("3", "consent.given", "user-1", `{"act":"nod"}`), refusal.UnknownAct, "smartkey", false},
 	} {
 		before := len(d.list())
 		unseen := d.unseen()
@@ -148,7 +148,7 @@ func TestAnEventOfAnotherRoadIsRecordedByThatRoad(t *testing.T) {
 	}
 	defer h.start()()
 	m := &nats.Msg{Subject: "consent.v1.family.group", Data: event("1", "consent.withdrawn", "user-1", `{"all":true}`)}
-	h.config.KeepUntold(t.Context(), m, domain.Refusal{Code: domain.UnknownApp, Text: "no app is registered with this group"})
+	h.config.KeepUntold(t.Context(), m, refusal.Refusal{Code: refusal.UnknownApp, Text: "no app is registered with this group"})
 	d := rejectedServer{h, &Rejections{Config: h.config}}
 	if list := d.list(); len(list) != 1 || list[0].App != invalidApp || !list[0].MayBeNo || d.unseen() != 1 {
 		t.Fatalf("%+v", list)

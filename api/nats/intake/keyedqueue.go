@@ -5,7 +5,7 @@ import (
 	"hash/maphash"
 	"sync"
 
-	"consentledger/domain"
+	"consentledger/domain/ident"
 )
 
 // A keyedQueue runs jobs side by side, but those of one key one after the other, in
@@ -39,7 +39,7 @@ func newKeyedQueue(max int) *keyedQueue {
 }
 
 // person returns the key of one person of one app.
-func (k *keyedQueue) person(app domain.AppName, p domain.PersonKey) uint64 {
+func (k *keyedQueue) person(app ident.AppName, p ident.PersonKey) uint64 {
 	return k.key(string(app), p.Kind, ":", p.ID) // as p.String joins them
 }
 

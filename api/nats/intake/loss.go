@@ -12,6 +12,8 @@ import (
 	"consentledger/domain"
 	"consentledger/domain/catalog"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
+	"consentledger/domain/refusal"
 	"consentledger/eventstore"
 	"consentledger/eventstore/ledger"
 
@@ -27,7 +29,7 @@ const (
 
 // LostMessages is the code of a rejected message that stands for those that NATS
 // acknowledged and that never came.
-const LostMessages domain.Code = "messages-lost"
+const LostMessages refusal.Code = "messages-lost"
 
 // A loss is messages that a stream acknowledged and that nobody will see. It is
 // told in three places: the log of every app has it as an event, the rejected
@@ -352,7 +354,7 @@ func (w *witness) tellOne(ctx context.Context, number uint64, l *loss) (err erro
 	id := fmt.Sprintf("lost-%d-%d", number, l.At)
 	if l.Filed == 0 {
 		l.Filed, err = w.told.put(ctx, refused{
-			subject: "lost", why: domain.Refusal{Code: LostMessages, Path: l.span(), Text: l.String()}, mayBeNo: true,
+			subject: "lost", why: refusal.Refusal{Code: LostMessages, Path: l.span(), Text: l.String()}, mayBeNo: true,
 			id: id, again: true,
 		})
 		if err != nil {
@@ -386,8 +388,8 @@ func (w *witness) record(ctx context.Context, id string, l loss) (bool, error) {
 	apps := w.Apps()
 	for _, app := range apps {
 		_, err := w.Ledger.Execute(ctx, ledger.Request{
-			App: app, Source: "consentledger/intake", ID: id, Body: []byte(id), Actor: string(domain.System),
-			RecordedBy: domain.Ledger,
+			App: app, Source: "consentledger/intake", ID: id, Body: []byte(id), Actor: string(ident.System),
+			RecordedBy: ident.Ledger,
 			Command:    domain.Say{Event: domain.Noted{Kind: catalog.MessagesLost, Fields: domain.Fields(fields)}},
 		})
 		if err != nil {

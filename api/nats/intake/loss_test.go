@@ -12,6 +12,7 @@ import (
 
 	"consentledger/domain"
 	"consentledger/domain/catalog"
+	"consentledger/domain/ident"
 	"consentledger/eventstore/codec"
 	"consentledger/eventstore/memory"
 
@@ -24,7 +25,7 @@ import (
 func rememberingServer(t *testing.T) rejectedServer {
 	h := idleServer(t)
 	h.config.Rows = new(memory.Rows)
-	h.config.Apps = func() []domain.AppName { return []domain.AppName{"smartkey"} }
+	h.config.Apps = func() []ident.AppName { return []ident.AppName{"smartkey"} }
 	return rejectedServer{h, &Rejections{Config: h.config}}
 }
 

@@ -6,8 +6,9 @@ import (
 
 	"consentledger/api/nats/subject"
 	"consentledger/api/wire/parse"
-	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
+	"consentledger/domain/refusal"
 	"consentledger/eventstore/ledger"
 
 	"github.com/nats-io/nats.go"
@@ -24,7 +25,7 @@ func readMessage(sentTo string, header nats.Header, data []byte) (req ledger.Req
 		return ledger.Request{}, hint, err
 	}
 	if said, has := subject.Type(sentTo); has && said != parse.TypeOf(req) {
-		return ledger.Request{}, hint, domain.Refusal{Code: domain.Malformed, Path: "type",
+		return ledger.Request{}, hint, refusal.Refusal{Code: refusal.Malformed, Path: "type",
 			Text: "type must be the one that the subject ends with, as in " +
 				subject.Of("smartkey", subject.In+"consent.withdrawn")}
 	}
@@ -42,7 +43,7 @@ func parseEvent(sentTo string, header nats.Header, data []byte) (req ledger.Requ
 	mode, err := parse.ModeOf(header)
 	if err != nil && parse.Repeated(header, "Content-Type") {
 		return ledger.Request{}, "",
-			domain.Refusal{Code: domain.Malformed, Path: "content-type",
+			refusal.Refusal{Code: refusal.Malformed, Path: "content-type",
 				Text: "the header Content-Type stands twice: send it once"}
 	}
 
@@ -70,7 +71,7 @@ func parseEvent(sentTo string, header nats.Header, data []byte) (req ledger.Requ
 }
 
 // errBatch refuses what does not come in this form over NATS.
-var errBatch error = domain.Refusal{Code: domain.Malformed, Path: "content-type",
+var errBatch error = refusal.Refusal{Code: refusal.Malformed, Path: "content-type",
 	Text: "a message holds one event: send the events of a batch one by one"}
 
 // signatures returns the values of the header of signatures, however its name
@@ -90,11 +91,11 @@ func (c Config) dated(req ledger.Request, came time.Time) ledger.Request {
 }
 
 // appOf returns whose subject it is.
-func appOf(sentTo string) (domain.AppName, error) {
+func appOf(sentTo string) (ident.AppName, error) {
 	name, _ := subject.Parse(sentTo)
-	app, err := domain.ParseAppName(name)
+	app, err := ident.ParseAppName(name)
 	if err != nil {
-		return "", domain.Refusal{Code: domain.UnknownApp, Text: "the third token of the subject: " + err.Error()}
+		return "", refusal.Refusal{Code: refusal.UnknownApp, Text: "the third token of the subject: " + err.Error()}
 	}
 	return app, nil
 }

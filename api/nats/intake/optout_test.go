@@ -8,6 +8,7 @@ import (
 
 	"consentledger/api/wire"
 	"consentledger/domain"
+	"consentledger/domain/ident"
 	"consentledger/eventstore/codec"
 	"consentledger/eventstore/ledger"
 
@@ -17,7 +18,7 @@ import (
 // history returns what is recorded of a person.
 func (h *testServer) history(id string) (entries []codec.Entry) {
 	h.t.Helper()
-	for e, err := range h.ledger.History(h.t.Context(), "smartkey", domain.PersonKey{Kind: "account", ID: id}) {
+	for e, err := range h.ledger.History(h.t.Context(), "smartkey", ident.PersonKey{Kind: "account", ID: id}) {
 		if err != nil {
 			h.t.Fatal(err)
 		}

@@ -13,6 +13,8 @@ import (
 	"consentledger/api/wire/parse"
 	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
+	"consentledger/domain/refusal"
 	"consentledger/eventstore/ledger"
 
 	"github.com/nats-io/nats.go"
@@ -32,15 +34,15 @@ const (
 // A RejectedMessage is an event that was not taken, and why. It says nothing
 // about a person.
 type RejectedMessage struct {
-	Seq     uint64      `json:"seq"`
-	App     string      `json:"app"` // "invalid": the subject names no registered app
-	At      time.Time   `json:"at"`  // of the rejection
-	Code    domain.Code `json:"code"`
-	Path    string      `json:"path,omitempty"` // the member that was refused; empty: the event as a whole
-	MayBeNo bool        `json:"may_be_no"`      // a refusal, a withdrawal, or nobody can tell
-	InSeq   uint64      `json:"in_seq"`         // of [InStream]; zero: it came as a request that wanted no answer
-	Seen    bool        `json:"seen"`
-	Why     string      `json:"why,omitempty"` // as MarkSeen was told
+	Seq     uint64       `json:"seq"`
+	App     string       `json:"app"` // "invalid": the subject names no registered app
+	At      time.Time    `json:"at"`  // of the rejection
+	Code    refusal.Code `json:"code"`
+	Path    string       `json:"path,omitempty"` // the member that was refused; empty: the event as a whole
+	MayBeNo bool         `json:"may_be_no"`      // a refusal, a withdrawal, or nobody can tell
+	InSeq   uint64       `json:"in_seq"`         // of [InStream]; zero: it came as a request that wanted no answer
+	Seen    bool         `json:"seen"`
+	Why     string       `json:"why,omitempty"` // as MarkSeen was told
 }
 
 // An Original is a message as it was sent, and what was wrong with it. It may
@@ -58,10 +60,10 @@ type Original struct {
 }
 
 // invalidApp is the app of messages whose subject names no registered one.
-const invalidApp = string(domain.NoApp)
+const invalidApp = string(ident.NoApp)
 
 // reject keeps m, sealed. Doing it twice is harmless.
-func (d *drain) reject(m jetstream.Msg, meta *jetstream.MsgMetadata, r domain.Refusal, hint string) error {
+func (d *drain) reject(m jetstream.Msg, meta *jetstream.MsgMetadata, r refusal.Refusal, hint string) error {
 	one := d.refused(m, meta)
 	one.why, one.mayBeNo = r, mayBeNo(m.Subject(), m.Data(), hint)
 	return d.keeper().keep(d.ctx, one)
@@ -110,7 +112,7 @@ func (r *Rejections) List(ctx context.Context, after uint64, limit int) ([]Rejec
 // App returns the app that a message was sent to, which an access to it is
 // recorded with; empty if it names no registered one: then whoever reads it says
 // for which app.
-func (r *Rejections) App(ctx context.Context, seq uint64) (domain.AppName, error) {
+func (r *Rejections) App(ctx context.Context, seq uint64) (ident.AppName, error) {
 	s, err := r.open(ctx)
 	if err != nil {
 		return "", err
@@ -120,7 +122,7 @@ func (r *Rejections) App(ctx context.Context, seq uint64) (domain.AppName, error
 		return "", err
 	}
 	if m := r.message(seq, raw); m.App != invalidApp {
-		return domain.ParseAppName(m.App)
+		return ident.ParseAppName(m.App)
 	}
 	return "", nil
 }
@@ -174,7 +176,7 @@ func (r *Rejections) Retry(ctx context.Context, seq uint64) (ledger.Receipt, err
 	}
 
 	if o.Size > len(o.Data) {
-		return ledger.Receipt{}, domain.Refusal{Code: domain.TooLarge,
+		return ledger.Receipt{}, refusal.Refusal{Code: refusal.TooLarge,
 			Text: "the message was too large to be kept whole: ask its sender for it"}
 	}
 
@@ -203,7 +205,7 @@ func (r *Rejections) again(ctx context.Context, o Original) (ledger.Receipt, err
 // rest. Why is kept in the clear: no personal data.
 func (r *Rejections) MarkSeen(ctx context.Context, seq uint64, why string) error {
 	if why == "" || len(why) > maxWhy {
-		return domain.Refusal{Code: domain.ReasonMissing, Path: "why",
+		return refusal.Refusal{Code: refusal.ReasonMissing, Path: "why",
 			Text: fmt.Sprintf("say why the message may rest, in 1 to %d bytes", maxWhy)}
 	}
 	s, err := r.open(ctx)
@@ -261,7 +263,7 @@ func (r *Rejections) message(seq uint64, raw *jetstream.RawStreamMsg) RejectedMe
 	inSeq, _ := strconv.ParseUint(raw.Header.Get(headerSeq), 10, 64)
 	why, seen := r.tally.seen(seq)
 	return RejectedMessage{
-		Seq: seq, App: raw.Header.Get(headerApp), At: raw.Time, Code: domain.Code(raw.Header.Get(headerCode)),
+		Seq: seq, App: raw.Header.Get(headerApp), At: raw.Time, Code: refusal.Code(raw.Header.Get(headerCode)),
 		Path: raw.Header.Get(headerPath), MayBeNo: flagged(raw), InSeq: inSeq, Seen: seen, Why: why,
 	}
 }
@@ -288,7 +290,7 @@ func (r *Rejections) one(ctx context.Context, s streams, seq uint64) (*jetstream
 }
 
 func noMessage(seq uint64) error {
-	return domain.Refusal{Code: wire.UnknownMessage,
+	return refusal.Refusal{Code: wire.UnknownMessage,
 		Text: fmt.Sprintf("there is no rejected message %d; they are kept for 30 days, and until somebody looked at "+
 			"it what may be a no", seq)}
 }

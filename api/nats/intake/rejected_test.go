@@ -13,7 +13,9 @@ import (
 	"consentledger/api/wire"
 	"consentledger/domain"
 	"consentledger/domain/content"
+	"consentledger/domain/ident"
 	"consentledger/domain/policy"
+	"consentledger/domain/refusal"
 	"consentledger/eventstore/ledger"
 
 	"github.com/nats-io/nats.go"
@@ -72,7 +74,7 @@ func (d rejectedServer) read(seq uint64) (RejectedMessage, Original, error) {
 	return d.Show(d.t.Context(), d.opened(app, domain.AccessRejected), seq)
 }
 
-func (d rejectedServer) opened(app domain.AppName, kind domain.AccessKind) ledger.Opened {
+func (d rejectedServer) opened(app ident.AppName, kind domain.AccessKind) ledger.Opened {
 	d.t.Helper()
 	if app == "" { // it names none: whoever reads it does so for one
 		app = "smartkey"
@@ -107,7 +109,7 @@ func TestWhatIsNotTakenIsKeptSealed(t *testing.T) {
 	ctx := t.Context()
 	d.publish("consent.given", event("1", "consent.given", "user-1", `{"act":"nod"}`))
 	d.until("a yes is rejected", func() bool { return len(d.list()) == 1 })
-	if m := d.list()[0]; m.Code != domain.UnknownAct || m.Path != "data.act" || m.App != "smartkey" || m.MayBeNo || d.unseen() != 0 {
+	if m := d.list()[0]; m.Code != refusal.UnknownAct || m.Path != "data.act" || m.App != "smartkey" || m.MayBeNo || d.unseen() != 0 {
 		t.Errorf("%+v", m)
 	}
 	if _, err := d.Retry(ctx, 1); !wire.IsRefusal(err) {
@@ -135,7 +137,7 @@ func TestWhatIsNotTakenIsKeptSealed(t *testing.T) {
 	if err := d.MarkSeen(ctx, 3, "a test"); err != nil || d.unseen() != 0 {
 		t.Errorf("%v, %d unseen", err, d.unseen())
 	}
-	if m := d.list()[2]; !m.Seen || m.Why != "a test" || m.Code != domain.Malformed || m.Path != "" {
+	if m := d.list()[2]; !m.Seen || m.Why != "a test" || m.Code != refusal.Malformed || m.Path != "" {
 		t.Errorf("%+v", m)
 	}
 	for _, seq := range []uint64{0, 99} {
@@ -186,7 +188,7 @@ func TestWhatWasSentIsNowhereInTheClear(t *testing.T) {
 		t.Errorf("in the clear: %s", text)
 	}
 	for _, m := range d.list() {
-		if (m.InSeq == 12) != (m.App == invalidApp && m.Code == domain.UnknownApp) {
+		if (m.InSeq == 12) != (m.App == invalidApp && m.Code == refusal.UnknownApp) {
 			t.Errorf("%+v", m)
 		}
 		if m, o, err := d.read(m.Seq); err != nil || !strings.Contains(o.Subject, secret) || len(o.Data) == 0 || o.Text == "" {
@@ -221,7 +223,7 @@ func TestANoOutlivesTheStreamUntilItIsSeen(t *testing.T) {
 		t.Errorf("the oldest are gone: %d, %v", d.unseen(), err)
 	}
 	list := d.list()
-	if len(list) != 3 || list[0].Seq != 2 || list[1].Seq != 3 || list[2].Seq != 4 || !list[0].MayBeNo || list[0].Code != domain.Malformed || list[0].InSeq != 2 {
+	if len(list) != 3 || list[0].Seq != 2 || list[1].Seq != 3 || list[2].Seq != 4 || !list[0].MayBeNo || list[0].Code != refusal.Malformed || list[0].InSeq != 2 {
 		t.Errorf("listed: %+v", list)
 	}
 	if page, err := d.List(ctx, 2, 1); err != nil || len(page) != 1 || page[0].Seq != 3 {
@@ -321,7 +323,7 @@ func TestAMessageIsRejectedOnceHoweverLateItComesAgain(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, hint, no := readMessage(m.Subject(), m.Headers(), m.Data())
-		if err := d.reject(m, meta, no.(domain.Refusal), hint); err != nil || m.Nak() != nil {
+		if err := d.reject(m, meta, no.(refusal.Refusal), hint); err != nil || m.Nak() != nil {
 			t.Fatal(err)
 		}
 	}
@@ -430,7 +432,7 @@ func TestTheSubjectSaysWhatMayBeSaid(t *testing.T) {
 			}
 			d.until("it is rejected", func() bool { return len(d.list()) == 1 })
 			m := d.list()[0]
-			if m.Path != c.path || m.Code != domain.Malformed || m.MayBeNo != c.mayBeNo || (d.unseen() == 1) != c.mayBeNo || len(d.faulty.taken()) != 0 {
+			if m.Path != c.path || m.Code != refusal.Malformed || m.MayBeNo != c.mayBeNo || (d.unseen() == 1) != c.mayBeNo || len(d.faulty.taken()) != 0 {
 				t.Errorf("%+v, %d unseen, taken %v", m, d.unseen(), d.faulty.taken())
 			}
 			if _, err := d.Retry(t.Context(), m.Seq); !wire.IsRefusal(err) || len(d.faulty.taken()) != 0 {

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"consentledger/domain"
+	"consentledger/domain/ident"
 	"consentledger/eventstore/ledger"
 
 	"github.com/nats-io/nats.go"
@@ -13,7 +14,7 @@ import (
 // A Sender says who sent a message, by the values of its header Authorization: NATS does
 // not tell a receiver. It returns a refusal where they are no good or are of somebody who
 // may not do that in the app, and another error where nobody can tell now.
-type Sender func(ctx context.Context, app domain.AppName, values []string) (pseudonym string, err error)
+type Sender func(ctx context.Context, app ident.AppName, values []string) (pseudonym string, err error)
 
 // credentials takes the values of the header Authorization out of a message, however its
 // name is written: what is kept, logged or handed on later holds none.
@@ -46,9 +47,9 @@ func (c Config) signedBy(ctx context.Context, req ledger.Request, values []strin
 }
 
 // asker returns who asks a question, as an answer that is recorded names them.
-func (c Config) asker(ctx context.Context, app domain.AppName, values []string) (string, error) {
+func (c Config) asker(ctx context.Context, app ident.AppName, values []string) (string, error) {
 	if c.AskedBy == nil || len(values) == 0 {
-		return domain.Unauthenticated, nil
+		return ident.Unauthenticated, nil
 	}
 	return c.AskedBy(ctx, app, values)
 }

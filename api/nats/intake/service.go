@@ -12,7 +12,8 @@ import (
 	"consentledger/api/query"
 	"consentledger/api/wire"
 	"consentledger/api/wire/parse"
-	"consentledger/domain"
+	"consentledger/domain/ident"
+	"consentledger/domain/refusal"
 	"consentledger/eventstore/ledger"
 
 	"github.com/nats-io/nats.go"
@@ -139,7 +140,7 @@ func (s *service) record(r *natsservice.Request) {
 
 // tellUnencoded tells of names with question marks. The event is recorded: whether
 // somebody can be told of them does not keep its sender waiting for long.
-func (s *service) tellUnencoded(app domain.AppName, m *nats.Msg, odd []string) {
+func (s *service) tellUnencoded(app ident.AppName, m *nats.Msg, odd []string) {
 	ctx, cancel := context.WithTimeout(s.ctx, 5*time.Second)
 	defer cancel()
 	if err := s.keeper.tellUnencoded(ctx, app, refused{subject: m.Subject, header: m.Header, data: m.Data},
@@ -173,7 +174,7 @@ func (s *service) refuse(r *natsservice.Request, hint string, failed error) {
 // A question is about one person of one app.
 type question struct {
 	person string
-	answer func(app domain.AppName) (any, error)
+	answer func(app ident.AppName) (any, error)
 	cannot any // what is answered when nobody can tell now; nil: a problem
 }
 
@@ -181,7 +182,7 @@ func (s *service) check(r *natsservice.Request) {
 	values := credentials(r.Header)
 	s.ask(r, func(data []byte) (question, error) {
 		q, err := parse.Check(data)
-		return question{q.Subject, func(app domain.AppName) (any, error) {
+		return question{q.Subject, func(app ident.AppName) (any, error) {
 			by, err := s.asker(s.ctx, app, values)
 			if err != nil {
 				return nil, err
@@ -195,7 +196,7 @@ func (s *service) prompt(r *natsservice.Request) {
 	credentials(r.Header) // what is asked here is not recorded
 	s.ask(r, func(data []byte) (question, error) {
 		q, err := parse.Prompt(data)
-		return question{q.Subject, func(app domain.AppName) (any, error) {
+		return question{q.Subject, func(app ident.AppName) (any, error) {
 			return query.Prompt(s.ctx, s.Ledger, app, q, s.Ledger.Now())
 		}, nil}, err
 	})
@@ -219,7 +220,7 @@ func (s *service) ask(r *natsservice.Request, read func([]byte) (question, error
 	}
 
 	person := q.person
-	if who, err := domain.ParsePersonKey(person); err == nil {
+	if who, err := ident.ParsePersonKey(person); err == nil {
 		person = who.String()
 	}
 
@@ -261,7 +262,7 @@ func (s *service) cannot(r *natsservice.Request, q question, err error) {
 
 // errLongAnswer refuses a question whose answer fits into no message: else
 // whoever asks would wait for it in vain.
-var errLongAnswer = domain.Refusal{Code: domain.TooLarge,
+var errLongAnswer = refusal.Refusal{Code: refusal.TooLarge,
 	Text: "the answer is larger than a NATS message may be here: ask over HTTP"}
 
 func (s *service) answer(r *natsservice.Request, v any) {

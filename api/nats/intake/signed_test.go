@@ -13,7 +13,9 @@ import (
 	"consentledger/api/wire/parse"
 	"consentledger/domain"
 	"consentledger/domain/content"
+	"consentledger/domain/ident"
 	"consentledger/domain/policy"
+	"consentledger/domain/refusal"
 	"consentledger/eventstore/ledger"
 
 	"github.com/nats-io/nats.go"
@@ -69,7 +71,7 @@ func TestASignedEventIsStrongEvidence(t *testing.T) {
 	yes := event("y", "consent.given", "user-1", `{"notice":"`+notice.EventID+`","control":"yes"}`)
 
 	changed := bytes.Replace(yes, []byte(`"yes"`), []byte(`"yes" `), 1)
-	if _, p := h.request(&nats.Msg{Subject: record, Data: changed, Header: signature(key, yes)}); p.Code != string(domain.BadSignature) || p.Status != 403 {
+	if _, p := h.request(&nats.Msg{Subject: record, Data: changed, Header: signature(key, yes)}); p.Code != string(refusal.BadSignature) || p.Status != 403 {
 		t.Errorf("one byte more than was signed: %+v", p)
 	}
 	for name, header := range map[string]nats.Header{"no signer": {parse.SignatureHeader: {";AAAA"}}, "two": {parse.SignatureHeader: {"a;b", "a;b"}}} {
@@ -124,7 +126,7 @@ func TestASignatureThatDoesNotHoldRefusesNoOptOut(t *testing.T) {
 		}
 	}
 	count := func() (n int) {
-		for e, err := range h.ledger.History(t.Context(), "smartkey", domain.PersonKey{Kind: "account", ID: "user-2"}) {
+		for e, err := range h.ledger.History(t.Context(), "smartkey", ident.PersonKey{Kind: "account", ID: "user-2"}) {
 			if err == nil && e.NotUnderstood == "consent-signature" {
 				n++
 			}
@@ -151,9 +153,9 @@ func TestTheStreamTakesSignedEvents(t *testing.T) {
 	rejections := Rejections{Config: h.config}
 	h.until("one is taken and one rejected", func() bool {
 		list, err := rejections.List(t.Context(), 0, 10)
-		return err == nil && len(list) == 1 && list[0].Code == domain.BadSignature && len(h.faulty.taken()) == 2
+		return err == nil && len(list) == 1 && list[0].Code == refusal.BadSignature && len(h.faulty.taken()) == 2
 	})
-	for e, err := range h.ledger.History(t.Context(), "smartkey", domain.PersonKey{Kind: "account", ID: "user-1"}) {
+	for e, err := range h.ledger.History(t.Context(), "smartkey", ident.PersonKey{Kind: "account", ID: "user-1"}) {
 		if g, ok := e.Event.(domain.ConsentGiven); err != nil || !ok || g.Signer != "backend" {
 			t.Errorf("%+v, %v", e, err)
 		}
@@ -179,7 +181,7 @@ func TestNoOperatorComesInByNATS(t *testing.T) {
 	h := open(t)
 	for i, e := range parse.Examples(h.ledger.Now()) {
 		data := bytes.Replace(e.Event, []byte("user-1"), fmt.Appendf(nil, "user-%d", i), 1)
-		if _, p := h.request(&nats.Msg{Subject: record, Data: data}); (p.Code == string(domain.NotForApps)) != e.Operator {
+		if _, p := h.request(&nats.Msg{Subject: record, Data: data}); (p.Code == string(refusal.NotForApps)) != e.Operator {
 			t.Errorf("%s: %+v", e.Type, p)
 		}
 	}

@@ -8,8 +8,8 @@ import (
 	"time"
 
 	"consentledger/api/nats/natsservice"
-	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/refusal"
 	"consentledger/eventstore"
 	"consentledger/eventstore/ledger"
 
@@ -198,10 +198,10 @@ func (d *drain) letGo(seq uint64) {
 // store is tried again here, not by redelivery, which would let them pass. It returns
 // why the message was rejected, or given back.
 func (d *drain) finish(ctx context.Context, m jetstream.Msg, meta *jetstream.MsgMetadata,
-	req ledger.Request, hint string, refusal error, odd []string) error {
+	req ledger.Request, hint string, no error, odd []string) error {
 	wait := firstTry
 	for d.stop.Err() == nil {
-		err := refusal
+		err := no
 		if err == nil {
 			err = d.record(ctx, meta.Sequence.Stream, req)
 		}
@@ -215,7 +215,7 @@ func (d *drain) finish(ctx context.Context, m jetstream.Msg, meta *jetstream.Msg
 		if errors.Is(err, errPanicked) {
 			err = unknownOutcome
 		}
-		if r, no := errors.AsType[domain.Refusal](err); no {
+		if r, no := errors.AsType[refusal.Refusal](err); no {
 			if err = d.turnAway(m, meta, r, hint); err == nil {
 				_ = m.TermWithReason(string(r.Code))
 				return r
@@ -268,7 +268,7 @@ func (d *drain) head() (eventstore.Position, error) {
 }
 
 // turnAway rejects a message. When it returns, that it was seen is on disk.
-func (d *drain) turnAway(m jetstream.Msg, meta *jetstream.MsgMetadata, r domain.Refusal, hint string) error {
+func (d *drain) turnAway(m jetstream.Msg, meta *jetstream.MsgMetadata, r refusal.Refusal, hint string) error {
 	if err := d.memory.keep(d.ctx, meta.Sequence.Stream); err != nil {
 		return err
 	}

@@ -7,7 +7,7 @@ import (
 	"runtime/debug"
 
 	"consentledger/api/wire"
-	"consentledger/domain"
+	"consentledger/domain/refusal"
 	"consentledger/eventstore/ledger"
 )
 
@@ -17,7 +17,7 @@ import (
 var errPanicked = errors.New("intake: the ledger panicked over a message")
 
 // unknownOutcome is why such a message is turned away.
-var unknownOutcome = domain.Refusal{Code: wire.Unavailable,
+var unknownOutcome = refusal.Refusal{Code: wire.Unavailable,
 	Text: "the ledger has a mistake that this event shows: it is not known whether it was recorded. The same id is " +
 		"never recorded twice"}
 

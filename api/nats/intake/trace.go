@@ -7,7 +7,7 @@ import (
 
 	"consentledger/api/nats/subject"
 	"consentledger/api/wire/parse"
-	"consentledger/domain"
+	"consentledger/domain/refusal"
 	"consentledger/eventstore/ledger"
 	"consentledger/eventstore/tracing"
 
@@ -55,7 +55,7 @@ func (c Config) trace(ctx context.Context, name string, kind trace.SpanKind,
 
 // end ends the span of a message, which fails by the code of a refusal.
 func (r reading) end(err error) {
-	if refusal, refused := errors.AsType[domain.Refusal](err); refused {
+	if refusal, refused := errors.AsType[refusal.Refusal](err); refused {
 		tracing.Fail(r.span, string(refusal.Code))
 	} else if err != nil {
 		tracing.Fail(r.span, "unavailable")

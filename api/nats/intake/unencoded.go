@@ -10,6 +10,8 @@ import (
 
 	"consentledger/api/wire/parse"
 	"consentledger/domain"
+	"consentledger/domain/ident"
+	"consentledger/domain/refusal"
 	"consentledger/eventstore/ledger"
 
 	"github.com/nats-io/nats.go"
@@ -24,7 +26,7 @@ import (
 // again. Nothing tells such a question mark from one that was meant. So an opt-out
 // whose id has one is an event of its own whenever it comes, and once a day and app
 // somebody is told.
-const UnencodedID domain.Code = "unencoded-id"
+const UnencodedID refusal.Code = "unencoded-id"
 
 // unencoded returns the headers that name an event and have a question mark.
 func unencoded(header nats.Header) (names []string) {
@@ -70,14 +72,14 @@ func apart(req ledger.Request, unencoded []string, message string) ledger.Reques
 }
 
 // tellUnencoded files that names came with question marks, once a day and app.
-func (k keeper) tellUnencoded(ctx context.Context, app domain.AppName, m refused, names []string) error {
+func (k keeper) tellUnencoded(ctx context.Context, app ident.AppName, m refused, names []string) error {
 	m.id = fmt.Sprintf("unencoded-%s-%s", app, k.Ledger.Now().Time().UTC().Format(time.DateOnly))
 	if k.filed.knows(m.id) {
 		return nil
 	}
 
 	m.mayBeNo, m.again = true, true
-	m.why = domain.Refusal{Code: UnencodedID, Path: names[0], Text: strings.Join(names, ", ") +
+	m.why = refusal.Refusal{Code: UnencodedID, Path: names[0], Text: strings.Join(names, ", ") +
 		" has a question mark, which some clients write for what is not ASCII: different ids may have become one. " +
 		"This event was recorded. Put what is not ASCII into structured mode, or make ids of ASCII alone, without " +
 		"question marks"}

@@ -12,6 +12,7 @@ import (
 	"consentledger/api/nats/intake"
 	"consentledger/api/nats/subject"
 	"consentledger/domain"
+	"consentledger/domain/ident"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 
@@ -235,7 +236,7 @@ func (o *Outbox) noteTold(ctx context.Context, at eventstore.Position) error {
 
 // forget takes the messages of a person out of the stream, and overwrites them. It reads
 // the headers of what the stream has of the app, which is a week at most.
-func forget(ctx context.Context, js jetstream.JetStream, app domain.AppName, pseudonym string) error {
+func forget(ctx context.Context, js jetstream.JetStream, app ident.AppName, pseudonym string) error {
 	s, err := js.Stream(ctx, ChangesStream)
 	if err != nil {
 		return fmt.Errorf("stream %s: %w", ChangesStream, err)

@@ -16,6 +16,7 @@ import (
 
 	"consentledger/api/wire"
 	"consentledger/domain"
+	"consentledger/domain/ident"
 	"consentledger/domain/policy"
 	"consentledger/eventstore"
 	"consentledger/eventstore/ledger"
@@ -91,7 +92,7 @@ func (w *world) erase(person string) {
 	w.t.Helper()
 	req := ledger.Request{
 		App: "demo", Source: "test", ID: strconv.FormatInt(w.n.Add(1), 10), Body: []byte("x"), Actor: "operator", RecordedBy: "test",
-		Person: domain.PersonKey{Kind: "account", ID: person}, Command: domain.OrderErasure{Reason: "request", By: [2]string{"operator:ann", "operator:ben"}},
+		Person: ident.PersonKey{Kind: "account", ID: person}, Command: domain.OrderErasure{Reason: "request", By: [2]string{"operator:ann", "operator:ben"}},
 	}
 	if _, err := w.Erase(w.t.Context(), req); err != nil {
 		w.t.Fatal(err)

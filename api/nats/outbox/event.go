@@ -8,6 +8,7 @@ import (
 
 	"consentledger/api/wire"
 	"consentledger/domain"
+	"consentledger/domain/ident"
 	"consentledger/eventstore/codec"
 )
 
@@ -23,7 +24,7 @@ const (
 
 // An Event is a CloudEvent that an app is told.
 type Event struct {
-	App       domain.AppName
+	App       ident.AppName
 	ID, Type  string
 	Pseudonym string // of the person whom a consent is of; empty: it is of none
 	Body      []byte
@@ -71,7 +72,7 @@ func obligationEvent(ctx context.Context, l Ledger, e codec.Entry) (Event, error
 			Err: errors.New("it is about an obligation that its stream does not know"),
 		}
 	}
-	return Event{App: domain.AppName(out.Data.App), ID: out.ID, Type: out.Type, Body: written(out)}, nil
+	return Event{App: ident.AppName(out.Data.App), ID: out.ID, Type: out.Type, Body: written(out)}, nil
 }
 
 // consentEvent looks up who is meant when the event is sent: whoever was erased by then is

@@ -41,6 +41,7 @@ import (
 	"consentledger/api/nats/subject"
 	"consentledger/api/wire"
 	"consentledger/domain"
+	"consentledger/domain/ident"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 	"consentledger/eventstore/tracing"
@@ -92,8 +93,8 @@ func (p place) after() eventstore.Position {
 type Ledger interface {
 	Follow(ctx context.Context, after eventstore.Position) iter.Seq2[[]codec.Entry, error]
 	Head(ctx context.Context) (eventstore.Position, error)
-	Duties(ctx context.Context, stream domain.StreamID) (domain.Duties, error)
-	Outside(ctx context.Context, app domain.AppName, pseudonym string) (domain.PersonKey, bool, error)
+	Duties(ctx context.Context, stream ident.StreamID) (domain.Duties, error)
+	Outside(ctx context.Context, app ident.AppName, pseudonym string) (ident.PersonKey, bool, error)
 }
 
 // An Outbox publishes what is told about one topic. Fill in the first two fields; the rest

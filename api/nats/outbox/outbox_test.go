@@ -20,6 +20,7 @@ import (
 	"consentledger/api/wire"
 	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/domain/policy"
 	"consentledger/eventstore"
 	"consentledger/eventstore/ledger"
@@ -118,8 +119,8 @@ func (w *world) tell() (o *Outbox, stop func()) {
 func (w *world) owe() {
 	w.t.Helper()
 	n := w.n.Add(1)
-	cause := domain.EventID{byte(n), byte(n >> 8), 1}
-	stream := domain.ObligationStream("demo", fmt.Sprintf("%x", cause))
+	cause := ident.EventID{byte(n), byte(n >> 8), 1}
+	stream := ident.ObligationStream("demo", fmt.Sprintf("%x", cause))
 	rule := deadline.Rule{ID: "d15", Source: "1", Unit: deadline.UnitCalendarDay, Length: 15, TimeZone: "Asia/Shanghai", ClockStart: "Withdrawn"}
 	do := func(cmd domain.Command) {
 		req := ledger.Request{Source: "react", ID: fmt.Sprintf("%s %+v", stream, cmd), Body: []byte("x"), Actor: "system", RecordedBy: "react", Command: cmd}

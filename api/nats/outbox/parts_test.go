@@ -7,6 +7,7 @@ import (
 	"consentledger/domain"
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/domain/policy"
 	"consentledger/eventstore/codec"
 	"consentledger/eventstore/codec/policydoc"
@@ -20,7 +21,7 @@ func (w *world) say(person string, cmd domain.Command) {
 	w.t.Helper()
 	req := ledger.Request{App: "demo", Source: "test", ID: strconv.FormatInt(w.n.Add(1), 10), Body: []byte("x"), Actor: "operator", RecordedBy: "test", Command: cmd}
 	if person != "" {
-		req.Person = domain.PersonKey{Kind: "account", ID: person}
+		req.Person = ident.PersonKey{Kind: "account", ID: person}
 	}
 	if _, err := w.Execute(w.t.Context(), req); err != nil {
 		w.t.Fatal(err)

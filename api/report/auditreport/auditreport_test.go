@@ -20,6 +20,7 @@ import (
 	"consentledger/domain"
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/domain/policy"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
@@ -272,7 +273,7 @@ func TestTestsAreLeftOutAndCounted(t *testing.T) {
 	if r.Consents.Given != 0 || r.Tests.Persons != 1 || r.Tests.Records != 2 {
 		t.Errorf("%d given, tests %+v", r.Consents.Given, r.Tests)
 	}
-	w.Tell("robot", domain.VoidRecords{Records: []domain.EventID{domain.EventID(mark.Event)}, Reason: "mistake", Evidence: content.Hash{9}, By: [2]string{"eve", "bob"}})
+	w.Tell("robot", domain.VoidRecords{Records: []ident.EventID{ident.EventID(mark.Event)}, Reason: "mistake", Evidence: content.Hash{9}, By: [2]string{"eve", "bob"}})
 	if r := made(t, w, 0, w.Time()+1); r.Consents.Given != 1 || r.Tests != (auditreport.Tests{}) {
 		t.Errorf("of a voided mark: %d given, tests %+v", r.Consents.Given, r.Tests)
 	}
@@ -432,7 +433,7 @@ type shortSighted struct{ auditreport.Ledger }
 
 var errWhole = errors.New("the whole log was read")
 
-func (shortSighted) Of(context.Context, domain.AppName, eventstore.Position) iter.Seq2[codec.Entry, error] {
+func (shortSighted) Of(context.Context, ident.AppName, eventstore.Position) iter.Seq2[codec.Entry, error] {
 	return func(yield func(codec.Entry, error) bool) { yield(codec.Entry{}, errWhole) }
 }
 
@@ -462,7 +463,7 @@ type counted struct {
 	read int
 }
 
-func (c *counted) Of(ctx context.Context, app domain.AppName, after eventstore.Position) iter.Seq2[codec.Entry, error] {
+func (c *counted) Of(ctx context.Context, app ident.AppName, after eventstore.Position) iter.Seq2[codec.Entry, error] {
 	return func(yield func(codec.Entry, error) bool) {
 		for e, err := range c.Ledger.Of(ctx, app, after) {
 			if c.read++; !yield(e, err) {
@@ -486,7 +487,7 @@ func TestAReportReadsTheLogOnce(t *testing.T) {
 // A stuck projection is not as far as the span.
 type stuck struct{}
 
-func (stuck) Tests(context.Context, domain.AppName, requests.Known) ([]string, eventstore.Position, error) {
+func (stuck) Tests(context.Context, ident.AppName, requests.Known) ([]string, eventstore.Position, error) {
 	return nil, 0, nil
 }
 

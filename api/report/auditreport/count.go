@@ -5,6 +5,7 @@ import (
 
 	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/domain/policy"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
@@ -12,11 +13,11 @@ import (
 
 // A counting goes over the log of one app.
 type counting struct {
-	app     domain.AppName
+	app     ident.AppName
 	begin   eventstore.Position // the span is after it
 	end     eventstore.Position // the last that counts
 	tests   map[string]bool     // pseudonyms
-	owners  map[domain.StreamID]string
+	owners  map[ident.StreamID]string
 	service domain.Service
 
 	policies   domain.Policies
@@ -38,7 +39,7 @@ type counting struct {
 	touched    map[pair][]int            // the changes that wait for the pair
 	changes    []Change
 	builds     map[string]*builds // by the event that voids
-	ended      map[domain.EventID]bool
+	ended      map[ident.EventID]bool
 	incidents  map[string]*occurrence
 	imports    map[[2]string]*importing
 	erasings   []erasing // of all of the log up to the end of the span
@@ -72,7 +73,7 @@ func (c *counting) until(log iter.Seq2[codec.Entry, error]) iter.Seq2[codec.Entr
 // person returns whom an entry is about; empty: nobody. Whom a request or what is owed is
 // about is said where its stream begins.
 func (c *counting) person(e codec.Entry) string {
-	if e.Stream.Noun == domain.SubjectNoun || e.Stream.Noun == domain.AccessNoun {
+	if e.Stream.Noun == ident.SubjectNoun || e.Stream.Noun == ident.AccessNoun {
 		return e.Stream.ID
 	}
 	if history, _, owed := e.Stream.OwedSince(); owed {
@@ -83,7 +84,7 @@ func (c *counting) person(e codec.Entry) string {
 	case domain.RequestReceived:
 		c.owners[e.Stream] = x.Subject
 	case domain.ObligationOpened:
-		if e.Stream.Noun == domain.ObligationNoun {
+		if e.Stream.Noun == ident.ObligationNoun {
 			c.owners[e.Stream] = x.Cause.Subject
 		}
 	}
@@ -179,7 +180,7 @@ func (c *counting) count(e codec.Entry) {
 		c.noted(e, x)
 	}
 
-	if e.Stream.Noun == domain.AccessNoun {
+	if e.Stream.Noun == ident.AccessNoun {
 		c.read(e)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"consentledger/api/report/auditreport"
 	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/eventstore/ledger"
 	"consentledger/projections/projectiontest"
 )
@@ -18,7 +19,7 @@ func TestImportsAreTiedToErasures(t *testing.T) {
 	w.Register()
 	w.Publish(projectiontest.Document("one"))
 	erase := func(who string) string {
-		r, err := w.Erase(t.Context(), ledger.Request{App: projectiontest.App, Person: domain.PersonKey{Kind: "account", ID: who}, Source: "test", ID: "erase " + who, Actor: "operator", RecordedBy: "desk",
+		r, err := w.Erase(t.Context(), ledger.Request{App: projectiontest.App, Person: ident.PersonKey{Kind: "account", ID: who}, Source: "test", ID: "erase " + who, Actor: "operator", RecordedBy: "desk",
 			Command: domain.OrderErasure{Reason: "request", By: [2]string{"eve", "bob"}}})
 		if err != nil {
 			t.Fatal(err)

@@ -12,6 +12,7 @@ import (
 	"consentledger/domain/catalog"
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/domain/policy"
 	"consentledger/eventstore/codec/policydoc"
 	"consentledger/projections/projectiontest"
@@ -99,8 +100,8 @@ func TestNothingInAChineseReportIsInAnotherLanguage(t *testing.T) {
 	r.Unpromised = []auditreport.Count{{Name: "correct", Count: 2}}
 	r.Exemptions = []auditreport.Exemption{{Recorded: "2026-06-01T00:00:00.000Z", List: "collect", Code: "EXC-C1", Doubtful: true, Purposes: []string{"location"}, Reason: "安全", Approver: "eve", Until: "2026-07-01T00:00:00.000Z"}}
 	r.Access = []auditreport.Reader{
-		{Kind: "data.accessed", Way: "replay", Reason: domain.Unstated, Who: domain.Unauthenticated, Count: 3, Records: 70},
-		{Kind: "check.answered", Who: domain.Ledger, Count: 3}, {Kind: "data.accessed", Way: "export", Reason: "dispute", Who: "desk", Count: 1, Records: 9, Parts: 4},
+		{Kind: "data.accessed", Way: "replay", Reason: domain.Unstated, Who: ident.Unauthenticated, Count: 3, Records: 70},
+		{Kind: "check.answered", Who: ident.Ledger, Count: 3}, {Kind: "data.accessed", Way: "export", Reason: "dispute", Who: "desk", Count: 1, Records: 9, Parts: 4},
 	}
 	r.App.Handler = "not named by the policy"
 	r.Calendars = []auditreport.Calendar{{ID: "CN 2026", Notice: "国办发明电〔2025〕7号"}, {ID: "CN 2027 reported"}}

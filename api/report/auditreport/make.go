@@ -12,6 +12,7 @@ import (
 	"consentledger/domain"
 	"consentledger/domain/amount"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/domain/policy"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
@@ -20,16 +21,16 @@ import (
 
 // A Ledger is what a report is counted from.
 type Ledger interface {
-	Of(ctx context.Context, app domain.AppName, after eventstore.Position) iter.Seq2[codec.Entry, error]
-	Own(ctx context.Context, app domain.AppName) iter.Seq2[codec.Entry, error]
+	Of(ctx context.Context, app ident.AppName, after eventstore.Position) iter.Seq2[codec.Entry, error]
+	Own(ctx context.Context, app ident.AppName) iter.Seq2[codec.Entry, error]
 	KnownAt(ctx context.Context, at deadline.Instant) (eventstore.Position, error)
-	App(ctx context.Context, app domain.AppName) (domain.Reference, error)
+	App(ctx context.Context, app ident.AppName) (domain.Reference, error)
 }
 
 // Requests sums up what was owed, and knows who is a test; see [requests.View]. It must
 // be as far as the end of the span.
 type Requests interface {
-	Tests(ctx context.Context, app domain.AppName, k requests.Known) ([]string, eventstore.Position, error)
+	Tests(ctx context.Context, app ident.AppName, k requests.Known) ([]string, eventstore.Position, error)
 	Report(
 		ctx context.Context, q requests.Query,
 	) ([]requests.Obligation, requests.Place, requests.Summary, eventstore.Position, error)
@@ -37,7 +38,7 @@ type Requests interface {
 
 // Make makes the report of a span.
 func Make(
-	ctx context.Context, l Ledger, owed Requests, app domain.AppName, from, to deadline.Instant, outside Outside,
+	ctx context.Context, l Ledger, owed Requests, app ident.AppName, from, to deadline.Instant, outside Outside,
 ) (Report, error) {
 	c, err := open(ctx, l, app, from, to)
 	if err != nil {
@@ -108,20 +109,20 @@ func (c *counting) byLaw(ctx context.Context, owed Requests, q requests.Query, r
 }
 
 // open finds the span.
-func open(ctx context.Context, l Ledger, app domain.AppName, from, to deadline.Instant) (*counting, error) {
+func open(ctx context.Context, l Ledger, app ident.AppName, from, to deadline.Instant) (*counting, error) {
 	ref, err := l.App(ctx, app)
 	if err != nil {
 		return nil, err
 	}
 
 	c := &counting{
-		app: app, service: ref.Service, tests: map[string]bool{}, owners: map[domain.StreamID]string{},
+		app: app, service: ref.Service, tests: map[string]bool{}, owners: map[ident.StreamID]string{},
 		calendars: map[string]Calendar{}, events: tally{},
 		purposes: map[policy.PurposeID]*Asked{}, versions: tally{}, acts: tally{}, surfaces: tally{}, locales: tally{},
 		evidence: tally{}, short: tally{}, why: tally{},
 		minors: tally{}, erasures: tally{}, clock: tally{}, unpromised: tally{}, access: map[Reader]seen{},
 		stands: map[pair]deadline.Instant{}, touched: map[pair][]int{},
-		builds: map[string]*builds{}, ended: map[domain.EventID]bool{}, incidents: map[string]*occurrence{},
+		builds: map[string]*builds{}, ended: map[ident.EventID]bool{}, incidents: map[string]*occurrence{},
 		imports: map[[2]string]*importing{},
 	}
 	if from > 0 {
@@ -203,7 +204,7 @@ func (c *counting) fill(r *Report, to deadline.Instant) {
 
 	for i := range r.Exemptions {
 		if id, err := eventstore.ParseEventID(r.Exemptions[i].Event); err == nil {
-			r.Exemptions[i].Ended = c.ended[domain.EventID(id)]
+			r.Exemptions[i].Ended = c.ended[ident.EventID(id)]
 		}
 	}
 

@@ -12,7 +12,9 @@ import (
 	"consentledger/api/wire"
 	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/domain/policy"
+	"consentledger/domain/refusal"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 	"consentledger/projections/requests"
@@ -65,17 +67,17 @@ var Registers = []string{"processing", "recipients", "assessments", "retention"}
 // Owed is what a register reads of what is owed; see [requests.View].
 type Owed interface {
 	Deletions(
-		ctx context.Context, app domain.AppName, k requests.Known,
+		ctx context.Context, app ident.AppName, k requests.Known,
 	) ([]requests.Deletion, eventstore.Position, error)
 	Each(ctx context.Context, q requests.Query, do func(requests.Obligation) error) (eventstore.Position, error)
 }
 
 // MakeRegister makes a register as of a moment.
 func MakeRegister(
-	ctx context.Context, l Ledger, owed Owed, app domain.AppName, name string, at deadline.Instant,
+	ctx context.Context, l Ledger, owed Owed, app ident.AppName, name string, at deadline.Instant,
 ) (Register, error) {
 	if !slices.Contains(Registers, name) {
-		return Register{}, domain.Refusal{Code: domain.Malformed,
+		return Register{}, refusal.Refusal{Code: refusal.Malformed,
 			Text: "register: there are " + strings.Join(Registers, ", ")}
 	}
 	c, err := open(ctx, l, app, 0, at+1)
@@ -177,7 +179,7 @@ func (r *Register) assessments(found map[string]*Assessment, at deadline.Instant
 // retention lists what was deleted, and what is to be kept, stopped or deleted and is
 // neither done nor void.
 func (r *Register) retention(
-	ctx context.Context, owed Owed, app domain.AppName, end eventstore.Position, at deadline.Instant,
+	ctx context.Context, owed Owed, app ident.AppName, end eventstore.Position, at deadline.Instant,
 ) error {
 	deleted, _, err := owed.Deletions(ctx, app, requests.Known{Past: true, At: end})
 	if err != nil {

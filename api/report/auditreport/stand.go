@@ -7,6 +7,7 @@ import (
 	"consentledger/domain"
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/domain/policy"
 	"consentledger/eventstore/codec"
 )
@@ -38,7 +39,7 @@ func (c *counting) follow(e codec.Entry) {
 	case domain.ExemptionEnded:
 		c.ended[x.Exemption] = true
 	case domain.Stepped:
-		if e.Stream.Noun == domain.IncidentNoun {
+		if e.Stream.Noun == ident.IncidentNoun {
 			c.incident(e, x)
 		}
 	}

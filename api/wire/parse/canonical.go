@@ -5,7 +5,7 @@ import (
 	"strconv"
 	"strings"
 
-	"consentledger/domain"
+	"consentledger/domain/ident"
 	"consentledger/eventstore/ledger"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -83,7 +83,7 @@ func bodyOf(data []byte, r *ledger.Request, kind string) []byte {
 	if r.Sequence != 0 {
 		b = strconv.AppendUint(append(b, `,"sequence":`...), r.Sequence, 10)
 	}
-	if r.Person != (domain.PersonKey{}) {
+	if r.Person != (ident.PersonKey{}) {
 		b = append(append(append(b, `,"subject":"`...), r.Person.Kind...), ':')
 		b = append(append(b, r.Person.ID...), '"')
 	}

@@ -5,7 +5,7 @@ import (
 	"maps"
 	"slices"
 
-	"consentledger/domain"
+	"consentledger/domain/refusal"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -28,7 +28,7 @@ func NoEmpty(question []byte) error {
 		v := members[name]
 		none := v.Kind() == '[' && len(bytes.TrimSpace(v[1:len(v)-1])) == 0
 		if none || string(v) == `""` {
-			return domain.Refusal{Code: domain.Malformed, Path: name,
+			return refusal.Refusal{Code: refusal.Malformed, Path: name,
 				Text: name + ": is empty: give it a value, or leave it out"}
 		}
 	}

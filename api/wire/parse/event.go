@@ -17,6 +17,8 @@ import (
 	"consentledger/domain"
 	"consentledger/domain/catalog"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
+	"consentledger/domain/refusal"
 	"consentledger/eventstore/ledger"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -31,14 +33,14 @@ const maxSequence = 1<<53 - 1
 // Event reads a CloudEvent in the structured JSON form, as it comes
 // at an endpoint for apps: it is about a person, and what only operators may
 // say is refused. RecordedBy is "unauthenticated" until the caller says better.
-func Event(app domain.AppName, structured []byte) (ledger.Request, error) {
+func Event(app ident.AppName, structured []byte) (ledger.Request, error) {
 	return parseStructured(app, structured, true)
 }
 
 // OperatorEvent is Event for the endpoint of operators: what is about the
 // app as a whole names no person, and the actor is an operator unless the event
 // says another.
-func OperatorEvent(app domain.AppName, structured []byte) (ledger.Request, error) {
+func OperatorEvent(app ident.AppName, structured []byte) (ledger.Request, error) {
 	return parseStructured(app, structured, false)
 }
 
@@ -59,7 +61,7 @@ func EventForGroup(structured []byte) (ledger.Request, error) {
 
 // parseStructured reads an event to the letter. If it is an opt-out that cannot be
 // read so, what stands beside the opt-out does not refuse it; see [parseLoosely].
-func parseStructured(app domain.AppName, structured []byte, fromApp bool) (ledger.Request, error) {
+func parseStructured(app ident.AppName, structured []byte, fromApp bool) (ledger.Request, error) {
 	if len(structured) > MaxEvent {
 		return ledger.Request{}, errLarge
 	}
@@ -74,7 +76,7 @@ func parseStructured(app domain.AppName, structured []byte, fromApp bool) (ledge
 	return ledger.Request{}, err
 }
 
-func parseToTheLetter(app domain.AppName, structured []byte, fromApp bool) (ledger.Request, error) {
+func parseToTheLetter(app ident.AppName, structured []byte, fromApp bool) (ledger.Request, error) {
 	attrs, data, err := members(structured)
 	if err != nil {
 		return ledger.Request{}, err
@@ -82,16 +84,16 @@ func parseToTheLetter(app domain.AppName, structured []byte, fromApp bool) (ledg
 	return parse(app, attrs, data, fromApp)
 }
 
-var errLarge = domain.Refusal{Code: domain.TooLarge,
+var errLarge = refusal.Refusal{Code: refusal.TooLarge,
 	Text: fmt.Sprintf("an event has at most %d bytes; keep documents elsewhere and name their hash", MaxEvent)}
 
 func malformed(format string, args ...any) error {
-	return domain.Refusal{Code: domain.Malformed, Text: fmt.Sprintf(format, args...)}
+	return refusal.Refusal{Code: refusal.Malformed, Text: fmt.Sprintf(format, args...)}
 }
 
 // wrong is malformed for one member: its path, and then what is wrong with it.
 func wrong(path, format string, args ...any) error {
-	return domain.Refusal{Code: domain.Malformed, Path: path, Text: path + fmt.Sprintf(format, args...)}
+	return refusal.Refusal{Code: refusal.Malformed, Path: path, Text: path + fmt.Sprintf(format, args...)}
 }
 
 // ownSources are the names under which the ledger records of itself: whoever
@@ -100,12 +102,12 @@ var ownSources = map[string]bool{"check": true, "consentledger/clock": true, "co
 	"consentledger/proposals": true, "erasure": true, "ledger": true, "react": true, "rest": true}
 
 // parse makes a request of attributes and data.
-func parse(app domain.AppName, attrs attributes, data jsontext.Value, fromApp bool) (ledger.Request, error) {
+func parse(app ident.AppName, attrs attributes, data jsontext.Value, fromApp bool) (ledger.Request, error) {
 	if attrs.get("specversion") != "1.0" {
 		return ledger.Request{}, wrong("specversion", ` must be "1.0"`)
 	}
 	r := ledger.Request{
-		App: app, RecordedBy: domain.Unauthenticated, FromApp: fromApp, Traceparent: attrs.get(traceparent),
+		App: app, RecordedBy: ident.Unauthenticated, FromApp: fromApp, Traceparent: attrs.get(traceparent),
 	}
 	if err := name(&r, attrs); err != nil {
 		return ledger.Request{}, err
@@ -252,13 +254,13 @@ func actors(r *ledger.Request, attrs attributes) error {
 
 // acts reads in what part somebody acts.
 func acts(r *ledger.Request, attrs attributes) error {
-	r.Actor = string(domain.Person)
+	r.Actor = string(ident.Person)
 	if !r.FromApp {
-		r.Actor = string(domain.Operator)
+		r.Actor = string(ident.Operator)
 	}
-	switch a := domain.Actor(attrs.get("actor")); a {
+	switch a := ident.Actor(attrs.get("actor")); a {
 	case "":
-	case domain.Person, domain.Guardian, domain.Operator, domain.System, domain.Authority:
+	case ident.Person, ident.Guardian, ident.Operator, ident.System, ident.Authority:
 		r.Actor = string(a)
 	default:
 		return wrong("actor", " must be person, guardian, operator, system or authority")

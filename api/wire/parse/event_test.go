@@ -7,8 +7,8 @@ import (
 	"testing"
 
 	"consentledger/api/wire"
-	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/refusal"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -95,8 +95,8 @@ func TestWhatIsWrongIsNamedAndNeverShown(t *testing.T) {
 		{"details that are a list", event(`"agree"`, `"agree","details":["SECRET"]`), "data.details must be an object"},
 	} {
 		_, err := Event("a", []byte(c.event))
-		r, ok := errors.AsType[domain.Refusal](err)
-		if !ok || r.Code != domain.Malformed || !strings.Contains(r.Text, c.says) || strings.Contains(r.Text, "SECRET") || strings.Contains(r.Text, "138001") {
+		r, ok := errors.AsType[refusal.Refusal](err)
+		if !ok || r.Code != refusal.Malformed || !strings.Contains(r.Text, c.says) || strings.Contains(r.Text, "SECRET") || strings.Contains(r.Text, "138001") {
 			t.Errorf("%s: %v", c.name, err)
 		}
 	}

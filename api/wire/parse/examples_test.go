@@ -10,8 +10,8 @@ import (
 
 	"consentledger/api/smartkeytest"
 	"consentledger/api/wire"
-	"consentledger/domain"
 	"consentledger/domain/catalog"
+	"consentledger/domain/refusal"
 	"consentledger/eventstore/ledger"
 
 	"github.com/go-json-experiment/json"
@@ -20,27 +20,27 @@ import (
 
 // unready is why the example of a type is refused by a ledger that has the
 // policy and nothing else. All others are accepted.
-var unready = map[string]domain.Code{
-	"consent.used":       domain.UnknownRecord,
-	"record.voided":      domain.UnknownRecord,
-	"record.disputed":    domain.UnknownRecord,
-	"guardian.ended":     domain.UnknownGuardian,
-	"subject.unlinked":   domain.UnknownLink,
-	"subject.reassigned": domain.UnknownPerson,
-	"subject.closed":     domain.UnknownPerson,
-	"exemption.ended":    domain.UnknownRecord,
-	"hold.ended":         domain.UnknownRecord,
-	"duty.ended":         domain.UnknownRecord,
-	"policy.effective":   domain.UnknownVersion,
-	"service.ceased":     domain.TooEarly,
-	"obligation.met":     domain.UnknownObligation,
-	"obligation.voided":  domain.UnknownObligation,
+var unready = map[string]refusal.Code{
+	"consent.used":       refusal.UnknownRecord,
+	"record.voided":      refusal.UnknownRecord,
+	"record.disputed":    refusal.UnknownRecord,
+	"guardian.ended":     refusal.UnknownGuardian,
+	"subject.unlinked":   refusal.UnknownLink,
+	"subject.reassigned": refusal.UnknownPerson,
+	"subject.closed":     refusal.UnknownPerson,
+	"exemption.ended":    refusal.UnknownRecord,
+	"hold.ended":         refusal.UnknownRecord,
+	"duty.ended":         refusal.UnknownRecord,
+	"policy.effective":   refusal.UnknownVersion,
+	"service.ceased":     refusal.TooEarly,
+	"obligation.met":     refusal.UnknownObligation,
+	"obligation.voided":  refusal.UnknownObligation,
 }
 
 func init() {
 	for _, rule := range catalog.StepRules {
 		if !rule.Opens() {
-			unready[string(rule.Kind)] = domain.UnknownRequest
+			unready[string(rule.Kind)] = refusal.UnknownRequest
 		}
 	}
 }
@@ -77,7 +77,7 @@ func TestEveryExampleIsTakenOrRefusedForTheState(t *testing.T) {
 			t.Errorf("%s: the body is not canonical: %s", e.Type, r.Body)
 		}
 		receipt, err := l.Execute(t.Context(), r)
-		refusal, _ := errors.AsType[domain.Refusal](err)
+		refusal, _ := errors.AsType[refusal.Refusal](err)
 		if refusal.Code != unready[e.Type] || err != nil && refusal.Code == "" {
 			t.Errorf("%s: %v, want %q", e.Type, err, unready[e.Type])
 		}
@@ -127,8 +127,8 @@ func TestWhatOnlyOperatorsSayComesThroughNoDoorForApps(t *testing.T) {
 		if err == nil {
 			_, err = l.Execute(t.Context(), r)
 		}
-		refusal, _ := errors.AsType[domain.Refusal](err)
-		if (refusal.Code == domain.NotForApps) != e.Operator {
+		no, _ := errors.AsType[refusal.Refusal](err)
+		if (no.Code == refusal.NotForApps) != e.Operator {
 			t.Errorf("%s, operators only %v: %v", e.Type, e.Operator, err)
 		}
 	}

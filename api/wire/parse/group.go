@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 
 	"consentledger/domain"
+	"consentledger/domain/ident"
+	"consentledger/domain/refusal"
 	"consentledger/eventstore/ledger"
 )
 
@@ -51,7 +53,7 @@ func (g GroupEvent) Keep(req ledger.Request) (ledger.Request, error) {
 }
 
 func (g GroupEvent) kept(req ledger.Request) (_ ledger.Request, err error) {
-	if req.Person != (domain.PersonKey{}) {
+	if req.Person != (ident.PersonKey{}) {
 		req.Group, err = json.Marshal(g)
 	}
 	return req, err
@@ -61,7 +63,7 @@ func (g GroupEvent) kept(req ledger.Request) (_ ledger.Request, err error) {
 func KeptGroupEvent(text domain.Personal) (GroupEvent, error) {
 	var g GroupEvent
 	if json.Unmarshal([]byte(text.Reveal()), &g) != nil {
-		return g, domain.Refusal{Code: domain.Malformed, Text: "what a group of apps was to be told is no event"}
+		return g, refusal.Refusal{Code: refusal.Malformed, Text: "what a group of apps was to be told is no event"}
 	}
 	return g, nil
 }

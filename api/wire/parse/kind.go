@@ -6,6 +6,8 @@ import (
 
 	"consentledger/domain"
 	"consentledger/domain/catalog"
+	"consentledger/domain/ident"
+	"consentledger/domain/refusal"
 	"consentledger/eventstore/ledger"
 )
 
@@ -116,7 +118,7 @@ func (k kind) subject(r *ledger.Request, attrs attributes) (err error) {
 	switch {
 	case r.FromApp && (k.operator() || k.about == theApp):
 		// Said before the data are looked at: what they lack is nothing that the app can mend.
-		return domain.Refusal{Code: domain.NotForApps, Path: "type",
+		return refusal.Refusal{Code: refusal.NotForApps, Path: "type",
 			Text: "type: " + k.name + " is recorded by an operator, never by an app; see consentledger record " +
 				"--operator"}
 	case k.about == theApp && subject != "":
@@ -129,7 +131,7 @@ func (k kind) subject(r *ledger.Request, attrs attributes) (err error) {
 		return wrong("subject", ` is missing: name the person as "account:ID" or "device:ID"`)
 	}
 
-	if r.Person, err = domain.ParsePersonKey(subject); err != nil {
+	if r.Person, err = ident.ParsePersonKey(subject); err != nil {
 		return wrong("subject", ": %v", err)
 	}
 	return nil

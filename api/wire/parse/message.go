@@ -7,7 +7,8 @@ import (
 	"slices"
 	"strings"
 
-	"consentledger/domain"
+	"consentledger/domain/ident"
+	"consentledger/domain/refusal"
 	"consentledger/eventstore/ledger"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -24,7 +25,7 @@ const (
 )
 
 // ErrContentType refuses a message that is said to be no JSON.
-var ErrContentType error = domain.Refusal{Code: domain.Malformed, Path: "content-type",
+var ErrContentType error = refusal.Refusal{Code: refusal.Malformed, Path: "content-type",
 	Text: "events come as application/cloudevents+json, application/cloudevents-batch+json, or in binary mode, with " +
 		"ce- headers, as application/json"}
 
@@ -118,19 +119,19 @@ func BinaryType(header map[string][]string) string { return plainText(rawText(on
 // BinaryEvent is [Event] for a CloudEvent in binary mode. Its attributes are
 // read as escapes.go says. An event that has no id gets the id that is given;
 // empty: it must have one.
-func BinaryEvent(app domain.AppName, header map[string][]string, data []byte, id string) (ledger.Request, error) {
+func BinaryEvent(app ident.AppName, header map[string][]string, data []byte, id string) (ledger.Request, error) {
 	return parseBinary(app, header, data, id, true)
 }
 
 // OperatorBinaryEvent is [OperatorEvent] for a CloudEvent in binary mode.
 func OperatorBinaryEvent(
-	app domain.AppName, header map[string][]string, data []byte, id string,
+	app ident.AppName, header map[string][]string, data []byte, id string,
 ) (ledger.Request, error) {
 	return parseBinary(app, header, data, id, false)
 }
 
 func parseBinary(
-	app domain.AppName, header map[string][]string, data []byte, id string, fromApp bool,
+	app ident.AppName, header map[string][]string, data []byte, id string, fromApp bool,
 ) (ledger.Request, error) {
 	if len(data) > MaxEvent {
 		return ledger.Request{}, errLarge
@@ -155,7 +156,7 @@ func parseBinary(
 	return r, nil
 }
 
-func binaryToTheLetter(app domain.AppName, e loose, fromApp bool) (ledger.Request, error) {
+func binaryToTheLetter(app ident.AppName, e loose, fromApp bool) (ledger.Request, error) {
 	if len(e.claims) > 0 {
 		return ledger.Request{}, wrong(shownPath(e.claims[0].path),
 			" is no attribute that is read here, or its header stands twice")

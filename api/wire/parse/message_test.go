@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"consentledger/domain"
+	"consentledger/domain/ident"
 	"consentledger/eventstore/ledger"
 )
 
@@ -98,7 +98,7 @@ func TestNoSubjectHasTwoReadings(t *testing.T) {
 	}
 	for c := range 256 {
 		must := mustEscape(string([]byte{byte(c)}), 0)
-		if _, err := domain.ParsePersonKey("account:a" + string([]byte{byte(c)})); must && err == nil {
+		if _, err := ident.ParsePersonKey("account:a" + string([]byte{byte(c)})); must && err == nil {
 			t.Errorf("byte %q is escaped in headers, and may stand in a person's id", byte(c))
 		}
 	}
@@ -131,8 +131,8 @@ func readings(header string) []string {
 // same one whether its senders escape or not.
 func oneReading(t *testing.T, header string) {
 	t.Helper()
-	exact, err := domain.ParsePersonKey(attributeText("subject", header))
-	raw, bad := domain.ParsePersonKey(rawText(header))
+	exact, err := ident.ParsePersonKey(attributeText("subject", header))
+	raw, bad := ident.ParsePersonKey(rawText(header))
 	if (err == nil) != (bad == nil) || exact != raw {
 		t.Errorf("%q is %v of an app whose senders escape, and %v of another", header, exact, raw)
 	}
@@ -140,7 +140,7 @@ func oneReading(t *testing.T, header string) {
 		return
 	}
 	for _, text := range readings(header) {
-		if other, err := domain.ParsePersonKey(text); err == nil && other != exact {
+		if other, err := ident.ParsePersonKey(text); err == nil && other != exact {
 			t.Errorf("%q is taken for %v, and may be %v", header, exact, other)
 		}
 	}

@@ -12,6 +12,7 @@ import (
 
 	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/eventstore/ledger"
 
 	"github.com/go-json-experiment/json"
@@ -203,8 +204,8 @@ func (e *loose) findKind() bool {
 
 // parseLoosely reads an opt-out that was refused to the letter. It returns that
 // refusal if the event turns out to be none.
-func parseLoosely(app domain.AppName, e loose, refusal error, fromApp bool) (ledger.Request, error) {
-	r := ledger.Request{App: app, RecordedBy: domain.Unauthenticated, FromApp: fromApp}
+func parseLoosely(app ident.AppName, e loose, refusal error, fromApp bool) (ledger.Request, error) {
+	r := ledger.Request{App: app, RecordedBy: ident.Unauthenticated, FromApp: fromApp}
 	if err := name(&r, e.attrs); err != nil {
 		return ledger.Request{}, err
 	}

@@ -12,6 +12,7 @@ import (
 	"consentledger/domain"
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/domain/policy"
 	"consentledger/eventstore"
 
@@ -22,9 +23,9 @@ import (
 // A reader parses the members of data and keeps the first refusal.
 type reader struct {
 	kind   string // of the event
-	other  domain.PersonKey
-	stream domain.StreamID // that the event is about, if it names one
-	shape  *reflect.Type   // not nil: nothing is parsed, and the shape of data is told
+	other  ident.PersonKey
+	stream ident.StreamID // that the event is about, if it names one
+	shape  *reflect.Type  // not nil: nothing is parsed, and the shape of data is told
 	err    error
 }
 
@@ -149,7 +150,7 @@ func (r *reader) date(member, s string) domain.Personal {
 
 // person reads whom the event names besides its subject.
 func (r *reader) person(member, s string) {
-	who, err := domain.ParsePersonKey(s)
+	who, err := ident.ParsePersonKey(s)
 	if err != nil {
 		r.fail(member, ": %v", err)
 	}
@@ -164,7 +165,7 @@ func (r *reader) guardian(s string) {
 }
 
 func (r *reader) principal(member, s string) string {
-	name, err := domain.ParsePrincipal(s)
+	name, err := ident.ParsePrincipal(s)
 	if err != nil {
 		r.fail(member, ": %v", err)
 	}
@@ -229,19 +230,19 @@ func (r *reader) time(member, s string) deadline.Instant {
 	return parseAs(r, member, s, deadline.ParseInstant)
 }
 
-func (r *reader) eventID(member, s string) domain.EventID {
+func (r *reader) eventID(member, s string) ident.EventID {
 	if s == "" {
-		return domain.EventID{}
+		return ident.EventID{}
 	}
 	id, err := eventstore.ParseEventID(s)
 	if err != nil || id == (eventstore.EventID{}) { // zeros, as of an empty Guid, would be taken for none
 		r.fail(member, "must be an event_id of a receipt, as in 01234567-89ab-cdef-0123-456789abcdef")
 	}
-	return domain.EventID(id)
+	return ident.EventID(id)
 }
 
-func (r *reader) eventIDs(member string, list []string) []domain.EventID {
-	var ids []domain.EventID
+func (r *reader) eventIDs(member string, list []string) []ident.EventID {
+	var ids []ident.EventID
 	for i, s := range list {
 		at := fmt.Sprintf("%s[%d]", member, i)
 		if s == "" {

@@ -7,6 +7,7 @@ import (
 
 	"consentledger/domain"
 	"consentledger/domain/catalog"
+	"consentledger/domain/ident"
 	"consentledger/domain/policy"
 
 	"github.com/go-json-experiment/json"
@@ -98,8 +99,8 @@ func (r *reader) onObligation(stream, obligation string) {
 	if len(obligation) > 200 || strings.Trim(obligation, "abcdefghijklmnopqrstuvwxyz0123456789.-_") != "" {
 		r.fail("obligation", "must be an obligation's id, as in reply.cn.policy.request_reply")
 	}
-	id, err := domain.ParseStreamID(stream)
-	if err != nil || id.Noun != domain.RequestNoun && id.Noun != domain.ObligationNoun {
+	id, err := ident.ParseStreamID(stream)
+	if err != nil || id.Noun != ident.RequestNoun && id.Noun != ident.ObligationNoun {
 		r.fail("stream", "must be the stream of a request or of obligations, as in "+
 			"request-smartkey-0123456789abcdef0123")
 	}
@@ -125,7 +126,7 @@ func readStep(r *reader, data []byte) domain.Command {
 		case known:
 			fields[name] = r.text(name, shape[name])
 		case name == of:
-			r.stream = domain.StreamID{Noun: domain.Noun(rule.Of), ID: r.name(name, r.text(name, shape[name]), 64)}
+			r.stream = ident.StreamID{Noun: ident.Noun(rule.Of), ID: r.name(name, r.text(name, shape[name]), 64)}
 		case name == "evidence":
 			s.Evidence = r.hash(name, r.text(name, shape[name]))
 		case name == "details" && rule.Of == catalog.Request:

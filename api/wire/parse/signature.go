@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"consentledger/domain"
+	"consentledger/domain/refusal"
 	"consentledger/eventstore/ledger"
 )
 
@@ -55,5 +56,5 @@ func Sign(req ledger.Request, values []string, original []byte, form error) (led
 }
 
 // ErrSignedForm refuses a signature over what is not one structured event.
-var ErrSignedForm error = domain.Refusal{Code: domain.Malformed,
+var ErrSignedForm error = refusal.Refusal{Code: refusal.Malformed,
 	Text: "a signature is over the bytes of one structured event: neither binary mode nor a batch can be signed"}

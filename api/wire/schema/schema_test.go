@@ -13,8 +13,8 @@ import (
 	"consentledger/api/smartkeytest"
 	"consentledger/api/wire"
 	"consentledger/api/wire/parse"
-	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/refusal"
 	"consentledger/eventstore/ledger"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
@@ -189,7 +189,7 @@ func TestRequestsAndAnswersFitTheirSchemas(t *testing.T) {
 		{"prompt-request", wire.PromptRequest{Subject: "ann"}, true}, {"prompt-request", map[string]any{}, false}, {"prompt", prompt, true}, {"prompt", map[string]any{}, false},
 		{"state-request", wire.StateRequest{Subject: "ann"}, true}, {"state", state, true}, {"state", map[string]any{"app": 7}, false},
 		{"receipt", wire.Receipt{EventID: "x", Position: "1"}, true}, {"receipt", map[string]any{"position": "1"}, false},
-		{"problem", wire.ProblemOf(domain.Refusal{Code: domain.TooLarge, Text: "too large"}), true}, {"problem", map[string]any{"status": "503"}, false},
+		{"problem", wire.ProblemOf(refusal.Refusal{Code: refusal.TooLarge, Text: "too large"}), true}, {"problem", map[string]any{"status": "503"}, false},
 	} {
 		if got := valid(t, compiled(t, c.name), c.v); got != c.fits {
 			t.Errorf("%s %+v fits: %v", c.name, c.v, got)

@@ -5,7 +5,7 @@ package tag
 import (
 	"strings"
 
-	"consentledger/domain"
+	"consentledger/domain/ident"
 
 	"golang.org/x/text/language"
 )
@@ -14,7 +14,7 @@ import (
 func IsBuild(s string) bool {
 	return s != "" && len(s) <= 64 &&
 		strings.Trim(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.+_-") == "" &&
-		strings.ContainsAny(s, "0123456789") && !domain.HoldsPersonal(s)
+		strings.ContainsAny(s, "0123456789") && !ident.HoldsPersonal(s)
 }
 
 // IsLocale reports whether s is a language tag (BCP 47) of a language, script and
@@ -32,5 +32,5 @@ func IsLocale(s string) bool {
 		return false
 	}
 	_, private := tag.Extension('x')
-	return !private && !domain.HoldsPersonal(s)
+	return !private && !ident.HoldsPersonal(s)
 }

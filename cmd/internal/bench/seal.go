@@ -10,7 +10,7 @@ import (
 
 	"consentledger/cmd/internal/demo"
 	"consentledger/cmd/internal/server"
-	"consentledger/domain"
+	"consentledger/domain/ident"
 	"consentledger/eventstore"
 	"consentledger/projections/transparency"
 	"consentledger/projections/transparency/verify"
@@ -171,7 +171,7 @@ func (b *bench) verify(ctx context.Context) error {
 		if _, err := m.sealAll(); err != nil {
 			return err
 		}
-		key, err := server.VerifierKeyOf(ctx, m.Config.Data, domain.AppName(demo.App))
+		key, err := server.VerifierKeyOf(ctx, m.Config.Data, ident.AppName(demo.App))
 		if err != nil {
 			return err
 		}

@@ -5,7 +5,7 @@ import (
 	"net/url"
 
 	"consentledger/cmd/internal/exit"
-	"consentledger/domain"
+	"consentledger/domain/refusal"
 
 	"github.com/spf13/cobra"
 )
@@ -25,7 +25,7 @@ func Require(c *cobra.Command, flags ...string) {
 
 // WrongFlag turns a refusal that names a member into one that names a flag.
 func WrongFlag(err error) error {
-	if r, ok := errors.AsType[domain.Refusal](err); ok {
+	if r, ok := errors.AsType[refusal.Refusal](err); ok {
 		return exit.Usage(errors.New("--" + r.Text))
 	}
 	return err

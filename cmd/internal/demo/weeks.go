@@ -11,6 +11,7 @@ import (
 	"consentledger/domain"
 	"consentledger/domain/catalog"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/domain/policy"
 	"consentledger/eventstore/ledger"
 )
@@ -56,7 +57,7 @@ func Rehearse(ctx context.Context, in ledger.Config, now deadline.Instant) error
 		return err
 	}
 
-	streams := map[string]domain.StreamID{}
+	streams := map[string]ident.StreamID{}
 	for _, a := range story.inOrder() {
 		clock = max(clock, a.at)
 		if streams[a.id], err = s.play(ctx, a, streams[a.of]); err != nil {
@@ -92,21 +93,21 @@ func (s Stage) announce(ctx context.Context) (deadline.Calendars, error) {
 }
 
 // play executes what somebody did, and returns the stream that it is told in.
-func (s Stage) play(ctx context.Context, a act, of domain.StreamID) (domain.StreamID, error) {
+func (s Stage) play(ctx context.Context, a act, of ident.StreamID) (ident.StreamID, error) {
 	r := ledger.Request{
 		App: App, Stream: of, Source: "smartkey/back-office", ID: a.id, Body: []byte(a.id), At: a.at,
-		Actor: string(domain.Operator), RecordedBy: "privacy-desk", Command: a.cmd,
+		Actor: string(ident.Operator), RecordedBy: "privacy-desk", Command: a.cmd,
 	}
 	if a.person != "" {
-		person, err := domain.ParsePersonKey(a.person)
+		person, err := ident.ParsePersonKey(a.person)
 		if err != nil {
-			return domain.StreamID{}, err
+			return ident.StreamID{}, err
 		}
 		r.Person = person
 	}
 
 	if _, opens := a.cmd.(domain.OpenRequest); opens && a.person != "" {
-		r.Actor, r.RecordedBy = string(domain.Person), "unauthenticated"
+		r.Actor, r.RecordedBy = string(ident.Person), "unauthenticated"
 	}
 
 	receipt, err := s.Ledger.Execute(ctx, r)

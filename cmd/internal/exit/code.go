@@ -5,7 +5,7 @@ import (
 	"errors"
 
 	"consentledger/api/wire"
-	"consentledger/domain"
+	"consentledger/domain/refusal"
 )
 
 // Code returns the exit code of an error that the program ends with.
@@ -19,7 +19,7 @@ func Code(ctx context.Context, err error) int {
 	}](err); ok {
 		return coded.ExitCode()
 	}
-	if r, ok := errors.AsType[domain.Refusal](err); ok {
+	if r, ok := errors.AsType[refusal.Refusal](err); ok {
 		return (&ProblemError{Status: wire.ProblemOf(r).Status}).ExitCode()
 	}
 	if errors.Is(err, ErrUnreachable) {

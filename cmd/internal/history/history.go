@@ -18,7 +18,7 @@ import (
 	"consentledger/cmd/internal/remote"
 	"consentledger/cmd/internal/server"
 	"consentledger/cmd/internal/tune"
-	"consentledger/domain"
+	"consentledger/domain/ident"
 	"consentledger/eventstore/ledger"
 
 	gojson "github.com/go-json-experiment/json"
@@ -115,8 +115,8 @@ func replayDir(c *cobra.Command, path string, r wire.ReplayRequest, do func(json
 
 // Ask asks the server, or the directory if one is named.
 func Ask(c *cobra.Command, data, app, path string, r any,
-	in func(context.Context, *ledger.Ledger, domain.AppName) (any, error)) (answer json.RawMessage, err error) {
-	name, err := domain.ParseAppName(app)
+	in func(context.Context, *ledger.Ledger, ident.AppName) (any, error)) (answer json.RawMessage, err error) {
+	name, err := ident.ParseAppName(app)
 	if err != nil {
 		return nil, exit.Usage(errors.New("--app: " + err.Error()))
 	}

@@ -10,7 +10,7 @@ import (
 	"consentledger/cmd/internal/exit"
 	"consentledger/cmd/internal/remote"
 	"consentledger/cmd/internal/server"
-	"consentledger/domain"
+	"consentledger/domain/ident"
 
 	gojson "github.com/go-json-experiment/json"
 	"github.com/spf13/cobra"
@@ -18,7 +18,7 @@ import (
 
 // State returns where a person stands: it asks the server, or the directory if one is named.
 func State(c *cobra.Command, data, app string, r wire.StateRequest) (json.RawMessage, error) {
-	name, err := domain.ParseAppName(app)
+	name, err := ident.ParseAppName(app)
 	if err != nil {
 		return nil, exit.Usage(errors.New("--app: " + err.Error()))
 	}
@@ -32,7 +32,7 @@ func State(c *cobra.Command, data, app string, r wire.StateRequest) (json.RawMes
 }
 
 func stateDir(
-	c *cobra.Command, path string, app domain.AppName, r wire.StateRequest,
+	c *cobra.Command, path string, app ident.AppName, r wire.StateRequest,
 ) (answer json.RawMessage, err error) {
 	d, err := server.OpenDataDir(c.Context(), path, "", false)
 	if err != nil {

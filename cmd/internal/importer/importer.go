@@ -17,7 +17,7 @@ import (
 	"consentledger/cmd/internal/exit"
 	"consentledger/cmd/internal/files"
 	"consentledger/cmd/internal/policies"
-	"consentledger/domain"
+	"consentledger/domain/ident"
 
 	"github.com/spf13/cobra"
 )
@@ -107,7 +107,7 @@ func (in Import) leftOut(c *cobra.Command) (func(string) bool, error) {
 		if line = strings.TrimSpace(line); line == "" {
 			continue
 		}
-		key, err := domain.ParsePersonKey(line)
+		key, err := ident.ParsePersonKey(line)
 		if err != nil {
 			return nil, exit.Usage(fmt.Errorf("--without: line %d: %w", number, err))
 		}

@@ -8,7 +8,7 @@ import (
 	"consentledger/cmd/internal/exit"
 	"consentledger/cmd/internal/output"
 	"consentledger/cmd/internal/remote"
-	"consentledger/domain"
+	"consentledger/domain/refusal"
 
 	"github.com/spf13/cobra"
 )
@@ -20,7 +20,7 @@ var ProposalColumns = []string{"id", "state", "command", "reason", "by", "until"
 // that was refused for another reason.
 func Propose(c *cobra.Command, app, member string, command any, err error) error {
 	problem, is := errors.AsType[*exit.ProblemError](err)
-	if !is || problem.Code != string(domain.ApprovalNeeded) {
+	if !is || problem.Code != string(refusal.ApprovalNeeded) {
 		return err
 	}
 

@@ -14,6 +14,7 @@ import (
 	"consentledger/cmd/internal/files"
 	"consentledger/domain"
 	"consentledger/domain/content"
+	"consentledger/domain/ident"
 	"consentledger/eventstore/codec"
 	"consentledger/eventstore/ledger"
 	"consentledger/eventstore/vault"
@@ -26,7 +27,7 @@ import (
 // good as on the day it was given.
 func (r *Restoration) eraseAgain(ctx context.Context) error {
 	type person struct {
-		app  domain.AppName
+		app  ident.AppName
 		name vault.Pseudonym
 	}
 	var ordered []person
@@ -124,7 +125,7 @@ func (r *Restoration) eraseOne(ctx context.Context, keep *transparency.Keep, fil
 		Source:     "restore",
 		ID:         "certificate " + s.Order.String(),
 		Body:       text,
-		Actor:      string(domain.Operator),
+		Actor:      string(ident.Operator),
 		RecordedBy: "ledger",
 		Command:    domain.OrderErasure{Reason: s.Reason, By: s.By, Evidence: content.Hash(sha256.Sum256(text))},
 	}, name)
@@ -144,7 +145,7 @@ func (r *Restoration) certified(keep *transparency.Keep, text []byte) (erasure.S
 	err = errors.New("the backup has no log that could have signed it")
 	for _, name := range slices.Sorted(maps.Keys(r.kept)) {
 		base, is := strings.CutSuffix(name, ".key")
-		app, bad := domain.ParseAppName(base)
+		app, bad := ident.ParseAppName(base)
 		if !is || bad != nil {
 			continue
 		}

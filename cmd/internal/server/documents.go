@@ -9,8 +9,8 @@ import (
 
 	"consentledger/api/report/auditreport"
 	"consentledger/cmd/internal/buildinfo"
-	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/projections/transparency"
 	"consentledger/projections/transparency/merkle"
 )
@@ -20,7 +20,7 @@ type documents struct{ *Server }
 
 // Audit implements [rest.Documents]. The log's root is derived again for it.
 func (p documents) Audit(
-	ctx context.Context, app domain.AppName, from, to deadline.Instant,
+	ctx context.Context, app ident.AppName, from, to deadline.Instant,
 ) (auditreport.Report, error) {
 	outside, err := p.outside(ctx, app)
 	if err != nil {
@@ -33,13 +33,13 @@ func (p documents) Audit(
 
 // Register implements [rest.Documents].
 func (p documents) Register(
-	ctx context.Context, app domain.AppName, name string, at deadline.Instant,
+	ctx context.Context, app ident.AppName, name string, at deadline.Instant,
 ) (auditreport.Register, error) {
 	return auditreport.MakeRegister(ctx, p.Dir.Ledger, p.requests, app, name, at)
 }
 
 // outside says what no history says.
-func (p documents) outside(ctx context.Context, app domain.AppName) (auditreport.Outside, error) {
+func (p documents) outside(ctx context.Context, app ident.AppName) (auditreport.Outside, error) {
 	o := auditreport.Outside{Made: deadline.At(time.Now()).String(), Software: buildinfo.Version, SHA256: ownHash()}
 	if n, err := p.rejected.Unseen(ctx); err == nil { // not known while NATS is away
 		o.Rejected = &n
@@ -49,7 +49,7 @@ func (p documents) outside(ctx context.Context, app domain.AppName) (auditreport
 	return o, err
 }
 
-func (p documents) integrity(ctx context.Context, app domain.AppName) (auditreport.Integrity, error) {
+func (p documents) integrity(ctx context.Context, app ident.AppName) (auditreport.Integrity, error) {
 	var i auditreport.Integrity
 	text, err := p.Logs.Checkpoint(app)
 	if errors.Is(err, transparency.ErrNotThere) || errors.Is(err, transparency.ErrNotReady) {
@@ -70,8 +70,8 @@ func (p documents) integrity(ctx context.Context, app domain.AppName) (auditrepo
 		return i, err
 	}
 
-	rows, err := p.Dir.compareTrees(ctx, []domain.AppName{app},
-		func(domain.AppName) ([]byte, error) { return text, nil })
+	rows, err := p.Dir.compareTrees(ctx, []ident.AppName{app},
+		func(ident.AppName) ([]byte, error) { return text, nil })
 	if err != nil {
 		return i, err
 	}
@@ -85,7 +85,7 @@ func (p documents) integrity(ctx context.Context, app domain.AppName) (auditrepo
 }
 
 // witnessed says what those outside signed.
-func (p documents) witnessed(app domain.AppName, i *auditreport.Integrity) error {
+func (p documents) witnessed(app ident.AppName, i *auditreport.Integrity) error {
 	if p.witnesses == nil {
 		return nil
 	}

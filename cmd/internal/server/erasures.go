@@ -5,7 +5,7 @@ import (
 	"io"
 
 	"consentledger/api/erasing"
-	"consentledger/domain"
+	"consentledger/domain/ident"
 )
 
 // restErasures are the jobs as package rest asks for them.
@@ -15,7 +15,7 @@ type restErasures struct {
 }
 
 // Certify writes the certificate of a job, by what this server's logs prove.
-func (r restErasures) Certify(ctx context.Context, app domain.AppName, id string, w io.Writer) error {
+func (r restErasures) Certify(ctx context.Context, app ident.AppName, id string, w io.Writer) error {
 	return r.Jobs.Certify(ctx, app, id, r.h.Logs, r.h.Dir.Ledger, w)
 }
 

@@ -14,6 +14,7 @@ import (
 	"consentledger/cmd/internal/buildinfo"
 	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 )
 
 // exporter makes bundles of what this server keeps.
@@ -26,7 +27,7 @@ func (h *Server) exporter() *audit.Exporter {
 		Now:       time.Now,
 		Rejected:  h.waiting,
 		Software:  bundle.Software{Version: buildinfo.Version, SHA256: ownHash()},
-		Stand: func(ctx context.Context, stream domain.StreamID) (domain.Subject, deadline.Instant, error) {
+		Stand: func(ctx context.Context, stream ident.StreamID) (domain.Subject, deadline.Instant, error) {
 			s, err := h.Dir.Ledger.Whole(ctx, stream)
 			return s, h.Dir.Ledger.Now(), err
 		},
@@ -34,7 +35,7 @@ func (h *Server) exporter() *audit.Exporter {
 }
 
 // waiting counts the rejected messages of an app that nobody has seen yet.
-func (h *Server) waiting(ctx context.Context, app domain.AppName) (n int, known bool) {
+func (h *Server) waiting(ctx context.Context, app ident.AppName) (n int, known bool) {
 	if !h.Conn.IsConnected() {
 		return 0, false
 	}

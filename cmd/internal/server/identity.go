@@ -16,7 +16,7 @@ import (
 	"consentledger/api/edge"
 	"consentledger/cmd/internal/exit"
 	"consentledger/cmd/internal/files"
-	"consentledger/domain"
+	"consentledger/domain/ident"
 )
 
 // An Access is who is let in: whether anybody is authenticated, and where
@@ -173,7 +173,7 @@ func (h *Server) openAccess(ctx context.Context) (err error) {
 
 	h.keys = &auth.Keys{
 		Rows: h.Dir.Rows(), Now: h.Dir.Ledger.Now, Execute: h.Dir.Ledger.Execute,
-		Apps: func() []domain.AppName { return h.Logs.Logged() },
+		Apps: func() []ident.AppName { return h.Logs.Logged() },
 	}
 	if err := h.openWays(ctx); err != nil {
 		return err

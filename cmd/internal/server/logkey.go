@@ -11,14 +11,14 @@ import (
 
 	"consentledger/cmd/internal/exit"
 	"consentledger/cmd/internal/files"
-	"consentledger/domain"
+	"consentledger/domain/ident"
 	"consentledger/projections/transparency"
 
 	"golang.org/x/mod/sumdb/note"
 )
 
 // VerifierKeyOf returns the key of an app's log in a data directory.
-func VerifierKeyOf(ctx context.Context, data string, app domain.AppName) (string, error) {
+func VerifierKeyOf(ctx context.Context, data string, app ident.AppName) (string, error) {
 	if isShared(data) {
 		return sharedKeyOf(ctx, app)
 	}

@@ -12,7 +12,7 @@ import (
 	"consentledger/api/audit/witness"
 	"consentledger/api/rest"
 	"consentledger/cmd/internal/exit"
-	"consentledger/domain"
+	"consentledger/domain/ident"
 	"consentledger/eventstore"
 	"consentledger/eventstore/postgres"
 	"consentledger/eventstore/vault"
@@ -156,7 +156,7 @@ func openRowsOf(ctx context.Context) (rows *postgres.Rows, v *vault.Vault, err e
 }
 
 // sharedKeyOf is [VerifierKeyOf] where processes share the keys.
-func sharedKeyOf(ctx context.Context, app domain.AppName) (_ string, err error) {
+func sharedKeyOf(ctx context.Context, app ident.AppName) (_ string, err error) {
 	rows, v, err := openRowsOf(ctx)
 	if err != nil {
 		return "", err

@@ -10,7 +10,7 @@ import (
 	"consentledger/api/auth/session"
 	"consentledger/api/nats/intake"
 	"consentledger/cmd/internal/telemetry"
-	"consentledger/domain"
+	"consentledger/domain/refusal"
 	"consentledger/eventstore"
 	"consentledger/eventstore/ledger"
 	"consentledger/eventstore/tracing"
@@ -25,9 +25,9 @@ type measured struct {
 	traces    *tracing.Traces
 	ledger    *ledger.Meter
 	synced    func(records int)
-	turned    func(domain.Code) // a message was rejected
-	limited   func()            // a request was one too many
-	sessions  session.Counter   // somebody signed in or out, or was refused
+	turned    func(refusal.Code) // a message was rejected
+	limited   func()             // a request was one too many
+	sessions  session.Counter    // somebody signed in or out, or was refused
 	refused   func(admission.Class, admission.Why)
 	tried     func(taken bool) // an event was sent to a webhook
 }
@@ -81,7 +81,7 @@ func newMeasured(t *telemetry.Telemetry) (m measured, err error) {
 		overload.Add(ctx, 0, reasons[admission.Why(why)])
 	}
 	m.refused = func(_ admission.Class, why admission.Why) { overload.Add(ctx, 1, reasons[why]) }
-	m.turned = func(code domain.Code) {
+	m.turned = func(code refusal.Code) {
 		rejected.Add(ctx, 1, telemetry.Rejected.Of(codes.Of(telemetry.Rejected, string(code))))
 	}
 	return m, m.countSessions(t)

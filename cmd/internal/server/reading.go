@@ -9,8 +9,8 @@ import (
 
 	"consentledger/api/rest"
 	"consentledger/api/wire"
-	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 	"consentledger/eventstore/ledger"
@@ -89,7 +89,7 @@ func positionOf(e codec.Entry) eventstore.Position { return e.Position }
 
 // Of is [ledger.Ledger.Of].
 func (n notedLedger) Of(
-	ctx context.Context, app domain.AppName, after eventstore.Position,
+	ctx context.Context, app ident.AppName, after eventstore.Position,
 ) iter.Seq2[codec.Entry, error] {
 	return noted(n.reading, n.Ledger.Of(ctx, app, after), positionOf)
 }

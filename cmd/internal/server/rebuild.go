@@ -14,7 +14,7 @@ import (
 	"consentledger/api/rest"
 	"consentledger/cmd/internal/files"
 	"consentledger/cmd/internal/views"
-	"consentledger/domain"
+	"consentledger/domain/ident"
 	"consentledger/projections/readmodel"
 	"consentledger/projections/rebuild"
 	"consentledger/projections/transparency/merkle"
@@ -73,9 +73,9 @@ func (d *DataDir) compareTables(
 
 // compareTrees derives every log's root once more; note finds what was signed.
 func (d *DataDir) compareTrees(
-	ctx context.Context, apps []domain.AppName, note func(domain.AppName) ([]byte, error),
+	ctx context.Context, apps []ident.AppName, note func(ident.AppName) ([]byte, error),
 ) ([]rebuild.Row, error) {
-	signed := map[domain.AppName]merkle.Checkpoint{}
+	signed := map[ident.AppName]merkle.Checkpoint{}
 	for _, app := range apps {
 		text, err := note(app)
 		if err != nil {
@@ -134,14 +134,14 @@ func RebuildDir(ctx context.Context, path string) (all []rebuild.Row, err error)
 		return nil, err
 	}
 
-	var apps []domain.AppName
+	var apps []ident.AppName
 	for _, e := range entries {
-		if app, err := domain.ParseAppName(e.Name()); err == nil && e.IsDir() {
+		if app, err := ident.ParseAppName(e.Name()); err == nil && e.IsDir() {
 			apps = append(apps, app)
 		}
 	}
 
-	rows, err := d.compareTrees(ctx, apps, func(app domain.AppName) ([]byte, error) {
+	rows, err := d.compareTrees(ctx, apps, func(app ident.AppName) ([]byte, error) {
 		return files.ReadPlainFile(filepath.Join(TileDir(path), string(app), "checkpoint"), files.MaxOwnFile)
 	})
 	return append(all, rows...), err

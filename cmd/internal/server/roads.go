@@ -11,7 +11,7 @@ import (
 	"consentledger/api/nats/operator"
 	"consentledger/api/rest"
 	"consentledger/api/wire"
-	"consentledger/domain"
+	"consentledger/domain/refusal"
 	"consentledger/eventstore"
 	"consentledger/eventstore/ledger"
 
@@ -39,7 +39,7 @@ func refusalOf(p operator.Problem) error {
 	if p.Status >= 500 {
 		return errors.New(p.Detail)
 	}
-	return domain.Refusal{Code: domain.Code(p.Code), Path: p.Path, Text: p.Detail}
+	return refusal.Refusal{Code: refusal.Code(p.Code), Path: p.Path, Text: p.Detail}
 }
 
 // again records an event that came by a road of operators or of groups, and was
@@ -48,7 +48,7 @@ func (h *Server) again(ctx context.Context, m *nats.Msg) (ledger.Receipt, error)
 	body, why, ok := operator.Again(ctx, h.api, m)
 	switch {
 	case !ok:
-		return ledger.Receipt{}, domain.Refusal{Code: domain.Malformed,
+		return ledger.Receipt{}, refusal.Refusal{Code: refusal.Malformed,
 			Text: "nothing is recorded by the subject that the message was sent to"}
 	case why != nil:
 		return ledger.Receipt{}, refusalOf(*why)

@@ -6,7 +6,8 @@ import (
 
 	"consentledger/api/auth"
 	"consentledger/api/nats/intake"
-	"consentledger/domain"
+	"consentledger/domain/ident"
+	"consentledger/domain/refusal"
 )
 
 // senders returns who says who sent a message on NATS, by an operation; nil: nobody is
@@ -15,11 +16,11 @@ func (h *Server) senders(op auth.Operation) intake.Sender {
 	if h.keys == nil {
 		return nil
 	}
-	return func(ctx context.Context, app domain.AppName, values []string) (string, error) {
+	return func(ctx context.Context, app ident.AppName, values []string) (string, error) {
 		by, err := h.ways.Sender(ctx, op, app, values)
 		if err == nil || errors.Is(err, auth.ErrAway) {
 			return by, err
 		}
-		return "", domain.Refusal{Code: domain.Malformed, Path: "authorization", Text: "authorization: " + err.Error()}
+		return "", refusal.Refusal{Code: refusal.Malformed, Path: "authorization", Text: "authorization: " + err.Error()}
 	}
 }

@@ -39,7 +39,7 @@ import (
 	"consentledger/cmd/internal/telemetry"
 	"consentledger/cmd/internal/tune"
 	"consentledger/cmd/internal/views"
-	"consentledger/domain"
+	"consentledger/domain/ident"
 	"consentledger/eventstore/ledger"
 	"consentledger/projections"
 	"consentledger/projections/activity"
@@ -265,7 +265,7 @@ func (h *Server) openFollowers() error {
 		Turn:    h.turns.turn(workFollowUps),
 	}
 	h.erasing = &erasing.Jobs{Ledger: h.Dir.Ledger, Rows: h.Dir.Rows(), Log: h.Log, Busy: h.busy}
-	h.erasing.Two = func(app domain.AppName) bool { return h.approvals != nil && h.approvals.Needs(app, "erasure.ordered") }
+	h.erasing.Two = func(app ident.AppName) bool { return h.approvals != nil && h.approvals.Needs(app, "erasure.ordered") }
 	h.erasing.Same = func(one, other string) bool { return h.approvals.Same(one, other) }
 	h.openTelling()
 	return nil
@@ -276,7 +276,7 @@ func (h *Server) openIntake() {
 	h.Intake = intake.Config{
 		Conn: h.Conn, Ledger: h.Dir.Ledger, Log: h.Log,
 		Seal: h.Dir.seal, Unseal: h.Dir.unseal, Again: h.again, Watch: new(intake.Watch),
-		Rows: h.Dir.Rows(), Apps: func() []domain.AppName { return h.Logs.Logged() },
+		Rows: h.Dir.Rows(), Apps: func() []ident.AppName { return h.Logs.Logged() },
 		Traces: h.Measured.traces, Turned: h.Measured.turned, Process: h.process,
 		Sender: h.senders(auth.Record), AskedBy: h.senders(auth.Check), Admit: h.admitNATS,
 	}

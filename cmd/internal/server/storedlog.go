@@ -8,7 +8,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"consentledger/domain"
+	"consentledger/domain/ident"
 	"consentledger/eventstore"
 	"consentledger/eventstore/embedded"
 	"consentledger/projections/transparency/merkle"
@@ -20,7 +20,7 @@ import (
 // order. Whoever has it closes it.
 type StoredLog struct {
 	DirSource
-	App     domain.AppName
+	App     ident.AppName
 	Records eventReader
 
 	bundle int64                                     // the one that is next
@@ -98,7 +98,7 @@ func (l *StoredLog) record() ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		stream, err := domain.ParseStreamID(string(r.Stream))
+		stream, err := ident.ParseStreamID(string(r.Stream))
 		if err != nil {
 			return nil, fmt.Errorf("record at position %d: %w", r.Position, err)
 		}

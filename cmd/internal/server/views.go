@@ -18,8 +18,8 @@ import (
 	"consentledger/cmd/consentledger/law"
 	"consentledger/cmd/internal/buildinfo"
 	"consentledger/cmd/internal/views"
-	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/eventstore"
 	"consentledger/eventstore/ledger"
 	"consentledger/projections"
@@ -226,7 +226,7 @@ func (r restPolicies) Apps(ctx context.Context) ([]rest.AppCount, eventstore.Pos
 type restActivity struct{ view *activity.View }
 
 func (r restActivity) Days(
-	ctx context.Context, app domain.AppName, from, until string,
+	ctx context.Context, app ident.AppName, from, until string,
 ) ([]rest.Day, int64, eventstore.Position, error) {
 	if from == "" {
 		from = "0001-01-01"
@@ -264,7 +264,7 @@ func (r restRejected) List(ctx context.Context, after uint64, limit int) ([]rest
 	return out, nil
 }
 
-func (r restRejected) App(ctx context.Context, seq uint64) (domain.AppName, error) {
+func (r restRejected) App(ctx context.Context, seq uint64) (ident.AppName, error) {
 	return r.messages.App(ctx, seq)
 }
 

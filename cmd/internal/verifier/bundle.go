@@ -8,8 +8,8 @@ import (
 	"consentledger/api/audit/bundle"
 	"consentledger/cmd/internal/exit"
 	"consentledger/cmd/internal/files"
-	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/projections/transparency/merkle"
 
 	"github.com/spf13/cobra"
@@ -99,7 +99,7 @@ func (v *bundleToVerify) asked(b *bundle.Opened) (bundle.Selection, error) {
 	s := bundle.Selection{App: b.Manifest.Selection.App, Subject: v.subject}
 	if p, known := b.Pseudonym(v.subject); known {
 		s.Subject = p
-	} else if _, err := domain.ParsePersonKey(v.subject); err == nil && v.subject != "" {
+	} else if _, err := ident.ParsePersonKey(v.subject); err == nil && v.subject != "" {
 		if p, known := b.Pseudonym("account:" + v.subject); known {
 			s.Subject = p
 		}

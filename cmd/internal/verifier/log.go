@@ -15,7 +15,7 @@ import (
 	"consentledger/cmd/internal/progress"
 	"consentledger/cmd/internal/server"
 	"consentledger/cmd/internal/tune"
-	"consentledger/domain"
+	"consentledger/domain/ident"
 	"consentledger/eventstore/atomicfile"
 	"consentledger/eventstore/ledger"
 	"consentledger/projections/transparency/verify"
@@ -125,7 +125,7 @@ func (v LogToVerify) run(c *cobra.Command, at string) (err error) {
 		return fmt.Errorf("%s: %w", at, err)
 	}
 
-	log := verify.Log{Source: source, Verifier: verifier, Origin: origin, App: domain.AppName(v.App),
+	log := verify.Log{Source: source, Verifier: verifier, Origin: origin, App: ident.AppName(v.App),
 		Seen: withSeen(memory.Seen, cosigned), Progress: progress.To(c.ErrOrStderr())}
 	began := time.Now()
 	report, holding, err := v.verify(c.Context(), log)
@@ -187,7 +187,7 @@ func (v *LogToVerify) chooseKey(c *cobra.Command, at string, memory verify.Memor
 	}
 
 	if v.key == "" && v.data != "" {
-		if v.key, err = server.VerifierKeyOf(c.Context(), v.data, domain.AppName(v.App)); err != nil {
+		if v.key, err = server.VerifierKeyOf(c.Context(), v.data, ident.AppName(v.App)); err != nil {
 			return err
 		}
 		fmt.Fprintln(c.ErrOrStderr(),
@@ -273,7 +273,7 @@ func (v *LogToVerify) Source(c *cobra.Command, at string) (verify.Source, string
 // stored opens the log in a data directory. With the vault beside it, that is
 // opened, too.
 func (v *LogToVerify) stored(ctx context.Context, at string) (verify.Source, string, error) {
-	app, err := domain.ParseAppName(v.App)
+	app, err := ident.ParseAppName(v.App)
 	if err != nil {
 		return nil, "", exit.Usage(fmt.Errorf("--app: %w", err))
 	}

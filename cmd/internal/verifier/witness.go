@@ -9,7 +9,7 @@ import (
 	"consentledger/api/audit/witness"
 	"consentledger/cmd/internal/exit"
 	"consentledger/cmd/internal/server"
-	"consentledger/domain"
+	"consentledger/domain/ident"
 	"consentledger/projections/transparency/merkle"
 	"consentledger/projections/transparency/verify"
 
@@ -48,7 +48,7 @@ func (v *LogToVerify) readCosigned(ctx context.Context, source verify.Source) ([
 		if err != nil {
 			return nil, err
 		}
-		signed, err := witness.Kept(shelf, domain.AppName(v.App))
+		signed, err := witness.Kept(shelf, ident.AppName(v.App))
 		return signed, errors.Join(err, done())
 	}
 

@@ -8,7 +8,7 @@ import (
 // Ledger is the principal of what the ledger says of itself.
 const Ledger = "ledger"
 
-// ParsePrincipal is domain.ParsePrincipal.
+// ParsePrincipal is ident.ParsePrincipal.
 func ParsePrincipal(s string) (string, error) {
 	switch {
 	case s == "" || len(s) > 128 || !IsOpaque(s, ":/"):
@@ -28,7 +28,7 @@ const (
 		"identity-card number")
 )
 
-// HoldsPersonal is domain.HoldsPersonal.
+// HoldsPersonal is ident.HoldsPersonal.
 func HoldsPersonal(text string) bool {
 	plain := strings.Map(func(r rune) rune {
 		if strings.ContainsRune(" .-_~", r) {

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"consentledger/domain"
+	"consentledger/domain/ident"
 	"consentledger/eventstore"
 )
 
@@ -17,7 +18,7 @@ const maxBack = 10 * 60 * 1000
 
 // An order holds the records of a log to the order that they were stored in.
 type order struct {
-	app     domain.AppName
+	app     ident.AppName
 	newest  int64
 	seed    maphash.Seed
 	streams map[uint64]int64 // of every stream when its last record was recorded
@@ -36,7 +37,7 @@ func (o *order) check(record []byte) error {
 		return fmt.Errorf("it does not have the form of a record: %w", err)
 	}
 
-	stream, err := domain.ParseStreamID(string(l.stream))
+	stream, err := ident.ParseStreamID(string(l.stream))
 	if err != nil {
 		return fmt.Errorf("it does not have the form of a record: %w", err)
 	}
@@ -74,7 +75,7 @@ func (l line) times() error {
 }
 
 // place checks where a record stands in its stream and among all.
-func (o *order) place(stream domain.StreamID, l line) error {
+func (o *order) place(stream ident.StreamID, l line) error {
 	if o.streams == nil {
 		o.seed, o.streams = maphash.MakeSeed(), map[uint64]int64{}
 	}
@@ -102,6 +103,6 @@ func (o *order) place(stream domain.StreamID, l line) error {
 }
 
 // isPersons reports whether a stream is one person's.
-func isPersons(s domain.StreamID) bool {
-	return (s.Noun == domain.SubjectNoun || s.Noun == domain.AccessNoun) && s.ID != domain.AppStream
+func isPersons(s ident.StreamID) bool {
+	return (s.Noun == ident.SubjectNoun || s.Noun == ident.AccessNoun) && s.ID != ident.AppStream
 }

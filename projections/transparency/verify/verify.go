@@ -7,7 +7,7 @@ import (
 	"context"
 	"fmt"
 
-	"consentledger/domain"
+	"consentledger/domain/ident"
 	"consentledger/projections/transparency/merkle"
 
 	"golang.org/x/mod/sumdb/note"
@@ -26,7 +26,7 @@ type Log struct {
 	Source   Source
 	Verifier note.Verifier
 	Origin   string
-	App      domain.AppName      // whose records it holds; empty: whose the first is
+	App      ident.AppName       // whose records it holds; empty: whose the first is
 	Seen     []merkle.Checkpoint // what was seen of it before, smallest first
 	Progress func(done, all int64)
 

@@ -1,4 +1,4 @@
-package domain
+package refusal
 
 import (
 	"strings"
@@ -85,10 +85,10 @@ const (
 	NotTheProposer   Code = "not-the-proposer"
 )
 
-func refuse(c Code, text string) error { return Refusal{Code: c, Text: text} }
+func New(c Code, text string) error { return Refusal{Code: c, Text: text} }
 
-// refuseAt is refuse with the member that the refusal is about.
-func refuseAt(c Code, path, text string) error { return Refusal{Code: c, Text: text, Path: path} }
+// At is refuse with the member that the refusal is about.
+func At(c Code, path, text string) error { return Refusal{Code: c, Text: text, Path: path} }
 
 // Quote returns a name that a caller sent as a refusal may repeat it: in
 // quotes if it is a name of 1 to 64 of a-z, 0-9 and "-" without six digits in a

@@ -1,4 +1,4 @@
-package domain
+package ident
 
 import "consentledger/domain/internal/form"
 
@@ -27,7 +27,7 @@ const Unauthenticated = "unauthenticated"
 // is reports whether b is who did something before, by the principal or by the
 // key that signed it: a registered key is a principal too. Of whom nothing is
 // authenticated, neither then nor now, nobody can tell.
-func (b By) is(principal, signer string) bool {
+func (b By) Is(principal, signer string) bool {
 	known := b.Principal != "" && b.Principal != Unauthenticated
 	return known && b.Principal == principal || b.Signer != "" && b.Signer == signer
 }
@@ -37,6 +37,6 @@ func (b By) is(principal, signer string) bool {
 const Ledger = form.Ledger
 
 // anonymous reports whether nobody vouches for what was sent.
-func (b By) anonymous() bool {
+func (b By) Anonymous() bool {
 	return b.Signer == "" && (b.Principal == "" || b.Principal == Unauthenticated)
 }

@@ -1,9 +1,9 @@
-package domain_test
+package ident_test
 
 import (
 	"testing"
 
-	. "consentledger/domain"
+	. "consentledger/domain/ident"
 )
 
 func TestPersonKeysAreOpaque(t *testing.T) {

@@ -1,4 +1,4 @@
-package domain
+package lists
 
 import "slices"
 
@@ -24,9 +24,9 @@ const (
 // are short, and never need it.
 const room = 8
 
-// Grow appends. A list that may not grow where it is, is copied without room for
+// Add appends. A list that may not grow where it is, is copied without room for
 // more: the next one would not use it.
-func Grow[T any](own Own, s []T, v T) []T {
+func Add[T any](own Own, s []T, v T) []T {
 	if own == Shared || len(s) < room {
 		out := make([]T, len(s)+1)
 		copy(out, s)
@@ -39,8 +39,8 @@ func Grow[T any](own Own, s []T, v T) []T {
 	return append(s, v)
 }
 
-// altered returns list with every element changed.
-func altered[T any](own Own, list []T, change func(*T)) []T {
+// Altered returns list with every element changed.
+func Altered[T any](own Own, list []T, change func(*T)) []T {
 	if own != Alone {
 		list = append([]T(nil), list...)
 	}
@@ -50,9 +50,9 @@ func altered[T any](own Own, list []T, change func(*T)) []T {
 	return list
 }
 
-// dropped returns list without some of its elements: the same list if none of
+// Dropped returns list without some of its elements: the same list if none of
 // them is in it.
-func dropped[T any](own Own, list []T, out func(T) bool) []T {
+func Dropped[T any](own Own, list []T, out func(T) bool) []T {
 	if !slices.ContainsFunc(list, out) {
 		return list
 	}
@@ -62,15 +62,15 @@ func dropped[T any](own Own, list []T, out func(T) bool) []T {
 	return slices.DeleteFunc(list, out)
 }
 
-// dropAt returns list without its element i.
-func dropAt[T any](own Own, list []T, i int) []T {
+// DropAt returns list without its element i.
+func DropAt[T any](own Own, list []T, i int) []T {
 	if own != Alone {
 		list = slices.Clone(list)
 	}
 	return slices.Delete(list, i, i+1)
 }
 
-// without returns a copy of list that leaves out some.
-func without[T any](list []T, out func(T) bool) []T {
+// Without returns a copy of list that leaves out some.
+func Without[T any](list []T, out func(T) bool) []T {
 	return slices.DeleteFunc(slices.Clone(list), out)
 }

@@ -1,10 +1,10 @@
-package domain_test
+package ident_test
 
 import (
 	"strings"
 	"testing"
 
-	. "consentledger/domain"
+	. "consentledger/domain/ident"
 )
 
 func TestAPrincipalHasANameThatSaysNothingOfAPerson(t *testing.T) {
