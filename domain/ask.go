@@ -6,6 +6,7 @@ import (
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
 	"consentledger/domain/policy"
+	"consentledger/domain/published"
 )
 
 // An Ask is something that an app must ask a person, or show to them, now.
@@ -39,14 +40,14 @@ const (
 // Prompt returns what the app must ask the person now, in a locale.
 func Prompt(s Subject, ref Reference, locale string, at deadline.Instant) []Ask {
 	var asks []Ask
-	inForce := ref.Policies.inForce(at)
+	inForce := ref.Policies.AllInForce(at)
 	for _, v := range inForce {
 		asks = append(asks, s.changes(*v, ref, locale, at)...)
 		for _, p := range v.Document.Purposes {
 			if p.Basis != policy.BasisConsent {
 				continue
 			}
-			if w, _, ok := inForce.declaring(p.ID); !ok || w.Version != v.Version {
+			if w, _, ok := inForce.Declaring(p.ID); !ok || w.Version != v.Version {
 				continue // another policy prevails
 			}
 			if a, ok := s.ask(p, *v, ref, at); ok {
@@ -59,7 +60,7 @@ func Prompt(s Subject, ref Reference, locale string, at deadline.Instant) []Ask 
 }
 
 // ask returns what must be asked about one purpose.
-func (s Subject) ask(p policy.Purpose, v PublishedPolicy, ref Reference, at deadline.Instant) (Ask, bool) {
+func (s Subject) ask(p policy.Purpose, v published.Policy, ref Reference, at deadline.Instant) (Ask, bool) {
 	st := s.Standing(p.ID, at, ref)
 	a := Ask{Purpose: p.ID, Separate: p.Separate, Policy: v.Document.Name, Version: v.Version}
 	switch st.Status {
@@ -99,7 +100,7 @@ func (s Subject) ask(p policy.Purpose, v PublishedPolicy, ref Reference, at dead
 
 // changes returns what the person must be told of the version as a whole. Who
 // refused is not asked again within the quiet period, and need not be after it.
-func (s *Subject) changes(v PublishedPolicy, ref Reference, locale string, at deadline.Instant) []Ask {
+func (s *Subject) changes(v published.Policy, ref Reference, locale string, at deadline.Instant) []Ask {
 	if !s.knewBefore(v, ref) {
 		return nil
 	}
@@ -126,7 +127,7 @@ func (s *Subject) changes(v PublishedPolicy, ref Reference, locale string, at de
 
 // heardOf reports whether the person answered the version or says to have read
 // it. That is no consent to what it changed.
-func (s *Subject) heardOf(v PublishedPolicy, ref Reference, at deadline.Instant) bool {
+func (s *Subject) heardOf(v published.Policy, ref Reference, at deadline.Instant) bool {
 	for _, y := range s.said {
 		if y.no == 0 && y.yesFrom() <= at && y.given().Version == v.Version && !isVoided(y, &ref) {
 			return true
@@ -148,7 +149,7 @@ func (s *Subject) refusedVersion(v content.Hash, ref Reference, at deadline.Inst
 
 // knewBefore reports whether the person dealt with an older version of the
 // same policy.
-func (s Subject) knewBefore(v PublishedPolicy, ref Reference) bool {
+func (s Subject) knewBefore(v published.Policy, ref Reference) bool {
 	for _, w := range ref.Policies.Versions() {
 		if w.Version != v.Version && w.Document.Name == v.Document.Name && w.Effective < v.Effective && s.since != 0 &&
 			s.since < v.Effective {
@@ -163,14 +164,14 @@ func (s Subject) request(cmd RequestConsent, ref Reference, at deadline.Instant)
 	if err := reasoned(cmd.Reason); err != nil {
 		return nil, err
 	}
-	if err := ref.checkScope(Scope{Purposes: cmd.Purposes}); err != nil {
+	if err := ref.checkScope(policy.Scope{Purposes: cmd.Purposes}); err != nil {
 		return nil, err
 	}
 
 	e := ConsentRequested{Purposes: cmd.Purposes, Reason: cmd.Reason, Locale: cmd.Locale}
-	inForce := ref.Policies.inForce(at)
+	inForce := ref.Policies.AllInForce(at)
 	for _, id := range cmd.Purposes {
-		v, p, ok := inForce.declaring(id)
+		v, p, ok := inForce.Declaring(id)
 		if !ok {
 			continue
 		}

@@ -26,7 +26,7 @@ func (s Service) checkDecision(n Noted, ref Reference, at deadline.Instant) erro
 		told = min(told, s.notices[0])
 	}
 
-	for _, r := range ref.Policies.noticeRules(at) {
+	for _, r := range ref.Policies.NoticeRules(at) {
 		due, err := deadline.Compute(r, told, nil, false, ref.Calendars)
 		if err != nil {
 			return err
@@ -45,7 +45,7 @@ func (s Service) cease(e ServiceCeased, ref Reference, at deadline.Instant) erro
 	if err := reasoned(e.Reason); err != nil {
 		return err
 	}
-	for _, r := range ref.Policies.noticeRules(at) {
+	for _, r := range ref.Policies.NoticeRules(at) {
 		if err := s.checkNotice(r, ref.Calendars, at); err != nil {
 			return err
 		}

@@ -322,7 +322,7 @@ func TestPromptAsksForWhatIsOpen(t *testing.T) {
 	if len(got) != 3 || got["ads"].Reason != PromptFirst || !got["face"].Separate {
 		t.Errorf("at first: %+v", got)
 	}
-	s := fold(yes(1, t0, t0), fact(2, noon, ConsentRefused{Scope: Scope{Purposes: []policy.PurposeID{"face"}}}))
+	s := fold(yes(1, t0, t0), fact(2, noon, ConsentRefused{Scope: policy.Scope{Purposes: []policy.PurposeID{"face"}}}))
 	got = asked(s, later)
 	if _, again := got["ads"]; again || got["face"].NotBefore != noon.Add(policy.QuietPeriod) {
 		t.Errorf("after a refusal: %+v", got)

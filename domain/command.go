@@ -5,6 +5,7 @@ import (
 	"consentledger/domain/deadline"
 	"consentledger/domain/ident"
 	"consentledger/domain/policy"
+	"consentledger/domain/surface"
 )
 
 // A Command is a wish to record something. Decide may refuse it.
@@ -37,7 +38,7 @@ type PublishPolicy struct {
 // of the surface's canonical form.
 type PublishSurface struct {
 	ID      content.Hash
-	Surface Surface
+	Surface surface.Surface
 }
 
 // Say asks to record an event as it is. Not every event may be said: what
@@ -59,8 +60,8 @@ type GiveConsent struct {
 	Import   bool
 	Details  Personal
 	Build    string
-	Control  ControlID
-	Initial  ControlState
+	Control  surface.ControlID
+	Initial  surface.State
 	Once     bool
 	Guardian GuardianRef
 	Proof    Proof
@@ -72,7 +73,7 @@ type GiveConsent struct {
 // RefuseConsent asks to record a no to a question. Without purposes it means
 // those of the control that was used.
 type RefuseConsent struct {
-	Scope   Scope
+	Scope   policy.Scope
 	Policy  string
 	Version content.Hash
 	Locale  string
@@ -80,15 +81,15 @@ type RefuseConsent struct {
 	Details Personal
 	Notice  ident.EventID
 	Build   string
-	Control ControlID
-	Initial ControlState
+	Control surface.ControlID
+	Initial surface.State
 
 	Guardian GuardianRef // empty: the person
 }
 
 // WithdrawConsent asks to record a withdrawal.
 type WithdrawConsent struct {
-	Scope    Scope
+	Scope    policy.Scope
 	Details  Personal
 	Build    string
 	Guardian GuardianRef  // empty: the person

@@ -4,6 +4,7 @@ import (
 	"consentledger/domain/content"
 	"consentledger/domain/internal/form"
 	"consentledger/domain/policy"
+	"consentledger/domain/surface"
 )
 
 // A Shortfall says why a yes does not count.
@@ -37,11 +38,11 @@ var CountRules = []CountRule{
 	{ActGivesNone, "use of the service, a permission of the operating system and a machine's signal never give consent",
 		"PIPL 14; policy Introduction, I(5)",
 		func(y *yes, p policy.Purpose) bool {
-			return y.act.Counts == policy.NoConsent || y.ref.Policies.signals(y.act.ID)
+			return y.act.Counts == policy.NoConsent || y.ref.Policies.IsSignal(y.act.ID)
 		}},
 	{TickedBefore, "a box that was ticked before is no act of the person",
 		"PIPL 14; GB/T 35273-2020 5.4",
-		func(y *yes, p policy.Purpose) bool { return y.initial == Ticked }},
+		func(y *yes, p policy.Purpose) bool { return y.initial == surface.Ticked }},
 	{NeedsGuardian, "a child under 14 cannot consent alone",
 		"PIPL 31",
 		func(y *yes, p policy.Purpose) bool { return y.band == ChildUnder14 && y.kind != policy.GuardianConsent }},

@@ -9,7 +9,9 @@ import (
 	"consentledger/domain/deadline"
 	"consentledger/domain/ident"
 	"consentledger/domain/policy"
+	"consentledger/domain/published"
 	"consentledger/domain/refusal"
+	"consentledger/domain/surface"
 )
 
 // A Reference is what decisions about a person look up.
@@ -96,13 +98,13 @@ func one(e Event, err error) ([]Event, error) {
 // guessed reports whether a version that nobody named is no more than a guess: what
 // was said is from before any version bound, and was not said just now, when one
 // that is published and does not bind yet may be meant.
-func guessed(v *PublishedPolicy, at, recorded deadline.Instant) bool {
+func guessed(v *published.Policy, at, recorded deadline.Instant) bool {
 	return v.Effective > at.Add(FutureSkew) && at < recorded.Add(-FutureSkew)
 }
 
-// seen is [PublishedPolicies.meant] of a version that somebody saw: none is guessed.
-func (ref Reference) seen(policy string, h content.Hash, at, recorded deadline.Instant) (*PublishedPolicy, error) {
-	v, err := ref.Policies.meant(policy, h, at)
+// seen is [published.Policies.Meant] of a version that somebody saw: none is guessed.
+func (ref Reference) seen(policy string, h content.Hash, at, recorded deadline.Instant) (*published.Policy, error) {
+	v, err := ref.Policies.Meant(policy, h, at)
 	if err == nil && h == (content.Hash{}) && guessed(v, at, recorded) {
 		return nil, refusal.At(refusal.UnknownVersion, "data.version",
 			"no version was in force then; name the version that was shown")
@@ -139,7 +141,7 @@ func present(cmd PresentNotice, ref Reference, at, recorded deadline.Instant) (E
 
 // refuse answers RefuseConsent. Who is asked about a changed policy refuses what
 // it added: the old scope of a yes stays as it was. A machine's signal answers no
-// question, and leaves nothing if it says nothing new: see [Signals].
+// question, and leaves nothing if it says nothing new: see [policy.Signals].
 func (s Subject) refuse(cmd RefuseConsent, ref Reference, at, recorded deadline.Instant) ([]Event, error) {
 	control, _ := s.controlOf(cmd.Notice, cmd.Control, ref)
 	agree(&cmd.Initial, control.Initial)
@@ -149,7 +151,7 @@ func (s Subject) refuse(cmd RefuseConsent, ref Reference, at, recorded deadline.
 		return nil, err
 	}
 
-	signal := ref.Policies.signals(cmd.Act)
+	signal := ref.Policies.IsSignal(cmd.Act)
 	if signal {
 		var said ident.EventID
 		if scope, said = s.news(cmd.Act, scope, cmd.Guardian, ref); said != (ident.EventID{}) {
@@ -158,7 +160,7 @@ func (s Subject) refuse(cmd RefuseConsent, ref Reference, at, recorded deadline.
 	}
 
 	e := ConsentRefused{
-		Scope: scope, Guardian: cmd.Guardian, Unknown: unknown, Rests: ref.Policies.resting(scope, now), Signal: signal,
+		Scope: scope, Guardian: cmd.Guardian, Unknown: unknown, Rests: ref.Policies.Resting(scope, now), Signal: signal,
 		Policy: cmd.Policy, Version: cmd.Version, Locale: cmd.Locale, Act: cmd.Act,
 		Details: cmd.Details, Notice: cmd.Notice, Build: cmd.Build, Control: cmd.Control, Initial: cmd.Initial,
 	}
@@ -172,7 +174,7 @@ func (s Subject) refuse(cmd RefuseConsent, ref Reference, at, recorded deadline.
 		agree(&e.Build, n.Build)
 	}
 
-	if v, err := ref.Policies.meant(e.Policy, e.Version, at); err == nil {
+	if v, err := ref.Policies.Meant(e.Policy, e.Version, at); err == nil {
 		e.Policy, e.Version = v.Document.Name, v.Version
 	}
 
@@ -186,23 +188,23 @@ func (s Subject) refuse(cmd RefuseConsent, ref Reference, at, recorded deadline.
 
 // about returns what a refusal is about: what it says, or else what the control
 // that was used is for.
-func (cmd RefuseConsent) about(c Control) Scope {
+func (cmd RefuseConsent) about(c surface.Control) policy.Scope {
 	if !cmd.Scope.All && len(cmd.Scope.Purposes) == 0 {
-		return Scope{Purposes: c.Purposes}
+		return policy.Scope{Purposes: c.Purposes}
 	}
 	return cmd.Scope
 }
 
 // controlOf returns the control of the surface that a presentation was of, and
 // whether both are known.
-func (s Subject) controlOf(notice ident.EventID, id ControlID, ref Reference) (Control, bool) {
+func (s Subject) controlOf(notice ident.EventID, id surface.ControlID, ref Reference) (surface.Control, bool) {
 	f, ok := s.notice(notice)
 	if !ok || id == "" {
-		return Control{}, false
+		return surface.Control{}, false
 	}
 	p, ok := ref.Surfaces.Surface(f.Event.(NoticePresented).Surface)
 	if !ok {
-		return Control{}, false
+		return surface.Control{}, false
 	}
 	return p.Surface.Control(id)
 }
@@ -213,7 +215,7 @@ func (s Subject) withdraw(cmd WithdrawConsent, ref Reference, now deadline.Insta
 		return nil, err
 	}
 
-	signal := ref.Policies.signals(cmd.Act)
+	signal := ref.Policies.IsSignal(cmd.Act)
 	if signal {
 		var said ident.EventID
 		if scope, said = s.news(cmd.Act, scope, cmd.Guardian, ref); said != (ident.EventID{}) {
@@ -223,7 +225,7 @@ func (s Subject) withdraw(cmd WithdrawConsent, ref Reference, now deadline.Insta
 
 	return []Event{ConsentWithdrawn{
 		Scope: scope, Details: cmd.Details, Build: cmd.Build, Guardian: cmd.Guardian, Unknown: unknown,
-		Rests: ref.Policies.resting(scope, now), Act: cmd.Act, Signal: signal,
+		Rests: ref.Policies.Resting(scope, now), Act: cmd.Act, Signal: signal,
 	}}, nil
 }
 
@@ -232,13 +234,13 @@ func (s Subject) withdraw(cmd WithdrawConsent, ref Reference, now deadline.Insta
 // for the others; one that names nothing else is refused, so that somebody
 // looks at it. So is a guardian's by somebody who is none.
 func (s Subject) checkNo(
-	no Scope, g GuardianRef, ref Reference, now deadline.Instant,
-) (scope Scope, unknown string, err error) {
+	no policy.Scope, g GuardianRef, ref Reference, now deadline.Instant,
+) (scope policy.Scope, unknown string, err error) {
 	if g != "" && !s.GuardianAt(g, now) {
 		return scope, "", errNoGuardian
 	}
 	if no.All {
-		return Scope{All: true}, "", nil // whatever it names beside
+		return policy.Scope{All: true}, "", nil // whatever it names beside
 	}
 	if len(no.Purposes) == 0 {
 		return no, "", ref.checkScope(no)
@@ -248,7 +250,7 @@ func (s Subject) checkNo(
 	for _, id := range no.Purposes {
 		name := strings.Trim(refusal.Quote(string(id)), `"`)
 		switch {
-		case ref.Policies.declares(id):
+		case ref.Policies.Declares(id):
 			if !slices.Contains(scope.Purposes, id) {
 				scope.Purposes = append(scope.Purposes, id)
 			}
@@ -276,7 +278,7 @@ var errNoGuardian = refusal.At(refusal.UnknownGuardian, "data.guardian",
 func (ref Reference) shown(ids []policy.PurposeID) []policy.PurposeID {
 	var out []policy.PurposeID
 	for _, id := range ids {
-		if !ref.Policies.declares(id) {
+		if !ref.Policies.Declares(id) {
 			id = policy.PurposeID(strings.Trim(refusal.Quote(string(id)), `"`))
 		}
 		if !slices.Contains(out, id) {
@@ -288,12 +290,12 @@ func (ref Reference) shown(ids []policy.PurposeID) []policy.PurposeID {
 
 // checkScope refuses a no that names nothing, or a purpose that no version
 // ever declared: taken as it is, it would leave the consent that was meant.
-func (ref Reference) checkScope(s Scope) error {
+func (ref Reference) checkScope(s policy.Scope) error {
 	if s.All == (len(s.Purposes) > 0) {
 		return refusal.At(refusal.NothingNamed, "data.purposes", `name the purposes, or say "all": true`)
 	}
 	for _, id := range s.Purposes {
-		if !ref.Policies.declares(id) {
+		if !ref.Policies.Declares(id) {
 			return refusal.At(refusal.UnknownPurpose, "data.purposes",
 				"no version of the policy declares a purpose "+refusal.Quote(string(id)))
 		}
@@ -302,7 +304,7 @@ func (ref Reference) checkScope(s Scope) error {
 }
 
 func changePermission(cmd ChangePermission, ref Reference, now deadline.Instant) (Event, error) {
-	bound, known := ref.Policies.bound(cmd.Permission, now)
+	bound, known := ref.Policies.Bound(cmd.Permission, now)
 	if !known {
 		return nil, refusal.At(refusal.UnknownPermission, "data.permission",
 			"no version of the policy names a permission "+refusal.Quote(string(cmd.Permission)))
@@ -314,7 +316,7 @@ func changePermission(cmd ChangePermission, ref Reference, now deadline.Instant)
 	case Denied:
 		return PermissionDenied{cmd.Permission, cmd.Details}, nil
 	case Revoked:
-		return PermissionRevoked{cmd.Permission, bound, cmd.Details, ref.Policies.resting(Scope{Purposes: bound}, now)}, nil
+		return PermissionRevoked{cmd.Permission, bound, cmd.Details, ref.Policies.Resting(policy.Scope{Purposes: bound}, now)}, nil
 	}
 
 	panic(fmt.Sprintf("domain: permission change %d has no case", cmd.Change))

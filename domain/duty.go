@@ -19,7 +19,7 @@ type OpenDuties struct {
 	Rules  []deadline.Rule
 	Policy content.Hash       // the version that has the rule
 	Held   bool               // a legal hold keeps the data: the clocks stand still from their start
-	Keeps  []policy.PurposeID // whose data stay, see [PublishedPolicies.Kept]
+	Keeps  []policy.PurposeID // whose data stay, see [published.Policies.Kept]
 }
 
 // MeetObligation asks to record that what was owed was done. By a fact of the

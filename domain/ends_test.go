@@ -23,9 +23,9 @@ func TestWhichYesesAFactTakesAway(t *testing.T) {
 		then   Event
 		want   []policy.PurposeID
 	}{
-		{"a refusal of all, of what counted", []Fact{own, parents}, ConsentRefused{Scope: Scope{All: true}}, []policy.PurposeID{"ads", "net"}},
-		{"a refusal of one", []Fact{own, parents}, ConsentRefused{Scope: Scope{Purposes: []policy.PurposeID{"net"}}}, []policy.PurposeID{"net"}},
-		{"a refusal of what nobody said yes to", []Fact{own}, ConsentRefused{Scope: Scope{Purposes: []policy.PurposeID{"net"}}}, nil},
+		{"a refusal of all, of what counted", []Fact{own, parents}, ConsentRefused{Scope: policy.Scope{All: true}}, []policy.PurposeID{"ads", "net"}},
+		{"a refusal of one", []Fact{own, parents}, ConsentRefused{Scope: policy.Scope{Purposes: []policy.PurposeID{"net"}}}, []policy.PurposeID{"net"}},
+		{"a refusal of what nobody said yes to", []Fact{own}, ConsentRefused{Scope: policy.Scope{Purposes: []policy.PurposeID{"net"}}}, nil},
 		{"a void of a yes", []Fact{own, parents}, RecordVoided{Records: []ident.EventID{{2}}}, []policy.PurposeID{"net"}},
 		{"a birthday at which a guardian's yes lapses", []Fact{own, parents}, AgeRecorded{Band: Aged14}, []policy.PurposeID{"net"}},
 		{"the next one, after which nothing is left to lapse", []Fact{own, parents, fact(3, AgeRecorded{Band: Aged14})}, AgeRecorded{Band: Adult}, nil},

@@ -4,6 +4,8 @@ import (
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
 	"consentledger/domain/ident"
+	"consentledger/domain/published"
+	"consentledger/domain/surface"
 )
 
 // appEvents are the rows of what is about an app as a whole.
@@ -57,7 +59,7 @@ type BuildDisputed struct {
 }
 
 // PolicyPublished records a version of a policy, whole.
-type PolicyPublished PublishedPolicy
+type PolicyPublished published.Policy
 
 // PolicyEffective records that a version began to bind.
 type PolicyEffective struct{ Version content.Hash }
@@ -65,7 +67,7 @@ type PolicyEffective struct{ Version content.Hash }
 // SurfacePublished records what a build of the app shows.
 type SurfacePublished struct {
 	ID        content.Hash // of the surface's canonical form
-	Surface   Surface
+	Surface   surface.Surface
 	Publisher string // the principal that published it
 	Signer    string // whose signature over what was sent was verified; empty: none
 }

@@ -5,6 +5,7 @@ import (
 	"consentledger/domain/deadline"
 	"consentledger/domain/ident"
 	"consentledger/domain/policy"
+	"consentledger/domain/surface"
 )
 
 // consentEvents are the rows of what a person says, and was shown.
@@ -51,8 +52,8 @@ type ConsentGiven struct {
 
 	Build    string       // of the app; empty: not said
 	Surface  content.Hash // zero: not known
-	Control  ControlID
-	Initial  ControlState    // of the control, before the person touched it
+	Control  surface.ControlID
+	Initial  surface.State   // of the control, before the person touched it
 	Once     bool            // the first use uses it up
 	Guardian GuardianRef     // who gave it; empty: the person
 	Proof    Proof           // of written and guardians' consent
@@ -94,7 +95,7 @@ type Hindered struct {
 
 // ConsentRefused records a no to a question.
 type ConsentRefused struct {
-	Scope   Scope
+	Scope   policy.Scope
 	Policy  string
 	Version content.Hash
 	Locale  string
@@ -103,27 +104,27 @@ type ConsentRefused struct {
 	Notice  ident.EventID
 	Build   string
 	Surface content.Hash
-	Control ControlID
+	Control surface.ControlID
 	Added   []policy.PurposeID // of the scope: those of which only what the version added is refused
-	Initial ControlState       // of the control, before the person touched it
+	Initial surface.State      // of the control, before the person touched it
 
-	Guardian GuardianRef // who said it; empty: the person
-	Unknown  string      // names in the no that no policy declares, with commas: see [refusal.Quote]
-	Rests    []Rest      // purposes of the scope that go on: they rest on something else than consent
-	Signal   bool        // Act is a machine's signal, and no statement of the person
+	Guardian GuardianRef   // who said it; empty: the person
+	Unknown  string        // names in the no that no policy declares, with commas: see [refusal.Quote]
+	Rests    []policy.Rest // purposes of the scope that go on: they rest on something else than consent
+	Signal   bool          // Act is a machine's signal, and no statement of the person
 }
 
 // ConsentWithdrawn records a no after whatever was said before. It needs no
 // yes before it and no reason.
 type ConsentWithdrawn struct {
-	Scope    Scope
+	Scope    policy.Scope
 	Details  Personal
 	Build    string
-	Guardian GuardianRef  // who said it; empty: the person
-	Unknown  string       // names in the no that no policy declares, with commas: see [refusal.Quote]
-	Rests    []Rest       // purposes of the scope that go on: they rest on something else than consent
-	Act      policy.ActID // how it was said; empty: not known
-	Signal   bool         // Act is a machine's signal, and no statement of the person
+	Guardian GuardianRef   // who said it; empty: the person
+	Unknown  string        // names in the no that no policy declares, with commas: see [refusal.Quote]
+	Rests    []policy.Rest // purposes of the scope that go on: they rest on something else than consent
+	Act      policy.ActID  // how it was said; empty: not known
+	Signal   bool          // Act is a machine's signal, and no statement of the person
 }
 
 // ConsentUsed records that single-use consents were used up.
@@ -183,7 +184,7 @@ type PermissionRevoked struct {
 	Permission policy.PermissionID
 	Withdraws  []policy.PurposeID
 	Details    Personal
-	Rests      []Rest // purposes that it withdraws and that go on: they rest on something else than consent
+	Rests      []policy.Rest // purposes that it withdraws and that go on: they rest on something else than consent
 }
 
 func (ConsentGiven) isEvent()       {}

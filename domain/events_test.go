@@ -193,8 +193,8 @@ func TestAnEventIsFoundByThePurposesThatItNames(t *testing.T) {
 				f.Set(reflect.ValueOf([]policy.PurposeID{id}))
 			case []Item:
 				f.Set(reflect.ValueOf([]Item{{Purpose: id}}))
-			case Scope:
-				f.Set(reflect.ValueOf(Scope{Purposes: []policy.PurposeID{id}}))
+			case policy.Scope:
+				f.Set(reflect.ValueOf(policy.Scope{Purposes: []policy.PurposeID{id}}))
 			default:
 				continue
 			}

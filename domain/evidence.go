@@ -4,6 +4,7 @@ import (
 	"consentledger/domain/content"
 	"consentledger/domain/internal/form"
 	"consentledger/domain/policy"
+	"consentledger/domain/surface"
 )
 
 // A Quality is how much a recorded yes proves when somebody disputes it.
@@ -49,7 +50,7 @@ var LackRules = []LackRule{
 	{"surface", true, "which screen of which build was shown", func(y *yes) bool { return y.surface == nil }},
 	{"text", true, "which text was shown", func(y *yes) bool { return y.cmd.Text == (content.Hash{}) }},
 	{"control", true, "which control was used", func(y *yes) bool { return y.control == nil }},
-	{"initial-state", true, "what the control showed before it was touched", func(y *yes) bool { return y.initial == StateUnknown }},
+	{"initial-state", true, "what the control showed before it was touched", func(y *yes) bool { return y.initial == surface.Unknown }},
 	{"locale", false, "in which language it was shown", func(y *yes) bool { return y.cmd.Locale == "" }},
 	{"screenshot", false, "a picture of the screen in that language", func(y *yes) bool { return y.surface != nil && y.shown.Screenshot == (content.Hash{}) }},
 	{"authoritative-text", false, "that the text binds: it is a translation or a sample", func(y *yes) bool { return !y.authoritative() }},

@@ -56,7 +56,7 @@ func (ref Reference) invoke(e ExemptionInvoked) (Event, error) {
 	case e.Approver == ref.By.Principal:
 		return nil, refusal.At(refusal.SamePrincipal, "data.approver", "who invokes an exemption may not approve it")
 	}
-	if err := ref.checkScope(Scope{Purposes: e.Purposes}); err != nil {
+	if err := ref.checkScope(policy.Scope{Purposes: e.Purposes}); err != nil {
 		return nil, err
 	}
 
@@ -83,7 +83,7 @@ func exempt(all []exemption, q Question) (exemption, bool) {
 		if e.from > q.At || e.Until <= q.At || (e.until != 0 && e.until <= q.At) || !e.List.covers(q.Action) {
 			continue
 		}
-		if (Scope{Purposes: e.Purposes}).Covers(q.Purpose) &&
+		if (policy.Scope{Purposes: e.Purposes}).Covers(q.Purpose) &&
 			(len(e.Actions) == 0 || slices.Contains(e.Actions, q.Action)) {
 			return e, true
 		}

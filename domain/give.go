@@ -6,7 +6,9 @@ import (
 	"consentledger/domain/ident"
 	"consentledger/domain/internal/form"
 	"consentledger/domain/policy"
+	"consentledger/domain/published"
 	"consentledger/domain/refusal"
+	"consentledger/domain/surface"
 )
 
 // The limits on a yes. A no has none.
@@ -19,7 +21,7 @@ const (
 type yes struct {
 	cmd     GiveConsent
 	ref     *Reference
-	version *PublishedPolicy
+	version *published.Policy
 	guessed bool // nobody said which version, and none that is known was there
 	act     policy.Act
 	kind    policy.ConsentKind
@@ -27,13 +29,13 @@ type yes struct {
 	at, now deadline.Instant // when it was said, and when it counts from
 	before  *Subject         // the person's history
 	band    AgeBand
-	initial ControlState
+	initial surface.State
 	build   string
 
 	notice  *NoticePresented // nil: not known
-	surface *Surface         // nil: not known
-	shown   SurfaceLocale
-	control *Control // nil: not known
+	surface *surface.Surface // nil: not known
+	shown   surface.Locale
+	control *surface.Control // nil: not known
 }
 
 func (s Subject) give(cmd GiveConsent, ref Reference, at, recorded deadline.Instant) (Event, error) {
@@ -71,7 +73,7 @@ func (y *yes) look() (err error) {
 	if surface, err = y.present(); err != nil {
 		return err
 	}
-	if y.version, err = y.ref.Policies.meant(y.cmd.Policy, y.cmd.Version, y.at); err != nil {
+	if y.version, err = y.ref.Policies.Meant(y.cmd.Policy, y.cmd.Version, y.at); err != nil {
 		return err
 	}
 
@@ -187,7 +189,7 @@ func (y *yes) find(id content.Hash) error {
 		return refusal.At(refusal.Contradicts, "data.control", "the control refuses; a refusal is consent.refused")
 	case !agree(&y.cmd.Act, c.Act):
 		return refusal.At(refusal.Contradicts, "data.act", "the control stands for another act")
-	case !agree(&y.initial, c.Initial) && y.initial != Ticked:
+	case !agree(&y.initial, c.Initial) && y.initial != surface.Ticked:
 		return refusal.At(refusal.Contradicts, "data.initial", "the control shows something else before it is touched")
 	}
 
@@ -243,7 +245,7 @@ func (y *yes) items() ([]Item, error) {
 	}
 
 	items := make([]Item, 0, len(ids))
-	inForce := y.ref.Policies.inForce(y.now)
+	inForce := y.ref.Policies.AllInForce(y.now)
 	for _, id := range ids {
 		p, ok := y.version.Document.Purpose(id)
 		if !ok {
@@ -257,8 +259,8 @@ func (y *yes) items() ([]Item, error) {
 
 // demandsSeparate reports whether a specific policy that prevails, of those in
 // force, demands a separate consent for the purpose.
-func demandsSeparate(inForce bindings, id policy.PurposeID) bool {
-	v, p, ok := inForce.declaring(id)
+func demandsSeparate(inForce published.Bindings, id policy.PurposeID) bool {
+	v, p, ok := inForce.Declaring(id)
 	return ok && v.Document.Over != "" && p.Separate
 }
 

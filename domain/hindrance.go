@@ -43,7 +43,7 @@ func (s Subject) Weigh(f Fact, ref Reference) Event {
 	}
 
 	at := f.yesFrom()
-	inForce := ref.Policies.inForce(at)
+	inForce := ref.Policies.AllInForce(at)
 	simple := s.simple(ref) && !e.endsBy(at)
 	after := s
 	if !simple {
@@ -55,7 +55,7 @@ func (s Subject) Weigh(f Fact, ref Reference) Event {
 			continue
 		}
 		why := Hindrance("")
-		switch _, p, declared := inForce.declaring(item.Purpose); {
+		switch _, p, declared := inForce.Declaring(item.Purpose); {
 		case !declared:
 			why = NotInForce
 		case p.Basis != policy.BasisConsent:

@@ -69,7 +69,7 @@ func find(list []holder, name string) (int, bool) {
 // Targets returns who has personal data for one of a scope's purposes at a moment:
 // the recipients that the policies name, then who was noted. Nobody known is the
 // handler alone, which has the empty name.
-func (ref Reference) Targets(scope Scope, at deadline.Instant) []string {
+func (ref Reference) Targets(scope policy.Scope, at deadline.Instant) []string {
 	var targets []string
 	for _, id := range ref.Policies.Recipients(scope, at) {
 		if i, known := find(ref.Service.holders, string(id)); !known || !ref.Service.holders[i].removed {
@@ -92,7 +92,7 @@ func (ref Reference) Targets(scope Scope, at deadline.Instant) []string {
 
 // has reports whether the holder has data for one of a scope's purposes. Who has it
 // for a purpose that no policy declares may have it for any.
-func (h holder) has(scope Scope, declared []policy.PurposeID) bool {
+func (h holder) has(scope policy.Scope, declared []policy.PurposeID) bool {
 	undeclared := func(id policy.PurposeID) bool { return !slices.Contains(declared, id) }
 	if scope.All || len(h.purposes) == 0 || slices.ContainsFunc(h.purposes, undeclared) {
 		return true

@@ -35,7 +35,7 @@ func (s Subject) Lapses(at deadline.Instant, ref Reference) (all []Lapse) {
 
 		l := Lapse{Status: st.Status, Grant: st.Because[0], Since: st.Since}
 		if stale := s.staleOf(st, p, at, &ref); stale != nil {
-			l.Policy, l.Version = stale.by.Document.Name, stale.by.Version
+			l.Policy, l.Version = stale.By.Document.Name, stale.By.Version
 		}
 		i := slices.IndexFunc(all, func(o Lapse) bool {
 			return o.Status == l.Status && o.Grant == l.Grant && o.Since == l.Since && o.Version == l.Version

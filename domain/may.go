@@ -7,6 +7,7 @@ import (
 	"consentledger/domain/deadline"
 	"consentledger/domain/ident"
 	"consentledger/domain/policy"
+	"consentledger/domain/published"
 )
 
 // A Question is: may we do this, for this purpose, at this moment? Category,
@@ -65,12 +66,12 @@ const (
 // A version that q names may only restrict: what the version in force does not
 // allow is allowed by no other.
 func May(s Subject, ref Reference, q Question) Answer {
-	v, purpose, declared := ref.Policies.declaring(q.Purpose, q.At)
+	v, purpose, declared := ref.Policies.Declaring(q.Purpose, q.At)
 	now := s.may(ref, q, v, purpose, declared)
 	if q.Version == (content.Hash{}) || q.Version == v.Version {
 		return now
 	}
-	v, purpose, declared = ref.Policies.named(q.Version, q.Purpose, q.At)
+	v, purpose, declared = ref.Policies.Named(q.Version, q.Purpose, q.At)
 	if then := s.may(ref, q, v, purpose, declared); now.Allowed || !then.Allowed {
 		return then
 	}
@@ -78,7 +79,7 @@ func May(s Subject, ref Reference, q Question) Answer {
 }
 
 // may answers q by one version, if it declares the purpose.
-func (s Subject) may(ref Reference, q Question, v PublishedPolicy, purpose policy.Purpose, declared bool) Answer {
+func (s Subject) may(ref Reference, q Question, v published.Policy, purpose policy.Purpose, declared bool) Answer {
 	a := Answer{Basis: purpose.Basis, Policy: v.Document.Name, Version: v.Version}
 	a.Standing = s.Standing(q.Purpose, q.At, ref)
 	a.Band, _ = s.Band(q.At)
@@ -164,7 +165,7 @@ func (s Subject) consented(a *Answer, ref Reference, q Question, p policy.Purpos
 	case ref.oldScope(st, stale, q):
 		a.Allowed, a.Why = true, WhyOldScope
 		return
-	case p.Separate && st.Short == NeedsSeparate && st.Status == NeverAsked, stale != nil && stale.separate:
+	case p.Separate && st.Short == NeedsSeparate && st.Status == NeverAsked, stale != nil && stale.Separate:
 		a.Why = WhySeparate
 	default:
 		a.Why = WhyStatus
@@ -198,7 +199,7 @@ func (ref Reference) agreedTo(st Standing, q Question) Why {
 	}
 
 	if q.Recipient != "" && q.Version != st.Version && st.Rules >= again &&
-		ref.Policies.leftOut(q.Recipient, q.Purpose, v.Version, q.At) {
+		ref.Policies.LeftOut(q.Recipient, q.Purpose, v.Version, q.At) {
 		return WhyRecipientNew
 	}
 	return ""
@@ -209,16 +210,16 @@ func (ref Reference) agreedTo(st Standing, q Question) Why {
 // later one changed the purpose as a whole, only who goes by the old version,
 // and says so, goes by the old meaning; where a specific policy prevails nobody
 // does.
-func (ref Reference) oldScope(st Standing, s *Staleness, q Question) bool {
+func (ref Reference) oldScope(st Standing, s *published.Staleness, q Question) bool {
 	switch {
 	case s == nil || ref.agreedTo(st, q) != "":
 		return false
-	case s.whole:
-		return q.Version == st.Version && !s.specific
-	case q.Version == st.Version && !s.specific:
+	case s.Whole:
+		return q.Version == st.Version && !s.Specific
+	case q.Version == st.Version && !s.Specific:
 		return true
 	default:
-		return !slices.Contains(s.added.Actions, q.Action) &&
-			(q.Category == "" || !slices.Contains(s.added.Categories, q.Category))
+		return !slices.Contains(s.Added.Actions, q.Action) &&
+			(q.Category == "" || !slices.Contains(s.Added.Categories, q.Category))
 	}
 }

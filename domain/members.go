@@ -78,23 +78,23 @@ func joined(ids []policy.PurposeID) string {
 }
 
 // ScopeOf returns which purposes a fact is about: all, unless it says which.
-func ScopeOf(e Event) Scope {
+func ScopeOf(e Event) policy.Scope {
 	switch x := e.(type) {
 	case ConsentWithdrawn:
 		return x.Scope
 	case PermissionRevoked:
-		return Scope{Purposes: x.Withdraws}
+		return policy.Scope{Purposes: x.Withdraws}
 	case Noted:
 		if id := policy.FieldOf(x.Fields, "purpose"); id != "" {
-			return Scope{Purposes: []policy.PurposeID{policy.PurposeID(id)}}
+			return policy.Scope{Purposes: []policy.PurposeID{policy.PurposeID(id)}}
 		}
 	}
-	return Scope{All: true}
+	return policy.Scope{All: true}
 }
 
 // saidOf returns which purposes an opt-out was said of, also if it ended the consent to
 // fewer: what stays is told of all of them. Of any other fact it returns those.
-func saidOf(e Event, ended Scope) Scope {
+func saidOf(e Event, ended policy.Scope) policy.Scope {
 	switch x := e.(type) {
 	case ConsentRefused:
 		return x.Scope

@@ -55,7 +55,7 @@ func (ref Reference) note(n Noted, at deadline.Instant) (Event, error) {
 	}
 
 	code, known := policy.FieldOf(n.Fields, "ground"), []string{}
-	for _, v := range ref.Policies.inForce(at) {
+	for _, v := range ref.Policies.AllInForce(at) {
 		for _, g := range v.Document.Disclosures {
 			if g.Code == code {
 				n.Fields = slices.DeleteFunc(slices.Clone(n.Fields),

@@ -23,7 +23,7 @@ type Obligation struct {
 	Version content.Hash       // of the policy that the rule is of; zero: none
 	MetBy   []string           // the facts that meet it, beside a reply; see [policy.MeetsBy]
 	RuleSet content.Hash       // of the rules that the version has, see [policy.RuleSet]; zero: not said
-	Keeps   []policy.PurposeID // to stop or delete: whose data stay all the same, see [PublishedPolicies.Kept]
+	Keeps   []policy.PurposeID // to stop or delete: whose data stay all the same, see [published.Policies.Kept]
 }
 
 // An OpenedObligation is something that is owed from now on. Due is not

@@ -14,7 +14,7 @@ import (
 type Occasion struct {
 	Kind    string
 	Event   Event
-	Scope   Scope
+	Scope   policy.Scope
 	Crossed bool
 }
 
@@ -23,7 +23,7 @@ type Occasion struct {
 type Owed struct {
 	Promise
 	Rule  deadline.Rule
-	Scope Scope
+	Scope policy.Scope
 	Keeps []policy.PurposeID
 }
 
@@ -47,7 +47,7 @@ func (ref Reference) Owed(o Occasion, s Subject, at deadline.Instant) (owed []Ow
 		case o.Crossed && !ending:
 			continue
 		case p.Purpose != "":
-			scope = Scope{Purposes: []policy.PurposeID{p.Purpose}}
+			scope = policy.Scope{Purposes: []policy.PurposeID{p.Purpose}}
 		case ending && !ends.All && len(ends.Purposes) == 0:
 			continue // no yes was taken away, or what goes on rests on none
 		case ending:
@@ -90,7 +90,7 @@ func (s Subject) Owes(f Fact, kind string, ref Reference) ([]Owing, error) {
 			return nil, nil // it withdrew nothing
 		}
 	case ConsentRefused, RecordVoided, AgeRecorded:
-		o.Scope = Scope{Purposes: s.Ends(f)}
+		o.Scope = policy.Scope{Purposes: s.Ends(f)}
 	case HoldPlaced:
 		held = true
 	case HoldReleased:

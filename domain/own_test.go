@@ -27,8 +27,8 @@ func long(n int, r *rand.Rand) []Fact {
 		facts[i] = Fact{ID: id, At: at - deadline.Instant(r.IntN(3000)), Recorded: at, Rules: Rules}
 		facts[i].Event = []Event{
 			ConsentGiven{Policy: "privacy", Version: v1, Items: []Item{{Purpose: "ads"}}, Once: r.IntN(2) == 0},
-			ConsentRefused{Scope: Scope{All: true}, Act: "gpc", Signal: r.IntN(2) == 0},
-			ConsentWithdrawn{Scope: Scope{Purposes: []policy.PurposeID{"ads"}}},
+			ConsentRefused{Scope: policy.Scope{All: true}, Act: "gpc", Signal: r.IntN(2) == 0},
+			ConsentWithdrawn{Scope: policy.Scope{Purposes: []policy.PurposeID{"ads"}}},
 			ConsentUsed{Consents: []ident.EventID{any(i), any(i)}},
 			PermissionGranted{Permission: "network"}, PermissionDenied{Permission: "camera"},
 			PermissionRevoked{Permission: "network", Withdraws: []policy.PurposeID{"net"}},

@@ -280,9 +280,9 @@ func (d *drawing) draw(id byte) {
 		short := []Shortfall{"", "", "", NeedsGuardian, GuardianLapsed}[d.r.IntN(5)]
 		f.Event = ConsentGiven{Policy: "privacy", Version: v1, Kind: kind, Guardian: g, Build: build, Once: d.r.IntN(4) == 0, Items: []Item{{"ads", short}}}
 	case 5:
-		f.Event = ConsentWithdrawn{Scope: Scope{All: true}, Guardian: g, Build: build}
+		f.Event = ConsentWithdrawn{Scope: policy.Scope{All: true}, Guardian: g, Build: build}
 	case 6:
-		f.Event = ConsentRefused{Scope: Scope{Purposes: []policy.PurposeID{"ads"}}, Guardian: g, Build: build}
+		f.Event = ConsentRefused{Scope: policy.Scope{Purposes: []policy.PurposeID{"ads"}}, Guardian: g, Build: build}
 	case 7:
 		f.Event = PermissionRevoked{Permission: "network", Withdraws: []policy.PurposeID{"ads"}}
 	case 8, 9:
@@ -319,7 +319,7 @@ func (d *drawing) voidOf(id int) Event {
 func (d *drawing) withdraw() {
 	d.recorded++
 	f := Fact{ID: ident.EventID{50}, At: min(d.time(), d.recorded), Recorded: d.recorded}
-	f.Event = ConsentWithdrawn{Scope: Scope{Purposes: []policy.PurposeID{"ads"}}, Guardian: []GuardianRef{"", "mother", "father"}[d.r.IntN(3)], Build: []string{"", "bad"}[d.r.IntN(2)]}
+	f.Event = ConsentWithdrawn{Scope: policy.Scope{Purposes: []policy.PurposeID{"ads"}}, Guardian: []GuardianRef{"", "mother", "father"}[d.r.IntN(3)], Build: []string{"", "bad"}[d.r.IntN(2)]}
 	switch f.Rules = Rules; d.r.IntN(3) {
 	case 0:
 		f.Source, f.Sequence = Source{1}, 50

@@ -8,11 +8,12 @@ import (
 	"consentledger/domain/deadline"
 	"consentledger/domain/ident"
 	"consentledger/domain/lists"
+	"consentledger/domain/published"
 	"consentledger/domain/refusal"
 )
 
 // Policies is every version of every policy of one app. The zero Policies is empty.
-type Policies struct{ PublishedPolicies }
+type Policies struct{ published.Policies }
 
 // Evolve returns p as it is after f.
 func (p Policies) Evolve(f Fact) Policies { return p.Fold(f, lists.Shared) }
@@ -21,7 +22,7 @@ func (p Policies) Evolve(f Fact) Policies { return p.Fold(f, lists.Shared) }
 func (p Policies) Fold(f Fact, own lists.Own) Policies {
 	switch e := f.Event.(type) {
 	case PolicyPublished:
-		return Policies{p.With(PublishedPolicy(e), own)}
+		return Policies{p.With(published.Policy(e), own)}
 	default:
 		mustBeIdle(e, ident.PolicyNoun) // of one that begins to bind the version itself says from when on
 	}
@@ -53,11 +54,11 @@ func (p Policies) publish(cmd PublishPolicy, recorded deadline.Instant) ([]Event
 		return nil, refusal.At(refusal.PolicyInvalid, problems[0].Path, problems[0].Message)
 	}
 
-	e := PublishedPolicy{
+	e := published.Policy{
 		Version: cmd.Version, Document: cmd.Document, Effective: max(cmd.Effective, recorded),
 		Material: cmd.Material, Stale: cmd.Stale, Scopes: cmd.Scopes,
 	}
-	if err := p.complete(&e); err != nil {
+	if err := p.Complete(&e); err != nil {
 		return nil, err
 	}
 
@@ -88,11 +89,11 @@ func (p Policies) As(v PublishPolicy, from deadline.Instant) Policies {
 	if _, known := p.Version(v.Version); known {
 		return p
 	}
-	e := PublishedPolicy{Version: v.Version, Document: v.Document, Effective: from}
+	e := published.Policy{Version: v.Version, Document: v.Document, Effective: from}
 	if before, ok := p.InForce(v.Document.Name, from); ok {
 		e.Material = p.Compare(before.Version, v.Document, from).Material
 	}
-	if err := p.complete(&e); err != nil {
+	if err := p.Complete(&e); err != nil {
 		panic("domain: what a version changes was declared, and is refused: " + err.Error())
 	}
 	return Policies{p.With(e, lists.Shared)}
@@ -101,7 +102,7 @@ func (p Policies) As(v PublishPolicy, from deadline.Instant) Policies {
 // again refuses to publish a version a second time, if that asks for something
 // else than is recorded: a version is published once. What is as it was asked for
 // is no news.
-func (p Policies) again(cmd PublishPolicy, known *PublishedPolicy, recorded deadline.Instant) error {
+func (p Policies) again(cmd PublishPolicy, known *published.Policy, recorded deadline.Instant) error {
 	const way = ": to publish it otherwise, change the document, be it in its title"
 
 	if cmd.Effective > recorded && cmd.Effective != known.Effective {

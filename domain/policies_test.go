@@ -265,7 +265,7 @@ func TestRefusingWhatAVersionAdds(t *testing.T) {
 		}
 		return fact(50, at, then[0])
 	}
-	ads := Scope{Purposes: []policy.PurposeID{"ads"}}
+	ads := policy.Scope{Purposes: []policy.PurposeID{"ads"}}
 	exempt := fact(7, june, ExemptionInvoked{List: ForProvision, Code: "EXC-S1", Purposes: []policy.PurposeID{"ads"}, Until: july + 1})
 	for _, tt := range []struct {
 		name     string
@@ -279,7 +279,7 @@ func TestRefusingWhatAVersionAdds(t *testing.T) {
 		{"by the version's name too", []Fact{old}, RefuseConsent{Scope: ads, Version: v2}, nil, true, false, Stale},
 		{"is not overridden by an exemption", []Fact{old, exempt}, RefuseConsent{Scope: ads}, nil, true, false, Stale},
 		{"while the old text's own question refuses it all", []Fact{old}, RefuseConsent{Scope: ads, Version: v1}, nil, false, false, Refused},
-		{"and refusing everything refuses it all", []Fact{old}, RefuseConsent{Scope: Scope{All: true}}, nil, false, false, Refused},
+		{"and refusing everything refuses it all", []Fact{old}, RefuseConsent{Scope: policy.Scope{All: true}}, nil, false, false, Refused},
 		{"and so does refusing what one agreed to whole", []Fact{given(1, june, v2, policy.ExplicitConsent)}, RefuseConsent{Scope: ads}, nil, false, false, Refused},
 		{"and so does a first no", nil, RefuseConsent{Scope: ads}, nil, false, false, Refused},
 		{"a withdrawal after it ends all", []Fact{old}, RefuseConsent{Scope: ads}, []Fact{no(9, june+9, june+9)}, false, false, Withdrawn},
@@ -458,7 +458,7 @@ func TestAConsentLastsAsThePolicySays(t *testing.T) {
 func TestWhoIsAskedAboutAChangedPolicy(t *testing.T) {
 	moved := first(func(d *policy.Document) { d.Handler.Name = "Another" })
 	reworded := first(func(d *policy.Document) { d.Texts[0].Hash = content.Hash{77} })
-	refusal := fact(2, june, ConsentRefused{Scope: Scope{Purposes: []policy.PurposeID{"net"}}, Policy: "privacy", Version: v2})
+	refusal := fact(2, june, ConsentRefused{Scope: policy.Scope{Purposes: []policy.PurposeID{"net"}}, Policy: "privacy", Version: v2})
 	voidedBy := func(id byte) Fact { return fact(99, june+1, RecordVoided{Records: []ident.EventID{{id}}}) }
 	old := given(1, april+5, v1, policy.GeneralConsent)
 	quiet := june.Add(policy.QuietPeriod)

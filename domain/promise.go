@@ -6,6 +6,7 @@ import (
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
 	"consentledger/domain/policy"
+	"consentledger/domain/published"
 )
 
 // A Promise is a duty that a fact opens, as one version of a policy has it.
@@ -20,10 +21,10 @@ type Promise struct {
 // the periods for which the policies keep data: to delete them, or make them
 // anonymous, once the period is over. What is said in words alone opens
 // nothing. It opens beside what the policies' duties say: the earliest binds.
-func (ref Reference) Retained(s Subject, kind string, scope Scope, at deadline.Instant) []Promise {
+func (ref Reference) Retained(s Subject, kind string, scope policy.Scope, at deadline.Instant) []Promise {
 	var found []Promise
 	var seen []policy.PurposeID
-	for _, now := range ref.Policies.inForce(at) {
+	for _, now := range ref.Policies.AllInForce(at) {
 		v, ok := ref.Promised(s, now.Document.Name, at)
 		if !ok {
 			continue
@@ -33,7 +34,7 @@ func (ref Reference) Retained(s Subject, kind string, scope Scope, at deadline.I
 				continue
 			}
 			if seen = append(seen, q.ID); q.KeepAfter == kind && scope.Covers(q.ID) {
-				rule := retention(q, v.Document)
+				rule := published.Retention(q, v.Document)
 				d := policy.DutyRule{ID: string(rule.ID), Section: q.Section, On: []string{kind},
 					Kind: policy.DutyDelete, Rules: []deadline.RuleID{rule.ID}, Each: policy.DutyEachSystem, MetBy: []string{"data.deleted", "restriction.applied"}}
 				found = append(found, Promise{d, []deadline.Rule{rule}, v.Version, q.ID})
@@ -47,13 +48,13 @@ func (ref Reference) Retained(s Subject, kind string, scope Scope, at deadline.I
 // Who was there before a version that reduces rights, and has agreed explicitly
 // neither to it nor to a later one, keeps the one before it, however many
 // versions came since. An empty name means the app's first policy.
-func (ref Reference) Promised(s Subject, name string, at deadline.Instant) (PublishedPolicy, bool) {
+func (ref Reference) Promised(s Subject, name string, at deadline.Instant) (published.Policy, bool) {
 	now, ok := ref.Policies.InForce(name, at)
 	if !ok || s.since == 0 || !ref.Policies.Reduced(at) {
 		return now, ok
 	}
 
-	history := ref.Policies.history(now.Document.Name, at)
+	history := ref.Policies.History(now.Document.Name, at)
 	kept := 0 // the newest that the person came under, or agreed to
 	for i := range history {
 		if history[i].Effective <= s.since || s.explicitlyAgreed(history[i].Version, ref, at) {
@@ -61,7 +62,7 @@ func (ref Reference) Promised(s Subject, name string, at deadline.Instant) (Publ
 		}
 	}
 
-	for kept+1 < len(history) && !history[kept+1].reduces(history[kept]) {
+	for kept+1 < len(history) && !history[kept+1].Reduces(history[kept]) {
 		kept++
 	}
 	return history[kept], true
@@ -90,7 +91,7 @@ func (s *Subject) explicitlyAgreed(v content.Hash, ref Reference, at deadline.In
 func (ref Reference) Promises(s Subject, kind string, members []policy.Field, at deadline.Instant) []Promise {
 	var found []Promise
 	var seen []string
-	for _, now := range ref.Policies.inForce(at) {
+	for _, now := range ref.Policies.AllInForce(at) {
 		v, ok := ref.Promised(s, now.Document.Name, at)
 		if !ok {
 			continue

@@ -3,6 +3,7 @@ package domain
 import (
 	"consentledger/domain/ident"
 	"consentledger/domain/refusal"
+	"consentledger/domain/surface"
 	"strings"
 )
 
@@ -27,7 +28,7 @@ func publishedBy(b ident.By, p SurfacePublished) bool {
 
 // publishedBuild reports whether b published a surface of a build, with a control on it if
 // one is named.
-func (ref Reference) publishedBuild(b ident.By, build string, control ControlID) bool {
+func (ref Reference) publishedBuild(b ident.By, build string, control surface.ControlID) bool {
 	if build == "" {
 		return false
 	}

@@ -16,7 +16,7 @@ func TestSameAct(t *testing.T) {
 		return Fact{ID: ident.EventID{id}, At: at, Recorded: at + 5, Source: of, Event: ConsentGiven{Items: []Item{{Purpose: "ads"}}, Notice: notice}}
 	}
 	no := func(id byte, at deadline.Instant, of Source, notice ident.EventID) Fact {
-		return Fact{ID: ident.EventID{id}, At: at, Recorded: at + 9, Source: of, Event: ConsentRefused{Scope: Scope{Purposes: []policy.PurposeID{"offers"}}, Notice: notice}}
+		return Fact{ID: ident.EventID{id}, At: at, Recorded: at + 9, Source: of, Event: ConsentRefused{Scope: policy.Scope{Purposes: []policy.PurposeID{"offers"}}, Notice: notice}}
 	}
 	for _, tt := range []struct {
 		name  string

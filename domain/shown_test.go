@@ -12,23 +12,24 @@ import (
 	"consentledger/domain/ident"
 	"consentledger/domain/policy"
 	"consentledger/domain/refusal"
+	"consentledger/domain/surface"
 )
 
 // The pop-up, as a build shows it: a general agree, a switch for faces alone, a
 // box that is ticked before, and a way out.
-var popup = SurfacePublished{ID: content.Hash{7}, Publisher: "release", Surface: Surface{
+var popup = SurfacePublished{ID: content.Hash{7}, Publisher: "release", Surface: surface.Surface{
 	Build: "5.2", Screen: "pop-up", Policy: "privacy", Version: v1, Approver: "officer",
 	Signing: content.Hash{6},
-	Locales: []SurfaceLocale{
-		{Locale: "en", Text: content.Hash{8}, Screenshot: content.Hash{9}, Strings: []LabelledString{{"ok", "Agree"}, {"out", "No"}}},
-		{Locale: "zh", Text: content.Hash{10}, Strings: []LabelledString{{"ok", "同意"}, {"out", "不同意"}}},
+	Locales: []surface.Locale{
+		{Locale: "en", Text: content.Hash{8}, Screenshot: content.Hash{9}, Strings: []surface.String{{"ok", "Agree"}, {"out", "No"}}},
+		{Locale: "zh", Text: content.Hash{10}, Strings: []surface.String{{"ok", "同意"}, {"out", "不同意"}}},
 	},
-	Controls: []Control{
-		{ID: "ok", Label: "ok", Act: "agree", Purposes: []policy.PurposeID{"ads", "net"}, Initial: Button},
-		{ID: "face", Label: "ok", Act: "tick", Purposes: []policy.PurposeID{"face"}, Initial: Unticked},
-		{ID: "both", Label: "ok", Act: "tick", Purposes: []policy.PurposeID{"face", "ads"}, Initial: Unticked},
-		{ID: "trap", Label: "ok", Act: "tick", Purposes: []policy.PurposeID{"face"}, Initial: Ticked},
-		{ID: "out", Label: "out", Refuses: true, Initial: Button},
+	Controls: []surface.Control{
+		{ID: "ok", Label: "ok", Act: "agree", Purposes: []policy.PurposeID{"ads", "net"}, Initial: surface.Button},
+		{ID: "face", Label: "ok", Act: "tick", Purposes: []policy.PurposeID{"face"}, Initial: surface.Unticked},
+		{ID: "both", Label: "ok", Act: "tick", Purposes: []policy.PurposeID{"face", "ads"}, Initial: surface.Unticked},
+		{ID: "trap", Label: "ok", Act: "tick", Purposes: []policy.PurposeID{"face"}, Initial: surface.Ticked},
+		{ID: "out", Label: "out", Refuses: true, Initial: surface.Button},
 	},
 }}
 
@@ -74,7 +75,7 @@ func TestWhatCountsAsConsent(t *testing.T) {
 		{"a separate consent inside the agree", []Fact{presented("en")}, GiveConsent{Notice: notice, Control: "ok", Purposes: []policy.PurposeID{"face"}}, []Item{{"face", NeedsSeparate}}},
 		{"a separate consent bundled with another", []Fact{presented("en")}, GiveConsent{Notice: notice, Control: "both"}, []Item{{"face", NeedsSeparate}, {"ads", ""}}},
 		{"a box that was ticked before", []Fact{presented("en")}, GiveConsent{Notice: notice, Control: "trap"}, []Item{{"face", TickedBefore}}},
-		{"a box that was ticked before, says the app", []Fact{presented("en")}, GiveConsent{Notice: notice, Control: "face", Initial: Ticked}, []Item{{"face", TickedBefore}}},
+		{"a box that was ticked before, says the app", []Fact{presented("en")}, GiveConsent{Notice: notice, Control: "face", Initial: surface.Ticked}, []Item{{"face", TickedBefore}}},
 		{"a written consent without its paper", []Fact{presented("en")}, GiveConsent{Notice: notice, Control: "face", Kind: policy.WrittenConsent}, []Item{{"face", NeedsDocument}}},
 		{"a written consent", []Fact{presented("en")}, GiveConsent{Notice: notice, Control: "face", Kind: policy.WrittenConsent, Proof: doc}, []Item{{"face", ""}}},
 		{"the tag of a language in another case", []Fact{presented("EN")}, GiveConsent{Notice: notice, Control: "ok"}, []Item{{"ads", ""}, {"net", ""}}},
@@ -118,7 +119,7 @@ func TestEvidence(t *testing.T) {
 		{"strong", []Fact{presented("en")}, strong, ident.By{Principal: "backend"}, Evidence{Quality: Strong}},
 		{"signed, by nobody that is authenticated", []Fact{presented("en")}, strong, ident.By{Principal: ident.Unauthenticated, Signer: "phone"}, Evidence{Quality: Strong}},
 		{"nobody vouches for it", []Fact{presented("en")}, strong, ident.By{Principal: ident.Unauthenticated}, Evidence{Partial, []Lack{"principal"}}},
-		{"its weak twin", nil, GiveConsent{Act: "agree", Locale: "en", Text: content.Hash{8}, Initial: Button}, ident.By{Principal: "backend"}, Evidence{Weak, []Lack{"presentation", "surface", "control"}}},
+		{"its weak twin", nil, GiveConsent{Act: "agree", Locale: "en", Text: content.Hash{8}, Initial: surface.Button}, ident.By{Principal: "backend"}, Evidence{Weak, []Lack{"presentation", "surface", "control"}}},
 		{"no picture of the screen", []Fact{presented("zh")}, strong, ident.By{Principal: "backend"}, Evidence{Partial, []Lack{"screenshot", "authoritative-text"}}},
 		{"an import", nil, GiveConsent{Act: "agree", Import: true}, ident.By{Principal: "backend"}, Evidence{Quality: Imported}},
 	} {
@@ -150,7 +151,7 @@ func TestWhatWasShownCannotBeContradicted(t *testing.T) {
 		{"another act", GiveConsent{Notice: notice, Control: "ok", Act: "tick"}, "backend", refusal.Contradicts},
 		{"a control that is not there", GiveConsent{Notice: notice, Control: "x"}, "backend", refusal.UnknownControl},
 		{"a control that refuses", GiveConsent{Notice: notice, Control: "out"}, "backend", refusal.Contradicts},
-		{"a control that says it was not ticked", GiveConsent{Notice: notice, Control: "ok", Initial: Unticked}, "backend", refusal.Contradicts},
+		{"a control that says it was not ticked", GiveConsent{Notice: notice, Control: "ok", Initial: surface.Unticked}, "backend", refusal.Contradicts},
 		{"who published the surface", GiveConsent{Notice: notice, Control: "ok"}, "release", refusal.SamePrincipal},
 		{"a surface of another app", PresentNotice{Surface: content.Hash{1}, Locale: "en"}, "backend", refusal.UnknownSurface},
 		{"a language that the surface has not", PresentNotice{Surface: popup.ID, Locale: "fr"}, "backend", refusal.Contradicts},
@@ -174,16 +175,16 @@ func TestARefusalNamesTheControlThatWasUsed(t *testing.T) {
 		name    string
 		when    RefuseConsent
 		want    []policy.PurposeID
-		initial ControlState
+		initial surface.State
 		code    refusal.Code
 	}{
-		{"the purposes of its control", RefuseConsent{Notice: ident.EventID{60}, Control: "both"}, []policy.PurposeID{"face", "ads"}, Unticked, ""},
-		{"its own purposes before those", RefuseConsent{Notice: ident.EventID{60}, Control: "both", Scope: Scope{Purposes: []policy.PurposeID{"net"}}}, []policy.PurposeID{"net"}, Unticked, ""},
+		{"the purposes of its control", RefuseConsent{Notice: ident.EventID{60}, Control: "both"}, []policy.PurposeID{"face", "ads"}, surface.Unticked, ""},
+		{"its own purposes before those", RefuseConsent{Notice: ident.EventID{60}, Control: "both", Scope: policy.Scope{Purposes: []policy.PurposeID{"net"}}}, []policy.PurposeID{"net"}, surface.Unticked, ""},
 		{"a way out that is about nothing in particular", RefuseConsent{Notice: ident.EventID{60}, Control: "out"}, nil, 0, refusal.NothingNamed},
-		{"everything, by the way out", RefuseConsent{Notice: ident.EventID{60}, Control: "out", Scope: Scope{All: true}}, nil, Button, ""},
-		{"another state than the surface's is kept as it was said", RefuseConsent{Notice: ident.EventID{60}, Control: "both", Initial: Ticked}, []policy.PurposeID{"face", "ads"}, Ticked, ""},
-		{"a control that the surface has not", RefuseConsent{Notice: ident.EventID{60}, Control: "x", Scope: Scope{All: true}}, nil, 0, ""},
-		{"a presentation that nobody knows", RefuseConsent{Notice: ident.EventID{61}, Control: "both", Initial: Button, Scope: Scope{All: true}}, nil, Button, ""},
+		{"everything, by the way out", RefuseConsent{Notice: ident.EventID{60}, Control: "out", Scope: policy.Scope{All: true}}, nil, surface.Button, ""},
+		{"another state than the surface's is kept as it was said", RefuseConsent{Notice: ident.EventID{60}, Control: "both", Initial: surface.Ticked}, []policy.PurposeID{"face", "ads"}, surface.Ticked, ""},
+		{"a control that the surface has not", RefuseConsent{Notice: ident.EventID{60}, Control: "x", Scope: policy.Scope{All: true}}, nil, 0, ""},
+		{"a presentation that nobody knows", RefuseConsent{Notice: ident.EventID{61}, Control: "both", Initial: surface.Button, Scope: policy.Scope{All: true}}, nil, surface.Button, ""},
 	} {
 		then, err := fold(presented("en")).Decide(tt.when, r, noon, noon)
 		if got, _ := errors.AsType[refusal.Refusal](err); got.Code != tt.code {
@@ -229,13 +230,13 @@ func TestWhoPublishesASurfaceRecordsNoConsentToIt(t *testing.T) {
 		if got, _ := errors.AsType[refusal.Refusal](err); got.Code != tt.code {
 			t.Errorf("%s: %v, want %q", tt.name, err, tt.code)
 		}
-		for _, control := range []ControlID{"ok", ""} { // without a presentation, by the build alone
+		for _, control := range []surface.ControlID{"ok", ""} { // without a presentation, by the build alone
 			_, err = Subject{}.Decide(GiveConsent{Act: "agree", Build: popup.Surface.Build, Control: control}, r, noon, noon)
 			if got, _ := errors.AsType[refusal.Refusal](err); (got.Code == refusal.SamePrincipal) != (tt.code == refusal.SamePrincipal) {
 				t.Errorf("%s, by the build and the control %q: %v, want %q", tt.name, control, err, tt.code)
 			}
 		}
-		if _, err = fold(presented("en")).Decide(RefuseConsent{Scope: Scope{All: true}, Notice: ident.EventID{60}}, r, noon, noon); err != nil {
+		if _, err = fold(presented("en")).Decide(RefuseConsent{Scope: policy.Scope{All: true}, Notice: ident.EventID{60}}, r, noon, noon); err != nil {
 			t.Errorf("%s: a refusal: %v", tt.name, err)
 		}
 	}
@@ -249,7 +250,7 @@ func TestWhoPublishesASurfaceRecordsNoConsentToIt(t *testing.T) {
 }
 
 func TestPublishingASurface(t *testing.T) {
-	change := func(f func(*Surface)) Surface {
+	change := func(f func(*surface.Surface)) surface.Surface {
 		s := popup.Surface
 		s.Controls, s.Locales = slices.Clone(s.Controls), slices.Clone(s.Locales)
 		f(&s)
@@ -257,25 +258,25 @@ func TestPublishingASurface(t *testing.T) {
 	}
 	for _, tt := range []struct {
 		name    string
-		surface Surface
+		surface surface.Surface
 		code    refusal.Code
 	}{
 		{"as it is", popup.Surface, ""},
-		{"of no version", change(func(s *Surface) { s.Version = content.Hash{5} }), refusal.UnknownVersion},
-		{"approved by who publishes it", change(func(s *Surface) { s.Approver = "backend" }), refusal.SamePrincipal},
-		{"approved by whose key signs it", change(func(s *Surface) { s.Approver = "phone" }), refusal.SamePrincipal},
-		{"approved by nobody", change(func(s *Surface) { s.Approver = "" }), refusal.Incomplete},
-		{"with an act that is not the policy's", change(func(s *Surface) { s.Controls[0].Act = "wink" }), refusal.UnknownAct},
-		{"with a purpose that is not the policy's", change(func(s *Surface) { s.Controls[0].Purposes = []policy.PurposeID{"x"} }), refusal.UnknownPurpose},
-		{"with one control twice", change(func(s *Surface) { s.Controls[1].ID = "ok" }), refusal.Incomplete},
-		{"of a build that is not known by its signature", change(func(s *Surface) { s.Signing = content.Hash{} }), refusal.Incomplete},
-		{"with a control without a label", change(func(s *Surface) { s.Controls[1].Label = "" }), refusal.Incomplete},
-		{"with a label that one language lacks", change(func(s *Surface) { s.Locales[1].Strings = s.Locales[1].Strings[1:] }), refusal.Incomplete},
-		{"with no way to refuse", change(func(s *Surface) { s.Controls = s.Controls[:4] }), refusal.Incomplete},
-		{"with no way to refuse, and says so", change(func(s *Surface) { s.Controls, s.NoRefusal = s.Controls[:4], true }), ""},
-		{"with a way to refuse, and says that there is none", change(func(s *Surface) { s.NoRefusal = true }), refusal.Contradicts},
-		{"with a refusal at no distance that there is", change(func(s *Surface) { s.Controls[4].Steps = -1 }), refusal.Incomplete},
-		{"with a box of unknown state", change(func(s *Surface) { s.Controls[1].Initial = StateUnknown }), refusal.Incomplete},
+		{"of no version", change(func(s *surface.Surface) { s.Version = content.Hash{5} }), refusal.UnknownVersion},
+		{"approved by who publishes it", change(func(s *surface.Surface) { s.Approver = "backend" }), refusal.SamePrincipal},
+		{"approved by whose key signs it", change(func(s *surface.Surface) { s.Approver = "phone" }), refusal.SamePrincipal},
+		{"approved by nobody", change(func(s *surface.Surface) { s.Approver = "" }), refusal.Incomplete},
+		{"with an act that is not the policy's", change(func(s *surface.Surface) { s.Controls[0].Act = "wink" }), refusal.UnknownAct},
+		{"with a purpose that is not the policy's", change(func(s *surface.Surface) { s.Controls[0].Purposes = []policy.PurposeID{"x"} }), refusal.UnknownPurpose},
+		{"with one control twice", change(func(s *surface.Surface) { s.Controls[1].ID = "ok" }), refusal.Incomplete},
+		{"of a build that is not known by its signature", change(func(s *surface.Surface) { s.Signing = content.Hash{} }), refusal.Incomplete},
+		{"with a control without a label", change(func(s *surface.Surface) { s.Controls[1].Label = "" }), refusal.Incomplete},
+		{"with a label that one language lacks", change(func(s *surface.Surface) { s.Locales[1].Strings = s.Locales[1].Strings[1:] }), refusal.Incomplete},
+		{"with no way to refuse", change(func(s *surface.Surface) { s.Controls = s.Controls[:4] }), refusal.Incomplete},
+		{"with no way to refuse, and says so", change(func(s *surface.Surface) { s.Controls, s.NoRefusal = s.Controls[:4], true }), ""},
+		{"with a way to refuse, and says that there is none", change(func(s *surface.Surface) { s.NoRefusal = true }), refusal.Contradicts},
+		{"with a refusal at no distance that there is", change(func(s *surface.Surface) { s.Controls[4].Steps = -1 }), refusal.Incomplete},
+		{"with a box of unknown state", change(func(s *surface.Surface) { s.Controls[1].Initial = surface.Unknown }), refusal.Incomplete},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			r := shown()

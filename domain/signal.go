@@ -12,17 +12,17 @@ import (
 // of its scope, or those of its purposes that are new. If nothing is, it returns
 // the fact that said the last of it. A signal that was recorded by mistake said
 // nothing; one about everything is news to one about some purposes.
-func (s Subject) news(act policy.ActID, scope Scope, g GuardianRef, ref Reference) (fresh Scope, said ident.EventID) {
+func (s Subject) news(act policy.ActID, scope policy.Scope, g GuardianRef, ref Reference) (fresh policy.Scope, said ident.EventID) {
 	left := slices.Clone(scope.Purposes)
 	for _, n := range s.said {
-		if n.no == 0 || n.crossed || n.more().guardian != g || !SameSignal(actOf(n.Event), act) || isVoided(n, &ref) {
+		if n.no == 0 || n.crossed || n.more().guardian != g || !policy.SameSignal(actOf(n.Event), act) || isVoided(n, &ref) {
 			continue
 		}
 		if left = slices.DeleteFunc(left, n.more().scope.Covers); n.more().scope.All || !scope.All && len(left) == 0 {
-			return Scope{}, n.ID
+			return policy.Scope{}, n.ID
 		}
 	}
-	return Scope{All: scope.All, Purposes: left}, ident.EventID{}
+	return policy.Scope{All: scope.All, Purposes: left}, ident.EventID{}
 }
 
 // actOf returns how a no was said; empty: not known.
@@ -41,7 +41,7 @@ func actOf(e Event) policy.ActID {
 // no fact: its answer is the receipt of that fact.
 func (s Subject) Repeats(cmd Command, ref Reference) (ident.EventID, bool) {
 	var act policy.ActID
-	var scope Scope
+	var scope policy.Scope
 	var g GuardianRef
 	switch cmd := cmd.(type) {
 	case RefuseConsent:
@@ -60,13 +60,13 @@ func (s Subject) Repeats(cmd Command, ref Reference) (ident.EventID, bool) {
 		return ident.EventID{}, false
 	}
 
-	if !ref.Policies.signals(act) {
+	if !ref.Policies.IsSignal(act) {
 		return ident.EventID{}, false
 	}
 
 	known := scope.Purposes[:0:0]
 	for _, id := range scope.Purposes {
-		if ref.Policies.declares(id) {
+		if ref.Policies.Declares(id) {
 			known = append(known, id)
 		}
 	}

@@ -11,16 +11,16 @@ import (
 	"consentledger/domain/policy"
 )
 
-var ads = Scope{Purposes: []policy.PurposeID{"ads"}}
+var ads = policy.Scope{Purposes: []policy.PurposeID{"ads"}}
 
 // signalled is what a browser's signal leaves, if anybody hears it for the first time.
-func signalled(id byte, at deadline.Instant, scope Scope) Fact {
+func signalled(id byte, at deadline.Instant, scope policy.Scope) Fact {
 	return fact(id, at, ConsentRefused{Scope: scope, Act: "gpc", Signal: true})
 }
 
 func TestASignalIsNoStatement(t *testing.T) {
 	gpc := RefuseConsent{Act: "gpc", Scope: ads}
-	all := Scope{All: true}
+	all := policy.Scope{All: true}
 	named := ref()
 	doc := named.Policies.Versions()[0].Document
 	doc.Acts = append(doc.Acts, policy.Act{ID: "browser", Counts: policy.GeneralConsent, Signal: true})
@@ -42,12 +42,12 @@ func TestASignalIsNoStatement(t *testing.T) {
 		{"nor is it by the property's", []Fact{fact(1, t0, ConsentWithdrawn{Scope: ads, Act: "sec-gpc", Signal: true})}, RefuseConsent{Act: "globalprivacycontrol", Scope: ads}, nil, 1},
 		{"do not track neither", []Fact{fact(1, t0, ConsentRefused{Scope: ads, Act: "dnt", Signal: true})}, RefuseConsent{Act: "do-not-track", Scope: ads}, nil, 1},
 		{"the same signal in another spelling is no news", []Fact{fact(1, t0, ConsentRefused{Scope: ads, Act: "sec-gpc", Signal: true})}, RefuseConsent{Act: "secgpc", Scope: ads}, nil, 1},
-		{"about another purpose it is news of that alone", []Fact{signalled(1, t0, ads)}, RefuseConsent{Act: "gpc", Scope: Scope{Purposes: []policy.PurposeID{"ads", "net"}}}, []policy.PurposeID{"net"}, 0},
-		{"what was said of everything was said of each", []Fact{signalled(1, t0, all)}, RefuseConsent{Act: "gpc", Scope: Scope{Purposes: []policy.PurposeID{"ads", "face"}}}, nil, 1},
-		{"what several said together, the last of them said", []Fact{signalled(1, t0, ads), signalled(2, t0+1, Scope{Purposes: []policy.PurposeID{"net"}}), signalled(3, t0+2, all)},
-			RefuseConsent{Act: "gpc", Scope: Scope{Purposes: []policy.PurposeID{"ads", "net"}}}, nil, 2},
+		{"about another purpose it is news of that alone", []Fact{signalled(1, t0, ads)}, RefuseConsent{Act: "gpc", Scope: policy.Scope{Purposes: []policy.PurposeID{"ads", "net"}}}, []policy.PurposeID{"net"}, 0},
+		{"what was said of everything was said of each", []Fact{signalled(1, t0, all)}, RefuseConsent{Act: "gpc", Scope: policy.Scope{Purposes: []policy.PurposeID{"ads", "face"}}}, nil, 1},
+		{"what several said together, the last of them said", []Fact{signalled(1, t0, ads), signalled(2, t0+1, policy.Scope{Purposes: []policy.PurposeID{"net"}}), signalled(3, t0+2, all)},
+			RefuseConsent{Act: "gpc", Scope: policy.Scope{Purposes: []policy.PurposeID{"ads", "net"}}}, nil, 2},
 		{"a signal that was recorded by mistake said nothing", []Fact{signalled(1, t0, ads), voidOf(1)}, gpc, []policy.PurposeID{"ads"}, 0},
-		{"a purpose that nobody declares is left out", []Fact{signalled(1, t0, ads)}, RefuseConsent{Act: "gpc", Scope: Scope{Purposes: []policy.PurposeID{"ads", "typo"}}}, nil, 1},
+		{"a purpose that nobody declares is left out", []Fact{signalled(1, t0, ads)}, RefuseConsent{Act: "gpc", Scope: policy.Scope{Purposes: []policy.PurposeID{"ads", "typo"}}}, nil, 1},
 		{"one from before signals were a kind is the same", []Fact{fact(1, t0, ConsentRefused{Scope: ads, Act: "gpc"})}, gpc, nil, 1},
 		{"a person's own word is always news", []Fact{signalled(1, t0, ads), refused(2, t0+1, t0+1)}, RefuseConsent{Act: "agree", Scope: ads}, []policy.PurposeID{"ads"}, 0},
 		{"an act that the policy calls a signal is one", []Fact{fact(1, t0, ConsentRefused{Scope: ads, Act: "browser", Signal: true})}, RefuseConsent{Act: "browser", Scope: ads}, nil, 1},
@@ -93,7 +93,7 @@ func TestAThousandSignalsUndoNoConsent(t *testing.T) {
 			s = s.Evolve(Fact{ID: ident.EventID{byte(facts)}, At: at, Recorded: at, Event: e})
 		}
 	}
-	gpc := RefuseConsent{Act: "gpc", Scope: Scope{All: true}}
+	gpc := RefuseConsent{Act: "gpc", Scope: policy.Scope{All: true}}
 	say(t0, gpc)
 	say(t0+10, GiveConsent{Act: "agree", Purposes: ads.Purposes})
 	for i := range 1000 {
@@ -147,22 +147,22 @@ func TestASignalAgainstAPersonsWordIsShown(t *testing.T) {
 
 func TestANoSaysWhatGoesOn(t *testing.T) {
 	r := history(t, PublishPolicy{Version: v1, Document: first(func(d *policy.Document) { d.Purposes[1].Basis = policy.BasisContract })})
-	law := Rest{"tax", policy.BasisLegalDuty}
+	law := policy.Rest{"tax", policy.BasisLegalDuty}
 	for _, tt := range []struct {
-		scope Scope
-		want  []Rest
+		scope policy.Scope
+		want  []policy.Rest
 	}{
-		{Scope{Purposes: []policy.PurposeID{"tax"}}, []Rest{law}},
-		{Scope{Purposes: []policy.PurposeID{"ads", "tax"}}, []Rest{law}},
-		{Scope{Purposes: []policy.PurposeID{"ads"}}, nil},
-		{Scope{All: true}, []Rest{{"net", policy.BasisContract}, law}},
+		{policy.Scope{Purposes: []policy.PurposeID{"tax"}}, []policy.Rest{law}},
+		{policy.Scope{Purposes: []policy.PurposeID{"ads", "tax"}}, []policy.Rest{law}},
+		{policy.Scope{Purposes: []policy.PurposeID{"ads"}}, nil},
+		{policy.Scope{All: true}, []policy.Rest{{"net", policy.BasisContract}, law}},
 	} {
 		for _, cmd := range []Command{WithdrawConsent{Scope: tt.scope}, RefuseConsent{Scope: tt.scope}} {
 			then, err := Subject{}.Decide(cmd, r, june, june)
 			if err != nil {
 				t.Fatal(err)
 			}
-			var got []Rest
+			var got []policy.Rest
 			switch e := then[0].(type) {
 			case ConsentWithdrawn:
 				got = e.Rests
@@ -181,7 +181,7 @@ func TestANoSaysWhatGoesOn(t *testing.T) {
 	for kind, want := range map[string]string{
 		"consent.withdrawn": "[net tax]", "permission.revoked": "[net tax]", "consent.refused": "[net tax]", "subject.closed": "[tax]", "minor.found": "[tax]", "retention.ended": "[]",
 	} {
-		if got := fmt.Sprint(r.Policies.Kept(kind, Scope{All: true}, june)); got != want {
+		if got := fmt.Sprint(r.Policies.Kept(kind, policy.Scope{All: true}, june)); got != want {
 			t.Errorf("%s keeps %s, want %s", kind, got, want)
 		}
 	}

@@ -4,24 +4,25 @@ import (
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
 	"consentledger/domain/policy"
+	"consentledger/domain/published"
 )
 
 // staleOf returns what a standing yes no longer covers; nil if it is not stale.
-func (s *Subject) staleOf(st Standing, id policy.PurposeID, at deadline.Instant, ref *Reference) *Staleness {
+func (s *Subject) staleOf(st Standing, id policy.PurposeID, at deadline.Instant, ref *Reference) *published.Staleness {
 	if st.Status != Stale {
 		return nil
 	}
 	y, _ := s.yes(st.Because[0])
-	return ref.Policies.stale(y.agreement(), id, at)
+	return ref.Policies.Stale(y.agreement(), id, at)
 }
 
 // given returns what a yes says; of a no it must not be asked.
 func (y *said) given() ConsentGiven { return y.Event.(ConsentGiven) }
 
 // agreement returns what a yes was given to.
-func (y *said) agreement() Agreement {
+func (y *said) agreement() published.Agreement {
 	e := y.given()
-	return Agreement{
+	return published.Agreement{
 		Policy: e.Policy, Version: e.Version, Alone: alone(y.kind, y.items), GaveUp: y.Rules >= again,
 	}
 }
@@ -40,5 +41,5 @@ func alone(k policy.ConsentKind, items []Item) bool {
 // refuses no more than that.
 func (ref Reference) adds(id policy.PurposeID, st Standing, h content.Hash) bool {
 	return (st.Status == Given || st.Status == Stale) &&
-		ref.Policies.adds(id, st.agreement(), st.Status == Stale, h)
+		ref.Policies.Adds(id, st.agreement(), st.Status == Stale, h)
 }

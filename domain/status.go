@@ -8,6 +8,7 @@ import (
 	"consentledger/domain/ident"
 	"consentledger/domain/internal/form"
 	"consentledger/domain/policy"
+	"consentledger/domain/published"
 )
 
 // A Status is where a person stands with one purpose.
@@ -67,15 +68,15 @@ func (st Standing) By(at deadline.Instant, p policy.PurposeID, policies Policies
 		return Expired
 	}
 
-	if policies.stale(st.agreement(), p, at) != nil {
+	if policies.Stale(st.agreement(), p, at) != nil {
 		return Stale
 	}
 	return Given
 }
 
 // agreement returns what the consent was given to that a standing rests on.
-func (st Standing) agreement() Agreement {
-	return Agreement{Policy: st.Policy, Version: st.Version, Alone: st.Alone, GaveUp: st.Rules >= again}
+func (st Standing) agreement() published.Agreement {
+	return published.Agreement{Policy: st.Policy, Version: st.Version, Alone: st.Alone, GaveUp: st.Rules >= again}
 }
 
 // Standing returns where the person stands with purpose at the moment at, as
@@ -246,7 +247,7 @@ func stands(y *said, nos []*said, p policy.PurposeID, ref *Reference) bool {
 // what a version added, and y is to one from before.
 func (n *said) leaves(y *said, p policy.PurposeID, ref *Reference) bool {
 	return slices.Contains(n.more().added, p) &&
-		ref.Policies.precedes(y.given().Version, n.Event.(ConsentRefused).Version)
+		ref.Policies.Precedes(y.given().Version, n.Event.(ConsentRefused).Version)
 }
 
 // declined returns since when what came after the version of a yes is refused,
@@ -258,7 +259,7 @@ func (s *Subject) declined(
 		if !slices.Contains(n.more().added, p) || n.noFrom() > at || isVoided(n, &ref) {
 			continue
 		}
-		if ref.Policies.precedes(version, n.Event.(ConsentRefused).Version) {
+		if ref.Policies.Precedes(version, n.Event.(ConsentRefused).Version) {
 			since = max(since, n.noFrom())
 		}
 	}
@@ -295,7 +296,7 @@ func (s *Subject) longer(a, b *said, p policy.PurposeID, at deadline.Instant, re
 		return overB
 	}
 	if a.given().Version != b.given().Version {
-		staleA, staleB := ref.Policies.stale(a.agreement(), p, at) != nil, ref.Policies.stale(b.agreement(), p, at) != nil
+		staleA, staleB := ref.Policies.Stale(a.agreement(), p, at) != nil, ref.Policies.Stale(b.agreement(), p, at) != nil
 		if staleA != staleB {
 			return staleB
 		}
@@ -380,8 +381,8 @@ func (s *Subject) given(y *said, p policy.PurposeID, at deadline.Instant, ref *R
 	}
 	if since, over := s.over(y, p, at); over {
 		st.Status, st.Since = Expired, since
-	} else if stale := ref.Policies.stale(y.agreement(), p, at); stale != nil {
-		st.Status, st.Since = Stale, max(stale.by.Effective, st.Since)
+	} else if stale := ref.Policies.Stale(y.agreement(), p, at); stale != nil {
+		st.Status, st.Since = Stale, max(stale.By.Effective, st.Since)
 	}
 	return st
 }

@@ -63,7 +63,7 @@ func (s Subject) Derive() {
 
 // A rest is what most answers do not say.
 type rest struct {
-	scope  Scope              // of a no
+	scope  policy.Scope       // of a no
 	added  []policy.PurposeID // of a no: those of which only what a version added is refused
 	until  deadline.Instant   // of a yes
 	ends   []End
@@ -210,12 +210,12 @@ func (s Subject) Fold(f Fact, own lists.Own) Subject {
 		s.signals = s.signals || e.Signal
 	case SubjectReassigned, SubjectClosed:
 		s.ended = f.Recorded
-		s.said = lists.Add(own, s.said, &said{Fact: f, no: Withdrawn, rest: &rest{scope: Scope{All: true}}, ended: true})
+		s.said = lists.Add(own, s.said, &said{Fact: f, no: Withdrawn, rest: &rest{scope: policy.Scope{All: true}}, ended: true})
 	case ConsentUsed:
 		s.said = use(own, s.said, e.Consents, f.noFrom())
 	case PermissionRevoked:
 		if len(e.Withdraws) > 0 {
-			s.said = lists.Add(own, s.said, &said{Fact: f, no: Withdrawn, rest: &rest{scope: Scope{Purposes: e.Withdraws}}})
+			s.said = lists.Add(own, s.said, &said{Fact: f, no: Withdrawn, rest: &rest{scope: policy.Scope{Purposes: e.Withdraws}}})
 		}
 		s.permissions = permit(s.permissions, PermissionState{e.Permission, Revoked, f.noFrom(), f.ID})
 	case PermissionGranted:
@@ -268,7 +268,7 @@ func (s Subject) foldPerson(f Fact, own lists.Own) Subject {
 		if s.ended == 0 {
 			s.ended = f.Recorded
 		}
-		s.said = lists.Add(own, s.said, &said{Fact: f, no: Withdrawn, rest: &rest{scope: Scope{All: true}}})
+		s.said = lists.Add(own, s.said, &said{Fact: f, no: Withdrawn, rest: &rest{scope: policy.Scope{All: true}}})
 	case SubjectErased:
 		s.erased = f.Recorded
 	case RequestMade:

@@ -46,11 +46,11 @@ func yes(id byte, at, recorded deadline.Instant) Fact {
 }
 
 func no(id byte, at, recorded deadline.Instant) Fact {
-	return Fact{ID: ident.EventID{id}, At: at, Recorded: recorded, Event: ConsentWithdrawn{Scope: Scope{Purposes: []policy.PurposeID{"ads"}}}}
+	return Fact{ID: ident.EventID{id}, At: at, Recorded: recorded, Event: ConsentWithdrawn{Scope: policy.Scope{Purposes: []policy.PurposeID{"ads"}}}}
 }
 
 func refused(id byte, at, recorded deadline.Instant) Fact {
-	return Fact{ID: ident.EventID{id}, At: at, Recorded: recorded, Event: ConsentRefused{Scope: Scope{All: true}}}
+	return Fact{ID: ident.EventID{id}, At: at, Recorded: recorded, Event: ConsentRefused{Scope: policy.Scope{All: true}}}
 }
 
 func numbered(f Fact, seq uint64) Fact {
@@ -139,7 +139,7 @@ func TestDecide(t *testing.T) {
 	given := func(items ...Item) []Event {
 		return []Event{ConsentGiven{Policy: "privacy", Version: v1, Act: "agree", Kind: policy.GeneralConsent, Items: items, Evidence: bare}}
 	}
-	ads := Scope{Purposes: []policy.PurposeID{"ads"}}
+	ads := policy.Scope{Purposes: []policy.PurposeID{"ads"}}
 	for _, tt := range []struct {
 		name string
 		when Command
@@ -163,7 +163,7 @@ func TestDecide(t *testing.T) {
 		}()}, ""},
 		{"a withdrawal however old", WithdrawConsent{Scope: ads}, 1, []Event{ConsentWithdrawn{Scope: ads}}, ""},
 		{"a withdrawal of nothing", WithdrawConsent{}, noon, nil, refusal.NothingNamed},
-		{"a withdrawal of an unknown purpose is loud", WithdrawConsent{Scope: Scope{Purposes: []policy.PurposeID{"adz"}}}, noon, nil, refusal.UnknownPurpose},
+		{"a withdrawal of an unknown purpose is loud", WithdrawConsent{Scope: policy.Scope{Purposes: []policy.PurposeID{"adz"}}}, noon, nil, refusal.UnknownPurpose},
 		{"a permission taken away withdraws", ChangePermission{Permission: "network", Change: Revoked}, noon, []Event{PermissionRevoked{Permission: "network", Withdraws: []policy.PurposeID{"net"}}}, ""},
 		{"a permission granted gives nothing", ChangePermission{Permission: "network", Change: Granted}, noon, []Event{PermissionGranted{Permission: "network"}}, ""},
 		{"voiding takes two", VoidRecords{Records: []ident.EventID{{1}}, Reason: "r", By: [2]string{"a", "a"}}, noon, nil, refusal.TwoPersons},

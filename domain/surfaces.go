@@ -4,6 +4,7 @@ import (
 	"consentledger/domain/content"
 	"consentledger/domain/ident"
 	"consentledger/domain/lists"
+	"consentledger/domain/surface"
 )
 
 // Surfaces is every surface of one app. The zero Surfaces is empty.
@@ -57,10 +58,10 @@ func (s Surfaces) Decide(cmd Command, ref Reference) ([]Event, error) {
 }
 
 // checkSurface refuses a surface that does not fit its policy.
-func (ref Reference) checkSurface(s Surface) error {
+func (ref Reference) checkSurface(s surface.Surface) error {
 	v, known := ref.Policies.Version(s.Version)
 	if !known {
-		return s.check(nil, ref.By)
+		return s.Check(nil, ref.By)
 	}
-	return s.check(&v.Document, ref.By)
+	return s.Check(&v.Document, ref.By)
 }

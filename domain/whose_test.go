@@ -82,7 +82,7 @@ func TestWhoSaidNoForAChildSaysYes(t *testing.T) {
 
 func TestAGuardianSpeaksUntil18(t *testing.T) {
 	guarded := []Fact{aged(Aged15To17, t0), verified(71, "mother")}
-	no := WithdrawConsent{Scope: Scope{Purposes: []policy.PurposeID{"ads"}}, Guardian: "mother"}
+	no := WithdrawConsent{Scope: policy.Scope{Purposes: []policy.PurposeID{"ads"}}, Guardian: "mother"}
 	for _, tt := range []struct {
 		name  string
 		given []Fact
@@ -137,7 +137,7 @@ func TestANoHoldsForThePurposesThatAreKnown(t *testing.T) {
 		{"none known", []policy.PurposeID{"typo"}, nil, "", refusal.UnknownPurpose},
 		{"none named", nil, nil, "", refusal.NothingNamed},
 	} {
-		for _, cmd := range []Command{WithdrawConsent{Scope: Scope{Purposes: tt.scope}}, RefuseConsent{Scope: Scope{Purposes: tt.scope}}} {
+		for _, cmd := range []Command{WithdrawConsent{Scope: policy.Scope{Purposes: tt.scope}}, RefuseConsent{Scope: policy.Scope{Purposes: tt.scope}}} {
 			then, err := Subject{}.Decide(cmd, ref(), noon, noon)
 			if refusal, _ := errors.AsType[refusal.Refusal](err); refusal.Code != tt.code {
 				t.Errorf("%s: %v", tt.name, err)
@@ -145,7 +145,7 @@ func TestANoHoldsForThePurposesThatAreKnown(t *testing.T) {
 			if tt.code != "" {
 				continue
 			}
-			var scope Scope
+			var scope policy.Scope
 			var unknown string
 			switch e := then[0].(type) {
 			case ConsentWithdrawn:
@@ -165,11 +165,11 @@ func TestANoThatNamesTooMuchIsTaken(t *testing.T) {
 	for i := range 10_000 {
 		many = append(many, policy.PurposeID(fmt.Sprintf("typo-%d", i)))
 	}
-	then, err := Subject{}.Decide(WithdrawConsent{Scope: Scope{Purposes: many}}, ref(), noon, noon)
+	then, err := Subject{}.Decide(WithdrawConsent{Scope: policy.Scope{Purposes: many}}, ref(), noon, noon)
 	if err != nil || !equal(then[0].(ConsentWithdrawn).Scope.Purposes, many[:1]) || len(then[0].(ConsentWithdrawn).Unknown) > 50*65 {
 		t.Errorf("%v, %v", then, err)
 	}
-	then, err = Subject{}.Decide(RefuseConsent{Scope: Scope{All: true, Purposes: many}}, ref(), noon, noon)
+	then, err = Subject{}.Decide(RefuseConsent{Scope: policy.Scope{All: true, Purposes: many}}, ref(), noon, noon)
 	if err != nil || !then[0].(ConsentRefused).Scope.All || then[0].(ConsentRefused).Scope.Purposes != nil {
 		t.Errorf("all, and some beside: %v, %v", then, err)
 	}

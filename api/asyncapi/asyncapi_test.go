@@ -185,7 +185,7 @@ func TestWhatIsSentFitsItsSchema(t *testing.T) {
 		return s.Validate(v)
 	}
 
-	e := codec.Entry{Event: domain.ConsentWithdrawn{Scope: domain.Scope{Purposes: []policy.PurposeID{"ads"}}}, Position: 7}
+	e := codec.Entry{Event: domain.ConsentWithdrawn{Scope: policy.Scope{Purposes: []policy.PurposeID{"ads"}}}, Position: 7}
 	e.Stream = ident.SubjectStream("shop", "5d0cc3a1f6b3a5e7a0b9f63a4e35a8c1")
 	told, err := json.Marshal(wire.ConsentChangeOf(e, ident.PersonKey{Kind: "account", ID: "ada"}))
 	if err != nil {

@@ -14,6 +14,7 @@ import (
 	"consentledger/domain"
 	"consentledger/domain/content"
 	"consentledger/domain/ident"
+	"consentledger/domain/published"
 	"consentledger/domain/refusal"
 	"consentledger/eventstore"
 	"consentledger/eventstore/blobs"
@@ -168,7 +169,7 @@ func (x *Exporter) void(
 // document returns a policy's document as it was published. Where its bytes were
 // not kept, as older programs' demos did not, they are written again from the
 // record: it holds all that the document says, and the version is their hash.
-func (x *Exporter) document(ctx context.Context, p domain.PublishedPolicy, version content.Hash) ([]byte, error) {
+func (x *Exporter) document(ctx context.Context, p published.Policy, version content.Hash) ([]byte, error) {
 	text, found, err := x.Blobs.Get(ctx, blobs.Hash(version))
 	if err != nil || found {
 		return text, err

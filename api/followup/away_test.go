@@ -15,6 +15,7 @@ import (
 	"consentledger/api/followup"
 	"consentledger/domain"
 	"consentledger/domain/ident"
+	"consentledger/domain/policy"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 	"consentledger/eventstore/ledger"
@@ -70,7 +71,7 @@ func TestTheStoreComesBackAndSoDoFollowUps(t *testing.T) {
 
 		for range 3 {
 			a.away.Store(true)
-			w.tell("ann", domain.WithdrawConsent{Scope: domain.Scope{All: true}})
+			w.tell("ann", domain.WithdrawConsent{Scope: policy.Scope{All: true}})
 			time.Sleep(10 * time.Minute)
 			if _, err := r.State(); err == nil || !strings.Contains(err.Error(), "away") {
 				t.Errorf("while the store is away: %v", err)

@@ -13,6 +13,7 @@ import (
 
 	"consentledger/api/followup"
 	"consentledger/domain"
+	"consentledger/domain/policy"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 	"consentledger/eventstore/ledger"
@@ -77,7 +78,7 @@ func (w *world) withdraws(persons ...string) {
 	w.t.Helper()
 	for _, p := range persons {
 		w.tell(p, domain.GiveConsent{Act: "agree"})
-		w.tell(p, domain.WithdrawConsent{Scope: domain.Scope{All: true}})
+		w.tell(p, domain.WithdrawConsent{Scope: policy.Scope{All: true}})
 	}
 	synctest.Wait()
 }

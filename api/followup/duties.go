@@ -163,7 +163,7 @@ func (r *Reactor) open(ctx context.Context, a *app, e codec.Entry) error {
 		return err
 	}
 	if ended.asked {
-		scope = domain.Scope{Purposes: ended.purposes}
+		scope = policy.Scope{Purposes: ended.purposes}
 	}
 	return r.openFor(ctx, a, occasion{e, kind, e.Stream}, scope)
 }
@@ -198,7 +198,7 @@ func (o occasion) stream() ident.StreamID {
 }
 
 // openFor lets follow what is owed on an occasion that is about a scope.
-func (r *Reactor) openFor(ctx context.Context, a *app, e occasion, scope domain.Scope) error {
+func (r *Reactor) openFor(ctx context.Context, a *app, e occasion, scope policy.Scope) error {
 	o := domain.Occasion{Kind: e.kind, Event: e.Event, Scope: scope, Crossed: e.crossed()}
 	for _, at := range []deadline.Instant{min(e.At, e.Recorded), e.Recorded} {
 		who, err := r.promisee(ctx, a, e.history, at)

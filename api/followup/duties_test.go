@@ -71,7 +71,7 @@ func noted(kind catalog.Note, pairs ...string) domain.Say {
 }
 
 func withdrawn(purposes ...policy.PurposeID) domain.WithdrawConsent {
-	return domain.WithdrawConsent{Scope: domain.Scope{All: len(purposes) == 0, Purposes: purposes}}
+	return domain.WithdrawConsent{Scope: policy.Scope{All: len(purposes) == 0, Purposes: purposes}}
 }
 
 // duties returns every obligation in the log as it stands, by the order of
@@ -435,8 +435,8 @@ func TestWhatTheLawKeepsIsNotOrderedDeleted(t *testing.T) {
 		{"a withdrawal of what the law orders is replied to", withdrawn("tax"), "reply.d15 open", ""},
 		{"one of more stops the rest", withdrawn("ads", "tax"), "delete.adhouse.d30 open, reply.d15 open, stop.adhouse.h24 open", "tax"},
 		{"one of everything too", withdrawn(), "delete.adhouse.d30 open, delete.mapper.d30 open, reply.d15 open, stop.adhouse.h24 open, stop.mapper.h24 open", "tax"},
-		{"a refusal of more too", domain.RefuseConsent{Scope: domain.Scope{Purposes: []policy.PurposeID{"ads", "tax"}}}, "delete.adhouse.d30 open", "tax"},
-		{"and one of everything, also if one thing was agreed to", domain.RefuseConsent{Scope: domain.Scope{All: true}}, "delete.adhouse.d30 open", "tax"},
+		{"a refusal of more too", domain.RefuseConsent{Scope: policy.Scope{Purposes: []policy.PurposeID{"ads", "tax"}}}, "delete.adhouse.d30 open", "tax"},
+		{"and one of everything, also if one thing was agreed to", domain.RefuseConsent{Scope: policy.Scope{All: true}}, "delete.adhouse.d30 open", "tax"},
 		{"a permission that only the law's purpose needs", domain.ChangePermission{Permission: "gps", Change: domain.Revoked}, "", ""},
 		{"who goes leaves what the law orders kept", domain.Say{Event: domain.SubjectClosed{Reason: "gone"}}, "delete.adhouse.d30 open, delete.mapper.d30 open", "tax"},
 	} {

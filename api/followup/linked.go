@@ -5,6 +5,7 @@ import (
 
 	"consentledger/domain"
 	"consentledger/domain/ident"
+	"consentledger/domain/policy"
 	"consentledger/eventstore/codec"
 )
 
@@ -73,7 +74,7 @@ func (r *Reactor) openLost(ctx context.Context, a *app, k *kin, name string) err
 	}
 
 	ref := a.reference()
-	scopes := map[ident.EventID]*domain.Scope{}
+	scopes := map[ident.EventID]*policy.Scope{}
 	var causes []occasion
 	for _, lost := range before.Lost(after, k.entry.Recorded, ref) {
 		o, ok := k.occasion(lost.By, name)
@@ -82,7 +83,7 @@ func (r *Reactor) openLost(ctx context.Context, a *app, k *kin, name string) err
 		}
 		id := ident.EventID(o.ID)
 		if scopes[id] == nil {
-			scopes[id], causes = new(domain.Scope), append(causes, o)
+			scopes[id], causes = new(policy.Scope), append(causes, o)
 		}
 		scopes[id].Purposes = append(scopes[id].Purposes, lost.Purpose)
 	}

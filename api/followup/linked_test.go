@@ -196,7 +196,7 @@ func TestWhatWasRecordedBeforeOwesNothingInLinkedHistories(t *testing.T) {
 }
 
 func refused(purposes ...policy.PurposeID) domain.RefuseConsent {
-	return domain.RefuseConsent{Scope: domain.Scope{Purposes: purposes}}
+	return domain.RefuseConsent{Scope: policy.Scope{Purposes: purposes}}
 }
 
 // Every opt-out that crosses stops what goes on: a refusal, a permission taken away,
@@ -212,7 +212,7 @@ func TestWhatEndsAGrantElsewhereIsOwedThere(t *testing.T) {
 		want string
 	}{
 		{"a refusal", refused("ads"), "account stop adhouse by consent.refused of phone"},
-		{"a signal", domain.RefuseConsent{Act: "gpc", Scope: domain.Scope{All: true}}, "account stop adhouse by consent.refused of phone"},
+		{"a signal", domain.RefuseConsent{Act: "gpc", Scope: policy.Scope{All: true}}, "account stop adhouse by consent.refused of phone"},
 		{"a permission", domain.ChangePermission{Permission: "gps", Change: domain.Revoked}, "account stop adhouse by permission.revoked of phone"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -424,13 +424,13 @@ func TestWhatElseTakesAYesAwayHasItsConsequences(t *testing.T) {
 		"a permission taken away": {func(w *world) { w.tell("ada", domain.ChangePermission{Permission: "gps", Change: domain.Revoked}) }, both},
 		"a refusal after a yes": {func(w *world) {
 			w.tell("ada", yes)
-			w.tell("ada", domain.RefuseConsent{Scope: domain.Scope{All: true}})
+			w.tell("ada", domain.RefuseConsent{Scope: policy.Scope{All: true}})
 		}, both},
 		"a refusal of something else": {func(w *world) {
 			w.tell("ada", yes)
-			w.tell("ada", domain.RefuseConsent{Scope: domain.Scope{Purposes: []policy.PurposeID{"maps"}}})
+			w.tell("ada", domain.RefuseConsent{Scope: policy.Scope{Purposes: []policy.PurposeID{"maps"}}})
 		}, ""},
-		"a refusal that comes first": {func(w *world) { w.tell("ada", domain.RefuseConsent{Scope: domain.Scope{All: true}}) }, ""},
+		"a refusal that comes first": {func(w *world) { w.tell("ada", domain.RefuseConsent{Scope: policy.Scope{All: true}}) }, ""},
 		"a yes that was a mistake": {func(w *world) {
 			w.tell("ada", yes)
 			given := facts[domain.ConsentGiven](w)[0]

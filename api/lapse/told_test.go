@@ -19,6 +19,7 @@ import (
 	"consentledger/api/webhook"
 	"consentledger/api/wire"
 	"consentledger/domain"
+	"consentledger/domain/policy"
 	"consentledger/eventstore/memory"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -133,7 +134,7 @@ func TestAppsAreTold(t *testing.T) {
 	w.publish(2, "ads")
 	stop = start()
 	until(t, "the one that is stale is told", func() bool { return len(l.heard()) == 4 })
-	w.say("bob", domain.WithdrawConsent{Scope: domain.Scope{All: true}})
+	w.say("bob", domain.WithdrawConsent{Scope: policy.Scope{All: true}})
 	until(t, "what comes then is told", func() bool { return len(l.heard()) == 5 })
 	until(t, "and on NATS", func() bool { return len(messages(t, ns)) == 5 })
 	stop()

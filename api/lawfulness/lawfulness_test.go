@@ -18,7 +18,7 @@ import (
 
 const app = projectiontest.App
 
-func scope(p ...policy.PurposeID) domain.Scope { return domain.Scope{Purposes: p} }
+func scope(p ...policy.PurposeID) policy.Scope { return policy.Scope{Purposes: p} }
 
 func yes(p ...policy.PurposeID) domain.GiveConsent {
 	return domain.GiveConsent{Act: "click", Purposes: p}

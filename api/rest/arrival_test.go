@@ -14,7 +14,7 @@ import (
 func TestWhatIsHandedOnAgainIsFromWhenItCame(t *testing.T) {
 	h := openWithViews(t)
 	h.want(200, "", "PUT", "/v1/apps/demo", strings.Replace(appJSON, "{", `{"group":"acme",`, 1))
-	body, _ := published(t)
+	body, _ := publishedIn(t)
 	h.want(200, "", "POST", "/v1/apps/demo/policies", body)
 	time.Sleep(20 * time.Millisecond)
 	came := h.ledg.Now() - 10

@@ -131,7 +131,7 @@ func TestAVoidIsLookedAtBeforeItIsDone(t *testing.T) {
 
 func TestAGroupHearsANoAtOnce(t *testing.T) {
 	h := openWithViews(t)
-	body, _ := published(t)
+	body, _ := publishedIn(t)
 	for app, settings := range map[string]string{
 		"demo": strings.Replace(appJSON, "{", `{"group":"acme",`, 1), "demo2": strings.Replace(appJSON, "{", `{"group":"acme",`, 1), "other": appJSON,
 	} {

@@ -10,7 +10,7 @@ import (
 // only one app knows of its ids stays with it.
 func TestAnOptOutForAGroupReachesWhomTheGroupLinked(t *testing.T) {
 	h := openWithViews(t)
-	body, _ := published(t)
+	body, _ := publishedIn(t)
 	apps := []string{"demo", "demo2"}
 	for _, app := range apps {
 		h.want(200, "", "PUT", "/v1/apps/"+app, strings.Replace(appJSON, "{", `{"group":"acme",`, 1))
@@ -49,7 +49,7 @@ func TestAnOptOutForAGroupReachesWhomTheGroupLinked(t *testing.T) {
 // mode.
 func TestBinaryModeIsReadByEveryRouteForEvents(t *testing.T) {
 	h := openWithViews(t)
-	body, _ := published(t)
+	body, _ := publishedIn(t)
 	for _, app := range []string{"demo", "demo2"} {
 		h.want(200, "", "PUT", "/v1/apps/"+app, strings.Replace(appJSON, "{", `{"group":"acme",`, 1))
 		h.want(200, "", "POST", "/v1/apps/"+app+"/policies", body)

@@ -64,7 +64,7 @@ func TestThatAGroupWasToldIsRecordedOnce(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			h := openWithViews(t)
-			body, _ := published(t)
+			body, _ := publishedIn(t)
 			for _, app := range []string{"demo", "demo2"} {
 				h.want(200, "", "PUT", "/v1/apps/"+app, strings.Replace(appJSON, "{", `{"group":"acme",`, 1))
 				if !strings.Contains(tt.refuses+" ", app+" ") {

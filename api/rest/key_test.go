@@ -147,7 +147,7 @@ func TestAKeyMeansTheSameOnEveryRoute(t *testing.T) {
 	h := open(t)
 	version := h.furnish()
 	const calendar = `{"jurisdiction":"CN","year":2031,"notice":"2030-1","issued":"2030-11-01","off":["2031-01-01"],"makeup":[],"partial":true}`
-	older, _ := published(t)
+	older, _ := publishedIn(t)
 	other := strings.Replace(older, `"en","text":"Privacy"`, `"en","text":"Privacy, again"`, 1)
 	surface := fmt.Sprintf(surfaceJSON, version, doc.Texts[0].Hash, content.Hash{8})
 	for _, c := range []struct{ method, path, body, another string }{

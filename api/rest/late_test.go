@@ -22,7 +22,7 @@ func TestYesesBeforeALateWithdrawalAreReported(t *testing.T) {
 		t.Fatal(err)
 	}
 	d.Rest(deadline.Hour)
-	no := ledger.Request{App: projectiontest.App, Person: ann, Source: "test", ID: "no", Body: []byte("x"), At: said, Actor: "person", RecordedBy: "test", Command: domain.WithdrawConsent{Scope: domain.Scope{All: true}}}
+	no := ledger.Request{App: projectiontest.App, Person: ann, Source: "test", ID: "no", Body: []byte("x"), At: said, Actor: "person", RecordedBy: "test", Command: domain.WithdrawConsent{Scope: policy.Scope{All: true}}}
 	if _, err := d.Execute(t.Context(), no); err != nil {
 		t.Fatal(err)
 	}

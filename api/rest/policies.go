@@ -9,6 +9,7 @@ import (
 	"consentledger/domain/content"
 	"consentledger/domain/ident"
 	"consentledger/domain/policy"
+	"consentledger/domain/published"
 	"consentledger/eventstore/codec/policydoc"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -104,7 +105,7 @@ func (s *server) listPolicies(ctx context.Context, in *appIn) (*out[Versions], e
 	return ok(a)
 }
 
-func (s *server) version(ref domain.Reference, v domain.PublishedPolicy) Version {
+func (s *server) version(ref domain.Reference, v published.Policy) Version {
 	now, is := ref.Policies.InForce(v.Document.Name, s.Ledger.Now())
 	a := Version{
 		Policy:    v.Document.Name,

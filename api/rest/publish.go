@@ -14,6 +14,7 @@ import (
 	"consentledger/domain/deadline"
 	"consentledger/domain/ident"
 	"consentledger/domain/policy"
+	"consentledger/domain/published"
 	"consentledger/domain/refusal"
 	"consentledger/eventstore"
 	"consentledger/eventstore/blobs"
@@ -67,7 +68,7 @@ func (s *server) publish(ctx context.Context, in *appBody) (*out[Version], error
 }
 
 // publishNotes says what publishing v did not do, or will not last.
-func publishNotes(all domain.Policies, v domain.PublishedPolicy, asked deadline.Instant) []string {
+func publishNotes(all domain.Policies, v published.Policy, asked deadline.Instant) []string {
 	var notes []string
 	if asked != 0 && asked < v.Effective {
 		notes = append(notes, "it binds from "+v.Effective.String()+": no version binds before it is published")

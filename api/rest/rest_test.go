@@ -172,7 +172,7 @@ func (h *testServer) want(code int, part, method, path, body string, headers ...
 
 const appJSON = `{"handler":"Demo","environment":"test","jurisdiction":"CN","time_zone":"Asia/Shanghai","locales":["en"]}`
 
-func published(t *testing.T) (body string, version content.Hash) {
+func publishedIn(t *testing.T) (body string, version content.Hash) {
 	t.Helper()
 	b, err := policydoc.Marshal(doc)
 	if err != nil {
@@ -184,7 +184,7 @@ func published(t *testing.T) (body string, version content.Hash) {
 
 func (h *testServer) furnish() content.Hash {
 	h.t.Helper()
-	body, version := published(h.t)
+	body, version := publishedIn(h.t)
 	h.want(200, `"receipt"`, "PUT", "/v1/apps/demo", appJSON)
 	h.want(200, version.String(), "POST", "/v1/apps/demo/policies", body)
 	return version
@@ -436,7 +436,7 @@ func TestWaitingIsBounded(t *testing.T) {
 func TestATextMustBeThereBeforeItsPolicy(t *testing.T) {
 	h := open(t)
 	h.want(200, "", "PUT", "/v1/apps/demo", appJSON)
-	body, version := published(t)
+	body, version := publishedIn(t)
 	bare := body[:strings.LastIndex(body, `,"texts"`)] + "}"
 	h.want(422, "unknown-text", "POST", "/v1/apps/demo/policies", bare)
 	h.want(400, "hash", "POST", "/v1/apps/demo/policies", strings.Replace(body, text, "Other", 1))

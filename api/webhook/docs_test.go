@@ -13,6 +13,7 @@ import (
 
 	"consentledger/api/internal/npm"
 	"consentledger/domain"
+	"consentledger/domain/policy"
 )
 
 // block returns the only block of code in a language of a page of docs.
@@ -113,7 +114,7 @@ func TestTheReceiversOfTheDocs(t *testing.T) {
 			h, secret := w.add("http://127.0.0.1:"+port+"/consents", 0)
 			p := start(t, w, secret, port, c)
 			w.withdraw("ada")
-			w.record("demo", "bob", domain.RefuseConsent{Scope: domain.Scope{All: true}})
+			w.record("demo", "bob", domain.RefuseConsent{Scope: policy.Scope{All: true}})
 			w.run()
 			w.until("both are taken", func() bool { return p.says("consent.withdrawn account:ada") && p.says("consent.refused account:bob") })
 			w.until("it is well", func() bool { now := w.hook(h.ID); return now.State() == "well" && now.Position > 0 })

@@ -21,6 +21,7 @@ import (
 	"consentledger/domain"
 	"consentledger/domain/deadline"
 	"consentledger/domain/ident"
+	"consentledger/domain/policy"
 	"consentledger/eventstore"
 	"consentledger/eventstore/ledger"
 	"consentledger/eventstore/memory"
@@ -95,7 +96,7 @@ func (w *world) record(app ident.AppName, person string, cmd domain.Command) {
 
 func (w *world) withdraw(person string) {
 	w.t.Helper()
-	w.record("demo", person, domain.WithdrawConsent{Scope: domain.Scope{All: true}})
+	w.record("demo", person, domain.WithdrawConsent{Scope: policy.Scope{All: true}})
 }
 
 // run sends until the test ends, or stop is called.
@@ -220,7 +221,7 @@ func TestWhatFailsIsSentAgainInOrder(t *testing.T) {
 	for _, who := range []string{"ada", "bob", "cai"} {
 		w.withdraw(who)
 	}
-	w.record("other", "dan", domain.WithdrawConsent{Scope: domain.Scope{All: true}}) // is another app's
+	w.record("other", "dan", domain.WithdrawConsent{Scope: policy.Scope{All: true}}) // is another app's
 	stop := w.run()
 	w.until("three are taken", func() bool { return len(r.people()) == 3 })
 	if got := r.people(); !slices.Equal(got, []string{"ada", "bob", "cai"}) {

@@ -138,7 +138,7 @@ type Act struct {
 	Section  string
 	Counts   ConsentKind
 	Purposes []PurposeID
-	Signal   bool // a machine says it, see [domain.Signals]
+	Signal   bool // a machine says it, see [policy.Signals]
 }
 
 // A Ground is one entry of an enumeration, under a code that never changes.

@@ -13,6 +13,8 @@ import (
 	"consentledger/domain/deadline"
 	"consentledger/domain/ident"
 	"consentledger/domain/policy"
+	"consentledger/domain/published"
+	"consentledger/domain/surface"
 	"consentledger/eventstore"
 
 	"github.com/go-json-experiment/json"
@@ -41,8 +43,8 @@ var old = []domain.Event{
 	domain.AppRegistered{App: domain.App{Name: "demo", Handler: "Demo Ltd", Environment: domain.Test, Jurisdiction: "CN", TimeZone: "Asia/Shanghai", Locales: []string{"en", "zh-CN"}}},
 	domain.PolicyPublished{Version: content.Hash{1}, Document: policy.Document{Name: "privacy", Jurisdiction: "CN", TimeZone: "Asia/Shanghai"}, Effective: 1767225600000, Material: []string{"MAT-1"}, Stale: []policy.PurposeID{"ads"}},
 	domain.ConsentGiven{Policy: "privacy", Version: content.Hash{1}, Locale: "en", Text: content.Hash{2}, Act: "agree-popup", Kind: policy.GeneralConsent, Items: []domain.Item{{Purpose: "ads"}, {Purpose: "face", Short: domain.NeedsSeparate}}, Notice: ident.EventID{3}, Until: 1767225600000, Import: true},
-	domain.ConsentRefused{Scope: domain.Scope{All: true}, Policy: "privacy", Version: content.Hash{1}, Locale: "en", Act: "refuse"},
-	domain.ConsentWithdrawn{Scope: domain.Scope{Purposes: []policy.PurposeID{"ads"}}},
+	domain.ConsentRefused{Scope: policy.Scope{All: true}, Policy: "privacy", Version: content.Hash{1}, Locale: "en", Act: "refuse"},
+	domain.ConsentWithdrawn{Scope: policy.Scope{Purposes: []policy.PurposeID{"ads"}}},
 	domain.PolicyAcknowledged{Policy: "privacy", Version: content.Hash{1}, Locale: "en", Act: "confirm-next"},
 	domain.NoticePresented{Policy: "privacy", Version: content.Hash{1}, Locale: "en", Text: content.Hash{2}, Kind: "general"},
 	domain.PermissionGranted{Permission: "network"},
@@ -56,18 +58,18 @@ var samples = []domain.Event{
 	old[5], old[7], old[8], old[9], old[10],
 	domain.AppRegistered{App: domain.App{Name: "demo", Handler: "Demo Ltd", Group: "demo-group", Environment: domain.Production, Jurisdiction: "CN", TimeZone: "Asia/Shanghai", Locales: []string{"en", "zh-CN"}}},
 	domain.PolicyPublished{Version: content.Hash{1}, Document: policy.Document{Name: "face", Over: "privacy", QuietHours: 48, Jurisdiction: "CN", TimeZone: "Asia/Shanghai", Recipients: []policy.Recipient{{ID: "acme", Title: "Acme", Section: "V", Purposes: []policy.PurposeID{"ads"}, Abroad: true}}}, Effective: 1767225600000, Material: []string{"MAT-1"}, Stale: []policy.PurposeID{"ads"}, Scopes: []policy.StaleScope{{Purpose: "face", Actions: []policy.Action{policy.Provide}, Categories: []policy.CategoryID{"faces"}}}, RightsReduced: true},
-	domain.ConsentGiven{Policy: "privacy", Version: content.Hash{1}, Locale: "en", Text: content.Hash{2}, Act: "guardian-written", Kind: policy.GuardianConsent, Items: []domain.Item{{Purpose: "ads"}, {Purpose: "face", Short: domain.NeedsSeparate}}, Notice: ident.EventID{3}, Until: 1767225600000, Import: true, Build: "5.2", Surface: content.Hash{4}, Control: "ok", Initial: domain.Unticked, Once: true, Guardian: "aa11", Proof: domain.Proof{Document: content.Hash{5}, Method: "scan", CheckedBy: "desk"}, Signer: "phone", Confirms: []ident.EventID{{6}}, Evidence: domain.Evidence{Quality: domain.Partial, Missing: []domain.Lack{"screenshot"}}},
-	domain.ConsentRefused{Scope: domain.Scope{All: true}, Policy: "privacy", Version: content.Hash{1}, Locale: "en", Act: "refuse", Notice: ident.EventID{3}, Build: "5.2", Surface: content.Hash{4}, Control: "out"},
-	domain.PolicyPublished{Version: content.Hash{3}, Document: policy.Document{Name: "privacy", Jurisdiction: "CN", TimeZone: "Asia/Shanghai"}, Effective: 1767225600000, Later: []domain.Overtaking{{Version: content.Hash{2}, Stale: []policy.PurposeID{"ads"}, Scopes: []policy.StaleScope{{Purpose: "face", Actions: []policy.Action{policy.Provide}}}, RightsReduced: true}}},
+	domain.ConsentGiven{Policy: "privacy", Version: content.Hash{1}, Locale: "en", Text: content.Hash{2}, Act: "guardian-written", Kind: policy.GuardianConsent, Items: []domain.Item{{Purpose: "ads"}, {Purpose: "face", Short: domain.NeedsSeparate}}, Notice: ident.EventID{3}, Until: 1767225600000, Import: true, Build: "5.2", Surface: content.Hash{4}, Control: "ok", Initial: surface.Unticked, Once: true, Guardian: "aa11", Proof: domain.Proof{Document: content.Hash{5}, Method: "scan", CheckedBy: "desk"}, Signer: "phone", Confirms: []ident.EventID{{6}}, Evidence: domain.Evidence{Quality: domain.Partial, Missing: []domain.Lack{"screenshot"}}},
+	domain.ConsentRefused{Scope: policy.Scope{All: true}, Policy: "privacy", Version: content.Hash{1}, Locale: "en", Act: "refuse", Notice: ident.EventID{3}, Build: "5.2", Surface: content.Hash{4}, Control: "out"},
+	domain.PolicyPublished{Version: content.Hash{3}, Document: policy.Document{Name: "privacy", Jurisdiction: "CN", TimeZone: "Asia/Shanghai"}, Effective: 1767225600000, Later: []published.Overtaking{{Version: content.Hash{2}, Stale: []policy.PurposeID{"ads"}, Scopes: []policy.StaleScope{{Purpose: "face", Actions: []policy.Action{policy.Provide}}}, RightsReduced: true}}},
 	domain.ConsentGiven{Policy: "privacy", Version: content.Hash{1}, Act: "confirm", Kind: policy.ExplicitConsent, Items: []domain.Item{{Purpose: "ads"}, {Purpose: "face"}}, Evidence: domain.Evidence{Quality: domain.Weak, Missing: []domain.Lack{"surface"}}, Ends: []domain.End{{Purpose: "ads", Until: 1767225700000}}},
-	domain.ConsentRefused{Scope: domain.Scope{Purposes: []policy.PurposeID{"ads"}}, Policy: "privacy", Version: content.Hash{1}, Added: []policy.PurposeID{"ads"}},
-	domain.ConsentWithdrawn{Scope: domain.Scope{Purposes: []policy.PurposeID{"ads"}}, Build: "5.2"},
+	domain.ConsentRefused{Scope: policy.Scope{Purposes: []policy.PurposeID{"ads"}}, Policy: "privacy", Version: content.Hash{1}, Added: []policy.PurposeID{"ads"}},
+	domain.ConsentWithdrawn{Scope: policy.Scope{Purposes: []policy.PurposeID{"ads"}}, Build: "5.2"},
 	domain.NoticePresented{Policy: "privacy", Version: content.Hash{1}, Locale: "en", Text: content.Hash{2}, Kind: "general", Surface: content.Hash{4}, Build: "5.2", Read: domain.Reading{Scrolled: true, Opened: true}},
 	domain.PolicyEffective{Version: content.Hash{1}},
 	domain.SignerRegistered{Name: "phone", Key: [32]byte{7}, Device: true, Retired: true},
 	domain.ServiceCeased{Reason: "over"},
 	domain.BuildVoided{Build: "5.1", From: 1767225600000, To: 1767225700000, Reason: "ticked-before", Evidence: content.Hash{9}, By: [2]string{"a", "b"}},
-	domain.SurfacePublished{ID: content.Hash{4}, Publisher: "release", Surface: domain.Surface{Build: "5.2", Screen: "pop-up", Policy: "privacy", Version: content.Hash{1}, Approver: "officer", Locales: []domain.SurfaceLocale{{Locale: "en", Text: content.Hash{2}}}, Controls: []domain.Control{{ID: "ok", Act: "agree-popup", Initial: domain.Button}}}},
+	domain.SurfacePublished{ID: content.Hash{4}, Publisher: "release", Surface: surface.Surface{Build: "5.2", Screen: "pop-up", Policy: "privacy", Version: content.Hash{1}, Approver: "officer", Locales: []surface.Locale{{Locale: "en", Text: content.Hash{2}}}, Controls: []surface.Control{{ID: "ok", Act: "agree-popup", Initial: surface.Button}}}},
 	domain.ConsentUsed{Consents: []ident.EventID{{6}}},
 	domain.ConsentRequested{Purposes: []policy.PurposeID{"ads"}, Reason: "reminder", TooSoon: true, Locale: "en"},
 	domain.RecordDisputed{Records: []ident.EventID{{6}}, Reason: "not-me", Evidence: content.Hash{9}},
@@ -98,8 +100,8 @@ var samples = []domain.Event{
 	domain.ObligationAtRisk{ID: "reply.x", Until: 1767225600000},
 	domain.ObligationOverdue{ID: "reply.x", Until: 1767225600000},
 	domain.BuildDisputed{Build: "5.1", From: 1767225600000, To: 1767225700000, Reason: "ticked-before", Evidence: content.Hash{9}},
-	domain.ConsentRefused{Scope: domain.Scope{Purposes: []policy.PurposeID{"ads"}}, Guardian: "aa11", Unknown: "typo,[not shown]"},
-	domain.ConsentWithdrawn{Scope: domain.Scope{Purposes: []policy.PurposeID{"ads"}}, Guardian: "aa11", Unknown: "typo"},
+	domain.ConsentRefused{Scope: policy.Scope{Purposes: []policy.PurposeID{"ads"}}, Guardian: "aa11", Unknown: "typo,[not shown]"},
+	domain.ConsentWithdrawn{Scope: policy.Scope{Purposes: []policy.PurposeID{"ads"}}, Guardian: "aa11", Unknown: "typo"},
 	domain.RequestReceived{Types: []domain.RequestType{domain.AskGuardian}, Policy: "privacy", Version: content.Hash{1}, Channel: "app", Subject: "00ff", Guardian: "aa11"},
 	domain.CalendarPublished{Calendar: deadline.Calendar{Jurisdiction: "CN-GX", AddsTo: "CN", Year: 2026, Version: 2, Notice: "国办发明电〔2025〕7号", Issued: 739560, Off: []deadline.Date{739617}, MakeUp: []deadline.Date{739621}, WorkingDays: 248, Partial: true, Projected: true}, Affects: []deadline.Date{739617, 739621}},
 	domain.ObligationOpened{Obligation: domain.Obligation{ID: "reply.cn.policy.request_reply", Kind: policy.DutyReply, Types: []domain.RequestType{domain.AskAccess}, Rule: rule, Version: content.Hash{1}, RuleSet: content.Hash{8}}, Due: due, Cause: domain.Cause{Kind: "request.received", Subject: "00ff"}},
@@ -112,8 +114,8 @@ func init() {
 		domain.DataAccessed{Kind: domain.AccessReplay, Reason: domain.Unstated},
 		domain.ErasureOrdered{Reason: "request", Evidence: content.Hash{9}, By: [2]string{"a", "b"}},
 		domain.SubjectErased{Order: ident.EventID{6}},
-		domain.SurfacePublished{ID: content.Hash{4}, Publisher: "unauthenticated", Signer: "release", Surface: domain.Surface{Build: "5.2", Screen: "pop-up", Policy: "privacy", Version: content.Hash{1}, Approver: "officer", Locales: []domain.SurfaceLocale{{Locale: "en", Text: content.Hash{2}}}, Controls: []domain.Control{{ID: "ok", Act: "agree-popup", Initial: domain.Button}}}},
-		domain.ConsentRefused{Scope: domain.Scope{Purposes: []policy.PurposeID{"ads"}}, Notice: ident.EventID{3}, Surface: content.Hash{4}, Control: "out", Initial: domain.Button},
+		domain.SurfacePublished{ID: content.Hash{4}, Publisher: "unauthenticated", Signer: "release", Surface: surface.Surface{Build: "5.2", Screen: "pop-up", Policy: "privacy", Version: content.Hash{1}, Approver: "officer", Locales: []surface.Locale{{Locale: "en", Text: content.Hash{2}}}, Controls: []surface.Control{{ID: "ok", Act: "agree-popup", Initial: surface.Button}}}},
+		domain.ConsentRefused{Scope: policy.Scope{Purposes: []policy.PurposeID{"ads"}}, Notice: ident.EventID{3}, Surface: content.Hash{4}, Control: "out", Initial: surface.Button},
 		domain.ConsentGiven{Policy: "privacy", Version: content.Hash{1}, Act: "agree", Kind: policy.GeneralConsent, Items: []domain.Item{{Purpose: "ads"}}, Import: true, FilteredBy: "operator:ann"},
 		domain.CalendarPublished{Calendar: deadline.Calendar{Jurisdiction: "CN", Year: 2027, Off: []deadline.Date{739982}, Reported: true, Source: "a package"}},
 		domain.ObligationMoved{ID: "reply.x", Why: domain.MovedCalendar, By: ident.EventID{6}, Due: reported, Was: due},
@@ -121,16 +123,16 @@ func init() {
 		domain.AppRegistered{App: domain.App{Name: "demo", Handler: "Demo Ltd", Environment: domain.Test, Jurisdiction: "CN", TimeZone: "Asia/Shanghai", Locales: []string{"en"}, Escapes: domain.RawEscapes}},
 		domain.ConsentGiven{Policy: "privacy", Version: content.Hash{1}, Act: "confirm", Kind: policy.ExplicitConsent, Items: []domain.Item{{Purpose: "ads"}}, Evidence: domain.Evidence{Quality: domain.Weak, Missing: []domain.Lack{"surface"}}, Until: 1767225700000},
 		domain.ConsentGiven{Policy: "privacy", Version: content.Hash{1}, Act: "confirm", Kind: policy.ExplicitConsent, Items: []domain.Item{{Purpose: "ads"}}, Hindered: []domain.Hindered{{Purpose: "ads", Why: domain.OptOutStands}}},
-		domain.ConsentRefused{Scope: domain.Scope{All: true}, Act: "gpc", Signal: true, Rests: []domain.Rest{{Purpose: "tax", Basis: policy.BasisLegalDuty}}},
-		domain.ConsentWithdrawn{Scope: domain.Scope{All: true}, Act: "gpc", Signal: true, Rests: []domain.Rest{{Purpose: "tax", Basis: policy.BasisLegalDuty}}},
-		domain.PermissionRevoked{Permission: "network", Withdraws: []policy.PurposeID{"tax"}, Rests: []domain.Rest{{Purpose: "tax", Basis: policy.BasisLegalDuty}}},
-		domain.ConsentWithdrawn{Scope: domain.Scope{All: true}, Act: "switch-off"},
+		domain.ConsentRefused{Scope: policy.Scope{All: true}, Act: "gpc", Signal: true, Rests: []policy.Rest{{Purpose: "tax", Basis: policy.BasisLegalDuty}}},
+		domain.ConsentWithdrawn{Scope: policy.Scope{All: true}, Act: "gpc", Signal: true, Rests: []policy.Rest{{Purpose: "tax", Basis: policy.BasisLegalDuty}}},
+		domain.PermissionRevoked{Permission: "network", Withdraws: []policy.PurposeID{"tax"}, Rests: []policy.Rest{{Purpose: "tax", Basis: policy.BasisLegalDuty}}},
+		domain.ConsentWithdrawn{Scope: policy.Scope{All: true}, Act: "switch-off"},
 		domain.ObligationOpened{Obligation: domain.Obligation{ID: "delete.own.delete", Kind: policy.DutyDelete, Rule: rule, Version: content.Hash{1}, Keeps: []policy.PurposeID{"tax"}}, Due: due, Cause: domain.Cause{Kind: "consent.withdrawn", Subject: "00ff"}},
 	)
 }
 
 // ruled is a fact whose line says by which rules it folds.
-var ruled = domain.ConsentWithdrawn{Scope: domain.Scope{All: true}}
+var ruled = domain.ConsentWithdrawn{Scope: policy.Scope{All: true}}
 
 // underRules is the envelope of what is recorded under the rules of today.
 func underRules() Envelope {
@@ -197,7 +199,7 @@ func halfRead(t *testing.T) []byte {
 	t.Helper()
 	env := envelope
 	env.NotUnderstood = notUnderstood
-	x, err := Encode(env, domain.ConsentWithdrawn{Scope: domain.Scope{All: true}}, "00ff", stub{}, nil, Plain{Role: "binding", Text: []byte("x")}, Plain{Role: "claims", Text: []byte("y")})
+	x, err := Encode(env, domain.ConsentWithdrawn{Scope: policy.Scope{All: true}}, "00ff", stub{}, nil, Plain{Role: "binding", Text: []byte("x")}, Plain{Role: "claims", Text: []byte("y")})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -363,7 +365,7 @@ func TestLinesAreCanonical(t *testing.T) {
 }
 
 func TestPersonalPartsStayOutOfTheLine(t *testing.T) {
-	e := domain.ConsentWithdrawn{Scope: domain.Scope{All: true}, Details: `{"ip":"203.0.113.9"}`}
+	e := domain.ConsentWithdrawn{Scope: policy.Scope{All: true}, Details: `{"ip":"203.0.113.9"}`}
 	x, err := Encode(envelope, e, "00ff", stub{}, nil)
 	if err != nil || strings.Contains(string(x.Record.Data), "203.0.113.9") {
 		t.Errorf("wrote %s, %v", x.Record.Data, err)
@@ -374,7 +376,7 @@ func TestPersonalPartsStayOutOfTheLine(t *testing.T) {
 }
 
 func TestDecodeNeverGuesses(t *testing.T) {
-	good := encode(t, domain.ConsentWithdrawn{Scope: domain.Scope{Purposes: []policy.PurposeID{"ads"}}})
+	good := encode(t, domain.ConsentWithdrawn{Scope: policy.Scope{Purposes: []policy.PurposeID{"ads"}}})
 	for name, change := range map[string]func(*eventstore.Recorded){
 		"an unknown type":      func(r *eventstore.Recorded) { r.Type = "x.v1"; r.Data = swap(r.Data, "consent.withdrawn.v2", "x.v1") },
 		"an unknown member":    func(r *eventstore.Recorded) { r.Data = swap(r.Data, `"actor"`, `"about":1,"actor"`) },

@@ -5,6 +5,8 @@ import (
 	"consentledger/domain/deadline"
 	"consentledger/domain/ident"
 	"consentledger/domain/policy"
+	"consentledger/domain/published"
+	"consentledger/domain/surface"
 	"consentledger/eventstore/codec/policydoc"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -197,16 +199,16 @@ func (s *proofV1) proof(r *reader) domain.Proof {
 	return domain.Proof{Document: r.hash(s.Document), Method: s.Method, CheckedBy: s.CheckedBy}
 }
 
-func restShapes(rests []domain.Rest) (shapes []restV1) {
+func restShapes(rests []policy.Rest) (shapes []restV1) {
 	for _, x := range rests {
 		shapes = append(shapes, restV1{x.Basis.String(), string(x.Purpose)})
 	}
 	return shapes
 }
 
-func (r *reader) rests(shapes []restV1) (rests []domain.Rest) {
+func (r *reader) rests(shapes []restV1) (rests []policy.Rest) {
 	for _, x := range shapes {
-		rests = append(rests, domain.Rest{Purpose: policy.PurposeID(x.Purpose),
+		rests = append(rests, policy.Rest{Purpose: policy.PurposeID(x.Purpose),
 			Basis: parse(r, x.Basis, policy.ParseLegalBasis)})
 	}
 	return rests
@@ -238,7 +240,7 @@ func (s policyPublishedV2) event() (domain.Event, error) {
 	}
 	e.Scopes = r.scopes(s.Scopes)
 	for _, o := range s.Later {
-		e.Later = append(e.Later, domain.Overtaking{Version: r.hash(o.Version), Stale: o.Stale,
+		e.Later = append(e.Later, published.Overtaking{Version: r.hash(o.Version), Stale: o.Stale,
 			Scopes: r.scopes(o.Scopes), RightsReduced: o.RightsReduced})
 	}
 	return e, r.err
@@ -250,8 +252,8 @@ func (s consentGivenV2) event() (domain.Event, error) {
 		Policy: s.Policy, Version: r.hash(s.Version), Locale: s.Locale, Text: r.hash(s.Text),
 		Act: policy.ActID(s.Act), Kind: r.kind(s.Kind), Notice: r.eventID(s.Notice),
 		Until: deadline.Instant(s.Until), Import: s.Import, FilteredBy: s.Filtered,
-		Build: s.Build, Surface: r.hash(s.Surface), Control: domain.ControlID(s.Control),
-		Initial: parse(&r, s.Initial, domain.ParseControlState),
+		Build: s.Build, Surface: r.hash(s.Surface), Control: surface.ControlID(s.Control),
+		Initial: parse(&r, s.Initial, surface.ParseState),
 		Once:    s.Once, Guardian: domain.GuardianRef(s.Guardian), Proof: s.Proof.proof(&r), Signer: s.Signer,
 		Confirms: r.eventIDs(s.Confirms),
 	}
@@ -278,10 +280,10 @@ func (s consentGivenV2) event() (domain.Event, error) {
 func (s consentRefusedV2) event() (domain.Event, error) {
 	var r reader
 	return domain.ConsentRefused{
-		Scope:  domain.Scope{All: s.All, Purposes: s.Purposes},
+		Scope:  policy.Scope{All: s.All, Purposes: s.Purposes},
 		Policy: s.Policy, Version: r.hash(s.Version), Locale: s.Locale, Act: policy.ActID(s.Act),
-		Notice: r.eventID(s.Notice), Build: s.Build, Surface: r.hash(s.Surface), Control: domain.ControlID(s.Control),
-		Added: s.Added, Initial: parse(&r, s.Initial, domain.ParseControlState),
+		Notice: r.eventID(s.Notice), Build: s.Build, Surface: r.hash(s.Surface), Control: surface.ControlID(s.Control),
+		Added: s.Added, Initial: parse(&r, s.Initial, surface.ParseState),
 		Guardian: domain.GuardianRef(s.Guardian), Unknown: s.Unknown, Rests: r.rests(s.Rests), Signal: s.Signal,
 	}, r.err
 }
@@ -289,7 +291,7 @@ func (s consentRefusedV2) event() (domain.Event, error) {
 func (s consentWithdrawnV2) event() (domain.Event, error) {
 	var r reader
 	return domain.ConsentWithdrawn{
-		Scope: domain.Scope{All: s.All, Purposes: s.Purposes}, Build: s.Build, Guardian: domain.GuardianRef(s.Guardian),
+		Scope: policy.Scope{All: s.All, Purposes: s.Purposes}, Build: s.Build, Guardian: domain.GuardianRef(s.Guardian),
 		Unknown: s.Unknown,
 		Rests:   r.rests(s.Rests), Act: policy.ActID(s.Act), Signal: s.Signal,
 	}, r.err

@@ -271,13 +271,13 @@ func (s consentGivenV1) event() (domain.Event, error) {
 func (s consentRefusedV1) event() (domain.Event, error) {
 	var r reader
 	return domain.ConsentRefused{
-		Scope:  domain.Scope{All: s.All, Purposes: s.Purposes},
+		Scope:  policy.Scope{All: s.All, Purposes: s.Purposes},
 		Policy: s.Policy, Version: r.hash(s.Version), Locale: s.Locale, Act: policy.ActID(s.Act),
 	}, r.err
 }
 
 func (s consentWithdrawnV1) event() (domain.Event, error) {
-	return domain.ConsentWithdrawn{Scope: domain.Scope{All: s.All, Purposes: s.Purposes}}, nil
+	return domain.ConsentWithdrawn{Scope: policy.Scope{All: s.All, Purposes: s.Purposes}}, nil
 }
 
 func (s policyAcknowledgedV1) event() (domain.Event, error) {

@@ -8,6 +8,7 @@ import (
 
 	"consentledger/domain"
 	"consentledger/domain/ident"
+	"consentledger/domain/policy"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 )
@@ -121,7 +122,7 @@ func countsOf(e domain.ConsentGiven, rules uint8) (Counting, string) {
 	return CountsPartly, strings.Join(words, ",")
 }
 
-func restsOf(rests []domain.Rest) string {
+func restsOf(rests []policy.Rest) string {
 	var words []string
 	for _, x := range rests {
 		words = append(words, string(x.Purpose)+"="+x.Basis.String())

@@ -23,7 +23,7 @@ import (
 func BenchmarkExecute(b *testing.B) {
 	for name, command := range map[string]domain.Command{
 		"public":   yes,
-		"personal": domain.WithdrawConsent{Scope: domain.Scope{All: true}, Details: "said to the desk in the lobby"},
+		"personal": domain.WithdrawConsent{Scope: policy.Scope{All: true}, Details: "said to the desk in the lobby"},
 	} {
 		b.Run(name, func(b *testing.B) { benchExecute(b, command, 0) })
 	}

@@ -16,6 +16,7 @@ import (
 	"consentledger/domain"
 	"consentledger/domain/deadline"
 	"consentledger/domain/ident"
+	"consentledger/domain/policy"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 	"consentledger/eventstore/codec/policydoc"
@@ -86,7 +87,7 @@ func story() ([]ledger.Request, error) {
 	if err != nil {
 		return nil, err
 	}
-	private := domain.WithdrawConsent{Scope: domain.Scope{All: true}, Details: `{"said":"in private"}`}
+	private := domain.WithdrawConsent{Scope: policy.Scope{All: true}, Details: `{"said":"in private"}`}
 	list := []ledger.Request{
 		requestOf("app", domain.RegisterApp{App: domain.App{Name: "demo", Environment: domain.Test, Jurisdiction: "CN", TimeZone: "Asia/Shanghai", Locales: []string{"en"}}}),
 		requestOf("policy", domain.PublishPolicy{Version: version, Document: document}),

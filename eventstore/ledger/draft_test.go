@@ -12,6 +12,7 @@ import (
 	"consentledger/domain"
 	"consentledger/domain/deadline"
 	"consentledger/domain/ident"
+	"consentledger/domain/policy"
 	"consentledger/eventstore"
 	"consentledger/eventstore/embedded"
 	"consentledger/eventstore/ledger"
@@ -66,7 +67,7 @@ func joined(t *testing.T) (*ledger.Ledger, *vault.Vault, *countedStore, *tallied
 
 // personal is a request with a personal part, of somebody.
 func personal(who string, n int) ledger.Request {
-	r := requestOf(fmt.Sprint(who, n), domain.WithdrawConsent{Scope: domain.Scope{All: true}, Details: domain.Personal("words of " + who)})
+	r := requestOf(fmt.Sprint(who, n), domain.WithdrawConsent{Scope: policy.Scope{All: true}, Details: domain.Personal("words of " + who)})
 	r.Person.ID = who
 	return r
 }

@@ -255,7 +255,7 @@ func TestNoProcessIsBehindWhatIsPublished(t *testing.T) {
 		t.Errorf("the other process knows %d versions, %v", len(ref.Policies.Versions()), err)
 	}
 	w.now += 5000
-	must(t, there, requestOf("maps", domain.WithdrawConsent{Scope: domain.Scope{Purposes: []policy.PurposeID{"maps"}}}))
+	must(t, there, requestOf("maps", domain.WithdrawConsent{Scope: policy.Scope{Purposes: []policy.PurposeID{"maps"}}}))
 }
 
 // An outside id leads to the next person, whom another process has met.
@@ -386,7 +386,7 @@ func TestNobodyWaitsForAllOthersOfAPerson(t *testing.T) {
 			}
 			crowd.Go(func() {
 				began := time.Now()
-				_, err := l.Execute(ctx, requestOf(fmt.Sprint("away-", i), domain.WithdrawConsent{Scope: domain.Scope{All: true}}))
+				_, err := l.Execute(ctx, requestOf(fmt.Sprint("away-", i), domain.WithdrawConsent{Scope: policy.Scope{All: true}}))
 				if took := time.Since(began); !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, errAway) &&
 					!strings.Contains(err.Error(), "does not answer") || took > patience {
 					t.Errorf("request %d: %v after %s, want an error within %s", i, err, took, patience)

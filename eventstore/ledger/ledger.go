@@ -17,7 +17,7 @@
 //
 // Every accepted request is answered by a fact that is on disk. Nearly always it
 // is one of its own; a machine's signal that says nothing new (see
-// [domain.Signals]), a link that is open already, and what is published already leave
+// [policy.Signals]), a link that is open already, and what is published already leave
 // none. The receipt of the first two is that of the fact that said it, so nothing acknowledged can be lost, and
 // asking again gives the same receipt for as long as that fact is no mistake.
 package ledger

@@ -106,7 +106,7 @@ func code(err error) refusal.Code {
 }
 
 var yes = domain.GiveConsent{Act: "agree"}
-var no = domain.WithdrawConsent{Scope: domain.Scope{All: true}}
+var no = domain.WithdrawConsent{Scope: policy.Scope{All: true}}
 
 func TestTheSameRequestHasTheSameReceipt(t *testing.T) {
 	w := newWorld()
@@ -247,7 +247,7 @@ func TestNoOutsideIDEntersTheLog(t *testing.T) {
 	w := newWorld()
 	l := w.open(t)
 	begin(t, l)
-	r := requestOf("id-of-the-request", domain.WithdrawConsent{Scope: domain.Scope{All: true}, Details: "said-in-private"})
+	r := requestOf("id-of-the-request", domain.WithdrawConsent{Scope: policy.Scope{All: true}, Details: "said-in-private"})
 	r.Person.ID, r.Source = "ada-lovelace", "device-of-ada"
 	must(t, l, r)
 	for rec, err := range w.store.ReadAll(t.Context(), 0) {
@@ -305,7 +305,7 @@ func TestAskingTooSoonAfterANoOfALinkedHistory(t *testing.T) {
 	w := newWorld()
 	l := w.open(t)
 	begin(t, l)
-	device := requestOf("no", domain.RefuseConsent{Scope: domain.Scope{Purposes: []policy.PurposeID{"ads"}}})
+	device := requestOf("no", domain.RefuseConsent{Scope: policy.Scope{Purposes: []policy.PurposeID{"ads"}}})
 	device.Person = ident.PersonKey{Kind: "device", ID: "phone"}
 	must(t, l, device)
 	w.now += 1000

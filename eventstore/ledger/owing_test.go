@@ -75,10 +75,10 @@ func TestAFactSaysWhatIsOwedSince(t *testing.T) {
 	w := newWorld()
 	l := w.open(t)
 	promising(t, l)
-	must(t, l, requestOf("early no", domain.RefuseConsent{Scope: domain.Scope{All: true}})) // takes no yes away
+	must(t, l, requestOf("early no", domain.RefuseConsent{Scope: policy.Scope{All: true}})) // takes no yes away
 	w.now += 1000
 	must(t, l, requestOf("yes", yes))
-	must(t, l, requestOf("no", domain.RefuseConsent{Scope: domain.Scope{All: true}}))
+	must(t, l, requestOf("no", domain.RefuseConsent{Scope: policy.Scope{All: true}}))
 	withdrawn := requestOf("gone", no)
 	first := must(t, l, withdrawn)
 	if again := must(t, l, withdrawn); !reflect.DeepEqual(again, first) {

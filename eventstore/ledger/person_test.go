@@ -27,7 +27,7 @@ func TestANoIsNeverRefusedForItsTime(t *testing.T) {
 			want domain.Status
 		}{
 			{"a withdrawal by a slow clock takes back the next person's yes", []ledger.Request{requestOf("y", yes), at(old, requestOf("n", no))}, domain.Withdrawn},
-			{"so does a refusal", []ledger.Request{requestOf("y", yes), at(old, requestOf("n", domain.RefuseConsent{Scope: domain.Scope{All: true}}))}, domain.Refused},
+			{"so does a refusal", []ledger.Request{requestOf("y", yes), at(old, requestOf("n", domain.RefuseConsent{Scope: policy.Scope{All: true}}))}, domain.Refused},
 			{"and a request that withdraws", []ledger.Request{requestOf("y", yes), at(old, requestOf("n", domain.OpenRequest{Types: []domain.RequestType{domain.AskWithdraw}, Channel: "app"}))}, domain.Withdrawn},
 			{"one that comes first stands in the way of a yes that is older", []ledger.Request{at(old, requestOf("n", no)), at(start.Add(5000), requestOf("y", yes))}, domain.AskAgain},
 			{"after it a yes counts that is later in both times", []ledger.Request{at(old, requestOf("n", no)), requestOf("y", yes)}, domain.Given},
@@ -148,10 +148,10 @@ func TestAGuardiansRequestSaysWho(t *testing.T) {
 	if again := tell("r", domain.OpenRequest{Types: []domain.RequestType{domain.AskGuardian, domain.AskWithdraw}, Channel: "app", Purposes: []policy.PurposeID{"ads", "typo"}}); again != receipt {
 		t.Errorf("%v, then %v", receipt, again)
 	}
-	if r := must(t, l, requestOf("typo", domain.WithdrawConsent{Scope: domain.Scope{Purposes: []policy.PurposeID{"ads", "typo"}}})); r.Unknown != "typo" {
+	if r := must(t, l, requestOf("typo", domain.WithdrawConsent{Scope: policy.Scope{Purposes: []policy.PurposeID{"ads", "typo"}}})); r.Unknown != "typo" {
 		t.Errorf("the receipt of a no with a purpose nobody knows: %+v", r)
 	}
-	if r := must(t, w.open(t), requestOf("typo", domain.WithdrawConsent{Scope: domain.Scope{Purposes: []policy.PurposeID{"ads", "typo"}}})); r.Unknown != "typo" {
+	if r := must(t, w.open(t), requestOf("typo", domain.WithdrawConsent{Scope: policy.Scope{Purposes: []policy.PurposeID{"ads", "typo"}}})); r.Unknown != "typo" {
 		t.Errorf("and after a restart: %+v", r)
 	}
 }

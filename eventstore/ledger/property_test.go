@@ -79,11 +79,11 @@ func (g *gambler) answer(r *ledger.Request) {
 	}
 	switch g.IntN(9) {
 	case 8:
-		r.Command = domain.RefuseConsent{Scope: domain.Scope{Purposes: []policy.PurposeID{"ads"}}, Act: "gpc"}
+		r.Command = domain.RefuseConsent{Scope: policy.Scope{Purposes: []policy.PurposeID{"ads"}}, Act: "gpc"}
 	case 0:
-		r.Command = domain.WithdrawConsent{Scope: domain.Scope{All: true}, Build: build}
+		r.Command = domain.WithdrawConsent{Scope: policy.Scope{All: true}, Build: build}
 	case 1:
-		r.Command = domain.RefuseConsent{Scope: domain.Scope{Purposes: []policy.PurposeID{"ads"}}, Build: build}
+		r.Command = domain.RefuseConsent{Scope: policy.Scope{Purposes: []policy.PurposeID{"ads"}}, Build: build}
 	case 2:
 		r.Command = domain.OpenRequest{Types: []domain.RequestType{domain.AskWithdraw}, Channel: "app"}
 	default:

@@ -10,6 +10,7 @@ import (
 	"consentledger/domain"
 	"consentledger/domain/content"
 	"consentledger/domain/ident"
+	"consentledger/domain/policy"
 	"consentledger/domain/refusal"
 	"consentledger/eventstore/ledger"
 )
@@ -119,7 +120,7 @@ func TestAProposalHoldsForTheStateThatItWasMadeFor(t *testing.T) {
 	w := newWorld()
 	here, there := w.open(t), w.open(t)
 	p := proposes(t, here)
-	must(t, there, requestOf("no", domain.WithdrawConsent{Scope: domain.Scope{All: true}}))
+	must(t, there, requestOf("no", domain.WithdrawConsent{Scope: policy.Scope{All: true}}))
 	if _, err := here.Approve(t.Context(), decided(p.ID, "p-second"), readVoid); code(err) != refusal.ProposalOutdated {
 		t.Errorf("%v", err)
 	}

@@ -9,6 +9,7 @@ import (
 	"consentledger/domain"
 	"consentledger/domain/deadline"
 	"consentledger/domain/ident"
+	"consentledger/domain/policy"
 	"consentledger/domain/refusal"
 	"consentledger/eventstore/vault"
 )
@@ -90,7 +91,7 @@ func (l *Ledger) openRequest(ctx context.Context, req Request) (Receipt, error) 
 	if cmd.Subject = p.Pseudonym.String(); slices.Contains(cmd.Types, domain.AskWithdraw) {
 		withdrawn, err := l.executePerson(ctx,
 			beside(req, "withdrawal of ",
-				domain.WithdrawConsent{Scope: domain.Scope{All: len(cmd.Purposes) == 0, Purposes: cmd.Purposes},
+				domain.WithdrawConsent{Scope: policy.Scope{All: len(cmd.Purposes) == 0, Purposes: cmd.Purposes},
 					Guardian: cmd.Guardian}))
 		if err != nil {
 			return Receipt{}, err

@@ -54,7 +54,7 @@ func (c *circle) tell(words string) {
 	who, what, _ := strings.Cut(words, " ")
 	who, other, _ := strings.Cut(who, "-")
 	cmd := map[string]domain.Command{
-		"agrees": yes, "withdraws": no, "refuses": domain.RefuseConsent{Scope: domain.Scope{Purposes: []policy.PurposeID{"ads"}}},
+		"agrees": yes, "withdraws": no, "refuses": domain.RefuseConsent{Scope: policy.Scope{Purposes: []policy.PurposeID{"ads"}}},
 		"linked":     domain.Say{Event: domain.SubjectLinked{Proof: "login"}},
 		"unlinked":   domain.Say{Event: domain.SubjectUnlinked{Reason: "logout"}},
 		"reassigned": domain.Say{Event: domain.SubjectReassigned{Reason: "recycled"}},

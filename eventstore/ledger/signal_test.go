@@ -8,7 +8,9 @@ import (
 	"consentledger/domain"
 	"consentledger/domain/deadline"
 	"consentledger/domain/ident"
+	"consentledger/domain/policy"
 	"consentledger/domain/refusal"
+	"consentledger/domain/surface"
 	"consentledger/eventstore"
 	"consentledger/eventstore/ledger"
 )
@@ -19,7 +21,7 @@ func TestAThousandSignalsLeaveOneRecord(t *testing.T) {
 	w := newWorld()
 	l := w.open(t)
 	begin(t, l)
-	gpc := domain.RefuseConsent{Scope: domain.Scope{All: true}, Act: "gpc"}
+	gpc := domain.RefuseConsent{Scope: policy.Scope{All: true}, Act: "gpc"}
 	first := must(t, l, requestOf("s", gpc))
 	w.now += 1000
 	must(t, l, requestOf("yes", yes))
@@ -51,7 +53,7 @@ func TestAThousandSignalsLeaveOneRecord(t *testing.T) {
 			t.Errorf("%s: %v", name, got)
 		}
 	}
-	if got := must(t, l, requestOf("own", domain.RefuseConsent{Scope: domain.Scope{All: true}})); got.Repeats || status(t, l, w) != domain.Refused {
+	if got := must(t, l, requestOf("own", domain.RefuseConsent{Scope: policy.Scope{All: true}})); got.Repeats || status(t, l, w) != domain.Refused {
 		t.Errorf("the person's own refusal: %+v, %v", got, status(t, l, w))
 	}
 }
@@ -62,7 +64,7 @@ func TestTheIDOfARepeatedSignalIsFree(t *testing.T) {
 	w := newWorld()
 	l := w.open(t)
 	begin(t, l)
-	gpc := requestOf("s", domain.RefuseConsent{Scope: domain.Scope{All: true}, Act: "gpc"})
+	gpc := requestOf("s", domain.RefuseConsent{Scope: policy.Scope{All: true}, Act: "gpc"})
 	must(t, l, gpc)
 	gpc.ID = "page"
 	if got := must(t, l, gpc); !got.Repeats {
@@ -92,7 +94,7 @@ func TestAReceiptSaysWhetherAConsentCounts(t *testing.T) {
 		short  string
 	}{
 		{"a consent", yes, 0, ledger.CountsForAll, ""},
-		{"one by an act that is none", domain.GiveConsent{Act: "agree", Initial: domain.Ticked}, 0, ledger.CountsNot, "ads=ticked-before"},
+		{"one by an act that is none", domain.GiveConsent{Act: "agree", Initial: surface.Ticked}, 0, ledger.CountsNot, "ads=ticked-before"},
 		{"an opt-out says nothing of it", no, 0, ledger.NotSaid, ""},
 		{"a consent from before the opt-out", yes, start - 5000, ledger.CountsNot, "ads=opt-out-stands"},
 		{"and one after it", yes, 0, ledger.CountsForAll, ""},

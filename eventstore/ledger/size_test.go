@@ -32,7 +32,7 @@ func ofSomebody(t testing.TB, who, n int) (list []codec.Entry) {
 		env := codec.Envelope{Stream: stream, At: deadline.Instant(1767225600000 + i*1000), Recorded: deadline.Instant(1767225600000 + i*1000), Actor: "person", RecordedBy: "app:demo", Rules: domain.Rules}
 		binary.BigEndian.PutUint64(env.ID[:], uint64(i)+1)
 		binary.BigEndian.PutUint64(env.Request.ID[:], uint64(i)+1)
-		var e domain.Event = domain.ConsentWithdrawn{Scope: domain.Scope{Purposes: []policy.PurposeID{"ads"}}}
+		var e domain.Event = domain.ConsentWithdrawn{Scope: policy.Scope{Purposes: []policy.PurposeID{"ads"}}}
 		switch i % 4 {
 		case 0, 1:
 			e = domain.ConsentGiven{Policy: "privacy", Version: content.Hash{1}, Locale: "en", Act: "agree", Kind: policy.GeneralConsent,

@@ -39,7 +39,7 @@ func recorded(n int) codec.Entry {
 		return e
 	}
 	e.Stream = ident.StreamID{Noun: ident.SubjectNoun, App: projectiontest.App, ID: hex.EncodeToString(who[:])}
-	e.Event = domain.ConsentWithdrawn{Scope: domain.Scope{Purposes: []policy.PurposeID{"marketing"}}}
+	e.Event = domain.ConsentWithdrawn{Scope: policy.Scope{Purposes: []policy.PurposeID{"marketing"}}}
 	if n%5 < 3 {
 		e.Event = domain.ConsentGiven{Items: []domain.Item{{Purpose: "location"}, {Purpose: "marketing"}}}
 	}

@@ -76,7 +76,7 @@ func benchBehind(b *testing.B, behind, batch int) {
 			who := fmt.Sprint(dice.IntN(4_000))
 			switch told++; told % 20 {
 			case 0:
-				w.Tell(who, domain.WithdrawConsent{Scope: domain.Scope{Purposes: []policy.PurposeID{"personalisation"}}})
+				w.Tell(who, domain.WithdrawConsent{Scope: policy.Scope{Purposes: []policy.PurposeID{"personalisation"}}})
 			case 1, 2, 3, 4, 5, 6:
 				w.Tell(who, domain.GiveConsent{Act: "click", Purposes: []policy.PurposeID{"personalisation"}})
 			case 7, 8, 9, 10, 11, 12:
@@ -166,7 +166,7 @@ func (c *crowd) turn() domain.Event {
 	case n < 12:
 		return agreedTo
 	case n == 12:
-		return domain.ConsentWithdrawn{Scope: domain.Scope{Purposes: []policy.PurposeID{"personalisation"}}}
+		return domain.ConsentWithdrawn{Scope: policy.Scope{Purposes: []policy.PurposeID{"personalisation"}}}
 	case n == 13:
 		return domain.PermissionRevoked{Permission: "gps", Withdraws: []policy.PurposeID{"location"}}
 	case n < 17:

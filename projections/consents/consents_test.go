@@ -115,7 +115,7 @@ func TestListsAndCountsAreOfTheMomentThatIsAskedAbout(t *testing.T) {
 	w.Tell("ada", yes)
 	yes.Until = w.Time().Add(deadline.Hour)
 	w.Tell("bo", yes)
-	w.Tell("cem", domain.RefuseConsent{Scope: domain.Scope{Purposes: yes.Purposes}})
+	w.Tell("cem", domain.RefuseConsent{Scope: policy.Scope{Purposes: yes.Purposes}})
 	recorded := w.Time()
 	binds := recorded.Add(2 * deadline.Hour)
 	w.PublishAt(binds, projectiontest.Document("two"), "marketing")
@@ -255,7 +255,7 @@ func TestRowsOfBundlesSayWhatTheLedgerSays(t *testing.T) {
 	special.Purposes[0].Separate = true
 	lasting.Title[0].Text = "two"
 	w.Publish(lasting, "marketing")
-	w.Tell("ada", domain.RefuseConsent{Scope: domain.Scope{Purposes: []policy.PurposeID{"marketing"}}})
+	w.Tell("ada", domain.RefuseConsent{Scope: policy.Scope{Purposes: []policy.PurposeID{"marketing"}}})
 	w.Publish(special)
 	v := open(t, w)
 	all := w.Entries()

@@ -16,7 +16,7 @@ func TestWhomASignalOpposesIsCountedAndListed(t *testing.T) {
 	w := projectiontest.NewTeller(t)
 	w.Register()
 	w.Publish(projectiontest.Document("one"))
-	marketing := domain.Scope{Purposes: []policy.PurposeID{"marketing"}}
+	marketing := policy.Scope{Purposes: []policy.PurposeID{"marketing"}}
 	agree := domain.GiveConsent{Act: "click", Purposes: marketing.Purposes}
 	gpc := domain.RefuseConsent{Act: "gpc", Scope: marketing}
 	for _, s := range []struct {

@@ -17,7 +17,7 @@ func TestHowFarPeopleHaveComeWithAVersion(t *testing.T) {
 	w.Register()
 	w.Publish(projectiontest.Document("one"))
 	yes := domain.GiveConsent{Act: "click", Purposes: []policy.PurposeID{"marketing"}}
-	no := domain.WithdrawConsent{Scope: domain.Scope{Purposes: []policy.PurposeID{"marketing"}}}
+	no := domain.WithdrawConsent{Scope: policy.Scope{Purposes: []policy.PurposeID{"marketing"}}}
 	for _, who := range []string{"silent", "again", "leaves"} {
 		w.Tell(who, yes)
 	}

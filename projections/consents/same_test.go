@@ -6,6 +6,7 @@ import (
 	"consentledger/domain"
 	"consentledger/domain/deadline"
 	"consentledger/domain/ident"
+	"consentledger/domain/policy"
 	"consentledger/eventstore/ledger"
 	"consentledger/projections/consents"
 	"consentledger/projections/projectiontest"
@@ -18,7 +19,7 @@ func TestAnOptOutReachesRowsThroughOthers(t *testing.T) {
 		w.TellOf(a, b, domain.Say{Event: domain.SubjectLinked{Proof: "login"}})
 	}
 	steps := []func(w *projectiontest.Teller){
-		func(w *projectiontest.Teller) { w.Tell("a", domain.WithdrawConsent{Scope: domain.Scope{All: true}}) },
+		func(w *projectiontest.Teller) { w.Tell("a", domain.WithdrawConsent{Scope: policy.Scope{All: true}}) },
 		func(w *projectiontest.Teller) { link(w, "a", "b") },
 		func(w *projectiontest.Teller) { link(w, "c", "b") },
 	}

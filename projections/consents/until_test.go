@@ -17,7 +17,7 @@ func TestWhoIsBehindIsToldWhatWasKnownThen(t *testing.T) {
 	w.Register()
 	w.Publish(projectiontest.Document("one"))
 	w.Tell("ada", domain.GiveConsent{Act: "click", Purposes: []policy.PurposeID{"marketing"}})
-	w.Tell("ada", domain.WithdrawConsent{Scope: domain.Scope{All: true}})
+	w.Tell("ada", domain.WithdrawConsent{Scope: policy.Scope{All: true}})
 	var own []codec.Entry
 	for _, e := range w.Entries() {
 		if e.Stream.Noun == ident.SubjectNoun {

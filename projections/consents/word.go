@@ -41,7 +41,7 @@ func wordIn(e *codec.Entry) (w word, ok bool, err error) {
 		w.purposes = x.Withdraws
 		return w, len(x.Withdraws) > 0, nil
 	case domain.SubjectReassigned, domain.SubjectClosed, domain.ErasureOrdered:
-		w = noIn(domain.Scope{All: true})
+		w = noIn(policy.Scope{All: true})
 	case domain.ConsentUsed, domain.AgeRecorded, domain.GuardianVerified:
 		w.rows = true
 	case domain.SubjectLinked, domain.SubjectUnlinked:
@@ -59,7 +59,7 @@ func wordIn(e *codec.Entry) (w word, ok bool, err error) {
 }
 
 // noIn returns what a no may change.
-func noIn(s domain.Scope) word { return word{purposes: s.Purposes, all: s.All, rows: s.All} }
+func noIn(s policy.Scope) word { return word{purposes: s.Purposes, all: s.All, rows: s.All} }
 
 // answerIn returns what an entry's answer is, and the build that recorded it, if it
 // is one.

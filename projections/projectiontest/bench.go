@@ -75,7 +75,7 @@ func answered(n, people int) codec.Entry {
 	e.Event = domain.ConsentGiven{Policy: "privacy", Version: content.Hash{1}, Act: "click",
 		Items: []domain.Item{{Purpose: "location"}, {Purpose: "marketing"}}}
 	if n/people%2 == 1 {
-		e.Event = domain.ConsentWithdrawn{Scope: domain.Scope{Purposes: []policy.PurposeID{"marketing"}}}
+		e.Event = domain.ConsentWithdrawn{Scope: policy.Scope{Purposes: []policy.PurposeID{"marketing"}}}
 	}
 	return e
 }

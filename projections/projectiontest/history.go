@@ -251,11 +251,11 @@ func (w *Teller) TellAll() {
 		}
 		switch i % 4 {
 		case 0:
-			w.Tell(who, domain.WithdrawConsent{Scope: domain.Scope{All: true}})
+			w.Tell(who, domain.WithdrawConsent{Scope: policy.Scope{All: true}})
 		case 1:
 			w.Tell(who, domain.ChangePermission{Permission: "gps", Change: domain.Revoked})
 		case 2:
-			w.Tell(who, domain.RefuseConsent{Scope: domain.Scope{Purposes: []policy.PurposeID{"marketing"}}})
+			w.Tell(who, domain.RefuseConsent{Scope: policy.Scope{Purposes: []policy.PurposeID{"marketing"}}})
 			w.Tell(who, domain.VoidRecords{Records: []ident.EventID{ident.EventID(first[2].Event)}, Reason: "test",
 				Evidence: content.Hash{9}, By: [2]string{"eve", "bob"}})
 		case 3:
@@ -313,13 +313,13 @@ func (w *Teller) tellOfPeople() {
 	w.t.Helper()
 	yes := domain.GiveConsent{Act: "click", Purposes: []policy.PurposeID{"location"}, Build: "bad"}
 	w.Tell("ben", yes)
-	w.Tell("phone", domain.WithdrawConsent{Scope: domain.Scope{Purposes: []policy.PurposeID{"location"}}})
+	w.Tell("phone", domain.WithdrawConsent{Scope: policy.Scope{Purposes: []policy.PurposeID{"location"}}})
 	w.TellOf("ben", "phone", domain.Say{Event: domain.SubjectLinked{Proof: "login"}})
-	w.Tell("phone", domain.WithdrawConsent{Scope: domain.Scope{Purposes: []policy.PurposeID{"marketing"}}})
+	w.Tell("phone", domain.WithdrawConsent{Scope: policy.Scope{Purposes: []policy.PurposeID{"marketing"}}})
 	w.TellOf("ben", "phone", domain.Say{Event: domain.SubjectUnlinked{Reason: "logout"}})
 	w.Tell("monkey", yes)
 	w.Tell("monkey", domain.Say{Event: domain.SubjectMarkedTest{Reason: "monkey"}})
-	w.Tell("monkey", domain.WithdrawConsent{Scope: domain.Scope{All: true}})
+	w.Tell("monkey", domain.WithdrawConsent{Scope: policy.Scope{All: true}})
 	once := yes
 	once.Once = true
 	r := w.Tell("cleo", once)
@@ -352,17 +352,17 @@ func (w *Teller) tellOfGuardians() {
 	w.TellOf("gina", "pa", domain.Say{Event: domain.GuardianVerified{Proof: proof}})
 	yes := domain.GiveConsent{Act: "click", Purposes: location, Guardian: "ma", Proof: proof}
 	w.TellOf("gina", "ma", yes)
-	w.TellOf("gina", "pa", domain.WithdrawConsent{Scope: domain.Scope{Purposes: append(location, "typo")}})
+	w.TellOf("gina", "pa", domain.WithdrawConsent{Scope: policy.Scope{Purposes: append(location, "typo")}})
 	w.TellOf("gina", "ma", yes)
 	w.TellOf("gina", "pa", yes)
-	w.Tell("gina", domain.RefuseConsent{Scope: domain.Scope{Purposes: location}})
+	w.Tell("gina", domain.RefuseConsent{Scope: policy.Scope{Purposes: location}})
 	w.TellOf("gina", "ma", yes)
 	w.Tell("gina", domain.GiveConsent{Act: "click", Purposes: location})
 	void("gina", verified)
 	w.Tell("hugo", domain.GiveConsent{Act: "click", Purposes: location})
 	void("hugo", w.Tell("hugo", domain.Say{Event: domain.SubjectMarkedTest{Reason: "by-mistake"}}))
 	void("hugo", w.Tell("hugo", domain.Say{Event: domain.AgeRecorded{Band: domain.ChildUnder14, Basis: "declared"}}))
-	w.Tell("tablet", domain.WithdrawConsent{Scope: domain.Scope{All: true}})
+	w.Tell("tablet", domain.WithdrawConsent{Scope: policy.Scope{All: true}})
 	void("hugo", w.TellOf("hugo", "tablet", domain.Say{Event: domain.SubjectLinked{Proof: "login"}}))
 	w.Tell("", domain.Say{Event: domain.BuildDisputed{Build: "bad", From: Start, To: w.now, Reason: "ticked-before"}})
 }

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"consentledger/domain"
+	"consentledger/domain/policy"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 	"consentledger/eventstore/ledger"
@@ -61,7 +62,7 @@ func TestWhatHistoryMakesIsTheSame(t *testing.T) {
 	w.TellAll()
 	for name, open := range map[string]opener{"consents": openConsents, "activity": openActivity} {
 		live := told(t, w, t.TempDir(), open)
-		w.Tell("ada0", domain.WithdrawConsent{Scope: domain.Scope{All: true}}) // live is behind, and compared where it stands
+		w.Tell("ada0", domain.WithdrawConsent{Scope: policy.Scope{All: true}}) // live is behind, and compared where it stands
 		rows, err := rebuild.Check(t.Context(), w, rebuild.Pair{Live: live, Fresh: empty(t, w, open)})
 		if err != nil || len(rows) == 0 {
 			t.Fatalf("%s: %d rows, %v", name, len(rows), err)
@@ -103,7 +104,7 @@ func TestTheLogIsReadOnceForAll(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.Tell("ada0", domain.WithdrawConsent{Scope: domain.Scope{All: true}})
+	w.Tell("ada0", domain.WithdrawConsent{Scope: policy.Scope{All: true}})
 	pairs := []rebuild.Pair{
 		{Live: empty(t, w, openActivity), Fresh: empty(t, w, openActivity)},
 		{Live: behind, Fresh: empty(t, w, openActivity)},

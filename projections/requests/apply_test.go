@@ -52,7 +52,7 @@ func (m *mill) next() codec.Entry {
 		id := spread(uint64(m.n * 7919 % 100_000))
 		m.who, m.cause = hex.EncodeToString(id[:]), e.ID
 		e.Stream = ident.StreamID{Noun: ident.SubjectNoun, App: projectiontest.App, ID: m.who}
-		e.Event = domain.ConsentWithdrawn{Scope: domain.Scope{Purposes: []policy.PurposeID{"marketing"}}}
+		e.Event = domain.ConsentWithdrawn{Scope: policy.Scope{Purposes: []policy.PurposeID{"marketing"}}}
 		return e
 	}
 	e.Stream = ident.StreamID{Noun: ident.ObligationNoun, App: projectiontest.App, ID: hex.EncodeToString(m.cause[:])}

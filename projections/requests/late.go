@@ -3,6 +3,7 @@ package requests
 import (
 	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/policy"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 )
@@ -33,7 +34,7 @@ func (b *batch) answer(e codec.Entry, x domain.CheckAnswered) error {
 
 // withdraw keeps a withdrawal that came later than it was said, whatever took
 // the consent away.
-func (b *batch) withdraw(e codec.Entry, scope domain.Scope) error {
+func (b *batch) withdraw(e codec.Entry, scope policy.Scope) error {
 	if e.At >= e.Recorded || !scope.All && len(scope.Purposes) == 0 {
 		return nil
 	}

@@ -30,7 +30,7 @@ func withdrew(w *projectiontest.Teller, t *testing.T, person string, at deadline
 	t.Helper()
 	w.Rest(deadline.Minute)
 	r := ledger.Request{App: projectiontest.App, Person: ident.PersonKey{Kind: "account", ID: person}, Source: "late", ID: person, Body: []byte("x"), At: at, Actor: "person", RecordedBy: "test",
-		Command: domain.WithdrawConsent{Scope: domain.Scope{All: len(purposes) == 0, Purposes: purposes}}}
+		Command: domain.WithdrawConsent{Scope: policy.Scope{All: len(purposes) == 0, Purposes: purposes}}}
 	if _, err := w.Execute(t.Context(), r); err != nil {
 		t.Fatal(err)
 	}

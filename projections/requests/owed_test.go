@@ -27,7 +27,7 @@ func TestWhatAFactSaysIsOwed(t *testing.T) {
 	w.Publish(d)
 	for _, who := range []string{"ada", "bo"} {
 		w.Tell(who, domain.GiveConsent{Act: "click", Purposes: []policy.PurposeID{"marketing"}})
-		w.Tell(who, domain.WithdrawConsent{Scope: domain.Scope{All: true}})
+		w.Tell(who, domain.WithdrawConsent{Scope: policy.Scope{All: true}})
 	}
 	stream := func(who string) ident.StreamID {
 		return ident.OwedStream(ident.SubjectStream(projectiontest.App, w.Pseudonym(who)), 2)

@@ -15,6 +15,7 @@ import (
 
 	"consentledger/domain"
 	"consentledger/domain/ident"
+	"consentledger/domain/policy"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 	"consentledger/projections"
@@ -180,7 +181,7 @@ func (b *batch) event(e codec.Entry) error {
 	case domain.ConsentWithdrawn:
 		return b.withdraw(e, x.Scope)
 	case domain.PermissionRevoked:
-		return b.withdraw(e, domain.Scope{Purposes: x.Withdraws})
+		return b.withdraw(e, policy.Scope{Purposes: x.Withdraws})
 	case domain.CalendarPublished:
 		return b.publish(e, x)
 	case domain.AppRegistered:

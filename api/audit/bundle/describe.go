@@ -9,6 +9,7 @@ import (
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
 	"consentledger/domain/policy"
+	"consentledger/domain/surface"
 )
 
 // describe says what of an event a reader needs first, in the words of the
@@ -32,13 +33,13 @@ func (r *report) describe(e domain.Event) string {
 		return w.purposes + ": " + r.scope(content.Hash{}, e.Scope)
 	case domain.PermissionRevoked:
 		return string(e.Permission) + "; " + w.purposes + ": " +
-			r.scope(content.Hash{}, domain.Scope{Purposes: e.Withdraws})
+			r.scope(content.Hash{}, policy.Scope{Purposes: e.Withdraws})
 	case domain.PermissionGranted:
 		return string(e.Permission)
 	case domain.PermissionDenied:
 		return string(e.Permission)
 	case domain.ConsentRequested:
-		return w.purposes + ": " + r.scope(content.Hash{}, domain.Scope{Purposes: e.Purposes})
+		return w.purposes + ": " + r.scope(content.Hash{}, policy.Scope{Purposes: e.Purposes})
 	case domain.NoticePresented:
 		r.see(view{surface: e.Surface, locale: e.Locale, text: e.Text})
 		return w.shown + ": " + r.policy(e.Version) + ", " + e.Locale
@@ -163,7 +164,7 @@ func (r *report) items(version content.Hash, list []domain.Item) string {
 	return strings.Join(all, ", ")
 }
 
-func (r *report) scope(version content.Hash, s domain.Scope) string {
+func (r *report) scope(version content.Hash, s policy.Scope) string {
 	if s.All {
 		return r.all
 	}
@@ -182,7 +183,7 @@ func (w wording) quality(e domain.Evidence) string {
 	return text
 }
 
-func (w wording) state(s domain.ControlState) string { return w.name(w.states, s.String()) }
+func (w wording) state(s surface.State) string { return w.name(w.states, s.String()) }
 
 // name is the language's word for a code; the code, if it has none.
 func (w wording) name(words map[string]string, code string) string {

@@ -14,6 +14,7 @@ import (
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
 	"consentledger/domain/policy"
+	"consentledger/domain/surface"
 	"consentledger/eventstore/codec"
 
 	"github.com/go-json-experiment/json"
@@ -48,7 +49,7 @@ type reading struct {
 	alsoPart int
 
 	policies map[content.Hash]policy.Document
-	surfaces map[content.Hash]domain.Surface
+	surfaces map[content.Hash]surface.Surface
 }
 
 // add takes the next record.
@@ -81,7 +82,7 @@ func (r *reading) count(asked bool) bool {
 // learn keeps the words of what was published.
 func (r *reading) learn(s stored, record []byte) {
 	if r.policies == nil {
-		r.policies, r.surfaces = map[content.Hash]policy.Document{}, map[content.Hash]domain.Surface{}
+		r.policies, r.surfaces = map[content.Hash]policy.Document{}, map[content.Hash]surface.Surface{}
 	}
 	e, _ := decode(s, record)
 	switch x := e.Event.(type) {
@@ -347,7 +348,7 @@ func (r *report) seen() error {
 }
 
 // screen shows a screen's strings and what could be touched.
-func (r *report) screen(id content.Hash, s domain.Surface, locale string) {
+func (r *report) screen(id content.Hash, s surface.Surface, locale string) {
 	r.item(fmt.Sprintf("%s: %s, %s %s (%s), %s", r.theScreen, s.Screen, r.build, s.Build, locale, id))
 	l, ok := s.Locale(locale)
 	if !ok && len(s.Locales) > 0 {

@@ -87,7 +87,7 @@ func TestNoEnglishCodeIsInAChineseReport(t *testing.T) {
 	for _, action := range []policy.Action{policy.Collect, policy.Use, policy.Provide, policy.Publish, policy.Export} {
 		events = append(events, domain.CheckAnswered{Purpose: "乙", Action: action, Why: domain.WhyConsent})
 	}
-	events = append(events, domain.RequestReceived{Types: domain.RequestTypes()}, domain.ConsentWithdrawn{Scope: domain.Scope{All: true}})
+	events = append(events, domain.RequestReceived{Types: domain.RequestTypes()}, domain.ConsentWithdrawn{Scope: policy.Scope{All: true}})
 	for _, r := range catalog.NoteRules {
 		events = append(events, domain.Noted{Kind: r.Kind, Fields: filled(r.Fields)})
 	}

@@ -140,7 +140,7 @@ func TestWhatNobodySaidIsLeftOut(t *testing.T) {
 	bare := policy.Document{Name: "privacy", Jurisdiction: "CN", TimeZone: "Asia/Shanghai", Purposes: []policy.Purpose{{ID: "ads"}, {ID: "net", Basis: policy.BasisLegalDuty}}}
 	little, _ := givenTo(t, bare, origin)
 	little.App = domain.App{Name: "demo"}
-	opt, _ := recorded(t, domain.ConsentWithdrawn{Scope: domain.Scope{All: true}}, policy.Document{}, origin)
+	opt, _ := recorded(t, domain.ConsentWithdrawn{Scope: policy.Scope{All: true}}, policy.Document{}, origin)
 	for _, c := range []receipt.Consent{little, opt} {
 		text, err := receipt.Write(receipt.ISO, c)
 		if err != nil {

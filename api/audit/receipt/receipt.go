@@ -29,6 +29,7 @@ import (
 	"consentledger/domain"
 	"consentledger/domain/content"
 	"consentledger/domain/policy"
+	"consentledger/domain/published"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 
@@ -54,11 +55,11 @@ const (
 // A Consent is what a receipt is of.
 type Consent struct {
 	App    domain.App
-	Policy domain.PublishedPolicy // the version that was answered; zero: the record names none
-	Entry  codec.Entry            // of a grant, a refusal or a withdrawal
-	Proof  []byte                 // a tlog-proof with the record in it
-	Key    string                 // the log's verifier key
-	Parts  []bundle.Part          // what is shown; nil: nothing
+	Policy published.Policy // the version that was answered; zero: the record names none
+	Entry  codec.Entry      // of a grant, a refusal or a withdrawal
+	Proof  []byte           // a tlog-proof with the record in it
+	Key    string           // the log's verifier key
+	Parts  []bundle.Part    // what is shown; nil: nothing
 
 	// Document is the policy's document as it was published, byte for byte; nil
 	// if the record names none.

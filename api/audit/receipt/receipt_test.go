@@ -23,6 +23,7 @@ import (
 	"consentledger/domain/content"
 	"consentledger/domain/ident"
 	"consentledger/domain/policy"
+	"consentledger/domain/published"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 	"consentledger/eventstore/codec/policydoc"
@@ -142,7 +143,7 @@ func recorded(t testing.TB, event domain.Event, document policy.Document, origin
 		App: domain.App{Name: "demo", Handler: "Demo Ltd", Jurisdiction: "CN"}, Entry: e, Key: key,
 		Proof:  merkle.Proof{Index: 0, Extra: record.Data, Checkpoint: signed}.Format(),
 		Parts:  parts,
-		Policy: domain.PublishedPolicy{Version: version, Document: document}, Document: canonical,
+		Policy: published.Policy{Version: version, Document: document}, Document: canonical,
 	}, verifier
 }
 
@@ -225,9 +226,9 @@ func TestAReceiptSaysNoMoreThanTheRecord(t *testing.T) {
 		{"use of the service is neither", grant(policy.NoConsent, domain.Item{Purpose: "ads", Short: domain.ActGivesNone}), nil, `"why": "act-gives-no-consent"`, `"dpv:ConsentInvalidated"`, "ConsentGiven"},
 		{"a grant that does not count gives nothing", grant(policy.GeneralConsent, short), nil, `"consentledgerCounts": false`, `"dpv:ConsentInvalidated"`, "ConsentGiven"},
 		{"after a withdrawal it says withdrawn", grant(policy.GeneralConsent, ads), later, `"consentledgerStatus": "withdrawn"`, `"dpv:ConsentWithdrawn"`, "ConsentGiven"},
-		{"a refusal has a receipt", domain.ConsentRefused{Policy: "privacy", Scope: domain.Scope{Purposes: []policy.PurposeID{"ads"}}}, nil, `"consentledgerAnswer": "refused"`, `"dpv:ConsentRefused"`, "ConsentGiven"},
-		{"so has one of everything", domain.ConsentRefused{Policy: "privacy", Scope: domain.Scope{All: true}}, nil, `"consentledgerPurpose": "net"`, `"dpv:ConsentRefused"`, "ConsentGiven"},
-		{"and a withdrawal", domain.ConsentWithdrawn{Scope: domain.Scope{Purposes: []policy.PurposeID{"ads"}}}, nil, `"consentledgerAnswer": "withdrawn"`, `"dpv:ConsentWithdrawn"`, "ConsentGiven"},
+		{"a refusal has a receipt", domain.ConsentRefused{Policy: "privacy", Scope: policy.Scope{Purposes: []policy.PurposeID{"ads"}}}, nil, `"consentledgerAnswer": "refused"`, `"dpv:ConsentRefused"`, "ConsentGiven"},
+		{"so has one of everything", domain.ConsentRefused{Policy: "privacy", Scope: policy.Scope{All: true}}, nil, `"consentledgerPurpose": "net"`, `"dpv:ConsentRefused"`, "ConsentGiven"},
+		{"and a withdrawal", domain.ConsentWithdrawn{Scope: policy.Scope{Purposes: []policy.PurposeID{"ads"}}}, nil, `"consentledgerAnswer": "withdrawn"`, `"dpv:ConsentWithdrawn"`, "ConsentGiven"},
 		{"and a permission that was taken away", domain.PermissionRevoked{Permission: "camera", Withdraws: []policy.PurposeID{"ads"}}, nil, `"collectionMethod": "camera"`, `"dpv:ConsentWithdrawn"`, "ConsentGiven"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -284,7 +285,7 @@ func TestAReceiptNamesWhatVoidedItsRecord(t *testing.T) {
 			[]string{"when withdrawn", "dpv:ConsentGiven", `"dpv:hasProcess":`},
 		},
 		{
-			"a withdrawal", domain.ConsentWithdrawn{Scope: domain.Scope{Purposes: []policy.PurposeID{"ads"}}}, stands("ask-again"),
+			"a withdrawal", domain.ConsentWithdrawn{Scope: policy.Scope{Purposes: []policy.PurposeID{"ads"}}}, stands("ask-again"),
 			map[string][]string{
 				receipt.Kantara: {`"consentledgerCounts": false`, `"consentledgerStatus": "ask-again"`, `"termination": "void since 2026-02-01T00:00:00.000Z"`},
 				receipt.ISO:     {`"dpv:ConsentUnknown"`, `"status": "ask-again"`, `"dct:description": "wrong-person"`, `"dct:description": "voided"`},

@@ -8,6 +8,7 @@ import (
 	"consentledger/domain"
 	"consentledger/domain/deadline"
 	"consentledger/domain/ident"
+	"consentledger/domain/policy"
 	"consentledger/eventstore/ledger"
 
 	"github.com/nats-io/nats.go"
@@ -44,7 +45,7 @@ func TestAConsentThatWaitedInTheStreamIsFromWhenItCame(t *testing.T) {
 	came := h.ledger.Now()
 	time.Sleep(20 * time.Millisecond)
 	no := ledger.Request{App: "smartkey", Person: ident.PersonKey{Kind: "account", ID: "user-1"}, Source: "/app", ID: "no", Body: []byte("{}"),
-		Actor: "person", RecordedBy: "test", Command: domain.WithdrawConsent{Scope: domain.Scope{All: true}}}
+		Actor: "person", RecordedBy: "test", Command: domain.WithdrawConsent{Scope: policy.Scope{All: true}}}
 	if _, err := h.ledger.Execute(t.Context(), no); err != nil {
 		t.Fatal(err)
 	}

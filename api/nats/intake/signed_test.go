@@ -16,6 +16,7 @@ import (
 	"consentledger/domain/ident"
 	"consentledger/domain/policy"
 	"consentledger/domain/refusal"
+	"consentledger/domain/surface"
 	"consentledger/eventstore/ledger"
 
 	"github.com/nats-io/nats.go"
@@ -38,10 +39,10 @@ func (h *testServer) signedWorld() ed25519.PrivateKey {
 		h.t.Fatal(err)
 	}
 	h.operate(domain.Say{Event: domain.SignerRegistered{Name: "backend", Key: [32]byte(public)}})
-	h.operate(domain.PublishSurface{ID: content.Hash{7}, Surface: domain.Surface{
+	h.operate(domain.PublishSurface{ID: content.Hash{7}, Surface: surface.Surface{
 		Build: "1.0", Screen: "welcome", Policy: "privacy", Version: content.Hash{2}, Approver: "counsel", Signing: content.Hash{9},
-		Locales:  []domain.SurfaceLocale{{Locale: "en", Text: content.Hash{1}, Screenshot: content.Hash{8}, Strings: []domain.LabelledString{{Key: "yes", Text: "Yes"}, {Key: "no", Text: "No"}}}},
-		Controls: []domain.Control{{ID: "yes", Label: "yes", Act: "agree", Initial: domain.Button}, {ID: "no", Label: "no", Initial: domain.Button, Refuses: true}},
+		Locales:  []surface.Locale{{Locale: "en", Text: content.Hash{1}, Screenshot: content.Hash{8}, Strings: []surface.String{{Key: "yes", Text: "Yes"}, {Key: "no", Text: "No"}}}},
+		Controls: []surface.Control{{ID: "yes", Label: "yes", Act: "agree", Initial: surface.Button}, {ID: "no", Label: "no", Initial: surface.Button, Refuses: true}},
 	}})
 	return private
 }

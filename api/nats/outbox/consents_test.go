@@ -86,7 +86,7 @@ func (w *world) messages() (all []*jetstream.RawStreamMsg) {
 	return all
 }
 
-func of(purposes ...policy.PurposeID) domain.Scope { return domain.Scope{Purposes: purposes} }
+func of(purposes ...policy.PurposeID) policy.Scope { return policy.Scope{Purposes: purposes} }
 
 func (w *world) erase(person string) {
 	w.t.Helper()
@@ -106,7 +106,7 @@ func TestConsentsAreToldFromWhereTheyWereTurnedOn(t *testing.T) {
 	w.promise()
 	w.owe()
 	_, stop := w.tell() // as before there were consents to tell of
-	w.say("ada", domain.WithdrawConsent{Scope: domain.Scope{All: true}})
+	w.say("ada", domain.WithdrawConsent{Scope: policy.Scope{All: true}})
 	w.until("its obligations are told", func() bool { return len(w.told()) == 6 })
 	stop()
 
@@ -142,7 +142,7 @@ func TestAStreamOfConsentsThatIsGoneIsToldAgain(t *testing.T) {
 	rows := new(memory.Rows)
 	stop := w.tellBoth(rows)
 	for _, who := range []string{"ada", "bob", "cai"} {
-		w.say(who, domain.WithdrawConsent{Scope: domain.Scope{All: true}})
+		w.say(who, domain.WithdrawConsent{Scope: policy.Scope{All: true}})
 	}
 	w.until("three are told", func() bool { return len(w.changes()) == 3 })
 	before := w.changes()
@@ -171,11 +171,11 @@ func TestAnErasedPersonLeavesTheStream(t *testing.T) {
 	w := newWorld(t)
 	rows := new(memory.Rows)
 	stop := w.tellBoth(rows)
-	w.say(who, domain.WithdrawConsent{Scope: domain.Scope{All: true}})
-	w.say("bob", domain.WithdrawConsent{Scope: domain.Scope{All: true}})
+	w.say(who, domain.WithdrawConsent{Scope: policy.Scope{All: true}})
+	w.say("bob", domain.WithdrawConsent{Scope: policy.Scope{All: true}})
 	w.until("two are told", func() bool { return len(w.changes()) == 2 })
 	w.erase(who)
-	w.say("cai", domain.WithdrawConsent{Scope: domain.Scope{All: true}})
+	w.say("cai", domain.WithdrawConsent{Scope: policy.Scope{All: true}})
 	w.until("the third is told", func() bool {
 		all := w.changes()
 		return len(all) > 0 && all[len(all)-1].Data.Person == "account:cai"

@@ -382,7 +382,7 @@ func TestALedgerThatWasRestoredFromBefore(t *testing.T) {
 			restored.n.Add(100)
 			stop := before.tellBoth(new(memory.Rows))
 			before.owe()
-			before.say("ada", domain.WithdrawConsent{Scope: domain.Scope{All: true}})
+			before.say("ada", domain.WithdrawConsent{Scope: policy.Scope{All: true}})
 			before.until("it is told", func() bool { return len(before.told()) >= 3 && len(before.changes()) == 1 })
 			stop()
 

@@ -60,7 +60,7 @@ func TestOneRecordIsToldInParts(t *testing.T) {
 			w := newWorld(t)
 			w.promise()
 			w.owe()
-			w.say("ada", domain.WithdrawConsent{Scope: domain.Scope{All: true}})
+			w.say("ada", domain.WithdrawConsent{Scope: policy.Scope{All: true}})
 			w.owe()
 
 			var log []codec.Entry

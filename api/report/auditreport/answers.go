@@ -46,7 +46,7 @@ func (c *counting) asked(id policy.PurposeID) *Asked {
 // everything is the name under which a no to all there is is counted.
 const everything = "*"
 
-func (c *counting) scoped(s domain.Scope, note func(*Asked)) {
+func (c *counting) scoped(s policy.Scope, note func(*Asked)) {
 	if s.All {
 		note(c.asked(everything))
 		return

@@ -9,9 +9,9 @@ package auditreport
 
 import (
 	"consentledger/api/report"
-	"consentledger/domain"
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
+	"consentledger/domain/published"
 )
 
 // A Report is what happened in a span, and how it stands at its end. A list
@@ -48,7 +48,7 @@ type Report struct {
 	Tests      Tests          `json:"tests"`
 	Outside    Outside        `json:"outside"`
 
-	versions []domain.PublishedPolicy // that say what codes are called, the newest first
+	versions []published.Policy // that say what codes are called, the newest first
 }
 
 // Records returns how many records of the span the report counts.

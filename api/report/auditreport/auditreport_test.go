@@ -110,7 +110,7 @@ func TestWhatComesLaterChangesNoReport(t *testing.T) {
 	to := w.Time() + 1
 	before := made(t, w, 0, to)
 	w.Rest(deadline.Hour)
-	w.Tell("ada0", domain.WithdrawConsent{Scope: domain.Scope{All: true}})
+	w.Tell("ada0", domain.WithdrawConsent{Scope: policy.Scope{All: true}})
 	w.Publish(projectiontest.Document("three"))
 	if after := made(t, w, 0, to); !bytes.Equal(written(t, before, auditreport.JSON, ""), written(t, after, auditreport.JSON, "")) {
 		t.Error("a report of the past changed")
@@ -199,7 +199,7 @@ func TestChangesAreFollowedUntilEverybodyAnswered(t *testing.T) {
 	}
 	w.Publish(projectiontest.Document("two"), "marketing")
 	w.Tell("ada", domain.GiveConsent{Act: "click", Purposes: []policy.PurposeID{"marketing"}})
-	w.Tell("bob", domain.WithdrawConsent{Scope: domain.Scope{All: true}})
+	w.Tell("bob", domain.WithdrawConsent{Scope: policy.Scope{All: true}})
 	w.Tell("dee", domain.GiveConsent{Act: "click", Purposes: []policy.PurposeID{"marketing"}})
 	r := made(t, w, 0, w.Time()+1)
 	c := r.Changes[len(r.Changes)-1]

@@ -145,7 +145,7 @@ func (c *counting) count(e codec.Entry) {
 	case domain.PermissionRevoked:
 		if len(x.Withdraws) > 0 {
 			c.r.Noes.Permissions++
-			c.scoped(domain.Scope{Purposes: x.Withdraws}, func(a *Asked) { a.Withdrawn++ })
+			c.scoped(policy.Scope{Purposes: x.Withdraws}, func(a *Asked) { a.Withdrawn++ })
 		}
 	case domain.ConsentRequested:
 		if x.TooSoon {

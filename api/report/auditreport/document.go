@@ -8,8 +8,8 @@ import (
 
 	"consentledger/api/audit/bundle"
 	"consentledger/api/report"
-	"consentledger/domain"
 	"consentledger/domain/policy"
+	"consentledger/domain/published"
 )
 
 // A Document is a report as people read it, in one language.
@@ -45,10 +45,10 @@ type Section struct {
 type speaker struct {
 	lang     string
 	words    map[string]string
-	versions []domain.PublishedPolicy // see [versionsOf]
+	versions []published.Policy // see [versionsOf]
 }
 
-func speak(lang string, versions ...domain.PublishedPolicy) speaker {
+func speak(lang string, versions ...published.Policy) speaker {
 	if strings.HasPrefix(lang, "zh") {
 		return speaker{"zh", chinese, versions}
 	}

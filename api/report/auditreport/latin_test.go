@@ -80,7 +80,7 @@ func rich(t *testing.T) *projectiontest.Teller {
 	}
 	w.Tell("", domain.PublishPolicy{Version: version, Document: d, Stale: []policy.PurposeID{"location"}, Material: []string{"MAT-1", "MAT-3", "MAT-4"}})
 	w.Tell("zoe", domain.GiveConsent{Act: "click", Purposes: []policy.PurposeID{"location"}, Locale: "zh-CN"})
-	w.Tell("zoe", domain.WithdrawConsent{Scope: domain.Scope{Purposes: []policy.PurposeID{"location"}}})
+	w.Tell("zoe", domain.WithdrawConsent{Scope: policy.Scope{Purposes: []policy.PurposeID{"location"}}})
 	note := func(kind catalog.Note, fields map[string]string) {
 		w.Tell("", domain.Say{Event: domain.Noted{Kind: kind, Fields: domain.Fields(fields)}})
 	}

@@ -12,14 +12,15 @@ import (
 	"consentledger/domain"
 	"consentledger/domain/deadline"
 	"consentledger/domain/policy"
+	"consentledger/domain/published"
 )
 
 // versionsOf returns all versions as what a code was called is looked for in them: the
 // newest first that bound at a moment or before it, and then those that did not yet.
-func versionsOf(p domain.Policies, at deadline.Instant) []domain.PublishedPolicy {
+func versionsOf(p domain.Policies, at deadline.Instant) []published.Policy {
 	list := slices.Clone(p.Versions())
 	slices.Reverse(list)
-	slices.SortStableFunc(list, func(a, b domain.PublishedPolicy) int {
+	slices.SortStableFunc(list, func(a, b published.Policy) int {
 		if a.Effective > at && b.Effective > at {
 			return 0
 		}

@@ -7,12 +7,13 @@ import (
 	"consentledger/domain"
 	"consentledger/domain/deadline"
 	"consentledger/domain/policy"
+	"consentledger/domain/published"
 )
 
 // inForce returns the versions that bind at a moment, in the order in which
 // their policies were first published.
-func inForce(p domain.Policies, at deadline.Instant) []domain.PublishedPolicy {
-	var list []domain.PublishedPolicy
+func inForce(p domain.Policies, at deadline.Instant) []published.Policy {
+	var list []published.Policy
 	var seen []string
 	for _, v := range p.Versions() {
 		if slices.Contains(seen, v.Document.Name) {

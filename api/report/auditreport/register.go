@@ -14,6 +14,7 @@ import (
 	"consentledger/domain/deadline"
 	"consentledger/domain/ident"
 	"consentledger/domain/policy"
+	"consentledger/domain/published"
 	"consentledger/domain/refusal"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
@@ -34,7 +35,7 @@ type Register struct {
 	Assessments []Assessment        `json:"assessments,omitempty"`
 	Due         []report.Obligation `json:"due,omitempty" doc:"what is to be kept, stopped or deleted, and is not done"`
 
-	versions []domain.PublishedPolicy // that say what codes are called, the newest first
+	versions []published.Policy // that say what codes are called, the newest first
 }
 
 // A Recipient is somebody whom a policy names.

@@ -33,9 +33,9 @@ func (c *counting) follow(e codec.Entry) {
 	case domain.ConsentWithdrawn:
 		c.no(e.Stream.ID, x.Scope)
 	case domain.PermissionRevoked:
-		c.no(e.Stream.ID, domain.Scope{Purposes: x.Withdraws})
+		c.no(e.Stream.ID, policy.Scope{Purposes: x.Withdraws})
 	case domain.SubjectClosed, domain.SubjectReassigned:
-		c.no(e.Stream.ID, domain.Scope{All: true})
+		c.no(e.Stream.ID, policy.Scope{All: true})
 	case domain.ExemptionEnded:
 		c.ended[x.Exemption] = true
 	case domain.Stepped:
@@ -123,7 +123,7 @@ func (c *counting) settle(p pair, version content.Hash, note func(*Change)) {
 	}
 }
 
-func (c *counting) no(person string, s domain.Scope) {
+func (c *counting) no(person string, s policy.Scope) {
 	ids := s.Purposes
 	if s.All {
 		ids = nil

@@ -3,6 +3,7 @@ package parse
 import (
 	"consentledger/domain"
 	"consentledger/domain/policy"
+	"consentledger/domain/surface"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -102,8 +103,8 @@ func consentGiven(r *reader, c ConsentGiven) domain.Command {
 		Purposes: r.purposes(c.Purposes),
 		Notice:   r.eventID("notice", c.Notice), Until: r.time("until", c.Until), Import: c.Import,
 		Details: r.details(c.Details),
-		Build:   r.build(c.Build), Control: domain.ControlID(r.name("control", c.Control, 64)),
-		Initial: parseAs(r, "initial", c.Initial, domain.ParseControlState), Once: c.Once, Proof: readProof(r, c.Proof),
+		Build:   r.build(c.Build), Control: surface.ControlID(r.name("control", c.Control, 64)),
+		Initial: parseAs(r, "initial", c.Initial, surface.ParseState), Once: c.Once, Proof: readProof(r, c.Proof),
 		Confirms:   r.eventIDs("confirms", c.Confirms),
 		FilteredBy: c.FilteredBy,
 	}
@@ -125,19 +126,19 @@ func readProof(r *reader, p *Proof) domain.Proof {
 func consentRefused(r *reader, c ConsentRefused) domain.Command {
 	r.guardian(c.Guardian)
 	return domain.RefuseConsent{
-		Scope:  domain.Scope{All: c.All, Purposes: r.denied(c.Purposes)},
+		Scope:  policy.Scope{All: c.All, Purposes: r.denied(c.Purposes)},
 		Policy: r.name("policy", c.Policy, 32), Version: r.hash("version", c.Version), Locale: r.locale(c.Locale),
 		Act: policy.ActID(r.name("act", c.Act, 64)), Details: r.details(c.Details),
 		Notice: r.eventID("notice", c.Notice),
-		Build:  r.build(c.Build), Control: domain.ControlID(r.name("control", c.Control, 64)),
-		Initial: parseAs(r, "initial", c.Initial, domain.ParseControlState),
+		Build:  r.build(c.Build), Control: surface.ControlID(r.name("control", c.Control, 64)),
+		Initial: parseAs(r, "initial", c.Initial, surface.ParseState),
 	}
 }
 
 func consentWithdrawn(r *reader, c ConsentWithdrawn) domain.Command {
 	r.guardian(c.Guardian)
 	return domain.WithdrawConsent{
-		Scope: domain.Scope{All: c.All, Purposes: r.denied(c.Purposes)}, Details: r.details(c.Details),
+		Scope: policy.Scope{All: c.All, Purposes: r.denied(c.Purposes)}, Details: r.details(c.Details),
 		Build: r.build(c.Build),
 		Act:   policy.ActID(r.name("act", c.Act, 64)),
 	}

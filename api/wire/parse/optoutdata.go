@@ -8,6 +8,7 @@ import (
 
 	"consentledger/domain"
 	"consentledger/domain/catalog"
+	"consentledger/domain/policy"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -243,7 +244,7 @@ func (e *loose) readChannel(d *looseData) {
 func (e *loose) signalIn(act jsontext.Value) jsontext.Value {
 	plain := strings.NewReplacer("-", "", "_", "", " ", "")
 	text := strings.ToLower(plain.Replace(textIn(act)))
-	for _, signal := range domain.Signals {
+	for _, signal := range policy.Signals {
 		if text == plain.Replace(string(signal)) && textIn(act) != string(signal) {
 			e.add("data.act", act)
 			return jsontext.Value(`"` + string(signal) + `"`)

@@ -11,6 +11,7 @@ import (
 	"consentledger/domain"
 	"consentledger/domain/content"
 	"consentledger/domain/policy"
+	"consentledger/domain/surface"
 	"consentledger/eventstore/codec/shape"
 
 	"github.com/go-json-experiment/json"
@@ -68,7 +69,7 @@ func Fields(pointer string) []string { return shape.Fields(Shape(), pointer) }
 // none for a type that is no enumeration.
 func Choices(t reflect.Type) []string {
 	if t == reflect.TypeFor[stateText]() {
-		return shape.Choices(domain.ParseControlState)
+		return shape.Choices(surface.ParseState)
 	}
 	return nil
 }
@@ -83,7 +84,7 @@ func Pattern(t reflect.Type) string {
 }
 
 // Marshal returns s as canonical JSON: the same bytes for the same surface.
-func Marshal(s domain.Surface) (jsontext.Value, error) {
+func Marshal(s surface.Surface) (jsontext.Value, error) {
 	shape := surfaceV1{
 		Approver: s.Approver, Build: s.Build, Policy: s.Policy, Schema: Schema, Screen: s.Screen,
 		Signing: hash(s.Signing), Version: hash(s.Version), NoRefusal: s.NoRefusal,
@@ -114,29 +115,29 @@ func Marshal(s domain.Surface) (jsontext.Value, error) {
 }
 
 // Unmarshal reads what [Marshal] writes, and nothing else.
-func Unmarshal(b []byte) (domain.Surface, error) {
+func Unmarshal(b []byte) (surface.Surface, error) {
 	var shape surfaceV1
 	if err := json.Unmarshal(b, &shape, json.RejectUnknownMembers(true)); err != nil {
-		return domain.Surface{}, fmt.Errorf("surface: %w", err)
+		return surface.Surface{}, fmt.Errorf("surface: %w", err)
 	}
 	if shape.Schema != Schema {
-		return domain.Surface{}, fmt.Errorf("surface: schema %q, want %q", shape.Schema, Schema)
+		return surface.Surface{}, fmt.Errorf("surface: schema %q, want %q", shape.Schema, Schema)
 	}
 	s, err := shape.surface()
 	if err != nil {
-		return domain.Surface{}, fmt.Errorf("surface: %w", err)
+		return surface.Surface{}, fmt.Errorf("surface: %w", err)
 	}
 	return s, nil
 }
 
 // Hash returns the SHA-256 of s as [Marshal] writes it.
-func Hash(s domain.Surface) (content.Hash, error) {
+func Hash(s surface.Surface) (content.Hash, error) {
 	b, err := Marshal(s)
 	return sha256.Sum256(b), err
 }
 
-func (v surfaceV1) surface() (s domain.Surface, err error) {
-	s = domain.Surface{Build: v.Build, Screen: v.Screen, Policy: v.Policy, Approver: v.Approver, NoRefusal: v.NoRefusal}
+func (v surfaceV1) surface() (s surface.Surface, err error) {
+	s = surface.Surface{Build: v.Build, Screen: v.Screen, Policy: v.Policy, Approver: v.Approver, NoRefusal: v.NoRefusal}
 	if s.Signing, err = parse("signing", v.Signing); err != nil {
 		return s, err
 	}
@@ -145,18 +146,18 @@ func (v surfaceV1) surface() (s domain.Surface, err error) {
 	}
 
 	for i, c := range v.Controls {
-		state, err := domain.ParseControlState(string(c.Initial))
+		state, err := surface.ParseState(string(c.Initial))
 		if err != nil {
 			return s, fmt.Errorf("controls[%d].initial: %w", i, err)
 		}
-		s.Controls = append(s.Controls, domain.Control{
-			ID: domain.ControlID(c.ID), Label: c.Label, Act: policy.ActID(c.Act), Purposes: c.Purposes, Initial: state,
+		s.Controls = append(s.Controls, surface.Control{
+			ID: surface.ControlID(c.ID), Label: c.Label, Act: policy.ActID(c.Act), Purposes: c.Purposes, Initial: state,
 			Refuses: c.Refuses, Steps: c.Steps,
 		})
 	}
 
 	for i, l := range v.Locales {
-		x := domain.SurfaceLocale{Locale: l.Locale}
+		x := surface.Locale{Locale: l.Locale}
 		if x.Text, err = parse(fmt.Sprintf("locales[%d].text", i), l.Text); err != nil {
 			return s, err
 		}
@@ -164,7 +165,7 @@ func (v surfaceV1) surface() (s domain.Surface, err error) {
 			return s, err
 		}
 		for _, f := range domain.Fields(l.Strings) {
-			x.Strings = append(x.Strings, domain.LabelledString{Key: f.Name, Text: f.Value})
+			x.Strings = append(x.Strings, surface.String{Key: f.Name, Text: f.Value})
 		}
 		s.Locales = append(s.Locales, x)
 	}

@@ -5,20 +5,20 @@ import (
 	"strings"
 	"testing"
 
-	"consentledger/domain"
 	"consentledger/domain/content"
 	"consentledger/domain/policy"
+	"consentledger/domain/surface"
 	"consentledger/eventstore/codec/surfacedoc"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-var popup = domain.Surface{
+var popup = surface.Surface{
 	Build: "5.2.1+1203", Signing: content.Hash{1}, Screen: "pop-up", Policy: "privacy", Version: content.Hash{2}, Approver: "officer",
-	Locales: []domain.SurfaceLocale{{Locale: "en", Text: content.Hash{3}, Screenshot: content.Hash{4}, Strings: []domain.LabelledString{{Key: "ok", Text: "Agree"}, {Key: "out", Text: "Do not agree"}}}},
-	Controls: []domain.Control{
-		{ID: "ok", Label: "ok", Act: "agree-popup", Purposes: []policy.PurposeID{"ads"}, Initial: domain.Button},
-		{ID: "out", Label: "out", Initial: domain.Button, Refuses: true, Steps: 1},
+	Locales: []surface.Locale{{Locale: "en", Text: content.Hash{3}, Screenshot: content.Hash{4}, Strings: []surface.String{{Key: "ok", Text: "Agree"}, {Key: "out", Text: "Do not agree"}}}},
+	Controls: []surface.Control{
+		{ID: "ok", Label: "ok", Act: "agree-popup", Purposes: []policy.PurposeID{"ads"}, Initial: surface.Button},
+		{ID: "out", Label: "out", Initial: surface.Button, Refuses: true, Steps: 1},
 	},
 }
 

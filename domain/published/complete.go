@@ -1,4 +1,4 @@
-package domain
+package published
 
 import (
 	"fmt"
@@ -14,7 +14,7 @@ import (
 //
 // A version that was published before and takes over later was compared with
 // another: what it changes of e is added to e, since facts do not change.
-func (p PublishedPolicies) complete(e *PublishedPolicy) error {
+func (p Policies) Complete(e *Policy) error {
 	if next, ok := p.next(e); ok {
 		c := policy.Compare(e.Document, next.Document)
 		c.AddRenewed(p.givenUp(e, next.Document))
@@ -52,7 +52,7 @@ func (p PublishedPolicies) complete(e *PublishedPolicy) error {
 }
 
 // next returns the first version of the same policy that takes over after e.
-func (p PublishedPolicies) next(e *PublishedPolicy) (next PublishedPolicy, ok bool) {
+func (p Policies) next(e *Policy) (next Policy, ok bool) {
 	for i := range p.versions {
 		if v := &p.versions[i]; v.Document.Name == e.Document.Name && v.Effective > e.Effective &&
 			(!ok || v.Effective < next.Effective) {

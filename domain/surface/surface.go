@@ -1,4 +1,4 @@
-package domain
+package surface
 
 import (
 	"fmt"
@@ -21,7 +21,7 @@ type Surface struct {
 	Screen  string
 	Policy  string
 	Version content.Hash // of the policy that the screen is about
-	Locales []SurfaceLocale
+	Locales []Locale
 
 	Controls []Control
 	Approver string // who looked at it; a principal, not the publisher
@@ -29,16 +29,16 @@ type Surface struct {
 	NoRefusal bool // it is said that no control refuses: that weakens every yes
 }
 
-// A SurfaceLocale is what a screen shows in one language.
-type SurfaceLocale struct {
+// A Locale is what a screen shows in one language.
+type Locale struct {
 	Locale     string
 	Text       content.Hash // the policy text that the screen shows or leads to
-	Strings    []LabelledString
+	Strings    []String
 	Screenshot content.Hash
 }
 
-// A LabelledString is a string on a screen, by the name that the app has for it.
-type LabelledString struct{ Key, Text string }
+// A String is a string on a screen, by the name that the app has for it.
+type String struct{ Key, Text string }
 
 // A Control is something that a person can touch. Steps is how many touches
 // away from the screen it is: a refusal should be no further than the consent.
@@ -47,16 +47,16 @@ type Control struct {
 	Label    string // the key of its string
 	Act      policy.ActID
 	Purposes []policy.PurposeID // what a yes by it is about; empty: what the act covers
-	Initial  ControlState
+	Initial  State
 	Refuses  bool
 	Steps    int
 }
 
-// A ControlState is what a control shows before it is touched.
-type ControlState uint8
+// A State is what a control shows before it is touched.
+type State uint8
 
 const (
-	StateUnknown ControlState = iota
+	Unknown State = iota
 	Unticked
 	Ticked // before the person came: it is no yes
 	Button // has no state
@@ -64,11 +64,11 @@ const (
 
 var controlStates = form.Codes{"", "unticked", "ticked", "button"}
 
-func (s ControlState) String() string { return controlStates.Name(uint8(s)) }
+func (s State) String() string { return controlStates.Name(uint8(s)) }
 
-// ParseControlState reads what [ControlState.String] writes.
-func ParseControlState(s string) (ControlState, error) {
-	return form.ParseCode[ControlState](s, controlStates, "the state of a control")
+// ParseState reads what [State.String] writes.
+func ParseState(s string) (State, error) {
+	return form.ParseCode[State](s, controlStates, "the state of a control")
 }
 
 // Control returns the control with that id, and whether there is one.
@@ -92,19 +92,19 @@ func (c Control) Offers(p policy.PurposeID) bool {
 }
 
 // Locale returns what the surface shows in a language, and whether it does.
-func (s Surface) Locale(name string) (SurfaceLocale, bool) {
+func (s Surface) Locale(name string) (Locale, bool) {
 	for _, l := range s.Locales {
 		if form.SameLocale(l.Locale, name) {
 			return l, true
 		}
 	}
-	return SurfaceLocale{}, false
+	return Locale{}, false
 }
 
 // check refuses a surface that does not fit the policy that it shows, or that leaves out
 // what a yes by it would have to prove. Of a version that was never published the policy
 // is nil. Surfaces from before a check stay as they are.
-func (s Surface) check(shows *policy.Document, by ident.By) error {
+func (s Surface) Check(shows *policy.Document, by ident.By) error {
 	switch {
 	case s.Build == "" || !form.IsName(s.Screen, 64) || s.Approver == "" || len(s.Locales) == 0 || len(s.Controls) == 0:
 		return refusal.New(refusal.Incomplete, "a surface needs a build, a screen, an approver, at least one locale and at least "+
@@ -146,7 +146,7 @@ func (c Control) check(at string, d policy.Document) error {
 	switch _, known := d.Act(c.Act); {
 	case !c.Refuses && !known:
 		return refusal.At(refusal.UnknownAct, at+".act", "the policy names no act "+refusal.Quote(string(c.Act)))
-	case c.Initial == StateUnknown:
+	case c.Initial == Unknown:
 		return refusal.At(refusal.Incomplete, at+".initial",
 			"say what the control shows before it is touched: unticked, ticked or button")
 	case c.Steps < 0:
@@ -165,7 +165,7 @@ func (c Control) check(at string, d policy.Document) error {
 func (s Surface) labelled(at string, c Control) error {
 	for i, l := range s.Locales {
 		if c.Label == "" || !slices.ContainsFunc(l.Strings,
-			func(x LabelledString) bool { return x.Key == c.Label && x.Text != "" }) {
+			func(x String) bool { return x.Key == c.Label && x.Text != "" }) {
 			return refusal.At(refusal.Incomplete, at+".label",
 				fmt.Sprintf("the control needs a label: the key of a string that is in locales[%d].strings, as in "+
 					"every locale", i))

@@ -1,4 +1,4 @@
-package domain
+package published
 
 import (
 	"slices"
@@ -18,17 +18,17 @@ type Agreement struct {
 
 // A Staleness is what a consent no longer covers of its purpose.
 type Staleness struct {
-	by       PublishedPolicy   // the first version that made it so
-	whole    bool              // the purpose means something else now
-	added    policy.StaleScope // or else: what was added to it
-	specific bool              // by is of another policy than the yes is to: a specific one, or the general one again
-	separate bool              // by demands a consent of its own, and the yes is none
+	By       Policy            // the first version that made it so
+	Whole    bool              // the purpose means something else now
+	Added    policy.StaleScope // or else: what was added to it
+	Specific bool              // by is of another policy than the yes is to: a specific one, or the general one again
+	Separate bool              // by demands a consent of its own, and the yes is none
 }
 
 // stale returns what the versions in force at the moment at made stale of a
 // consent; nil if nothing. Whether a later version of the same policy did is what
 // it was published with; whether a specific policy did is what it demands.
-func (p PublishedPolicies) stale(to Agreement, id policy.PurposeID, at deadline.Instant) *Staleness {
+func (p Policies) Stale(to Agreement, id policy.PurposeID, at deadline.Instant) *Staleness {
 	var found *Staleness
 	for _, v := range p.after(to.Version, at) {
 		whole, added := p.makesStale(v, id, to.Version)
@@ -36,11 +36,11 @@ func (p PublishedPolicies) stale(to Agreement, id policy.PurposeID, at deadline.
 			continue
 		}
 		if found == nil {
-			found = &Staleness{by: v}
+			found = &Staleness{By: v}
 		}
-		found.whole = found.whole || whole
-		found.added.Actions = append(found.added.Actions, added.Actions...)
-		found.added.Categories = append(found.added.Categories, added.Categories...)
+		found.Whole = found.Whole || whole
+		found.Added.Actions = append(found.Added.Actions, added.Actions...)
+		found.Added.Categories = append(found.Added.Categories, added.Categories...)
 	}
 
 	if special := p.overruled(to, id, at); special != nil {
@@ -52,8 +52,8 @@ func (p PublishedPolicies) stale(to Agreement, id policy.PurposeID, at deadline.
 // makesStale returns what the version v makes stale of a consent to the purpose
 // that was given to the version since: all, or what it adds. It is what v was
 // published with, and what is known since of versions that came in between.
-func (p PublishedPolicies) makesStale(
-	v PublishedPolicy, id policy.PurposeID, since content.Hash,
+func (p Policies) makesStale(
+	v Policy, id policy.PurposeID, since content.Hash,
 ) (whole bool, added policy.StaleScope) {
 	whole, added = staleIn(v.Stale, v.Scopes, id)
 	i := p.index(since)
@@ -89,12 +89,12 @@ func staleIn(
 // general one after the specific one gave it up. What the other one demands is met
 // by a consent to it, or by one that is as strong and means the same, unless for a time
 // no policy declared the purpose.
-func (p PublishedPolicies) overruled(to Agreement, id policy.PurposeID, at deadline.Instant) *Staleness {
+func (p Policies) overruled(to Agreement, id policy.PurposeID, at deadline.Instant) *Staleness {
 	if !p.special(to.Policy) && (!to.GaveUp || !p.specific(to.Policy)) {
 		return nil
 	}
 
-	v, is, ok := p.declaring(id, at)
+	v, is, ok := p.Declaring(id, at)
 	if !ok || v.Document.Name == to.Policy || is.Basis != policy.BasisConsent {
 		return nil
 	}
@@ -107,18 +107,18 @@ func (p PublishedPolicies) overruled(to Agreement, id policy.PurposeID, at deadl
 		was, _ = p.versions[i].Document.Purpose(id)
 	}
 
-	s := &Staleness{by: v, specific: true, separate: is.Separate && !was.Separate && !to.Alone}
+	s := &Staleness{By: v, Specific: true, Separate: is.Separate && !was.Separate && !to.Alone}
 	was.Separate = is.Separate // it was looked at by itself
-	s.whole, s.added = policy.Uncovered(was, is)
-	s.whole = s.whole || to.GaveUp && p.lapsed(id, to.Version, at)
-	if s.whole = s.whole || s.separate; !s.whole && s.added.Purpose == "" {
+	s.Whole, s.Added = policy.Uncovered(was, is)
+	s.Whole = s.Whole || to.GaveUp && p.lapsed(id, to.Version, at)
+	if s.Whole = s.Whole || s.Separate; !s.Whole && s.Added.Purpose == "" {
 		return nil
 	}
 	return s
 }
 
 // special reports whether there is any specific policy but the one named.
-func (p PublishedPolicies) special(but string) bool {
+func (p Policies) special(but string) bool {
 	for i := range p.versions {
 		if d := &p.versions[i].Document; d.Over != "" && d.Name != but {
 			return true
@@ -128,15 +128,15 @@ func (p PublishedPolicies) special(but string) bool {
 }
 
 // specific reports whether the policy of that name prevails over another.
-func (p PublishedPolicies) specific(name string) bool {
+func (p Policies) specific(name string) bool {
 	return slices.ContainsFunc(p.versions,
-		func(v PublishedPolicy) bool { return v.Document.Name == name && v.Document.Over != "" })
+		func(v Policy) bool { return v.Document.Name == name && v.Document.Over != "" })
 }
 
 // adds reports whether agreeing to the version h would be agreeing to more than
 // a consent covers, stale or not. To agree late to an old text is to agree to the
 // old text.
-func (p PublishedPolicies) adds(id policy.PurposeID, to Agreement, stale bool, h content.Hash) bool {
+func (p Policies) Adds(id policy.PurposeID, to Agreement, stale bool, h content.Hash) bool {
 	i, j := p.index(to.Version), p.index(h)
 	if i < 0 || j < 0 {
 		return false
@@ -159,7 +159,7 @@ func (p PublishedPolicies) adds(id policy.PurposeID, to Agreement, stale bool, h
 // precedes reports whether a yes to the version a may stand although what the
 // version b added was refused: a took over before b, or is of the general policy
 // and b of a specific one.
-func (p PublishedPolicies) precedes(a, b content.Hash) bool {
+func (p Policies) Precedes(a, b content.Hash) bool {
 	i, j := p.index(a), p.index(b)
 	if i < 0 || j < 0 {
 		return false
@@ -170,7 +170,7 @@ func (p PublishedPolicies) precedes(a, b content.Hash) bool {
 
 // MayMakeStale reports whether consents to earlier versions, or to another policy, may be
 // stale since the version of that hash binds. Whether one is, its history says.
-func (p PublishedPolicies) MayMakeStale(version content.Hash) bool {
+func (p Policies) MayMakeStale(version content.Hash) bool {
 	v, ok := p.Version(version)
 	if !ok {
 		return false

@@ -1,10 +1,8 @@
-package domain
+package policy
 
 import (
 	"cmp"
 	"strings"
-
-	"consentledger/domain/policy"
 )
 
 // Signals are the acts that are a machine's, whatever a policy says of them. A
@@ -17,14 +15,14 @@ import (
 // against the first: a person who is asked in spite of a signal, and agrees, is
 // not asked anew by every page (so the regulations on the CCPA, 7025(c)(3)). Where
 // a signal and a person's own word are at odds, [Standing.Opposed] says so.
-var Signals = []policy.ActID{"gpc", "sec-gpc", "global-privacy-control", "dnt", "do-not-track"}
+var Signals = []ActID{"gpc", "sec-gpc", "global-privacy-control", "dnt", "do-not-track"}
 
 // IsSignal reports whether an act is one of [Signals].
-func IsSignal(act policy.ActID) bool { return spelled(act) != "" }
+func IsSignal(act ActID) bool { return spelled(act) != "" }
 
 // spelled returns the act of [Signals] that an act is, with its hyphens or without:
 // programs write the name of a header or a property in lower case. Empty: none.
-func spelled(act policy.ActID) policy.ActID {
+func spelled(act ActID) ActID {
 	for _, s := range Signals {
 		if plain(act) == plain(s) {
 			return s
@@ -34,12 +32,12 @@ func spelled(act policy.ActID) policy.ActID {
 }
 
 // signalNames are those that one signal has: a header's, a property's and the short one.
-var signalNames = map[policy.ActID]policy.ActID{"sec-gpc": "gpc", "global-privacy-control": "gpc",
+var signalNames = map[ActID]ActID{"sec-gpc": "gpc", "global-privacy-control": "gpc",
 	"do-not-track": "dnt"}
 
 // SameSignal reports whether two acts are one, be it one signal by two of its names or in
 // two spellings: a page that reads the property says what the header said before.
-func SameSignal(a, b policy.ActID) bool {
+func SameSignal(a, b ActID) bool {
 	if a == b {
 		return true
 	}
@@ -47,4 +45,4 @@ func SameSignal(a, b policy.ActID) bool {
 	return a != "" && cmp.Or(signalNames[a], a) == cmp.Or(signalNames[b], b)
 }
 
-func plain(act policy.ActID) string { return strings.ReplaceAll(string(act), "-", "") }
+func plain(act ActID) string { return strings.ReplaceAll(string(act), "-", "") }

@@ -1,4 +1,4 @@
-package domain
+package published
 
 import (
 	"slices"
@@ -11,8 +11,8 @@ import (
 // although a fact of a kind orders to stop or delete: whoever takes a consent back
 // takes nothing from what rests on no consent, and whoever goes, or is found to be
 // a child, nothing from what the law itself orders.
-func (p PublishedPolicies) Kept(kind string, scope Scope, at deadline.Instant) (ids []policy.PurposeID) {
-	for _, x := range p.resting(scope, at) {
+func (p Policies) Kept(kind string, scope policy.Scope, at deadline.Instant) (ids []policy.PurposeID) {
+	for _, x := range p.Resting(scope, at) {
 		lawful := x.Basis == policy.BasisLegalDuty || x.Basis == policy.BasisOtherLaw
 		switch kind {
 		case "subject.closed":
@@ -35,11 +35,11 @@ func (p PublishedPolicies) Kept(kind string, scope Scope, at deadline.Instant) (
 
 // Without returns the purposes of a scope that are not among those kept. All is
 // every purpose that some version declares.
-func (p PublishedPolicies) Without(scope Scope, kept []policy.PurposeID) Scope {
+func (p Policies) Without(scope policy.Scope, kept []policy.PurposeID) policy.Scope {
 	if len(kept) == 0 {
 		return scope
 	}
-	var rest Scope
+	var rest policy.Scope
 	for _, v := range p.versions {
 		for _, q := range v.Document.Purposes {
 			if scope.Covers(q.ID) && !slices.Contains(kept, q.ID) && !slices.Contains(rest.Purposes, q.ID) {
@@ -53,19 +53,19 @@ func (p PublishedPolicies) Without(scope Scope, kept []policy.PurposeID) Scope {
 // resting returns which purposes of a scope rest on something else than consent,
 // at the moment at: what the policies in force say of them, or of what none
 // declares any more the last version that did.
-func (p PublishedPolicies) resting(scope Scope, at deadline.Instant) []Rest {
-	var found []Rest
+func (p Policies) Resting(scope policy.Scope, at deadline.Instant) []policy.Rest {
+	var found []policy.Rest
 	var seen []policy.PurposeID
 	note := func(q policy.Purpose) {
 		if slices.Contains(seen, q.ID) || !scope.Covers(q.ID) {
 			return
 		}
 		if seen = append(seen, q.ID); q.Basis != policy.BasisConsent {
-			found = append(found, Rest{q.ID, q.Basis})
+			found = append(found, policy.Rest{q.ID, q.Basis})
 		}
 	}
 
-	for _, v := range p.inForce(at) {
+	for _, v := range p.AllInForce(at) {
 		for _, q := range v.Document.Purposes {
 			note(q)
 		}

@@ -1,4 +1,4 @@
-package domain
+package published
 
 import (
 	"fmt"
@@ -12,7 +12,7 @@ import (
 
 // meant finds the version a command means: the one it names, or the one in
 // force at the moment at. It is shared: do not change it.
-func (p PublishedPolicies) meant(name string, h content.Hash, at deadline.Instant) (*PublishedPolicy, error) {
+func (p Policies) Meant(name string, h content.Hash, at deadline.Instant) (*Policy, error) {
 	if len(p.versions) == 0 {
 		return nil, refusal.New(refusal.NoPolicy, "the app has published no policy yet")
 	}
@@ -39,7 +39,7 @@ func (p PublishedPolicies) meant(name string, h content.Hash, at deadline.Instan
 }
 
 // declares reports whether some version declares a purpose.
-func (p PublishedPolicies) declares(id policy.PurposeID) bool {
+func (p Policies) Declares(id policy.PurposeID) bool {
 	for _, v := range p.versions {
 		if _, ok := v.Document.Purpose(id); ok {
 			return true
@@ -51,7 +51,7 @@ func (p PublishedPolicies) declares(id policy.PurposeID) bool {
 // bound returns the purposes that a permission is bound to, and whether any version
 // names it: all those of every version that has begun to bind, since people agreed to
 // each of them; of one that only a later version names, those of that.
-func (p PublishedPolicies) bound(id policy.PermissionID, now deadline.Instant) (purposes []policy.PurposeID, known bool) {
+func (p Policies) Bound(id policy.PermissionID, now deadline.Instant) (purposes []policy.PurposeID, known bool) {
 	begun := false
 	for i := range p.versions {
 		v := &p.versions[i]
@@ -72,8 +72,8 @@ func (p PublishedPolicies) bound(id policy.PermissionID, now deadline.Instant) (
 }
 
 // signals reports whether an act is a machine's signal, by itself or since a version says so.
-func (p PublishedPolicies) signals(act policy.ActID) bool {
-	return act != "" && (IsSignal(act) || slices.ContainsFunc(p.versions, func(v PublishedPolicy) bool {
+func (p Policies) IsSignal(act policy.ActID) bool {
+	return act != "" && (policy.IsSignal(act) || slices.ContainsFunc(p.versions, func(v Policy) bool {
 		a, _ := v.Document.Act(act)
 		return a.Signal
 	}))

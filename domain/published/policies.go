@@ -1,4 +1,4 @@
-package domain
+package published
 
 import (
 	"cmp"
@@ -10,8 +10,8 @@ import (
 	"consentledger/domain/policy"
 )
 
-// A PublishedPolicy is a version of a policy, whole, as it was published.
-type PublishedPolicy struct {
+// A Policy is a version of a policy, whole, as it was published.
+type Policy struct {
 	Version       content.Hash // of the document's canonical form
 	Document      policy.Document
 	Effective     deadline.Instant    // when it binds
@@ -31,31 +31,31 @@ type Overtaking struct {
 	RightsReduced bool
 }
 
-// PublishedPolicies is every version of every policy of one app, in the order of their
+// Policies is every version of every policy of one app, in the order of their
 // publication. The zero PublishedPolicies is empty.
-type PublishedPolicies struct {
-	versions []PublishedPolicy
+type Policies struct {
+	versions []Policy
 	ruleSets []content.Hash // of each version
 	opening  []string       // the kinds of facts that open a duty in some version
 }
 
 // Versions returns the versions in the order of their publication. The slice
 // is shared: do not change it.
-func (p PublishedPolicies) Versions() []PublishedPolicy { return p.versions }
+func (p Policies) Versions() []Policy { return p.versions }
 
 // Version returns the version with that hash.
-func (p PublishedPolicies) Version(h content.Hash) (PublishedPolicy, bool) {
+func (p Policies) Version(h content.Hash) (Policy, bool) {
 	for i := range p.versions {
 		if p.versions[i].Version == h {
 			return p.versions[i], true
 		}
 	}
-	return PublishedPolicy{}, false
+	return Policy{}, false
 }
 
 // RuleSet returns the [policy.RuleSet] of the version with that hash; zero if there is
 // no such version, or it has no deadline rules.
-func (p PublishedPolicies) RuleSet(version content.Hash) content.Hash {
+func (p Policies) RuleSet(version content.Hash) content.Hash {
 	if i := p.index(version); i >= 0 {
 		return p.ruleSets[i]
 	}
@@ -64,15 +64,15 @@ func (p PublishedPolicies) RuleSet(version content.Hash) content.Hash {
 
 // InForce returns the version of the named policy that binds at the moment at.
 // An empty name means the app's first policy.
-func (p PublishedPolicies) InForce(name string, at deadline.Instant) (PublishedPolicy, bool) {
+func (p Policies) InForce(name string, at deadline.Instant) (Policy, bool) {
 	if v := p.inForceOf(name, at); v != nil {
 		return *v, true
 	}
-	return PublishedPolicy{}, false
+	return Policy{}, false
 }
 
-// inForceOf is [PublishedPolicies.InForce] without a copy, nil if there is none.
-func (p PublishedPolicies) inForceOf(name string, at deadline.Instant) *PublishedPolicy {
+// inForceOf is [Policies.InForce] without a copy, nil if there is none.
+func (p Policies) inForceOf(name string, at deadline.Instant) *Policy {
 	if name == "" && len(p.versions) > 0 {
 		name = p.versions[0].Document.Name
 	}
@@ -81,8 +81,8 @@ func (p PublishedPolicies) inForceOf(name string, at deadline.Instant) *Publishe
 
 // binding returns the version of the named policy that binds at the moment at,
 // nil if none does. It is shared: do not change it.
-func (p PublishedPolicies) binding(name string, at deadline.Instant) *PublishedPolicy {
-	var found *PublishedPolicy
+func (p Policies) binding(name string, at deadline.Instant) *Policy {
+	var found *Policy
 	for i := range p.versions {
 		v := &p.versions[i]
 		if v.Document.Name == name && v.Effective != 0 && v.Effective <= at &&
@@ -93,14 +93,14 @@ func (p PublishedPolicies) binding(name string, at deadline.Instant) *PublishedP
 	return found
 }
 
-// A bindings is every policy's version that binds at a moment, the specific ones
+// A Bindings is every policy's version that binds at a moment, the specific ones
 // first: they prevail, and the general one fills their gaps. The versions are
 // shared, for every yes looks here: do not change them.
-type bindings []*PublishedPolicy
+type Bindings []*Policy
 
 // inForce returns the versions that bind at the moment at.
-func (p PublishedPolicies) inForce(at deadline.Instant) bindings {
-	found := make(bindings, 0, 4)
+func (p Policies) AllInForce(at deadline.Instant) Bindings {
+	found := make(Bindings, 0, 4)
 	general := 0 // how many of found, the last, are
 	for i := range p.versions {
 		name := p.versions[i].Document.Name
@@ -120,7 +120,7 @@ func (p PublishedPolicies) inForce(at deadline.Instant) bindings {
 }
 
 // first returns which version is the first of the named policy.
-func (p PublishedPolicies) first(name string) int {
+func (p Policies) first(name string) int {
 	for i := range p.versions {
 		if p.versions[i].Document.Name == name {
 			return i
@@ -131,9 +131,9 @@ func (p PublishedPolicies) first(name string) int {
 
 // Declared returns the purposes that the policies in force at a moment
 // declare, in their order.
-func (p PublishedPolicies) Declared(at deadline.Instant) []policy.PurposeID {
+func (p Policies) Declared(at deadline.Instant) []policy.PurposeID {
 	var ids []policy.PurposeID
-	for _, v := range p.inForce(at) {
+	for _, v := range p.AllInForce(at) {
 		for _, q := range v.Document.Purposes {
 			if !slices.Contains(ids, q.ID) {
 				ids = append(ids, q.ID)
@@ -145,7 +145,7 @@ func (p PublishedPolicies) Declared(at deadline.Instant) []policy.PurposeID {
 
 // declaring returns the version of whichever policy declares the purpose and
 // prevails.
-func (b bindings) declaring(id policy.PurposeID) (*PublishedPolicy, policy.Purpose, bool) {
+func (b Bindings) Declaring(id policy.PurposeID) (*Policy, policy.Purpose, bool) {
 	for _, v := range b {
 		if purpose, ok := v.Document.Purpose(id); ok {
 			return v, purpose, true
@@ -155,21 +155,21 @@ func (b bindings) declaring(id policy.PurposeID) (*PublishedPolicy, policy.Purpo
 }
 
 // declaring is that of the versions in force at the moment at.
-func (p PublishedPolicies) declaring(id policy.PurposeID, at deadline.Instant) (PublishedPolicy, policy.Purpose, bool) {
-	if v, purpose, ok := p.inForce(at).declaring(id); ok {
+func (p Policies) Declaring(id policy.PurposeID, at deadline.Instant) (Policy, policy.Purpose, bool) {
+	if v, purpose, ok := p.AllInForce(at).Declaring(id); ok {
 		return *v, purpose, true
 	}
-	return PublishedPolicy{}, policy.Purpose{}, false
+	return Policy{}, policy.Purpose{}, false
 }
 
 // named returns the version with that hash and its purpose, if it was in force by the
 // moment at.
-func (p PublishedPolicies) named(
+func (p Policies) Named(
 	h content.Hash, id policy.PurposeID, at deadline.Instant,
-) (PublishedPolicy, policy.Purpose, bool) {
+) (Policy, policy.Purpose, bool) {
 	v, ok := p.Version(h)
 	if !ok || v.Effective > at {
-		return PublishedPolicy{}, policy.Purpose{}, false
+		return Policy{}, policy.Purpose{}, false
 	}
 	purpose, ok := v.Document.Purpose(id)
 	return v, purpose, ok
@@ -177,7 +177,7 @@ func (p PublishedPolicies) named(
 
 // index returns which version has that hash, -1 if none has. Nearly always the
 // last is meant.
-func (p PublishedPolicies) index(h content.Hash) int {
+func (p Policies) index(h content.Hash) int {
 	for i := len(p.versions) - 1; i >= 0; i-- {
 		if p.versions[i].Version == h {
 			return i
@@ -188,7 +188,7 @@ func (p PublishedPolicies) index(h content.Hash) int {
 
 // follows reports whether the version j takes over after the version i of the
 // same policy did, in whatever order they were published.
-func (p PublishedPolicies) follows(j, i int) bool {
+func (p Policies) follows(j, i int) bool {
 	a, b := &p.versions[i], &p.versions[j]
 	if a.Document.Name != b.Document.Name || i == j {
 		return false
@@ -198,12 +198,12 @@ func (p PublishedPolicies) follows(j, i int) bool {
 
 // after returns the versions of one policy that took over after since and bind
 // by the moment at, in the order in which they took over.
-func (p PublishedPolicies) after(since content.Hash, at deadline.Instant) []PublishedPolicy {
+func (p Policies) after(since content.Hash, at deadline.Instant) []Policy {
 	i := p.index(since)
 	if i < 0 {
 		return nil
 	}
-	var list []PublishedPolicy
+	var list []Policy
 	for j := range p.versions { // without a copy: nearly always nothing came after it
 		if p.versions[j].Effective <= at && p.follows(j, i) {
 			list = append(list, p.versions[j])
@@ -214,13 +214,13 @@ func (p PublishedPolicies) after(since content.Hash, at deadline.Instant) []Publ
 }
 
 // inTurn orders versions by when they took over.
-func inTurn(list []PublishedPolicy) {
-	slices.SortStableFunc(list, func(a, b PublishedPolicy) int { return cmp.Compare(a.Effective, b.Effective) })
+func inTurn(list []Policy) {
+	slices.SortStableFunc(list, func(a, b Policy) int { return cmp.Compare(a.Effective, b.Effective) })
 }
 
 // With returns p with one more version, for a caller who owns as much of p as it says.
-func (p PublishedPolicies) With(v PublishedPolicy, own lists.Own) PublishedPolicies {
-	return PublishedPolicies{
+func (p Policies) With(v Policy, own lists.Own) Policies {
+	return Policies{
 		versions: lists.Add(own, p.versions, v),
 		ruleSets: lists.Add(own, p.ruleSets, policy.RuleSet(v.Document.DeadlineRules)),
 		opening:  opens(&v.Document, p.opening),
@@ -248,13 +248,13 @@ func opens(d *policy.Document, kinds []string) []string {
 }
 
 // Open reports whether a fact of a kind opens a duty in some version.
-func (p PublishedPolicies) Open(kind string) bool { return slices.Contains(p.opening, kind) }
+func (p Policies) Open(kind string) bool { return slices.Contains(p.opening, kind) }
 
 // Overtakes returns the versions of the same policy that were published before
 // the version with that hash and take its place later.
-func (p PublishedPolicies) Overtakes(h content.Hash) []PublishedPolicy {
+func (p Policies) Overtakes(h content.Hash) []Policy {
 	i := p.index(h)
-	var list []PublishedPolicy
+	var list []Policy
 	for j := range max(i, 0) {
 		if p.follows(j, i) {
 			list = append(list, p.versions[j])

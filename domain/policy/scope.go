@@ -1,15 +1,13 @@
-package domain
-
-import "consentledger/domain/policy"
+package policy
 
 // A Scope is which purposes a no is about: those named, or all there are and
 // will be.
 type Scope struct {
 	All      bool
-	Purposes []policy.PurposeID
+	Purposes []PurposeID
 }
 
-func (s Scope) Covers(p policy.PurposeID) bool {
+func (s Scope) Covers(p PurposeID) bool {
 	if s.All {
 		return true
 	}
@@ -23,6 +21,6 @@ func (s Scope) Covers(p policy.PurposeID) bool {
 
 // A Rest is a purpose and what it rests on, if that is not consent.
 type Rest struct {
-	Purpose policy.PurposeID
-	Basis   policy.LegalBasis
+	Purpose PurposeID
+	Basis   LegalBasis
 }

@@ -1,0 +1,3 @@
+// Package proposal is what takes two principals: one proposes it, another one decides on it,
+// within a time.
+package proposal
