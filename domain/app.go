@@ -7,6 +7,7 @@ import (
 	"consentledger/domain/internal/form"
 	"consentledger/domain/lists"
 	"consentledger/domain/policy"
+	"consentledger/domain/proposal"
 	"consentledger/domain/refusal"
 )
 
@@ -117,7 +118,7 @@ type Service struct {
 	decided    deadline.Date      // on which day it ends, as was decided last; zero: nothing was
 	holders    []holder           // in the order of their names
 	counts     []counted          // of persons
-	proposals  Proposals
+	proposals  proposal.Proposals
 	keepings   []keeping // what keeps data although a person is to be erased
 }
 
@@ -269,7 +270,7 @@ func (s Service) say(e Event, ref Reference, at deadline.Instant) (Event, error)
 }
 
 // Proposals returns the newest proposals of the app. The list is shared: do not change it.
-func (s Service) Proposals() Proposals { return s.proposals }
+func (s Service) Proposals() proposal.Proposals { return s.proposals }
 
 // propose answers a note of a proposal.
 func (s Service) propose(n Noted, ref Reference, at deadline.Instant) (Event, error) {

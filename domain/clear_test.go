@@ -9,6 +9,7 @@ import (
 	"consentledger/domain/catalog"
 	"consentledger/domain/deadline"
 	"consentledger/domain/refusal"
+	"consentledger/domain/request"
 )
 
 func TestNoStepTakesWhatIsPersonalIntoTheClear(t *testing.T) {
@@ -22,14 +23,14 @@ func TestNoStepTakesWhatIsPersonalIntoTheClear(t *testing.T) {
 		"request.rejected codes=REJ-1 remedies_told=yes approved_by=13800138000", "request.rejected codes=REJ-1 remedies_told=yes approved_by=unauthenticated",
 		"request.acknowledged channel=13800138000", "clarification.requested question=call-138-0013-8000", "request.extended reason=13800138000 notified=2026-01-03T00:00:00Z",
 	} {
-		r := newRun(t, AskAccess, AskCopy)
+		r := newRun(t, request.Access, request.Copy)
 		before := len(r.Marks)
 		err := r.step(step, t0+deadline.Instant(deadline.Day))
 		if refusal, refused := errors.AsType[refusal.Refusal](err); !refused || strings.Contains(refusal.Error(), "138") || strings.Contains(refusal.Error(), "ann@") || len(r.Marks) != before {
 			t.Errorf("%s: %v", step, err)
 		}
 	}
-	r := newRun(t, AskAccess)
+	r := newRun(t, request.Access)
 	r.ref.By.Principal = "operator:ann"
 	named := TakeStep{Kind: "identity.passed", Fields: Fields(map[string]string{"elements": "IDE-4", "checked_by": "Zhang San 13800138000"})}
 	if err := r.do(named, t0+deadline.Instant(deadline.Day)); err == nil {

@@ -9,6 +9,7 @@ import (
 	"consentledger/domain/deadline"
 	"consentledger/domain/ident"
 	"consentledger/domain/refusal"
+	"consentledger/domain/request"
 )
 
 // Commands is the table of all commands, each once.
@@ -72,7 +73,9 @@ func anyOf(Command) bool { return true }
 
 func permissionGone(cmd Command) bool { return cmd.(ChangePermission).Change != Granted }
 
-func asksToWithdraw(cmd Command) bool { return slices.Contains(cmd.(OpenRequest).Types, AskWithdraw) }
+func asksToWithdraw(cmd Command) bool {
+	return slices.Contains(cmd.(OpenRequest).Types, request.Withdraw)
+}
 
 // IsNo reports whether a person says no by cmd. It is never refused for its
 // time, whoever had the person's outside id then. What ends a history, or the

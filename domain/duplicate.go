@@ -7,8 +7,10 @@ import (
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
 	"consentledger/domain/lists"
+	"consentledger/domain/obligation"
 	"consentledger/domain/policy"
 	"consentledger/domain/refusal"
+	"consentledger/domain/request"
 )
 
 // OweAgain asks to record that a request is owed an answer again, since the
@@ -35,7 +37,7 @@ func (r Request) endedWithoutAnswer() bool {
 
 // answered reports whether a type had its answer, and no sooner than another
 // request came in: what was said before cannot have answered that one.
-func (r Request) answered(t RequestType, since Request) bool {
+func (r Request) answered(t request.Type, since Request) bool {
 	return slices.ContainsFunc(r.answers, func(a answer) bool {
 		return a.of == t && a.at >= since.At && a.recorded >= since.Recorded
 	})
@@ -116,7 +118,7 @@ func covers(purposes, others []policy.PurposeID) bool {
 
 // checkOwedThere refuses that a type goes on in a request that did not ask for
 // it, that had its answer before, or where its answer is owed later.
-func (r Request) checkOwedThere(t RequestType, o Request) error {
+func (r Request) checkOwedThere(t request.Type, o Request) error {
 	switch {
 	case !slices.Contains(o.Received.Types, t):
 		return refusal.At(refusal.IllegalMove, "data.of", "that request does not ask for "+t.String()+": it would have no answer")
@@ -129,8 +131,8 @@ func (r Request) checkOwedThere(t RequestType, o Request) error {
 		return refusal.At(refusal.IllegalMove, "data.of", "no date was promised there for "+t.String())
 	}
 
-	here, running := r.Duties.binding(t)
-	there, owed := o.Duties.binding(t)
+	here, running := r.Duties.Binding(t)
+	there, owed := o.Duties.Binding(t)
 	if running && len(o.Duties.All()) > 0 && (!owed || there.Until > here.Until) {
 		return refusal.At(refusal.IllegalMove, "data.of",
 			"the answer to "+t.String()+" is owed later there, or its clock stands still: here it is owed by "+lastOf(here))
@@ -161,13 +163,13 @@ func (r Request) oweAgain(cmd OweAgain, ref Reference) ([]Event, error) {
 		if !o.endedWithoutAnswer() {
 			return nil, nil
 		}
-		types, reason = lists.Without(types, func(t RequestType) bool { return o.answered(t, r) }), "original-unanswered"
+		types, reason = lists.Without(types, func(t request.Type) bool { return o.answered(t, r) }), "original-unanswered"
 	}
 	if len(types) == 0 {
 		return nil, nil
 	}
 	step := Stepped{Kind: catalog.Reopened,
-		Fields: Fields(map[string]string{"reason": reason, "of": cmd.Original, "types": namesOf(types)})}
+		Fields: Fields(map[string]string{"reason": reason, "of": cmd.Original, "types": request.NamesOf(types)})}
 	restored, err := r.restore(types, ref.Calendars)
 	return append([]Event{step}, restored...), err
 }
@@ -175,15 +177,15 @@ func (r Request) oweAgain(cmd OweAgain, ref Reference) ([]Event, error) {
 // restore opens what was owed for some types when the request was closed
 // without an answer, as if it had not been closed: the clocks began when they
 // began, and stood still only as long as the request was there to stop them.
-func (r Request) restore(types []RequestType, k deadline.Calendars) ([]Event, error) {
+func (r Request) restore(types []request.Type, k deadline.Calendars) ([]Event, error) {
 	var events []Event
 	for _, x := range r.Duties.All() {
-		left := lists.Without(x.Types, func(t RequestType) bool { return !slices.Contains(types, t) })
-		if x.State != DutyVoid || x.Voided != r.closed.recorded || len(left) == 0 {
+		left := lists.Without(x.Types, func(t request.Type) bool { return !slices.Contains(types, t) })
+		if x.State != obligation.StateVoid || x.Voided != r.closed.recorded || len(left) == 0 {
 			continue
 		}
 
-		again, resumed, err := x.restore("."+itoa(r.rounds+1), left, r.closed.at, k)
+		again, resumed, err := x.Restore("."+itoa(r.rounds+1), left, r.closed.at, k)
 		if err != nil {
 			return nil, err
 		}

@@ -10,8 +10,10 @@ import (
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
 	"consentledger/domain/ident"
+	"consentledger/domain/obligation"
 	"consentledger/domain/policy"
 	"consentledger/domain/refusal"
+	"consentledger/domain/request"
 )
 
 // told returns a request that came in at a moment, and the steps that followed
@@ -33,7 +35,7 @@ func told(t *testing.T, cmd OpenRequest, at deadline.Instant, steps ...string) *
 	return r
 }
 
-func asks(subject string, types ...RequestType) OpenRequest {
+func asks(subject string, types ...request.Type) OpenRequest {
 	return OpenRequest{Subject: subject, Types: types}
 }
 
@@ -44,7 +46,7 @@ func TestADuplicateIsTheSameQuestionOfTheSamePersonOwedNoLaterElsewhere(t *testi
 	letter := func(cmd OpenRequest, h byte) OpenRequest { cmd.Document = content.Hash{h}; return cmd }
 	by := func(cmd OpenRequest, g GuardianRef) OpenRequest { cmd.Guardian = g; return cmd }
 
-	access, ids := asks("00ff", AskAccess), "identity.passed elements=IDE-4 checked_by=desk"
+	access, ids := asks("00ff", request.Access), "identity.passed elements=IDE-4 checked_by=desk"
 	asked, failed := "identity.requested elements=IDE-4", "identity.failed elements=IDE-4 checked_by=desk"
 	for _, tt := range []struct {
 		name  string
@@ -54,27 +56,27 @@ func TestADuplicateIsTheSameQuestionOfTheSamePersonOwedNoLaterElsewhere(t *testi
 		code  refusal.Code
 	}{
 		{"the same asked twice", told(t, access, t0), access, nil, ""},
-		{"one of several things asked before", told(t, asks("00ff", AskComplaint, AskAccess), t0), access, nil, ""},
+		{"one of several things asked before", told(t, asks("00ff", request.Complaint, request.Access), t0), access, nil, ""},
 		{"for one purpose, where all are meant", told(t, access, t0), purposes(access, "ads"), nil, ""},
 		{"whose asker is known in both", told(t, known(access), t0), known(access), nil, ""},
 		{"whose asker became known there", told(t, access, t0, ids), known(access), nil, ""},
 		{"what had its answer there since", told(t, access, t0, asked, failed, asked, failed, "request.acknowledged channel=email", "request.answered outcome=full channel=email"), access, nil, ""},
-		{"one letter of nobody who is known", told(t, letter(asks("", AskQuestion), 7), t0), letter(asks("", AskQuestion), 7), nil, ""},
+		{"one letter of nobody who is known", told(t, letter(asks("", request.Question), 7), t0), letter(asks("", request.Question), 7), nil, ""},
 
-		{"another person's", told(t, asks("0a0a", AskAccess), t0), access, nil, refusal.IllegalMove},
-		{"two letters of nobody who is known", told(t, letter(asks("", AskQuestion), 7), t0), letter(asks("", AskQuestion), 8), nil, refusal.IllegalMove},
+		{"another person's", told(t, asks("0a0a", request.Access), t0), access, nil, refusal.IllegalMove},
+		{"two letters of nobody who is known", told(t, letter(asks("", request.Question), 7), t0), letter(asks("", request.Question), 8), nil, refusal.IllegalMove},
 		{"a guardian's, of the person's own", told(t, access, t0), by(access, "0b0b"), nil, refusal.IllegalMove},
-		{"another type", told(t, asks("00ff", AskQuestion), t0), access, nil, refusal.IllegalMove},
-		{"more than was asked there", told(t, access, t0), asks("00ff", AskAccess, AskComplaint), nil, refusal.IllegalMove},
+		{"another type", told(t, asks("00ff", request.Question), t0), access, nil, refusal.IllegalMove},
+		{"more than was asked there", told(t, access, t0), asks("00ff", request.Access, request.Complaint), nil, refusal.IllegalMove},
 		{"other purposes", told(t, purposes(access, "ads"), t0), purposes(access, "maps"), nil, refusal.IllegalMove},
 		{"all purposes, where one is meant there", told(t, purposes(access, "ads"), t0), access, nil, refusal.IllegalMove},
 		{"a later one", told(t, access, t0+9*day), access, nil, refusal.IllegalMove},
 		{"the only one whose asker is known", told(t, access, t0), known(access), nil, refusal.IllegalMove},
 		{"one that became known later", told(t, access, t0), access, []string{ids}, refusal.IllegalMove},
-		{"what had its answer before this came in", told(t, asks("00ff", AskQuestion), t0, "request.answered outcome=full channel=email"), asks("00ff", AskQuestion), nil, refusal.IllegalMove},
+		{"what had its answer before this came in", told(t, asks("00ff", request.Question), t0, "request.answered outcome=full channel=email"), asks("00ff", request.Question), nil, refusal.IllegalMove},
 		{"one that was withdrawn", told(t, access, t0, "request.withdrawn"), access, nil, refusal.IllegalMove},
-		{"one whose clock stands still", told(t, asks("00ff", AskCopy), t0, "clarification.requested question=which", "identity.requested elements=IDE-4"), asks("00ff", AskCopy), nil, refusal.IllegalMove},
-		{"one that is owed later there", told(t, asks("00ff", AskCopy), t0, "request.extended reason=many notified=2026-01-02T00:00:00Z"), asks("00ff", AskCopy), nil, refusal.IllegalMove},
+		{"one whose clock stands still", told(t, asks("00ff", request.Copy), t0, "clarification.requested question=which", "identity.requested elements=IDE-4"), asks("00ff", request.Copy), nil, refusal.IllegalMove},
+		{"one that is owed later there", told(t, asks("00ff", request.Copy), t0, "request.extended reason=many notified=2026-01-02T00:00:00Z"), asks("00ff", request.Copy), nil, refusal.IllegalMove},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			r := told(t, tt.this, t0+5*day, tt.steps...)
@@ -91,8 +93,8 @@ func TestADuplicateIsTheSameQuestionOfTheSamePersonOwedNoLaterElsewhere(t *testi
 }
 
 func TestADuplicateOfALinkedHistoryIsOfTheSamePerson(t *testing.T) {
-	r := told(t, asks("00ff", AskAccess), t0+1)
-	r.ref.Original = &told(t, asks("0a0a", AskAccess), t0).Request
+	r := told(t, asks("00ff", request.Access), t0+1)
+	r.ref.Original = &told(t, asks("0a0a", request.Access), t0).Request
 	r.ref.Person = new(Subject{}.Evolve(Fact{ID: ident.EventID{1}, At: t0, Recorded: t0, Event: SubjectLinked{Other: "0a0a"}}))
 	r.ref.Asker = new(Subject{}.Evolve(Fact{ID: ident.EventID{2}, At: t0, Recorded: t0, Event: SubjectLinked{Other: "00ff"}}))
 	if err := r.step("request.duplicate of=abc", t0+2); err != nil {
@@ -106,28 +108,28 @@ func TestADuplicateIsOwedAgainByItsOwnDate(t *testing.T) {
 	const day = deadline.Instant(deadline.Day)
 	for _, tt := range []struct {
 		name     string
-		this     RequestType
+		this     request.Type
 		before   []string // steps of the duplicate before it became one
 		original []string
 		want     string
 	}{
-		{"once the original is withdrawn", AskAccess, nil, []string{"request.withdrawn"}, "d30 void, id30 void, d30.2 running, id30.2 not_started"},
-		{"once the original is a duplicate itself", AskAccess, nil, []string{"request.duplicate of=abc"}, "d30 void, id30 void, d30.2 running, id30.2 not_started"},
-		{"not while the original is open", AskAccess, nil, nil, "d30 void, id30 void"},
-		{"not when it had its answer there", AskAccess, nil, []string{"request.answered outcome=full channel=email types=access", "request.withdrawn"}, "d30 void, id30 void"},
-		{"not when it was rejected there", AskAccess, nil, []string{"request.rejected codes=REJ-1 remedies_told=yes approved_by=boss"}, "d30 void, id30 void"},
-		{"when only something else was rejected there", AskAccess, nil, []string{"request.rejected codes=REJ-1 remedies_told=yes approved_by=boss types=copy", "request.withdrawn"},
+		{"once the original is withdrawn", request.Access, nil, []string{"request.withdrawn"}, "d30 void, id30 void, d30.2 running, id30.2 not_started"},
+		{"once the original is a duplicate itself", request.Access, nil, []string{"request.duplicate of=abc"}, "d30 void, id30 void, d30.2 running, id30.2 not_started"},
+		{"not while the original is open", request.Access, nil, nil, "d30 void, id30 void"},
+		{"not when it had its answer there", request.Access, nil, []string{"request.answered outcome=full channel=email types=access", "request.withdrawn"}, "d30 void, id30 void"},
+		{"not when it was rejected there", request.Access, nil, []string{"request.rejected codes=REJ-1 remedies_told=yes approved_by=boss"}, "d30 void, id30 void"},
+		{"when only something else was rejected there", request.Access, nil, []string{"request.rejected codes=REJ-1 remedies_told=yes approved_by=boss types=copy", "request.withdrawn"},
 			"d30 void, id30 void, d30.2 running, id30.2 not_started"},
-		{"when the rejection there was taken back", AskAccess, nil, []string{"request.rejected codes=REJ-1 remedies_told=yes approved_by=boss", "request.reopened reason=appeal", "request.withdrawn"},
+		{"when the rejection there was taken back", request.Access, nil, []string{"request.rejected codes=REJ-1 remedies_told=yes approved_by=boss", "request.reopened reason=appeal", "request.withdrawn"},
 			"d30 void, id30 void, d30.2 running, id30.2 not_started"},
-		{"with the pauses that it had", AskCopy, []string{"clarification.requested question=which", "clarification.received"}, []string{"request.withdrawn"},
+		{"with the pauses that it had", request.Copy, []string{"clarification.requested question=which", "clarification.received"}, []string{"request.withdrawn"},
 			"pausable void, eu void, pausable.2 running, eu.2 running"},
-		{"and no longer paused for what is asked of nobody any more", AskCopy, []string{"clarification.requested question=which"}, []string{"request.withdrawn"},
+		{"and no longer paused for what is asked of nobody any more", request.Copy, []string{"clarification.requested question=which"}, []string{"request.withdrawn"},
 			"pausable void, eu void, pausable.2 running, eu.2 running"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			a := told(t, asks("00ff", AskCopy, AskAccess, AskQuestion), t0)
-			a.ref.Original = new(Request{}.Evolve(Fact{At: t0 - day, Recorded: t0 - day, Event: RequestReceived{Types: []RequestType{AskCopy, AskAccess, AskQuestion}, Subject: "00ff"}}))
+			a := told(t, asks("00ff", request.Copy, request.Access, request.Question), t0)
+			a.ref.Original = new(Request{}.Evolve(Fact{At: t0 - day, Recorded: t0 - day, Event: RequestReceived{Types: []request.Type{request.Copy, request.Access, request.Question}, Subject: "00ff"}}))
 			b := told(t, asks("00ff", tt.this), t0+1, tt.before...)
 			was := map[string]deadline.Due{}
 			for _, d := range b.Duties.All() {
@@ -151,7 +153,7 @@ func TestADuplicateIsOwedAgainByItsOwnDate(t *testing.T) {
 			}
 			for _, d := range b.Duties.All() {
 				before := was[d.ID[:max(0, len(d.ID)-2)]]
-				if before.State == deadline.Running && d.State == DutyOpen && d.Due.Until != before.Until {
+				if before.State == deadline.Running && d.State == obligation.StateOpen && d.Due.Until != before.Until {
 					t.Errorf("%s: due %s, was due %s", d.ID, d.Due.Date, before.Date)
 				}
 			}
@@ -163,8 +165,8 @@ func TestADuplicateIsOwedAgainByItsOwnDate(t *testing.T) {
 }
 
 func TestOnlyThePartThatHadNoAnswerThereIsOwedAgain(t *testing.T) {
-	a := told(t, asks("00ff", AskComplaint, AskAccess), t0)
-	b := told(t, asks("00ff", AskComplaint, AskAccess), t0+1)
+	a := told(t, asks("00ff", request.Complaint, request.Access), t0)
+	b := told(t, asks("00ff", request.Complaint, request.Access), t0+1)
 	b.ref.Original = &a.Request
 	for _, do := range []func() error{
 		func() error { return b.step("request.duplicate of=abc", t0+2) },
@@ -194,13 +196,13 @@ func TestWhatIsOpenedAgainWithoutAnAnswerIsOwedByItsOwnDate(t *testing.T) {
 		{"after it was a duplicate", "request.duplicate of=abc", false},
 		{"but after an answer by a new one", "request.answered outcome=full channel=app", true},
 	} {
-		r := told(t, asks("00ff", AskQuestion), t0+deadline.Instant(deadline.Hour))
+		r := told(t, asks("00ff", request.Question), t0+deadline.Instant(deadline.Hour))
 		was, _ := r.Duties.Find("reply.d15")
 		if err := errors.Join(r.step(tt.closing, t0+deadline.Instant(3*deadline.Day)), r.step("request.reopened reason=mistake", t0+deadline.Instant(60*deadline.Day))); err != nil {
 			t.Fatal(err)
 		}
 		is, _ := r.Duties.Find("reply.d15.2")
-		if (is.Due.Until != was.Due.Until) != tt.fresh || is.State != DutyOpen {
+		if (is.Due.Until != was.Due.Until) != tt.fresh || is.State != obligation.StateOpen {
 			t.Errorf("%s: due %s, was due %s", tt.name, is.Due.Date, was.Due.Date)
 		}
 	}
@@ -219,7 +221,7 @@ func TestADuplicateOfSomebodyWhoWasLinkedByMistakeIsOwedAgain(t *testing.T) {
 	linked := func(other string) Subject { return Subject{}.Evolve(at(1, 0, SubjectLinked{Other: other})) }
 	voided := func(s Subject) Subject { return s.Evolve(at(2, 12, RecordVoided{Records: []ident.EventID{{1}}})) }
 	ended := func(s Subject, other string) Subject { return s.Evolve(at(2, 12, SubjectUnlinked{Other: other})) }
-	access := asks(here, AskAccess)
+	access := asks(here, request.Access)
 
 	for _, tt := range []struct {
 		name         string
@@ -234,7 +236,7 @@ func TestADuplicateOfSomebodyWhoWasLinkedByMistakeIsOwedAgain(t *testing.T) {
 		{"the link ended", ended(linked(there), there), ended(linked(here), here), false, false},
 		{"linked once more, rightly", voided(linked(there)).Evolve(at(3, 13, SubjectLinked{Other: there})), linked(here), false, false},
 	} {
-		a, b := told(t, asks(there, AskAccess), t0), told(t, access, t0+5*day)
+		a, b := told(t, asks(there, request.Access), t0), told(t, access, t0+5*day)
 		mine, theirs := linked(there), linked(here)
 		b.ref.Original, b.ref.Person, b.ref.Asker = &a.Request, &mine, &theirs
 		due := b.Duties.All()[0].Due
@@ -254,7 +256,7 @@ func TestADuplicateOfSomebodyWhoWasLinkedByMistakeIsOwedAgain(t *testing.T) {
 		if again := b.GoesOnIn() == ""; again != tt.again {
 			t.Errorf("%s: owed again: %v", tt.name, again)
 		}
-		if all := b.Duties.All(); tt.again && (all[len(all)-1].State != DutyOpen || all[2].Due.Date != due.Date) {
+		if all := b.Duties.All(); tt.again && (all[len(all)-1].State != obligation.StateOpen || all[2].Due.Date != due.Date) {
 			t.Errorf("%s: %+v", tt.name, all)
 		}
 

@@ -6,13 +6,14 @@ import (
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
 	"consentledger/domain/ident"
+	"consentledger/domain/obligation"
 	"consentledger/domain/policy"
 	"consentledger/domain/refusal"
 )
 
 // OpenDuties asks to record what follows from a fact.
 type OpenDuties struct {
-	Cause  Cause
+	Cause  obligation.Cause
 	Rule   policy.DutyRule
 	Start  deadline.Instant
 	Target []string // for duties of every system: who owes them; empty: the handler alone
@@ -27,7 +28,7 @@ type OpenDuties struct {
 // when somebody says so, by the later of the two times.
 type MeetObligation struct {
 	ID       string
-	By       Cause
+	By       obligation.Cause
 	Evidence content.Hash
 }
 
@@ -72,33 +73,33 @@ func (d Duties) Decide(cmd Command, ref Reference, at, recorded deadline.Instant
 	case OpenDuties:
 		return d.openDuties(cmd, ref)
 	case MeetObligation:
-		x, err := d.open(cmd.ID)
+		x, err := d.Open(cmd.ID)
 		if err == nil {
 			err = cmd.checkDate(x, at)
 		}
 		if err != nil {
 			return nil, err
 		}
-		return met(d.meet(cmd.metAt(at, recorded), cmd.By, cmd.Evidence, func(x Duty) bool { return x.ID == cmd.ID })), nil
+		return met(d.Meet(cmd.metAt(at, recorded), cmd.By, cmd.Evidence, func(x obligation.Duty) bool { return x.ID == cmd.ID })), nil
 	case VoidObligation:
-		if _, err := d.open(cmd.ID); err != nil {
+		if _, err := d.Open(cmd.ID); err != nil {
 			return nil, err
 		}
 		return one(ObligationVoided(cmd), reasoned(cmd.Reason))
 	case MoveObligations:
-		return moved(d.recompute(cmd.Calendar, ref.Calendars))
+		return moved(d.Recompute(cmd.Calendar, ref.Calendars))
 	case StartObligation:
-		return moved(d.startSooner(cmd.ID, cmd.Start, ref.Calendars))
+		return moved(d.StartSooner(cmd.ID, cmd.Start, ref.Calendars))
 	case WarnObligation:
 		return d.warn(cmd)
 	case HoldObligation:
-		return moved(d.hold(cmd.ID, cmd.Released, min(at, recorded), ref.Calendars))
+		return moved(d.Hold(cmd.ID, cmd.Released, min(at, recorded), ref.Calendars))
 	}
 	return nil, notTaken(cmd, ident.ObligationNoun, "this is not about an obligation")
 }
 
 func (d Duties) openDuties(cmd OpenDuties, ref Reference) ([]Event, error) {
-	if slices.ContainsFunc(d.All(), func(x Duty) bool { return x.Cause.Event != cmd.Cause.Event }) {
+	if slices.ContainsFunc(d.All(), func(x obligation.Duty) bool { return x.Cause.Event != cmd.Cause.Event }) {
 		return nil, refusal.New(refusal.WrongStream, "these obligations follow from another fact")
 	}
 
@@ -109,15 +110,15 @@ func (d Duties) openDuties(cmd OpenDuties, ref Reference) ([]Event, error) {
 
 	var events []Event
 	for _, rule := range cmd.Rules {
-		w := Owing{
+		w := obligation.Owing{
 			Kind: cmd.Rule.Kind, Rule: rule, Version: cmd.Policy, RuleSet: ref.Policies.RuleSet(cmd.Policy),
 			MetBy: cmd.Rule.MetBy, Keeps: cmd.Keeps,
 		}
-		if err := w.begin(cmd.Start, cmd.Held, ref.Calendars); err != nil {
+		if err := w.Begin(cmd.Start, cmd.Held, ref.Calendars); err != nil {
 			return nil, err
 		}
 		w.Targets = slices.DeleteFunc(slices.Clone(targets), func(target string) bool {
-			_, there := d.Find(w.id(target))
+			_, there := d.Find(w.ID(target))
 			return there
 		})
 		events = append(events, EventsOf(w, cmd.Cause)...)
@@ -127,7 +128,7 @@ func (d Duties) openDuties(cmd OpenDuties, ref Reference) ([]Event, error) {
 
 // checkDate refuses that somebody says of what was owed that it was done before
 // it was. What a notice announces comes after it.
-func (m MeetObligation) checkDate(x Duty, at deadline.Instant) error {
+func (m MeetObligation) checkDate(x obligation.Duty, at deadline.Instant) error {
 	if m.By.Event != (ident.EventID{}) || x.Rule.Direction == deadline.Backward || at >= x.Due.Start {
 		return nil
 	}
@@ -155,7 +156,7 @@ func doneAt(at, recorded deadline.Instant, evidence content.Hash) deadline.Insta
 func (d Duties) warn(cmd WarnObligation) ([]Event, error) {
 	x, ok := d.Find(cmd.ID)
 	switch {
-	case !ok || x.State != DutyOpen || x.Due.State != deadline.Running || x.Due.Until != cmd.Until:
+	case !ok || x.State != obligation.StateOpen || x.Due.State != deadline.Running || x.Due.Until != cmd.Until:
 		return nil, nil
 	case x.Kind == policy.DutyKeep && cmd.Overdue:
 		return []Event{ObligationMet{ID: cmd.ID, Met: cmd.Until}}, nil // kept for as long as it had to be
@@ -170,7 +171,7 @@ func (d Duties) warn(cmd WarnObligation) ([]Event, error) {
 }
 
 // opened returns obligations that open as facts.
-func opened(all []OpenedObligation, err error) ([]Event, error) {
+func opened(all []obligation.Opened, err error) ([]Event, error) {
 	if err != nil {
 		return nil, err
 	}
@@ -182,7 +183,7 @@ func opened(all []OpenedObligation, err error) ([]Event, error) {
 }
 
 // moved returns due dates that moved as facts.
-func moved(all []MovedObligation, err error) ([]Event, error) {
+func moved(all []obligation.Moved, err error) ([]Event, error) {
 	if err != nil {
 		return nil, err
 	}
@@ -194,7 +195,7 @@ func moved(all []MovedObligation, err error) ([]Event, error) {
 }
 
 // met returns obligations that were met as facts.
-func met(all []MetObligation) []Event {
+func met(all []obligation.Met) []Event {
 	var events []Event
 	for _, m := range all {
 		events = append(events, ObligationMet(m))
@@ -203,7 +204,7 @@ func met(all []MetObligation) []Event {
 }
 
 // voided returns obligations that were voided as facts.
-func voided(all []VoidedObligation) []Event {
+func voided(all []obligation.Voided) []Event {
 	var events []Event
 	for _, v := range all {
 		events = append(events, ObligationVoided(v))

@@ -10,6 +10,7 @@ import (
 	"consentledger/domain/catalog"
 	"consentledger/domain/deadline"
 	"consentledger/domain/refusal"
+	"consentledger/domain/request"
 )
 
 // taking takes steps of an incident or of a request, each a day, a kind and its
@@ -99,7 +100,7 @@ func TestAStepOfARequestThatArrivesLateIsTakenAndMovesNoClock(t *testing.T) {
 				r = r.Evolve(Fact{At: at, Recorded: max(at, r.Recorded), Event: e})
 			}
 		}
-		events, err := r.Decide(OpenRequest{Types: []RequestType{AskAccess}, Channel: "app", Subject: "p"}, ref, t0, t0)
+		events, err := r.Decide(OpenRequest{Types: []request.Type{request.Access}, Channel: "app", Subject: "p"}, ref, t0, t0)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -10,7 +10,9 @@ import (
 	"consentledger/domain/catalog"
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
+	"consentledger/domain/obligation"
 	"consentledger/domain/policy"
+	"consentledger/domain/request"
 )
 
 // A request of a type that the policy does not promise is open all the same: by
@@ -18,27 +20,27 @@ import (
 func TestARequestThatNoPolicyPromisesIsOwedByLawOrWithoutADate(t *testing.T) {
 	for _, tt := range []struct {
 		name, jurisdiction string
-		asked              RequestType
+		asked              request.Type
 		known              bool // who asks
 		id, due, why       string
 	}{
-		{"deletion in China", "CN", AskDelete, false, "law.cn.app2019.manual_handling", "2026-01-22", ""},
-		{"access in China, by somebody who is known", "CN", AskAccess, true, "law.cn.gbt35273.request_reply", "2026-02-02", ""},
-		{"access in China, by somebody who is not", "CN", AskAccess, false, "law.cn.gbt35273.request_reply", "", "GB/T 35273"},
-		{"a question in China", "CN", AskQuestion, false, "law.undated.question", "", "PIPL 50 gives no number"},
-		{"access in Germany", "DE", AskAccess, false, "law.eu.gdpr12_3.reply", "2026-02-02", ""},
-		{"a complaint in Germany", "DE", AskComplaint, false, "law.undated.complaint", "", "articles 15 to 22"},
-		{"access where no law is known", "US", AskAccess, true, "law.undated.access", "", "no law of US"},
+		{"deletion in China", "CN", request.Delete, false, "law.cn.app2019.manual_handling", "2026-01-22", ""},
+		{"access in China, by somebody who is known", "CN", request.Access, true, "law.cn.gbt35273.request_reply", "2026-02-02", ""},
+		{"access in China, by somebody who is not", "CN", request.Access, false, "law.cn.gbt35273.request_reply", "", "GB/T 35273"},
+		{"a question in China", "CN", request.Question, false, "law.undated.question", "", "PIPL 50 gives no number"},
+		{"access in Germany", "DE", request.Access, false, "law.eu.gdpr12_3.reply", "2026-02-02", ""},
+		{"a complaint in Germany", "DE", request.Complaint, false, "law.undated.complaint", "", "articles 15 to 22"},
+		{"access where no law is known", "US", request.Access, true, "law.undated.access", "", "no law of US"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			r := &run{t: t, ref: promises()}
 			doc := r.ref.Policies.Versions()[0].Document
 			doc.Rights, doc.Jurisdiction = nil, tt.jurisdiction
 			r.ref.Policies = Policies{}.Evolve(Fact{Event: PolicyPublished{Version: v1, Document: doc, Effective: t0}})
-			if err := r.do(OpenRequest{Types: []RequestType{tt.asked}, Channel: "email", Subject: "00ff", Authenticated: tt.known}, t0+deadline.Instant(deadline.Hour)); err != nil {
+			if err := r.do(OpenRequest{Types: []request.Type{tt.asked}, Channel: "email", Subject: "00ff", Authenticated: tt.known}, t0+deadline.Instant(deadline.Hour)); err != nil {
 				t.Fatal(err)
 			}
-			if !slices.Equal(r.Received.Unpromised, []RequestType{tt.asked}) || !r.Marks.Has(catalog.Open) {
+			if !slices.Equal(r.Received.Unpromised, []request.Type{tt.asked}) || !r.Marks.Has(catalog.Open) {
 				t.Errorf("unpromised %v, marks %v", r.Received.Unpromised, r.Marks)
 			}
 			x, ok := r.Duties.Find("reply." + tt.id)
@@ -54,7 +56,7 @@ func TestARequestThatNoPolicyPromisesIsOwedByLawOrWithoutADate(t *testing.T) {
 					t.Fatal(step, err)
 				}
 			}
-			if again, ok := r.Duties.Find("reply." + tt.id + ".2"); !ok || again.State != DutyMet {
+			if again, ok := r.Duties.Find("reply." + tt.id + ".2"); !ok || again.State != obligation.StateMet {
 				t.Errorf("answered: %+v", again)
 			}
 		})
@@ -67,7 +69,7 @@ func TestWhatIsPromisedForOneTypeLeavesTheOtherToTheLaw(t *testing.T) {
 	doc.Jurisdiction = "CN"
 	doc.Rights = append(doc.Rights, policy.Right{ID: "port", Deadlines: []deadline.RuleID{"d15"}}) // as some policies call portability
 	r.ref.Policies = Policies{}.Evolve(Fact{Event: PolicyPublished{Version: v1, Document: doc, Effective: t0}})
-	if err := r.do(OpenRequest{Types: []RequestType{AskQuestion, AskDelete, AskPortability}, Channel: "email", Subject: "00ff"}, t0); err != nil {
+	if err := r.do(OpenRequest{Types: []request.Type{request.Question, request.Delete, request.Portability}, Channel: "email", Subject: "00ff"}, t0); err != nil {
 		t.Fatal(err)
 	}
 	if got := r.states(); got != "d15 running, law.cn.app2019.manual_handling running" {
@@ -82,8 +84,8 @@ func TestTheLawsRepliesAreTheShippedRules(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, jurisdiction := range []string{"CN", "DE", "EU", "US"} {
-		for _, asked := range RequestTypes() {
-			r := LawReply(jurisdiction, "Europe/Berlin", asked)
+		for _, asked := range request.Types() {
+			r := request.LawReply(jurisdiction, "Europe/Berlin", asked)
 			if r.ID.Undated() {
 				if r.Source == "" || r.Length != 0 {
 					t.Errorf("%s %s: %+v", jurisdiction, asked, r)

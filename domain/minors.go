@@ -8,6 +8,7 @@ import (
 	"consentledger/domain/internal/form"
 	"consentledger/domain/policy"
 	"consentledger/domain/refusal"
+	"consentledger/domain/request"
 )
 
 // An AgeBand is how old a person is, as far as rules differ. At 14 exactly the
@@ -88,7 +89,7 @@ func (s Subject) GuardianAt(g GuardianRef, at deadline.Instant) bool {
 // person's guardian at the moment at: from the 18th birthday on nobody is. Of
 // nobody who is known, as in a letter, a guardian may ask unverified.
 func (s Subject) CheckAsks(cmd OpenRequest, at deadline.Instant) error {
-	if cmd.Guardian == "" && !slices.Contains(cmd.Types, AskGuardian) || s.GuardianAt(cmd.Guardian, at) {
+	if cmd.Guardian == "" && !slices.Contains(cmd.Types, request.Guardian) || s.GuardianAt(cmd.Guardian, at) {
 		return nil
 	}
 	return errNoGuardian

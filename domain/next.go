@@ -53,10 +53,10 @@ func (r Request) next(rule catalog.StepRule, ref Reference, at deadline.Instant)
 	if rule.Kind == "request.extended" {
 		// The earliest moment at which anybody can have been told says whether there is
 		// something to extend at all.
-		if _, err := r.Duties.extend(r.At, ref.Calendars); err != nil {
+		if _, err := r.Duties.Extend(r.At, ref.Calendars); err != nil {
 			return next, false
 		}
-		_, late := r.Duties.extend(at, ref.Calendars)
+		_, late := r.Duties.Extend(at, ref.Calendars)
 		next.Letter = late != nil
 	}
 
@@ -136,7 +136,7 @@ func (r Request) pausable(ref Reference, at deadline.Instant) []Option {
 			if known || checkPause(reason) != nil {
 				continue
 			}
-			if moved, err := r.Duties.pause(reason, at, ref.Calendars); err == nil && len(moved) > 0 {
+			if moved, err := r.Duties.Pause(reason, at, ref.Calendars); err == nil && len(moved) > 0 {
 				all = append(all, Option{Code: reason})
 			}
 		}

@@ -9,6 +9,7 @@ import (
 	"consentledger/domain/catalog"
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
+	"consentledger/domain/request"
 )
 
 // filled returns a step as an officer would send it who chooses the first of what is
@@ -41,7 +42,7 @@ func filled(t *testing.T, n NextStep, at deadline.Instant) TakeStep {
 // requests in every state that their steps lead to.
 func TestWhatIsOfferedNextIsWhatIsTaken(t *testing.T) {
 	offered := map[catalog.Step]bool{}
-	for _, types := range [][]RequestType{{AskAccess}, {AskCopy}, {AskComplaint, AskCopy}, {AskQuestion}} {
+	for _, types := range [][]request.Type{{request.Access}, {request.Copy}, {request.Complaint, request.Copy}, {request.Question}} {
 		seen := map[string]bool{}
 		var walk func(r *run, at deadline.Instant, depth int)
 		walk = func(r *run, at deadline.Instant, depth int) {
@@ -85,7 +86,7 @@ func TestWhatIsOfferedNextIsWhatIsTaken(t *testing.T) {
 // An extension of which the person is told too late is offered with the letter that
 // shows otherwise, and a clock that stands still for nothing is not paused.
 func TestWhatIsOfferedDependsOnTheClocks(t *testing.T) {
-	r := newRun(t, AskCopy)
+	r := newRun(t, request.Copy)
 	offer := func(kind catalog.Step, at deadline.Instant) *NextStep {
 		all := r.NextSteps(r.ref, at)
 		if i := slices.IndexFunc(all, func(n NextStep) bool { return n.Kind == kind }); i >= 0 {
@@ -108,7 +109,7 @@ func TestWhatIsOfferedDependsOnTheClocks(t *testing.T) {
 	if p := offer("clock.paused", t0.Add(2*deadline.Hour)); p != nil {
 		t.Errorf("both reasons have a step of their own: %+v", p)
 	}
-	if q := newRun(t, AskQuestion).NextSteps(r.ref, t0.Add(2*deadline.Hour)); slices.ContainsFunc(q, func(n NextStep) bool { return n.Kind == "request.extended" }) {
+	if q := newRun(t, request.Question).NextSteps(r.ref, t0.Add(2*deadline.Hour)); slices.ContainsFunc(q, func(n NextStep) bool { return n.Kind == "request.extended" }) {
 		t.Error("what has no longer period is offered one")
 	}
 }

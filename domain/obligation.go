@@ -4,6 +4,7 @@ import (
 	"consentledger/domain/deadline"
 	"consentledger/domain/ident"
 	"consentledger/domain/lists"
+	"consentledger/domain/obligation"
 )
 
 // dutyEvents are the rows of what is owed by a date.
@@ -18,19 +19,19 @@ var dutyEvents = []EventRule{
 
 // ObligationOpened records that something is owed from now on. Due is not
 // started if its clock has not: the promise stands, its date does not yet.
-type ObligationOpened OpenedObligation
+type ObligationOpened obligation.Opened
 
 // ObligationMoved records that a due date was computed again: what it is, what
 // it was, and why. It is recorded also when both are the same.
-type ObligationMoved MovedObligation
+type ObligationMoved obligation.Moved
 
 // ObligationMet records that what was owed was done. Met is the moment that
 // counts: of what has evidence its own, else the later of its two times.
-type ObligationMet MetObligation
+type ObligationMet obligation.Met
 
 // ObligationVoided records that nothing is owed any more, though nothing was
 // done.
-type ObligationVoided VoidedObligation
+type ObligationVoided obligation.Voided
 
 // ObligationAtRisk records that little time was left.
 type ObligationAtRisk struct {
@@ -53,7 +54,7 @@ func (ObligationOverdue) isEvent() {}
 
 // Duties are the obligations of one stream, in the order of their opening. The zero
 // Duties has none. A Duties never changes: Evolve returns another.
-type Duties struct{ DutyList }
+type Duties struct{ obligation.Duties }
 
 // Evolve returns d as it is after f, and whether f is about an obligation.
 func (d Duties) Evolve(f Fact) (Duties, bool) { return d.Fold(f, lists.Shared) }
@@ -62,17 +63,17 @@ func (d Duties) Evolve(f Fact) (Duties, bool) { return d.Fold(f, lists.Shared) }
 func (d Duties) Fold(f Fact, own lists.Own) (Duties, bool) {
 	switch e := f.Event.(type) {
 	case ObligationOpened:
-		return Duties{d.with(own, OpenedObligation(e), f.Recorded)}, true
+		return Duties{d.With(own, obligation.Opened(e), f.Recorded)}, true
 	case ObligationMoved:
-		return Duties{d.moved(own, MovedObligation(e))}, true
+		return Duties{d.Moved(own, obligation.Moved(e))}, true
 	case ObligationMet:
-		return Duties{d.met(own, MetObligation(e))}, true
+		return Duties{d.Met(own, obligation.Met(e))}, true
 	case ObligationVoided:
-		return Duties{d.voided(own, VoidedObligation(e), f.Recorded)}, true
+		return Duties{d.Voided(own, obligation.Voided(e), f.Recorded)}, true
 	case ObligationAtRisk:
-		return Duties{d.warned(own, e.ID, e.Until)}, true
+		return Duties{d.Warned(own, e.ID, e.Until)}, true
 	case ObligationOverdue:
-		return Duties{d.overdue(own, e.ID, e.Until)}, true
+		return Duties{d.Overdue(own, e.ID, e.Until)}, true
 	}
 	return d, false
 }

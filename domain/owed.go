@@ -6,6 +6,7 @@ import (
 
 	"consentledger/domain/deadline"
 	"consentledger/domain/policy"
+	"consentledger/domain/request"
 )
 
 // DutyRules returns the rules by which something may be owed under an app's
@@ -18,8 +19,8 @@ func (p Policies) DutyRules(jurisdiction string) []deadline.RuleID {
 			rules = append(rules, r.ID)
 		}
 	}
-	for _, t := range RequestTypes() {
-		rules = append(rules, LawReply(jurisdiction, "", t).ID)
+	for _, t := range request.Types() {
+		rules = append(rules, request.LawReply(jurisdiction, "", t).ID)
 	}
 	slices.Sort(rules)
 	return slices.Compact(rules)

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"consentledger/domain/deadline"
+	"consentledger/domain/obligation"
 	"consentledger/domain/policy"
 )
 
@@ -61,7 +62,7 @@ func (ref Reference) Owed(o Occasion, s Subject, at deadline.Instant) (owed []Ow
 }
 
 // EventsOf returns an owing as facts about obligations, which follow from a cause.
-func EventsOf(w Owing, cause Cause) []Event {
+func EventsOf(w obligation.Owing, cause obligation.Cause) []Event {
 	opened, moved := w.Obligations(cause)
 	var events []Event
 	for _, o := range opened {
@@ -77,7 +78,7 @@ func EventsOf(w Owing, cause Cause) []Event {
 // called kind. The version that was in force when it happened binds; if that promised
 // nothing, the one that was when the ledger took it: what comes late from before a
 // promise is owed like the rest.
-func (s Subject) Owes(f Fact, kind string, ref Reference) ([]Owing, error) {
+func (s Subject) Owes(f Fact, kind string, ref Reference) ([]obligation.Owing, error) {
 	o := Occasion{Kind: kind, Event: f.Event, Scope: ScopeOf(f.Event)}
 	held := slices.ContainsFunc(s.holds, func(h span) bool { return h.until == 0 })
 	switch e := f.Event.(type) {
@@ -103,14 +104,14 @@ func (s Subject) Owes(f Fact, kind string, ref Reference) ([]Owing, error) {
 		at = f.Recorded
 		owed, _ = ref.Owed(o, s, at)
 	}
-	var owings []Owing
+	var owings []obligation.Owing
 	for _, x := range owed {
-		same := func(w Owing) bool { return w.Kind == x.Duty.Kind && w.Rule.ID == x.Rule.ID }
+		same := func(w obligation.Owing) bool { return w.Kind == x.Duty.Kind && w.Rule.ID == x.Rule.ID }
 		if !ref.Service.Counts(x.Rule) || slices.ContainsFunc(owings, same) {
 			continue
 		}
 		w := x.owing(ref, at)
-		if err := w.begin(StartsAt(x.Duty, f, x.Rule), held && w.Kind == policy.DutyDelete, ref.Calendars); err != nil {
+		if err := w.Begin(StartsAt(x.Duty, f, x.Rule), held && w.Kind == policy.DutyDelete, ref.Calendars); err != nil {
 			return nil, err
 		}
 		owings = append(owings, w)
@@ -119,8 +120,8 @@ func (s Subject) Owes(f Fact, kind string, ref Reference) ([]Owing, error) {
 }
 
 // owing returns what is owed, and by whom; by when is not computed yet.
-func (x Owed) owing(ref Reference, at deadline.Instant) Owing {
-	w := Owing{
+func (x Owed) owing(ref Reference, at deadline.Instant) obligation.Owing {
+	w := obligation.Owing{
 		Kind: x.Duty.Kind, Rule: x.Rule, Version: x.Version, RuleSet: ref.Policies.RuleSet(x.Version),
 		MetBy: x.Duty.MetBy, Keeps: x.Keeps,
 		Targets: []string{""},

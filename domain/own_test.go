@@ -12,6 +12,7 @@ import (
 	"consentledger/domain/ident"
 	"consentledger/domain/lists"
 	"consentledger/domain/policy"
+	"consentledger/domain/request"
 	"consentledger/domain/rounds"
 )
 
@@ -38,7 +39,7 @@ func long(n int, r *rand.Rand) []Fact {
 			SubjectLinked{Other: other()}, SubjectUnlinked{Other: other()},
 			ExemptionInvoked{Code: "E", Purposes: []policy.PurposeID{"ads"}}, ExemptionEnded{Exemption: any(i)},
 			HoldPlaced{}, HoldReleased{}, RestrictionApplied{}, RestrictionLifted{},
-			SubjectMarkedTest{}, RequestMade{Request: other(), Types: []RequestType{AskAccess}}, Noted{Kind: "data.deleted"},
+			SubjectMarkedTest{}, RequestMade{Request: other(), Types: []request.Type{request.Access}}, Noted{Kind: "data.deleted"},
 		}[r.IntN(25)]
 	}
 	return facts

@@ -11,20 +11,21 @@ import (
 	"consentledger/domain/ident"
 	"consentledger/domain/policy"
 	"consentledger/domain/refusal"
+	"consentledger/domain/request"
 )
 
 func TestALetterIsAContactWhateverItAsksFor(t *testing.T) {
 	for _, tt := range []struct {
 		channel policy.ChannelID
-		types   []RequestType
+		types   []request.Type
 		want    string
 	}{
-		{"email", []RequestType{AskAccess}, "d30 running, id30 not_started, d15 running"},
-		{"written", []RequestType{AskAccess}, "d30 running, id30 not_started, d15 running"}, // whose kind is letter
-		{"app", []RequestType{AskAccess}, "d30 running, id30 not_started"},
-		{"feedback", []RequestType{AskCopy}, "pausable running, eu running"},
-		{"email", []RequestType{AskQuestion}, "d15 running"}, // once, and not twice
-		{"email", []RequestType{AskComplaint}, "facts15 not_started, d15 running"},
+		{"email", []request.Type{request.Access}, "d30 running, id30 not_started, d15 running"},
+		{"written", []request.Type{request.Access}, "d30 running, id30 not_started, d15 running"}, // whose kind is letter
+		{"app", []request.Type{request.Access}, "d30 running, id30 not_started"},
+		{"feedback", []request.Type{request.Copy}, "pausable running, eu running"},
+		{"email", []request.Type{request.Question}, "d15 running"}, // once, and not twice
+		{"email", []request.Type{request.Complaint}, "facts15 not_started, d15 running"},
 	} {
 		r := &run{t: t, ref: promises()}
 		doc := r.ref.Policies.Versions()[0].Document

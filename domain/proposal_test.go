@@ -11,11 +11,12 @@ import (
 	"consentledger/domain/ident"
 	"consentledger/domain/internal/form/formtest"
 	"consentledger/domain/policy"
+	"consentledger/domain/proposal"
 	"consentledger/domain/refusal"
 )
 
 func TestStatesOfProposalsHaveOneText(t *testing.T) {
-	formtest.Pairs(t, ParseProposalState, "", "open", "approved", "done", "declined", "withdrawn", "lapsed", "expired")
+	formtest.Pairs(t, proposal.ParseState, "", "open", "approved", "done", "declined", "withdrawn", "lapsed", "expired")
 }
 
 // A proposing is a step of a proposal that somebody takes at a moment.
@@ -107,15 +108,15 @@ func TestAProposalIsDecidedOnByAnotherPrincipalAndOnce(t *testing.T) {
 func TestAProposalSaysWhatBecameOfIt(t *testing.T) {
 	s := proposed(t)
 	p, _ := s.Proposals().Find("a1")
-	if p.State(t0) != Proposed || p.State(p.Until-1) != Proposed || p.State(p.Until) != ExpiredUnseen || p.By != "p-first" || p.Reason != "never agreed" {
+	if p.State(t0) != proposal.Proposed || p.State(p.Until-1) != proposal.Proposed || p.State(p.Until) != proposal.ExpiredUnseen || p.By != "p-first" || p.Reason != "never agreed" {
 		t.Errorf("open: %+v", p)
 	}
 	s = tell(t, s, proposing{ident.Ledger, "proposal.lapsed proposal=a1;why=unknown-record", t0})
 	s = tell(t, s, proposing{ident.Ledger, "proposal.done proposal=a9;record=01234567-89ab-cdef-0123-456789abcdef", t0})
-	if p, _ := s.Proposals().Find("a1"); p.State(p.Until) != Lapsed || p.Answer != "unknown-record" {
+	if p, _ := s.Proposals().Find("a1"); p.State(p.Until) != proposal.Lapsed || p.Answer != "unknown-record" {
 		t.Errorf("lapsed: %+v", p)
 	}
-	if p, _ := s.Proposals().Find("a9"); p.State(p.Until) != CarriedOut || p.DecidedBy != "p-second" || p.Record == "" {
+	if p, _ := s.Proposals().Find("a9"); p.State(p.Until) != proposal.CarriedOut || p.DecidedBy != "p-second" || p.Record == "" {
 		t.Errorf("done: %+v", p)
 	}
 }

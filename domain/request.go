@@ -9,6 +9,7 @@ import (
 	"consentledger/domain/ident"
 	"consentledger/domain/lists"
 	"consentledger/domain/policy"
+	"consentledger/domain/request"
 )
 
 // requestEvents are the rows of what persons ask for.
@@ -22,7 +23,7 @@ var requestEvents = []EventRule{
 // OpenRequest asks to take in a request. One message may ask for several
 // things: every type opens its clocks.
 type OpenRequest struct {
-	Types         []RequestType
+	Types         []request.Type
 	Policy        string
 	Channel       policy.ChannelID // of the policy's, or "app"
 	Authenticated bool             // whoever asks was logged in: their identity is known
@@ -38,7 +39,7 @@ func (OpenRequest) isCommand() {}
 
 // RequestReceived records a request.
 type RequestReceived struct {
-	Types         []RequestType
+	Types         []request.Type
 	Policy        string
 	Version       content.Hash // whose promises bind: see [Policies.Promised]
 	Channel       policy.ChannelID
@@ -48,7 +49,7 @@ type RequestReceived struct {
 	Text          Personal
 	Document      content.Hash
 	Cause         ident.EventID // the withdrawal that came with it; zero: none
-	Unpromised    []RequestType
+	Unpromised    []request.Type
 	Guardian      GuardianRef // who asks for the person
 }
 
@@ -58,7 +59,7 @@ func (RequestReceived) isEvent() {}
 // and which stream tells of it.
 type RequestMade struct {
 	Request string // the id of its stream
-	Types   []RequestType
+	Types   []request.Type
 }
 
 func (RequestMade) isEvent() {}
@@ -86,10 +87,10 @@ const repeatWindow = 90 * deadline.Day
 
 // repeats returns how many earlier requests of the person asked for one of the
 // same things within [repeatWindow].
-func (s Subject) repeats(types []RequestType, at deadline.Instant) int {
+func (s Subject) repeats(types []request.Type, at deadline.Instant) int {
 	n := 0
 	for _, m := range s.requests {
-		same := slices.ContainsFunc(m.Types, func(t RequestType) bool { return slices.Contains(types, t) })
+		same := slices.ContainsFunc(m.Types, func(t request.Type) bool { return slices.Contains(types, t) })
 		if same && m.at < at && at-m.at <= deadline.Instant(repeatWindow) {
 			n++
 		}
@@ -104,8 +105,8 @@ type Request struct {
 	At       deadline.Instant
 	Recorded deadline.Instant
 	Marks    catalog.Marks
-	Done     []RequestType // answered or rejected
-	Outcome  catalog.Step  // the step that closed it; empty: open
+	Done     []request.Type // answered or rejected
+	Outcome  catalog.Step   // the step that closed it; empty: open
 	Duties   Duties
 
 	rounds  int      // how often it was opened
@@ -118,7 +119,7 @@ type Request struct {
 // An answer is that a type of request had its answer, and when: by both times,
 // since a later one is known only by both.
 type answer struct {
-	of           RequestType
+	of           request.Type
 	at, recorded deadline.Instant
 }
 
@@ -153,7 +154,7 @@ func (e RequestReceived) marks() catalog.Marks {
 	if e.Authenticated {
 		m = append(m, catalog.IdentityKnown)
 	}
-	if slices.Contains(e.Types, AskComplaint) {
+	if slices.Contains(e.Types, request.Complaint) {
 		m = append(m, catalog.Complaint)
 	}
 	return m
@@ -169,10 +170,10 @@ func (r Request) step(e Stepped, f Fact, own lists.Own) Request {
 	r.Marks, r.taken = r.Marks.After(rule), lists.Add(own, r.taken, taken{e.Kind, f.noFrom()})
 	switch {
 	case rule.Closes:
-		for _, t := range typesOf(e.Fields, r.left()) {
+		for _, t := range request.NamedIn(e.Fields, r.left()) {
 			r.answers = lists.Add(own, r.answers, answer{t, f.noFrom(), f.Recorded})
 		}
-		r.Done = slices.Concat(r.Done, typesOf(e.Fields, r.left()))
+		r.Done = slices.Concat(r.Done, request.NamedIn(e.Fields, r.left()))
 		if len(r.left()) == 0 {
 			r.Marks, r.Outcome = r.Marks.After(catalog.StepRule{Clears: []catalog.Mark{catalog.Open}}), e.Kind
 		}
@@ -181,8 +182,8 @@ func (r Request) step(e Stepped, f Fact, own lists.Own) Request {
 	case e.Kind == "fee.quoted":
 		r.fee = e.Field("amount")
 	case e.Kind == catalog.Reopened:
-		again := typesOf(e.Fields, r.Received.Types)
-		had := func(t RequestType) bool { return slices.Contains(again, t) }
+		again := request.NamedIn(e.Fields, r.Received.Types)
+		had := func(t request.Type) bool { return slices.Contains(again, t) }
 		r.Done = lists.Without(r.Received.Types, had)
 		r.answers = slices.DeleteFunc(slices.Clone(r.answers), func(a answer) bool { return had(a.of) })
 		r.Outcome, r.closed = "", closing{}
@@ -192,9 +193,9 @@ func (r Request) step(e Stepped, f Fact, own lists.Own) Request {
 }
 
 // left returns the types that have no answer yet.
-func (r Request) left() []RequestType {
+func (r Request) left() []request.Type {
 	return slices.DeleteFunc(slices.Clone(r.Received.Types),
-		func(t RequestType) bool { return slices.Contains(r.Done, t) })
+		func(t request.Type) bool { return slices.Contains(r.Done, t) })
 }
 
 // Decide answers cmd with the facts that it makes true. At is when it

@@ -12,8 +12,10 @@ import (
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
 	"consentledger/domain/ident"
+	"consentledger/domain/obligation"
 	"consentledger/domain/policy"
 	"consentledger/domain/refusal"
+	"consentledger/domain/request"
 )
 
 // promises has rules of every kind that a request meets: from receipt, from
@@ -36,7 +38,7 @@ func promises() Reference {
 	doc.IdentityElements = []policy.Ground{{Code: "IDE-4", Title: "phone number", Section: "XIII(3)"}, {Code: "IDE-6", Title: "ID number", Section: "XIII(3)"}}
 	r.Policies = Policies{}.Evolve(Fact{Event: PolicyPublished{Version: v1, Document: doc, Effective: t0}})
 	r.By = ident.By{Actor: ident.Operator, Principal: "officer"}
-	r.Original = new(Request{}.Evolve(Fact{At: t0, Recorded: t0, Event: RequestReceived{Types: []RequestType{AskQuestion}, Subject: "00ff"}}))
+	r.Original = new(Request{}.Evolve(Fact{At: t0, Recorded: t0, Event: RequestReceived{Types: []request.Type{request.Question}, Subject: "00ff"}}))
 	return r
 }
 
@@ -74,7 +76,7 @@ func (r *run) step(text string, at deadline.Instant) error {
 	return r.do(s, at)
 }
 
-func newRun(t *testing.T, types ...RequestType) *run {
+func newRun(t *testing.T, types ...request.Type) *run {
 	t.Helper()
 	r := &run{t: t, ref: promises()}
 	if err := r.do(OpenRequest{Types: types, Channel: "email", Subject: "00ff"}, t0+deadline.Instant(deadline.Hour)); err != nil {
@@ -88,7 +90,7 @@ func (r *run) states() string {
 	var all []string
 	for _, d := range r.Duties.All() {
 		s := d.State.String()
-		if d.State == DutyOpen {
+		if d.State == obligation.StateOpen {
 			s = d.Due.State.String()
 		}
 		all = append(all, strings.TrimPrefix(d.ID, "reply.")+" "+s)
@@ -99,59 +101,59 @@ func (r *run) states() string {
 func TestTheLifeOfARequest(t *testing.T) {
 	for _, tt := range []struct {
 		name  string
-		types []RequestType
+		types []request.Type
 		steps []string // the last must be refused if it begins with a code and ": "
 		want  string
 	}{
-		{"one message that asks three things opens all their clocks", []RequestType{AskComplaint, AskAccess, AskQuestion}, nil,
+		{"one message that asks three things opens all their clocks", []request.Type{request.Complaint, request.Access, request.Question}, nil,
 			"facts15 not_started, d15 running, d30 running, id30 not_started"},
-		{"verified facts start the complaint's clock", []RequestType{AskComplaint}, []string{"facts.verified founded=yes"}, "facts15 running, d15 running"},
-		{"a proven identity starts its clock", []RequestType{AskAccess}, []string{"identity.requested elements=IDE-4", "identity.passed elements=IDE-4 checked_by=desk"}, "d30 running, id30 running"},
-		{"a pause stops the rules that admit it", []RequestType{AskCopy}, []string{"identity.requested elements=IDE-4"}, "pausable suspended, eu running"},
-		{"and they go on", []RequestType{AskCopy}, []string{"clarification.requested question=which", "clarification.received"}, "pausable running, eu running"},
-		{"an answer to a part closes what only that part opened", []RequestType{AskComplaint, AskAccess}, []string{"request.answered outcome=full channel=email types=access"},
+		{"verified facts start the complaint's clock", []request.Type{request.Complaint}, []string{"facts.verified founded=yes"}, "facts15 running, d15 running"},
+		{"a proven identity starts its clock", []request.Type{request.Access}, []string{"identity.requested elements=IDE-4", "identity.passed elements=IDE-4 checked_by=desk"}, "d30 running, id30 running"},
+		{"a pause stops the rules that admit it", []request.Type{request.Copy}, []string{"identity.requested elements=IDE-4"}, "pausable suspended, eu running"},
+		{"and they go on", []request.Type{request.Copy}, []string{"clarification.requested question=which", "clarification.received"}, "pausable running, eu running"},
+		{"an answer to a part closes what only that part opened", []request.Type{request.Complaint, request.Access}, []string{"request.answered outcome=full channel=email types=access"},
 			"facts15 not_started, d15 running, d30 met, id30 met"},
-		{"an answer closes everything", []RequestType{AskComplaint, AskAccess}, []string{"request.answered outcome=part channel=email"}, "facts15 met, d15 met, d30 met, id30 met"},
-		{"a no is an answer", []RequestType{AskAccess}, []string{"request.rejected codes=REJ-1 remedies_told=yes approved_by=boss"}, "d30 met, id30 met"},
-		{"what is withdrawn is owed no more", []RequestType{AskAccess}, []string{"request.withdrawn"}, "d30 void, id30 void"},
-		{"a duplicate is owed elsewhere", []RequestType{AskQuestion}, []string{"request.duplicate of=abc"}, "d15 void"},
-		{"what is opened again runs again", []RequestType{AskQuestion}, []string{"request.answered outcome=full channel=app", "request.reopened reason=not-done"}, "d15 met, d15.2 running"},
-		{"an extension is computed from the first day", []RequestType{AskCopy}, []string{"request.extended reason=many notified=2026-01-02T00:00:00Z"}, "pausable running, eu running"},
+		{"an answer closes everything", []request.Type{request.Complaint, request.Access}, []string{"request.answered outcome=part channel=email"}, "facts15 met, d15 met, d30 met, id30 met"},
+		{"a no is an answer", []request.Type{request.Access}, []string{"request.rejected codes=REJ-1 remedies_told=yes approved_by=boss"}, "d30 met, id30 met"},
+		{"what is withdrawn is owed no more", []request.Type{request.Access}, []string{"request.withdrawn"}, "d30 void, id30 void"},
+		{"a duplicate is owed elsewhere", []request.Type{request.Question}, []string{"request.duplicate of=abc"}, "d15 void"},
+		{"what is opened again runs again", []request.Type{request.Question}, []string{"request.answered outcome=full channel=app", "request.reopened reason=not-done"}, "d15 met, d15.2 running"},
+		{"an extension is computed from the first day", []request.Type{request.Copy}, []string{"request.extended reason=many notified=2026-01-02T00:00:00Z"}, "pausable running, eu running"},
 
-		{"no answer twice", []RequestType{AskQuestion}, []string{"request.answered outcome=full channel=app", "illegal-move: request.answered outcome=full channel=app"}, ""},
-		{"nothing of a type that was not asked", []RequestType{AskQuestion}, []string{"illegal-move: request.answered outcome=full channel=app types=access"}, ""},
-		{"no proof that was not asked for to fail", []RequestType{AskAccess}, []string{"illegal-move: identity.failed elements=IDE-4 checked_by=desk"}, ""},
-		{"no facts without a complaint", []RequestType{AskAccess}, []string{"illegal-move: facts.verified founded=yes"}, ""},
-		{"no pause without a rule for it", []RequestType{AskAccess}, []string{"not-pausable: clock.paused reason=clarification"}, ""},
-		{"no pause for a proof that nobody was asked for", []RequestType{AskCopy}, []string{"not-pausable: clock.paused reason=identity_verification"}, "pausable running, eu running"},
-		{"no pause for an answer that nobody was asked for", []RequestType{AskCopy}, []string{"not-pausable: clock.paused reason=clarification"}, "pausable running, eu running"},
-		{"no pause for a hold that nobody placed", []RequestType{AskCopy}, []string{"not-pausable: clock.paused reason=legal_hold"}, "pausable running, eu running"},
-		{"no resuming of what runs", []RequestType{AskCopy}, []string{"illegal-move: clock.resumed"}, ""},
-		{"no extension without a rule for it", []RequestType{AskAccess}, []string{"not-extendable: request.extended reason=many notified=2026-01-03T00:00:00Z"}, ""},
-		{"no extension told too late", []RequestType{AskCopy}, []string{"too-late-to-extend: request.extended reason=many notified=2026-03-03T00:00:00Z"}, ""},
-		{"no extension told before it was asked", []RequestType{AskCopy}, []string{"illegal-move: request.extended reason=many notified=2025-12-31T00:00:00Z"}, ""},
-		{"no extension that is still to be told", []RequestType{AskCopy}, []string{"illegal-move: request.extended reason=many notified=2026-01-20T00:00:00Z"}, ""},
-		{"a failed proof lets the clock go on: nothing is awaited", []RequestType{AskCopy}, []string{"identity.requested elements=IDE-4", "identity.failed elements=IDE-4 checked_by=desk"}, "pausable running, eu running"},
-		{"and stands still while it is asked for again", []RequestType{AskCopy}, []string{"identity.requested elements=IDE-4", "identity.failed elements=IDE-4 checked_by=desk", "identity.requested elements=IDE-4"}, "pausable suspended, eu running"},
-		{"no fee for the first", []RequestType{AskAccess}, []string{"illegal-move: fee.quoted amount=10.00_CNY reason=repeated"}, ""},
-		{"no saying that it repeats another", []RequestType{AskAccess}, []string{"illegal-move: request.repeated times=2 days=90"}, ""},
-		{"no rejection by two spellings of one person", []RequestType{AskAccess}, []string{"two-persons-needed: request.rejected codes=REJ-1 remedies_told=yes approved_by=Officer"}, ""},
-		{"no rejection by nobody", []RequestType{AskAccess}, []string{"two-persons-needed: request.rejected codes=REJ-1 remedies_told=yes approved_by=unauthenticated"}, ""},
+		{"no answer twice", []request.Type{request.Question}, []string{"request.answered outcome=full channel=app", "illegal-move: request.answered outcome=full channel=app"}, ""},
+		{"nothing of a type that was not asked", []request.Type{request.Question}, []string{"illegal-move: request.answered outcome=full channel=app types=access"}, ""},
+		{"no proof that was not asked for to fail", []request.Type{request.Access}, []string{"illegal-move: identity.failed elements=IDE-4 checked_by=desk"}, ""},
+		{"no facts without a complaint", []request.Type{request.Access}, []string{"illegal-move: facts.verified founded=yes"}, ""},
+		{"no pause without a rule for it", []request.Type{request.Access}, []string{"not-pausable: clock.paused reason=clarification"}, ""},
+		{"no pause for a proof that nobody was asked for", []request.Type{request.Copy}, []string{"not-pausable: clock.paused reason=identity_verification"}, "pausable running, eu running"},
+		{"no pause for an answer that nobody was asked for", []request.Type{request.Copy}, []string{"not-pausable: clock.paused reason=clarification"}, "pausable running, eu running"},
+		{"no pause for a hold that nobody placed", []request.Type{request.Copy}, []string{"not-pausable: clock.paused reason=legal_hold"}, "pausable running, eu running"},
+		{"no resuming of what runs", []request.Type{request.Copy}, []string{"illegal-move: clock.resumed"}, ""},
+		{"no extension without a rule for it", []request.Type{request.Access}, []string{"not-extendable: request.extended reason=many notified=2026-01-03T00:00:00Z"}, ""},
+		{"no extension told too late", []request.Type{request.Copy}, []string{"too-late-to-extend: request.extended reason=many notified=2026-03-03T00:00:00Z"}, ""},
+		{"no extension told before it was asked", []request.Type{request.Copy}, []string{"illegal-move: request.extended reason=many notified=2025-12-31T00:00:00Z"}, ""},
+		{"no extension that is still to be told", []request.Type{request.Copy}, []string{"illegal-move: request.extended reason=many notified=2026-01-20T00:00:00Z"}, ""},
+		{"a failed proof lets the clock go on: nothing is awaited", []request.Type{request.Copy}, []string{"identity.requested elements=IDE-4", "identity.failed elements=IDE-4 checked_by=desk"}, "pausable running, eu running"},
+		{"and stands still while it is asked for again", []request.Type{request.Copy}, []string{"identity.requested elements=IDE-4", "identity.failed elements=IDE-4 checked_by=desk", "identity.requested elements=IDE-4"}, "pausable suspended, eu running"},
+		{"no fee for the first", []request.Type{request.Access}, []string{"illegal-move: fee.quoted amount=10.00_CNY reason=repeated"}, ""},
+		{"no saying that it repeats another", []request.Type{request.Access}, []string{"illegal-move: request.repeated times=2 days=90"}, ""},
+		{"no rejection by two spellings of one person", []request.Type{request.Access}, []string{"two-persons-needed: request.rejected codes=REJ-1 remedies_told=yes approved_by=Officer"}, ""},
+		{"no rejection by nobody", []request.Type{request.Access}, []string{"two-persons-needed: request.rejected codes=REJ-1 remedies_told=yes approved_by=unauthenticated"}, ""},
 
-		{"a proven identity stays known when it is opened again", []RequestType{AskAccess}, []string{"identity.passed elements=IDE-4 checked_by=desk", "request.answered outcome=full channel=app", "request.reopened reason=not-done"},
+		{"a proven identity stays known when it is opened again", []request.Type{request.Access}, []string{"identity.passed elements=IDE-4 checked_by=desk", "request.answered outcome=full channel=app", "request.reopened reason=not-done"},
 			"d30 met, id30 met, d30.2 running, id30.2 running"},
-		{"facts are verified again when it is opened again", []RequestType{AskComplaint}, []string{"facts.verified founded=no", "request.answered outcome=full channel=app", "request.reopened reason=wrong"},
+		{"facts are verified again when it is opened again", []request.Type{request.Complaint}, []string{"facts.verified founded=no", "request.answered outcome=full channel=app", "request.reopened reason=wrong"},
 			"facts15 met, d15 met, facts15.2 not_started, d15.2 running"},
-		{"and start the complaint's clock again", []RequestType{AskComplaint}, []string{"facts.verified founded=no", "request.answered outcome=full channel=app", "request.reopened reason=wrong", "facts.verified founded=yes"},
+		{"and start the complaint's clock again", []request.Type{request.Complaint}, []string{"facts.verified founded=no", "request.answered outcome=full channel=app", "request.reopened reason=wrong", "facts.verified founded=yes"},
 			"facts15 met, d15 met, facts15.2 running, d15.2 running"},
-		{"who never proved who they are is asked when it is opened again", []RequestType{AskAccess}, []string{"request.withdrawn", "request.reopened reason=mistake", "identity.requested elements=IDE-4", "identity.passed elements=IDE-4 checked_by=desk"},
+		{"who never proved who they are is asked when it is opened again", []request.Type{request.Access}, []string{"request.withdrawn", "request.reopened reason=mistake", "identity.requested elements=IDE-4", "identity.passed elements=IDE-4 checked_by=desk"},
 			"d30 void, id30 void, d30.2 running, id30.2 running"},
-		{"what was asked of the person before it was opened again is asked anew", []RequestType{AskCopy}, []string{"clarification.requested question=which", "request.answered outcome=full channel=app", "request.reopened reason=wrong", "clarification.requested question=which"},
+		{"what was asked of the person before it was opened again is asked anew", []request.Type{request.Copy}, []string{"clarification.requested question=which", "request.answered outcome=full channel=app", "request.reopened reason=wrong", "clarification.requested question=which"},
 			"pausable met, eu met, pausable.2 suspended, eu.2 suspended"},
-		{"no rejection on another list's ground", []RequestType{AskAccess}, []string{"unknown-ground: request.rejected codes=EXC-C8 remedies_told=yes approved_by=boss"}, ""},
-		{"no rejection without remedies", []RequestType{AskAccess}, []string{"remedies-missing: request.rejected codes=REJ-1 remedies_told=no approved_by=boss"}, ""},
-		{"no rejection by one person alone", []RequestType{AskAccess}, []string{"two-persons-needed: request.rejected codes=REJ-1 remedies_told=yes approved_by=officer"}, ""},
-		{"no opening of what is open", []RequestType{AskAccess}, []string{"illegal-move: request.reopened reason=x"}, ""},
+		{"no rejection on another list's ground", []request.Type{request.Access}, []string{"unknown-ground: request.rejected codes=EXC-C8 remedies_told=yes approved_by=boss"}, ""},
+		{"no rejection without remedies", []request.Type{request.Access}, []string{"remedies-missing: request.rejected codes=REJ-1 remedies_told=no approved_by=boss"}, ""},
+		{"no rejection by one person alone", []request.Type{request.Access}, []string{"two-persons-needed: request.rejected codes=REJ-1 remedies_told=yes approved_by=officer"}, ""},
+		{"no opening of what is open", []request.Type{request.Access}, []string{"illegal-move: request.reopened reason=x"}, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			r := newRun(t, tt.types...)
@@ -184,7 +186,7 @@ func TestEveryMoveIsRefusedWhereOneOfItsNeedsIsNotMet(t *testing.T) {
 			t.Errorf("%s: needs nothing", rule.Kind)
 		}
 		for wrong := -1; wrong < len(rule.Needs)+len(rule.Lacks); wrong++ {
-			r := Request{Received: RequestReceived{Version: v1, Types: []RequestType{AskComplaint}, Subject: "00ff"}, At: t0, Recorded: t0}
+			r := Request{Received: RequestReceived{Version: v1, Types: []request.Type{request.Complaint}, Subject: "00ff"}, At: t0, Recorded: t0}
 			for i, mark := range append(rule.Needs[:len(rule.Needs):len(rule.Needs)], rule.Lacks...) {
 				if needed := i < len(rule.Needs); needed != (i == wrong) {
 					r.Marks = append(r.Marks, mark)
@@ -222,7 +224,7 @@ func TestAnAnswerCountsFromTheLaterOfItsTimesUnlessItHasEvidence(t *testing.T) {
 		evidence content.Hash
 		late     bool
 	}{{"said", content.Hash{}, true}, {"proven", content.Hash{9}, false}} {
-		r := newRun(t, AskQuestion)
+		r := newRun(t, request.Question)
 		due, _ := r.Duties.Find("reply.d15")
 		s := TakeStep{Kind: "request.answered", Fields: Fields(map[string]string{"outcome": "full", "channel": "app"}), Evidence: tt.evidence}
 		events, err := r.Decide(s, r.ref, due.Due.Until-1, due.Due.Until+deadline.Instant(deadline.Day))
@@ -264,7 +266,7 @@ func TestADateInTheHandlersFavourNeedsEvidence(t *testing.T) {
 		{"an identity known before it was asked", step("identity.passed elements=IDE-4 checked_by=desk", content.Hash{}), t0 - day, t0 + day, refusal.IllegalMove},
 		{"a duplicate before it was asked", step("request.duplicate of=abc", content.Hash{}), t0 - day, t0 + day, refusal.IllegalMove},
 	} {
-		r := newRun(t, AskCopy)
+		r := newRun(t, request.Copy)
 		_, err := r.Decide(tt.cmd, r.ref, tt.at, tt.when)
 		if got, _ := errors.AsType[refusal.Refusal](err); got.Code != tt.code {
 			t.Errorf("%s: %v, want %q", tt.name, err, tt.code)
@@ -273,7 +275,7 @@ func TestADateInTheHandlersFavourNeedsEvidence(t *testing.T) {
 }
 
 func TestWhatWasOwedIsNotDoneBeforeItWas(t *testing.T) {
-	r := newRun(t, AskQuestion)
+	r := newRun(t, request.Question)
 	for _, tt := range []struct {
 		at   deadline.Instant
 		code refusal.Code
@@ -287,8 +289,8 @@ func TestWhatWasOwedIsNotDoneBeforeItWas(t *testing.T) {
 
 func TestARepeatedRequestIsFoundAndMayCarryAFee(t *testing.T) {
 	r := &run{t: t, ref: promises()}
-	r.ref.Person = new(Subject{}.Evolve(Fact{At: t0, Recorded: t0, Event: RequestMade{Request: "aa", Types: []RequestType{AskAccess}}}))
-	if err := r.do(OpenRequest{Types: []RequestType{AskAccess}, Channel: "email", Subject: "00ff"}, t0+deadline.Instant(deadline.Day)); err != nil {
+	r.ref.Person = new(Subject{}.Evolve(Fact{At: t0, Recorded: t0, Event: RequestMade{Request: "aa", Types: []request.Type{request.Access}}}))
+	if err := r.do(OpenRequest{Types: []request.Type{request.Access}, Channel: "email", Subject: "00ff"}, t0+deadline.Instant(deadline.Day)); err != nil {
 		t.Fatal(err)
 	}
 	if !r.Marks.Has("repeated") {
@@ -321,7 +323,7 @@ func TestADuplicateGoesOnWhereSomethingIsOwed(t *testing.T) {
 		{"of none", nil, refusal.UnknownRequest},
 		{"of one that was withdrawn", &gone, refusal.IllegalMove},
 	} {
-		r := newRun(t, AskQuestion)
+		r := newRun(t, request.Question)
 		r.ref.Original = tt.original
 		err := r.step("request.duplicate of=abc", t0+deadline.Instant(deadline.Day))
 		if got, _ := errors.AsType[refusal.Refusal](err); got.Code != tt.code {
@@ -331,7 +333,7 @@ func TestADuplicateGoesOnWhereSomethingIsOwed(t *testing.T) {
 }
 
 func TestNothingThatAnAppSaysMovesARequest(t *testing.T) {
-	r := newRun(t, AskAccess)
+	r := newRun(t, request.Access)
 	r.ref.By.App = true
 	for _, rule := range catalog.StepRules {
 		err := r.do(TakeStep{Kind: rule.Kind}, t0+deadline.Instant(deadline.Day))
@@ -444,7 +446,7 @@ func TestTheGeneralPolicyFillsTheGapsOfASpecificOne(t *testing.T) {
 		doc := r.ref.Policies.Versions()[0].Document
 		doc.Over, doc.Name, doc.IdentityElements = doc.Name, "special", tt.own
 		r.ref.Policies = r.ref.Policies.Evolve(Fact{Event: PolicyPublished{Version: v2, Document: doc, Effective: t0}})
-		if err := r.do(OpenRequest{Types: []RequestType{AskAccess}, Channel: "email", Subject: "00ff", Policy: "special"}, t0+1); err != nil {
+		if err := r.do(OpenRequest{Types: []request.Type{request.Access}, Channel: "email", Subject: "00ff", Policy: "special"}, t0+1); err != nil {
 			t.Fatalf("%s: %v", tt.name, err)
 		}
 		err := r.step("identity.requested elements="+tt.elements, t0+2)

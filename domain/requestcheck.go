@@ -10,8 +10,10 @@ import (
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
 	"consentledger/domain/ident"
+	"consentledger/domain/obligation"
 	"consentledger/domain/policy"
 	"consentledger/domain/refusal"
+	"consentledger/domain/request"
 )
 
 func itoa(n int) string { return strconv.Itoa(n) }
@@ -53,7 +55,7 @@ func checkPause(reason string) error {
 		return refusal.At(refusal.NotPausable, "data.reason",
 			"the clock stands still for that once the person was asked: record "+string(step)+", which stops it")
 	}
-	if reason == LegalHold {
+	if reason == obligation.LegalHold {
 		return refusal.At(refusal.NotPausable, "data.reason",
 			"a legal hold stops what is to be deleted, and no reply: record hold.placed")
 	}
@@ -86,7 +88,7 @@ func (r Request) checkNotified(text string) error {
 // is evidence of its own: else whoever is late would only have to say so.
 func (r Request) extend(cmd TakeStep, recorded deadline.Instant, k deadline.Calendars) ([]Event, error) {
 	told, _ := deadline.ParseInstant(policy.FieldOf(cmd.Fields, "notified"))
-	events, err := moved(r.Duties.extend(doneAt(told, recorded, cmd.Evidence), k))
+	events, err := moved(r.Duties.Extend(doneAt(told, recorded, cmd.Evidence), k))
 	if err == nil && told > recorded.Add(FutureSkew) {
 		return nil, refusal.At(refusal.IllegalMove, "data.notified",
 			"that is still to come: tell the person first, then record it")
@@ -100,7 +102,7 @@ func (r Request) checkReply(cmd TakeStep, ref Reference) error {
 	if names := policy.FieldOf(cmd.Fields, "types"); names != "" {
 		left := r.left()
 		for _, name := range strings.Split(names, ",") {
-			t, err := ParseRequestType(name)
+			t, err := request.ParseType(name)
 			if err != nil || !slices.Contains(left, t) {
 				return refusal.At(refusal.IllegalMove, "data.types", "a type was not asked for, or has its answer already")
 			}

@@ -9,8 +9,10 @@ import (
 	"consentledger/domain/deadline"
 	"consentledger/domain/ident"
 	"consentledger/domain/internal/form"
+	"consentledger/domain/obligation"
 	"consentledger/domain/policy"
 	"consentledger/domain/refusal"
+	"consentledger/domain/request"
 )
 
 func (r Request) receive(cmd OpenRequest, ref Reference, at, recorded deadline.Instant) ([]Event, error) {
@@ -18,7 +20,7 @@ func (r Request) receive(cmd OpenRequest, ref Reference, at, recorded deadline.I
 		return nil, refusal.New(refusal.IllegalMove, "the request was received before")
 	}
 	if len(cmd.Types) == 0 {
-		return nil, refusal.At(refusal.NothingNamed, "data.types", "say what is asked for: "+strings.Join(requestTypeNames(), ", "))
+		return nil, refusal.At(refusal.NothingNamed, "data.types", "say what is asked for: "+strings.Join(request.Names(), ", "))
 	}
 
 	if !form.IsName(string(cmd.Channel), 64) {
@@ -48,7 +50,7 @@ func (r Request) receive(cmd OpenRequest, ref Reference, at, recorded deadline.I
 		Cause: cmd.Cause, Guardian: cmd.Guardian,
 	}
 	for _, t := range cmd.Types {
-		if !PromisesReply(&v.Document, t, cmd.Channel) {
+		if !request.PromisesReply(&v.Document, t, cmd.Channel) {
 			e.Unpromised = append(e.Unpromised, t)
 		}
 	}
@@ -74,49 +76,49 @@ func (cmd OpenRequest) unpromised() error {
 
 // open opens every rule that a type of the request has, each rule once.
 func (e RequestReceived) open(d policy.Document, suffix string, at deadline.Instant, ref Reference) ([]Event, error) {
-	types := map[deadline.RuleID][]RequestType{}
-	o := obligationRules{kind: policy.DutyReply, version: e.Version, ruleSet: ref.Policies.RuleSet(e.Version),
-		suffix: suffix, types: func(id deadline.RuleID) []RequestType { return types[id] }}
+	types := map[deadline.RuleID][]request.Type{}
+	o := obligation.Rules{Kind: policy.DutyReply, Version: e.Version, RuleSet: ref.Policies.RuleSet(e.Version),
+		Suffix: suffix, Types: func(id deadline.RuleID) []request.Type { return types[id] }}
 	byChannel := d.DeadlinesBy(e.Channel)
 	for _, t := range e.Types {
-		for _, rule := range append(deadlinesOf(&d, t), byChannel...) {
+		for _, rule := range append(request.DeadlinesOf(&d, t), byChannel...) {
 			if slices.Contains(types[rule.ID], t) {
 				continue
 			}
 			if types[rule.ID] == nil {
-				o.rules = append(o.rules, rule)
+				o.Rules = append(o.Rules, rule)
 			}
 			types[rule.ID] = append(types[rule.ID], t)
 		}
 	}
 
-	start, cause := func(r deadline.Rule) deadline.Instant { return e.startOf(r, at) }, Cause{Kind: "request.received",
+	start, cause := func(r deadline.Rule) deadline.Instant { return e.startOf(r, at) }, obligation.Cause{Kind: "request.received",
 		Subject: e.Subject}
-	events, err := opened(o.open(start, cause, ref.Calendars))
+	events, err := opened(o.Open(start, cause, ref.Calendars))
 	if err != nil {
 		return nil, err
 	}
 
-	byLaw, err := opened(e.byLaw(d, types, suffix).open(start, cause, ref.Calendars))
+	byLaw, err := opened(e.byLaw(d, types, suffix).Open(start, cause, ref.Calendars))
 	return append(events, byLaw...), err
 }
 
 // byLaw returns the rules of the types for which the policy promises no date:
 // the law's, or none with the reason. Nobody's request is owed nothing.
 func (e RequestReceived) byLaw(
-	d policy.Document, promised map[deadline.RuleID][]RequestType, suffix string,
-) obligationRules {
-	types := map[deadline.RuleID][]RequestType{}
-	o := obligationRules{kind: policy.DutyReply, suffix: suffix,
-		types: func(id deadline.RuleID) []RequestType { return types[id] }}
+	d policy.Document, promised map[deadline.RuleID][]request.Type, suffix string,
+) obligation.Rules {
+	types := map[deadline.RuleID][]request.Type{}
+	o := obligation.Rules{Kind: policy.DutyReply, Suffix: suffix,
+		Types: func(id deadline.RuleID) []request.Type { return types[id] }}
 	for _, t := range e.Types {
 		if slices.ContainsFunc(slices.Collect(maps.Values(promised)),
-			func(all []RequestType) bool { return slices.Contains(all, t) }) {
+			func(all []request.Type) bool { return slices.Contains(all, t) }) {
 			continue
 		}
-		rule := LawReply(d.Jurisdiction, d.TimeZone, t)
+		rule := request.LawReply(d.Jurisdiction, d.TimeZone, t)
 		if types[rule.ID] == nil {
-			o.rules = append(o.rules, rule)
+			o.Rules = append(o.Rules, rule)
 		}
 		types[rule.ID] = append(types[rule.ID], t)
 	}

@@ -6,8 +6,10 @@ import (
 
 	"consentledger/domain/catalog"
 	"consentledger/domain/deadline"
+	"consentledger/domain/obligation"
 	"consentledger/domain/policy"
 	"consentledger/domain/refusal"
+	"consentledger/domain/request"
 )
 
 // take takes a step.
@@ -81,45 +83,45 @@ func (r Request) follow(
 	early, late, k := min(at, recorded), max(at, recorded), ref.Calendars
 	switch {
 	case rule.PausesAsSaid:
-		events, err := moved(r.Duties.pause(policy.FieldOf(cmd.Fields, "reason"), late, k))
+		events, err := moved(r.Duties.Pause(policy.FieldOf(cmd.Fields, "reason"), late, k))
 		if err == nil && len(events) == 0 {
 			err = refusal.At(refusal.NotPausable, "data.reason", "no rule of this request stands still for that reason")
 		}
 		return events, err
 	case rule.Pauses != "":
-		return moved(r.Duties.pause(rule.Pauses, late, k))
+		return moved(r.Duties.Pause(rule.Pauses, late, k))
 	case rule.ResumesAll: // what the person was asked for is awaited still
-		return moved(r.Duties.resumeUnless(r.awaits, early, k))
+		return moved(r.Duties.ResumeUnless(r.awaits, early, k))
 	case rule.Resumes != "":
 		return r.goOn(rule, early, k)
 	case rule.Starts != "":
-		return moved(r.Duties.start(rule.Starts, early, k))
+		return moved(r.Duties.Start(rule.Starts, early, k))
 	case cmd.Kind == "request.extended":
 		return r.extend(cmd, recorded, k)
 	case rule.Closes:
 		return r.reply(cmd, doneAt(at, recorded, cmd.Evidence)), nil
 	case rule.Voids:
-		return voided(r.Duties.void(strings.TrimPrefix(string(cmd.Kind), "request."))), nil
+		return voided(r.Duties.Void(strings.TrimPrefix(string(cmd.Kind), "request."))), nil
 	}
 	return nil, nil
 }
 
 // goOn lets clocks go on, and starts those that waited for the same.
 func (r Request) goOn(rule catalog.StepRule, at deadline.Instant, k deadline.Calendars) ([]Event, error) {
-	resumed, err := moved(r.Duties.resume(rule.Resumes, at, k))
+	resumed, err := moved(r.Duties.Resume(rule.Resumes, at, k))
 	if err != nil || rule.Starts == "" {
 		return resumed, err
 	}
-	started, err := moved(r.Duties.start(rule.Starts, at, k))
+	started, err := moved(r.Duties.Start(rule.Starts, at, k))
 	return append(resumed, started...), err
 }
 
 // reply meets the obligations whose types all have their answer now.
 func (r Request) reply(cmd TakeStep, at deadline.Instant) []Event {
-	done := slices.Concat(r.Done, typesOf(cmd.Fields, r.left()))
-	return met(r.Duties.meet(at, Cause{Kind: string(cmd.Kind)}, cmd.Evidence, func(x Duty) bool {
+	done := slices.Concat(r.Done, request.NamedIn(cmd.Fields, r.left()))
+	return met(r.Duties.Meet(at, obligation.Cause{Kind: string(cmd.Kind)}, cmd.Evidence, func(x obligation.Duty) bool {
 		return x.Kind == policy.DutyReply &&
-			!slices.ContainsFunc(x.Types, func(t RequestType) bool { return !slices.Contains(done, t) })
+			!slices.ContainsFunc(x.Types, func(t request.Type) bool { return !slices.Contains(done, t) })
 	}))
 }
 
@@ -137,7 +139,7 @@ func (r Request) reopen(cmd TakeStep, ref Reference, at deadline.Instant) ([]Eve
 		types := r.left()
 		restored, err := r.restore(types, ref.Calendars)
 		step := Stepped(cmd)
-		step.Fields = withField(cmd.Fields, "types", namesOf(types))
+		step.Fields = withField(cmd.Fields, "types", request.NamesOf(types))
 		return append([]Event{step}, restored...), err
 	}
 
@@ -157,7 +159,7 @@ func (r Request) answeredThere(ref Reference) bool {
 	if r.GoesOnIn() == "" || ref.Original == nil {
 		return false
 	}
-	return !slices.ContainsFunc(r.left(), func(t RequestType) bool { return !ref.Original.answered(t, r) })
+	return !slices.ContainsFunc(r.left(), func(t request.Type) bool { return !ref.Original.answered(t, r) })
 }
 
 // withField returns fields with one more.

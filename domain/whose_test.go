@@ -11,6 +11,7 @@ import (
 	"consentledger/domain/ident"
 	"consentledger/domain/policy"
 	"consentledger/domain/refusal"
+	"consentledger/domain/request"
 )
 
 // by says who said a yes or a no: a guardian.
@@ -106,17 +107,17 @@ func TestAGuardianSpeaksUntil18(t *testing.T) {
 			if tt.code == "" && then[0].(ConsentWithdrawn).Guardian != tt.who {
 				t.Errorf("the fact does not say who: %v", then)
 			}
-			for _, cmd := range []OpenRequest{{Types: []RequestType{AskGuardian}, Guardian: tt.who}, {Types: []RequestType{AskAccess}, Guardian: tt.who}} {
+			for _, cmd := range []OpenRequest{{Types: []request.Type{request.Guardian}, Guardian: tt.who}, {Types: []request.Type{request.Access}, Guardian: tt.who}} {
 				if refusal, _ := errors.AsType[refusal.Refusal](s.CheckAsks(cmd, noon)); refusal.Code != tt.code {
 					t.Errorf("a request for %v: %v", cmd.Types, refusal)
 				}
 			}
 		})
 	}
-	if fold(guarded...).CheckAsks(OpenRequest{Types: []RequestType{AskGuardian}}, noon) == nil {
+	if fold(guarded...).CheckAsks(OpenRequest{Types: []request.Type{request.Guardian}}, noon) == nil {
 		t.Error("a guardian's request by nobody in particular was taken")
 	}
-	if err := fold(guarded...).CheckAsks(OpenRequest{Types: []RequestType{AskAccess}}, noon); err != nil {
+	if err := fold(guarded...).CheckAsks(OpenRequest{Types: []request.Type{request.Access}}, noon); err != nil {
 		t.Errorf("one's own request: %v", err)
 	}
 }

@@ -21,6 +21,7 @@ import (
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
 	"consentledger/domain/ident"
+	"consentledger/domain/proposal"
 	"consentledger/domain/refusal"
 	"consentledger/eventstore/ledger"
 
@@ -49,14 +50,14 @@ const ErasureKind = "erasure.ordered"
 
 // A Ledger is what this package uses of [ledger.Ledger].
 type Ledger interface {
-	Propose(ctx context.Context, p ledger.Proposing, read ledger.ReadCommand) (domain.Proposal, error)
-	Approve(ctx context.Context, d ledger.Decision, read ledger.ReadCommand) (domain.Proposal, error)
-	Decline(ctx context.Context, d ledger.Decision) (domain.Proposal, error)
-	TakeBack(ctx context.Context, d ledger.Decision) (domain.Proposal, error)
-	FinishProposal(ctx context.Context, app ident.AppName, id string, read ledger.ReadCommand) (domain.Proposal, error)
-	Proposals(ctx context.Context, app ident.AppName) ([]domain.Proposal, error)
-	Proposed(ctx context.Context, app ident.AppName, id string) (domain.Proposal, error)
-	Command(ctx context.Context, app ident.AppName, p domain.Proposal, a ledger.Access) ([]byte, bool, error)
+	Propose(ctx context.Context, p ledger.Proposing, read ledger.ReadCommand) (proposal.Proposal, error)
+	Approve(ctx context.Context, d ledger.Decision, read ledger.ReadCommand) (proposal.Proposal, error)
+	Decline(ctx context.Context, d ledger.Decision) (proposal.Proposal, error)
+	TakeBack(ctx context.Context, d ledger.Decision) (proposal.Proposal, error)
+	FinishProposal(ctx context.Context, app ident.AppName, id string, read ledger.ReadCommand) (proposal.Proposal, error)
+	Proposals(ctx context.Context, app ident.AppName) ([]proposal.Proposal, error)
+	Proposed(ctx context.Context, app ident.AppName, id string) (proposal.Proposal, error)
+	Command(ctx context.Context, app ident.AppName, p proposal.Proposal, a ledger.Access) ([]byte, bool, error)
 	Now() deadline.Instant
 }
 
@@ -73,63 +74,63 @@ type Approvals struct {
 }
 
 // Propose records that a principal proposes something.
-func (a Approvals) Propose(ctx context.Context, app ident.AppName, w Wish, by string) (domain.Proposal, error) {
+func (a Approvals) Propose(ctx context.Context, app ident.AppName, w Wish, by string) (proposal.Proposal, error) {
 	p := ledger.Proposing{App: app, By: by}
 	c, err := w.command()
 	if err != nil {
-		return domain.Proposal{}, err
+		return proposal.Proposal{}, err
 	}
 
 	read := a.reader(app)
 	cmd, err := c.request(app, [2]string{by, ledger.PendingApprover})
 	if err != nil {
-		return domain.Proposal{}, err
+		return proposal.Proposal{}, err
 	}
 
 	p.Kind, p.Source, p.ID = ledger.KindOfCommand(cmd.Command), cmd.Source, cmd.ID
 	if a.Needs == nil || !a.Needs(app, p.Kind) {
-		return domain.Proposal{}, refusal.Refusal{Code: refusal.WrongStream, Path: "event.type",
+		return proposal.Proposal{}, refusal.Refusal{Code: refusal.WrongStream, Path: "event.type",
 			Text: "event.type: this takes one person here: send it as an operator's event, and not as a proposal"}
 	}
 
 	if p.Reason, err = c.reason(w.Reason); err != nil {
-		return domain.Proposal{}, err
+		return proposal.Proposal{}, err
 	}
 
 	if w.Until != "" {
 		if p.Until, err = deadline.ParseInstant(w.Until); err != nil {
-			return domain.Proposal{}, malformed("until", err.Error())
+			return proposal.Proposal{}, malformed("until", err.Error())
 		}
 	}
 
 	if p.Kept, err = json.Marshal(c, json.Deterministic(true)); err != nil {
-		return domain.Proposal{}, fmt.Errorf("approval: a command does not make JSON: %w", err)
+		return proposal.Proposal{}, fmt.Errorf("approval: a command does not make JSON: %w", err)
 	}
 	return a.Ledger.Propose(ctx, p, read)
 }
 
 // Approve records that another principal approves a proposal, and what was proposed.
-func (a Approvals) Approve(ctx context.Context, d ledger.Decision) (domain.Proposal, error) {
+func (a Approvals) Approve(ctx context.Context, d ledger.Decision) (proposal.Proposal, error) {
 	if err := a.checkOther(ctx, d); err != nil {
-		return domain.Proposal{}, err
+		return proposal.Proposal{}, err
 	}
 	return a.Ledger.Approve(ctx, d, a.reader(d.App))
 }
 
 // Decline records that another principal declines a proposal, for a reason.
-func (a Approvals) Decline(ctx context.Context, d ledger.Decision) (domain.Proposal, error) {
+func (a Approvals) Decline(ctx context.Context, d ledger.Decision) (proposal.Proposal, error) {
 	if d.Reason == "" {
-		return domain.Proposal{}, refusal.Refusal{Code: refusal.ReasonMissing, Path: "reason",
+		return proposal.Proposal{}, refusal.Refusal{Code: refusal.ReasonMissing, Path: "reason",
 			Text: "reason: say why, in 1 to 500 bytes, for whoever proposed it"}
 	}
 	if err := a.checkOther(ctx, d); err != nil {
-		return domain.Proposal{}, err
+		return proposal.Proposal{}, err
 	}
 	return a.Ledger.Decline(ctx, d)
 }
 
 // TakeBack records that who made a proposal withdraws it.
-func (a Approvals) TakeBack(ctx context.Context, d ledger.Decision) (domain.Proposal, error) {
+func (a Approvals) TakeBack(ctx context.Context, d ledger.Decision) (proposal.Proposal, error) {
 	return a.Ledger.TakeBack(ctx, d)
 }
 
@@ -158,7 +159,7 @@ func (a Approvals) Finish(ctx context.Context, apps []ident.AppName) error {
 			continue
 		}
 		for _, p := range all {
-			if p.Decided != domain.Approved {
+			if p.Decided != proposal.Approved {
 				continue
 			}
 			_, err := a.Ledger.FinishProposal(ctx, app, p.ID, a.reader(app))
@@ -324,7 +325,7 @@ func (c command) reason(said string) (string, error) {
 	}
 
 	said = strings.TrimSpace(said)
-	if said == "" || len(said) > domain.MaxReason {
+	if said == "" || len(said) > proposal.MaxReason {
 		return "", refusal.Refusal{Code: refusal.ReasonMissing, Path: "reason",
 			Text: "reason: say why, in 1 to 500 bytes, for whoever decides"}
 	}

@@ -6,8 +6,8 @@ import (
 	"strings"
 
 	"consentledger/api/wire/parse"
-	"consentledger/domain"
 	"consentledger/domain/ident"
+	"consentledger/domain/proposal"
 )
 
 // Persons is how many authenticated principals an operation takes.
@@ -87,7 +87,7 @@ func holderName(name string) string {
 }
 
 // Decides reports whether a principal may approve or decline a proposal of an app.
-func Decides(who Principal, app ident.AppName, p domain.Proposal, same func(a, b string) bool) bool {
+func Decides(who Principal, app ident.AppName, p proposal.Proposal, same func(a, b string) bool) bool {
 	row, _ := rowOf(Approve)
 	approves := slices.ContainsFunc(who.Bindings, func(b Binding) bool { return b.may(row) && b.In(app) })
 	return approves && who.Pseudonym != p.By && (same == nil || !same(who.Pseudonym, p.By))

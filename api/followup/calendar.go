@@ -10,6 +10,7 @@ import (
 	"consentledger/domain"
 	"consentledger/domain/deadline"
 	"consentledger/domain/ident"
+	"consentledger/domain/obligation"
 	"consentledger/eventstore/codec"
 )
 
@@ -48,7 +49,7 @@ func (r *Reactor) checkCalendar(a *app, o *openDuty, e codec.Entry) {
 
 // forgetCalendar forgets what was to be moved and is.
 func (r *Reactor) forgetCalendar(stream ident.StreamID, x domain.ObligationMoved) {
-	if x.Why == domain.MovedCalendar {
+	if x.Why == obligation.MovedCalendar {
 		r.waiting.remove(calendarKey(stream, x.By))
 		r.waiting.remove(outdatedKey(stream))
 	}

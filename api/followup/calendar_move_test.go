@@ -11,6 +11,7 @@ import (
 	"consentledger/domain"
 	"consentledger/domain/deadline"
 	"consentledger/domain/ident"
+	"consentledger/domain/obligation"
 	"consentledger/domain/policy"
 	"consentledger/eventstore/ledger"
 )
@@ -43,7 +44,7 @@ func moves(w *world) string {
 	var all []string
 	for _, e := range facts[domain.ObligationMoved](w) {
 		x := e.Event.(domain.ObligationMoved)
-		if x.Why == domain.MovedCalendar {
+		if x.Why == obligation.MovedCalendar {
 			all = append(all, shown(x.Was)+" > "+shown(x.Due))
 		}
 	}
@@ -128,7 +129,7 @@ func TestWhatIsClosedKeepsItsDateAndAnAmendmentMovesWhatIsOpen(t *testing.T) {
 			t.Errorf("moved %s", got)
 		}
 		for _, d := range duties(w) {
-			if d.State == domain.DutyMet && shown(d.Due) != "2027-01-11?" || d.State == domain.DutyOpen && shown(d.Due) != "2027-01-14" {
+			if d.State == obligation.StateMet && shown(d.Due) != "2027-01-11?" || d.State == obligation.StateOpen && shown(d.Due) != "2027-01-14" {
 				t.Errorf("%s is due %s", d.State, shown(d.Due))
 			}
 		}
@@ -152,7 +153,7 @@ func TestAnOpeningThatWasDecidedOnAnOlderCalendarIsCaught(t *testing.T) {
 		w.tell("", invented(1, 1, 4, 5))
 		rule, _ := ref.Policies.Versions()[0].Document.DeadlineRule("w")
 		stream := ident.StreamID{Noun: ident.ObligationNoun, App: "demo", ID: "0123456789abcdef"}
-		cmd := domain.OpenDuties{Cause: domain.Cause{Event: ident.EventID{1}, Kind: "consent.withdrawn", Stream: "subject-demo-00ff"}, Rule: policy.DutyRule{ID: "reply", Kind: policy.DutyReply}, Start: w.Now(), Rules: []deadline.Rule{rule}}
+		cmd := domain.OpenDuties{Cause: obligation.Cause{Event: ident.EventID{1}, Kind: "consent.withdrawn", Stream: "subject-demo-00ff"}, Rule: policy.DutyRule{ID: "reply", Kind: policy.DutyReply}, Start: w.Now(), Rules: []deadline.Rule{rule}}
 		if _, err := old.ExecuteOn(t.Context(), stream, ledger.Request{Source: "old", ID: "1", Body: []byte("x"), Actor: "system", RecordedBy: "test", Command: cmd}); err != nil {
 			t.Fatal(err)
 		}

@@ -13,7 +13,9 @@ import (
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
 	"consentledger/domain/ident"
+	"consentledger/domain/obligation"
 	"consentledger/domain/policy"
+	"consentledger/domain/request"
 	"consentledger/eventstore/codec"
 )
 
@@ -41,7 +43,7 @@ func (r *Reactor) learnDuty(ctx context.Context, e codec.Entry) error {
 	case domain.RequestReceived:
 		// The reply to the withdrawal is the answer to the request, if one was
 		// promised for it.
-		if x.Cause != (ident.EventID{}) && !slices.Contains(x.Unpromised, domain.AskWithdraw) {
+		if x.Cause != (ident.EventID{}) && !slices.Contains(x.Unpromised, request.Withdraw) {
 			person := ident.SubjectStream(e.Stream.App, x.Subject)
 			r.voidReplies(a, person, x.Cause, "answered-by-request")
 		}
@@ -134,7 +136,7 @@ func (r *Reactor) learnSaid(ctx context.Context, a *app, e, o codec.Entry, x dom
 }
 
 // dutyOf returns the duty of a policy that opened an obligation.
-func (a *app) dutyOf(x domain.Obligation, kind string) (policy.DutyRule, bool) {
+func (a *app) dutyOf(x obligation.Obligation, kind string) (policy.DutyRule, bool) {
 	v, _ := a.policies.Version(x.Version)
 	i := slices.IndexFunc(v.Document.Duties, func(d policy.DutyRule) bool {
 		return d.Kind == x.Kind && slices.Contains(d.Rules, x.Rule.ID) && slices.Contains(d.On, kind)
@@ -179,7 +181,7 @@ type occasion struct {
 func (o occasion) crossed() bool { return o.history != o.Stream }
 
 // cause names the fact, and to whom it is owed.
-func (o occasion) cause() domain.Cause {
+func (o occasion) cause() obligation.Cause {
 	c := causeOf(o.Entry)
 	if o.crossed() {
 		c.Kind, c.Subject = o.kind, o.history.ID
@@ -486,8 +488,8 @@ func (r *Reactor) followNow(
 }
 
 // causeOf names a fact that something follows from.
-func causeOf(e codec.Entry) domain.Cause {
-	c := domain.Cause{Event: ident.EventID(e.ID), Kind: e.Kind(), Stream: e.Stream.String()}
+func causeOf(e codec.Entry) obligation.Cause {
+	c := obligation.Cause{Event: ident.EventID(e.ID), Kind: e.Kind(), Stream: e.Stream.String()}
 	switch x := e.Event.(type) {
 	case domain.RequestReceived:
 		c.Subject = x.Subject

@@ -13,7 +13,9 @@ import (
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
 	"consentledger/domain/ident"
+	"consentledger/domain/obligation"
 	"consentledger/domain/policy"
+	"consentledger/domain/request"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 	"consentledger/eventstore/codec/policydoc"
@@ -76,7 +78,7 @@ func withdrawn(purposes ...policy.PurposeID) domain.WithdrawConsent {
 
 // duties returns every obligation in the log as it stands, by the order of
 // their opening.
-func duties(w *world) []domain.Duty {
+func duties(w *world) []obligation.Duty {
 	w.t.Helper()
 	streams := map[ident.StreamID]domain.Duties{}
 	var order []ident.StreamID
@@ -87,7 +89,7 @@ func duties(w *world) []domain.Duty {
 		}
 		streams[e.Stream] = d
 	}
-	var all []domain.Duty
+	var all []obligation.Duty
 	for _, s := range order {
 		all = append(all, streams[s].All()...)
 	}
@@ -221,7 +223,7 @@ func TestAWithdrawalThatCameWithARequestIsAnsweredThere(t *testing.T) {
 					w.react()
 				}
 				w.tell("ada", withdrawn("maps")) // without a request
-				w.tell("ada", domain.OpenRequest{Types: []domain.RequestType{domain.AskWithdraw}, Channel: "email", Purposes: []policy.PurposeID{"ads"}})
+				w.tell("ada", domain.OpenRequest{Types: []request.Type{request.Withdraw}, Channel: "email", Purposes: []policy.PurposeID{"ads"}})
 				if !before {
 					w.react()
 				}
@@ -270,8 +272,8 @@ func TestWhatAFactMustHaveToOpenADuty(t *testing.T) {
 		for _, d := range duties(w) {
 			date, until := d.Due.DayZero.String(), d.Due.Until.Time().Format(time.DateTime)
 			switch {
-			case d.ID == "file.d15" && d.State == domain.DutyMet && date != "2000-02-01",
-				d.ID == "file.d15" && d.State == domain.DutyOpen && d.Due.State != deadline.NotStarted,
+			case d.ID == "file.d15" && d.State == obligation.StateMet && date != "2000-02-01",
+				d.ID == "file.d15" && d.State == obligation.StateOpen && d.Due.State != deadline.NotStarted,
 				d.ID == "tell.h24" && until != "2000-01-02 00:00:00":
 				t.Errorf("%s, %s: day zero %s, until %s", d.ID, d.Due.State, date, until)
 			}

@@ -14,6 +14,8 @@ import (
 	"consentledger/domain/catalog"
 	"consentledger/domain/deadline"
 	"consentledger/domain/ident"
+	"consentledger/domain/obligation"
+	"consentledger/domain/request"
 	"consentledger/eventstore/ledger"
 )
 
@@ -84,7 +86,7 @@ func TestTheGDPRRunsOnTheSameEngine(t *testing.T) {
 				germany(w)
 				until(w, tt.asked)
 				ask := ledger.Request{App: "demo", Person: ident.PersonKey{Kind: "account", ID: "ada"}, Source: "test", ID: "ask", Body: []byte("x"), Actor: "person", RecordedBy: "test",
-					Command: domain.OpenRequest{Types: []domain.RequestType{domain.AskAccess}, Channel: "email"}}
+					Command: domain.OpenRequest{Types: []request.Type{request.Access}, Channel: "email"}}
 				if _, err := w.Execute(t.Context(), ask); err != nil {
 					t.Fatal(err)
 				}
@@ -99,7 +101,7 @@ func TestTheGDPRRunsOnTheSameEngine(t *testing.T) {
 				}
 				synctest.Wait()
 				all := duties(w)
-				if len(all) != 1 || all[0].Due.Date.String() != tt.due || (all[0].State == domain.DutyMetLate) != tt.late || all[0].Due.Provisional {
+				if len(all) != 1 || all[0].Due.Date.String() != tt.due || (all[0].State == obligation.StateMetLate) != tt.late || all[0].Due.Provisional {
 					t.Errorf("%+v, want %s", all, tt.due)
 				}
 			})

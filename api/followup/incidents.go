@@ -8,6 +8,7 @@ import (
 	"consentledger/domain/catalog"
 	"consentledger/domain/deadline"
 	"consentledger/domain/ident"
+	"consentledger/domain/obligation"
 	"consentledger/domain/policy"
 	"consentledger/eventstore/codec"
 )
@@ -118,7 +119,7 @@ func (a *app) stepsBefore(incident string, metBy []string) []codec.Entry {
 
 // learnIncident completes what is known of an obligation that follows from an
 // incident.
-func (r *Reactor) learnIncident(a *app, o *openDuty, x domain.Obligation) {
+func (r *Reactor) learnIncident(a *app, o *openDuty, x obligation.Obligation) {
 	if o.cause.Noun != ident.IncidentNoun {
 		return
 	}

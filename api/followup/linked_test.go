@@ -13,6 +13,7 @@ import (
 	"consentledger/api/followup"
 	"consentledger/domain"
 	"consentledger/domain/ident"
+	"consentledger/domain/obligation"
 	"consentledger/domain/policy"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
@@ -226,13 +227,13 @@ func TestWhatEndsAGrantElsewhereIsOwedThere(t *testing.T) {
 				w.link("account", "phone", domain.SubjectLinked{Proof: "login"})
 				now := w.Now()
 				synctest.Wait()
-				i := slices.IndexFunc(duties(w), func(d domain.Duty) bool {
+				i := slices.IndexFunc(duties(w), func(d obligation.Duty) bool {
 					return d.Cause.Subject != strings.TrimPrefix(d.Cause.Stream, "subject-demo-")
 				})
 				if got := w.owedTo("account", "phone"); i < 0 || !strings.Contains(got, tt.want) {
 					t.Fatalf("owed %s, want %s", got, tt.want)
 				}
-				if d := duties(w)[i]; d.Due.Start < now-1000 || d.State != domain.DutyOpen {
+				if d := duties(w)[i]; d.Due.Start < now-1000 || d.State != obligation.StateOpen {
 					t.Errorf("it is owed since %s, the link is of %s: %v", d.Due.Start, now, d.State)
 				}
 
@@ -242,7 +243,7 @@ func TestWhatEndsAGrantElsewhereIsOwedThere(t *testing.T) {
 				open := duties(w)[i].State
 				w.tell("account", noted("processing.stopped", "system", "adhouse"))
 				synctest.Wait()
-				if met := duties(w)[i].State; open != domain.DutyOpen || met != domain.DutyMet {
+				if met := duties(w)[i].State; open != obligation.StateOpen || met != obligation.StateMet {
 					t.Errorf("%v after the phone's, %v after the account's", open, met)
 				}
 				once(w)

@@ -12,7 +12,9 @@ import (
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
 	"consentledger/domain/ident"
+	"consentledger/domain/obligation"
 	"consentledger/domain/policy"
+	"consentledger/domain/request"
 	"consentledger/eventstore/ledger"
 )
 
@@ -137,7 +139,7 @@ func TestADuplicateIsOwedAgainWhenItsOriginalEndsWithoutAnAnswer(t *testing.T) {
 				synctest.Wait()
 				w.expect(tt.want)
 				for _, d := range duties(w) {
-					if d.State == domain.DutyOpen && d.Due.Date.String() != "2000-01-25" {
+					if d.State == obligation.StateOpen && d.Due.Date.String() != "2000-01-25" {
 						t.Errorf("%s is due %s, want the date that it had, 2000-01-25", d.ID, d.Due.Date)
 					}
 				}
@@ -203,7 +205,7 @@ func (w *world) asked(id string) ident.StreamID { return w.askedBy("ada", id) }
 func (w *world) askedBy(person, id string) ident.StreamID {
 	w.t.Helper()
 	ask := ledger.Request{App: "demo", Person: ident.PersonKey{Kind: "account", ID: person}, Source: "test", ID: id, Body: []byte("x"), Actor: "person", RecordedBy: "test",
-		Command: domain.OpenRequest{Types: []domain.RequestType{domain.AskAccess}, Channel: "email"}}
+		Command: domain.OpenRequest{Types: []request.Type{request.Access}, Channel: "email"}}
 	if _, err := w.Execute(w.t.Context(), ask); err != nil {
 		w.t.Fatal(err)
 	}

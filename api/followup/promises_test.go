@@ -12,6 +12,7 @@ import (
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
 	"consentledger/domain/ident"
+	"consentledger/domain/obligation"
 	"consentledger/domain/policy"
 	"consentledger/domain/refusal"
 	"consentledger/eventstore/ledger"
@@ -158,7 +159,7 @@ func TestAnIncidentThatIsClassifiedAgainOwesNothingTwice(t *testing.T) {
 		synctest.Wait()
 		w.expect("tell-authority.critical1 met, tell-authority.grave4 met, tell-authority.grave4 open")
 		for _, d := range duties(w) {
-			if d.State == domain.DutyOpen {
+			if d.State == obligation.StateOpen {
 				w.on(ident.StreamID{Noun: ident.ObligationNoun, App: "demo", ID: hex.EncodeToString(d.Cause.Event[:])}, domain.VoidObligation{ID: d.ID, Reason: "wrongly-classified"})
 			}
 		}

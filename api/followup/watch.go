@@ -6,6 +6,7 @@ import (
 	"consentledger/domain"
 	"consentledger/domain/deadline"
 	"consentledger/domain/ident"
+	"consentledger/domain/obligation"
 	"consentledger/domain/policy"
 	"consentledger/eventstore/codec"
 )
@@ -92,7 +93,7 @@ func (r *Reactor) learnMoved(a *app, e codec.Entry, x domain.ObligationMoved) {
 	r.waiting.remove(o.key("start"))
 	r.restart(a, o)
 	r.watch(a, o)
-	if x.By != a.newest || x.Why != domain.MovedCalendar {
+	if x.By != a.newest || x.Why != obligation.MovedCalendar {
 		r.checkCalendar(a, o, e)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"consentledger/domain/deadline"
 	"consentledger/domain/ident"
 	"consentledger/domain/policy"
+	"consentledger/domain/request"
 	"consentledger/eventstore/ledger"
 )
 
@@ -144,7 +145,7 @@ func asks(w *world) ident.StreamID {
 	})
 	w.tell("", d)
 	req := ledger.Request{App: "demo", Person: ident.PersonKey{Kind: "account", ID: "ada"}, Source: "test", ID: "ask", Body: []byte("x"), Actor: "person", RecordedBy: "test",
-		Command: domain.OpenRequest{Types: []domain.RequestType{domain.AskCopy}, Channel: "email"}}
+		Command: domain.OpenRequest{Types: []request.Type{request.Copy}, Channel: "email"}}
 	if _, err := w.Execute(w.t.Context(), req); err != nil {
 		w.t.Fatal(err)
 	}

@@ -3,8 +3,8 @@ package policyfile
 import (
 	"strings"
 
-	"consentledger/domain"
 	"consentledger/domain/policy"
+	"consentledger/domain/request"
 )
 
 // A law is a body of rules that a policy is held to. Its articles are cited only
@@ -23,7 +23,7 @@ func lawOf(jurisdiction string) law {
 	switch {
 	case country == "CN":
 		return chinaLaw
-	case domain.UnderGDPR(jurisdiction):
+	case request.UnderGDPR(jurisdiction):
 		return unionLaw
 	}
 	return unknownLaw

@@ -6,9 +6,9 @@ import (
 	"slices"
 	"strings"
 
-	"consentledger/domain"
 	"consentledger/domain/deadline"
 	"consentledger/domain/policy"
+	"consentledger/domain/request"
 )
 
 // A Severity says whether a policy can be published all the same.
@@ -202,11 +202,11 @@ func (l *linter) rights() {
 func (l *linter) unpromised() {
 	byLaw, undated := map[deadline.RuleID][]string{}, []string{}
 	var rules []deadline.Rule
-	for _, t := range domain.RequestTypes() {
-		if domain.PromisesReply(&l.doc, t, "") {
+	for _, t := range request.Types() {
+		if request.PromisesReply(&l.doc, t, "") {
 			continue
 		}
-		rule := domain.LawReply(l.doc.Jurisdiction, l.doc.TimeZone, t)
+		rule := request.LawReply(l.doc.Jurisdiction, l.doc.TimeZone, t)
 		switch {
 		case rule.ID.Undated():
 			undated = append(undated, t.String())

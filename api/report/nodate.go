@@ -3,8 +3,8 @@ package report
 import (
 	"strings"
 
-	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/obligation"
 	"consentledger/projections/requests"
 )
 
@@ -32,7 +32,7 @@ func standsFor(reasons []string) string {
 	said := map[string]string{
 		"identity_verification": "until the person shows who they are",
 		"clarification":         "until the person says what is meant",
-		domain.LegalHold:        "as long as a legal hold keeps the data",
+		obligation.LegalHold:    "as long as a legal hold keeps the data",
 	}
 	var all []string
 	for _, reason := range reasons {

@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"consentledger/api/report"
-	"consentledger/domain"
+	"consentledger/domain/request"
 )
 
 // foreign is a run of Latin letters that no Chinese text of a source may hold but
@@ -45,8 +45,8 @@ func TestEverySourceThatIsShippedIsChinese(t *testing.T) {
 		}
 	}
 	for _, jurisdiction := range []string{"CN", "DE", "BR"} {
-		for _, r := range domain.RequestTypes() {
-			all = append(all, domain.LawReply(jurisdiction, "", r).Source)
+		for _, r := range request.Types() {
+			all = append(all, request.LawReply(jurisdiction, "", r).Source)
 		}
 	}
 	for _, source := range all {

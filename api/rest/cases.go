@@ -8,9 +8,9 @@ import (
 
 	"consentledger/api/report"
 	"consentledger/api/wire"
-	"consentledger/domain"
 	"consentledger/domain/deadline"
 	"consentledger/domain/ident"
+	"consentledger/domain/request"
 	"consentledger/eventstore"
 	"consentledger/projections/requests"
 
@@ -204,7 +204,7 @@ func checkCases(noun ident.Noun, c CaseQuery) error {
 	if noun != ident.RequestNoun {
 		return bad("type: an incident has none")
 	}
-	if _, err := domain.ParseRequestType(c.Type); err != nil {
+	if _, err := request.ParseType(c.Type); err != nil {
 		return bad("type: " + err.Error())
 	}
 	return nil

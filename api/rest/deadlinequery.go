@@ -9,10 +9,10 @@ import (
 	"slices"
 	"strings"
 
-	"consentledger/domain"
 	"consentledger/domain/deadline"
 	"consentledger/domain/ident"
 	"consentledger/domain/policy"
+	"consentledger/domain/request"
 	"consentledger/eventstore"
 	"consentledger/eventstore/vault"
 	"consentledger/projections/requests"
@@ -132,7 +132,7 @@ func readFilters(q *requests.Query, d DeadlineQuery) (err error) {
 	}
 
 	if d.Type != "" {
-		t, err := domain.ParseRequestType(d.Type)
+		t, err := request.ParseType(d.Type)
 		if err != nil {
 			return bad("type: " + err.Error())
 		}

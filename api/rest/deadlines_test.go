@@ -10,9 +10,9 @@ import (
 	"testing"
 
 	"consentledger/api/report"
-	"consentledger/domain"
 	"consentledger/domain/deadline"
 	"consentledger/domain/ident"
+	"consentledger/domain/request"
 	"consentledger/eventstore"
 	"consentledger/projections/projectiontest"
 	"consentledger/projections/readmodel"
@@ -64,9 +64,9 @@ func openTimed(t *testing.T) (d *timedServer, open, answered ident.StreamID) {
 	doc := projectiontest.Document("one")
 	doc.DeadlineRules[0].Source = "=1+1" // as a spreadsheet would take it
 	d.Publish(doc)
-	open = d.Ask("ann", domain.AskAccess, domain.AskComplaint)
+	open = d.Ask("ann", request.Access, request.Complaint)
 	d.Rest(3 * deadline.Day)
-	answered = d.Ask("bo", domain.AskComplaint)
+	answered = d.Ask("bo", request.Complaint)
 	d.Step(answered, "request.answered outcome=full channel=email")
 	d.Step(d.Incident(), "incident.contained measures=off")
 	if err := d.Wait(t.Context(), 0); err != nil {
@@ -100,7 +100,7 @@ func TestTheReportIsReadInPagesThatStayAsTheyBegan(t *testing.T) {
 	path := "/v1/apps/smartkey/obligations?limit=4&sort=opened"
 	a := d.page("GET", path, "")
 	paged = append(paged, a.Obligations...)
-	d.Ask("cleo", domain.AskAccess) // after the first page
+	d.Ask("cleo", request.Access) // after the first page
 	a = d.page("GET", path+"&cursor="+url.QueryEscape(a.Next)+"&min_position=1", "")
 	if paged = append(paged, a.Obligations...); len(paged) != 6 || a.Next != "" || a.At != whole.At {
 		t.Errorf("%d in pages, then %q, at %s", len(paged), a.Next, a.At)

@@ -12,6 +12,7 @@ import (
 	"consentledger/domain"
 	"consentledger/domain/deadline"
 	"consentledger/domain/ident"
+	"consentledger/domain/proposal"
 	"consentledger/domain/refusal"
 	"consentledger/eventstore/ledger"
 
@@ -91,7 +92,7 @@ func (s *server) proposalRoutes(api huma.API) {
 		"Propose what takes two persons. The same event, or erasure, under its id is one proposal", maxBody, s.propose)
 	for _, step := range []struct {
 		id, verb, summary string
-		do                func(approval.Approvals, context.Context, ledger.Decision) (domain.Proposal, error)
+		do                func(approval.Approvals, context.Context, ledger.Decision) (proposal.Proposal, error)
 	}{
 		{"approve-proposal", "approve", "Approve what another principal proposed, and record it. It is refused if what it is about has changed", approval.Approvals.Approve},
 		{"decline-proposal", "decline", "Decline what another principal proposed", approval.Approvals.Decline},
@@ -127,9 +128,9 @@ func (s *server) listProposals(ctx context.Context, in *proposalsIn) (*out[Propo
 	if err != nil {
 		return nil, err
 	}
-	state := domain.ProposalState(0)
+	state := proposal.State(0)
 	if in.State != "" {
-		if state, err = domain.ParseProposalState(in.State); err != nil || state == 0 {
+		if state, err = proposal.ParseState(in.State); err != nil || state == 0 {
 			return nil, bad("state is open, approved, done, declined, withdrawn, lapsed or expired")
 		}
 	}
@@ -153,7 +154,7 @@ func (s *server) listProposals(ctx context.Context, in *proposalsIn) (*out[Propo
 }
 
 func (s *server) proposalAnswer(
-	ctx context.Context, app ident.AppName, p domain.Proposal, now deadline.Instant,
+	ctx context.Context, app ident.AppName, p proposal.Proposal, now deadline.Instant,
 ) ProposalAnswer {
 	a := ProposalAnswer{
 		ID: p.ID, Command: p.Command, Digest: p.Digest, Reason: p.Reason, State: p.State(now).String(), By: p.By,
@@ -163,7 +164,7 @@ func (s *server) proposalAnswer(
 	if p.DecidedAt != 0 {
 		a.DecidedAt = p.DecidedAt.String()
 	}
-	if p.State(now) != domain.Proposed {
+	if p.State(now) != proposal.Proposed {
 		return a
 	}
 
@@ -224,7 +225,7 @@ func (s *server) propose(ctx context.Context, in *newProposalBody) (*out[Proposa
 
 func (s *server) decideProposal(
 	ctx context.Context, in *decisionBody,
-	do func(approval.Approvals, context.Context, ledger.Decision) (domain.Proposal, error),
+	do func(approval.Approvals, context.Context, ledger.Decision) (proposal.Proposal, error),
 ) (*out[ProposalAnswer], error) {
 	app, err := s.proposalsOf(ctx, in.App)
 	if err != nil {
@@ -236,7 +237,7 @@ func (s *server) decideProposal(
 		return nil, err
 	}
 
-	if len(b.Reason) > domain.MaxReason || ident.HoldsPersonal(b.Reason) {
+	if len(b.Reason) > proposal.MaxReason || ident.HoldsPersonal(b.Reason) {
 		return nil, bad("reason has at most 500 bytes, and is kept in the clear: no phone number, identity-card " +
 			"number or e-mail address")
 	}

@@ -12,6 +12,7 @@ import (
 	"consentledger/cmd/internal/server"
 	"consentledger/domain"
 	"consentledger/domain/ident"
+	"consentledger/domain/request"
 	"consentledger/eventstore/ledger"
 )
 
@@ -27,7 +28,7 @@ func askedOf(t *testing.T, dir string) (answered, open ident.StreamID) {
 	if err := (demo.Stage{Ledger: d.Ledger, Blobs: d.Blobs}).Prepare(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	ask := func(who, id string, types ...domain.RequestType) ident.StreamID {
+	ask := func(who, id string, types ...request.Type) ident.StreamID {
 		req := ledger.Request{App: "smartkey", Person: ident.PersonKey{Kind: "account", ID: who}, Source: "test", ID: id, Body: []byte(id), Actor: "person", RecordedBy: "test",
 			Command: domain.OpenRequest{Types: types, Channel: "email"}}
 		if _, err := d.Ledger.Execute(t.Context(), req); err != nil {
@@ -39,7 +40,7 @@ func askedOf(t *testing.T, dir string) (answered, open ident.StreamID) {
 		}
 		return stream
 	}
-	answered, open = ask("wilma", "r1", domain.AskAccess), ask("ben", "r2", domain.AskDelete)
+	answered, open = ask("wilma", "r1", request.Access), ask("ben", "r2", request.Delete)
 	step := ledger.Request{Source: "desk", ID: "s1", Body: []byte("s1"), Actor: "operator", RecordedBy: "officer",
 		Command: domain.TakeStep{Kind: "request.answered", Fields: domain.Fields(map[string]string{"outcome": "full", "channel": "email"})}}
 	if _, err := d.Ledger.ExecuteOn(t.Context(), answered, step); err != nil {

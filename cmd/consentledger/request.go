@@ -5,8 +5,8 @@ import (
 
 	"consentledger/cmd/internal/files"
 	"consentledger/cmd/internal/recording"
-	"consentledger/domain"
 	"consentledger/domain/catalog"
+	"consentledger/domain/request"
 
 	"github.com/spf13/cobra"
 )
@@ -78,7 +78,7 @@ back at once. The receipt says the request's id.`,
 
 func typeNames() string {
 	var names []string
-	for _, t := range domain.RequestTypes() {
+	for _, t := range request.Types() {
 		names = append(names, t.String())
 	}
 	return strings.Join(names, ", ")

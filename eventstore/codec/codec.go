@@ -15,6 +15,7 @@ import (
 	"consentledger/domain"
 	"consentledger/domain/deadline"
 	"consentledger/domain/ident"
+	"consentledger/domain/obligation"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec/jsonwrite"
 	"consentledger/eventstore/intern"
@@ -38,7 +39,7 @@ type Envelope struct {
 
 	NotUnderstood string // what of an opt-out was not, by its members' names, with commas; empty: all was
 
-	Owing []domain.Owing // what is owed since by rule, if the fact says so itself, see [Entry.Owed]
+	Owing []obligation.Owing // what is owed since by rule, if the fact says so itself, see [Entry.Owed]
 }
 
 // A Request is a keyed trace of what an event answers: equal for equal

@@ -12,8 +12,10 @@ import (
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
 	"consentledger/domain/ident"
+	"consentledger/domain/obligation"
 	"consentledger/domain/policy"
 	"consentledger/domain/published"
+	"consentledger/domain/request"
 	"consentledger/domain/surface"
 	"consentledger/eventstore"
 
@@ -90,21 +92,21 @@ var samples = []domain.Event{
 	domain.SubjectMarkedTest{Reason: "monkey"},
 	domain.CheckAnswered{Purpose: "ads", Action: policy.Use, Valid: 1767225600000, Allowed: true, Why: domain.WhyConsent, Status: domain.Given, Basis: policy.BasisConsent, Version: content.Hash{1}, Because: []ident.EventID{{6}}, Category: "clicks", Recipient: "acme"},
 	domain.Noted{Kind: "recipient.added", Fields: []policy.Field{{Name: "categories", Value: "clicks"}, {Name: "purposes", Value: "ads"}, {Name: "recipient", Value: "acme"}}, Evidence: content.Hash{9}},
-	domain.RequestReceived{Types: []domain.RequestType{domain.AskComplaint, domain.AskWithdraw}, Policy: "privacy", Version: content.Hash{1}, Channel: "app", Authenticated: true, Purposes: []policy.PurposeID{"ads"}, Subject: "00ff", Document: content.Hash{9}, Cause: ident.EventID{6}, Unpromised: []domain.RequestType{domain.AskComplaint}},
-	domain.RequestMade{Request: "aa33", Types: []domain.RequestType{domain.AskAccess}},
+	domain.RequestReceived{Types: []request.Type{request.Complaint, request.Withdraw}, Policy: "privacy", Version: content.Hash{1}, Channel: "app", Authenticated: true, Purposes: []policy.PurposeID{"ads"}, Subject: "00ff", Document: content.Hash{9}, Cause: ident.EventID{6}, Unpromised: []request.Type{request.Complaint}},
+	domain.RequestMade{Request: "aa33", Types: []request.Type{request.Access}},
 	domain.Stepped{Kind: "fee.quoted", Fields: []policy.Field{{Name: "amount", Value: "12.50 CNY"}, {Name: "reason", Value: "repeated"}}, Evidence: content.Hash{9}},
-	domain.ObligationOpened{Obligation: domain.Obligation{ID: "reply.cn.policy.request_reply", Kind: policy.DutyReply, Types: []domain.RequestType{domain.AskAccess}, Target: "crm", Rule: rule, Version: content.Hash{1}, MetBy: []string{"data.deleted"}}, Due: due, Cause: domain.Cause{Event: ident.EventID{6}, Kind: "consent.withdrawn", Stream: "subject-demo-00ff", Subject: "00ff"}},
-	domain.ObligationMoved{ID: "reply.x", Why: domain.MovedCalendar, By: ident.EventID{6}, Due: due, Was: deadline.Due{Rule: rule.ID, Unit: deadline.UnitHour, TimeZone: "Asia/Shanghai", State: deadline.NotStarted}, Pauses: []deadline.Pause{{From: 1767225600000, To: 1767225700000, Reason: "clarification"}}},
-	domain.ObligationMet{ID: "reply.x", Met: 1767225600000, Late: true, By: domain.Cause{Kind: "request.answered"}, Evidence: content.Hash{9}},
+	domain.ObligationOpened{Obligation: obligation.Obligation{ID: "reply.cn.policy.request_reply", Kind: policy.DutyReply, Types: []request.Type{request.Access}, Target: "crm", Rule: rule, Version: content.Hash{1}, MetBy: []string{"data.deleted"}}, Due: due, Cause: obligation.Cause{Event: ident.EventID{6}, Kind: "consent.withdrawn", Stream: "subject-demo-00ff", Subject: "00ff"}},
+	domain.ObligationMoved{ID: "reply.x", Why: obligation.MovedCalendar, By: ident.EventID{6}, Due: due, Was: deadline.Due{Rule: rule.ID, Unit: deadline.UnitHour, TimeZone: "Asia/Shanghai", State: deadline.NotStarted}, Pauses: []deadline.Pause{{From: 1767225600000, To: 1767225700000, Reason: "clarification"}}},
+	domain.ObligationMet{ID: "reply.x", Met: 1767225600000, Late: true, By: obligation.Cause{Kind: "request.answered"}, Evidence: content.Hash{9}},
 	domain.ObligationVoided{ID: "reply.x", Reason: "duplicate"},
 	domain.ObligationAtRisk{ID: "reply.x", Until: 1767225600000},
 	domain.ObligationOverdue{ID: "reply.x", Until: 1767225600000},
 	domain.BuildDisputed{Build: "5.1", From: 1767225600000, To: 1767225700000, Reason: "ticked-before", Evidence: content.Hash{9}},
 	domain.ConsentRefused{Scope: policy.Scope{Purposes: []policy.PurposeID{"ads"}}, Guardian: "aa11", Unknown: "typo,[not shown]"},
 	domain.ConsentWithdrawn{Scope: policy.Scope{Purposes: []policy.PurposeID{"ads"}}, Guardian: "aa11", Unknown: "typo"},
-	domain.RequestReceived{Types: []domain.RequestType{domain.AskGuardian}, Policy: "privacy", Version: content.Hash{1}, Channel: "app", Subject: "00ff", Guardian: "aa11"},
+	domain.RequestReceived{Types: []request.Type{request.Guardian}, Policy: "privacy", Version: content.Hash{1}, Channel: "app", Subject: "00ff", Guardian: "aa11"},
 	domain.CalendarPublished{Calendar: deadline.Calendar{Jurisdiction: "CN-GX", AddsTo: "CN", Year: 2026, Version: 2, Notice: "国办发明电〔2025〕7号", Issued: 739560, Off: []deadline.Date{739617}, MakeUp: []deadline.Date{739621}, WorkingDays: 248, Partial: true, Projected: true}, Affects: []deadline.Date{739617, 739621}},
-	domain.ObligationOpened{Obligation: domain.Obligation{ID: "reply.cn.policy.request_reply", Kind: policy.DutyReply, Types: []domain.RequestType{domain.AskAccess}, Rule: rule, Version: content.Hash{1}, RuleSet: content.Hash{8}}, Due: due, Cause: domain.Cause{Kind: "request.received", Subject: "00ff"}},
+	domain.ObligationOpened{Obligation: obligation.Obligation{ID: "reply.cn.policy.request_reply", Kind: policy.DutyReply, Types: []request.Type{request.Access}, Rule: rule, Version: content.Hash{1}, RuleSet: content.Hash{8}}, Due: due, Cause: obligation.Cause{Kind: "request.received", Subject: "00ff"}},
 }
 
 // more events, in the order that their lines were added.
@@ -118,8 +120,8 @@ func init() {
 		domain.ConsentRefused{Scope: policy.Scope{Purposes: []policy.PurposeID{"ads"}}, Notice: ident.EventID{3}, Surface: content.Hash{4}, Control: "out", Initial: surface.Button},
 		domain.ConsentGiven{Policy: "privacy", Version: content.Hash{1}, Act: "agree", Kind: policy.GeneralConsent, Items: []domain.Item{{Purpose: "ads"}}, Import: true, FilteredBy: "operator:ann"},
 		domain.CalendarPublished{Calendar: deadline.Calendar{Jurisdiction: "CN", Year: 2027, Off: []deadline.Date{739982}, Reported: true, Source: "a package"}},
-		domain.ObligationMoved{ID: "reply.x", Why: domain.MovedCalendar, By: ident.EventID{6}, Due: reported, Was: due},
-		domain.ObligationOpened{Obligation: domain.Obligation{ID: "reply.x", Kind: policy.DutyReply, Rule: rule}, Due: reported},
+		domain.ObligationMoved{ID: "reply.x", Why: obligation.MovedCalendar, By: ident.EventID{6}, Due: reported, Was: due},
+		domain.ObligationOpened{Obligation: obligation.Obligation{ID: "reply.x", Kind: policy.DutyReply, Rule: rule}, Due: reported},
 		domain.AppRegistered{App: domain.App{Name: "demo", Handler: "Demo Ltd", Environment: domain.Test, Jurisdiction: "CN", TimeZone: "Asia/Shanghai", Locales: []string{"en"}, Escapes: domain.RawEscapes}},
 		domain.ConsentGiven{Policy: "privacy", Version: content.Hash{1}, Act: "confirm", Kind: policy.ExplicitConsent, Items: []domain.Item{{Purpose: "ads"}}, Evidence: domain.Evidence{Quality: domain.Weak, Missing: []domain.Lack{"surface"}}, Until: 1767225700000},
 		domain.ConsentGiven{Policy: "privacy", Version: content.Hash{1}, Act: "confirm", Kind: policy.ExplicitConsent, Items: []domain.Item{{Purpose: "ads"}}, Hindered: []domain.Hindered{{Purpose: "ads", Why: domain.OptOutStands}}},
@@ -127,7 +129,7 @@ func init() {
 		domain.ConsentWithdrawn{Scope: policy.Scope{All: true}, Act: "gpc", Signal: true, Rests: []policy.Rest{{Purpose: "tax", Basis: policy.BasisLegalDuty}}},
 		domain.PermissionRevoked{Permission: "network", Withdraws: []policy.PurposeID{"tax"}, Rests: []policy.Rest{{Purpose: "tax", Basis: policy.BasisLegalDuty}}},
 		domain.ConsentWithdrawn{Scope: policy.Scope{All: true}, Act: "switch-off"},
-		domain.ObligationOpened{Obligation: domain.Obligation{ID: "delete.own.delete", Kind: policy.DutyDelete, Rule: rule, Version: content.Hash{1}, Keeps: []policy.PurposeID{"tax"}}, Due: due, Cause: domain.Cause{Kind: "consent.withdrawn", Subject: "00ff"}},
+		domain.ObligationOpened{Obligation: obligation.Obligation{ID: "delete.own.delete", Kind: policy.DutyDelete, Rule: rule, Version: content.Hash{1}, Keeps: []policy.PurposeID{"tax"}}, Due: due, Cause: obligation.Cause{Kind: "consent.withdrawn", Subject: "00ff"}},
 	)
 }
 
@@ -142,10 +144,10 @@ func underRules() Envelope {
 }
 
 // owing is what a fact says is owed since, and owes the envelope of such a fact.
-var owing = []domain.Owing{
+var owing = []obligation.Owing{
 	{Kind: policy.DutyReply, Rule: rule, Version: content.Hash{1}, RuleSet: content.Hash{2}, MetBy: []string{"withdrawal.confirmed"}, Targets: []string{""}, Due: due},
 	{Kind: policy.DutyDelete, Rule: rule, Keeps: []policy.PurposeID{"tax"}, Targets: []string{"crm", ""}, Due: due,
-		Held: &domain.Stopped{Due: reported, Pauses: []deadline.Pause{{From: 1767225600000, Reason: domain.LegalHold}, {From: 1, To: 2, Reason: "clarification"}}}},
+		Held: &obligation.Stopped{Due: reported, Pauses: []deadline.Pause{{From: 1767225600000, Reason: obligation.LegalHold}, {From: 1, To: 2, Reason: "clarification"}}}},
 }
 
 func owes() Envelope {
@@ -166,16 +168,16 @@ func TestOwed(t *testing.T) {
 		t.Errorf("by reflection %+v, %v, want %+v", slow, err, e)
 	}
 
-	cause := domain.Cause{Event: ident.EventID(e.ID), Kind: "consent.withdrawn", Stream: "subject-demo-00ff", Subject: "00ff"}
+	cause := obligation.Cause{Event: ident.EventID(e.ID), Kind: "consent.withdrawn", Stream: "subject-demo-00ff", Subject: "00ff"}
 	const reply, crm, own = "reply.cn.policy.request_reply", "delete.crm.cn.policy.request_reply", "delete.cn.policy.request_reply"
-	deletion := domain.Obligation{Kind: policy.DutyDelete, Rule: rule, Keeps: []policy.PurposeID{"tax"}}
+	deletion := obligation.Obligation{Kind: policy.DutyDelete, Rule: rule, Keeps: []policy.PurposeID{"tax"}}
 	byCRM, byUs := deletion, deletion
 	byCRM.ID, byCRM.Target, byUs.ID = crm, "crm", own
 	stands := func(id string) domain.Event {
-		return domain.ObligationMoved{ID: id, Why: domain.MovedPaused, Due: reported, Was: due, Pauses: owing[1].Held.Pauses}
+		return domain.ObligationMoved{ID: id, Why: obligation.MovedPaused, Due: reported, Was: due, Pauses: owing[1].Held.Pauses}
 	}
 	want := []domain.Event{
-		domain.ObligationOpened{Obligation: domain.Obligation{ID: reply, Kind: policy.DutyReply, Rule: rule, Version: content.Hash{1}, RuleSet: content.Hash{2}, MetBy: []string{"withdrawal.confirmed"}}, Due: due, Cause: cause},
+		domain.ObligationOpened{Obligation: obligation.Obligation{ID: reply, Kind: policy.DutyReply, Rule: rule, Version: content.Hash{1}, RuleSet: content.Hash{2}, MetBy: []string{"withdrawal.confirmed"}}, Due: due, Cause: cause},
 		domain.ObligationOpened{Obligation: byCRM, Due: due, Cause: cause},
 		domain.ObligationOpened{Obligation: byUs, Due: due, Cause: cause},
 		stands(crm), stands(own),

@@ -3,7 +3,9 @@ package codec
 import (
 	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/obligation"
 	"consentledger/domain/policy"
+	"consentledger/domain/request"
 )
 
 // dutyShapes are of what is owed by a date.
@@ -15,7 +17,7 @@ var dutyShapes = []shape{
 	}),
 	written[obligationMetV1]("obligation.met.v1", func(e domain.ObligationMet) any {
 		s := obligationMetV1{Evidence: hash(e.Evidence), ID: e.ID, Late: e.Late, Met: int64(e.Met)}
-		if e.By != (domain.Cause{}) {
+		if e.By != (obligation.Cause{}) {
 			by := causeShape(e.By)
 			s.By = &by
 		}
@@ -155,12 +157,12 @@ func pausesOf(shapes []pauseV1) []deadline.Pause {
 	return pauses
 }
 
-func causeShape(c domain.Cause) causeV1 {
+func causeShape(c obligation.Cause) causeV1 {
 	return causeV1{eventID(c.Event), c.Kind, c.Stream, c.Subject}
 }
 
-func (s causeV1) cause(r *reader) domain.Cause {
-	return domain.Cause{Event: r.eventID(s.Event), Kind: s.Kind, Stream: s.Stream, Subject: s.Subject}
+func (s causeV1) cause(r *reader) obligation.Cause {
+	return obligation.Cause{Event: r.eventID(s.Event), Kind: s.Kind, Stream: s.Stream, Subject: s.Subject}
 }
 
 func ruleShape(x deadline.Rule) ruleV1 {
@@ -240,8 +242,8 @@ func (s dueV1) due(r *reader) deadline.Due {
 func (s obligationOpenedV1) event() (domain.Event, error) {
 	var r reader
 	return domain.ObligationOpened{
-		Obligation: domain.Obligation{
-			ID: s.ID, Kind: policy.DutyKind(s.Kind), Types: parseAll(&r, s.Types, domain.ParseRequestType),
+		Obligation: obligation.Obligation{
+			ID: s.ID, Kind: policy.DutyKind(s.Kind), Types: parseAll(&r, s.Types, request.ParseType),
 			Target: s.Target,
 			Rule:   s.Rule.rule(&r), Version: r.hash(s.Version), MetBy: s.MetBy, RuleSet: r.hash(s.RuleSet),
 			Keeps: s.Keeps,
@@ -253,7 +255,7 @@ func (s obligationOpenedV1) event() (domain.Event, error) {
 func (s obligationMovedV1) event() (domain.Event, error) {
 	var r reader
 	return domain.ObligationMoved{
-		ID: s.ID, Why: parse(&r, s.Why, domain.ParseMoveReason), By: r.eventID(s.By), Due: s.Due.due(&r),
+		ID: s.ID, Why: parse(&r, s.Why, obligation.ParseMoveReason), By: r.eventID(s.By), Due: s.Due.due(&r),
 		Was: s.Was.due(&r), Pauses: pausesOf(s.Pauses),
 	}, r.err
 }

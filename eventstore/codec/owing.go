@@ -5,6 +5,7 @@ import (
 
 	"consentledger/domain"
 	"consentledger/domain/ident"
+	"consentledger/domain/obligation"
 	"consentledger/domain/policy"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec/jsonwrite"
@@ -35,7 +36,7 @@ type heldV1 struct {
 	Pauses []pauseV1 `json:"pauses"`
 }
 
-func owingShapes(list []domain.Owing) []owingV1 {
+func owingShapes(list []obligation.Owing) []owingV1 {
 	var shapes []owingV1
 	for _, w := range list {
 		s := owingV1{Due: dueShape(w.Due), Keeps: w.Keeps, Kind: string(w.Kind), MetBy: w.MetBy,
@@ -51,11 +52,11 @@ func owingShapes(list []domain.Owing) []owingV1 {
 	return shapes
 }
 
-func owingOf(shapes []owingV1) ([]domain.Owing, error) {
+func owingOf(shapes []owingV1) ([]obligation.Owing, error) {
 	var r reader
-	var list []domain.Owing
+	var list []obligation.Owing
 	for _, s := range shapes {
-		w := domain.Owing{
+		w := obligation.Owing{
 			Kind: policy.DutyKind(s.Kind), Rule: s.Rule.rule(&r), Version: r.hash(s.Version),
 			RuleSet: r.hash(s.RuleSet), MetBy: s.MetBy, Keeps: s.Keeps,
 			Targets: s.Targets, Due: s.Due.due(&r),
@@ -64,7 +65,7 @@ func owingOf(shapes []owingV1) ([]domain.Owing, error) {
 			w.Targets = []string{""}
 		}
 		if s.Held != nil {
-			w.Held = &domain.Stopped{Due: s.Held.Due.due(&r), Pauses: pausesOf(s.Held.Pauses)}
+			w.Held = &obligation.Stopped{Due: s.Held.Due.due(&r), Pauses: pausesOf(s.Held.Pauses)}
 		}
 		list = append(list, w)
 	}
@@ -116,7 +117,7 @@ func (e Entry) Owed() []Entry {
 		return nil
 	}
 
-	cause := domain.Cause{Event: ident.EventID(e.ID), Kind: e.Kind(), Stream: e.Stream.String(), Subject: e.Stream.ID}
+	cause := obligation.Cause{Event: ident.EventID(e.ID), Kind: e.Kind(), Stream: e.Stream.String(), Subject: e.Stream.ID}
 	var owed []Entry
 	for _, w := range e.Owing {
 		for _, event := range domain.EventsOf(w, cause) {

@@ -4,6 +4,7 @@ import (
 	"consentledger/domain"
 	"consentledger/domain/catalog"
 	"consentledger/domain/policy"
+	"consentledger/domain/request"
 )
 
 // requestShapes are of requests, and of the steps of requests and incidents.
@@ -47,17 +48,17 @@ type (
 func (s requestReceivedV1) event() (domain.Event, error) {
 	var r reader
 	return domain.RequestReceived{
-		Types: parseAll(&r, s.Types, domain.ParseRequestType), Policy: s.Policy, Version: r.hash(s.Version),
+		Types: parseAll(&r, s.Types, request.ParseType), Policy: s.Policy, Version: r.hash(s.Version),
 		Channel:       policy.ChannelID(s.Channel),
 		Authenticated: s.Authenticated, Purposes: s.Purposes, Subject: s.Subject, Document: r.hash(s.Document),
 		Cause:      r.eventID(s.Cause),
-		Unpromised: parseAll(&r, s.Unpromised, domain.ParseRequestType), Guardian: domain.GuardianRef(s.Guardian),
+		Unpromised: parseAll(&r, s.Unpromised, request.ParseType), Guardian: domain.GuardianRef(s.Guardian),
 	}, r.err
 }
 
 func (s subjectRequestedV1) event() (domain.Event, error) {
 	var r reader
-	return domain.RequestMade{Request: s.Request, Types: parseAll(&r, s.Types, domain.ParseRequestType)}, r.err
+	return domain.RequestMade{Request: s.Request, Types: parseAll(&r, s.Types, request.ParseType)}, r.err
 }
 
 func (s steppedV1) event() (domain.Event, error) {

@@ -7,6 +7,7 @@ import (
 	"consentledger/domain/content"
 	"consentledger/domain/ident"
 	"consentledger/domain/refusal"
+	"consentledger/domain/request"
 	"consentledger/eventstore/ledger"
 )
 
@@ -16,14 +17,14 @@ var endings = []string{"erased", "reassigned", "closed"}
 // would be told what is known of whoever had the id before.
 func TestARequestAfterTheEndIsOfSomebodyNew(t *testing.T) {
 	for _, end := range endings {
-		for _, kind := range []domain.RequestType{domain.AskAccess, domain.AskWithdraw} {
+		for _, kind := range []request.Type{request.Access, request.Withdraw} {
 			c := newCircle(t)
 			c.tell("ada agrees")
 			before, _, err := c.l.Pseudonym(t.Context(), "demo", ada)
 			if err != nil {
 				t.Fatal(err)
 			}
-			asked := requestOf("asked before", domain.OpenRequest{Types: []domain.RequestType{domain.AskAccess}, Channel: "app"})
+			asked := requestOf("asked before", domain.OpenRequest{Types: []request.Type{request.Access}, Channel: "app"})
 			was := must(t, c.l, asked)
 			c.w.now += 1000
 			c.tell("ada " + end)
@@ -34,7 +35,7 @@ func TestARequestAfterTheEndIsOfSomebodyNew(t *testing.T) {
 				}
 			}
 
-			ask := requestOf("asks", domain.OpenRequest{Types: []domain.RequestType{kind}, Channel: "app"})
+			ask := requestOf("asks", domain.OpenRequest{Types: []request.Type{kind}, Channel: "app"})
 			first := must(t, c.l, ask)
 			now, _, err := c.l.Pseudonym(t.Context(), "demo", ada)
 			if err != nil {
@@ -64,8 +65,8 @@ func TestARequestFromBeforeTheEndIsOfNobodyWhoCameSince(t *testing.T) {
 			if c.w.now += 1000; comes {
 				c.tell("ada agrees")
 			}
-			for id, kind := range map[string]domain.RequestType{"copy": domain.AskAccess, "no": domain.AskWithdraw} {
-				_, err := c.l.Execute(t.Context(), at(then, requestOf(id, domain.OpenRequest{Types: []domain.RequestType{kind}, Channel: "app"})))
+			for id, kind := range map[string]request.Type{"copy": request.Access, "no": request.Withdraw} {
+				_, err := c.l.Execute(t.Context(), at(then, requestOf(id, domain.OpenRequest{Types: []request.Type{kind}, Channel: "app"})))
 				if want := map[string]refusal.Code{"copy": refusal.EarlierPerson}[id]; code(err) != want || want == "" && err != nil {
 					t.Errorf("%s, somebody came %v, %v: %v, want %q", end, comes, kind, err, want)
 				}

@@ -9,6 +9,7 @@ import (
 	"consentledger/domain/ident"
 	"consentledger/domain/policy"
 	"consentledger/domain/refusal"
+	"consentledger/domain/request"
 	"consentledger/eventstore/ledger"
 )
 
@@ -28,7 +29,7 @@ func TestANoIsNeverRefusedForItsTime(t *testing.T) {
 		}{
 			{"a withdrawal by a slow clock takes back the next person's yes", []ledger.Request{requestOf("y", yes), at(old, requestOf("n", no))}, domain.Withdrawn},
 			{"so does a refusal", []ledger.Request{requestOf("y", yes), at(old, requestOf("n", domain.RefuseConsent{Scope: policy.Scope{All: true}}))}, domain.Refused},
-			{"and a request that withdraws", []ledger.Request{requestOf("y", yes), at(old, requestOf("n", domain.OpenRequest{Types: []domain.RequestType{domain.AskWithdraw}, Channel: "app"}))}, domain.Withdrawn},
+			{"and a request that withdraws", []ledger.Request{requestOf("y", yes), at(old, requestOf("n", domain.OpenRequest{Types: []request.Type{request.Withdraw}, Channel: "app"}))}, domain.Withdrawn},
 			{"one that comes first stands in the way of a yes that is older", []ledger.Request{at(old, requestOf("n", no)), at(start.Add(5000), requestOf("y", yes))}, domain.AskAgain},
 			{"after it a yes counts that is later in both times", []ledger.Request{at(old, requestOf("n", no)), requestOf("y", yes)}, domain.Given},
 		} {
@@ -97,8 +98,8 @@ func TestNobodyIsRememberedForAMistake(t *testing.T) {
 		{"a guardian without a document, of somebody known", true, domain.Say{Event: domain.GuardianVerified{}}, refusal.Incomplete},
 		{"a yes by nobody's guardian", true, domain.GiveConsent{Act: "agree", Proof: proof}, refusal.UnknownGuardian},
 		{"a no by nobody's guardian", true, no, refusal.UnknownGuardian},
-		{"a request by nobody's guardian", true, domain.OpenRequest{Types: []domain.RequestType{domain.AskGuardian}, Channel: "app"}, refusal.UnknownGuardian},
-		{"a request by nobody's guardian, of somebody new", false, domain.OpenRequest{Types: []domain.RequestType{domain.AskAccess}, Channel: "app"}, refusal.UnknownGuardian},
+		{"a request by nobody's guardian", true, domain.OpenRequest{Types: []request.Type{request.Guardian}, Channel: "app"}, refusal.UnknownGuardian},
+		{"a request by nobody's guardian, of somebody new", false, domain.OpenRequest{Types: []request.Type{request.Access}, Channel: "app"}, refusal.UnknownGuardian},
 		{"the end of nobody's part", true, domain.Say{Event: domain.GuardianEnded{Reason: "moved"}}, refusal.UnknownGuardian},
 		{"a link without proof", false, domain.Say{Event: domain.SubjectLinked{}}, refusal.Incomplete},
 		{"a link without proof, of somebody known", true, domain.Say{Event: domain.SubjectLinked{}}, refusal.Incomplete},
@@ -137,7 +138,7 @@ func TestAGuardiansRequestSaysWho(t *testing.T) {
 	}
 	tell("g", domain.Say{Event: domain.GuardianVerified{Proof: domain.Proof{Document: content.Hash{5}, Method: "scan", CheckedBy: "desk"}}})
 	must(t, l, requestOf("y", yes))
-	receipt := tell("r", domain.OpenRequest{Types: []domain.RequestType{domain.AskGuardian, domain.AskWithdraw}, Channel: "app", Purposes: []policy.PurposeID{"ads", "typo"}})
+	receipt := tell("r", domain.OpenRequest{Types: []request.Type{request.Guardian, request.Withdraw}, Channel: "app", Purposes: []policy.PurposeID{"ads", "typo"}})
 	asked, err := l.Case(t.Context(), receipt.Stream)
 	if err != nil || asked.Received.Guardian == "" {
 		t.Errorf("%+v, %v", asked.Received, err)
@@ -145,7 +146,7 @@ func TestAGuardiansRequestSaysWho(t *testing.T) {
 	if got := status(t, l, w); got != domain.Withdrawn {
 		t.Errorf("the withdrawal that came with it: %v", got)
 	}
-	if again := tell("r", domain.OpenRequest{Types: []domain.RequestType{domain.AskGuardian, domain.AskWithdraw}, Channel: "app", Purposes: []policy.PurposeID{"ads", "typo"}}); again != receipt {
+	if again := tell("r", domain.OpenRequest{Types: []request.Type{request.Guardian, request.Withdraw}, Channel: "app", Purposes: []policy.PurposeID{"ads", "typo"}}); again != receipt {
 		t.Errorf("%v, then %v", receipt, again)
 	}
 	if r := must(t, l, requestOf("typo", domain.WithdrawConsent{Scope: policy.Scope{Purposes: []policy.PurposeID{"ads", "typo"}}})); r.Unknown != "typo" {

@@ -8,6 +8,7 @@ import (
 	"consentledger/domain/deadline"
 	"consentledger/domain/ident"
 	"consentledger/domain/refusal"
+	"consentledger/domain/request"
 	"consentledger/eventstore/ledger"
 	"consentledger/eventstore/vault"
 )
@@ -86,7 +87,7 @@ func TestAnOptOutFromBeforeAHistoryBeganIsTaken(t *testing.T) {
 				c.tell("ada agrees")
 			}
 			c.w.now += 60 * day
-			must(t, c.l, at(claimed, requestOf("letter", domain.OpenRequest{Types: []domain.RequestType{domain.AskWithdraw}, Channel: "letter"})))
+			must(t, c.l, at(claimed, requestOf("letter", domain.OpenRequest{Types: []request.Type{request.Withdraw}, Channel: "letter"})))
 			must(t, c.l, at(claimed, requestOf("no", no)))
 			if c.may("ada") {
 				t.Errorf("%s, somebody came %v: allowed", end, comes)
@@ -108,7 +109,7 @@ func TestARequestMayBeOlderThanTheHistory(t *testing.T) {
 	c.w.now += 90 * day
 	c.tell("ada agrees")
 	c.w.now += day
-	r := must(t, c.l, at(start+day, requestOf("letter", domain.OpenRequest{Types: []domain.RequestType{domain.AskAccess}, Channel: "letter"})))
+	r := must(t, c.l, at(start+day, requestOf("letter", domain.OpenRequest{Types: []request.Type{request.Access}, Channel: "letter"})))
 	if r.Stream == (ident.StreamID{}) {
 		t.Error("no request was opened")
 	}

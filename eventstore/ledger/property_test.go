@@ -14,6 +14,7 @@ import (
 	"consentledger/domain/ident"
 	"consentledger/domain/policy"
 	"consentledger/domain/refusal"
+	"consentledger/domain/request"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 	"consentledger/eventstore/ledger"
@@ -85,7 +86,7 @@ func (g *gambler) answer(r *ledger.Request) {
 	case 1:
 		r.Command = domain.RefuseConsent{Scope: policy.Scope{Purposes: []policy.PurposeID{"ads"}}, Build: build}
 	case 2:
-		r.Command = domain.OpenRequest{Types: []domain.RequestType{domain.AskWithdraw}, Channel: "app"}
+		r.Command = domain.OpenRequest{Types: []request.Type{request.Withdraw}, Channel: "app"}
 	default:
 		yes := domain.GiveConsent{Act: "agree", Build: build}
 		if r.Other != (ident.PersonKey{}) {

@@ -13,6 +13,7 @@ import (
 	"consentledger/domain/catalog"
 	"consentledger/domain/deadline"
 	"consentledger/domain/ident"
+	"consentledger/domain/proposal"
 	"consentledger/domain/refusal"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
@@ -38,7 +39,7 @@ type Proposing struct {
 	Kept   []byte // the command as it was sent: sealed, and read again by [ReadCommand]
 	By     string // the authenticated principal
 	Reason string
-	Until  deadline.Instant // zero: in [domain.ProposalLasts]
+	Until  deadline.Instant // zero: in [proposal.Lasts]
 }
 
 // ReadCommand makes a request of what was kept of a proposal, as the two principals record
@@ -192,23 +193,23 @@ func describeBuild(b *bytes.Buffer, events []domain.Event, s domain.Service) {
 // Propose records that somebody proposes a command, which is decided on for the eyes of
 // nobody first: what would be refused is refused now. The same command under the same name
 // is one proposal, however often it is made.
-func (l *Ledger) Propose(ctx context.Context, p Proposing, read ReadCommand) (domain.Proposal, error) {
+func (l *Ledger) Propose(ctx context.Context, p Proposing, read ReadCommand) (proposal.Proposal, error) {
 	cmd, err := read(p.Kept, [2]string{p.By, PendingApprover})
 	if err != nil {
-		return domain.Proposal{}, err
+		return proposal.Proposal{}, err
 	}
 	if err := l.fresh.now(ctx); err != nil {
-		return domain.Proposal{}, err
+		return proposal.Proposal{}, err
 	}
 	k, err := l.vault.AppKey(ctx, string(p.App))
 	if err != nil {
-		return domain.Proposal{}, err
+		return proposal.Proposal{}, err
 	}
 	name := k.RequestID(p.Source, p.ID)
 	id := hex.EncodeToString(name[:10])
 	owner, about, err := l.ownerOf(ctx, p.App, cmd)
 	if err != nil {
-		return domain.Proposal{}, err
+		return proposal.Proposal{}, err
 	}
 	digest := owner.Digest(p.Kept)
 
@@ -216,17 +217,17 @@ func (l *Ledger) Propose(ctx context.Context, p Proposing, read ReadCommand) (do
 		if was.By == p.By && was.Digest == hex.EncodeToString(digest[:]) {
 			return was, nil
 		}
-		return domain.Proposal{}, refusal.Refusal{Code: refusal.IDReused,
+		return proposal.Proposal{}, refusal.Refusal{Code: refusal.IDReused,
 			Text: "something else was proposed under this source and id; give every event an id of its own"}
 	}
 	basis, err := l.weigh(ctx, cmd)
 	if err != nil {
-		return domain.Proposal{}, err
+		return proposal.Proposal{}, err
 	}
 
 	until := p.Until
 	if until == 0 {
-		until = l.Now() + domain.ProposalLasts
+		until = l.Now() + proposal.Lasts
 	}
 	fields := map[string]string{
 		"proposal": id, "command": p.Kind, "digest": hex.EncodeToString(digest[:]), "basis": basis,
@@ -238,7 +239,7 @@ func (l *Ledger) Propose(ctx context.Context, p Proposing, read ReadCommand) (do
 	note := proposalNote(p.App, p.By, catalog.ProposalMade, id, fields)
 	note.sealed = []codec.Plain{{Role: CommandRole, Text: p.Kept, Ref: owner.Pseudonym.String()}}
 	if _, err := l.Execute(ctx, note); err != nil {
-		return domain.Proposal{}, err
+		return proposal.Proposal{}, err
 	}
 	return l.Proposed(ctx, p.App, id)
 }
@@ -310,16 +311,16 @@ func proposalNote(app ident.AppName, by string, kind catalog.Note, id string, fi
 }
 
 // Proposals returns the newest proposals of an app, in the order in which they were made.
-func (l *Ledger) Proposals(ctx context.Context, app ident.AppName) ([]domain.Proposal, error) {
+func (l *Ledger) Proposals(ctx context.Context, app ident.AppName) ([]proposal.Proposal, error) {
 	ref, err := l.App(ctx, app)
 	return slices.Clone(ref.Service.Proposals()), err
 }
 
 // Proposed returns a proposal by its id.
-func (l *Ledger) Proposed(ctx context.Context, app ident.AppName, id string) (domain.Proposal, error) {
+func (l *Ledger) Proposed(ctx context.Context, app ident.AppName, id string) (proposal.Proposal, error) {
 	ref, err := l.App(ctx, app)
 	if err != nil {
-		return domain.Proposal{}, err
+		return proposal.Proposal{}, err
 	}
 	p, known := ref.Service.Proposals().Find(id)
 	if !known {
@@ -345,17 +346,17 @@ func (d Decision) note(kind catalog.Note) Request {
 }
 
 // Decline records that another principal says no to a proposal.
-func (l *Ledger) Decline(ctx context.Context, d Decision) (domain.Proposal, error) {
+func (l *Ledger) Decline(ctx context.Context, d Decision) (proposal.Proposal, error) {
 	if _, err := l.Execute(ctx, d.note(catalog.ProposalDeclined)); err != nil {
-		return domain.Proposal{}, err
+		return proposal.Proposal{}, err
 	}
 	return l.Proposed(ctx, d.App, d.ID)
 }
 
 // TakeBack records that who made a proposal withdraws it.
-func (l *Ledger) TakeBack(ctx context.Context, d Decision) (domain.Proposal, error) {
+func (l *Ledger) TakeBack(ctx context.Context, d Decision) (proposal.Proposal, error) {
 	if _, err := l.Execute(ctx, d.note(catalog.ProposalWithdrawn)); err != nil {
-		return domain.Proposal{}, err
+		return proposal.Proposal{}, err
 	}
 	return l.Proposed(ctx, d.App, d.ID)
 }
@@ -364,16 +365,16 @@ func (l *Ledger) TakeBack(ctx context.Context, d Decision) (domain.Proposal, err
 // proposed. It is refused if what the proposal is about has changed; then the proposal has
 // lapsed. Who approved may do so again: they get the same answer, and what was interrupted
 // is finished.
-func (l *Ledger) Approve(ctx context.Context, d Decision, read ReadCommand) (domain.Proposal, error) {
+func (l *Ledger) Approve(ctx context.Context, d Decision, read ReadCommand) (proposal.Proposal, error) {
 	ref, err := l.App(ctx, d.App)
 	if err != nil {
-		return domain.Proposal{}, err
+		return proposal.Proposal{}, err
 	}
 	p, _ := ref.Service.Proposals().Find(d.ID)
-	if again := p.DecidedBy == d.By && (p.Decided == domain.Approved || p.Decided == domain.CarriedOut); !again {
+	if again := p.DecidedBy == d.By && (p.Decided == proposal.Approved || p.Decided == proposal.CarriedOut); !again {
 		who := ident.By{Actor: ident.Operator, Principal: d.By}
 		if err := ref.Service.Proposals().CheckDecision(d.ID, d.By, who, l.Now()); err != nil {
-			return domain.Proposal{}, err
+			return proposal.Proposal{}, err
 		}
 
 		// Before the approval is recorded: who approves what cannot be done is told so.
@@ -389,10 +390,10 @@ func (l *Ledger) Approve(ctx context.Context, d Decision, read ReadCommand) (dom
 			}
 		}
 		if err := l.lapse(ctx, d.App, d.ID, err); err != nil {
-			return domain.Proposal{}, err
+			return proposal.Proposal{}, err
 		}
 		if _, err := l.Execute(ctx, d.note(catalog.ProposalApproved)); err != nil {
-			return domain.Proposal{}, err
+			return proposal.Proposal{}, err
 		}
 	}
 	return l.FinishProposal(ctx, d.App, d.ID, read)
@@ -402,25 +403,25 @@ func (l *Ledger) Approve(ctx context.Context, d Decision, read ReadCommand) (dom
 // before is not done again.
 func (l *Ledger) FinishProposal(
 	ctx context.Context, app ident.AppName, id string, read ReadCommand,
-) (domain.Proposal, error) {
+) (proposal.Proposal, error) {
 	p, err := l.Proposed(ctx, app, id)
-	if err != nil || p.Decided != domain.Approved {
+	if err != nil || p.Decided != proposal.Approved {
 		return p, err
 	}
 	record, err := l.carryOut(ctx, app, p, read)
 	if err := l.lapse(ctx, app, id, err); err != nil {
-		return domain.Proposal{}, err
+		return proposal.Proposal{}, err
 	}
 	done := map[string]string{"record": record.String()}
 	if _, err := l.Execute(ctx, proposalNote(app, ident.Ledger, catalog.ProposalDone, id, done)); err != nil {
-		return domain.Proposal{}, err
+		return proposal.Proposal{}, err
 	}
 	return l.Proposed(ctx, app, id)
 }
 
 // carryOut executes what was approved, and returns its record.
 func (l *Ledger) carryOut(
-	ctx context.Context, app ident.AppName, p domain.Proposal, read ReadCommand,
+	ctx context.Context, app ident.AppName, p proposal.Proposal, read ReadCommand,
 ) (eventstore.EventID, error) {
 	if p.Command == "erasure.ordered" { // with the person goes what was proposed
 		s, err := l.Subject(ctx, ident.SubjectStream(app, p.Subject))
@@ -470,7 +471,7 @@ func (l *Ledger) lapse(ctx context.Context, app ident.AppName, id string, err er
 }
 
 // keptCommand returns what was kept of a proposal. The app's stream is read for it.
-func (l *Ledger) keptCommand(ctx context.Context, app ident.AppName, p domain.Proposal) ([]byte, error) {
+func (l *Ledger) keptCommand(ctx context.Context, app ident.AppName, p proposal.Proposal) ([]byte, error) {
 	e, err := l.madeEntry(ctx, app, p)
 	if err != nil {
 		return nil, err
@@ -487,7 +488,7 @@ func (l *Ledger) keptCommand(ctx context.Context, app ident.AppName, p domain.Pr
 }
 
 // madeEntry returns the record of a proposal.
-func (l *Ledger) madeEntry(ctx context.Context, app ident.AppName, p domain.Proposal) (codec.Entry, error) {
+func (l *Ledger) madeEntry(ctx context.Context, app ident.AppName, p proposal.Proposal) (codec.Entry, error) {
 	for e, err := range l.Stream(ctx, ident.ServiceStream(app)) {
 		if err != nil {
 			return codec.Entry{}, err
@@ -502,7 +503,7 @@ func (l *Ledger) madeEntry(ctx context.Context, app ident.AppName, p domain.Prop
 // Command returns what was proposed, as it was sent, to whoever has to decide on it; not
 // ok: the person whom it was about was erased. First the access is recorded.
 func (l *Ledger) Command(
-	ctx context.Context, app ident.AppName, p domain.Proposal, a Access,
+	ctx context.Context, app ident.AppName, p proposal.Proposal, a Access,
 ) (kept []byte, ok bool, err error) {
 	e, err := l.madeEntry(ctx, app, p)
 	if err != nil {

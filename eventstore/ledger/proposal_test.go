@@ -11,6 +11,7 @@ import (
 	"consentledger/domain/content"
 	"consentledger/domain/ident"
 	"consentledger/domain/policy"
+	"consentledger/domain/proposal"
 	"consentledger/domain/refusal"
 	"consentledger/eventstore/ledger"
 )
@@ -27,7 +28,7 @@ func readVoid(kept []byte, by [2]string) (ledger.Request, error) {
 }
 
 // proposes begins a history of ada with a grant, and proposes to void it.
-func proposes(t *testing.T, l *ledger.Ledger) domain.Proposal {
+func proposes(t *testing.T, l *ledger.Ledger) proposal.Proposal {
 	t.Helper()
 	l.AskTwo(func(_ ident.AppName, kind string) bool { return kind == "record.voided" })
 	begin(t, l)
@@ -37,7 +38,7 @@ func proposes(t *testing.T, l *ledger.Ledger) domain.Proposal {
 		t.Fatal(err)
 	}
 	p, err := l.Propose(t.Context(), ledger.Proposing{App: "demo", Source: "test", ID: "void", Kind: "record.voided", Kept: kept, By: "p-first", Reason: "mistake"}, readVoid)
-	if err != nil || p.State(l.Now()) != domain.Proposed || p.By != "p-first" {
+	if err != nil || p.State(l.Now()) != proposal.Proposed || p.By != "p-first" {
 		t.Fatalf("%+v %v", p, err)
 	}
 	return p
@@ -124,7 +125,7 @@ func TestAProposalHoldsForTheStateThatItWasMadeFor(t *testing.T) {
 	if _, err := here.Approve(t.Context(), decided(p.ID, "p-second"), readVoid); code(err) != refusal.ProposalOutdated {
 		t.Errorf("%v", err)
 	}
-	if p, err := there.Proposed(t.Context(), "demo", p.ID); err != nil || p.State(w.now) != domain.Lapsed {
+	if p, err := there.Proposed(t.Context(), "demo", p.ID); err != nil || p.State(w.now) != proposal.Lapsed {
 		t.Errorf("%+v %v", p, err)
 	}
 	if n := w.types(t); n["record.voided"] != 0 || n["proposal.approved"] != 0 || n["proposal.lapsed"] != 1 {
@@ -150,7 +151,7 @@ func TestAnApprovalThatWasInterruptedIsFinished(t *testing.T) {
 				t.Errorf("%d: %v", dies, err)
 			}
 			after, err := l.Approve(t.Context(), decided(p.ID, "p-second"), readVoid)
-			if err != nil || after.State(w.now) != domain.CarriedOut || after.Record == "" {
+			if err != nil || after.State(w.now) != proposal.CarriedOut || after.Record == "" {
 				t.Errorf("%d: %+v %v", dies, after, err)
 			}
 			if n := w.types(t); n["record.voided"] != 1 || n["proposal.approved"] != 1 || n["proposal.done"] != 1 || n["proposal.lapsed"] != 0 {

@@ -11,6 +11,7 @@ import (
 	"consentledger/domain/ident"
 	"consentledger/domain/policy"
 	"consentledger/domain/refusal"
+	"consentledger/domain/request"
 	"consentledger/eventstore/vault"
 )
 
@@ -88,7 +89,7 @@ func (l *Ledger) openRequest(ctx context.Context, req Request) (Receipt, error) 
 		return Receipt{}, err
 	}
 
-	if cmd.Subject = p.Pseudonym.String(); slices.Contains(cmd.Types, domain.AskWithdraw) {
+	if cmd.Subject = p.Pseudonym.String(); slices.Contains(cmd.Types, request.Withdraw) {
 		withdrawn, err := l.executePerson(ctx,
 			beside(req, "withdrawal of ",
 				domain.WithdrawConsent{Scope: policy.Scope{All: len(cmd.Purposes) == 0, Purposes: cmd.Purposes},
@@ -230,7 +231,7 @@ func (l *Ledger) possible(cmd domain.OpenRequest, ref domain.Reference, req Requ
 // nobody promised anything: the no needs no promise.
 func keepsNo(cmd domain.OpenRequest, err error) bool {
 	no, ok := errors.AsType[refusal.Refusal](err)
-	return ok && no.Code == refusal.NoPolicy && slices.Contains(cmd.Types, domain.AskWithdraw)
+	return ok && no.Code == refusal.NoPolicy && slices.Contains(cmd.Types, request.Withdraw)
 }
 
 // told records in the person's history where a request is told of, and returns

@@ -11,8 +11,10 @@ import (
 	"consentledger/domain/catalog"
 	"consentledger/domain/deadline"
 	"consentledger/domain/ident"
+	"consentledger/domain/obligation"
 	"consentledger/domain/policy"
 	"consentledger/domain/refusal"
+	"consentledger/domain/request"
 	"consentledger/eventstore/codec"
 	"consentledger/eventstore/codec/policydoc"
 	"consentledger/eventstore/ledger"
@@ -53,7 +55,7 @@ func TestARequestIsToldInAStreamOfItsOwnAndItsNoAtOnce(t *testing.T) {
 	promise(t, l)
 	must(t, l, requestOf("r1", yes))
 	w.now += 1000
-	ask := requestOf("r2", domain.OpenRequest{Types: []domain.RequestType{domain.AskWithdraw, domain.AskAccess}, Channel: "email", Text: "please let me go"})
+	ask := requestOf("r2", domain.OpenRequest{Types: []request.Type{request.Withdraw, request.Access}, Channel: "email", Text: "please let me go"})
 	first := must(t, l, ask)
 	if again := must(t, l, ask); again != first {
 		t.Errorf("asked again: %v and %v", first, again)
@@ -77,7 +79,7 @@ func TestARequestIsToldInAStreamOfItsOwnAndItsNoAtOnce(t *testing.T) {
 		}
 	}
 	duties, err := w.open(t).Duties(t.Context(), stream)
-	if err != nil || len(duties.All()) != 1 || duties.All()[0].State != domain.DutyMet {
+	if err != nil || len(duties.All()) != 1 || duties.All()[0].State != obligation.StateMet {
 		t.Errorf("%+v, %v", duties, err)
 	}
 	for r, err := range w.store.ReadAll(t.Context(), 0) {
@@ -91,7 +93,7 @@ func TestARequestGoesOnWhenThePersonWasErased(t *testing.T) {
 	w := newWorld()
 	l := w.open(t)
 	promise(t, l)
-	ask := requestOf("r1", domain.OpenRequest{Types: []domain.RequestType{domain.AskAccess}, Channel: "email", Text: "my words"})
+	ask := requestOf("r1", domain.OpenRequest{Types: []request.Type{request.Access}, Channel: "email", Text: "my words"})
 	must(t, l, ask)
 	stream, err := l.StreamOf(t.Context(), ask)
 	if err != nil {
@@ -169,7 +171,7 @@ func TestARequestIsADuplicateOfAnotherOneOfItsAppAlone(t *testing.T) {
 	l := w.open(t)
 	promise(t, l)
 	ask := func(id string) ident.StreamID {
-		r := requestOf(id, domain.OpenRequest{Types: []domain.RequestType{domain.AskAccess}, Channel: "email"})
+		r := requestOf(id, domain.OpenRequest{Types: []request.Type{request.Access}, Channel: "email"})
 		must(t, l, r)
 		stream, err := l.StreamOf(t.Context(), r)
 		if err != nil {
@@ -210,7 +212,7 @@ func TestARequestToStopSaysWhatGoesOn(t *testing.T) {
 	r.Person, r.Actor = ident.PersonKey{}, "operator"
 	must(t, l, r)
 
-	stop := requestOf("r1", domain.OpenRequest{Types: []domain.RequestType{domain.AskWithdraw}, Channel: "app", Purposes: []policy.PurposeID{"tax", "ads"}})
+	stop := requestOf("r1", domain.OpenRequest{Types: []request.Type{request.Withdraw}, Channel: "app", Purposes: []policy.PurposeID{"tax", "ads"}})
 	first := must(t, l, stop)
 	if first.Rests != "tax=legal-duty" {
 		t.Errorf("what goes on is said to be %q", first.Rests)
@@ -218,7 +220,7 @@ func TestARequestToStopSaysWhatGoesOn(t *testing.T) {
 	if again := must(t, w.open(t), stop); again != first {
 		t.Errorf("asked again: %+v and %+v", first, again)
 	}
-	if got := must(t, l, requestOf("r2", domain.OpenRequest{Types: []domain.RequestType{domain.AskAccess}, Channel: "app"})).Rests; got != "" {
+	if got := must(t, l, requestOf("r2", domain.OpenRequest{Types: []request.Type{request.Access}, Channel: "app"})).Rests; got != "" {
 		t.Errorf("of what withdraws nothing: %q", got)
 	}
 }
@@ -230,7 +232,7 @@ func TestANoNeedsNoPolicy(t *testing.T) {
 	l := w.open(t)
 	app := domain.App{Name: "demo", Environment: domain.Test, Jurisdiction: "CN", TimeZone: "Asia/Shanghai", Locales: []string{"en"}}
 	must(t, l, requestOf("a", domain.RegisterApp{App: app}))
-	ask := requestOf("r1", domain.OpenRequest{Types: []domain.RequestType{domain.AskWithdraw}, Channel: "email"})
+	ask := requestOf("r1", domain.OpenRequest{Types: []request.Type{request.Withdraw}, Channel: "email"})
 	for range 2 {
 		if _, err := l.Execute(t.Context(), ask); code(err) != refusal.NoPolicy || !strings.Contains(err.Error(), "was recorded") {
 			t.Fatal(err)
@@ -239,13 +241,13 @@ func TestANoNeedsNoPolicy(t *testing.T) {
 	if got := types(t, l); got != "subject consent.withdrawn" {
 		t.Errorf("without a policy: %s", got)
 	}
-	if _, err := l.Execute(t.Context(), requestOf("r2", domain.OpenRequest{Types: []domain.RequestType{domain.AskAccess}, Channel: "email"})); code(err) != refusal.NoPolicy || strings.Contains(err.Error(), "was recorded") {
+	if _, err := l.Execute(t.Context(), requestOf("r2", domain.OpenRequest{Types: []request.Type{request.Access}, Channel: "email"})); code(err) != refusal.NoPolicy || strings.Contains(err.Error(), "was recorded") {
 		t.Error(err)
 	}
 	earlier := w.now
 	w.now += deadline.Instant(deadline.Day)
 	promise(t, w.open(t))
-	late := requestOf("r3", domain.OpenRequest{Types: []domain.RequestType{domain.AskWithdraw}, Channel: "letter"})
+	late := requestOf("r3", domain.OpenRequest{Types: []request.Type{request.Withdraw}, Channel: "letter"})
 	late.Person.ID, late.At = "ben", earlier
 	l = w.open(t)
 	must(t, l, late)
@@ -268,11 +270,11 @@ func TestARequestToStopIsTakenWithoutWhatNobodyDeclares(t *testing.T) {
 	promise(t, l)
 	must(t, l, requestOf("g", yes))
 	w.now += 1000
-	ask := func(id, under string, types ...domain.RequestType) ledger.Request {
+	ask := func(id, under string, types ...request.Type) ledger.Request {
 		return requestOf(id, domain.OpenRequest{Types: types, Channel: "email", Policy: under, Purposes: []policy.PurposeID{"ads", "Nobody's", "none"}})
 	}
 
-	stop := ask("r1", "nobodys", domain.AskWithdraw)
+	stop := ask("r1", "nobodys", request.Withdraw)
 	first := must(t, l, stop)
 	if first.NotUnderstood != "data.policy" || first.Unknown != "[not shown],none" {
 		t.Errorf("what was not understood is said to be %q, and what is unknown %q", first.NotUnderstood, first.Unknown)
@@ -291,10 +293,10 @@ func TestARequestToStopIsTakenWithoutWhatNobodyDeclares(t *testing.T) {
 		t.Errorf("%+v, %v", duties, err)
 	}
 
-	if got := must(t, l, ask("r2", "", domain.AskWithdraw)); got.NotUnderstood != "" || got.Unknown != first.Unknown {
+	if got := must(t, l, ask("r2", "", request.Withdraw)); got.NotUnderstood != "" || got.Unknown != first.Unknown {
 		t.Errorf("beside no policy %+v", got)
 	}
-	if _, err := l.Execute(t.Context(), ask("r3", "nobodys", domain.AskAccess)); code(err) != refusal.NoPolicy {
+	if _, err := l.Execute(t.Context(), ask("r3", "nobodys", request.Access)); code(err) != refusal.NoPolicy {
 		t.Errorf("a request that is no opt-out: %v", err)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"consentledger/domain"
 	"consentledger/domain/deadline"
 	"consentledger/domain/ident"
+	"consentledger/domain/obligation"
 	"consentledger/domain/policy"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
@@ -35,7 +36,7 @@ func recorded(n int) codec.Entry {
 	if n%5 == 4 {
 		cause := spread(n - 1)
 		e.Stream = ident.StreamID{Noun: ident.ObligationNoun, App: projectiontest.App, ID: hex.EncodeToString(cause[:])}
-		e.Event = domain.ObligationOpened{Cause: domain.Cause{Event: ident.EventID(cause), Subject: hex.EncodeToString(who[:])}}
+		e.Event = domain.ObligationOpened{Cause: obligation.Cause{Event: ident.EventID(cause), Subject: hex.EncodeToString(who[:])}}
 		return e
 	}
 	e.Stream = ident.StreamID{Noun: ident.SubjectNoun, App: projectiontest.App, ID: hex.EncodeToString(who[:])}

@@ -10,7 +10,9 @@ import (
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
 	"consentledger/domain/ident"
+	"consentledger/domain/obligation"
 	"consentledger/domain/policy"
+	"consentledger/domain/request"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 )
@@ -45,8 +47,8 @@ func (c *crowd) flush() {
 	c.entries = c.entries[:0]
 }
 
-var asked = []domain.RequestType{domain.AskAccess, domain.AskDelete, domain.AskComplaint, domain.AskQuestion,
-	domain.AskCopy}
+var asked = []request.Type{request.Access, request.Delete, request.Complaint, request.Question,
+	request.Copy}
 
 // An answer is what is told of a request some days after it.
 type answer struct {
@@ -60,7 +62,7 @@ type answer struct {
 func (c *crowd) ask(n int) answer {
 	a := answer{n: n, stream: ident.RequestStream(App, fmt.Sprintf("%020x", n*7919%Many))}
 	person, t := fmt.Sprintf("%032x", n), asked[n%len(asked)]
-	c.tell(a.stream, domain.RequestReceived{Types: []domain.RequestType{t}, Policy: "privacy", Version: content.Hash{1},
+	c.tell(a.stream, domain.RequestReceived{Types: []request.Type{t}, Policy: "privacy", Version: content.Hash{1},
 		Channel: "email", Subject: person})
 	for i, days := range []int{15, 30} {
 		rule := deadline.Rule{ID: deadline.RuleID(fmt.Sprint("cn.d", days)), Source: "VII(III)",
@@ -70,9 +72,9 @@ func (c *crowd) ask(n int) answer {
 			c.b.Fatal(err)
 		}
 		a.opened[i] = domain.ObligationOpened{
-			Obligation: domain.Obligation{ID: "reply." + string(rule.ID), Kind: policy.DutyReply,
-				Types: []domain.RequestType{t}, Rule: rule, Version: content.Hash{1}},
-			Due: due, Cause: domain.Cause{Kind: "request.received", Subject: person},
+			Obligation: obligation.Obligation{ID: "reply." + string(rule.ID), Kind: policy.DutyReply,
+				Types: []request.Type{t}, Rule: rule, Version: content.Hash{1}},
+			Due: due, Cause: obligation.Cause{Kind: "request.received", Subject: person},
 		}
 		c.tell(a.stream, a.opened[i])
 	}
@@ -91,7 +93,7 @@ func (c *crowd) answer(a answer) {
 	}
 	for _, o := range a.opened {
 		c.tell(a.stream, domain.ObligationMet{ID: o.Obligation.ID, Met: c.now, Late: !o.Due.InTime(c.now),
-			By: domain.Cause{Kind: "request.answered"}})
+			By: obligation.Cause{Kind: "request.answered"}})
 	}
 }
 

@@ -12,7 +12,9 @@ import (
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
 	"consentledger/domain/ident"
+	"consentledger/domain/obligation"
 	"consentledger/domain/policy"
+	"consentledger/domain/request"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 	"consentledger/eventstore/codec/policydoc"
@@ -120,7 +122,7 @@ func (w *Teller) TellAt(person string, at deadline.Instant, cmd domain.Command) 
 }
 
 // Ask records a person's request, and returns its stream.
-func (w *Teller) Ask(person string, types ...domain.RequestType) ident.StreamID {
+func (w *Teller) Ask(person string, types ...request.Type) ident.StreamID {
 	w.t.Helper()
 	w.Tell(person, domain.OpenRequest{Types: types, Channel: "email", Text: "my words"})
 	req := w.request(person, nil)
@@ -277,7 +279,7 @@ func (w *Teller) TellAll() {
 // of what is owed without a request.
 func (w *Teller) tellOfRequests() {
 	w.t.Helper()
-	a := w.Ask("ada0", domain.AskAccess, domain.AskComplaint)
+	a := w.Ask("ada0", request.Access, request.Complaint)
 	w.Step(a, "identity.requested elements=IDE-4")
 	w.Rest(3 * deadline.Day)
 	w.Step(a, "identity.passed elements=IDE-4 checked_by=desk")
@@ -285,11 +287,11 @@ func (w *Teller) tellOfRequests() {
 	w.Step(a, "request.answered outcome=full channel=email types=access")
 	w.Step(a, "request.rejected codes=REJ-1 remedies_told=yes approved_by=boss")
 	w.Step(a, "request.reopened reason=not-done")
-	b := w.Ask("ada0", domain.AskAccess)
+	b := w.Ask("ada0", request.Access)
 	w.Step(b, "fee.quoted amount=12.50_CNY reason=often")
 	w.Step(b, "fee.waived reason=kind")
 	w.Step(b, "request.withdrawn")
-	robot := w.Ask("monkey2", domain.AskComplaint)
+	robot := w.Ask("monkey2", request.Complaint)
 	w.Tell("monkey2", domain.Say{Event: domain.SubjectMarkedTest{Reason: "monkey"}})
 	w.Step(robot, "request.answered outcome=full channel=email")
 	i := w.Incident()
@@ -298,10 +300,10 @@ func (w *Teller) tellOfRequests() {
 	begun := w.now
 	rule := deadline.Rule{ID: "h24", Source: "law", Unit: deadline.UnitHour, Length: 24, TimeZone: "Asia/Shanghai",
 		Law: true}
-	w.TellOn(o, domain.OpenDuties{Cause: domain.Cause{Event: ident.EventID{1}, Kind: "consent.withdrawn",
+	w.TellOn(o, domain.OpenDuties{Cause: obligation.Cause{Event: ident.EventID{1}, Kind: "consent.withdrawn",
 		Stream: i.String()}, Rule: policy.DutyRule{ID: "stop", Kind: policy.DutyStop, Each: policy.DutyEachSystem},
 		Start: begun, Target: []string{"ads", "mail"}, Rules: []deadline.Rule{rule}})
-	w.TellOn(o, domain.MeetObligation{ID: "stop.ads.h24", By: domain.Cause{Kind: "system.stopped"}})
+	w.TellOn(o, domain.MeetObligation{ID: "stop.ads.h24", By: obligation.Cause{Kind: "system.stopped"}})
 	w.TellOn(o, domain.MoveObligations{Calendar: ident.EventID{2}})
 	w.Rest(2 * deadline.Day)
 	w.TellOn(o, domain.WarnObligation{ID: "stop.mail.h24", Until: begun.Add(deadline.Day), Overdue: true})

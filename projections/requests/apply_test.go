@@ -10,6 +10,7 @@ import (
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
 	"consentledger/domain/ident"
+	"consentledger/domain/obligation"
 	"consentledger/domain/policy"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
@@ -57,9 +58,9 @@ func (m *mill) next() codec.Entry {
 	}
 	e.Stream = ident.StreamID{Noun: ident.ObligationNoun, App: projectiontest.App, ID: hex.EncodeToString(m.cause[:])}
 	e.Event = domain.ObligationOpened{
-		Obligation: domain.Obligation{ID: "stop.ads." + string(stop.ID), Kind: policy.DutyStop, Target: "ads", Rule: stop, Version: content.Hash{1}, RuleSet: content.Hash{2}},
+		Obligation: obligation.Obligation{ID: "stop.ads." + string(stop.ID), Kind: policy.DutyStop, Target: "ads", Rule: stop, Version: content.Hash{1}, RuleSet: content.Hash{2}},
 		Due:        m.due,
-		Cause:      domain.Cause{Event: ident.EventID(m.cause), Kind: "consent.withdrawn", Stream: "subject-" + string(projectiontest.App) + "-" + m.who, Subject: m.who},
+		Cause:      obligation.Cause{Event: ident.EventID(m.cause), Kind: "consent.withdrawn", Stream: "subject-" + string(projectiontest.App) + "-" + m.who, Subject: m.who},
 	}
 	return e
 }

@@ -11,6 +11,7 @@ import (
 	"consentledger/domain/deadline"
 	"consentledger/domain/ident"
 	"consentledger/domain/policy"
+	"consentledger/domain/request"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 	"consentledger/projections/readmodel"
@@ -200,7 +201,7 @@ func (b *batch) writeStep(e codec.Entry, x domain.Stepped, c *Case) error {
 func (b *batch) foldRequest(e codec.Entry, x domain.Stepped, c *Case) error {
 	received := domain.RequestReceived{Authenticated: c.Authenticated}
 	for _, name := range c.Types {
-		t, err := domain.ParseRequestType(name)
+		t, err := request.ParseType(name)
 		if err != nil {
 			return err
 		}

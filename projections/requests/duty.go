@@ -9,6 +9,7 @@ import (
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
 	"consentledger/domain/ident"
+	"consentledger/domain/obligation"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 )
@@ -238,7 +239,7 @@ func (b *batch) move(o *Obligation, e codec.Entry, x domain.ObligationMoved) err
 		return err
 	}
 
-	o.Due, o.Held, o.Stands = due, domain.Duty{Pauses: x.Pauses}.Held(), nil
+	o.Due, o.Held, o.Stands = due, obligation.Duty{Pauses: x.Pauses}.Held(), nil
 	if due.Phase != deadline.NotStarted {
 		o.Waits = ""
 	}

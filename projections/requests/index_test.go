@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"consentledger/domain"
+	"consentledger/domain/request"
 	"consentledger/eventstore"
 	"consentledger/projections/projectiontest"
 	"consentledger/projections/requests"
@@ -57,9 +58,9 @@ func TestAReportIsTheSameWhenever(t *testing.T) {
 // and then the same without it.
 func TestABatchThatFailsLeavesNoTrace(t *testing.T) {
 	w := begin(t)
-	w.Ask("ada", domain.AskAccess)
+	w.Ask("ada", request.Access)
 	said := len(w.Entries())
-	w.Ask("ben", domain.AskComplaint)
+	w.Ask("ben", request.Complaint)
 	all := w.Entries()
 	v := viewOf(t, all[:said])
 	before := bytesOf(t, v, w.Time(), requests.Known{})

@@ -7,6 +7,7 @@ import (
 	"consentledger/domain"
 	"consentledger/domain/deadline"
 	"consentledger/domain/ident"
+	"consentledger/domain/obligation"
 	"consentledger/domain/policy"
 	"consentledger/eventstore"
 	"consentledger/eventstore/ledger"
@@ -95,8 +96,8 @@ func TestTheReportSaysAtRiskWhenTheWatcherDoes(t *testing.T) {
 		return r
 	}
 	rules := []deadline.Rule{rule("h24", deadline.UnitHour, 24), rule("h1", deadline.UnitHour, 1), rule("w15", deadline.UnitWorkingDay, 15), rule("w2", deadline.UnitWorkingDay, 2), rule("d30", deadline.UnitCalendarDay, 30), rule("m6", deadline.UnitMonth, 6)}
-	w.TellOn(o, domain.OpenDuties{Cause: domain.Cause{Event: ident.EventID{1}}, Rule: policy.DutyRule{ID: "stop", Kind: policy.DutyStop}, Start: w.Time(), Rules: rules})
-	w.TellOn(ident.StreamID{Noun: ident.ObligationNoun, App: projectiontest.App, ID: "kept"}, domain.OpenDuties{Cause: domain.Cause{Event: ident.EventID{2}}, Rule: policy.DutyRule{ID: "keep", Kind: policy.DutyKeep}, Start: w.Time(), Rules: rules[:1]})
+	w.TellOn(o, domain.OpenDuties{Cause: obligation.Cause{Event: ident.EventID{1}}, Rule: policy.DutyRule{ID: "stop", Kind: policy.DutyStop}, Start: w.Time(), Rules: rules})
+	w.TellOn(ident.StreamID{Noun: ident.ObligationNoun, App: projectiontest.App, ID: "kept"}, domain.OpenDuties{Cause: obligation.Cause{Event: ident.EventID{2}}, Rule: policy.DutyRule{ID: "keep", Kind: policy.DutyKeep}, Start: w.Time(), Rules: rules[:1]})
 	v := viewOf(t, w.Entries())
 	n := 0
 	for _, e := range w.Entries() {
@@ -131,7 +132,7 @@ func TestTheReportSaysAtRiskWhenTheWatcherDoes(t *testing.T) {
 func TestWhatAHoldStopsIsHeldAndNotOverdue(t *testing.T) {
 	w := begin(t)
 	o := ident.StreamID{Noun: ident.ObligationNoun, App: projectiontest.App, ID: "one"}
-	w.TellOn(o, domain.OpenDuties{Cause: domain.Cause{Event: ident.EventID{1}}, Rule: policy.DutyRule{ID: "delete", Kind: policy.DutyDelete}, Start: w.Time(),
+	w.TellOn(o, domain.OpenDuties{Cause: obligation.Cause{Event: ident.EventID{1}}, Rule: policy.DutyRule{ID: "delete", Kind: policy.DutyDelete}, Start: w.Time(),
 		Rules: []deadline.Rule{{ID: "d30", Source: "1", Unit: deadline.UnitCalendarDay, Length: 30, TimeZone: "Asia/Shanghai"}}})
 	w.Rest(10 * deadline.Day)
 	w.TellOn(o, domain.HoldObligation{ID: "delete.d30"})

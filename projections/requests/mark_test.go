@@ -6,6 +6,7 @@ import (
 	"consentledger/domain"
 	"consentledger/domain/content"
 	"consentledger/domain/ident"
+	"consentledger/domain/request"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 	"consentledger/eventstore/ledger"
@@ -17,10 +18,10 @@ import (
 // between is still answered as it was.
 func TestAVoidedMarkPutsBackWhatItTookOut(t *testing.T) {
 	w := begin(t)
-	w.Ask("robot", domain.AskAccess)
+	w.Ask("robot", request.Access)
 	mark := w.Tell("robot", domain.Say{Event: domain.SubjectMarkedTest{Reason: "load"}})
 	again := w.Tell("robot", domain.Say{Event: domain.SubjectMarkedTest{Reason: "load"}})
-	w.Ask("robot", domain.AskAccess)
+	w.Ask("robot", request.Access)
 	last := len(w.Entries())
 	void := func(r ledger.Receipt) {
 		w.Tell("robot", domain.VoidRecords{Records: []ident.EventID{ident.EventID(r.Event)}, Reason: "mistake", Evidence: content.Hash{9}, By: [2]string{"eve", "bob"}})
@@ -61,12 +62,12 @@ func TestMarksAreTheSameWhateverTheSlices(t *testing.T) {
 	void := func(r ledger.Receipt) {
 		w.Tell("robot", domain.VoidRecords{Records: []ident.EventID{ident.EventID(r.Event)}, Reason: "mistake", Evidence: content.Hash{9}, By: [2]string{"eve", "bob"}})
 	}
-	w.Ask("robot", domain.AskAccess)
+	w.Ask("robot", request.Access)
 	first := mark()
-	w.Ask("robot", domain.AskComplaint)
-	w.Ask("ada", domain.AskComplaint)
+	w.Ask("robot", request.Complaint)
+	w.Ask("ada", request.Complaint)
 	void(first)
-	w.Ask("robot", domain.AskAccess)
+	w.Ask("robot", request.Access)
 	void(mark())
 	mark()
 	all := w.Entries()

@@ -8,10 +8,10 @@ import (
 	"slices"
 	"strings"
 
-	"consentledger/domain"
 	"consentledger/domain/deadline"
 	"consentledger/domain/ident"
 	"consentledger/domain/policy"
+	"consentledger/domain/request"
 	"consentledger/eventstore"
 	"consentledger/projections/readmodel"
 )
@@ -63,7 +63,7 @@ func ParseLane(text string) (Lane, error) {
 
 // group returns the lane of the obligations of a sort.
 func (s *class) group() Lane {
-	if s.types == "" || s.types == listOf([]string{domain.AskWithdraw.String()}) {
+	if s.types == "" || s.types == listOf([]string{request.Withdraw.String()}) {
 		return LaneOther
 	}
 	return LaneRequests

@@ -8,6 +8,7 @@ import (
 	"consentledger/domain"
 	"consentledger/domain/deadline"
 	"consentledger/domain/policy"
+	"consentledger/domain/request"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 	"consentledger/eventstore/codec/policydoc"
@@ -111,8 +112,8 @@ func TestReplayFromNothingGivesTheSameReport(t *testing.T) {
 // and more, and looks at every fact and every line of before.
 func TestAnotherRuleChangesNothingThatWas(t *testing.T) {
 	w := begin(t)
-	open := w.Ask("ada", domain.AskAccess, domain.AskComplaint)
-	done := w.Ask("ben", domain.AskComplaint)
+	open := w.Ask("ada", request.Access, request.Complaint)
+	done := w.Ask("ben", request.Complaint)
 	w.Step(done, "request.answered outcome=full channel=app")
 	at, facts := w.Time(), w.Entries()
 	before := page(t, viewOf(t, facts), requests.Query{At: at})
@@ -128,7 +129,7 @@ func TestAnotherRuleChangesNothingThatWas(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.Tell("", domain.PublishPolicy{Version: version, Document: d, Material: []string{policy.MaterialService, "MAT-4"}})
-	after := w.Ask("cleo", domain.AskComplaint)
+	after := w.Ask("cleo", request.Complaint)
 	w.Step(open, "facts.verified founded=yes") // the old request goes on by the old rule
 
 	now := w.Entries()
@@ -162,7 +163,7 @@ func TestAnotherRuleChangesNothingThatWas(t *testing.T) {
 // what was late by it.
 func TestBetterCodeChangesNoPastFact(t *testing.T) {
 	w := begin(t)
-	stream := w.Ask("ada", domain.AskComplaint)
+	stream := w.Ask("ada", request.Complaint)
 	w.Step(stream, "facts.verified founded=yes")
 	all := w.Entries()
 	var was deadline.Due

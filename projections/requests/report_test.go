@@ -10,7 +10,9 @@ import (
 	"consentledger/domain"
 	"consentledger/domain/deadline"
 	"consentledger/domain/ident"
+	"consentledger/domain/obligation"
 	"consentledger/domain/policy"
+	"consentledger/domain/request"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 	"consentledger/projections/projectiontest"
@@ -71,21 +73,21 @@ func begin(t testing.TB) *projectiontest.Teller {
 func TestTheLifeOfAReport(t *testing.T) {
 	for _, tt := range []struct {
 		name  string
-		types []domain.RequestType
+		types []request.Type
 		steps []string
 		after deadline.Span // how long after the last step it is read
 		want  string
 	}{
-		{"the earliest of each type binds, and a promise beyond the law shows", []domain.RequestType{domain.AskAccess}, nil, 0, "law20 open binding, d30 open exceeds"},
-		{"each of several types has its own date", []domain.RequestType{domain.AskAccess, domain.AskComplaint}, nil, 0, "d15 open binding, law20 open binding, d30 open exceeds, facts15 not-started"},
-		{"a clock that stands has no date", []domain.RequestType{domain.AskAccess}, []string{"identity.requested elements=IDE-4"}, 0, "law20 open binding, d30 paused"},
-		{"three working days before its end it is at risk", []domain.RequestType{domain.AskAccess}, nil, 26 * deadline.Day, "law20 at-risk binding, d30 open exceeds"},
-		{"at the end of its last day it is overdue", []domain.RequestType{domain.AskAccess}, nil, 29 * deadline.Day, "law20 overdue binding, d30 open exceeds"},
-		{"an answer in time meets all", []domain.RequestType{domain.AskAccess}, []string{"request.answered outcome=full channel=app"}, 50 * deadline.Day, "law20 met binding, d30 met exceeds"},
-		{"what was answered in part leaves the rest", []domain.RequestType{domain.AskAccess, domain.AskComplaint}, []string{"request.answered outcome=full channel=app types=complaint"}, 0,
+		{"the earliest of each type binds, and a promise beyond the law shows", []request.Type{request.Access}, nil, 0, "law20 open binding, d30 open exceeds"},
+		{"each of several types has its own date", []request.Type{request.Access, request.Complaint}, nil, 0, "d15 open binding, law20 open binding, d30 open exceeds, facts15 not-started"},
+		{"a clock that stands has no date", []request.Type{request.Access}, []string{"identity.requested elements=IDE-4"}, 0, "law20 open binding, d30 paused"},
+		{"three working days before its end it is at risk", []request.Type{request.Access}, nil, 26 * deadline.Day, "law20 at-risk binding, d30 open exceeds"},
+		{"at the end of its last day it is overdue", []request.Type{request.Access}, nil, 29 * deadline.Day, "law20 overdue binding, d30 open exceeds"},
+		{"an answer in time meets all", []request.Type{request.Access}, []string{"request.answered outcome=full channel=app"}, 50 * deadline.Day, "law20 met binding, d30 met exceeds"},
+		{"what was answered in part leaves the rest", []request.Type{request.Access, request.Complaint}, []string{"request.answered outcome=full channel=app types=complaint"}, 0,
 			"d15 met binding, law20 open binding, d30 open exceeds, facts15 met"},
-		{"what was withdrawn is void, and binds nobody", []domain.RequestType{domain.AskAccess}, []string{"request.withdrawn"}, 0, "law20 void, d30 void"},
-		{"what was opened again binds again", []domain.RequestType{domain.AskComplaint}, []string{"request.answered outcome=full channel=app", "request.reopened reason=not-done"}, 0,
+		{"what was withdrawn is void, and binds nobody", []request.Type{request.Access}, []string{"request.withdrawn"}, 0, "law20 void, d30 void"},
+		{"what was opened again binds again", []request.Type{request.Complaint}, []string{"request.answered outcome=full channel=app", "request.reopened reason=not-done"}, 0,
 			"d15 met binding, d15.2 open binding, facts15 met, facts15.2 not-started"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -104,7 +106,7 @@ func TestTheLifeOfAReport(t *testing.T) {
 
 func TestAReportSaysWhatFactsHold(t *testing.T) {
 	w := begin(t)
-	stream := w.Ask("ada", domain.AskAccess)
+	stream := w.Ask("ada", request.Access)
 	asked := w.Time()
 	w.Step(stream, "identity.requested elements=IDE-4")
 	w.Rest(7 * deadline.Day)
@@ -149,7 +151,7 @@ func TestAReportSaysWhoseDataStay(t *testing.T) {
 		e := codec.Entry{Position: last + eventstore.Position(n), Revision: 1}
 		e.ID, e.At, e.Recorded = eventstore.EventID{n}, w.Time(), w.Time()
 		e.Stream = ident.StreamID{Noun: ident.ObligationNoun, App: projectiontest.App, ID: fmt.Sprintf("%032x", n)}
-		e.Event = domain.ObligationOpened{Obligation: domain.Obligation{ID: "stop.cn.stop", Kind: policy.DutyStop, Rule: stop, Keeps: keeps}, Due: due}
+		e.Event = domain.ObligationOpened{Obligation: obligation.Obligation{ID: "stop.cn.stop", Kind: policy.DutyStop, Rule: stop, Keeps: keeps}, Due: due}
 		return e
 	}
 	place := projectiontest.Place(t)
@@ -178,10 +180,10 @@ func TestAReportSaysWhoseDataStay(t *testing.T) {
 func TestFiltersAndPagesAndOrders(t *testing.T) {
 	w := begin(t)
 	for i := range 5 {
-		w.Ask(fmt.Sprint("p", i), domain.AskAccess, domain.AskComplaint)
+		w.Ask(fmt.Sprint("p", i), request.Access, request.Complaint)
 		w.Rest(3 * deadline.Day)
 	}
-	late := w.Ask("late", domain.AskComplaint)
+	late := w.Ask("late", request.Complaint)
 	w.Rest(40 * deadline.Day)
 	w.Step(late, "request.answered outcome=full channel=app")
 	w.Tell("p4", domain.Say{Event: domain.SubjectMarkedTest{Reason: "monkey"}})
@@ -250,7 +252,7 @@ func shanghai(version int, off ...deadline.Date) domain.CalendarPublished {
 
 func TestWorkingDaysLeftGoByTheCalendarsThatWereKnown(t *testing.T) {
 	w := begin(t)
-	w.Ask("ada", domain.AskComplaint)
+	w.Ask("ada", request.Complaint)
 	entries := w.Entries()
 	due := page(t, viewOf(t, entries), requests.Query{At: w.Time(), Rule: "d15"})[0].Due.Date
 	monday := due - deadline.Date((int(due.Weekday())+6)%7)
@@ -289,9 +291,9 @@ func TestWorkingDaysLeftGoByTheCalendarsThatWereKnown(t *testing.T) {
 func TestRequestsStandBeforeWithdrawalsInAGroupOfTheirOwn(t *testing.T) {
 	w := begin(t)
 	for i := range 20 {
-		w.Ask(fmt.Sprint("person-", i), domain.AskWithdraw)
+		w.Ask(fmt.Sprint("person-", i), request.Withdraw)
 	}
-	w.Ask("ada", domain.AskAccess)
+	w.Ask("ada", request.Access)
 	v := viewOf(t, w.Entries())
 	for _, order := range []requests.Sort{"", requests.ByDue, requests.ByState} {
 		list := page(t, v, requests.Query{At: w.Time(), Sort: order})

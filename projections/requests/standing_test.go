@@ -6,6 +6,7 @@ import (
 
 	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/request"
 	"consentledger/projections/projectiontest"
 	"consentledger/projections/requests"
 )
@@ -14,12 +15,12 @@ import (
 // of the obligations; and nothing of tests.
 func TestWhatStandsIsWhatTheSummaryCounts(t *testing.T) {
 	w := begin(t)
-	answered := w.Ask("p0", domain.AskComplaint)
+	answered := w.Ask("p0", request.Complaint)
 	w.Step(answered, "request.answered outcome=full channel=app")
-	w.Ask("late", domain.AskComplaint)
+	w.Ask("late", request.Complaint)
 	w.Rest(60 * deadline.Day)
-	w.Ask("new", domain.AskComplaint)
-	w.Ask("robot", domain.AskComplaint)
+	w.Ask("new", request.Complaint)
+	w.Ask("robot", request.Complaint)
 	w.Tell("robot", domain.Say{Event: domain.SubjectMarkedTest{Reason: "load"}})
 
 	v := viewOf(t, w.Entries())

@@ -7,6 +7,7 @@ import (
 	"consentledger/domain"
 	"consentledger/domain/deadline"
 	"consentledger/domain/ident"
+	"consentledger/domain/request"
 	"consentledger/projections/projectiontest"
 	"consentledger/projections/requests"
 )
@@ -17,7 +18,7 @@ import (
 func TestTheSummaryAddsUp(t *testing.T) {
 	w := begin(t)
 	replied := func(person string, days deadline.Span, step string) {
-		stream := w.Ask(person, domain.AskComplaint)
+		stream := w.Ask(person, request.Complaint)
 		w.Rest(days * deadline.Day)
 		w.Step(stream, step)
 	}
@@ -25,16 +26,16 @@ func TestTheSummaryAddsUp(t *testing.T) {
 	replied("p1", 1, "request.rejected codes=REJ-1 remedies_told=yes approved_by=boss")
 	replied("p5", 7, "request.answered outcome=part channel=app")
 	replied("p21", 30, "request.rejected codes=REJ-1 remedies_told=yes approved_by=boss")
-	w.Ask("late", domain.AskComplaint)
+	w.Ask("late", request.Complaint)
 	w.Rest(30 * deadline.Day)
-	w.Ask("new", domain.AskComplaint)
-	again := w.Ask("new", domain.AskComplaint)
+	w.Ask("new", request.Complaint)
+	again := w.Ask("new", request.Complaint)
 	w.Step(again, "fee.quoted amount=10.10_CNY reason=often")
 	w.Step(again, "fee.waived reason=kind")
-	third := w.Ask("new", domain.AskComplaint)
+	third := w.Ask("new", request.Complaint)
 	w.Step(third, "fee.quoted amount=0.20_CNY reason=often")
 	w.Step(third, "fee.paid amount=0.20_CNY")
-	robot := w.Ask("robot", domain.AskComplaint)
+	robot := w.Ask("robot", request.Complaint)
 	w.Step(robot, "request.rejected codes=REJ-1 remedies_told=yes approved_by=boss")
 	w.Tell("robot", domain.Say{Event: domain.SubjectMarkedTest{Reason: "load"}})
 
@@ -76,14 +77,14 @@ func TestTheSummaryAddsUp(t *testing.T) {
 
 func TestRequestsAndIncidentsAreShownWithTheirSteps(t *testing.T) {
 	w := begin(t)
-	stream := w.Ask("ada", domain.AskAccess, domain.AskComplaint)
+	stream := w.Ask("ada", request.Access, request.Complaint)
 	early := w.Entries()
 	w.Step(stream, "request.acknowledged channel=email")
 	w.Step(stream, "request.answered outcome=full channel=app types=access")
 	w.Step(stream, "request.answered outcome=full channel=app")
 	i := w.Incident()
 	w.Step(i, "incident.contained measures=off")
-	robot := w.Ask("robot", domain.AskComplaint)
+	robot := w.Ask("robot", request.Complaint)
 	w.Tell("robot", domain.Say{Event: domain.SubjectMarkedTest{Reason: "load"}})
 	v := viewOf(t, w.Entries())
 

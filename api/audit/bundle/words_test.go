@@ -10,6 +10,7 @@ import (
 	"consentledger/domain/catalog"
 	"consentledger/domain/content"
 	"consentledger/domain/policy"
+	"consentledger/domain/request"
 	"consentledger/eventstore/codec"
 	"consentledger/eventstore/ledger"
 	"consentledger/projections/projectiontest"
@@ -57,7 +58,7 @@ func TestEveryCodeHasAChineseName(t *testing.T) {
 	for _, r := range domain.LackRules {
 		named("a lack", chinese.lacks, string(r.Lack))
 	}
-	for _, r := range domain.RequestTypes() {
+	for _, r := range request.Types() {
 		named("a request", chinese.requests, r.String())
 	}
 	named("a reason", chinese.reasons, domain.Unstated)
@@ -87,7 +88,7 @@ func TestNoEnglishCodeIsInAChineseReport(t *testing.T) {
 	for _, action := range []policy.Action{policy.Collect, policy.Use, policy.Provide, policy.Publish, policy.Export} {
 		events = append(events, domain.CheckAnswered{Purpose: "乙", Action: action, Why: domain.WhyConsent})
 	}
-	events = append(events, domain.RequestReceived{Types: domain.RequestTypes()}, domain.ConsentWithdrawn{Scope: policy.Scope{All: true}})
+	events = append(events, domain.RequestReceived{Types: request.Types()}, domain.ConsentWithdrawn{Scope: policy.Scope{All: true}})
 	for _, r := range catalog.NoteRules {
 		events = append(events, domain.Noted{Kind: r.Kind, Fields: filled(r.Fields)})
 	}

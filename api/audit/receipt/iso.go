@@ -8,6 +8,7 @@ import (
 	"consentledger/domain"
 	"consentledger/domain/content"
 	"consentledger/domain/policy"
+	"consentledger/domain/request"
 )
 
 const recordType = "dpv:ConsentRecord"
@@ -297,7 +298,7 @@ func (c Consent) isoProcess(p policy.Purpose, a answer, status isoStatus) isoPro
 
 	for _, right := range c.Policy.Document.Rights {
 		x.Rights = append(x.Rights, isoNamed{"dpv:DataSubjectRight", string(right.ID), right.Title})
-		if right.ID == domain.AskWithdraw.Right() && x.Control != nil {
+		if right.ID == request.Withdraw.Right() && x.Control != nil {
 			x.Control.Description = right.Procedure
 		}
 	}

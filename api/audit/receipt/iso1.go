@@ -4,6 +4,7 @@ import (
 	"consentledger/domain"
 	"consentledger/domain/content"
 	"consentledger/domain/policy"
+	"consentledger/domain/request"
 )
 
 // context1 gives the prefixes of the words that a record uses.
@@ -127,7 +128,7 @@ func (c Consent) iso1Process(p policy.Purpose, given domain.ConsentGiven) iso1Pr
 
 	for _, right := range c.Policy.Document.Rights {
 		x.Rights = append(x.Rights, string(right.ID))
-		if right.ID == domain.AskWithdraw.Right() {
+		if right.ID == request.Withdraw.Right() {
 			x.Withdrawal = right.Procedure
 		}
 	}

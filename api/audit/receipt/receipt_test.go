@@ -24,6 +24,7 @@ import (
 	"consentledger/domain/ident"
 	"consentledger/domain/policy"
 	"consentledger/domain/published"
+	"consentledger/domain/request"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 	"consentledger/eventstore/codec/policydoc"
@@ -62,7 +63,7 @@ func document() policy.Document {
 		Purposes:   []policy.Purpose{{ID: "ads", Title: "Ads", Basis: policy.BasisConsent, Categories: []policy.CategoryID{"clicks"}, Actions: []policy.Action{policy.Collect, policy.Provide}}, {ID: "face", Title: "Faces", Basis: policy.BasisConsent}, {ID: "net", Title: "Network", Basis: policy.BasisConsent, Sensitive: true, Categories: []policy.CategoryID{"id"}}},
 		Categories: []policy.Category{{ID: "clicks"}, {ID: "id", SensitiveByLaw: true}},
 		Recipients: []policy.Recipient{{ID: "acme", Title: "Acme", Purposes: []policy.PurposeID{"ads"}}},
-		Rights:     []policy.Right{{ID: domain.AskWithdraw.Right(), Title: "Withdraw", Procedure: "tap Withdraw"}},
+		Rights:     []policy.Right{{ID: request.Withdraw.Right(), Title: "Withdraw", Procedure: "tap Withdraw"}},
 	}
 }
 

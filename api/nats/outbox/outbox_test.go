@@ -21,6 +21,7 @@ import (
 	"consentledger/domain"
 	"consentledger/domain/deadline"
 	"consentledger/domain/ident"
+	"consentledger/domain/obligation"
 	"consentledger/domain/policy"
 	"consentledger/eventstore"
 	"consentledger/eventstore/ledger"
@@ -128,7 +129,7 @@ func (w *world) owe() {
 			w.t.Error(err)
 		}
 	}
-	do(domain.OpenDuties{Cause: domain.Cause{Event: cause, Kind: "consent.withdrawn", Stream: "subject-demo-00ff", Subject: "00ff"},
+	do(domain.OpenDuties{Cause: obligation.Cause{Event: cause, Kind: "consent.withdrawn", Stream: "subject-demo-00ff", Subject: "00ff"},
 		Rule: policy.DutyRule{ID: "reply", Kind: policy.DutyReply}, Start: 1767225600000, Rules: []deadline.Rule{rule}}) // 2026
 	duties, err := w.Duties(w.t.Context(), stream)
 	if err != nil || len(duties.All()) == 0 {

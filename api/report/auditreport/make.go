@@ -14,6 +14,7 @@ import (
 	"consentledger/domain/deadline"
 	"consentledger/domain/ident"
 	"consentledger/domain/policy"
+	"consentledger/domain/request"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 	"consentledger/projections/requests"
@@ -90,8 +91,8 @@ func (c *counting) owed(ctx context.Context, owed Requests, from, to deadline.In
 // promises: the law's, or those that give no date.
 func (c *counting) byLaw(ctx context.Context, owed Requests, q requests.Query, r *Report) error {
 	seen := map[deadline.RuleID]bool{}
-	for _, t := range domain.RequestTypes() {
-		x := domain.LawReply(c.service.App.Jurisdiction, c.service.App.TimeZone, t)
+	for _, t := range request.Types() {
+		x := request.LawReply(c.service.App.Jurisdiction, c.service.App.TimeZone, t)
 		if seen[x.ID] {
 			continue
 		}

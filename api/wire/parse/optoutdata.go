@@ -6,9 +6,9 @@ import (
 	"strconv"
 	"strings"
 
-	"consentledger/domain"
 	"consentledger/domain/catalog"
 	"consentledger/domain/policy"
+	"consentledger/domain/request"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -264,7 +264,7 @@ func (e *loose) readable(path string, v jsontext.Value) jsontext.Value {
 	for i, item := range list {
 		bad := item.Kind() != '"' || !item.IsValid()
 		if !bad && path == "data.types" {
-			_, err := domain.ParseRequestType(textIn(item))
+			_, err := request.ParseType(textIn(item))
 			bad = err != nil
 		}
 		if bad {

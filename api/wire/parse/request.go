@@ -9,6 +9,7 @@ import (
 	"consentledger/domain/catalog"
 	"consentledger/domain/ident"
 	"consentledger/domain/policy"
+	"consentledger/domain/request"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -61,9 +62,9 @@ func requestReceived(r *reader, c RequestReceived) domain.Command {
 	r.need("types", len(c.Types) > 0)
 	r.need("channel", c.Channel != "")
 	r.guardian(c.Guardian)
-	var types []domain.RequestType
+	var types []request.Type
 	for _, name := range c.Types {
-		t, err := domain.ParseRequestType(name)
+		t, err := request.ParseType(name)
 		if err != nil {
 			r.fail("types", ": %v", err)
 		}
@@ -71,7 +72,7 @@ func requestReceived(r *reader, c RequestReceived) domain.Command {
 	}
 
 	purposes := r.purposes
-	if slices.Contains(types, domain.AskWithdraw) {
+	if slices.Contains(types, request.Withdraw) {
 		purposes = r.denied
 	}
 

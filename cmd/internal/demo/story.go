@@ -5,6 +5,7 @@ import (
 	"consentledger/domain/catalog"
 	"consentledger/domain/deadline"
 	"consentledger/domain/policy"
+	"consentledger/domain/request"
 )
 
 // systems are who keeps personal data, and a contract that takes effect in a
@@ -22,33 +23,33 @@ func (s *story) systems() {
 // answer.
 func (s *story) requests() {
 	s.ask("delete", "user-15", s.morning(3),
-		domain.OpenRequest{Types: []domain.RequestType{domain.AskDelete}, Channel: "feedback", Authenticated: true,
+		domain.OpenRequest{Types: []request.Type{request.Delete}, Channel: "feedback", Authenticated: true,
 			Text: "Please delete what you have of me."})
 	s.step("delete", s.morning(2), "request.acknowledged", "", "channel", "feedback")
 
 	s.ask("copy", "user-11", s.morning(6),
-		domain.OpenRequest{Types: []domain.RequestType{domain.AskCopy}, Policy: "key-sharing", Channel: "email",
+		domain.OpenRequest{Types: []request.Type{request.Copy}, Policy: "key-sharing", Channel: "email",
 			Text: "Who opened my door in June?"})
 	s.step("copy", s.morning(5), "identity.requested", "", "elements", "IDE-3,IDE-1")
 
 	s.ask("access", "user-14", s.morning(12),
-		domain.OpenRequest{Types: []domain.RequestType{domain.AskAccess}, Channel: "feedback", Authenticated: true,
+		domain.OpenRequest{Types: []request.Type{request.Access}, Channel: "feedback", Authenticated: true,
 			Text: "What do you know of me?"})
 	s.step("access", s.morning(11), "request.acknowledged", "", "channel", "feedback")
 	s.step("access", s.morning(4), "request.answered", "", "outcome", "full", "channel", "feedback")
 
 	s.ask("correct", "user-17", s.morning(20),
-		domain.OpenRequest{Types: []domain.RequestType{domain.AskCorrect}, Channel: "email", Authenticated: true,
+		domain.OpenRequest{Types: []request.Type{request.Correct}, Channel: "email", Authenticated: true,
 			Text: "My neighbour never had a key."})
 	s.step("correct", s.morning(10), "request.rejected",
 		`{"text":"The entry is your neighbour's too: without it nobody could say who opened the door."}`,
 		"codes", "REJ-D3", "remedies_told", "yes", "approved_by", "privacy-officer")
 
 	s.ask("authority", "", s.morning(2),
-		domain.OpenRequest{Types: []domain.RequestType{domain.AskAuthority}, Channel: "letter"})
+		domain.OpenRequest{Types: []request.Type{request.Authority}, Channel: "letter"})
 
 	s.ask("complaint", "user-16", s.morning(8),
-		domain.OpenRequest{Types: []domain.RequestType{domain.AskComplaint}, Channel: "feedback", Authenticated: true,
+		domain.OpenRequest{Types: []request.Type{request.Complaint}, Channel: "feedback", Authenticated: true,
 			Text: "I was called by somebody who knew when I am at home."})
 	s.step("complaint", s.morning(5), "facts.verified", "", "founded", "yes")
 }
@@ -57,7 +58,7 @@ func (s *story) requests() {
 func (s *story) withdrawal() {
 	at := s.morning(9)
 	s.ask("withdraw", "user-18", at,
-		domain.OpenRequest{Types: []domain.RequestType{domain.AskWithdraw},
+		domain.OpenRequest{Types: []request.Type{request.Withdraw},
 			Purposes: []policy.PurposeID{"personalisation"},
 			Channel:  "feedback", Authenticated: true, Text: "Stop showing me doors."})
 	s.note(at.Add(3*deadline.Hour), "user-18", "processing.stopped", "system", "crm", "purpose", "personalisation")
@@ -72,7 +73,7 @@ func (s *story) deadlines() error {
 		return err
 	}
 	s.ask("late-question", "user-13", late,
-		domain.OpenRequest{Types: []domain.RequestType{domain.AskQuestion}, Channel: "email",
+		domain.OpenRequest{Types: []request.Type{request.Question}, Channel: "email",
 			Text: "Why do I see this?"})
 
 	soon, err := s.receivedFor(15, tomorrow)
@@ -80,7 +81,7 @@ func (s *story) deadlines() error {
 		return err
 	}
 	s.ask("question", "user-12", soon.Add(deadline.Day),
-		domain.OpenRequest{Types: []domain.RequestType{domain.AskQuestion}, Channel: "feedback",
+		domain.OpenRequest{Types: []request.Type{request.Question}, Channel: "feedback",
 			Text: "Do you sell my data?"})
 	return nil
 }

@@ -1,4 +1,4 @@
-package domain
+package request
 
 import (
 	"consentledger/domain/deadline"
@@ -10,13 +10,13 @@ const anyRequest policy.RightID = "request"
 
 // otherNames are the ids by which policies call a right, beside the one that a
 // type of request has.
-var otherNames = map[RequestType][]policy.RightID{
-	AskPortability: {"port"}, AskExplanation: {"explain-rules"}, AskRefuse: {"refuse-decision"},
-	AskRelative: {"relatives"},
+var otherNames = map[Type][]policy.RightID{
+	Portability: {"port"}, Explanation: {"explain-rules"}, Refuse: {"refuse-decision"},
+	Relative: {"relatives"},
 }
 
-// deadlinesOf returns the rules that a type of request opens.
-func deadlinesOf(d *policy.Document, t RequestType) []deadline.Rule {
+// DeadlinesOf returns the rules that a type of request opens.
+func DeadlinesOf(d *policy.Document, t Type) []deadline.Rule {
 	for _, id := range append([]policy.RightID{t.Right()}, otherNames[t]...) {
 		if rules := d.DeadlinesOf(id); len(rules) > 0 {
 			return rules
@@ -27,6 +27,6 @@ func deadlinesOf(d *policy.Document, t RequestType) []deadline.Rule {
 
 // PromisesReply reports whether the policy promises a reply to a type of request
 // by some date, if it comes by a channel; an empty one means by any.
-func PromisesReply(d *policy.Document, t RequestType, by policy.ChannelID) bool {
-	return len(deadlinesOf(d, t)) > 0 || by != "" && len(d.DeadlinesBy(by)) > 0
+func PromisesReply(d *policy.Document, t Type, by policy.ChannelID) bool {
+	return len(DeadlinesOf(d, t)) > 0 || by != "" && len(d.DeadlinesBy(by)) > 0
 }

@@ -1,4 +1,4 @@
-package domain
+package obligation
 
 import (
 	"fmt"
@@ -16,13 +16,13 @@ const LegalHold = "legal_hold"
 
 // move computes the due dates of open obligations again, of those that pick
 // chooses, and returns what moved.
-func (d DutyList) move(
+func (d Duties) move(
 	why MoveReason, by ident.EventID, calendars deadline.Calendars, pick func(*Duty, *clock) bool,
-) ([]MovedObligation, error) {
-	var moved []MovedObligation
+) ([]Moved, error) {
+	var moved []Moved
 	for _, x := range d.list {
 		c := clock{x.Due.Start, slices.Clone(x.Pauses), x.Due.Extended}
-		if x.State != DutyOpen || !pick(&x, &c) {
+		if x.State != StateOpen || !pick(&x, &c) {
 			continue
 		}
 		rule := x.Rule
@@ -33,7 +33,7 @@ func (d DutyList) move(
 		if err != nil {
 			return nil, fmt.Errorf("obligation %s: %w", x.ID, err)
 		}
-		moved = append(moved, MovedObligation{ID: x.ID, Why: why, By: by, Due: due, Was: x.Due, Pauses: c.pauses})
+		moved = append(moved, Moved{ID: x.ID, Why: why, By: by, Due: due, Was: x.Due, Pauses: c.pauses})
 	}
 	return moved, nil
 }
@@ -46,7 +46,7 @@ type clock struct {
 }
 
 // start starts the clocks that wait for something to happen.
-func (d DutyList) start(on string, at deadline.Instant, calendars deadline.Calendars) ([]MovedObligation, error) {
+func (d Duties) Start(on string, at deadline.Instant, calendars deadline.Calendars) ([]Moved, error) {
 	return d.move(MovedStarted, ident.EventID{}, calendars, func(x *Duty, c *clock) bool {
 		waits := c.start == 0 && x.Rule.ClockStart == on
 		c.start = at
@@ -56,7 +56,7 @@ func (d DutyList) start(on string, at deadline.Instant, calendars deadline.Calen
 
 // pause stops the clocks that a reason stops. A clock that stands goes on
 // standing.
-func (d DutyList) pause(reason string, at deadline.Instant, calendars deadline.Calendars) ([]MovedObligation, error) {
+func (d Duties) Pause(reason string, at deadline.Instant, calendars deadline.Calendars) ([]Moved, error) {
 	return d.move(MovedPaused, ident.EventID{}, calendars, func(x *Duty, c *clock) bool {
 		c.pauses = append(c.pauses, deadline.Pause{From: at, Reason: reason})
 		return c.start != 0 && slices.Contains(x.Rule.Pause, reason)
@@ -64,7 +64,7 @@ func (d DutyList) pause(reason string, at deadline.Instant, calendars deadline.C
 }
 
 // resume lets the clocks go on that a reason stopped.
-func (d DutyList) resume(reason string, at deadline.Instant, calendars deadline.Calendars) ([]MovedObligation, error) {
+func (d Duties) Resume(reason string, at deadline.Instant, calendars deadline.Calendars) ([]Moved, error) {
 	return d.move(MovedResumed, ident.EventID{}, calendars, func(_ *Duty, c *clock) bool {
 		for i, p := range c.pauses {
 			if p.To == 0 && p.Reason == reason {
@@ -78,7 +78,7 @@ func (d DutyList) resume(reason string, at deadline.Instant, calendars deadline.
 
 // extend gives the clocks that may be extended their longer period. What is
 // extended after its first due date is extended too late.
-func (d DutyList) extend(told deadline.Instant, calendars deadline.Calendars) ([]MovedObligation, error) {
+func (d Duties) Extend(told deadline.Instant, calendars deadline.Calendars) ([]Moved, error) {
 	late := false
 	moved, err := d.move(MovedExtended, ident.EventID{}, calendars, func(x *Duty, c *clock) bool {
 		can := x.Rule.ExtendedLength != 0 && !c.extended
@@ -100,11 +100,11 @@ func (d DutyList) extend(told deadline.Instant, calendars deadline.Calendars) ([
 }
 
 // meet returns that obligations were met, all of those that pick chooses.
-func (d DutyList) meet(met deadline.Instant, by Cause, evidence content.Hash, pick func(Duty) bool) []MetObligation {
-	var all []MetObligation
+func (d Duties) Meet(met deadline.Instant, by Cause, evidence content.Hash, pick func(Duty) bool) []Met {
+	var all []Met
 	for _, x := range d.list {
-		if x.State == DutyOpen && pick(x) {
-			all = append(all, MetObligation{ID: x.ID, Met: met, Late: !x.Due.InTime(met), By: by,
+		if x.State == StateOpen && pick(x) {
+			all = append(all, Met{ID: x.ID, Met: met, Late: !x.Due.InTime(met), By: by,
 				Evidence: evidence})
 		}
 	}
@@ -112,20 +112,20 @@ func (d DutyList) meet(met deadline.Instant, by Cause, evidence content.Hash, pi
 }
 
 // void returns that nothing is owed any more of what is open.
-func (d DutyList) void(reason string) []VoidedObligation {
-	var all []VoidedObligation
+func (d Duties) Void(reason string) []Voided {
+	var all []Voided
 	for _, x := range d.list {
-		if x.State == DutyOpen {
-			all = append(all, VoidedObligation{x.ID, reason})
+		if x.State == StateOpen {
+			all = append(all, Voided{x.ID, reason})
 		}
 	}
 	return all
 }
 
 // startSooner computes a due date from an earlier start than was known.
-func (d DutyList) startSooner(
+func (d Duties) StartSooner(
 	id string, start deadline.Instant, calendars deadline.Calendars,
-) ([]MovedObligation, error) {
+) ([]Moved, error) {
 	return d.move(MovedStarted, ident.EventID{}, calendars, func(x *Duty, c *clock) bool {
 		sooner := x.ID == id && start != 0 && (c.start == 0 || start < c.start)
 		c.start = start
@@ -135,15 +135,15 @@ func (d DutyList) startSooner(
 
 // recompute computes the due dates again of the clocks that run, by a calendar that was
 // published.
-func (d DutyList) recompute(calendar ident.EventID, calendars deadline.Calendars) ([]MovedObligation, error) {
+func (d Duties) Recompute(calendar ident.EventID, calendars deadline.Calendars) ([]Moved, error) {
 	return d.move(MovedCalendar, calendar, calendars, func(x *Duty, c *clock) bool { return c.start != 0 })
 }
 
 // resumeUnless lets the clocks go on, but for those that stand still for a reason that is
 // awaited.
-func (d DutyList) resumeUnless(
+func (d Duties) ResumeUnless(
 	awaited func(reason string) bool, at deadline.Instant, calendars deadline.Calendars,
-) ([]MovedObligation, error) {
+) ([]Moved, error) {
 	return d.move(MovedResumed, ident.EventID{}, calendars, func(_ *Duty, c *clock) bool {
 		resumed := false
 		for i, p := range c.pauses {
@@ -165,9 +165,9 @@ func heldBy(pauses []deadline.Pause) bool {
 // hold stops or restarts the clock of one obligation. What is closed, stood
 // still at that moment already, or was stopped after it, is no news: a command
 // that comes again later does nothing.
-func (d DutyList) hold(
+func (d Duties) Hold(
 	id string, released bool, at deadline.Instant, calendars deadline.Calendars,
-) ([]MovedObligation, error) {
+) ([]Moved, error) {
 	why := MovedPaused
 	if released {
 		why = MovedResumed

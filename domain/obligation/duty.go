@@ -1,4 +1,4 @@
-package domain
+package obligation
 
 import (
 	"slices"
@@ -10,6 +10,7 @@ import (
 	"consentledger/domain/lists"
 	"consentledger/domain/policy"
 	"consentledger/domain/refusal"
+	"consentledger/domain/request"
 )
 
 // An Obligation is something owed by a date, on one rule. Those that follow
@@ -17,7 +18,7 @@ import (
 type Obligation struct {
 	ID      string // within its stream: "reply.cn.policy.request_reply"
 	Kind    policy.DutyKind
-	Types   []RequestType      // which of the request's it answers; empty: not of a request
+	Types   []request.Type     // which of the request's it answers; empty: not of a request
 	Target  string             // the system or recipient that owes it; empty: the handler
 	Rule    deadline.Rule      // whole, as it was: better rules change no obligation
 	Version content.Hash       // of the policy that the rule is of; zero: none
@@ -26,9 +27,9 @@ type Obligation struct {
 	Keeps   []policy.PurposeID // to stop or delete: whose data stay all the same, see [published.Policies.Kept]
 }
 
-// An OpenedObligation is something that is owed from now on. Due is not
+// An Opened is something that is owed from now on. Due is not
 // started if its clock has not: the promise stands, its date does not yet.
-type OpenedObligation struct {
+type Opened struct {
 	Obligation Obligation
 	Due        deadline.Due
 	Cause      Cause
@@ -43,9 +44,9 @@ type Cause struct {
 	Subject string // the pseudonym of whom it is owed to; empty: nobody in particular
 }
 
-// A MovedObligation is a due date that was computed again: what it is, what it was, and
+// A Moved is a due date that was computed again: what it is, what it was, and
 // why. Both may be the same.
-type MovedObligation struct {
+type Moved struct {
 	ID     string
 	Why    MoveReason
 	By     ident.EventID // the calendar that was published; else zero
@@ -54,9 +55,9 @@ type MovedObligation struct {
 	Pauses []deadline.Pause // all that this obligation's clock has had
 }
 
-// A MetObligation is one of which what was owed was done. Met is the moment that
+// A Met is one of which what was owed was done. Met is the moment that
 // counts: of what has evidence its own, else the later of its two times.
-type MetObligation struct {
+type Met struct {
 	ID       string
 	Met      deadline.Instant
 	Late     bool
@@ -64,8 +65,8 @@ type MetObligation struct {
 	Evidence content.Hash
 }
 
-// A VoidedObligation is one of which nothing is owed any more, though nothing was done.
-type VoidedObligation struct{ ID, Reason string }
+// A Voided is one of which nothing is owed any more, though nothing was done.
+type Voided struct{ ID, Reason string }
 
 // A MoveReason is why a due date was computed again.
 type MoveReason uint8
@@ -87,19 +88,19 @@ func ParseMoveReason(s string) (MoveReason, error) {
 	return form.ParseCode[MoveReason](s, moveReasons, "a reason to compute a due date again")
 }
 
-// A DutyState is what became of an obligation.
-type DutyState uint8
+// A State is what became of an obligation.
+type State uint8
 
 const (
-	DutyOpen DutyState = iota
-	DutyMet
-	DutyMetLate
-	DutyVoid
+	StateOpen State = iota
+	StateMet
+	StateMetLate
+	StateVoid
 )
 
 var dutyStates = form.Codes{"open", "met", "met-late", "void"}
 
-func (s DutyState) String() string { return dutyStates.Name(uint8(s)) }
+func (s State) String() string { return dutyStates.Name(uint8(s)) }
 
 // A Duty is an obligation as it stands.
 type Duty struct {
@@ -108,22 +109,22 @@ type Duty struct {
 	Cause   Cause
 	Opened  deadline.Instant // when the ledger took it
 	Pauses  []deadline.Pause
-	State   DutyState
+	State   State
 	Met     deadline.Instant
 	Voided  deadline.Instant // when the ledger heard that it is void
 	AtRisk  deadline.Instant // the time up to which it was said to be at risk; zero: never
 	Overdue deadline.Instant
 }
 
-// DutyList are the obligations of one stream, in the order of their opening. The
+// Duties are the obligations of one stream, in the order of their opening. The
 // zero DutyList has none. A Duties never changes: each fact makes another.
-type DutyList struct{ list []Duty }
+type Duties struct{ list []Duty }
 
 // All returns the obligations. The slice is shared: do not change it.
-func (d DutyList) All() []Duty { return d.list }
+func (d Duties) All() []Duty { return d.list }
 
 // Find returns the obligation of that id, and whether there is one.
-func (d DutyList) Find(id string) (Duty, bool) {
+func (d Duties) Find(id string) (Duty, bool) {
 	for _, x := range d.list {
 		if x.ID == id {
 			return x, true
@@ -134,42 +135,42 @@ func (d DutyList) Find(id string) (Duty, bool) {
 
 // with returns d with one more obligation, for a caller who owns as much of d as it says.
 // So it is with what follows.
-func (d DutyList) with(own lists.Own, o OpenedObligation, recorded deadline.Instant) DutyList {
+func (d Duties) With(own lists.Own, o Opened, recorded deadline.Instant) Duties {
 	d.list = lists.Add(own, d.list, Duty{Obligation: o.Obligation, Due: o.Due, Cause: o.Cause, Opened: recorded})
 	return d
 }
 
 // moved returns d as it is after a due date was computed again.
-func (d DutyList) moved(own lists.Own, m MovedObligation) DutyList {
+func (d Duties) Moved(own lists.Own, m Moved) Duties {
 	return d.change(own, m.ID, func(x *Duty) { x.Due, x.Pauses = m.Due, m.Pauses })
 }
 
 // met returns d as it is after what was owed was done.
-func (d DutyList) met(own lists.Own, m MetObligation) DutyList {
+func (d Duties) Met(own lists.Own, m Met) Duties {
 	return d.change(own, m.ID, func(x *Duty) {
-		x.State, x.Met = DutyMet, m.Met
+		x.State, x.Met = StateMet, m.Met
 		if m.Late {
-			x.State = DutyMetLate
+			x.State = StateMetLate
 		}
 	})
 }
 
 // voided returns d as it is after the ledger heard that something is owed no more.
-func (d DutyList) voided(own lists.Own, v VoidedObligation, recorded deadline.Instant) DutyList {
-	return d.change(own, v.ID, func(x *Duty) { x.State, x.Voided = DutyVoid, recorded })
+func (d Duties) Voided(own lists.Own, v Voided, recorded deadline.Instant) Duties {
+	return d.change(own, v.ID, func(x *Duty) { x.State, x.Voided = StateVoid, recorded })
 }
 
 // warned returns d as it is after somebody was warned that a due date comes near.
-func (d DutyList) warned(own lists.Own, id string, until deadline.Instant) DutyList {
+func (d Duties) Warned(own lists.Own, id string, until deadline.Instant) Duties {
 	return d.change(own, id, func(x *Duty) { x.AtRisk = until })
 }
 
 // overdue returns d as it is after a due date went by.
-func (d DutyList) overdue(own lists.Own, id string, until deadline.Instant) DutyList {
+func (d Duties) Overdue(own lists.Own, id string, until deadline.Instant) Duties {
 	return d.change(own, id, func(x *Duty) { x.Overdue = until })
 }
 
-func (d DutyList) change(own lists.Own, id string, change func(*Duty)) DutyList {
+func (d Duties) change(own lists.Own, id string, change func(*Duty)) Duties {
 	if own != lists.Alone {
 		d.list = slices.Clone(d.list)
 	}
@@ -182,12 +183,12 @@ func (d DutyList) change(own lists.Own, id string, change func(*Duty)) DutyList 
 }
 
 // open returns an obligation that is open.
-func (d DutyList) open(id string) (Duty, error) {
+func (d Duties) Open(id string) (Duty, error) {
 	x, ok := d.Find(id)
 	switch {
 	case !ok:
 		return x, refusal.At(refusal.UnknownObligation, "data.obligation", "there is no obligation of that id here")
-	case x.State != DutyOpen:
+	case x.State != StateOpen:
 		return x, refusal.At(refusal.IllegalMove, "data.obligation", "the obligation is closed: it is "+x.State.String())
 	}
 	return x, nil
@@ -195,10 +196,10 @@ func (d DutyList) open(id string) (Duty, error) {
 
 // binding returns the due date that binds of a reply to a type, and whether one
 // runs.
-func (d DutyList) binding(t RequestType) (deadline.Due, bool) {
+func (d Duties) Binding(t request.Type) (deadline.Due, bool) {
 	var dues []deadline.Due
 	for _, x := range d.list {
-		if x.State == DutyOpen && x.Kind == policy.DutyReply && slices.Contains(x.Types, t) {
+		if x.State == StateOpen && x.Kind == policy.DutyReply && slices.Contains(x.Types, t) {
 			dues = append(dues, x.Due)
 		}
 	}

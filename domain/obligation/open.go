@@ -1,4 +1,4 @@
-package domain
+package obligation
 
 import (
 	"slices"
@@ -7,34 +7,35 @@ import (
 	"consentledger/domain/deadline"
 	"consentledger/domain/ident"
 	"consentledger/domain/policy"
+	"consentledger/domain/request"
 )
 
-// obligationRules are several rules of one duty, which open together.
-type obligationRules struct {
-	kind    policy.DutyKind
-	types   func(deadline.RuleID) []RequestType
-	target  string
-	rules   []deadline.Rule
-	version content.Hash
-	suffix  string
-	ruleSet content.Hash
+// Rules are several rules of one duty, which open together.
+type Rules struct {
+	Kind    policy.DutyKind
+	Types   func(deadline.RuleID) []request.Type
+	Target  string
+	Rules   []deadline.Rule
+	Version content.Hash
+	Suffix  string
+	RuleSet content.Hash
 }
 
 // open returns the obligations that open: one for every rule.
-func (o obligationRules) open(
+func (o Rules) Open(
 	start func(deadline.Rule) deadline.Instant, cause Cause, calendars deadline.Calendars,
-) ([]OpenedObligation, error) {
-	var opened []OpenedObligation
-	for _, r := range o.rules {
+) ([]Opened, error) {
+	var opened []Opened
+	for _, r := range o.Rules {
 		due, err := begin(r, start(r), calendars)
 		if err != nil {
 			return nil, err
 		}
-		x := Obligation{ID: o.id(r), Kind: o.kind, Target: o.target, Rule: r, Version: o.version, RuleSet: o.ruleSet}
-		if o.types != nil {
-			x.Types = o.types(r.ID)
+		x := Obligation{ID: o.id(r), Kind: o.Kind, Target: o.Target, Rule: r, Version: o.Version, RuleSet: o.RuleSet}
+		if o.Types != nil {
+			x.Types = o.Types(r.ID)
 		}
-		opened = append(opened, OpenedObligation{x, due, cause})
+		opened = append(opened, Opened{x, due, cause})
 	}
 	return opened, nil
 }
@@ -48,12 +49,12 @@ func begin(r deadline.Rule, start deadline.Instant, calendars deadline.Calendars
 	return deadline.Compute(r, start, nil, false, calendars)
 }
 
-func (o obligationRules) id(r deadline.Rule) string {
-	id := string(o.kind)
-	if o.target != "" {
-		id += "." + o.target
+func (o Rules) id(r deadline.Rule) string {
+	id := string(o.Kind)
+	if o.Target != "" {
+		id += "." + o.Target
 	}
-	return id + "." + string(r.ID) + o.suffix
+	return id + "." + string(r.ID) + o.Suffix
 }
 
 // An Owing is what is owed by one rule since a fact, by each of its targets: the
@@ -78,33 +79,33 @@ type Stopped struct {
 
 // Obligations returns the owing as obligations that follow from a cause, and those of
 // which the clock moved at once.
-func (w Owing) Obligations(cause Cause) (opened []OpenedObligation, moved []MovedObligation) {
+func (w Owing) Obligations(cause Cause) (opened []Opened, moved []Moved) {
 	for _, target := range w.Targets {
-		id := w.id(target)
+		id := w.ID(target)
 		o := Obligation{ID: id, Kind: w.Kind, Target: target, Rule: w.Rule, Version: w.Version, MetBy: w.MetBy,
 			RuleSet: w.RuleSet, Keeps: w.Keeps}
-		opened = append(opened, OpenedObligation{o, w.Due, cause})
+		opened = append(opened, Opened{o, w.Due, cause})
 		if w.Held != nil {
-			moved = append(moved, MovedObligation{ID: id, Why: MovedPaused, Due: w.Held.Due, Was: w.Due,
+			moved = append(moved, Moved{ID: id, Why: MovedPaused, Due: w.Held.Due, Was: w.Due,
 				Pauses: w.Held.Pauses})
 		}
 	}
 	return opened, moved
 }
 
-func (w Owing) id(target string) string {
-	return obligationRules{kind: w.Kind, target: target}.id(w.Rule)
+func (w Owing) ID(target string) string {
+	return Rules{Kind: w.Kind, Target: target}.id(w.Rule)
 }
 
 // begin computes by when it is owed, from a start. Under a legal hold the clock stands
 // still from there on: the data were held before there was anything to delete.
-func (w *Owing) begin(start deadline.Instant, held bool, calendars deadline.Calendars) error {
+func (w *Owing) Begin(start deadline.Instant, held bool, calendars deadline.Calendars) error {
 	var err error
 	if w.Due, err = begin(w.Rule, start, calendars); err != nil || !held || w.Due.Start == 0 {
 		return err
 	}
-	duties := DutyList{[]Duty{{Obligation: Obligation{Rule: w.Rule}, Due: w.Due}}}
-	moved, err := duties.hold("", false, w.Due.Start, calendars)
+	duties := Duties{[]Duty{{Obligation: Obligation{Rule: w.Rule}, Due: w.Due}}}
+	moved, err := duties.Hold("", false, w.Due.Start, calendars)
 	if err != nil || len(moved) == 0 {
 		return err
 	}
@@ -115,24 +116,24 @@ func (w *Owing) begin(start deadline.Instant, held bool, calendars deadline.Cale
 // restore opens a duty that was voided at a moment, under an id with a suffix and for some
 // of its types, as if it had not been voided: its clock began when it began, and stood
 // still no longer than until then.
-func (x Duty) restore(
-	suffix string, types []RequestType, voided deadline.Instant, calendars deadline.Calendars,
-) (OpenedObligation, []MovedObligation, error) {
+func (x Duty) Restore(
+	suffix string, types []request.Type, voided deadline.Instant, calendars deadline.Calendars,
+) (Opened, []Moved, error) {
 	again := x
-	again.ID = obligationRules{kind: x.Kind, target: x.Target, suffix: suffix}.id(x.Rule)
-	again.Types, again.State, again.Pauses = types, DutyOpen, nil
+	again.ID = Rules{Kind: x.Kind, Target: x.Target, Suffix: suffix}.id(x.Rule)
+	again.Types, again.State, again.Pauses = types, StateOpen, nil
 	if x.Due.Start != 0 {
 		var err error
 		if again.Due, err = deadline.Compute(x.Rule, x.Due.Start, nil, x.Due.Extended, calendars); err != nil {
-			return OpenedObligation{}, nil, err
+			return Opened{}, nil, err
 		}
 	}
 
-	opened := OpenedObligation{again.Obligation, again.Due, x.Cause}
+	opened := Opened{again.Obligation, again.Due, x.Cause}
 	if len(x.Pauses) == 0 {
 		return opened, nil, nil
 	}
-	moved, err := DutyList{[]Duty{again}}.move(MovedResumed, ident.EventID{}, calendars, func(_ *Duty, c *clock) bool {
+	moved, err := Duties{[]Duty{again}}.move(MovedResumed, ident.EventID{}, calendars, func(_ *Duty, c *clock) bool {
 		c.pauses = endedBy(x.Pauses, voided)
 		return true
 	})

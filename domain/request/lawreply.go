@@ -1,4 +1,4 @@
-package domain
+package request
 
 import (
 	"slices"
@@ -11,7 +11,7 @@ import (
 // a policy promises none, in a jurisdiction: the law's, or one that gives no
 // date and says why; see [deadline.RuleID.Undated]. They are those that the
 // program ships, under ids of their own, so that none is taken for a promise.
-func LawReply(jurisdiction, timeZone string, t RequestType) deadline.Rule {
+func LawReply(jurisdiction, timeZone string, t Type) deadline.Rule {
 	if timeZone == "" {
 		timeZone = "UTC"
 	}
@@ -26,25 +26,25 @@ func LawReply(jurisdiction, timeZone string, t RequestType) deadline.Rule {
 		"no policy promises a reply, and the ledger knows no law of "+jurisdiction+" that gives a number of days")
 }
 
-func undatedReply(t RequestType, timeZone, why string) deadline.Rule {
+func undatedReply(t Type, timeZone, why string) deadline.Rule {
 	return deadline.Rule{ID: deadline.UndatedRule(t.String()), Source: why, Unit: deadline.UnitCalendarDay,
 		TimeZone: timeZone, Law: true}
 }
 
 // lawReplyCN returns what binds in the PRC. The PIPL itself says "promptly".
-func lawReplyCN(t RequestType) deadline.Rule {
+func lawReplyCN(t Type) deadline.Rule {
 	switch t {
-	case AskCorrect, AskComplete, AskDelete, AskCancelAccount, AskComplaint:
+	case Correct, Complete, Delete, CancelAccount, Complaint:
 		return deadline.Rule{
 			ID:     "law.cn.app2019.manual_handling",
 			Source: "method of 2019 for apps, 6: 15 working days if nothing is promised",
 			Unit:   deadline.UnitWorkingDay, Length: 15, Calendar: "CN", TimeZone: "Asia/Shanghai",
 			ClockStart: "RequestOrComplaintReceived", Law: true,
 		}
-	case AskQuestion:
+	case Question:
 		return undatedReply(t, "Asia/Shanghai",
 			"no policy promises a reply to a question, and PIPL 50 gives no number of days")
-	case AskAuthority:
+	case Authority:
 		return undatedReply(t, "Asia/Shanghai",
 			"no policy promises a reply to an authority: it is owed by the day that the authority's own letter says")
 	}
@@ -72,18 +72,18 @@ var underGDPR = []string{
 
 // lawReplyEU returns what binds under the GDPR: a month for the rights of its
 // articles 15 to 22, wherever the handler is.
-func lawReplyEU(jurisdiction, timeZone string, t RequestType) deadline.Rule {
+func lawReplyEU(jurisdiction, timeZone string, t Type) deadline.Rule {
 	switch t {
-	case AskComplaint, AskQuestion:
+	case Complaint, Question:
 		return undatedReply(t, timeZone,
 			"no policy promises a reply, and the GDPR gives none for what uses no right of its articles 15 to 22")
-	case AskWithdraw:
+	case Withdraw:
 		return undatedReply(t, timeZone,
 			"a withdrawal takes effect at once (GDPR 7(3)): no policy promises a reply to it, and the GDPR gives none")
-	case AskRelative:
+	case Relative:
 		return undatedReply(t, timeZone,
 			"the GDPR does not apply to the dead (recital 27), and no policy promises a reply")
-	case AskAuthority:
+	case Authority:
 		return undatedReply(t, timeZone,
 			"no policy promises a reply to an authority: it is owed by the day that the authority's own letter says")
 	}

@@ -1,4 +1,4 @@
-package domain
+package proposal
 
 import (
 	"slices"
@@ -19,8 +19,8 @@ import (
 // Proposals lapse: within how long they are decided on, if nobody says another time, and
 // at most.
 const (
-	ProposalLasts    deadline.Instant = 7 * 24 * 60 * 60 * 1000
-	MaxProposalLasts deadline.Instant = 31 * 24 * 60 * 60 * 1000
+	Lasts    deadline.Instant = 7 * 24 * 60 * 60 * 1000
+	MaxLasts deadline.Instant = 31 * 24 * 60 * 60 * 1000
 )
 
 // MaxReason is how many bytes a reason of a proposal or of a decision has at most.
@@ -30,26 +30,26 @@ const MaxReason = 500
 // ones that are decided stand in the log.
 const maxProposals = 1000
 
-// A ProposalState is what became of a proposal.
-type ProposalState uint8
+// A State is what became of a proposal.
+type State uint8
 
 const (
-	Proposed      ProposalState = iota + 1 // nobody decided yet
-	Approved                               // it is about to be recorded
-	CarriedOut                             // it was recorded
-	Declined                               // another principal said no
-	TakenBack                              // by who made it
-	Lapsed                                 // what it is about changed
-	ExpiredUnseen                          // nobody decided in time
+	Proposed      State = iota + 1 // nobody decided yet
+	Approved                       // it is about to be recorded
+	CarriedOut                     // it was recorded
+	Declined                       // another principal said no
+	TakenBack                      // by who made it
+	Lapsed                         // what it is about changed
+	ExpiredUnseen                  // nobody decided in time
 )
 
 var proposalStates = form.Codes{"", "open", "approved", "done", "declined", "withdrawn", "lapsed", "expired"}
 
-func (s ProposalState) String() string { return proposalStates.Name(uint8(s)) }
+func (s State) String() string { return proposalStates.Name(uint8(s)) }
 
-// ParseProposalState reads what [ProposalState.String] writes.
-func ParseProposalState(s string) (ProposalState, error) {
-	return form.ParseCode[ProposalState](s, proposalStates, "a state of proposals")
+// ParseState reads what [State.String] writes.
+func ParseState(s string) (State, error) {
+	return form.ParseCode[State](s, proposalStates, "a state of proposals")
 }
 
 // A Proposal is what one principal wants to record and another one has to approve.
@@ -65,7 +65,7 @@ type Proposal struct {
 	Until   deadline.Instant // when it expires
 	Made    ident.EventID    // the record of it
 
-	Decided   ProposalState // zero: nobody has; else see [Proposal.State]
+	Decided   State // zero: nobody has; else see [Proposal.State]
 	DecidedBy string
 	DecidedAt deadline.Instant
 	Answer    string // the reason of the decision, or the code by which it lapsed
@@ -73,7 +73,7 @@ type Proposal struct {
 }
 
 // State returns what became of the proposal by a moment.
-func (p Proposal) State(at deadline.Instant) ProposalState {
+func (p Proposal) State(at deadline.Instant) State {
 	switch {
 	case p.Decided != 0:
 		return p.Decided
@@ -177,7 +177,7 @@ func (all Proposals) checkMade(id, by, until string, who ident.By, at deadline.I
 	switch {
 	case who.Anonymous() || by != who.Principal:
 		return errUnknownPrincipal
-	case err != nil || ends <= at || ends > at+MaxProposalLasts:
+	case err != nil || ends <= at || ends > at+MaxLasts:
 		return refusal.At(refusal.Malformed, "until",
 			"until: a proposal is decided on within 31 days: name a time from now to then, as in 2026-03-02T09:30:00Z")
 	}
