@@ -76,7 +76,8 @@ func (e DataAccessed) Check(actor ident.Actor) error {
 	}
 
 	if e.Name == "" {
-		return refusal.At(refusal.ReasonMissing, "by", "personal texts are opened for somebody: say who reads them; it is sealed")
+		return refusal.At(refusal.ReasonMissing, "by",
+			"personal texts are opened for somebody: say who reads them; it is sealed")
 	}
 	return nil
 }

@@ -236,7 +236,8 @@ func (s Service) say(e Event, ref Reference, at deadline.Instant) (Event, error)
 	switch e := e.(type) {
 	case SignerRegistered:
 		if !form.IsName(e.Name, 64) || (e.Key == [32]byte{}) {
-			return nil, refusal.New(refusal.Incomplete, `a signer needs a name of a-z, 0-9 and "-", and an Ed25519 public key`)
+			return nil, refusal.New(refusal.Incomplete,
+				`a signer needs a name of a-z, 0-9 and "-", and an Ed25519 public key`)
 		}
 		return e, s.checkKey(e)
 	case BuildVoided:

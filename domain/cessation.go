@@ -64,7 +64,8 @@ func (s Service) checkDecided(at deadline.Instant) error {
 		return err
 	}
 	if zone.Date(at) < s.decided {
-		return refusal.New(refusal.TooEarly, "it was decided that the service ends on "+s.decided.String()+": to end it sooner, decide on another day, see consentledger service decide")
+		return refusal.New(refusal.TooEarly,
+			"it was decided that the service ends on "+s.decided.String()+": to end it sooner, decide on another day, see consentledger service decide")
 	}
 	return nil
 }
@@ -73,7 +74,8 @@ func (s Service) checkDecided(at deadline.Instant) error {
 // The earliest notice counts: repeating it takes nothing back.
 func (s Service) checkNotice(r deadline.Rule, calendars deadline.Calendars, at deadline.Instant) error {
 	if len(s.notices) == 0 {
-		return refusal.New(refusal.TooEarly, "persons must be told first that the service ends ("+r.Source+"): record cessation.notified, then wait")
+		return refusal.New(refusal.TooEarly,
+			"persons must be told first that the service ends ("+r.Source+"): record cessation.notified, then wait")
 	}
 
 	due, err := deadline.Compute(r, s.notices[0], nil, false, calendars)
@@ -87,7 +89,8 @@ func (s Service) checkNotice(r deadline.Rule, calendars deadline.Calendars, at d
 		return err
 	}
 	if today := zone.Date(at); today < earliest {
-		return refusal.New(refusal.TooEarly, "the notice has not run ("+r.Source+"): the service may end on "+earliest.String()+" at the earliest")
+		return refusal.New(refusal.TooEarly,
+			"the notice has not run ("+r.Source+"): the service may end on "+earliest.String()+" at the earliest")
 	}
 	return nil
 }

@@ -117,7 +117,8 @@ func present(cmd PresentNotice, ref Reference, at, recorded deadline.Instant) (E
 	if cmd.Surface != (content.Hash{}) {
 		p, ok := ref.Surfaces.Surface(cmd.Surface)
 		if !ok {
-			return nil, refusal.At(refusal.UnknownSurface, "data.surface", "the surface was never published for this app")
+			return nil, refusal.At(refusal.UnknownSurface, "data.surface",
+				"the surface was never published for this app")
 		}
 		shown, ok := p.Surface.Locale(cmd.Locale)
 		if !ok {
@@ -316,7 +317,8 @@ func changePermission(cmd ChangePermission, ref Reference, now deadline.Instant)
 	case Denied:
 		return PermissionDenied{cmd.Permission, cmd.Details}, nil
 	case Revoked:
-		return PermissionRevoked{cmd.Permission, bound, cmd.Details, ref.Policies.Resting(policy.Scope{Purposes: bound}, now)}, nil
+		rests := ref.Policies.Resting(policy.Scope{Purposes: bound}, now)
+		return PermissionRevoked{cmd.Permission, bound, cmd.Details, rests}, nil
 	}
 
 	panic(fmt.Sprintf("domain: permission change %d has no case", cmd.Change))

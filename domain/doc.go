@@ -22,11 +22,22 @@
 // type, [CountRules] says what a grant must be to count, [LackRules] what it should
 // prove. [May] answers "may we?", [Prompt] "what must we ask?".
 //
-// Five packages are below this one and know nothing of persons: domain/policy is what
-// a policy says and what changes from one version to the next, domain/deadline is by
-// when something is owed, domain/catalog lists what is noted and which steps a request
-// and an incident take and when, domain/amount is money, domain/content is the hash by
-// which texts are named. To add an event, see docs/contributing.md.
+// The packages below this one know no event, and nothing of where a person stands. They
+// compute; the event of what comes out is a type of this package, of the same shape.
+//
+//   - domain/policy is what a policy says and what changes from one version to the next;
+//     domain/published is what the versions of an app's policies come to together, and
+//     domain/surface what a screen shows.
+//   - domain/deadline is by when something is owed; domain/obligation is how its clock
+//     starts, stands still and ends; domain/request has the types of requests and by
+//     when each is answered.
+//   - domain/catalog lists what is noted and which steps a request and an incident take
+//     and when; domain/proposal is what takes two principals.
+//   - domain/ident names apps, records, streams and persons, domain/content texts by
+//     their hash; domain/amount is money; domain/refusal is how a decision says no, and
+//     domain/lists how the lists of a state change.
+//
+// To add an event, see docs/contributing.md.
 //
 // Words. App, group (of apps), subject, guardian, band (of age), purpose, policy,
 // policy version, surface, control, presentation, consent (given, refused, withdrawn,

@@ -121,7 +121,8 @@ func covers(purposes, others []policy.PurposeID) bool {
 func (r Request) checkOwedThere(t request.Type, o Request) error {
 	switch {
 	case !slices.Contains(o.Received.Types, t):
-		return refusal.At(refusal.IllegalMove, "data.of", "that request does not ask for "+t.String()+": it would have no answer")
+		return refusal.At(refusal.IllegalMove, "data.of",
+			"that request does not ask for "+t.String()+": it would have no answer")
 	case o.answered(t, r):
 		return nil
 	case !slices.Contains(o.left(), t):

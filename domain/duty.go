@@ -80,7 +80,8 @@ func (d Duties) Decide(cmd Command, ref Reference, at, recorded deadline.Instant
 		if err != nil {
 			return nil, err
 		}
-		return met(d.Meet(cmd.metAt(at, recorded), cmd.By, cmd.Evidence, func(x obligation.Duty) bool { return x.ID == cmd.ID })), nil
+		named := func(x obligation.Duty) bool { return x.ID == cmd.ID }
+		return met(d.Meet(cmd.metAt(at, recorded), cmd.By, cmd.Evidence, named)), nil
 	case VoidObligation:
 		if _, err := d.Open(cmd.ID); err != nil {
 			return nil, err
@@ -132,7 +133,8 @@ func (m MeetObligation) checkDate(x obligation.Duty, at deadline.Instant) error 
 	if m.By.Event != (ident.EventID{}) || x.Rule.Direction == deadline.Backward || at >= x.Due.Start {
 		return nil
 	}
-	return refusal.At(refusal.IllegalMove, "time", "that is dated before it was owed, which it is since "+x.Due.Start.String())
+	return refusal.At(refusal.IllegalMove, "time",
+		"that is dated before it was owed, which it is since "+x.Due.Start.String())
 }
 
 // metAt returns the moment that counts. How late the ledger followed up on a

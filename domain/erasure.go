@@ -56,8 +56,9 @@ func (s Subject) erase(cmd OrderErasure, at deadline.Instant) (Event, error) {
 
 	for _, h := range s.holds {
 		if h.holds(at) {
-			return nil, refusal.New(refusal.OnHold, "a legal hold is on this person's data: they stay until it is released, see "+
-				"hold.released")
+			return nil, refusal.New(refusal.OnHold,
+				"a legal hold is on this person's data: they stay until it is released, see "+
+					"hold.released")
 		}
 	}
 	return ErasureOrdered(cmd), nil

@@ -41,9 +41,11 @@ type yes struct {
 func (s Subject) give(cmd GiveConsent, ref Reference, at, recorded deadline.Instant) (Event, error) {
 	switch {
 	case at > recorded.Add(FutureSkew):
-		return nil, refusal.At(refusal.AtInFuture, "time", "a yes may not be more than 5 minutes ahead of the ledger's clock")
+		return nil, refusal.At(refusal.AtInFuture, "time",
+			"a yes may not be more than 5 minutes ahead of the ledger's clock")
 	case at < recorded.Add(-lateLimit) && !cmd.Import:
-		return nil, refusal.At(refusal.AtTooLate, "time", "a yes more than 30 days old is taken only as an import, marked so")
+		return nil, refusal.At(refusal.AtTooLate, "time",
+			"a yes more than 30 days old is taken only as an import, marked so")
 	case cmd.Until != 0 && cmd.Until <= at:
 		return nil, refusal.At(refusal.AlreadyOver, "data.until", "the consent would end before it was given")
 	}
@@ -184,7 +186,8 @@ func (y *yes) find(id content.Hash) error {
 	c, ok := p.Surface.Control(y.cmd.Control)
 	switch {
 	case !ok:
-		return refusal.At(refusal.UnknownControl, "data.control", "the surface has no control "+refusal.Quote(string(y.cmd.Control)))
+		return refusal.At(refusal.UnknownControl, "data.control",
+			"the surface has no control "+refusal.Quote(string(y.cmd.Control)))
 	case c.Refuses:
 		return refusal.At(refusal.Contradicts, "data.control", "the control refuses; a refusal is consent.refused")
 	case !agree(&y.cmd.Act, c.Act):
@@ -249,7 +252,8 @@ func (y *yes) items() ([]Item, error) {
 	for _, id := range ids {
 		p, ok := y.version.Document.Purpose(id)
 		if !ok {
-			return nil, refusal.At(refusal.UnknownPurpose, "data.purposes", "the policy declares no purpose "+refusal.Quote(string(id)))
+			return nil, refusal.At(refusal.UnknownPurpose, "data.purposes",
+				"the policy declares no purpose "+refusal.Quote(string(id)))
 		}
 		p.Separate = p.Separate || demandsSeparate(inForce, id)
 		items = append(items, Item{id, y.shortfall(p)})

@@ -104,7 +104,8 @@ func (r Request) checkReply(cmd TakeStep, ref Reference) error {
 		for _, name := range strings.Split(names, ",") {
 			t, err := request.ParseType(name)
 			if err != nil || !slices.Contains(left, t) {
-				return refusal.At(refusal.IllegalMove, "data.types", "a type was not asked for, or has its answer already")
+				return refusal.At(refusal.IllegalMove, "data.types",
+					"a type was not asked for, or has its answer already")
 			}
 		}
 	}

@@ -20,7 +20,8 @@ func (r Request) receive(cmd OpenRequest, ref Reference, at, recorded deadline.I
 		return nil, refusal.New(refusal.IllegalMove, "the request was received before")
 	}
 	if len(cmd.Types) == 0 {
-		return nil, refusal.At(refusal.NothingNamed, "data.types", "say what is asked for: "+strings.Join(request.Names(), ", "))
+		return nil, refusal.At(refusal.NothingNamed, "data.types",
+			"say what is asked for: "+strings.Join(request.Names(), ", "))
 	}
 
 	if !form.IsName(string(cmd.Channel), 64) {
@@ -92,8 +93,8 @@ func (e RequestReceived) open(d policy.Document, suffix string, at deadline.Inst
 		}
 	}
 
-	start, cause := func(r deadline.Rule) deadline.Instant { return e.startOf(r, at) }, obligation.Cause{Kind: "request.received",
-		Subject: e.Subject}
+	start := func(r deadline.Rule) deadline.Instant { return e.startOf(r, at) }
+	cause := obligation.Cause{Kind: "request.received", Subject: e.Subject}
 	events, err := opened(o.Open(start, cause, ref.Calendars))
 	if err != nil {
 		return nil, err

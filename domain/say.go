@@ -65,8 +65,9 @@ func (s Subject) checkEnd(reason string) error {
 func (e GuardianVerified) check() error {
 	if e.Guardian == "" || e.Proof.Document == (content.Hash{}) || !form.IsName(e.Proof.Method, 64) ||
 		e.Proof.CheckedBy == "" {
-		return refusal.New(refusal.Incomplete, "a guardian needs a person, a document by its hash, a method by its code, and who "+
-			"checked it")
+		return refusal.New(refusal.Incomplete,
+			"a guardian needs a person, a document by its hash, a method by its code, and who "+
+				"checked it")
 	}
 	return nil
 }
@@ -77,7 +78,8 @@ func (s Subject) checkGuardian(e GuardianEnded) error {
 			return reasoned(e.Reason)
 		}
 	}
-	return refusal.At(refusal.UnknownGuardian, "data.guardian", "nobody of that id is verified as the person's guardian")
+	return refusal.At(refusal.UnknownGuardian, "data.guardian",
+		"nobody of that id is verified as the person's guardian")
 }
 
 // link answers SubjectLinked. Who is linked already is no news.

@@ -12,7 +12,9 @@ import (
 // of its scope, or those of its purposes that are new. If nothing is, it returns
 // the fact that said the last of it. A signal that was recorded by mistake said
 // nothing; one about everything is news to one about some purposes.
-func (s Subject) news(act policy.ActID, scope policy.Scope, g GuardianRef, ref Reference) (fresh policy.Scope, said ident.EventID) {
+func (s Subject) news(
+	act policy.ActID, scope policy.Scope, g GuardianRef, ref Reference,
+) (fresh policy.Scope, said ident.EventID) {
 	left := slices.Clone(scope.Purposes)
 	for _, n := range s.said {
 		if n.no == 0 || n.crossed || n.more().guardian != g || !policy.SameSignal(actOf(n.Event), act) || isVoided(n, &ref) {

@@ -45,7 +45,8 @@ func Meets(e Event) bool {
 func checkShape(s TakeStep, of catalog.Case) (catalog.StepRule, error) {
 	r, ok := catalog.StepRuleOf(s.Kind)
 	if !ok || r.Of != of {
-		return r, refusal.At(refusal.WrongStream, "type", "this is no step of "+article(of)+"; see consentledger schema list")
+		return r, refusal.At(refusal.WrongStream, "type",
+			"this is no step of "+article(of)+"; see consentledger schema list")
 	}
 	if err := checkFields(string(s.Kind), r.Fields, s.Fields); err != nil {
 		return r, err

@@ -210,12 +210,14 @@ func (s Subject) Fold(f Fact, own lists.Own) Subject {
 		s.signals = s.signals || e.Signal
 	case SubjectReassigned, SubjectClosed:
 		s.ended = f.Recorded
-		s.said = lists.Add(own, s.said, &said{Fact: f, no: Withdrawn, rest: &rest{scope: policy.Scope{All: true}}, ended: true})
+		s.said = lists.Add(own, s.said,
+			&said{Fact: f, no: Withdrawn, rest: &rest{scope: policy.Scope{All: true}}, ended: true})
 	case ConsentUsed:
 		s.said = use(own, s.said, e.Consents, f.noFrom())
 	case PermissionRevoked:
 		if len(e.Withdraws) > 0 {
-			s.said = lists.Add(own, s.said, &said{Fact: f, no: Withdrawn, rest: &rest{scope: policy.Scope{Purposes: e.Withdraws}}})
+			s.said = lists.Add(own, s.said,
+				&said{Fact: f, no: Withdrawn, rest: &rest{scope: policy.Scope{Purposes: e.Withdraws}}})
 		}
 		s.permissions = permit(s.permissions, PermissionState{e.Permission, Revoked, f.noFrom(), f.ID})
 	case PermissionGranted:

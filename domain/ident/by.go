@@ -24,7 +24,7 @@ const (
 // Unauthenticated is the principal of whoever is not known.
 const Unauthenticated = "unauthenticated"
 
-// is reports whether b is who did something before, by the principal or by the
+// Is reports whether b is who did something before, by the principal or by the
 // key that signed it: a registered key is a principal too. Of whom nothing is
 // authenticated, neither then nor now, nobody can tell.
 func (b By) Is(principal, signer string) bool {
@@ -36,7 +36,7 @@ func (b By) Is(principal, signer string) bool {
 // anybody in by that name, see [ParsePrincipal].
 const Ledger = form.Ledger
 
-// anonymous reports whether nobody vouches for what was sent.
+// Anonymous reports whether nobody vouches for what was sent.
 func (b By) Anonymous() bool {
 	return b.Signer == "" && (b.Principal == "" || b.Principal == Unauthenticated)
 }

@@ -45,7 +45,7 @@ type clock struct {
 	extended bool
 }
 
-// start starts the clocks that wait for something to happen.
+// Start starts the clocks that wait for something to happen.
 func (d Duties) Start(on string, at deadline.Instant, calendars deadline.Calendars) ([]Moved, error) {
 	return d.move(MovedStarted, ident.EventID{}, calendars, func(x *Duty, c *clock) bool {
 		waits := c.start == 0 && x.Rule.ClockStart == on
@@ -54,7 +54,7 @@ func (d Duties) Start(on string, at deadline.Instant, calendars deadline.Calenda
 	})
 }
 
-// pause stops the clocks that a reason stops. A clock that stands goes on
+// Pause stops the clocks that a reason stops. A clock that stands goes on
 // standing.
 func (d Duties) Pause(reason string, at deadline.Instant, calendars deadline.Calendars) ([]Moved, error) {
 	return d.move(MovedPaused, ident.EventID{}, calendars, func(x *Duty, c *clock) bool {
@@ -63,7 +63,7 @@ func (d Duties) Pause(reason string, at deadline.Instant, calendars deadline.Cal
 	})
 }
 
-// resume lets the clocks go on that a reason stopped.
+// Resume lets the clocks go on that a reason stopped.
 func (d Duties) Resume(reason string, at deadline.Instant, calendars deadline.Calendars) ([]Moved, error) {
 	return d.move(MovedResumed, ident.EventID{}, calendars, func(_ *Duty, c *clock) bool {
 		for i, p := range c.pauses {
@@ -76,7 +76,7 @@ func (d Duties) Resume(reason string, at deadline.Instant, calendars deadline.Ca
 	})
 }
 
-// extend gives the clocks that may be extended their longer period. What is
+// Extend gives the clocks that may be extended their longer period. What is
 // extended after its first due date is extended too late.
 func (d Duties) Extend(told deadline.Instant, calendars deadline.Calendars) ([]Moved, error) {
 	late := false
@@ -94,12 +94,13 @@ func (d Duties) Extend(told deadline.Instant, calendars deadline.Calendars) ([]M
 			"the person must be told of an extension before the first due date, which is over: reply now; if they "+
 				"were told in time, name the letter that shows it as evidence")
 	case len(moved) == 0:
-		return nil, refusal.New(refusal.NotExtendable, "no rule of this request can be extended, or it was extended before")
+		return nil, refusal.New(refusal.NotExtendable,
+			"no rule of this request can be extended, or it was extended before")
 	}
 	return moved, nil
 }
 
-// meet returns that obligations were met, all of those that pick chooses.
+// Meet returns that obligations were met, all of those that pick chooses.
 func (d Duties) Meet(met deadline.Instant, by Cause, evidence content.Hash, pick func(Duty) bool) []Met {
 	var all []Met
 	for _, x := range d.list {
@@ -111,7 +112,7 @@ func (d Duties) Meet(met deadline.Instant, by Cause, evidence content.Hash, pick
 	return all
 }
 
-// void returns that nothing is owed any more of what is open.
+// Void returns that nothing is owed any more of what is open.
 func (d Duties) Void(reason string) []Voided {
 	var all []Voided
 	for _, x := range d.list {
@@ -122,7 +123,7 @@ func (d Duties) Void(reason string) []Voided {
 	return all
 }
 
-// startSooner computes a due date from an earlier start than was known.
+// StartSooner computes a due date from an earlier start than was known.
 func (d Duties) StartSooner(
 	id string, start deadline.Instant, calendars deadline.Calendars,
 ) ([]Moved, error) {
@@ -133,13 +134,13 @@ func (d Duties) StartSooner(
 	})
 }
 
-// recompute computes the due dates again of the clocks that run, by a calendar that was
+// Recompute computes the due dates again of the clocks that run, by a calendar that was
 // published.
 func (d Duties) Recompute(calendar ident.EventID, calendars deadline.Calendars) ([]Moved, error) {
 	return d.move(MovedCalendar, calendar, calendars, func(x *Duty, c *clock) bool { return c.start != 0 })
 }
 
-// resumeUnless lets the clocks go on, but for those that stand still for a reason that is
+// ResumeUnless lets the clocks go on, but for those that stand still for a reason that is
 // awaited.
 func (d Duties) ResumeUnless(
 	awaited func(reason string) bool, at deadline.Instant, calendars deadline.Calendars,
@@ -162,7 +163,7 @@ func heldBy(pauses []deadline.Pause) bool {
 	return slices.ContainsFunc(pauses, func(p deadline.Pause) bool { return p.Reason == LegalHold && p.To == 0 })
 }
 
-// hold stops or restarts the clock of one obligation. What is closed, stood
+// Hold stops or restarts the clock of one obligation. What is closed, stood
 // still at that moment already, or was stopped after it, is no news: a command
 // that comes again later does nothing.
 func (d Duties) Hold(

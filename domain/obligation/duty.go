@@ -133,19 +133,19 @@ func (d Duties) Find(id string) (Duty, bool) {
 	return Duty{}, false
 }
 
-// with returns d with one more obligation, for a caller who owns as much of d as it says.
+// With returns d with one more obligation, for a caller who owns as much of d as it says.
 // So it is with what follows.
 func (d Duties) With(own lists.Own, o Opened, recorded deadline.Instant) Duties {
 	d.list = lists.Add(own, d.list, Duty{Obligation: o.Obligation, Due: o.Due, Cause: o.Cause, Opened: recorded})
 	return d
 }
 
-// moved returns d as it is after a due date was computed again.
+// Moved returns d as it is after a due date was computed again.
 func (d Duties) Moved(own lists.Own, m Moved) Duties {
 	return d.change(own, m.ID, func(x *Duty) { x.Due, x.Pauses = m.Due, m.Pauses })
 }
 
-// met returns d as it is after what was owed was done.
+// Met returns d as it is after what was owed was done.
 func (d Duties) Met(own lists.Own, m Met) Duties {
 	return d.change(own, m.ID, func(x *Duty) {
 		x.State, x.Met = StateMet, m.Met
@@ -155,17 +155,17 @@ func (d Duties) Met(own lists.Own, m Met) Duties {
 	})
 }
 
-// voided returns d as it is after the ledger heard that something is owed no more.
+// Voided returns d as it is after the ledger heard that something is owed no more.
 func (d Duties) Voided(own lists.Own, v Voided, recorded deadline.Instant) Duties {
 	return d.change(own, v.ID, func(x *Duty) { x.State, x.Voided = StateVoid, recorded })
 }
 
-// warned returns d as it is after somebody was warned that a due date comes near.
+// Warned returns d as it is after somebody was warned that a due date comes near.
 func (d Duties) Warned(own lists.Own, id string, until deadline.Instant) Duties {
 	return d.change(own, id, func(x *Duty) { x.AtRisk = until })
 }
 
-// overdue returns d as it is after a due date went by.
+// Overdue returns d as it is after a due date went by.
 func (d Duties) Overdue(own lists.Own, id string, until deadline.Instant) Duties {
 	return d.change(own, id, func(x *Duty) { x.Overdue = until })
 }
@@ -182,19 +182,20 @@ func (d Duties) change(own lists.Own, id string, change func(*Duty)) Duties {
 	return d
 }
 
-// open returns an obligation that is open.
+// Open returns an obligation that is open.
 func (d Duties) Open(id string) (Duty, error) {
 	x, ok := d.Find(id)
 	switch {
 	case !ok:
 		return x, refusal.At(refusal.UnknownObligation, "data.obligation", "there is no obligation of that id here")
 	case x.State != StateOpen:
-		return x, refusal.At(refusal.IllegalMove, "data.obligation", "the obligation is closed: it is "+x.State.String())
+		return x, refusal.At(refusal.IllegalMove, "data.obligation",
+			"the obligation is closed: it is "+x.State.String())
 	}
 	return x, nil
 }
 
-// binding returns the due date that binds of a reply to a type, and whether one
+// Binding returns the due date that binds of a reply to a type, and whether one
 // runs.
 func (d Duties) Binding(t request.Type) (deadline.Due, bool) {
 	var dues []deadline.Due

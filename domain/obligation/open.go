@@ -21,7 +21,7 @@ type Rules struct {
 	RuleSet content.Hash
 }
 
-// open returns the obligations that open: one for every rule.
+// Open returns the obligations that open: one for every rule.
 func (o Rules) Open(
 	start func(deadline.Rule) deadline.Instant, cause Cause, calendars deadline.Calendars,
 ) ([]Opened, error) {
@@ -97,7 +97,7 @@ func (w Owing) ID(target string) string {
 	return Rules{Kind: w.Kind, Target: target}.id(w.Rule)
 }
 
-// begin computes by when it is owed, from a start. Under a legal hold the clock stands
+// Begin computes by when it is owed, from a start. Under a legal hold the clock stands
 // still from there on: the data were held before there was anything to delete.
 func (w *Owing) Begin(start deadline.Instant, held bool, calendars deadline.Calendars) error {
 	var err error
@@ -113,7 +113,7 @@ func (w *Owing) Begin(start deadline.Instant, held bool, calendars deadline.Cale
 	return nil
 }
 
-// restore opens a duty that was voided at a moment, under an id with a suffix and for some
+// Restore opens a duty that was voided at a moment, under an id with a suffix and for some
 // of its types, as if it had not been voided: its clock began when it began, and stood
 // still no longer than until then.
 func (x Duty) Restore(

@@ -183,14 +183,16 @@ func (all Proposals) checkMade(id, by, until string, who ident.By, at deadline.I
 	}
 
 	if _, known := all.Find(id); known {
-		return refusal.New(refusal.IDReused, "this has been proposed before: see what became of it, or give the event an id of "+
-			"its own")
+		return refusal.New(refusal.IDReused,
+			"this has been proposed before: see what became of it, or give the event an id of "+
+				"its own")
 	}
 
 	if len(all) >= maxProposals &&
 		!slices.ContainsFunc(all, func(p Proposal) bool { return !p.awaits(at) }) {
-		return refusal.New(refusal.TooLarge, "a thousand proposals wait to be decided on: approve, decline or withdraw some of "+
-			"them first")
+		return refusal.New(refusal.TooLarge,
+			"a thousand proposals wait to be decided on: approve, decline or withdraw some of "+
+				"them first")
 	}
 	return nil
 }

@@ -73,7 +73,7 @@ func (p Policies) between(
 	return stale, scopes
 }
 
-// leftOut reports whether a recipient of a purpose's data at the moment at is abroad and
+// LeftOut reports whether a recipient of a purpose's data at the moment at is abroad and
 // was not, or was left out, in the version since or one that took over after it.
 func (p Policies) LeftOut(
 	to policy.RecipientID, id policy.PurposeID, since content.Hash, at deadline.Instant,

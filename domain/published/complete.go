@@ -9,7 +9,7 @@ import (
 	"consentledger/domain/refusal"
 )
 
-// complete adds to e what differs from the version in force before it. The
+// Complete adds to e what differs from the version in force before it. The
 // publisher declares material changes: may add, may not drop.
 //
 // A version that was published before and takes over later was compared with

@@ -10,7 +10,7 @@ import (
 	"consentledger/domain/refusal"
 )
 
-// meant finds the version a command means: the one it names, or the one in
+// Meant finds the version a command means: the one it names, or the one in
 // force at the moment at. It is shared: do not change it.
 func (p Policies) Meant(name string, h content.Hash, at deadline.Instant) (*Policy, error) {
 	if len(p.versions) == 0 {
@@ -38,7 +38,7 @@ func (p Policies) Meant(name string, h content.Hash, at deadline.Instant) (*Poli
 	return v, nil
 }
 
-// declares reports whether some version declares a purpose.
+// Declares reports whether some version declares a purpose.
 func (p Policies) Declares(id policy.PurposeID) bool {
 	for _, v := range p.versions {
 		if _, ok := v.Document.Purpose(id); ok {
@@ -48,7 +48,7 @@ func (p Policies) Declares(id policy.PurposeID) bool {
 	return false
 }
 
-// bound returns the purposes that a permission is bound to, and whether any version
+// Bound returns the purposes that a permission is bound to, and whether any version
 // names it: all those of every version that has begun to bind, since people agreed to
 // each of them; of one that only a later version names, those of that.
 func (p Policies) Bound(id policy.PermissionID, now deadline.Instant) (purposes []policy.PurposeID, known bool) {
@@ -71,7 +71,7 @@ func (p Policies) Bound(id policy.PermissionID, now deadline.Instant) (purposes 
 	return purposes, known
 }
 
-// signals reports whether an act is a machine's signal, by itself or since a version says so.
+// IsSignal reports whether an act is a machine's signal, by itself or since a version says so.
 func (p Policies) IsSignal(act policy.ActID) bool {
 	return act != "" && (policy.IsSignal(act) || slices.ContainsFunc(p.versions, func(v Policy) bool {
 		a, _ := v.Document.Act(act)

@@ -98,7 +98,7 @@ func (p Policies) binding(name string, at deadline.Instant) *Policy {
 // shared, for every yes looks here: do not change them.
 type Bindings []*Policy
 
-// inForce returns the versions that bind at the moment at.
+// AllInForce returns the versions that bind at the moment at.
 func (p Policies) AllInForce(at deadline.Instant) Bindings {
 	found := make(Bindings, 0, 4)
 	general := 0 // how many of found, the last, are
@@ -143,7 +143,7 @@ func (p Policies) Declared(at deadline.Instant) []policy.PurposeID {
 	return ids
 }
 
-// declaring returns the version of whichever policy declares the purpose and
+// Declaring returns the version of whichever policy declares the purpose and
 // prevails.
 func (b Bindings) Declaring(id policy.PurposeID) (*Policy, policy.Purpose, bool) {
 	for _, v := range b {
@@ -154,7 +154,7 @@ func (b Bindings) Declaring(id policy.PurposeID) (*Policy, policy.Purpose, bool)
 	return nil, policy.Purpose{}, false
 }
 
-// declaring is that of the versions in force at the moment at.
+// Declaring is that of the versions in force at the moment at.
 func (p Policies) Declaring(id policy.PurposeID, at deadline.Instant) (Policy, policy.Purpose, bool) {
 	if v, purpose, ok := p.AllInForce(at).Declaring(id); ok {
 		return *v, purpose, true
@@ -162,7 +162,7 @@ func (p Policies) Declaring(id policy.PurposeID, at deadline.Instant) (Policy, p
 	return Policy{}, policy.Purpose{}, false
 }
 
-// named returns the version with that hash and its purpose, if it was in force by the
+// Named returns the version with that hash and its purpose, if it was in force by the
 // moment at.
 func (p Policies) Named(
 	h content.Hash, id policy.PurposeID, at deadline.Instant,

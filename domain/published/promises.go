@@ -17,14 +17,14 @@ func Retention(p policy.Purpose, d policy.Document) deadline.Rule {
 	return r
 }
 
-// reduces reports whether the version takes rights from persons that the one
+// Reduces reports whether the version takes rights from persons that the one
 // before it gave.
 func (v Policy) Reduces(before Policy) bool {
 	return v.RightsReduced || slices.ContainsFunc(before.Later,
 		func(o Overtaking) bool { return o.Version == v.Version && o.RightsReduced })
 }
 
-// history returns the versions of a policy that took over by the moment at, in
+// History returns the versions of a policy that took over by the moment at, in
 // the order in which they did.
 func (p Policies) History(name string, at deadline.Instant) []Policy {
 	var list []Policy
@@ -73,7 +73,7 @@ func (p Policies) DutyKinds() []policy.DutyKind {
 	return slices.Compact(kinds)
 }
 
-// noticeRules returns the rules by which the end of a service is announced, as
+// NoticeRules returns the rules by which the end of a service is announced, as
 // they bind at a moment.
 func (p Policies) NoticeRules(at deadline.Instant) []deadline.Rule {
 	var rules []deadline.Rule

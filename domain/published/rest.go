@@ -50,7 +50,7 @@ func (p Policies) Without(scope policy.Scope, kept []policy.PurposeID) policy.Sc
 	return rest
 }
 
-// resting returns which purposes of a scope rest on something else than consent,
+// Resting returns which purposes of a scope rest on something else than consent,
 // at the moment at: what the policies in force say of them, or of what none
 // declares any more the last version that did.
 func (p Policies) Resting(scope policy.Scope, at deadline.Instant) []policy.Rest {

@@ -25,7 +25,7 @@ type Staleness struct {
 	Separate bool              // by demands a consent of its own, and the yes is none
 }
 
-// stale returns what the versions in force at the moment at made stale of a
+// Stale returns what the versions in force at the moment at made stale of a
 // consent; nil if nothing. Whether a later version of the same policy did is what
 // it was published with; whether a specific policy did is what it demands.
 func (p Policies) Stale(to Agreement, id policy.PurposeID, at deadline.Instant) *Staleness {
@@ -133,7 +133,7 @@ func (p Policies) specific(name string) bool {
 		func(v Policy) bool { return v.Document.Name == name && v.Document.Over != "" })
 }
 
-// adds reports whether agreeing to the version h would be agreeing to more than
+// Adds reports whether agreeing to the version h would be agreeing to more than
 // a consent covers, stale or not. To agree late to an old text is to agree to the
 // old text.
 func (p Policies) Adds(id policy.PurposeID, to Agreement, stale bool, h content.Hash) bool {
@@ -156,7 +156,7 @@ func (p Policies) Adds(id policy.PurposeID, to Agreement, stale bool, h content.
 	return false
 }
 
-// precedes reports whether a yes to the version a may stand although what the
+// Precedes reports whether a yes to the version a may stand although what the
 // version b added was refused: a took over before b, or is of the general policy
 // and b of a specific one.
 func (p Policies) Precedes(a, b content.Hash) bool {

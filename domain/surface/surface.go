@@ -101,14 +101,15 @@ func (s Surface) Locale(name string) (Locale, bool) {
 	return Locale{}, false
 }
 
-// check refuses a surface that does not fit the policy that it shows, or that leaves out
+// Check refuses a surface that does not fit the policy that it shows, or that leaves out
 // what a yes by it would have to prove. Of a version that was never published the policy
 // is nil. Surfaces from before a check stay as they are.
 func (s Surface) Check(shows *policy.Document, by ident.By) error {
 	switch {
 	case s.Build == "" || !form.IsName(s.Screen, 64) || s.Approver == "" || len(s.Locales) == 0 || len(s.Controls) == 0:
-		return refusal.New(refusal.Incomplete, "a surface needs a build, a screen, an approver, at least one locale and at least "+
-			"one control")
+		return refusal.New(refusal.Incomplete,
+			"a surface needs a build, a screen, an approver, at least one locale and at least "+
+				"one control")
 	case s.Signing == (content.Hash{}):
 		return refusal.At(refusal.Incomplete, "signing",
 			"give the hash of the certificate that the build is signed with: sha256: and 64 hex digits")
@@ -150,12 +151,14 @@ func (c Control) check(at string, d policy.Document) error {
 		return refusal.At(refusal.Incomplete, at+".initial",
 			"say what the control shows before it is touched: unticked, ticked or button")
 	case c.Steps < 0:
-		return refusal.At(refusal.Incomplete, at+".steps", "say how many touches away from the screen the control is: 0 is on it")
+		return refusal.At(refusal.Incomplete, at+".steps",
+			"say how many touches away from the screen the control is: 0 is on it")
 	}
 
 	for _, id := range c.Purposes {
 		if _, ok := d.Purpose(id); !ok {
-			return refusal.At(refusal.UnknownPurpose, at+".purposes", "the policy declares no purpose "+refusal.Quote(string(id)))
+			return refusal.At(refusal.UnknownPurpose, at+".purposes",
+				"the policy declares no purpose "+refusal.Quote(string(id)))
 		}
 	}
 	return nil

@@ -515,7 +515,8 @@ func (l *Ledger) Command(
 		return nil, false, unreadable(e, errors.New("a proposal without what was proposed"))
 	}
 
-	a.App, a.Kind, a.Subject, a.Events, a.Roles = app, domain.AccessProposal, p.Subject, []ident.EventID{p.Made}, []string{CommandRole}
+	a.App, a.Kind, a.Subject = app, domain.AccessProposal, p.Subject
+	a.Events, a.Roles = []ident.EventID{p.Made}, []string{CommandRole}
 	a.Records, a.Parts = 1, 1
 	opened, err := l.Access(ctx, a)
 	if err != nil {

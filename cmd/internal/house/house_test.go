@@ -21,7 +21,9 @@ var floors = []string{"domain", "eventstore", "projections", "api", "cmd"}
 var stairs = map[string][]string{
 	"domain": {
 		"domain/internal/form", "domain/amount", "domain/content", "domain/ident", "domain/refusal", "domain/lists", // values
-		"domain/deadline", "domain/policy", "domain/catalog", // rules
+		"domain/deadline", "domain/policy", "domain/catalog", // what is promised, and by when
+		"domain/surface", "domain/published", // what an app shows and has published
+		"domain/request", "domain/obligation", "domain/proposal", // what is asked, owed and proposed
 		"domain", // events, folds and decisions
 	},
 	"api": {
