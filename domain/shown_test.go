@@ -21,8 +21,8 @@ var popup = SurfacePublished{ID: content.Hash{7}, Publisher: "release", Surface:
 	Build: "5.2", Screen: "pop-up", Policy: "privacy", Version: v1, Approver: "officer",
 	Signing: content.Hash{6},
 	Locales: []surface.Locale{
-		{Locale: "en", Text: content.Hash{8}, Screenshot: content.Hash{9}, Strings: []surface.String{{"ok", "Agree"}, {"out", "No"}}},
-		{Locale: "zh", Text: content.Hash{10}, Strings: []surface.String{{"ok", "同意"}, {"out", "不同意"}}},
+		{Locale: "en", Text: content.Hash{8}, Screenshot: content.Hash{9}, Strings: []surface.String{{Key: "ok", Text: "Agree"}, {Key: "out", Text: "No"}}},
+		{Locale: "zh", Text: content.Hash{10}, Strings: []surface.String{{Key: "ok", Text: "同意"}, {Key: "out", Text: "不同意"}}},
 	},
 	Controls: []surface.Control{
 		{ID: "ok", Label: "ok", Act: "agree", Purposes: []policy.PurposeID{"ads", "net"}, Initial: surface.Button},

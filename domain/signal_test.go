@@ -147,7 +147,7 @@ func TestASignalAgainstAPersonsWordIsShown(t *testing.T) {
 
 func TestANoSaysWhatGoesOn(t *testing.T) {
 	r := history(t, PublishPolicy{Version: v1, Document: first(func(d *policy.Document) { d.Purposes[1].Basis = policy.BasisContract })})
-	law := policy.Rest{"tax", policy.BasisLegalDuty}
+	law := policy.Rest{Purpose: "tax", Basis: policy.BasisLegalDuty}
 	for _, tt := range []struct {
 		scope policy.Scope
 		want  []policy.Rest
@@ -155,7 +155,7 @@ func TestANoSaysWhatGoesOn(t *testing.T) {
 		{policy.Scope{Purposes: []policy.PurposeID{"tax"}}, []policy.Rest{law}},
 		{policy.Scope{Purposes: []policy.PurposeID{"ads", "tax"}}, []policy.Rest{law}},
 		{policy.Scope{Purposes: []policy.PurposeID{"ads"}}, nil},
-		{policy.Scope{All: true}, []policy.Rest{{"net", policy.BasisContract}, law}},
+		{policy.Scope{All: true}, []policy.Rest{{Purpose: "net", Basis: policy.BasisContract}, law}},
 	} {
 		for _, cmd := range []Command{WithdrawConsent{Scope: tt.scope}, RefuseConsent{Scope: tt.scope}} {
 			then, err := Subject{}.Decide(cmd, r, june, june)

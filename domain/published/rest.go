@@ -61,7 +61,7 @@ func (p Policies) Resting(scope policy.Scope, at deadline.Instant) []policy.Rest
 			return
 		}
 		if seen = append(seen, q.ID); q.Basis != policy.BasisConsent {
-			found = append(found, policy.Rest{q.ID, q.Basis})
+			found = append(found, policy.Rest{Purpose: q.ID, Basis: q.Basis})
 		}
 	}
 
