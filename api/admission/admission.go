@@ -6,10 +6,20 @@
 // place waits in a short line for a short time, and is then refused. Nothing of a refused
 // request was done, and the answer says so and when to come again.
 //
-// Beside the places there are three bounds. One principal holds no more than a part of a
-// class, so that others get through. The bodies that are being read have a bound in bytes.
-// And once the process has more memory than its ceiling, it takes nothing new but
-// questions until it has less.
+// How long is too long depends on whether the line drains. A burst finds the line empty
+// before it, and is worked off: whoever is in it waits as long as [Bounds.Patience]. A line
+// that was never empty for [interval] stands because more comes than is done; then whoever
+// waited longer than [Bounds.Standing] is refused when their turn comes, so that what is
+// answered was not in line for long. That is the rule of CoDel (RFC 8289), as servers use
+// it: a line is bounded by time, and its length by memory alone.
+//
+// A body is read before its request takes a place, so that one that comes slowly holds
+// none.
+//
+// Beside the places there are three bounds. One principal holds no more than a part of the
+// places of a class, of its line, and of the bytes of bodies, each by itself, so that
+// others get through. The bodies that are held have a bound in bytes. And once the process
+// has more memory than its ceiling, it takes nothing new but questions until it has less.
 //
 // Health has no places and is never refused.
 package admission
@@ -18,8 +28,6 @@ import (
 	"context"
 	"math/rand/v2"
 	"runtime"
-	"sync"
-	"sync/atomic"
 	"time"
 )
 
@@ -45,14 +53,15 @@ func (c Class) String() string { return Names[c] }
 type Bounds struct {
 	Places   int           // requests worked on at once
 	Line     int           // how many more may wait
-	Patience time.Duration // how long they wait
+	Patience time.Duration // how long they wait at most
+	Standing time.Duration // and how long while the line is never empty; zero: as long
 }
 
 // A Config says what a server takes.
 type Config struct {
 	Bounds [classes]Bounds
-	Share  float64      // the part of a class that one principal may hold, waiting included; zero: all
-	Bodies int64        // bytes of bodies that are read at once
+	Share  float64      // the part of the places, of the line and of Bodies that one principal may hold; zero: all
+	Bodies int64        // bytes of bodies that are held at once
 	Memory int64        // bytes that the process may have; zero: no ceiling
 	Used   func() int64 // how many it has; nil: as the runtime says
 
@@ -66,17 +75,20 @@ type Config struct {
 // more of them only wait for each other. Questions wait for no disk, so that fewer do; if
 // the store is elsewhere they share its answers, and many at once are good. Four batches
 // keep every processor and the disk busy; see package rest, where they take turns. Heavy
-// work leaves half of the processors to others. The line of questions and events is longer than
-// the places: each takes so little that who stands at its end still waits for milliseconds,
-// and a burst that is over at once is no overload.
+// work leaves half of the processors to others. The line of questions and events is longer
+// than the places: a burst that is over at once is no overload.
 func Default(processors int, memory int64, away bool) Config {
 	c := Config{Share: 0.75, Bodies: 64 << 20, Memory: memory}
 	quick := 4 * processors
 	if away {
 		quick = 64 * processors
 	}
-	c.Bounds[Quick] = Bounds{Places: quick, Line: max(quick, 64*processors), Patience: time.Second}
-	c.Bounds[Record] = Bounds{Places: 16 * processors, Line: 112 * processors, Patience: time.Second}
+	c.Bounds[Quick] = Bounds{
+		Places: quick, Line: max(quick, 64*processors), Patience: time.Second, Standing: 5 * time.Millisecond,
+	}
+	c.Bounds[Record] = Bounds{
+		Places: 16 * processors, Line: 112 * processors, Patience: time.Second, Standing: 100 * time.Millisecond,
+	}
 	c.Bounds[Batch] = Bounds{Places: 8, Line: 24, Patience: 5 * time.Second}
 	c.Bounds[Heavy] = Bounds{Places: max(1, processors/2), Line: 16, Patience: 5 * time.Second}
 	return c
@@ -98,8 +110,8 @@ type Why string
 // The reasons.
 const (
 	Full     Why = "full"      // every place of the class is taken, and the line is full or too slow
-	TooMany  Why = "principal" // one principal holds its part of the class
-	Bodies   Why = "bodies"    // the bodies that are being read are too many bytes
+	TooMany  Why = "principal" // one principal holds its part of the places and the line, or of the bodies
+	Bodies   Why = "bodies"    // the bodies that are held are too many bytes
 	NoMemory Why = "memory"    // the process has more memory than its ceiling
 )
 
@@ -128,27 +140,18 @@ func (r *Refusal) Error() string {
 // An Admission is the places of a server. Its methods may be called concurrently.
 type Admission struct {
 	config Config
-	places [classes]chan struct{}
-	lines  [classes]atomic.Int64
-	bodies atomic.Int64
+	lanes  [classes]lane
+	bodies held
 	memory memory
-
-	mu    sync.Mutex
-	held  map[holder]int // by each principal, waiting included
-	count [classes]int64 // refusals
-}
-
-type holder struct {
-	class Class
-	who   string
 }
 
 // New returns a server's places.
 func New(c Config) *Admission {
-	a := &Admission{config: c, held: map[holder]int{}}
+	a := &Admission{config: c}
 	for class, b := range c.Bounds {
-		a.places[class] = make(chan struct{}, b.Places)
+		a.lanes[class].open(b, c.Share)
 	}
+	a.bodies.open(c.Bodies, c.Share)
 	a.memory = memory{ceiling: c.Memory, used: c.Used}
 	if a.memory.used == nil {
 		a.memory.used = ProcessMemory
@@ -159,37 +162,20 @@ func New(c Config) *Admission {
 // Config returns what the server takes.
 func (a *Admission) Config() Config { return a.config }
 
-// Enter takes a place for a request of somebody, with a body of so many bytes; empty:
-// nobody is known. The caller calls leave when the request is answered. The error is a
-// [*Refusal], or that of ctx.
-func (a *Admission) Enter(ctx context.Context, class Class, who string, body int64) (leave func(), err error) {
+// Enter takes a place for a request of somebody; empty: nobody is known. The caller calls
+// leave when the request is answered. The error is a [*Refusal], or that of ctx.
+func (a *Admission) Enter(ctx context.Context, class Class, who string) (leave func(), err error) {
 	if class == Free {
 		return func() {}, nil
 	}
 	if class != Quick && a.memory.full() {
 		return nil, a.refuse(class, NoMemory)
 	}
-	if !a.hold(holder{class, who}) {
-		return nil, a.refuse(class, TooMany)
+	leave, why, err := a.lanes[class].enter(ctx, who)
+	if why != "" {
+		return nil, a.refuse(class, why)
 	}
-	if a.bodies.Add(body) > a.config.Bodies && body > 0 {
-		a.bodies.Add(-body)
-		a.let(holder{class, who})
-		return nil, a.refuse(class, Bodies)
-	}
-
-	gone := func() {
-		a.bodies.Add(-body)
-		a.let(holder{class, who})
-	}
-	if err := a.wait(ctx, class); err != nil {
-		gone()
-		return nil, err
-	}
-	return func() {
-		<-a.places[class]
-		gone()
-	}, nil
+	return leave, err
 }
 
 // Try is [Admission.Enter] for who waits elsewhere: it takes a place that is there now.
@@ -197,73 +183,31 @@ func (a *Admission) Try(class Class) (leave func(), err error) {
 	if class != Quick && a.memory.full() {
 		return nil, a.refuse(class, NoMemory)
 	}
-	select {
-	case a.places[class] <- struct{}{}:
-		return func() { <-a.places[class] }, nil
-	default:
+	leave, taken := a.lanes[class].try()
+	if !taken {
 		return nil, a.refuse(class, Full)
 	}
+	return leave, nil
 }
 
-// wait takes a place, and waits for it in line.
-func (a *Admission) wait(ctx context.Context, class Class) error {
-	select {
-	case a.places[class] <- struct{}{}:
-		return nil
-	default:
+// hold takes room for so many bytes of a body of somebody's request. The caller calls
+// release when the body is needed no more.
+func (a *Admission) hold(class Class, who string, bytes int64) (release func(), err error) {
+	if class != Quick && a.memory.full() {
+		return nil, a.refuse(class, NoMemory)
 	}
-
-	bounds := a.config.Bounds[class]
-	if a.lines[class].Add(1) > int64(bounds.Line) {
-		a.lines[class].Add(-1)
-		return a.refuse(class, Full)
+	if a.lanes[class].isFull() {
+		return nil, a.refuse(class, Full) // before anything of it is read
 	}
-	defer a.lines[class].Add(-1)
-	patience := time.NewTimer(bounds.Patience)
-	defer patience.Stop()
-
-	select {
-	case a.places[class] <- struct{}{}:
-		return nil
-	case <-patience.C:
-		return a.refuse(class, Full)
-	case <-ctx.Done():
-		return ctx.Err()
+	if why := a.bodies.take(who, bytes); why != "" {
+		return nil, a.refuse(class, why)
 	}
-}
-
-// hold counts a request of a principal, unless they have too many.
-func (a *Admission) hold(h holder) bool {
-	if h.who == "" || a.config.Share == 0 {
-		return true
-	}
-	bounds := a.config.Bounds[h.class]
-	most := max(1, int(a.config.Share*float64(bounds.Places+bounds.Line)))
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.held[h] >= most {
-		return false
-	}
-	a.held[h]++
-	return true
-}
-
-func (a *Admission) let(h holder) {
-	if h.who == "" || a.config.Share == 0 {
-		return
-	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.held[h]--; a.held[h] == 0 {
-		delete(a.held, h)
-	}
+	return func() { a.bodies.give(who, bytes) }, nil
 }
 
 // refuse counts a refusal. Those who are refused together come again apart.
 func (a *Admission) refuse(class Class, why Why) error {
-	a.mu.Lock()
-	a.count[class]++
-	a.mu.Unlock()
+	a.lanes[class].refused.Add(1)
 	if a.config.Refused != nil {
 		a.config.Refused(class, why)
 	}
@@ -283,10 +227,9 @@ type Standing struct {
 
 // Standing returns how much of every class is under way.
 func (a *Admission) Standing() (all []Standing) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
 	for c := Quick; c < classes; c++ {
-		all = append(all, Standing{c, len(a.places[c]), int(a.lines[c].Load()), a.count[c]})
+		working, waiting := a.lanes[c].count()
+		all = append(all, Standing{Class: c, Working: working, Waiting: waiting, Refused: a.lanes[c].refused.Load()})
 	}
 	return all
 }
@@ -295,7 +238,8 @@ func (a *Admission) Standing() (all []Standing) {
 // waits for leaves them the machine meanwhile.
 func (a *Admission) Busy() bool {
 	for _, c := range []Class{Quick, Record} {
-		if a.lines[c].Load() > 0 || len(a.places[c]) == cap(a.places[c]) && cap(a.places[c]) > 0 {
+		working, waiting := a.lanes[c].count()
+		if places := a.config.Bounds[c].Places; waiting > 0 || places > 0 && working >= places {
 			return true
 		}
 	}

@@ -1,13 +1,16 @@
 package admission
 
 import (
+	"bytes"
 	"errors"
+	"io"
 	"math"
 	"mime"
 	"net/http"
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"consentledger/api/auth"
 	"consentledger/api/auth/limit"
@@ -21,8 +24,8 @@ const Overloaded = "overloaded"
 // unsaid is how many bytes a body counts for that does not say how long it is.
 const unsaid = 1 << 20
 
-// Guard lets a request through to h once there is a place for it. It stands behind
-// whatever authenticates, so that it knows who asks.
+// Guard lets a request through to h once its body is there and there is a place for it. It
+// stands behind whatever authenticates, so that it knows who asks.
 func (a *Admission) Guard(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		class := ClassOf(r)
@@ -34,7 +37,15 @@ func (a *Admission) Guard(h http.Handler) http.Handler {
 		if p, is := auth.From(r.Context()); is {
 			who = limit.Name(p)
 		}
-		leave, err := a.Enter(r.Context(), class, who, bodyOf(r))
+		release, err := a.hold(class, who, bodyOf(r))
+		if err != nil {
+			refused(w, err)
+			return
+		}
+		defer release()
+		readAhead(w, r)
+
+		leave, err := a.Enter(r.Context(), class, who)
 		if err != nil {
 			refused(w, err)
 			return
@@ -43,6 +54,36 @@ func (a *Admission) Guard(h http.Handler) http.Handler {
 		h.ServeHTTP(w, r)
 	})
 }
+
+// readWithin is how long a body may take to come.
+const readWithin = time.Minute
+
+// readAhead reads a body before its request has a place: who sends slowly keeps nobody
+// waiting. What is read is what the body counts for, and one byte more, by which a route
+// sees that a body is too long. The rest of one that did not say how long it is is left to
+// its route, and so is an error of reading.
+func readAhead(w http.ResponseWriter, r *http.Request) {
+	most := bodyOf(r)
+	if most == 0 {
+		return
+	}
+	edge.Limit(w, r, readWithin)
+	body, rest := new(bytes.Buffer), r.Body
+	_, err := io.CopyN(body, rest, most+1)
+	end := io.Reader(rest)
+	if err != nil {
+		end = failing{err} // which is io.EOF of a body that has ended
+	}
+	r.Body = struct {
+		io.Reader
+		io.Closer
+	}{io.MultiReader(body, end), rest}
+}
+
+// failing is the end of a body: nothing more can be read.
+type failing struct{ err error }
+
+func (f failing) Read([]byte) (int, error) { return 0, f.err }
 
 // bodyOf returns how many bytes a body counts for.
 func bodyOf(r *http.Request) int64 {
@@ -131,13 +172,26 @@ var routes = sync.OnceValue(func() *http.ServeMux {
 
 const newestPattern = "GET /v1/apps/{app}/newest"
 
-// ClassOf returns what kind of work a request is.
-func ClassOf(r *http.Request) Class {
-	_, pattern := routes().Handler(r)
-	if pattern == "" {
-		return Quick // it is told that there is no such route
+// ofRoute are the classes of all routes, by their patterns.
+var ofRoute = sync.OnceValue(func() map[string]Class {
+	all := map[string]Class{}
+	for _, r := range auth.Routes {
+		all[r.Pattern] = classOf(r)
 	}
-	class := classOf(pattern)
+	return all
+})
+
+// ClassOf returns what kind of work a request is. Where people are authenticated, its route
+// was found before.
+func ClassOf(r *http.Request) Class {
+	pattern := r.Pattern
+	class, known := ofRoute()[pattern]
+	if !known {
+		_, pattern = routes().Handler(r)
+		if class, known = ofRoute()[pattern]; !known {
+			return Quick // it is told that there is no such route
+		}
+	}
 	if pattern == newestPattern && strings.Contains(r.Header.Get("Accept"), "text/event-stream") {
 		return Free // a stream works for moments and lasts for hours; package live bounds how many there are
 	}
@@ -148,12 +202,10 @@ func ClassOf(r *http.Request) Class {
 }
 
 // classOf returns the class of a route.
-func classOf(pattern string) Class {
-	if class, has := ofPattern[pattern]; has {
+func classOf(route auth.Route) Class {
+	if class, has := ofPattern[route.Pattern]; has {
 		return class
 	}
-	method, path, _ := strings.Cut(pattern, " ")
-	route, _ := auth.RouteOf(method, path)
 	if class, has := ofOperation[route.Operation]; has {
 		return class
 	}
