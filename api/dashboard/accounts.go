@@ -207,7 +207,7 @@ func (p *audits) ask(a *ask) error {
 		return err
 	}
 
-	p.Asked = book{a.PostFormValue("from"), a.PostFormValue("to"), a.PostFormValue("reason"), a.PostFormValue("by")}
+	p.Asked = book{a.PostFormValue("from"), a.PostFormValue("to"), a.PostFormValue("reason"), a.by()}
 	if !slices.Contains(reasons, p.Asked.Reason) || p.Asked.By == "" {
 		return &problem{Status: http.StatusBadRequest, Code: "audit-form"}
 	}

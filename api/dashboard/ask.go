@@ -90,6 +90,15 @@ func (a *ask) do(method, path string, body, answer any) error {
 	return nil
 }
 
+// by returns who looks, for an answer that is recorded: whoever is signed in, as records
+// name them, and else the name that the form asks for.
+func (a *ask) by() string {
+	if one, is := session.From(a.Context()); is {
+		return one.Principal.Pseudonym
+	}
+	return a.PostFormValue("by")
+}
+
 // request returns what is asked of the API, as whoever looks at the page.
 func (a *ask) request(method, path string, body any) (*http.Request, error) {
 	text, err := json.Marshal(body)

@@ -42,7 +42,7 @@ func getAudit(a *ask, query url.Values, into *recorder) error {
 		return err
 	}
 
-	reason, by := a.PostFormValue("reason"), a.PostFormValue("by")
+	reason, by := a.PostFormValue("reason"), a.by()
 	if !slices.Contains(reasons, reason) || by == "" {
 		return &problem{Status: http.StatusBadRequest, Code: "audit-form"}
 	}

@@ -5,9 +5,14 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
+
+	"consentledger/api/auth"
+	"consentledger/api/auth/session"
+	"consentledger/domain/deadline"
 )
 
 // office is an API with papers and rejected messages.
@@ -119,5 +124,35 @@ func TestPapersAreTakenThroughThePages(t *testing.T) {
 	}
 	if code := send(form); code != 200 || did[1] != "format=html&from=2026-03-02T00%3A00%3A00Z&lang=en audit "+url.PathEscape("张 O’Brien") {
 		t.Errorf("%d %q", code, did)
+	}
+}
+
+var tokenIn = regexp.MustCompile(`name="token" value="([^"]*)"`)
+
+// TestWhoIsSignedInIsWhoReads: a page that is recorded asks nobody for a name who is signed
+// in, and takes none from them.
+func TestWhoIsSignedInIsWhoReads(t *testing.T) {
+	var did []string
+	sessions := session.New(session.Config{Now: func() deadline.Instant { return 0 }})
+	one := session.Session{Principal: auth.Principal{Pseudonym: "p-ann"}}
+	h := office(t, &did)
+	b := &browser{d: &fakeAPI{t: t, h: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h.ServeHTTP(w, r.WithContext(sessions.With(r.Context(), one)))
+	})}}
+	for _, path := range []string{"/ui/minors?app=shop", "/ui/person?app=shop"} {
+		if body := b.do(httptest.NewRequest("GET", path, nil)).Body.String(); strings.Contains(body, `name="by"`) || !strings.Contains(body, `name="reason"`) {
+			t.Errorf("%s asks: %s", path, body)
+		}
+	}
+	shown := b.do(httptest.NewRequest("GET", "/ui/audit?app=shop", nil)).Body.String()
+	if strings.Contains(shown, `name="by"`) {
+		t.Errorf("the audit page asks: %s", shown)
+	}
+
+	form := url.Values{"token": {tokenIn.FindStringSubmatch(shown)[1]}, "reason": {"audit"}, "by": {"somebody else"}}
+	r := httptest.NewRequest("POST", "/ui/audit/report?app=shop", strings.NewReader(form.Encode()))
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	if w := b.do(r); w.Code != 200 || len(did) != 1 || !strings.HasSuffix(did[0], " audit p-ann") {
+		t.Errorf("%d %q", w.Code, did)
 	}
 }

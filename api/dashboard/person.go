@@ -48,7 +48,7 @@ func readPerson(a *ask) (any, error) {
 	if a.Method != http.MethodPost || a.App == "" {
 		return p, nil
 	}
-	p.Subject, p.Reason, p.By = a.PostFormValue("subject"), a.PostFormValue("reason"), a.PostFormValue("by")
+	p.Subject, p.Reason, p.By = a.PostFormValue("subject"), a.PostFormValue("reason"), a.by()
 	if p.Subject == "" || !slices.Contains(reasons, p.Reason) || p.By == "" {
 		return nil, &problem{Status: http.StatusBadRequest, Code: "person-form"}
 	}

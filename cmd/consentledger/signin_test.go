@@ -200,7 +200,8 @@ func TestSessionsSurviveARestartAndEndByAVerb(t *testing.T) {
 	}
 }
 
-// A role that is taken away in the file is gone without a restart.
+// TestTheFileOfRolesIsFollowed: a role that is taken away in the file is gone without a
+// restart, and that it was is recorded.
 func TestTheFileOfRolesIsFollowed(t *testing.T) {
 	idp, err := mockoidc.Run()
 	if err != nil {
@@ -208,11 +209,8 @@ func TestTheFileOfRolesIsFollowed(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = idp.Shutdown() })
 	file := groupsFile(t)
-	r := startWith(t, server.Config{Data: t.TempDir(), HTTP: "127.0.0.1:0", NATSListen: "127.0.0.1:0", Access: server.Access{
-		Authenticate: true, Ways: server.Ways{Issuer: idp.Issuer(), Audience: "consentledger", Groups: file},
-	}})
+	g := guardWith(t, server.Ways{Issuer: idp.Issuer(), Audience: "consentledger", Groups: file})
 	token := tokenOf(t, idp, string(auth.Administrator))
-	g := &guarded{T: t, running: r}
 	if status, text := g.ask(token, "GET", "/v1/access/me", ""); status != 200 || !strings.Contains(text, `"manage-sessions"`) {
 		t.Fatalf("%d %s", status, text)
 	}
@@ -245,8 +243,73 @@ func TestTheFileOfRolesIsFollowed(t *testing.T) {
 			return text
 		})
 	}
+
+	// Each change is recorded when it takes effect, once: of the same holder, by a pseudonym.
+	auditor := g.issue("--role", "auditor", "--app", "shop", "--days", "7")
+	var holder string
+	recorded := func(want string) {
+		t.Helper()
+		eventually(t, want, func() string {
+			log, err := g.as(auditor.Key, "replay", "--app", "shop", "--type", "roles.changed")
+			if err != nil {
+				t.Fatal(err)
+			}
+			var said []string
+			for _, m := range regexp.MustCompile(`"holder":"([^"]+)","roles":"([^"]+)"`).FindAllStringSubmatch(log, -1) {
+				if holder == "" && m[2] == "administrator" {
+					holder = m[1]
+				}
+				if m[1] == holder {
+					said = append(said, m[2])
+				}
+			}
+			return strings.Join(said, " ")
+		})
+	}
+	recorded("administrator")
 	change(strings.Replace(string(good), "group: administrator", "group: others", 1))
 	become("nobody")
+	recorded("administrator none")
 	change(strings.Replace(string(good), "roles: [administrator]\n    all_apps: true", "roles: [viewer]\n    apps: [shop]", 1))
 	become("a viewer")
+	recorded("administrator none viewer")
+}
+
+// TestThePagesDoNotAskWhoIsSignedInForAName: who is signed in is known.
+func TestThePagesDoNotAskWhoIsSignedInForAName(t *testing.T) {
+	d := newDesk(t)
+	d.agree("wilhelmina")
+	d.run(d.keys[auth.Officer], "record", "--operator", "--app", "shop", "--type", "age.recorded", "--subject", "wilhelmina",
+		"--data", `{"band":"15-17","basis":"declared"}`)
+	send := visitor(t)
+	_, _, text := send("GET", d.running.http+"/ui/sign-in", nil)
+	form := formOf(text)
+	form.Set("key", d.auditor.Key)
+	if status, to, text := send("POST", d.running.http+"/ui/sign-in", form); status != 303 {
+		t.Fatalf("%d %s %s", status, to, text)
+	}
+
+	for _, page := range []struct{ shown, asked, with string }{
+		{"/ui/minors", "/ui/minors", ""},
+		{"/ui/audit", "/ui/audit/report", ""},
+		{"/ui/audit", "/ui/audit/accesses", ""},
+		{"/ui/person", "/ui/person", "account:wilhelmina"},
+	} {
+		_, _, text := send("GET", d.running.http+page.shown+"?app=shop", nil)
+		if strings.Contains(text, `name="by"`) || !strings.Contains(text, `name="reason"`) {
+			t.Errorf("%s asks: %s", page.shown, text)
+		}
+		form := url.Values{"token": {formOf(text).Get("token")}, "reason": {"audit"}, "by": {"somebody else"}}
+		if page.with != "" {
+			form.Set("subject", page.with)
+		}
+		if status, _, text := send("POST", d.running.http+page.asked+"?app=shop", form); status != 200 || strings.Contains(text, `role="alert"`) {
+			t.Errorf("%s: %d %s", page.asked, status, text)
+		}
+	}
+
+	// Who shows a key and is not signed in is asked, as before.
+	if text := d.sits(d.auditor).get("/ui/minors?app=shop"); !strings.Contains(text, `name="by"`) {
+		t.Errorf("%s", text)
+	}
 }
