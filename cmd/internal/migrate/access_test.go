@@ -10,7 +10,8 @@ import (
 func TestRowsOfAccessAreKnownToMigrate(t *testing.T) {
 	for key, want := range map[string]string{
 		"access/1/key/abcdefghijkl": copiedPart, "access-pseudonyms/1": copiedPart, "access-tokens/1": otherForm,
-		"access-sessions/1/session/x/is": madeAnew,
+		"access-sessions/1/session/x/is": madeAnew, "access-roles/1": copiedPart, "access-seen/1/p-x": copiedPart,
+		"erasing/1/shop/job/x": copiedPart, "lapse/1/at": madeAnew,
 	} {
 		if k, err := KindOfRow([]byte(key)); err != nil || k.does != want {
 			t.Errorf("%s: %v %v", key, k, err)
@@ -24,6 +25,9 @@ func TestRowsOfABackupAreThoseOfAMigration(t *testing.T) {
 		"n/":       "it is true of one NATS server alone",
 		"webhook/": "one that was removed since would be back",
 		"access/":  "one that was revoked since would be good again",
+
+		"access-seen/": "they may have left a group since",
+		"erasing/":     "one that was cancelled since would go on",
 	}
 	for _, k := range rowKinds {
 		_, left := without[k.Prefix]

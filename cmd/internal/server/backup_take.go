@@ -31,7 +31,7 @@ import (
 // derived is made anew, and what is known of NATS's streams is true of one server alone.
 // API keys and webhooks are in none: one that was revoked or removed since would be back.
 var backupRows = map[backup.Kind][]string{
-	backup.Log:   {"b/", "l/", "outbox/"},
+	backup.Log:   {"b/", "l/", "outbox/", "access-roles/"},
 	backup.Vault: {"v/", "access-pseudonyms/"},
 }
 
