@@ -25,8 +25,8 @@ type Grant struct {
 	Binding Binding
 }
 
-// grantsRow holds the grants that are recorded, so that a change of the file is seen at
-// the next start.
+// grantsRow holds the grants that are recorded, so that a change of the file is seen, also
+// one that was made while no process ran.
 const grantsRow = "access-roles/1"
 
 // A recordedGrants is that row. Roles are by the app and the holder.
@@ -34,38 +34,68 @@ type recordedGrants struct {
 	Version int               `json:"v"`
 	Changes int               `json:"changes"` // how often they were recorded
 	Roles   map[string]string `json:"roles"`
+	Next    map[string]string `json:"next,omitempty"` // which are being recorded; none: all are
 }
 
 // SettleGrants records in the log of each app what has changed of the roles that the file
-// gives: who has which roles from now on, or none. What was recorded by a process that
-// died, or by another one that reads the same file, is not recorded again.
-func (k *Keys) SettleGrants(ctx context.Context, grants []Grant) error {
-	key := []byte(grantsRow)
-	text, has, err := k.Rows.Get(ctx, key)
+// gives: who has which roles from now on, or none. What a process that died was recording
+// is finished first. What was recorded by another one that reads the same file is not
+// recorded again: the file is read behind the row, so that it is no older than what the row
+// was written from.
+func (k *Keys) SettleGrants(ctx context.Context, grants func() []Grant) error {
+	was, err := k.readGrants(ctx)
 	if err != nil {
-		return fmt.Errorf("the roles that are recorded: %w", err)
+		return err
 	}
-	was := recordedGrants{Version: rowsVersion}
-	if has {
-		if err := json.Unmarshal(text, &was); err != nil || was.Version != rowsVersion {
-			return fmt.Errorf("the roles that are recorded: %w", errRow)
+	if was.Next != nil {
+		if was, err = k.finishGrants(ctx, was); err != nil {
+			return err
 		}
 	}
-	now := k.rolesOf(grants)
+
+	now := k.rolesOf(grants())
 	if maps.Equal(was.Roles, now) {
 		return nil
 	}
+	was.Next = now
+	if err := k.writeGrants(ctx, was); err != nil {
+		return err
+	}
+	_, err = k.finishGrants(ctx, was)
+	return err
+}
 
+// finishGrants records which roles have changed, and that they are recorded.
+func (k *Keys) finishGrants(ctx context.Context, was recordedGrants) (recordedGrants, error) {
 	var failed error
-	for _, of := range slices.Sorted(maps.Keys(both(was.Roles, now))) {
-		if was.Roles[of] != now[of] {
-			failed = errors.Join(failed, k.recordGrant(ctx, of, now[of], was.Changes))
+	for _, of := range slices.Sorted(maps.Keys(both(was.Roles, was.Next))) {
+		if was.Roles[of] != was.Next[of] {
+			failed = errors.Join(failed, k.recordGrant(ctx, of, was.Next[of], was.Changes))
 		}
 	}
 	if failed != nil {
-		return failed
+		return was, failed
 	}
-	row := rowTo(grantsRow, recordedGrants{rowsVersion, was.Changes + 1, now})
+	now := recordedGrants{Version: rowsVersion, Changes: was.Changes + 1, Roles: was.Next}
+	return now, k.writeGrants(ctx, now)
+}
+
+func (k *Keys) readGrants(ctx context.Context) (recordedGrants, error) {
+	was := recordedGrants{Version: rowsVersion}
+	text, has, err := k.Rows.Get(ctx, []byte(grantsRow))
+	if err != nil {
+		return was, fmt.Errorf("the roles that are recorded: %w", err)
+	}
+	if has {
+		if err := json.Unmarshal(text, &was); err != nil || was.Version != rowsVersion {
+			return was, fmt.Errorf("the roles that are recorded: %w", errRow)
+		}
+	}
+	return was, nil
+}
+
+func (k *Keys) writeGrants(ctx context.Context, g recordedGrants) error {
+	row := rowTo(grantsRow, g)
 	if err := eventstore.WriteDurably(ctx, k.Rows, eventstore.Change{Put: []eventstore.Row{row}}); err != nil {
 		return fmt.Errorf("the roles that are recorded: %w", err)
 	}
@@ -112,9 +142,9 @@ func (k *Keys) recordGrant(ctx context.Context, of, roles string, changes int) e
 	if roles == "" {
 		roles = "none"
 	}
-	id := "roles " + holder + " " + strconv.Itoa(changes)
+	id := "roles " + holder + " " + strconv.Itoa(changes) + " " + roles // two processes may see two files for a moment
 	_, err := k.Execute(ctx, ledger.Request{
-		App: ident.AppName(app), Source: "consentledger/access", ID: id, Body: []byte(id + " " + roles),
+		App: ident.AppName(app), Source: "consentledger/access", ID: id, Body: []byte(id),
 		Actor: string(ident.System), RecordedBy: ident.Ledger,
 		Command: domain.Say{Event: domain.Noted{Kind: catalog.RolesChanged,
 			Fields: domain.Fields(map[string]string{"holder": holder, "roles": roles})}},

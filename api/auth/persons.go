@@ -7,7 +7,6 @@ import (
 
 	"consentledger/api/wire/parse"
 	"consentledger/domain/ident"
-	"consentledger/domain/proposal"
 )
 
 // Persons is how many authenticated principals an operation takes.
@@ -86,9 +85,10 @@ func holderName(name string) string {
 	return strings.ToLower(strings.Join(strings.Fields(name), " "))
 }
 
-// Decides reports whether a principal may approve or decline a proposal of an app.
-func Decides(who Principal, app ident.AppName, p proposal.Proposal, same func(a, b string) bool) bool {
+// Decides reports whether a principal may approve or decline what another one proposed in
+// an app.
+func Decides(who Principal, app ident.AppName, proposer string, same func(a, b string) bool) bool {
 	row, _ := rowOf(Approve)
 	approves := slices.ContainsFunc(who.Bindings, func(b Binding) bool { return b.may(row) && b.In(app) })
-	return approves && who.Pseudonym != p.By && (same == nil || !same(who.Pseudonym, p.By))
+	return approves && who.Pseudonym != proposer && (same == nil || !same(who.Pseudonym, proposer))
 }

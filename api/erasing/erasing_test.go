@@ -264,7 +264,7 @@ func TestAnotherPrincipalStartsWhatOneBegan(t *testing.T) {
 		w.must(t, p.ID, "g", domain.GiveConsent{Act: "agree"})
 	}
 	two := func(ident.AppName, string) bool { return true }
-	w.l.AskTwo(two)
+	w.l.AskTwo(two, nil)
 	j := w.jobs(w.l)
 	j.Two = func(ident.AppName) bool { return true }
 	j.Same = func(one, other string) bool { return one == "p-first" && other == "p-first-too" }

@@ -172,7 +172,7 @@ func (s *server) proposalAnswer(
 	switch {
 	case s.principal(ctx) == p.By:
 		a.May = []string{"withdraw"}
-	case auth.Decides(who, app, p, s.Approvals.Same):
+	case auth.Decides(who, app, p.By, s.Approvals.Same):
 		a.May = []string{"approve", "decline"}
 	}
 	return a

@@ -85,7 +85,8 @@ func ProblemOf(err error) Problem {
 		p.Title, p.Status = "Unknown", 404
 	case refusal.IllegalMove, refusal.EnvironmentFixed, refusal.AlreadyPublished, refusal.AlreadyReplaced,
 		refusal.NotPausable, refusal.NotExtendable, refusal.TooLateToExtend, refusal.TooEarly,
-		refusal.AlreadyDecided, refusal.ProposalExpired, refusal.ProposalOutdated:
+		refusal.AlreadyDecided, refusal.ProposalExpired, refusal.ProposalOutdated,
+		refusal.RoleLost:
 		p.Title, p.Status = "Not possible now", 409
 	case refusal.IDReused:
 		p.Title, p.Status = "Id used for something else", 409

@@ -83,6 +83,7 @@ const (
 	ProposalExpired  Code = "proposal-expired"
 	ProposalOutdated Code = "proposal-outdated"
 	NotTheProposer   Code = "not-the-proposer"
+	RoleLost         Code = "role-lost"
 )
 
 func New(c Code, text string) error { return Refusal{Code: c, Text: text} }

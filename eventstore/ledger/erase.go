@@ -79,7 +79,7 @@ func (l *Ledger) order(ctx context.Context, req Request, ref domain.Reference, p
 
 	r := resolved{Request: req, ref: ref, stream: stream, key: p}
 	decide := func(recorded deadline.Instant) ([]domain.Event, error) {
-		err := l.checkApproved(r, func(cmd domain.Command) ([]domain.Event, error) {
+		err := l.checkApproved(ctx, r, func(cmd domain.Command) ([]domain.Event, error) {
 			return f.subject.Decide(cmd, ref, atOf(req, recorded), recorded)
 		}, f, recorded)
 		if err != nil {

@@ -2,13 +2,12 @@ package ledger
 
 import (
 	"context"
-	"errors"
 	"iter"
-	"slices"
-	"sync"
 
 	"consentledger/domain/ident"
 	"consentledger/eventstore/vault"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // OrderErasure is the first half of [Ledger.EraseNamed], for whoever erases many: the order
@@ -49,19 +48,15 @@ func (l *Ledger) finishOrders(ctx context.Context, orders []vault.Order) (n int,
 		}
 	}
 
-	for some := range slices.Chunk(ordered, recordedAtOnce) {
-		errs := make([]error, len(some))
-		var all sync.WaitGroup
-		for i, o := range some {
-			all.Go(func() { errs[i] = l.recordFinished(ctx, o) })
-		}
-		all.Wait()
-		if err := errors.Join(errs...); err != nil {
-			return n, err
-		}
-		n += len(some)
+	all, ctx := errgroup.WithContext(ctx) // whatever is given up halfway is done again
+	all.SetLimit(recordedAtOnce)
+	for _, o := range ordered {
+		all.Go(func() error { return l.recordFinished(ctx, o) })
 	}
-	return n, nil
+	if err := all.Wait(); err != nil {
+		return 0, err
+	}
+	return len(ordered), nil
 }
 
 // recordedAtOnce is how many erasures are recorded as done side by side, so that they share

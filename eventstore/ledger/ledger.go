@@ -167,6 +167,7 @@ type Ledger struct {
 	known knownAt
 
 	needsTwo func(app ident.AppName, kind string) bool // nil: nothing does; see AskTwo
+	stillMay func(ctx context.Context, app ident.AppName, by [2]string) error
 
 	traces *tracing.Traces
 	meter  *Meter

@@ -62,6 +62,7 @@ const followUps = "react"
 // An approval says for which state of its stream a request is executed.
 type approval struct {
 	as    domain.Command // the request's command, as it was when nobody had approved
+	by    [2]string      // who proposed it, and who approved it; of one that is looked at, [PendingApprover]
 	basis string         // hex; empty: nothing is executed, and found is set
 	found string
 }
@@ -70,8 +71,15 @@ type approval struct {
 func (r Request) looks() bool { return r.approved != nil && r.approved.basis == "" }
 
 // AskTwo makes the ledger refuse commands of the kinds for which needs says so, unless
-// they were approved. It is called before the first request.
-func (l *Ledger) AskTwo(needs func(app ident.AppName, kind string) bool) { l.needsTwo = needs }
+// they were approved. Still refuses what was approved, where it is executed, if one of the
+// two may not propose or approve it any more; nil: nobody loses a role. It is called before
+// the first request.
+func (l *Ledger) AskTwo(
+	needs func(app ident.AppName, kind string) bool,
+	still func(ctx context.Context, app ident.AppName, by [2]string) error,
+) {
+	l.needsTwo, l.stillMay = needs, still
+}
 
 // KindOfCommand returns the type of event that a command is, if that may take two persons;
 // else empty.
@@ -96,7 +104,8 @@ func KindOfCommand(cmd domain.Command) string {
 // checkApproved refuses what takes two persons and was not approved, and what was approved
 // for another state than the one that is found.
 func (l *Ledger) checkApproved(
-	r resolved, decide func(domain.Command) ([]domain.Event, error), f *fold, recorded deadline.Instant,
+	ctx context.Context, r resolved, decide func(domain.Command) ([]domain.Event, error), f *fold,
+	recorded deadline.Instant,
 ) error {
 	if r.approved == nil {
 		if r.RecordedBy == ident.Ledger || r.RecordedBy == followUps {
@@ -113,6 +122,11 @@ func (l *Ledger) checkApproved(
 		return nil
 	}
 
+	if l.stillMay != nil {
+		if err := l.stillMay(ctx, r.App, r.approved.by); err != nil {
+			return err
+		}
+	}
 	events, err := decide(r.approved.as)
 	if err != nil {
 		return err
@@ -220,7 +234,7 @@ func (l *Ledger) Propose(ctx context.Context, p Proposing, read ReadCommand) (pr
 		return proposal.Proposal{}, refusal.Refusal{Code: refusal.IDReused,
 			Text: "something else was proposed under this source and id; give every event an id of its own"}
 	}
-	basis, err := l.weigh(ctx, cmd)
+	basis, err := l.weigh(ctx, cmd, p.By)
 	if err != nil {
 		return proposal.Proposal{}, err
 	}
@@ -274,9 +288,10 @@ func (l *Ledger) ownerOf(ctx context.Context, app ident.AppName, cmd Request) (*
 	return p, "", err
 }
 
-// weigh returns the basis of a command as its stream stands now, and executes nothing.
-func (l *Ledger) weigh(ctx context.Context, cmd Request) (string, error) {
-	cmd.approved = &approval{as: cmd.Command}
+// weigh returns the basis of a command that somebody proposes, as its stream stands now,
+// and executes nothing.
+func (l *Ledger) weigh(ctx context.Context, cmd Request, by string) (string, error) {
+	cmd.approved = &approval{as: cmd.Command, by: [2]string{by, PendingApprover}}
 	receipt, err := l.executeApproved(ctx, cmd)
 	if err != nil {
 		return "", err
@@ -303,12 +318,15 @@ func proposalNote(app ident.AppName, by string, kind catalog.Note, id string, fi
 		actor = ident.System
 	}
 	fields["proposal"] = id
-	name := string(kind) + " " + id + " " + by
+	name := stepName(kind, id, by)
 	return Request{
 		App: app, Source: proposalsSource, ID: name, Body: []byte(name), Actor: string(actor), RecordedBy: by,
 		Command: domain.Say{Event: domain.Noted{Kind: kind, Fields: domain.Fields(fields)}},
 	}
 }
+
+// stepName is the id by which a principal takes a step of a proposal.
+func stepName(kind catalog.Note, id, by string) string { return string(kind) + " " + id + " " + by }
 
 // Proposals returns the newest proposals of an app, in the order in which they were made.
 func (l *Ledger) Proposals(ctx context.Context, app ident.AppName) ([]proposal.Proposal, error) {
@@ -385,7 +403,7 @@ func (l *Ledger) Approve(ctx context.Context, d Decision, read ReadCommand) (pro
 		}
 		if err == nil {
 			var basis string
-			if basis, err = l.weigh(ctx, cmd); err == nil && basis != p.Basis {
+			if basis, err = l.weigh(ctx, cmd, p.By); err == nil && basis != p.Basis {
 				err = errOutdated
 			}
 		}
@@ -444,7 +462,7 @@ func (l *Ledger) carryOut(
 		return eventstore.EventID{}, err
 	}
 
-	cmd.approved = &approval{as: pending.Command, basis: p.Basis}
+	cmd.approved = &approval{as: pending.Command, by: [2]string{p.By, p.DecidedBy}, basis: p.Basis}
 	receipt, err := l.executeApproved(ctx, cmd)
 	return receipt.Event, err
 }
@@ -470,7 +488,7 @@ func (l *Ledger) lapse(ctx context.Context, app ident.AppName, id string, err er
 			no.Text + ")"}
 }
 
-// keptCommand returns what was kept of a proposal. The app's stream is read for it.
+// keptCommand returns what was kept of a proposal.
 func (l *Ledger) keptCommand(ctx context.Context, app ident.AppName, p proposal.Proposal) ([]byte, error) {
 	e, err := l.madeEntry(ctx, app, p)
 	if err != nil {
@@ -487,14 +505,29 @@ func (l *Ledger) keptCommand(ctx context.Context, app ident.AppName, p proposal.
 	return []byte(kept.Reveal()), nil
 }
 
-// madeEntry returns the record of a proposal.
+// madeEntry returns the record of a proposal. Where it is in the app's stream says the fold,
+// which knows of each record which request it answers.
 func (l *Ledger) madeEntry(ctx context.Context, app ident.AppName, p proposal.Proposal) (codec.Entry, error) {
-	for e, err := range l.Stream(ctx, ident.ServiceStream(app)) {
-		if err != nil {
-			return codec.Entry{}, err
+	stream := ident.ServiceStream(app)
+	f, err := l.fold(ctx, stream)
+	if err != nil {
+		return codec.Entry{}, err
+	}
+	k, err := l.vault.AppKey(ctx, string(app))
+	if err != nil {
+		return codec.Entry{}, err
+	}
+
+	asked := markOf(k.RequestID(proposalsSource, stepName(catalog.ProposalMade, p.ID, p.By)))
+	for i, m := range f.answered {
+		if m != asked {
+			continue
 		}
-		if ident.EventID(e.ID) == p.Made {
-			return e, nil
+		for e, err := range entries(l.store.ReadStream(ctx, eventstore.Stream(stream.String()), eventstore.Revision(i))) {
+			if err != nil || ident.EventID(e.ID) == p.Made {
+				return e, err
+			}
+			break
 		}
 	}
 	return codec.Entry{}, fmt.Errorf("app %s: the record of a proposal was there, and is no more", app)

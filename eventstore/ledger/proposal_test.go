@@ -1,9 +1,14 @@
 package ledger_test
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/json"
 	"errors"
+	"iter"
+	"slices"
+	"strconv"
+	"strings"
 	"sync"
 	"testing"
 
@@ -13,6 +18,7 @@ import (
 	"consentledger/domain/policy"
 	"consentledger/domain/proposal"
 	"consentledger/domain/refusal"
+	"consentledger/eventstore"
 	"consentledger/eventstore/ledger"
 )
 
@@ -30,7 +36,7 @@ func readVoid(kept []byte, by [2]string) (ledger.Request, error) {
 // proposes begins a history of ada with a grant, and proposes to void it.
 func proposes(t *testing.T, l *ledger.Ledger) proposal.Proposal {
 	t.Helper()
-	l.AskTwo(func(_ ident.AppName, kind string) bool { return kind == "record.voided" })
+	l.AskTwo(func(_ ident.AppName, kind string) bool { return kind == "record.voided" }, nil)
 	begin(t, l)
 	given := must(t, l, requestOf("yes", domain.GiveConsent{Act: "agree"}))
 	kept, err := json.Marshal(ident.EventID(given.Event))
@@ -194,5 +200,101 @@ func TestWhatWasProposedGoesWithThePerson(t *testing.T) {
 	}
 	if n := w.types(t); n["record.voided"] != 0 || n["proposal.lapsed"] != 1 {
 		t.Errorf("%v", n)
+	}
+}
+
+// TestWhoHasLostTheirRoleIsNoneOfTheTwoAnyMore: what was proposed, or approved, is executed
+// only if both may still do so then. What was executed before stays done.
+func TestWhoHasLostTheirRoleIsNoneOfTheTwoAnyMore(t *testing.T) {
+	lost := func(l *ledger.Ledger, whose ...string) {
+		l.AskTwo(func(_ ident.AppName, kind string) bool { return kind == "record.voided" },
+			func(_ context.Context, _ ident.AppName, by [2]string) error {
+				if slices.Contains(whose, by[0]) || slices.Contains(whose, by[1]) {
+					return refusal.Refusal{Code: refusal.RoleLost, Text: "no role any more"}
+				}
+				return nil
+			})
+	}
+
+	// Before anybody approves: it lapses, and whoever approves is told why.
+	w := newWorld()
+	l := w.open(t)
+	p := proposes(t, l)
+	lost(l, "p-first")
+	_, err := l.Approve(t.Context(), decided(p.ID, "p-second"), readVoid)
+	if code(err) != refusal.ProposalOutdated || !strings.Contains(err.Error(), string(refusal.RoleLost)) {
+		t.Errorf("%v", err)
+	}
+	if n := w.types(t); n["record.voided"] != 0 || n["proposal.approved"] != 0 || n["proposal.lapsed"] != 1 {
+		t.Errorf("%v", n)
+	}
+
+	// Between the approval and what was approved, or behind both.
+	for _, who := range []string{"p-first", "p-second"} {
+		for _, persist := range []bool{false, true} {
+			for dies := 1; dies < 3; dies++ {
+				w := newWorld()
+				p := proposes(t, w.open(t))
+				whole := w.store
+				w.store = &dying{Store: whole, left: dies, persist: persist}
+				if _, err := w.open(t).Approve(t.Context(), decided(p.ID, "p-second"), readVoid); !errors.Is(err, errLost) {
+					t.Fatalf("%d: %v", dies, err)
+				}
+				w.store = whole
+				l := w.open(t)
+				lost(l, who)
+				_, err := l.FinishProposal(t.Context(), "demo", p.ID, readVoid)
+				n := w.types(t)
+				switch executed := dies == 2 || persist; {
+				case executed && (err != nil || n["record.voided"] != 1 || n["proposal.done"] != 1 || n["proposal.lapsed"] != 0):
+					t.Errorf("executed before %s lost it: %v, %v", who, n, err)
+				case !executed && (code(err) != refusal.ProposalOutdated || n["record.voided"] != 0 || n["proposal.lapsed"] != 1):
+					t.Errorf("%s lost it before: %v, %v", who, n, err)
+				}
+			}
+		}
+	}
+}
+
+// A counting store counts the records that are read of streams.
+type counting struct {
+	eventstore.Store
+	read int
+}
+
+func (c *counting) ReadStream(
+	ctx context.Context, s eventstore.Stream, after eventstore.Revision,
+) iter.Seq2[eventstore.Recorded, error] {
+	return func(yield func(eventstore.Recorded, error) bool) {
+		for r, err := range c.Store.ReadStream(ctx, s, after) {
+			if c.read++; !yield(r, err) {
+				return
+			}
+		}
+	}
+}
+
+// TestWhatWasProposedIsReadWhereItIs, however much the app's history holds before it.
+func TestWhatWasProposedIsReadWhereItIs(t *testing.T) {
+	w := newWorld()
+	l := w.open(t)
+	begin(t, l)
+	for i := range 50 {
+		say := requestOf("note"+strconv.Itoa(i), domain.Say{Event: domain.Noted{Kind: "system.removed",
+			Fields: domain.Fields(map[string]string{"system": "crm", "reason": "gone"})}})
+		say.Person = ident.PersonKey{}
+		must(t, l, say)
+	}
+	store := &counting{Store: w.store}
+	w.store = store
+	l = w.open(t)
+	p := proposes(t, l)
+	store.read = 0
+	kept, there, err := l.Command(t.Context(), "demo", p, ledger.Access{
+		ID: rand.Text(), Actor: "operator", RecordedBy: "p-second",
+		DataAccessed: domain.DataAccessed{Reason: "proposal", Name: "p-second", Words: "to decide"},
+	})
+	if err != nil || !there || len(kept) < 10 || store.read > 10 {
+		t.Errorf("%d records are read: %q %t %v", store.read, kept, there, err)
 	}
 }

@@ -62,7 +62,7 @@ func (l *Ledger) settle(ctx context.Context, r resolved) (Receipt, error) {
 	}
 
 	receipt, err := l.commit(ctx, r, f, r.plains(f), func(recorded deadline.Instant) ([]domain.Event, error) {
-		err := l.checkApproved(r, func(cmd domain.Command) ([]domain.Event, error) {
+		err := l.checkApproved(ctx, r, func(cmd domain.Command) ([]domain.Event, error) {
 			as := r
 			as.Command = cmd
 			return l.decide(ctx, as, f, recorded)

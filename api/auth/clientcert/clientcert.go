@@ -66,6 +66,17 @@ func (c *Certificates) Authenticate(leaf *x509.Certificate) (auth.Principal, err
 	return auth.Principal{}, Several
 }
 
+// Bindings returns what the holder of a certificate may do, by the pseudonym that records
+// have; nil: it is nobody's.
+func (c *Certificates) Bindings(principal string) []auth.Binding {
+	for _, e := range c.entries {
+		if c.names.Of("certificate", e.Name) == principal {
+			return []auth.Binding{e.Binding}
+		}
+	}
+	return nil
+}
+
 // Prefix begins what stands for the id of a key, where there is a certificate: it names
 // inboxes on NATS, and no id of a key has a hyphen.
 const Prefix = "cert-"

@@ -35,6 +35,10 @@ type Config struct {
 	Now        func() time.Time
 	Client     *http.Client // nil: one that waits five seconds
 	Failed     func(error)  // is told when the provider's keys could not be read; nil: nobody is
+
+	// Seen is told in which groups a token says that somebody is, of those that have roles
+	// here, and when the token was issued; nil: nobody is.
+	Seen func(ctx context.Context, principal string, groups []string, issued time.Time)
 }
 
 // A Provider authenticates by tokens. It is an [auth.Bearer], and its methods may be
@@ -140,7 +144,8 @@ func (p *Provider) Authenticate(ctx context.Context, text string) (auth.Principa
 	if err != nil {
 		return auth.Principal{}, err
 	}
-	return p.principal(token)
+	_, who, err := p.member(ctx, token)
+	return who, err
 }
 
 // verify returns a token that is the provider's, for the audience, and good now.
@@ -204,13 +209,19 @@ func (p *Provider) precheck(text string) error {
 	return nil
 }
 
-// principal returns who a verified token is of.
-func (p *Provider) principal(token *oidc.IDToken) (auth.Principal, error) {
+// member returns in which groups a token says that somebody is, and what they may do. That
+// somebody is in no group any more is seen, too.
+func (p *Provider) member(ctx context.Context, token *oidc.IDToken) ([]string, auth.Principal, error) {
 	groups, err := p.groups(token)
 	if err != nil {
-		return auth.Principal{}, err
+		return nil, auth.Principal{}, err
 	}
-	return p.Member(p.pseudonym(token), groups)
+	name := p.pseudonym(token)
+	if p.Seen != nil {
+		p.Seen(ctx, name, groups, token.IssuedAt)
+	}
+	who, err := p.Member(name, groups)
+	return groups, who, err
 }
 
 // pseudonym returns how records name who a token is of.

@@ -122,11 +122,7 @@ func (s *SignIn) Finish(ctx context.Context, redirect string, p Pending, answer 
 	if err := s.checkParty(token); err != nil {
 		return Identity{}, err
 	}
-	groups, err := s.groups(token)
-	if err != nil {
-		return Identity{}, err
-	}
-	who, err := s.Member(s.pseudonym(token), groups)
+	groups, who, err := s.member(ctx, token)
 	return Identity{Principal: who, Issuer: s.Issuer, Groups: groups}, err
 }
 

@@ -16,9 +16,32 @@ func (h *Server) openApprovals() error {
 	if err != nil {
 		return err
 	}
-	h.Dir.Ledger.AskTwo(two.Needs)
+	h.Dir.Ledger.AskTwo(two.Needs, h.roster().StillMay)
 	h.approvals = &approval.Approvals{Ledger: h.Dir.Ledger, Needs: two.Needs, Same: h.keys.SameHolder}
 	return nil
+}
+
+// roster knows which roles principals have now, in whatever way they come.
+func (h *Server) roster() auth.Roster {
+	r := auth.Roster{Keys: h.keys}
+	if h.certificates != nil {
+		r.Certificates = h.certificates.Bindings
+	}
+	if h.roles == nil {
+		return r
+	}
+	r.Groups = func(ctx context.Context, principal string) ([]auth.Binding, error) {
+		groups, err := h.seen.Groups(ctx, principal)
+		if err != nil {
+			return nil, err
+		}
+		bindings, err := h.roles.look().Bindings(groups)
+		if err != nil {
+			return nil, nil // roles that nobody has both of: then they have none
+		}
+		return bindings, nil
+	}
+	return r
 }
 
 // finishEvery is how often it is looked whether something was approved that a process

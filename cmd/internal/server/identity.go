@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"consentledger/api/auth"
+	"consentledger/api/auth/roles"
 	"consentledger/api/edge"
 	"consentledger/cmd/internal/exit"
 	"consentledger/cmd/internal/files"
@@ -184,30 +185,64 @@ func (h *Server) openAccess(ctx context.Context) (err error) {
 	return h.keys.Read(ctx)
 }
 
-// settleEvery is how often it is looked whether an app has come of which a key is not
-// recorded yet.
+// settleEvery is how often it is looked whether a key, or a role, is not recorded yet that
+// another process knows of.
 const settleEvery = time.Minute
+
+// settleAccess records that keys were issued or ended, and which roles the files give, until
+// ctx is done. A file of roles that changed takes effect with the next request, and is
+// recorded a second later by the process that has the turn: where each has a file of its
+// own, and they differ for a while, one of them is recorded.
+func (h *Server) settleAccess(ctx context.Context) {
+	t := time.NewTicker(lookEvery)
+	defer t.Stop()
+	var keysAt, grantsAt time.Time
+	var settled *roles.File
+	apps := 0
+	for ctx.Err() == nil {
+		if n := len(h.keys.Apps()); n != apps { // what is given in every app is given in a new one
+			keysAt, grantsAt, apps = time.Time{}, time.Time{}, n
+		}
+		if time.Since(keysAt) >= settleEvery {
+			keysAt = time.Now()
+			if err := h.keys.Settle(ctx); err != nil && ctx.Err() == nil {
+				h.Log.Warn("that keys were issued or ended could not be recorded", "error", err)
+			}
+			if h.seen != nil {
+				if err := h.seen.Tidy(ctx); err != nil && ctx.Err() == nil {
+					h.Log.Warn("the groups of who does not come any more could not be removed", "error", err)
+				}
+			}
+		}
+
+		file := h.rolesNow()
+		due := file != settled || time.Since(grantsAt) >= settleEvery
+		if due && h.grants != nil && h.turns.has(workFollowUps) {
+			settled, grantsAt = file, time.Now()
+			if err := h.keys.SettleGrants(ctx, h.grants); err != nil && ctx.Err() == nil {
+				h.Log.Warn("which roles the file gives could not be recorded, and is tried again", "error", err)
+			}
+		}
+		select {
+		case <-t.C:
+		case <-ctx.Done():
+		}
+	}
+}
+
+// rolesNow returns what the file of groups says; nil: there is none.
+func (h *Server) rolesNow() *roles.File {
+	if h.roles == nil {
+		return nil
+	}
+	return h.roles.get()
+}
 
 // keepAccess follows the keys, and looks after sessions, until ctx is done.
 func (h *Server) keepAccess(ctx context.Context) {
 	var settling sync.WaitGroup // and tidying up
 	defer settling.Wait()
-	settling.Go(func() {
-		t := time.NewTicker(settleEvery)
-		defer t.Stop()
-		for ctx.Err() == nil {
-			if err := h.keys.Settle(ctx); err != nil && ctx.Err() == nil {
-				h.Log.Warn("that keys were issued or ended could not be recorded", "error", err)
-			}
-			if err := h.keys.SettleGrants(ctx, h.grants); err != nil && ctx.Err() == nil {
-				h.Log.Warn("which roles the file gives could not be recorded", "error", err)
-			}
-			select {
-			case <-t.C:
-			case <-ctx.Done():
-			}
-		}
-	})
+	settling.Go(func() { h.settleAccess(ctx) })
 	settling.Go(func() { h.keepSessions(ctx) })
 	h.keys.Run(ctx, func(err error) {
 		h.Log.Error("the keys cannot be read; in half a minute nobody is let in any more", "error", err)

@@ -59,6 +59,18 @@ func (f *rolesFile) get() *roles.File {
 	if time.Since(f.looked) < lookEvery {
 		return f.current
 	}
+	return f.read()
+}
+
+// look is get for whoever must not take what was read a moment ago.
+func (f *rolesFile) look() *roles.File {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.read()
+}
+
+// read reads the file again if it has changed. The caller holds mu.
+func (f *rolesFile) read() *roles.File {
 	f.looked = time.Now()
 	is, err := stampOf(f.name)
 	if err == nil && is == f.is {

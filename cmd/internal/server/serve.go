@@ -23,6 +23,7 @@ import (
 	"consentledger/api/approval"
 	"consentledger/api/audit/witness"
 	"consentledger/api/auth"
+	"consentledger/api/auth/clientcert"
 	"consentledger/api/auth/session"
 	"consentledger/api/auth/token"
 	"consentledger/api/edge"
@@ -96,21 +97,24 @@ func (c Config) Check() error {
 
 // A Server is a running ledger.
 type Server struct {
-	Config    Config
-	Dir       *DataDir
-	Log       *slog.Logger
-	keys      *auth.Keys          // nil: nobody is authenticated
-	tls       *tls.Config         // nil: it is not spoken
-	approvals *approval.Approvals // nil: nobody is authenticated
-	grants    []auth.Grant        // of the files of roles
-	sessions  *session.Sessions   // of browsers; nil: nobody is authenticated
-	ways      auth.Ways           // in which somebody is authenticated, by keys and otherwise
-	tokens    *token.Signer       // of subject tokens; nil: there are none
-	natsAuth  *natsAuth           // of the embedded NATS server; nil: it lets everybody in
-	NATS      *server.Server      // nil: external
-	Conn      *nats.Conn
-	Intake    intake.Config
-	rejected  *intake.Rejections
+	Config       Config
+	Dir          *DataDir
+	Log          *slog.Logger
+	keys         *auth.Keys               // nil: nobody is authenticated
+	tls          *tls.Config              // nil: it is not spoken
+	approvals    *approval.Approvals      // nil: nobody is authenticated
+	certificates *clientcert.Certificates // that have roles; nil: none has
+	seen         *auth.Seen               // in which groups people were; nil: there is no provider
+	roles        *rolesFile               // of groups, which is followed; nil: there is none
+	grants       func() []auth.Grant      // what the files of roles give now; nil: there are none
+	sessions     *session.Sessions        // of browsers; nil: nobody is authenticated
+	ways         auth.Ways                // in which somebody is authenticated, by keys and otherwise
+	tokens       *token.Signer            // of subject tokens; nil: there are none
+	natsAuth     *natsAuth                // of the embedded NATS server; nil: it lets everybody in
+	NATS         *server.Server           // nil: external
+	Conn         *nats.Conn
+	Intake       intake.Config
+	rejected     *intake.Rejections
 
 	places     *admission.Admission // of requests over HTTP
 	natsPlaces *admission.Admission // and over NATS

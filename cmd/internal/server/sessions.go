@@ -28,12 +28,14 @@ func (w Ways) checkSignIn() error {
 		return exit.Usage(errors.New("--oidc-client-id: say at which provider, with --oidc-issuer, --oidc-audience " +
 			"and --oidc-roles"))
 	}
-	_, err := w.signIn(auth.Pseudonyms{}, nil, nil)
+	_, err := w.signIn(auth.Pseudonyms{}, nil, nil, nil)
 	return err
 }
 
 // signIn returns how people sign in at the identity provider; nil: they do not.
-func (w Ways) signIn(names auth.Pseudonyms, file *rolesFile, failed func(error)) (*provider.SignIn, error) {
+func (w Ways) signIn(
+	names auth.Pseudonyms, file *rolesFile, failed func(error), seen sees,
+) (*provider.SignIn, error) {
 	if w.Client == "" {
 		return nil, nil
 	}
@@ -42,6 +44,7 @@ func (w Ways) signIn(names auth.Pseudonyms, file *rolesFile, failed func(error))
 	if err != nil {
 		return nil, err
 	}
+	c.Seen = seen
 
 	secret := ""
 	if w.ClientSecret != "" {

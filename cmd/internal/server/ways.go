@@ -82,7 +82,7 @@ func (w Ways) check(d Access) error {
 		return exit.Usage(fmt.Errorf("--two-persons: %w", err))
 	}
 
-	_, err := w.provider(auth.Pseudonyms{}, nil, nil)
+	_, err := w.provider(auth.Pseudonyms{}, nil, nil, nil)
 	_, err2 := w.known(auth.Pseudonyms{})
 	_, err3 := w.authorities()
 	return cmp.Or(err, err2, err3)
@@ -122,7 +122,9 @@ func (w Ways) authorities() (*x509.CertPool, error) {
 }
 
 // provider returns the identity provider; nil: there is none.
-func (w Ways) provider(names auth.Pseudonyms, file *rolesFile, failed func(error)) (*provider.Provider, error) {
+func (w Ways) provider(
+	names auth.Pseudonyms, file *rolesFile, failed func(error), seen sees,
+) (*provider.Provider, error) {
 	if w.Issuer == "" {
 		return nil, nil
 	}
@@ -130,6 +132,7 @@ func (w Ways) provider(names auth.Pseudonyms, file *rolesFile, failed func(error
 	if err != nil {
 		return nil, err
 	}
+	c.Seen = seen
 	p, err := provider.New(c)
 	if err != nil {
 		return nil, exit.Usage(fmt.Errorf("--oidc-issuer, --oidc-audience, --oidc-roles: %w", err))
@@ -151,28 +154,31 @@ func (w Ways) providerConfig(
 	return c, err
 }
 
-// grants returns what the files of roles give, each by the pseudonym of its holder.
-func (w Ways) grants(names auth.Pseudonyms) (all []auth.Grant, err error) {
-	if w.Groups != "" {
-		file, err := readRoles("--oidc-roles", w.Groups)
-		if err != nil {
-			return nil, err
-		}
-		for _, g := range file.Groups {
-			all = append(all, auth.Grant{Holder: names.Of("oidc-group", w.Issuer, g.Name), Binding: g.Binding})
-		}
-	}
-
+// grants returns what the files of roles give now, each by the pseudonym of its holder. The
+// file of groups is followed; the one of certificates is read once, as its roles are.
+func (w Ways) grants(names auth.Pseudonyms, groups *rolesFile) (func() []auth.Grant, error) {
+	var ofCertificates []auth.Grant
 	if w.Certificates != "" {
 		file, err := readRoles("--tls-client-roles", w.Certificates)
 		if err != nil {
 			return nil, err
 		}
 		for _, c := range file.Certificates {
-			all = append(all, auth.Grant{Holder: names.Of("certificate", c.Name), Binding: c.Binding})
+			ofCertificates = append(ofCertificates,
+				auth.Grant{Holder: names.Of("certificate", c.Name), Binding: c.Binding})
 		}
 	}
-	return all, nil
+
+	return func() []auth.Grant {
+		all := slices.Clone(ofCertificates)
+		if groups == nil {
+			return all
+		}
+		for _, g := range groups.look().Groups {
+			all = append(all, auth.Grant{Holder: names.Of("oidc-group", w.Issuer, g.Name), Binding: g.Binding})
+		}
+		return all
+	}, nil
 }
 
 // readRoles reads the file that a flag names.
@@ -216,17 +222,18 @@ func (h *Server) openWays(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if h.grants, err = w.grants(names); err != nil {
-		return err
-	}
 	if err := h.openProvider(names); err != nil {
 		return err
 	}
-
-	if c, err := w.known(names); err != nil {
+	if h.grants, err = w.grants(names, h.roles); err != nil {
 		return err
-	} else if c != nil {
-		h.ways.Certificates = c
+	}
+
+	if h.certificates, err = w.known(names); err != nil {
+		return err
+	}
+	if h.certificates != nil {
+		h.ways.Certificates = h.certificates
 	}
 	return nil
 }
@@ -243,24 +250,37 @@ func (h *Server) openProvider(names auth.Pseudonyms) error {
 		h.Log.Warn("the identity provider does not answer as it should; its keys that are known hold for a quarter "+
 			"of an hour", "error", err)
 	}
-	file, err := watchRoles("--oidc-roles", w.Groups, func(err error) {
+	var err error
+	h.roles, err = watchRoles("--oidc-roles", w.Groups, func(err error) {
 		h.Log.Error("the file of roles has changed and is not taken: what it said before holds", "error", err)
 	})
 	if err != nil {
 		return err
 	}
 
-	p, err := w.provider(names, file, failed)
+	h.seen = &auth.Seen{Rows: h.Dir.Rows(), Now: time.Now}
+	p, err := w.provider(names, h.roles, failed, h.noteGroups)
 	if err != nil {
 		return err
 	}
 	h.ways.Bearers = append(h.ways.Bearers, p)
-	in, err := w.signIn(names, file, failed)
+	in, err := w.signIn(names, h.roles, failed, h.noteGroups)
 	if err != nil {
 		return err
 	}
 	h.openSessions(in)
 	return nil
+}
+
+// sees is told in which groups somebody is.
+type sees = func(ctx context.Context, principal string, groups []string, issued time.Time)
+
+// noteGroups takes note of the groups of somebody who came by a token. If it cannot, they
+// come in all the same, and what they propose is refused once it is carried out.
+func (h *Server) noteGroups(ctx context.Context, principal string, groups []string, issued time.Time) {
+	if err := h.seen.Note(ctx, principal, groups, issued); err != nil && ctx.Err() == nil {
+		h.Log.Warn("in which groups somebody is could not be noted", "error", err)
+	}
 }
 
 // guardPages lets through what no page of another origin sends, but for those that may.
