@@ -14,6 +14,7 @@ type approvals struct {
 	May           bool // whoever looks may see proposals
 	Authenticated bool
 	Open, Decided []proposal
+	Erasures      []job     // of many, that wait for an approver
 	Shown         *proposal // with what exactly was proposed
 	Done          string
 	Wrong         *problem
@@ -85,6 +86,12 @@ func readApprovals(a *ask) (any, error) {
 		}
 	}
 
+	if p.Authenticated {
+		if p.Erasures, err = erasuresToStart(a); err != nil {
+			return nil, err
+		}
+	}
+
 	// What exactly was proposed is shown to who asks for it, since that is recorded.
 	if id := a.URL.Query().Get("show"); id != "" && p.Authenticated {
 		p.Shown = &proposal{}
@@ -95,9 +102,45 @@ func readApprovals(a *ask) (any, error) {
 	return p, nil
 }
 
+// mostErasures is how many erasures of many the page shows that wait.
+const mostErasures = 20
+
+// erasuresToStart returns the erasures of many that wait for an approver, each with the
+// digest of what is approved.
+func erasuresToStart(a *ask) (waiting []job, err error) {
+	var all struct{ Jobs []job }
+	if err := a.get(a.of("/erasures"), nil, &all); err != nil {
+		return nil, err
+	}
+	for _, one := range all.Jobs {
+		if !one.NeedsApprover || len(waiting) == mostErasures {
+			continue
+		}
+		if err := a.get(a.of("/erasures/"+url.PathEscape(one.ID)), nil, &one); err != nil {
+			return nil, err
+		}
+		waiting = append(waiting, one)
+	}
+	return waiting, nil
+}
+
+// startErasure approves the erasure of many that a form shows, by the digest that it shows.
+func startErasure(a *ask, id string) (string, error) {
+	query := url.Values{"digest": {a.PostFormValue("digest")}}
+	path := a.of("/erasures/"+url.PathEscape(id)+"/start") + "?" + query.Encode()
+	var answer job
+	if err := a.do(http.MethodPost, path, nil, &answer); err != nil {
+		return "", err
+	}
+	return (&page{App: a.App}).Link("approvals", "done", "start"), nil
+}
+
 // decideProposal approves, declines or withdraws what a form names.
 func decideProposal(a *ask) (string, error) {
 	id, verb := a.PostFormValue("id"), a.PostFormValue("form")
+	if id != "" && verb == "start" {
+		return startErasure(a, id)
+	}
 	if id == "" || !slices.Contains([]string{"approve", "decline", "withdraw"}, verb) {
 		return "", &problem{Status: http.StatusBadRequest, Code: "malformed"}
 	}

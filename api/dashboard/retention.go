@@ -1,6 +1,9 @@
 package dashboard
 
-import "net/url"
+import (
+	"net/url"
+	"slices"
+)
 
 // retention is what has to be deleted, what is held back, and what was erased.
 type retention struct {
@@ -19,6 +22,24 @@ type job struct {
 	Persons int64  `json:"persons"`
 	Erased  int64  `json:"erased"`
 	Kept    int64  `json:"kept"`
+	Unknown int64  `json:"unknown"`
+
+	Reason        string   `json:"reason"`
+	By            []string `json:"by"`
+	NeedsApprover bool     `json:"needs_approver"`
+	Digest        string   `json:"digest"`
+	Can           []string `json:"may"`
+}
+
+// May reports whether whoever looks may do something with the job.
+func (j job) May(what string) bool { return slices.Contains(j.Can, what) }
+
+// Proposer is who ordered it first.
+func (j job) Proposer() string {
+	if len(j.By) == 0 {
+		return ""
+	}
+	return j.By[0]
 }
 
 // erasures are the types of records that tell of deleting and of holding back.

@@ -44,6 +44,15 @@ func (j *Jobs) Certify(
 			Text: "the job has not ended: its certificate is of all whom it erased"}
 	}
 
+	_, begun, err := j.begun(ctx, job)
+	if err != nil {
+		return err
+	}
+	if len(begun) > 0 {
+		return refusal.Refusal{Code: refusal.TooEarly,
+			Text: "whom the job erased last is still being counted: ask again in a moment"}
+	}
+
 	out := json.NewEncoder(w)
 	out.SetEscapeHTML(false)
 	n, err := j.count(ctx, job)

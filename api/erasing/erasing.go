@@ -12,7 +12,11 @@
 // How far it is is a row beside the persons, so that a job goes on after a kill, in
 // whatever process has the turn then. A chunk that was begun is begun again: who is erased
 // already is not erased twice. A job that is cancelled finishes the chunk's persons that
-// were ordered, and leaves the others.
+// were ordered, and leaves the others. Whom a job erased is read in their records, which
+// say by whose order it was, so that a chunk that was interrupted is counted as it was.
+//
+// Where it takes two principals, the second approves what the first handed over, by its
+// digest (see [Jobs.Digest]): of a list that is another one by then nobody is erased.
 //
 // Who may not be erased, as under a legal hold, is passed over and named, by their
 // pseudonym, with the reason. Outside ids are looked up when they are handed over, and not
@@ -39,6 +43,7 @@ import (
 	"consentledger/domain/ident"
 	"consentledger/domain/refusal"
 	"consentledger/eventstore"
+	"consentledger/eventstore/codec"
 	"consentledger/eventstore/ledger"
 	"consentledger/eventstore/vault"
 )
@@ -46,6 +51,7 @@ import (
 // A Ledger is what erasing uses of [ledger.Ledger].
 type Ledger interface {
 	Pseudonym(ctx context.Context, app ident.AppName, who ident.PersonKey) (string, bool, error)
+	Stream(ctx context.Context, stream ident.StreamID) iter.Seq2[codec.Entry, error]
 	App(ctx context.Context, app ident.AppName) (domain.Reference, error)
 	Subject(ctx context.Context, stream ident.StreamID) (domain.Subject, error)
 	Kept(ctx context.Context, app ident.AppName, name vault.Pseudonym) (bool, error)
@@ -81,13 +87,14 @@ type Job struct {
 	Evidence     content.Hash
 	Began        deadline.Instant
 	RecordedBy   string
+	Approved     content.Hash // the digest that whoever started it named; zero: none
 
 	State   string
 	Parts   int   // ids that were handed over, in parts
 	Persons int64 // who is known to be meant; of an app as a whole, as far as it was looked through
 	Unknown int64 // ids that lead to nobody
 	Erased  int64
-	Already int64 // had been erased before
+	Already int64 // were erased by another order
 	Kept    int64 // may not be erased
 	Part    int   // the part that is worked on
 	After   vault.Pseudonym
@@ -113,6 +120,10 @@ type Jobs struct {
 	// begins a job, and another, for whom Same is false, starts it. Nil: it takes two names.
 	Two  func(app ident.AppName) bool
 	Same func(one, other string) bool
+
+	// Still refuses what two principals ordered if one of them may not any more; nil: nobody
+	// loses a role.
+	Still func(ctx context.Context, app ident.AppName, by [2]string) error
 
 	Chunk int // persons between two writings of the tables; zero: 5,000
 
@@ -300,34 +311,63 @@ func (j *Jobs) Add(
 }
 
 // Start says that all ids are handed over; by is who says so. Where erasing takes two
-// principals it is the second, who approves it.
-func (j *Jobs) Start(ctx context.Context, app ident.AppName, id, by string) (Job, error) {
+// principals it is the second, who approves what has the digest. Else the digest may be
+// zero: whoever handed over the ids starts the job themselves.
+func (j *Jobs) Start(ctx context.Context, app ident.AppName, id, by string, digest content.Hash) (Job, error) {
 	return j.move(ctx, app, id, func(job *Job) error {
-		two := j.takesTwo(app)
-		switch {
-		case job.State == Running || job.State == Done:
+		if job.State == Running || job.State == Done {
 			return nil
-		case job.State != Draft:
-			return refusal.Refusal{Code: refusal.IllegalMove, Text: "the job is " + job.State}
-		case job.Of == OfIDs && job.Parts == 0:
-			return refuse("", "nobody's ids were handed over yet")
-		case two && !job.NeedsApprover():
-			return refusal.Refusal{Code: refusal.ApprovalNeeded,
-				Text: "the job was begun when nobody was authenticated: cancel it, and begin it anew"}
-		case !two && job.NeedsApprover():
-			return refusal.Refusal{Code: refusal.ApprovalNeeded,
-				Text: "the job waits for another principal who is authenticated, and nobody is now: cancel it, and " +
-					"begin it anew"}
-		case two && (by == job.By[0] || j.Same != nil && j.Same(job.By[0], by)):
-			return refusal.Refusal{Code: refusal.SamePrincipal,
-				Text: "who began this may not start it: it takes another principal, and all keys of one holder are one"}
 		}
+		if err := j.checkStart(*job, by); err != nil {
+			return err
+		}
+
+		two := j.takesTwo(app)
+		if two && j.Still != nil {
+			if err := j.Still(ctx, app, [2]string{job.By[0], by}); err != nil {
+				return err
+			}
+		}
+		if two && digest == (content.Hash{}) {
+			return refuse("digest", "say what you approve, by the digest that the job shows: sha256: and 64 "+
+				"lower-case hex digits")
+		}
+		now, err := j.Digest(ctx, *job)
+		if err != nil {
+			return err
+		}
+		if digest != (content.Hash{}) && digest != now {
+			return errChanged
+		}
+
 		if two {
 			job.By[1] = by
 		}
-		job.State = Running
+		job.State, job.Approved = Running, now
 		return nil
 	})
+}
+
+// checkStart refuses to let somebody start a job.
+func (j *Jobs) checkStart(job Job, by string) error {
+	two := j.takesTwo(job.App)
+	switch {
+	case job.State != Draft:
+		return refusal.Refusal{Code: refusal.IllegalMove, Text: "the job is " + job.State}
+	case job.Of == OfIDs && job.Parts == 0:
+		return refuse("", "nobody's ids were handed over yet")
+	case two && !job.NeedsApprover():
+		return refusal.Refusal{Code: refusal.ApprovalNeeded,
+			Text: "the job was begun when nobody was authenticated: cancel it, and begin it anew"}
+	case !two && job.NeedsApprover():
+		return refusal.Refusal{Code: refusal.ApprovalNeeded,
+			Text: "the job waits for another principal who is authenticated, and nobody is now: cancel it, and " +
+				"begin it anew"}
+	case two && (by == job.By[0] || j.Same != nil && j.Same(job.By[0], by)):
+		return refusal.Refusal{Code: refusal.SamePrincipal,
+			Text: "who began this may not start it: it takes another principal, and all keys of one holder are one"}
+	}
+	return nil
 }
 
 // Cancel ends a job. Who was erased stays erased.
@@ -412,7 +452,8 @@ func (j *Jobs) Run(ctx context.Context) {
 	}
 }
 
-// next works on the job that was begun first, until it has ended.
+// next works on the job that was begun first, until it has ended and all whom it erased
+// are counted.
 func (j *Jobs) next(ctx context.Context) (worked bool, err error) {
 	job, has, err := j.first(ctx)
 	if err != nil || !has {
@@ -423,7 +464,9 @@ func (j *Jobs) next(ctx context.Context) (worked bool, err error) {
 		more, err := j.step(ctx, job.App, job.ID)
 		if err != nil {
 			_, noted := j.move(ctx, job.App, job.ID, func(job *Job) error {
-				job.Error = "it cannot go on now, and is tried again; the server's log says why"
+				if job.State == Running {
+					job.Error = "it cannot go on now, and is tried again; the server's log says why"
+				}
 				return nil
 			})
 			return true, errors.Join(err, noted)

@@ -1,11 +1,13 @@
 package erasing_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"runtime"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -18,13 +20,15 @@ import (
 	"consentledger/domain/ident"
 	"consentledger/domain/policy"
 	"consentledger/domain/refusal"
+	"consentledger/eventstore"
 	"consentledger/eventstore/codec/policydoc"
 	"consentledger/eventstore/ledger"
 	"consentledger/eventstore/memory"
 	"consentledger/eventstore/vault"
+	"consentledger/projections/transparency/merkle"
 )
 
-const start deadline.Instant = 1767225600000
+const epoch deadline.Instant = 1767225600000
 
 var document = policy.Document{
 	Name: "privacy", Jurisdiction: "CN", TimeZone: "Asia/Shanghai",
@@ -48,7 +52,7 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	w := &world{store: new(memory.Store), rows: new(memory.Rows), keys: vault.NewMemoryKeys()}
-	w.now.Store(int64(start))
+	w.now.Store(int64(epoch))
 	w.restart(t)
 	version, err := policydoc.Hash(document)
 	if err != nil {
@@ -139,6 +143,28 @@ func people(n int) (all []ident.PersonKey) {
 	return all
 }
 
+// digestOf returns what a job shows to whoever approves it.
+func digestOf(t *testing.T, j *erasing.Jobs) content.Hash {
+	t.Helper()
+	job, err := j.Get(t.Context(), "demo", "spring")
+	if err != nil {
+		t.Fatal(err)
+	}
+	digest, err := j.Digest(t.Context(), job)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return digest
+}
+
+// isRefused says if err is no refusal with a code.
+func isRefused(t *testing.T, err error, want refusal.Code) {
+	t.Helper()
+	if no, is := errors.AsType[refusal.Refusal](err); !is || no.Code != want {
+		t.Errorf("%v, want %s", err, want)
+	}
+}
+
 var errDied = errors.New("the process died")
 
 // A dying ledger dies at its nth order.
@@ -191,7 +217,7 @@ func TestAJobGoesOnAfterAKill(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			if _, err := j.Start(t.Context(), "demo", "spring", "officer"); err != nil {
+			if _, err := j.Start(t.Context(), "demo", "spring", "officer", content.Hash{}); err != nil {
 				t.Fatal(err)
 			}
 			until(t, j, stuck)
@@ -251,7 +277,7 @@ func TestACancelledJobLeavesTheOthers(t *testing.T) {
 	if erased == 20 {
 		t.Error("it erased everybody")
 	}
-	if _, err := j.Start(t.Context(), "demo", "spring", "officer"); err == nil {
+	if _, err := j.Start(t.Context(), "demo", "spring", "officer", content.Hash{}); err == nil {
 		t.Error("a cancelled job starts again")
 	}
 }
@@ -276,7 +302,7 @@ func TestAnotherPrincipalStartsWhatOneBegan(t *testing.T) {
 	}
 
 	for _, by := range []string{"p-first", "p-first-too"} {
-		_, err := j.Start(t.Context(), "demo", "spring", by)
+		_, err := j.Start(t.Context(), "demo", "spring", by, digestOf(t, j))
 		if no, refused := errors.AsType[refusal.Refusal](err); !refused || no.Code != refusal.SamePrincipal {
 			t.Errorf("%s starts what p-first began: %v", by, err)
 		}
@@ -285,7 +311,7 @@ func TestAnotherPrincipalStartsWhatOneBegan(t *testing.T) {
 		t.Errorf("%d were ordered, and nobody has approved", n)
 	}
 
-	if job, err = j.Start(t.Context(), "demo", "spring", "p-second"); err != nil || job.By != [2]string{"p-first", "p-second"} {
+	if job, err = j.Start(t.Context(), "demo", "spring", "p-second", digestOf(t, j)); err != nil || job.By != [2]string{"p-first", "p-second"} {
 		t.Fatalf("%+v, %v", job, err)
 	}
 	if job := until(t, j, erasing.Done); job.Erased != 3 {
@@ -304,13 +330,6 @@ func TestOneOfTwoDoesNotSayAloneWhomAJobErases(t *testing.T) {
 	j := w.jobs(w.l)
 	j.Two = func(ident.AppName) bool { return two }
 	j.Same = func(string, string) bool { return false }
-	refused := func(err error, want refusal.Code) {
-		t.Helper()
-		if no, is := errors.AsType[refusal.Refusal](err); !is || no.Code != want {
-			t.Errorf("%v, want %s", err, want)
-		}
-	}
-
 	b := begin()
 	b.By, b.RecordedBy = [2]string{}, "p-first"
 	if _, err := j.Begin(t.Context(), "demo", b); err != nil {
@@ -320,15 +339,15 @@ func TestOneOfTwoDoesNotSayAloneWhomAJobErases(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err := j.Add(t.Context(), "demo", "spring", "p-second", 1, people(3)[2:])
-	refused(err, refusal.NotTheProposer)
+	isRefused(t, err, refusal.NotTheProposer)
 
 	two = false // the ledger runs without identity for a while
-	_, err = j.Start(t.Context(), "demo", "spring", ident.Unauthenticated)
-	refused(err, refusal.ApprovalNeeded)
+	_, err = j.Start(t.Context(), "demo", "spring", ident.Unauthenticated, content.Hash{})
+	isRefused(t, err, refusal.ApprovalNeeded)
 	b = begin()
 	b.ID, b.By[1] = "names", ledger.PendingApprover
 	_, err = j.Begin(t.Context(), "demo", b)
-	refused(err, refusal.Malformed)
+	isRefused(t, err, refusal.Malformed)
 
 	b = begin()
 	b.ID, b.Of, b.RecordedBy = "before", erasing.OfAll, ident.Unauthenticated
@@ -356,6 +375,249 @@ func TestOneOfTwoDoesNotSayAloneWhomAJobErases(t *testing.T) {
 	<-over
 	if n := w.records(t, "erasure.ordered"); n != 0 {
 		t.Errorf("%d were ordered by names alone", n)
+	}
+}
+
+// begunByTwo begins a job that takes two principals, of the first so many persons.
+func begunByTwo(t *testing.T, w *world, j *erasing.Jobs, persons int) {
+	t.Helper()
+	j.Two = func(ident.AppName) bool { return true }
+	b := begin()
+	b.By, b.RecordedBy = [2]string{}, "p-first"
+	if _, err := j.Begin(t.Context(), "demo", b); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := j.Add(t.Context(), "demo", "spring", "p-first", 1, people(persons)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestWhoStartsAJobApprovesOneList guards against a list that changes after the second
+// principal looked at it.
+func TestWhoStartsAJobApprovesOneList(t *testing.T) {
+	w := newWorld(t)
+	for _, p := range people(4) {
+		w.must(t, p.ID, "g", domain.GiveConsent{Act: "agree"})
+	}
+	j := w.jobs(w.l)
+	begunByTwo(t, w, j, 2)
+
+	seen := digestOf(t, j)
+	_, err := j.Start(t.Context(), "demo", "spring", "p-second", content.Hash{})
+	isRefused(t, err, refusal.Malformed)
+	if _, err := j.Add(t.Context(), "demo", "spring", "p-first", 2, people(4)[3:]); err != nil {
+		t.Fatal(err)
+	}
+	_, err = j.Start(t.Context(), "demo", "spring", "p-second", seen)
+	isRefused(t, err, refusal.ProposalOutdated)
+
+	longer := digestOf(t, j)
+	if _, err := j.Add(t.Context(), "demo", "spring", "p-first", 2, people(4)[2:3]); err != nil {
+		t.Fatal(err)
+	}
+	_, err = j.Start(t.Context(), "demo", "spring", "p-second", longer)
+	isRefused(t, err, refusal.ProposalOutdated)
+	if n := w.records(t, "erasure.ordered"); n != 0 {
+		t.Errorf("%d were ordered, and nobody has approved", n)
+	}
+
+	// The same list has the same digest, and it is kept.
+	if _, err := j.Add(t.Context(), "demo", "spring", "p-first", 2, people(4)[3:]); err != nil {
+		t.Fatal(err)
+	}
+	job, err := j.Start(t.Context(), "demo", "spring", "p-second", longer)
+	if err != nil || job.Approved != longer {
+		t.Fatalf("%+v, %v", job, err)
+	}
+	if job := until(t, j, erasing.Done); job.Erased != 3 || job.Approved != longer {
+		t.Errorf("%+v", job)
+	}
+}
+
+// TestAJobOfSomebodyWhoLostTheirRoleIsNotWorkedOn: neither is it started, nor does it go
+// on.
+func TestAJobOfSomebodyWhoLostTheirRoleIsNotWorkedOn(t *testing.T) {
+	w := newWorld(t)
+	for _, p := range people(20) {
+		w.must(t, p.ID, "g", domain.GiveConsent{Act: "agree"})
+	}
+	j := w.jobs(w.l)
+	begunByTwo(t, w, j, 20)
+	var chunks atomic.Int32
+	j.Still = func(_ context.Context, _ ident.AppName, by [2]string) error {
+		if by == [2]string{"p-first", "p-second"} && chunks.Add(1) <= 2 { // when it is started, and of one chunk
+			return nil
+		}
+		return refusal.Refusal{Code: refusal.RoleLost, Text: "who approved this has no role"}
+	}
+
+	_, err := j.Start(t.Context(), "demo", "spring", "p-third", digestOf(t, j))
+	isRefused(t, err, refusal.RoleLost)
+	if _, err := j.Start(t.Context(), "demo", "spring", "p-second", digestOf(t, j)); err != nil {
+		t.Fatal(err)
+	}
+	job := until(t, j, erasing.Cancelled)
+	if job.Erased != 8 || !strings.Contains(job.Error, "has no role") || w.records(t, "subject.erased") != 8 {
+		t.Errorf("%+v, %d erased", job, w.records(t, "subject.erased"))
+	}
+}
+
+// TestAListThatAnotherProcessChangedIsNotErased guards against a part that is handed over
+// to one process at the moment when another one takes the approval.
+func TestAListThatAnotherProcessChangedIsNotErased(t *testing.T) {
+	w := newWorld(t)
+	for _, p := range people(2) {
+		w.must(t, p.ID, "g", domain.GiveConsent{Act: "agree"})
+	}
+	j := w.jobs(w.l)
+	begunByTwo(t, w, j, 1)
+	if _, err := j.Start(t.Context(), "demo", "spring", "p-second", digestOf(t, j)); err != nil {
+		t.Fatal(err)
+	}
+
+	b := begin()
+	b.ID, b.By, b.RecordedBy = "other", [2]string{}, "p-first"
+	if _, err := j.Begin(t.Context(), "demo", b); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := j.Add(t.Context(), "demo", "other", "p-first", 1, people(2)[1:]); err != nil {
+		t.Fatal(err)
+	}
+	part, _, err := w.rows.Get(t.Context(), []byte("erasing/1/demo/part/other/000001"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	change := eventstore.Change{Put: []eventstore.Row{{Key: []byte("erasing/1/demo/part/spring/000001"), Value: part}}}
+	if err := w.rows.Write(t.Context(), change); err != nil {
+		t.Fatal(err)
+	}
+
+	if job := until(t, j, erasing.Cancelled); job.Error == "" || job.Erased != 0 {
+		t.Errorf("%+v", job)
+	}
+	if n := w.records(t, "erasure.ordered"); n != 0 {
+		t.Errorf("%d were ordered", n)
+	}
+}
+
+// TestWhomAnInterruptedChunkErasedIsCounted: whether the job goes on or is cancelled, and
+// however it names persons, the count is that of the records.
+func TestWhomAnInterruptedChunkErasedIsCounted(t *testing.T) {
+	for _, of := range []string{erasing.OfIDs, erasing.OfAll} {
+		for _, cancelled := range []bool{false, true} {
+			for _, left := range []int{1, 5, 11} {
+				t.Run(fmt.Sprintf("%s,%v,%d", of, cancelled, left), func(t *testing.T) {
+					w := newWorld(t)
+					for _, p := range people(14) {
+						w.must(t, p.ID, "g", domain.GiveConsent{Act: "agree"})
+					}
+					j := w.jobs(&dying{Ledger: w.l, left: left})
+					start(t, j, of, 14)
+					until(t, j, stuck)
+
+					w.restart(t)
+					j = w.jobs(w.l)
+					want := 14
+					if cancelled {
+						want = left
+						if _, err := j.Cancel(t.Context(), "demo", "spring"); err != nil {
+							t.Fatal(err)
+						}
+					}
+					job := counted(t, j, int64(want))
+					if n := w.records(t, "subject.erased"); n != want {
+						t.Errorf("%d were erased, want %d", n, want)
+					}
+					lines := new(lineCounter)
+					if err := j.Certify(t.Context(), "demo", "spring", proofs{}, w.l, lines); err != nil || *lines != lineCounter(want+1) {
+						t.Errorf("the certificate of %d has %d lines: %v (%+v)", want, *lines, err, job)
+					}
+				})
+			}
+		}
+	}
+}
+
+// start begins and starts a job of so many persons.
+func start(t *testing.T, j *erasing.Jobs, of string, persons int) {
+	t.Helper()
+	b := begin()
+	b.Of = of
+	if _, err := j.Begin(t.Context(), "demo", b); err != nil {
+		t.Fatal(err)
+	}
+	if of != erasing.OfIDs {
+		return
+	}
+	if _, err := j.Add(t.Context(), "demo", "spring", "officer", 1, people(persons)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := j.Start(t.Context(), "demo", "spring", "officer", content.Hash{}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// counted runs jobs until one that has ended has counted so many.
+func counted(t *testing.T, j *erasing.Jobs, want int64) (job erasing.Job) {
+	t.Helper()
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() { j.Run(ctx); close(done) }()
+	defer func() { stop(); <-done }()
+	for began := time.Now(); ; time.Sleep(time.Millisecond) {
+		var err error
+		if job, err = j.Get(t.Context(), "demo", "spring"); err != nil {
+			t.Fatal(err)
+		}
+		if job.State != erasing.Running && job.Erased == want {
+			return job
+		}
+		if time.Since(began) > time.Minute {
+			t.Fatalf("%+v, want %d erased", job, want)
+		}
+	}
+}
+
+// A lineCounter counts lines.
+type lineCounter int
+
+func (n *lineCounter) Write(b []byte) (int, error) {
+	*n += lineCounter(bytes.Count(b, []byte("\n")))
+	return len(b), nil
+}
+
+// proofs say where each record is, and prove nothing.
+type proofs struct{}
+
+func (proofs) Find(context.Context, ident.AppName, eventstore.EventID) (int64, error) { return 0, nil }
+func (proofs) Proof(context.Context, ident.AppName, int64) (merkle.Proof, error) {
+	return merkle.Proof{}, nil
+}
+
+// TestWhomAnotherOrderErasedIsNotCounted guards against a job that says that it erased whom
+// somebody else erased while it waited.
+func TestWhomAnotherOrderErasedIsNotCounted(t *testing.T) {
+	w := newWorld(t)
+	for _, p := range people(3) {
+		w.must(t, p.ID, "g", domain.GiveConsent{Act: "agree"})
+	}
+	j := w.jobs(w.l)
+	if _, err := j.Begin(t.Context(), "demo", begin()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := j.Add(t.Context(), "demo", "spring", "officer", 1, people(3)); err != nil {
+		t.Fatal(err)
+	}
+	_, err := w.l.Erase(t.Context(), ledger.Request{App: "demo", Person: people(2)[1], Source: "test", ID: "e", Body: []byte("e"),
+		Actor: "operator", RecordedBy: "desk", Command: domain.OrderErasure{Reason: "subject-request", By: [2]string{"a", "b"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := j.Start(t.Context(), "demo", "spring", "officer", content.Hash{}); err != nil {
+		t.Fatal(err)
+	}
+	if job := until(t, j, erasing.Done); job.Erased != 2 || job.Already != 1 {
+		t.Errorf("%+v", job)
 	}
 }
 
@@ -425,7 +687,7 @@ func TestAnOrderThatIsNotRightBeginsNothing(t *testing.T) {
 	if _, err := j.Add(t.Context(), "demo", "spring", "officer", 2, people(1)); err == nil {
 		t.Error("the second part before the first")
 	}
-	if _, err := j.Start(t.Context(), "demo", "spring", "officer"); err == nil {
+	if _, err := j.Start(t.Context(), "demo", "spring", "officer", content.Hash{}); err == nil {
 		t.Error("a job of nobody starts")
 	}
 	list, err := j.List(t.Context(), "demo")

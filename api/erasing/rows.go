@@ -22,6 +22,7 @@ import (
 //	erasing/1/<app>/part/<id>/<n>     the pseudonyms of a part, after the number of ids that led to nobody
 //	erasing/1/<app>/kept/<id>/<n>     who of a chunk may not be erased, and why
 //	erasing/1/<app>/erased/<id>/<n>   the pseudonyms of a chunk who were erased
+//	erasing/1/<app>/begun/<id>/<n>    the pseudonyms of some whom a chunk has set about; it ends with the chunk
 const rows = "erasing/1/"
 
 // version is that of all rows.
@@ -37,6 +38,7 @@ type jobValue struct {
 	Evidence     string    `json:"evidence,omitempty"`
 	Began        int64     `json:"began"`
 	RecordedBy   string    `json:"recorded_by,omitempty"`
+	Approved     string    `json:"approved,omitempty"`
 	State        string    `json:"state"`
 	Parts        int       `json:"parts,omitempty"`
 	Persons      int64     `json:"persons,omitempty"`
@@ -61,12 +63,21 @@ func keptKeys(app ident.AppName, id string) []byte {
 	return fmt.Appendf(nil, "%s%s/kept/%s/", rows, app, id)
 }
 
+func begunKeys(app ident.AppName, id string) []byte {
+	return fmt.Appendf(nil, "%s%s/begun/%s/", rows, app, id)
+}
+
 func erasedKeys(app ident.AppName, id string) []byte {
 	return fmt.Appendf(nil, "%s%s/erased/%s/", rows, app, id)
 }
 
 // write writes a job, and rows that belong to it, at once, and durably.
 func (j *Jobs) write(ctx context.Context, job Job, more ...eventstore.Row) error {
+	return j.change(ctx, job, eventstore.Change{Put: more})
+}
+
+// change writes a job together with what else changes, at once, and durably.
+func (j *Jobs) change(ctx context.Context, job Job, c eventstore.Change) error {
 	v := jobValue{
 		V: version, ID: job.ID, Of: job.Of, ClosedBefore: int64(job.ClosedBefore), Reason: job.Reason, By: job.By,
 		Began: int64(job.Began), RecordedBy: job.RecordedBy, State: job.State, Parts: job.Parts, Persons: job.Persons,
@@ -74,7 +85,10 @@ func (j *Jobs) write(ctx context.Context, job Job, more ...eventstore.Row) error
 		Ended: int64(job.Ended), Error: job.Error,
 	}
 	if job.Evidence != (content.Hash{}) {
-		v.Evidence = string(job.Evidence.Append(nil))
+		v.Evidence = job.Evidence.String()
+	}
+	if job.Approved != (content.Hash{}) {
+		v.Approved = job.Approved.String()
 	}
 	if job.After != (vault.Pseudonym{}) {
 		v.After = job.After.String()
@@ -85,8 +99,8 @@ func (j *Jobs) write(ctx context.Context, job Job, more ...eventstore.Row) error
 		return err
 	}
 
-	put := append([]eventstore.Row{{Key: jobKey(job.App, job.ID), Value: text}}, more...)
-	if err := eventstore.WriteDurably(ctx, j.Rows, eventstore.Change{Put: put}); err != nil {
+	c.Put = append(c.Put, eventstore.Row{Key: jobKey(job.App, job.ID), Value: text})
+	if err := eventstore.WriteDurably(ctx, j.Rows, c); err != nil {
 		return fmt.Errorf("job %s: %w", job.ID, err)
 	}
 	return nil
@@ -118,6 +132,11 @@ func parseJob(app ident.AppName, text []byte) (job Job, err error) {
 	}
 	if v.Evidence != "" {
 		if job.Evidence, err = content.ParseNamedHash(v.Evidence); err != nil {
+			return job, fmt.Errorf("job %s: %w", v.ID, err)
+		}
+	}
+	if v.Approved != "" {
+		if job.Approved, err = content.ParseNamedHash(v.Approved); err != nil {
 			return job, fmt.Errorf("job %s: %w", v.ID, err)
 		}
 	}
@@ -157,21 +176,29 @@ func (j *Jobs) open(ctx context.Context, app ident.AppName) (n int, err error) {
 	return n, err
 }
 
-// first returns the running job that was begun first.
+// first returns the job that was begun first of those that there is work for: it runs, or
+// it was cancelled in a chunk that nobody counted.
 func (j *Jobs) first(ctx context.Context) (first Job, has bool, err error) {
+	begun := map[string]bool{}
 	for row, err := range j.Rows.Scan(ctx, []byte(rows)) {
 		if err != nil {
 			return first, false, err
 		}
 		app, rest, _ := strings.Cut(string(row.Key[len(rows):]), "/")
-		if !strings.HasPrefix(rest, "job/") {
+		kind, rest, _ := strings.Cut(rest, "/")
+		if kind == "begun" { // which comes before the job's own row
+			id, _, _ := strings.Cut(rest, "/")
+			begun[app+" "+id] = true
+		}
+		if kind != "job" {
 			continue
 		}
 		job, err := parseJob(ident.AppName(app), row.Value)
 		if err != nil {
 			return first, false, err
 		}
-		if job.State == Running && (!has || job.Began < first.Began) {
+		work := job.State == Running || job.State == Cancelled && begun[app+" "+job.ID]
+		if work && (!has || job.Began < first.Began) {
 			first, has = job, true
 		}
 	}
@@ -194,10 +221,7 @@ func inOrder(names []vault.Pseudonym) []vault.Pseudonym {
 // partRow is the row of a part, whose pseudonyms are in order.
 func partRow(app ident.AppName, id string, n int, names []vault.Pseudonym, unknown int) eventstore.Row {
 	b := binary.BigEndian.AppendUint32([]byte{version}, uint32(unknown))
-	for _, name := range names {
-		b = append(b, name[:]...)
-	}
-	return eventstore.Row{Key: partKey(app, id, n), Value: b}
+	return eventstore.Row{Key: partKey(app, id, n), Value: appendNames(b, names)}
 }
 
 func (j *Jobs) readPart(ctx context.Context, app ident.AppName, id string, n int) (p part, has bool, err error) {
@@ -205,15 +229,59 @@ func (j *Jobs) readPart(ctx context.Context, app ident.AppName, id string, n int
 	if err != nil || !has {
 		return p, false, err
 	}
-	const head, size = 5, len(vault.Pseudonym{})
-	if len(b) < head || b[0] != version || (len(b)-head)%size != 0 {
+	const head = 5
+	names, read := namesIn(b, head)
+	if !read {
 		return p, false, fmt.Errorf("part %d of job %s cannot be read", n, id)
 	}
-	p.unknown = int(binary.BigEndian.Uint32(b[1:]))
-	for rest := b[head:]; len(rest) > 0; rest = rest[size:] {
-		p.names = append(p.names, vault.Pseudonym(rest[:size]))
+	return part{names: names, unknown: int(binary.BigEndian.Uint32(b[1:]))}, true, nil
+}
+
+func appendNames(b []byte, names []vault.Pseudonym) []byte {
+	for _, name := range names {
+		b = append(b, name[:]...)
 	}
-	return p, true, nil
+	return b
+}
+
+// namesIn reads the pseudonyms of a row, which follow so many bytes, the first of which is
+// the version.
+func namesIn(b []byte, head int) (names []vault.Pseudonym, read bool) {
+	const size = len(vault.Pseudonym{})
+	if len(b) < head || b[0] != version || (len(b)-head)%size != 0 {
+		return nil, false
+	}
+	for rest := b[head:]; len(rest) > 0; rest = rest[size:] {
+		names = append(names, vault.Pseudonym(rest[:size]))
+	}
+	return names, true
+}
+
+// setAbout notes some whom a chunk is about to order to be erased. It survives a crash no
+// later than their orders do.
+func (j *Jobs) setAbout(ctx context.Context, job Job, r *round, some []vault.Pseudonym) error {
+	row := eventstore.Row{
+		Key:   fmt.Appendf(begunKeys(job.App, job.ID), "%06d/%s", r.part, some[0]),
+		Value: appendNames([]byte{version}, some),
+	}
+	r.begun = append(r.begun, row.Key)
+	return j.Rows.Write(ctx, eventstore.Change{Put: []eventstore.Row{row}})
+}
+
+// begun returns whom an interrupted chunk had set about, each once, and the rows that say
+// so.
+func (j *Jobs) begun(ctx context.Context, job Job) (names []vault.Pseudonym, keys [][]byte, err error) {
+	for row, err := range j.Rows.Scan(ctx, begunKeys(job.App, job.ID)) {
+		if err != nil {
+			return nil, nil, err
+		}
+		some, read := namesIn(row.Value, 1)
+		if !read {
+			return nil, nil, fmt.Errorf("whom job %s had set about cannot be read", job.ID)
+		}
+		names, keys = append(names, some...), append(keys, row.Key)
+	}
+	return inOrder(names), keys, nil
 }
 
 // persons yields whom a job is of, from where a round begins.
@@ -249,11 +317,10 @@ type keptValue struct {
 // rowsOf are the rows of a chunk, by where it ended: who was erased, and who may not be.
 func rowsOf(app ident.AppName, id string, r round) (list []eventstore.Row) {
 	if len(r.names) > 0 {
-		b := []byte{version}
-		for _, name := range r.names {
-			b = append(b, name[:]...)
-		}
-		list = append(list, eventstore.Row{Key: fmt.Appendf(erasedKeys(app, id), "%06d/%s", r.part, r.after), Value: b})
+		list = append(list, eventstore.Row{
+			Key:   fmt.Appendf(erasedKeys(app, id), "%06d/%s%s", r.part, r.after, r.suffix),
+			Value: appendNames([]byte{version}, r.names),
+		})
 	}
 
 	if len(r.rows) == 0 {
@@ -274,16 +341,15 @@ func (j *Jobs) erased(ctx context.Context, job Job) iter.Seq2[vault.Pseudonym, e
 	return func(yield func(vault.Pseudonym, error) bool) {
 		seen := map[vault.Pseudonym]bool{} // who was handed over twice, in two parts
 		for row, err := range j.Rows.Scan(ctx, erasedKeys(job.App, job.ID)) {
-			const size = len(vault.Pseudonym{})
-			if err == nil && (len(row.Value) == 0 || row.Value[0] != version || (len(row.Value)-1)%size != 0) {
+			names, read := namesIn(row.Value, 1)
+			if err == nil && !read {
 				err = fmt.Errorf("whom job %s erased cannot be read", job.ID)
 			}
 			if err != nil {
 				yield(vault.Pseudonym{}, err)
 				return
 			}
-			for rest := row.Value[1:]; len(rest) > 0; rest = rest[size:] {
-				name := vault.Pseudonym(rest[:size])
+			for _, name := range names {
 				if seen[name] {
 					continue
 				}

@@ -3,14 +3,17 @@ package erasing
 import (
 	"context"
 	"errors"
-	"sync"
 	"time"
 
 	"consentledger/domain"
+	"consentledger/domain/content"
 	"consentledger/domain/ident"
 	"consentledger/domain/refusal"
+	"consentledger/eventstore"
 	"consentledger/eventstore/ledger"
 	"consentledger/eventstore/vault"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // chunk is how many persons there are between two writings of the tables, where nobody said.
@@ -24,6 +27,8 @@ type round struct {
 	last                           bool
 	rows                           []Refused
 	names                          []vault.Pseudonym // who was erased
+	begun                          [][]byte          // the rows of whom it has set about
+	suffix                         string            // of its rows: where it ended a chunk may have ended before
 }
 
 // A Refused is somebody who may not be erased, and why.
@@ -33,24 +38,32 @@ type Refused struct {
 	Text   string
 }
 
-// step works on the next chunk of a job, and reports whether there are more.
+// step works on the next chunk of a job, and reports whether there are more. Of a job that
+// was cancelled it counts what the last chunk did, if nobody has.
 func (j *Jobs) step(ctx context.Context, app ident.AppName, id string) (more bool, err error) {
 	job, err := j.need(ctx, app, id)
-	if err != nil || job.State != Running {
-		return false, err
-	}
-	if j.takesTwo(app) && !job.isOfTwo() {
-		_, err := j.move(ctx, app, id, func(job *Job) error {
-			if job.State == Running {
-				job.State, job.Ended, job.Error = Cancelled, j.Ledger.Now(), errNamesOnly
-			}
-			return nil
-		})
+	if err != nil {
 		return false, err
 	}
 	r := round{part: max(1, job.Part), after: job.After}
-	if err := j.order(ctx, job, &r); err != nil {
+	if err := j.recount(ctx, job, &r); err != nil {
 		return false, err
+	}
+
+	if job.State == Running {
+		why, err := j.hindered(ctx, job)
+		if err != nil {
+			return false, err
+		}
+		if why != "" {
+			now, err := j.stop(ctx, job, why)
+			return err == nil && now.State == Cancelled && len(r.begun) > 0, err
+		}
+		if err := j.order(ctx, job, &r); err != nil {
+			return false, err
+		}
+	} else if len(r.begun) == 0 {
+		return false, nil
 	}
 	if _, err := j.Ledger.FinishErasures(ctx); err != nil {
 		return false, err
@@ -60,8 +73,80 @@ func (j *Jobs) step(ctx context.Context, app ident.AppName, id string) (more boo
 	return now.State == Running, err
 }
 
-// errNamesOnly is why a job ends that goes on where it takes two principals now.
-const errNamesOnly = "it was ordered when nobody was authenticated, and takes two principals now: begin it anew"
+// hindered returns why a job may not go on, empty: it may.
+func (j *Jobs) hindered(ctx context.Context, job Job) (why string, err error) {
+	if j.takesTwo(job.App) && !job.isOfTwo() {
+		return errNamesOnly, nil
+	}
+	if j.takesTwo(job.App) && j.Still != nil {
+		err := j.Still(ctx, job.App, job.By)
+		if no, refused := errors.AsType[refusal.Refusal](err); refused {
+			return no.Text + ": let others begin it anew", nil
+		}
+		if err != nil {
+			return "", err
+		}
+	}
+	if job.Approved == (content.Hash{}) {
+		return "", nil // it was started before digests were asked for
+	}
+
+	// Another process may have taken a part while this job was being started.
+	is, err := j.Digest(ctx, job)
+	if err == nil && is != job.Approved {
+		why = errOtherList
+	}
+	return why, err
+}
+
+// Why a job ends by itself.
+const (
+	errNamesOnly = "it was ordered when nobody was authenticated, and takes two principals now: begin it anew"
+	errOtherList = "what was handed over is not what was approved: begin it anew"
+)
+
+// stop cancels a job that may not go on.
+func (j *Jobs) stop(ctx context.Context, job Job, why string) (Job, error) {
+	return j.move(ctx, job.App, job.ID, func(job *Job) error {
+		if job.State == Running {
+			job.State, job.Ended, job.Error = Cancelled, j.Ledger.Now(), why
+		}
+		return nil
+	})
+}
+
+// recount counts whom a chunk erased that was interrupted. Of a list that goes on they are
+// met once more, and counted then; everybody of an app is who is still there.
+func (j *Jobs) recount(ctx context.Context, job Job, r *round) error {
+	names, keys, err := j.begun(ctx, job)
+	if err != nil || len(keys) == 0 {
+		return err
+	}
+	r.begun = keys
+	if job.Of == OfIDs && job.State == Running {
+		return nil
+	}
+
+	// Whom it was ordered to erase may still be there, if the chunk ended between the two.
+	if _, err := j.Ledger.FinishErasures(ctx); err != nil {
+		return err
+	}
+	r.suffix = "/again"
+	for _, name := range names {
+		there, err := j.Ledger.Kept(ctx, job.App, name)
+		if err != nil {
+			return err
+		}
+		if there {
+			continue
+		}
+		r.persons++
+		if err := j.gone(ctx, job, name, r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
 // finish notes what became of a chunk. It counts also if somebody cancelled the job
 // meanwhile.
@@ -76,14 +161,17 @@ func (j *Jobs) finish(ctx context.Context, app ident.AppName, id string, r round
 	job.Erased += r.erased
 	job.Already += r.already
 	job.Kept += r.kept
-	job.Part, job.After, job.Error = r.part, r.after, ""
+	job.Part, job.After = r.part, r.after
 	if job.Of != OfIDs {
 		job.Persons += r.persons
 	}
-	if r.last && job.State == Running {
-		job.State, job.Ended = Done, j.Ledger.Now()
+	if job.State == Running {
+		job.Error = ""
+		if r.last {
+			job.State, job.Ended = Done, j.Ledger.Now()
+		}
 	}
-	return job, j.write(ctx, job, rowsOf(app, id, r)...)
+	return job, j.change(ctx, job, eventstore.Change{Put: rowsOf(app, id, r), Delete: r.begun})
 }
 
 // order orders to erase the persons of one chunk. It ends early if the job is cancelled:
@@ -132,13 +220,16 @@ func (j *Jobs) orderSome(ctx context.Context, job Job, some []vault.Pseudonym, r
 	if err := j.rest(ctx); err != nil {
 		return err
 	}
-	each, errs := make([]round, len(some)), make([]error, len(some))
-	var all sync.WaitGroup
-	for i, name := range some {
-		all.Go(func() { errs[i] = j.orderOne(ctx, job, name, &each[i]) })
+	if err := j.setAbout(ctx, job, r, some); err != nil {
+		return err
 	}
-	all.Wait()
-	if err := errors.Join(errs...); err != nil {
+
+	each := make([]round, len(some))
+	var all errgroup.Group // who is ordered already is not given up because another one fails
+	for i, name := range some {
+		all.Go(func() error { return j.orderOne(ctx, job, name, &each[i]) })
+	}
+	if err := all.Wait(); err != nil {
 		return err // who was ordered is counted when the chunk is begun again
 	}
 
@@ -224,17 +315,24 @@ func (r *round) erase(name vault.Pseudonym) {
 // source is what orders of jobs come from.
 const source = "erasure-job"
 
-// gone counts whose entry is not there any more: they were erased before the job began, or
-// by it, in a chunk that is begun again.
+// gone counts whose entry is not there any more: by this job, in a chunk that was begun
+// before, or by another order.
 func (j *Jobs) gone(ctx context.Context, job Job, name vault.Pseudonym, r *round) error {
-	s, err := j.Ledger.Subject(ctx, ident.SubjectStream(job.App, name.String()))
-	if err != nil {
-		return err
+	ours := false
+	for e, err := range j.Ledger.Stream(ctx, ident.SubjectStream(job.App, name.String())) {
+		if err != nil {
+			return err
+		}
+		if order, is := e.Event.(domain.ErasureOrdered); is {
+			ours = e.RecordedBy == job.RecordedBy && e.Recorded >= job.Began &&
+				order == domain.ErasureOrdered{Reason: job.Reason, Evidence: job.Evidence, By: job.By}
+		}
 	}
-	if at := s.Ended(); at != 0 && at < job.Began {
+
+	if ours {
+		r.erase(name)
+	} else {
 		r.already++
-		return nil
 	}
-	r.erase(name)
 	return nil
 }

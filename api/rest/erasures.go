@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"time"
 
+	"consentledger/api/auth"
 	"consentledger/api/erasing"
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
@@ -22,7 +23,8 @@ import (
 type Erasures interface {
 	Begin(ctx context.Context, app ident.AppName, b erasing.Begin) (erasing.Job, error)
 	Add(ctx context.Context, app ident.AppName, id, by string, part int, who []ident.PersonKey) (erasing.Job, error)
-	Start(ctx context.Context, app ident.AppName, id, by string) (erasing.Job, error)
+	Start(ctx context.Context, app ident.AppName, id, by string, digest content.Hash) (erasing.Job, error)
+	Digest(ctx context.Context, job erasing.Job) (content.Hash, error)
 	Cancel(ctx context.Context, app ident.AppName, id string) (erasing.Job, error)
 	Get(ctx context.Context, app ident.AppName, id string) (erasing.Job, error)
 	List(ctx context.Context, app ident.AppName) ([]erasing.Job, error)
@@ -58,11 +60,13 @@ type ErasureJob struct {
 	RecordedBy    string   `json:"recorded_by,omitempty"`
 	State         string   `json:"state" enum:"draft,running,cancelled,done"`
 	NeedsApprover bool     `json:"needs_approver,omitempty" doc:"another principal, with the role approver, starts it"`
+	Digest        string   `json:"digest,omitempty" doc:"of one job: sha256:... of whom it is, the reason, the evidence, who ordered it first, and each part that was handed over; whoever approves it names this digest"`
+	May           []string `json:"may,omitempty" doc:"of one job: what whoever asks may do with it: start"`
 	Parts         int      `json:"parts,omitzero" doc:"of ids that were handed over"`
 	Persons       int64    `json:"persons" doc:"who is meant; of everybody and closed: as far as the app was looked through"`
 	Unknown       int64    `json:"unknown" doc:"ids that lead to nobody"`
 	Erased        int64    `json:"erased"`
-	Already       int64    `json:"already" doc:"had been erased before the job began"`
+	Already       int64    `json:"already" doc:"were erased by another order"`
 	Kept          int64    `json:"kept" doc:"may not be erased; see kept_persons"`
 	Ended         string   `json:"ended,omitempty" format:"date-time"`
 	Error         string   `json:"error,omitempty" doc:"why it does not go on now, and is tried again; of one that was cancelled: why the ledger did so"`
@@ -92,6 +96,12 @@ type erasureIn struct {
 	Job string `path:"job" doc:"its id"`
 }
 
+type startErasureIn struct {
+	App    string `path:"app"`
+	Job    string `path:"job" doc:"its id"`
+	Digest string `query:"digest" doc:"what is approved, as the job shows it: sha256:...; needed where it takes two principals. A job that is another one by now is refused"`
+}
+
 type erasurePartBody struct {
 	App     string `path:"app"`
 	Job     string `path:"job" doc:"its id"`
@@ -108,10 +118,8 @@ func (s *server) erasureRoutes(api huma.API) {
 		"Hand over ids of a draft, in parts", maxBody, s.addToErasure)
 	route(s, api, "start-erasure", http.MethodPost, one+"/start",
 		"Say that all ids are handed over: it begins. Where people are authenticated another principal does, who "+
-			"approves it",
-		s.changeErasure(func(ctx context.Context, app ident.AppName, id string) (erasing.Job, error) {
-			return s.Erasures.Start(ctx, app, id, s.principal(ctx))
-		}))
+			"approves what has the digest",
+		s.startErasure)
 	route(s, api, "cancel-erasure", http.MethodPost, one+"/cancel", "End it; who was erased stays erased",
 		s.changeErasure(s.Erasures.Cancel))
 
@@ -202,6 +210,19 @@ func (s *server) addToErasure(ctx context.Context, in *erasurePartBody) (*out[Er
 	return erasureAnswer(j, err)
 }
 
+func (s *server) startErasure(ctx context.Context, in *startErasureIn) (*out[ErasureJob], error) {
+	var digest content.Hash
+	if in.Digest != "" {
+		var err error
+		if digest, err = content.ParseNamedHash(in.Digest); err != nil {
+			return nil, bad("digest: it is written as the job shows it: sha256: and 64 lower-case hex digits")
+		}
+	}
+	return s.changeErasure(func(ctx context.Context, app ident.AppName, id string) (erasing.Job, error) {
+		return s.Erasures.Start(ctx, app, id, s.principal(ctx), digest)
+	})(ctx, &erasureIn{App: in.App, Job: in.Job})
+}
+
 func (s *server) changeErasure(
 	how func(context.Context, ident.AppName, string) (erasing.Job, error),
 ) func(context.Context, *erasureIn) (*out[ErasureJob], error) {
@@ -230,6 +251,9 @@ func (s *server) getErasure(ctx context.Context, in *erasureIn) (*out[ErasureJob
 	}
 
 	a := erasureJob(j)
+	if err := s.describeErasure(ctx, j, &a); err != nil {
+		return nil, err
+	}
 	kept, err := s.Erasures.Kept(ctx, app, in.Job, mostKept)
 	if err != nil {
 		return nil, err
@@ -239,6 +263,24 @@ func (s *server) getErasure(ctx context.Context, in *erasureIn) (*out[ErasureJob
 		a.KeptPersons = append(a.KeptPersons, KeptPerson{Person: k.Person, Code: k.Code, Why: k.Text})
 	}
 	return ok(a)
+}
+
+// describeErasure says what is approved with one job, and whether whoever asks may do so.
+// For the digest all that was handed over is read.
+func (s *server) describeErasure(ctx context.Context, j erasing.Job, a *ErasureJob) error {
+	if j.State != erasing.Draft {
+		return nil // it says itself what was approved
+	}
+	digest, err := s.Erasures.Digest(ctx, j)
+	if err != nil {
+		return err
+	}
+
+	a.Digest = digest.String()
+	if who, is := auth.From(ctx); is && a.NeedsApprover && auth.Decides(who, j.App, j.By[0], s.Approvals.Same) {
+		a.May = []string{"start"}
+	}
+	return nil
 }
 
 func (s *server) certifyErasure(ctx context.Context, in *erasureIn) (*huma.StreamResponse, error) {
@@ -297,7 +339,10 @@ func erasureJob(j erasing.Job) ErasureJob {
 		a.Ended = j.Ended.String()
 	}
 	if j.Evidence != (content.Hash{}) {
-		a.Evidence = string(j.Evidence.Append(nil))
+		a.Evidence = j.Evidence.String()
+	}
+	if j.Approved != (content.Hash{}) {
+		a.Digest = j.Approved.String()
 	}
 	return a
 }

@@ -41,7 +41,7 @@ func newErasure() *cobra.Command {
 }
 
 var erasureColumns = []string{"id", "of", "state", "persons", "erased", "already", "kept", "unknown", "began", "ended",
-	"reason", "error"}
+	"reason", "digest", "error"}
 
 func erasurePath(c *cobra.Command, parts ...string) (string, error) {
 	app, err := c.Flags().GetString("app")
@@ -119,13 +119,19 @@ func newErasureBegin() *cobra.Command {
 // off in between begins again with the same --id.
 func beginErasure(c *cobra.Command, in rest.NewErasure, file string) ([]byte, error) {
 	answer, err := askErasure(c, http.MethodPost, in)
-	if err != nil || file == "" {
-		return answer, err
+	if err != nil {
+		return nil, err
 	}
 
 	var job rest.ErasureJob
 	if err := json.Unmarshal(answer, &job); err != nil {
 		return nil, err
+	}
+	if file == "" && job.NeedsApprover {
+		return askErasure(c, http.MethodGet, nil, job.ID)
+	}
+	if file == "" {
+		return answer, nil
 	}
 	if job.State != "draft" { // it was begun before
 		return answer, nil
@@ -260,28 +266,43 @@ func newErasureShow() *cobra.Command {
 	return c
 }
 
-// tellApprover says what a job waits for.
+// tellApprover says what a job waits for, and by which digest it is approved.
 func tellApprover(c *cobra.Command, answer []byte) {
 	var job rest.ErasureJob
 	if json.Unmarshal(answer, &job) == nil && job.NeedsApprover {
 		fmt.Fprintf(c.ErrOrStderr(),
-			"nobody is erased yet: another principal with the role approver starts it, by consentledger erasure "+
-				"start --app %s %s\n",
-			c.Flag("app").Value, job.ID)
+			"nobody is erased yet: another principal with the role approver starts it; give them this digest:\n"+
+				"  consentledger erasure start --app %s %s --digest %s\n",
+			c.Flag("app").Value, job.ID, job.Digest)
 	}
 }
 
 func newErasureStart() *cobra.Command {
+	var digest string
 	c := &cobra.Command{
 		Use: "start JOB", Short: "Approve one that another principal began, and start it", Args: cobra.ExactArgs(1),
+		Long: `Approve a job that another principal began, and start it.
+
+You approve the job whose digest you name: erasure show tells it, and whoever began the job
+was told the same one. If another list was handed over since, nothing is erased.`,
+		Example: "  consentledger erasure start --app shop 7Q3F... --digest sha256:...",
 		RunE: func(c *cobra.Command, args []string) error {
-			answer, err := askErasure(c, http.MethodPost, nil, args[0], "start")
+			path, err := erasurePath(c, args[0], "start")
+			if err != nil {
+				return err
+			}
+			if digest != "" {
+				path += "?digest=" + url.QueryEscape(digest)
+			}
+			answer, err := remote.Post(c, path, nil)
 			if err != nil {
 				return err
 			}
 			return output.One(c, answer, erasureColumns...)
 		},
 	}
+	c.Flags().StringVar(&digest, "digest", "",
+		"what you approve, as erasure show tells it; needed where people are authenticated")
 	output.Flag(c)
 	return c
 }

@@ -1,12 +1,15 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
+	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"sync"
@@ -14,6 +17,8 @@ import (
 
 	"consentledger/api/auth"
 	"consentledger/cmd/internal/server"
+
+	"github.com/oauth2-proxy/mockoidc"
 )
 
 // A desk is a ledger that authenticates, with a policy, and with officers and approvers who
@@ -25,7 +30,13 @@ type desk struct {
 
 func newDesk(t *testing.T) *desk {
 	t.Helper()
-	g := guard(t)
+	return newDeskWith(t, server.Ways{})
+}
+
+// newDeskWith is newDesk of a ledger that lets in by more ways than keys.
+func newDeskWith(t *testing.T, more server.Ways) *desk {
+	t.Helper()
+	g := guardWith(t, more)
 	d := &desk{
 		guarded: g,
 		officer: g.issue("--name", "Ann", "--role", "privacy-officer,approver", "--app", "shop", "--days", "30"),
@@ -256,6 +267,110 @@ func TestEveryCommandOfTheTableIsProposed(t *testing.T) {
 	}
 }
 
+// TestWhoLostTheirRoleSinceIsNoneOfTheTwo: a key that was revoked, a group that the newest
+// token does not name any more, a role that the file of roles does not give any more.
+func TestWhoLostTheirRoleSinceIsNoneOfTheTwo(t *testing.T) {
+	idp, err := mockoidc.Run()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = idp.Shutdown() })
+	file := groupsFile(t)
+	d := newDeskWith(t, server.Ways{Issuer: idp.Issuer(), Audience: "consentledger", Groups: file})
+	proposed := func(who, key string) string {
+		t.Helper()
+		event := fmt.Sprintf(`{"event":{"specversion":"1.0","id":"void-%s","source":"test","type":"record.voided","subject":"%[1]s",
+			"data":{"records":["%s"],"reason":"never-agreed","evidence":"sha256:%s"}}}`, who, d.agree(who), strings.Repeat("0f", 32))
+		status, text := d.ask(key, "POST", "/v1/apps/shop/proposals", event)
+		if status != 200 {
+			t.Fatalf("%s: %d %s", who, status, text)
+		}
+		return field(t, text, "id")
+	}
+	lapsed := func(id string) {
+		t.Helper()
+		d.refused("proposal-outdated", d.second, "proposal", "approve", "--app", "shop", id)
+		if out := d.run(d.auditor, "proposal", "list", "--app", "shop", "--state", "lapsed", "-o", "jsonl"); !strings.Contains(out, id) || !strings.Contains(out, "role-lost") {
+			t.Errorf("lapsed: %s", out)
+		}
+	}
+
+	officer := tokenOf(t, idp, string(auth.Officer))
+	kept := proposed("ann", officer)
+	d.run(d.second, "proposal", "approve", "--app", "shop", kept)
+
+	leaves := proposed("bea", officer)
+	if status, text := d.ask(tokenOf(t, idp, "others"), "GET", "/v1/access/me", ""); status != 403 {
+		t.Fatalf("who is in no group any more: %d %s", status, text)
+	}
+	lapsed(leaves)
+
+	revoked := proposed("cyd", d.third.Key)
+	if _, err := d.as(d.admin, "access", "key", "revoke", d.third.ID); err != nil {
+		t.Fatal(err)
+	}
+	lapsed(revoked)
+
+	officer = tokenOf(t, idp, string(auth.Officer))
+	changed := proposed("dot", officer)
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(file, bytes.Replace(text, []byte("group: privacy-officer"), []byte("group: former-officer"), 1), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	lapsed(changed)
+	if n := d.count("record.voided"); n != 1 {
+		t.Errorf("%d are voided", n)
+	}
+}
+
+// TestWhoStartsAnErasureOfManyApprovesItsDigest: the list is fixed by what the approver
+// names, on the command line, over HTTP and on the page.
+func TestWhoStartsAnErasureOfManyApprovesItsDigest(t *testing.T) {
+	d := newDesk(t)
+	for _, who := range []string{"wilhelmina", "bea", "cyd"} {
+		d.agree(who)
+	}
+	file := filepath.Join(t.TempDir(), "ids.txt")
+	if err := os.WriteFile(file, []byte("wilhelmina\nnobody-knows\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	begun := d.run(d.officer, "erasure", "begin", "--app", "shop", "--file", file, "--reason", "inactive", "--id", "spring", "-o", "jsonl")
+	digest := field(t, begun, "digest")
+	shown := d.run(d.second, "erasure", "show", "--app", "shop", "spring", "-o", "json")
+	if !strings.HasPrefix(digest, "sha256:") || field(t, shown, "digest") != digest || !strings.Contains(shown, `"start"`) {
+		t.Fatalf("%s\n%s", begun, shown)
+	}
+	d.refused("malformed", d.second, "erasure", "start", "--app", "shop", "spring")
+	d.refused("same-principal", d.officer, "erasure", "start", "--app", "shop", "spring", "--digest", digest)
+
+	// The first puts other persons in their place, after the second looked.
+	if status, text := d.ask(d.officer.Key, "POST", "/v1/apps/shop/erasures/spring/subjects", `{"part":1,"subjects":["bea","cyd"]}`); status != 200 {
+		t.Fatalf("%d %s", status, text)
+	}
+	d.refused("proposal-outdated", d.second, "erasure", "start", "--app", "shop", "spring", "--digest", digest)
+	if n := d.count("erasure.ordered"); n != 0 {
+		t.Errorf("%d are ordered", n)
+	}
+
+	// On the page, by the digest that it shows.
+	page := d.sits(d.second)
+	form := regexp.MustCompile(`name="digest" value="(sha256:[0-9a-f]{64})"`).FindStringSubmatch(page.get("/ui/approvals?app=shop"))
+	if form == nil || form[1] == digest {
+		t.Fatalf("the page shows %v", form)
+	}
+	if text := page.post("/ui/approvals?app=shop", url.Values{"form": {"start"}, "id": {"spring"}, "digest": {digest}}); !strings.Contains(text, "role=\"alert\"") {
+		t.Errorf("by the digest of before: %s", text)
+	}
+	page.post("/ui/approvals?app=shop", url.Values{"form": {"start"}, "id": {"spring"}, "digest": {form[1]}})
+	done := d.run(d.officer, "erasure", "show", "--app", "shop", "spring", "--wait", "-o", "jsonl")
+	if field(t, done, "state") != "done" || !strings.Contains(done, `"erased":2`) || field(t, done, "digest") != form[1] {
+		t.Errorf("%s", done)
+	}
+}
+
 // Of many who approve at once one does, and it is recorded once.
 func TestOfManyWhoApproveAtOnceOneDoes(t *testing.T) {
 	d := newDesk(t)
@@ -323,64 +438,89 @@ func TestAPrincipalIsNamedForAnAuditorAndForgotten(t *testing.T) {
 	}
 }
 
+// A seat is a browser whose person has a key, and shows it by HTTP's basic authentication.
+type seat struct {
+	*desk
+	key     auth.KeyAnswer
+	browser *http.Client
+}
+
+func (d *desk) sits(key auth.KeyAnswer) *seat {
+	d.Helper()
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		d.Fatal(err)
+	}
+	return &seat{d, key, &http.Client{Jar: jar}}
+}
+
+// get returns a page of the ledger.
+func (s *seat) get(path string) string {
+	s.Helper()
+	return s.send(http.MethodGet, path, nil)
+}
+
+// post sends a form of a page, with the token that the page has.
+func (s *seat) post(path string, form url.Values) string {
+	s.Helper()
+	token := regexp.MustCompile(`name="token" value="([^"]+)"`).FindStringSubmatch(s.get(path))
+	if token == nil {
+		s.Fatalf("%s has no form", path)
+	}
+	form.Set("token", token[1])
+	return s.send(http.MethodPost, path, form)
+}
+
+func (s *seat) send(method, path string, form url.Values) string {
+	s.Helper()
+	req, err := http.NewRequestWithContext(s.Context(), method, s.running.http+path, strings.NewReader(form.Encode()))
+	if err != nil {
+		s.Fatal(err)
+	}
+	req.SetBasicAuth("x", s.key.Key)
+	if method == http.MethodPost {
+		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	}
+	resp, err := s.browser.Do(req)
+	if err != nil {
+		s.Fatal(err)
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		s.Fatal(err)
+	}
+	return string(text)
+}
+
 // What the page To approve shows and takes, in both languages.
 func TestThePageToApprove(t *testing.T) {
 	d := newDesk(t)
 	id := d.void("wilhelmina", d.agree("wilhelmina"))
-	jar, err := cookiejar.New(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	browser := &http.Client{Jar: jar}
-	page := d.running.http + "/ui/approvals?app=shop"
-	look := func(key auth.KeyAnswer, method, to string, form url.Values) string {
+	first, second := d.sits(d.officer), d.sits(d.second)
+	const page = "/ui/approvals?app=shop"
+	decide := func(who *seat, verb string) string {
 		t.Helper()
-		req, err := http.NewRequestWithContext(t.Context(), method, to, strings.NewReader(form.Encode()))
-		if err != nil {
-			t.Fatal(err)
-		}
-		req.SetBasicAuth("x", key.Key)
-		if method == http.MethodPost {
-			req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-		}
-		resp, err := browser.Do(req)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer resp.Body.Close()
-		text, err := io.ReadAll(resp.Body)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return string(text)
-	}
-	decide := func(key auth.KeyAnswer, verb, id string) string {
-		t.Helper()
-		token := regexp.MustCompile(`name="token" value="([^"]+)"`).FindStringSubmatch(look(key, "GET", page, nil))
-		if token == nil {
-			t.Fatalf("no form for %s", verb)
-		}
-		return look(key, "POST", page, url.Values{"token": {token[1]}, "form": {verb}, "id": {id}, "reason": {"seen"}})
+		return who.post(page, url.Values{"form": {verb}, "id": {id}, "reason": {"seen"}})
 	}
 
-	first, second := look(d.officer, "GET", page, nil), look(d.second, "GET", page, nil)
-	if !strings.Contains(first, `value="withdraw"`) || strings.Contains(first, `value="approve"`) {
-		t.Errorf("who proposed it sees: %s", first)
+	if text := first.get(page); !strings.Contains(text, `value="withdraw"`) || strings.Contains(text, `value="approve"`) {
+		t.Errorf("who proposed it sees: %s", text)
 	}
-	if !strings.Contains(second, `value="approve"`) || !strings.Contains(second, "never-agreed") || strings.Contains(second, "wilhelmina") {
-		t.Errorf("who decides sees: %s", second)
+	if text := second.get(page); !strings.Contains(text, `value="approve"`) || !strings.Contains(text, "never-agreed") || strings.Contains(text, "wilhelmina") {
+		t.Errorf("who decides sees: %s", text)
 	}
-	if zh := look(d.second, "GET", page+"&lang=zh-CN", nil); !strings.Contains(zh, "批准并记录") || !strings.Contains(zh, "待批准") {
+	if zh := second.get(page + "&lang=zh-CN"); !strings.Contains(zh, "批准并记录") || !strings.Contains(zh, "待批准") {
 		t.Errorf("in Chinese: %s", zh)
 	}
-	look(d.second, "GET", page+"&lang=en", nil) // the browser keeps the language
-	if shown := look(d.second, "GET", page+"&show="+id, nil); !strings.Contains(shown, "wilhelmina") {
+	second.get(page + "&lang=en") // the browser keeps the language
+	if shown := second.get(page + "&show=" + id); !strings.Contains(shown, "wilhelmina") {
 		t.Errorf("what exactly: %s", shown)
 	}
-	if text := decide(d.officer, "approve", id); !strings.Contains(text, "another principal") || d.count("record.voided") != 0 {
+	if text := decide(first, "approve"); !strings.Contains(text, "another principal") || d.count("record.voided") != 0 {
 		t.Errorf("by who proposed it: %s", text)
 	}
-	if text := decide(d.second, "approve", id); !strings.Contains(text, "It is approved, and recorded.") || d.count("record.voided") != 1 {
+	if text := decide(second, "approve"); !strings.Contains(text, "It is approved, and recorded.") || d.count("record.voided") != 1 {
 		t.Errorf("by another: %s", text)
 	}
 }

@@ -270,6 +270,9 @@ func (h *Server) openFollowers() error {
 	}
 	h.erasing = &erasing.Jobs{Ledger: h.Dir.Ledger, Rows: h.Dir.Rows(), Log: h.Log, Busy: h.busy}
 	h.erasing.Two = func(app ident.AppName) bool { return h.approvals != nil && h.approvals.Needs(app, "erasure.ordered") }
+	if h.keys != nil {
+		h.erasing.Still = h.roster().StillMay
+	}
 	h.erasing.Same = func(one, other string) bool { return h.approvals.Same(one, other) }
 	h.openTelling()
 	return nil
