@@ -8,6 +8,7 @@ import (
 	"consentledger/api/wire"
 	"consentledger/domain"
 	"consentledger/domain/ident"
+	"consentledger/domain/request"
 	"consentledger/projections/requests"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -98,7 +99,7 @@ func (s *server) nextSteps(ctx context.Context, noun ident.Noun, in *nextIn) (*o
 		steps = request.NextSteps(ref, s.Ledger.Now())
 	}
 	for _, step := range steps {
-		n := nextStepOf(step)
+		n := nextStepOf(step, ref.Service.App.Jurisdiction)
 		if n.Two = s.Approvals != nil && s.Approvals.Needs(app, n.Type); n.Two {
 			n.Fields = slices.DeleteFunc(n.Fields, func(f NextField) bool { return f.Name == "approved_by" })
 		}
@@ -110,11 +111,15 @@ func (s *server) nextSteps(ctx context.Context, noun ident.Noun, in *nextIn) (*o
 	return ok(a)
 }
 
-func nextStepOf(step domain.NextStep) NextStep {
+func nextStepOf(step domain.NextStep, jurisdiction string) NextStep {
+	source := step.Source.Elsewhere()
+	if request.UnderGDPR(jurisdiction) {
+		source = step.Source.UnderGDPR()
+	}
 	n := NextStep{
 		Type:     string(step.Kind),
 		Says:     step.Says,
-		Source:   step.Source,
+		Source:   source,
 		Fields:   []NextField{},
 		Details:  step.Sealed,
 		Reasons:  step.Reasoned,

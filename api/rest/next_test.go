@@ -2,7 +2,10 @@ package rest
 
 import (
 	"slices"
+	"strings"
 	"testing"
+
+	"consentledger/api/wire"
 
 	"github.com/go-json-experiment/json"
 )
@@ -46,4 +49,31 @@ func TestTheNextStepsAreThoseThatAreTaken(t *testing.T) {
 	}
 	d.want(404, "there is no request of that id", "GET", "/v1/apps/smartkey/requests/nosuch/next", "")
 	d.want(404, "there is no incident of that id", "GET", "/v1/apps/smartkey/incidents/"+open.ID+"/next", "")
+}
+
+// A step says where the law of the app asks for it, not that of another place.
+func TestAStepNamesTheLawOfItsApp(t *testing.T) {
+	h, _, _ := openTimed(t)
+	for country, source := range map[string]string{
+		"CN": "VI(VII); PIPL 57", "DE": "GDPR 34(1), 34(2)", "NO": "GDPR 34(1), 34(2)",
+	} {
+		app := strings.ToLower("demo" + country)
+		h.want(200, "", "PUT", "/v1/apps/"+app, strings.Replace(appJSON, `"CN"`, `"`+country+`"`, 1))
+		var opened wire.Receipt
+		err := json.Unmarshal([]byte(h.want(200, "", "POST", "/v1/apps/"+app+"/operator/events", `{"specversion":"1.0","id":"`+app+
+			`","source":"test","type":"incident.detected","data":{"kind":"leak","what":"mail-addresses"}}`)), &opened)
+		if err != nil {
+			t.Fatal(err)
+		}
+
+		var a NextSteps
+		next := h.want(200, "", "GET", "/v1/apps/"+app+"/incidents/"+opened.Incident+"/next", "")
+		if err := json.Unmarshal([]byte(next), &a); err != nil {
+			t.Fatal(err)
+		}
+		i := slices.IndexFunc(a.Steps, func(s NextStep) bool { return s.Type == "incident.persons-told" })
+		if i < 0 || a.Steps[i].Source != source {
+			t.Errorf("%s: %+v, want the source %q", country, a.Steps, source)
+		}
+	}
 }

@@ -26,7 +26,7 @@ func newStep(rule catalog.StepRule) *cobra.Command {
 	verb, before := stepVerbs[rule.Kind], strings.ReplaceAll(strings.TrimPrefix(string(rule.Kind), noun+"."), ".", "-")
 	c := &cobra.Command{
 		Use: verb + " ID", Aliases: []string{before}, Short: upper(rule.Says), Args: cobra.ExactArgs(1),
-		Long: upper(rule.Says) + " (" + rule.Source + ").\n\nRecords " + string(rule.Kind) + ".",
+		Long: upper(rule.Says) + " (" + rule.Source.String() + ").\n\nRecords " + string(rule.Kind) + ".",
 	}
 	if rule.Opens() {
 		c.Use, c.Args = verb+" [ID]", cobra.MaximumNArgs(1)

@@ -1,6 +1,9 @@
 package catalog
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // A Step names a kind of step, as in "identity.passed". Kinds are never renamed.
 type Step string
@@ -41,12 +44,46 @@ const (
 	SummaryFiled       Mark = "summary-filed"
 )
 
+// A Source says where a step is asked for. What is empty asks for none.
+type Source struct {
+	China string // the policy that the ledger was founded on, by section, and the law of China
+	Union string // the law of the European Union
+	Rule  bool   // the deadline rule itself names the step
+}
+
+// String returns all of it.
+func (s Source) String() string {
+	parts := slices.DeleteFunc([]string{s.China, s.Union}, func(part string) bool { return part == "" })
+	if s.Rule {
+		parts = append(parts, rulesOwn)
+	}
+	return strings.Join(parts, "; ")
+}
+
+// UnderGDPR returns what holds for an app that the GDPR binds; it may be empty.
+func (s Source) UnderGDPR() string {
+	if s.Rule {
+		return rulesOwn
+	}
+	return s.Union
+}
+
+// Elsewhere returns what holds for any other app; it may be empty.
+func (s Source) Elsewhere() string {
+	if s.Rule {
+		return rulesOwn
+	}
+	return s.China
+}
+
+const rulesOwn = "the rule's own"
+
 // A StepRule says when a step is legal, and what it does.
 type StepRule struct {
 	Kind   Step
 	Of     Case
 	Says   string
-	Source string
+	Source Source
 	Fields []FieldRule
 
 	Needs, Lacks []Mark // the marks that must be there, and those that must not
