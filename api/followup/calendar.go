@@ -14,16 +14,36 @@ import (
 	"consentledger/eventstore/codec"
 )
 
-// learnCalendar lets the due dates be computed again that a calendar may
-// change, once for every stream.
-func (r *Reactor) learnCalendar(a *app, e codec.Entry, x domain.CalendarPublished) {
+// learnCalendar takes note of a calendar.
+func (a *app) learnCalendar(e codec.Entry) {
 	a.calendars, a.newest = domain.EvolveCalendars(a.calendars, e.Fact()), ident.EventID(e.ID)
-	for _, open := range a.streams {
-		if slices.ContainsFunc(open,
+}
+
+// moveTouched lets the due dates be computed again that a calendar may change, once for
+// every stream.
+func (r *Reactor) moveTouched(
+	ctx context.Context, name ident.AppName, x domain.CalendarPublished,
+) error {
+	a := r.app(name)
+	if err := r.shelve(ctx); err != nil {
+		return err
+	}
+
+	for row, err := range r.shelf.open(ctx, name) {
+		if err != nil {
+			return err
+		}
+		b, err := readBundle(row)
+		if err != nil {
+			return fmt.Errorf("%w: what is owed in app %s: %w", errRow, name, err)
+		}
+		if slices.ContainsFunc(b.open,
 			func(o *openDuty) bool { return a.calendars.Touches(deadline.Publication(x), o.due) }) {
-			r.move(a, open[0].stream, calendarKey(open[0].stream, a.newest), "")
+			stream := b.open[0].stream
+			r.move(a, stream, calendarKey(stream, a.newest), "")
 		}
 	}
+	return nil
 }
 
 // move computes the due dates of a stream again, by the calendar that was

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"hash"
+	"iter"
 	"time"
 
 	"consentledger/domain"
@@ -15,6 +16,7 @@ import (
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 	"consentledger/eventstore/codec/state"
+	"consentledger/eventstore/memory"
 )
 
 // A checkpoint is what a Reactor knew as of a record. It is derived: it can be
@@ -22,37 +24,45 @@ import (
 // used the record is read again, and must be the same.
 //
 // It is kept when nothing is to be done at once, so that all that followed up to
-// there is recorded. What is to be done later follows from what is owed, and stands
-// in no checkpoint. Nothing personal does: a birth date is read again from the
+// there is recorded. What is to be done later follows from what is remembered, and stands
+// in no checkpoint, but for when to warn of what is owed. Nothing personal does: a birth date is read again from the
 // record that has it, and what was said to a group too.
 
 // memoryVersion is raised when something else is remembered of a fact, or follows
 // from one, than before: a checkpoint of another version, of other rules or of
 // another shape is none.
-const memoryVersion = 2
+const memoryVersion = 3
 
 var shares = state.New[share](state.Types{})
 
 // checkpointHead is what the head of a checkpoint of this program begins with.
 var checkpointHead = func() []byte {
-	shape := shares.Shape()
-	return append([]byte{memoryVersion, domain.Rules}, shape[:8]...)
+	shape, open := shares.Shape(), bundles.Shape()
+	return append(append([]byte{memoryVersion, domain.Rules}, shape[:8]...), open[:8]...)
 }()
 
 // The rows of checkpoints: one with the head, and one for every share, by the
-// position and a number. All numbers are big-endian.
+// position and a number. All numbers are big-endian. What is open has shares of its own:
+// they are read only if the rows of the [shelf] are of another record.
 const (
 	checkpointRows = "r/1"
 	headRow        = checkpointRows + "h"
 	shareRows      = checkpointRows + "s"
+	openShareRows  = checkpointRows + "d"
 )
 
 // A head says what a checkpoint is of.
 type head struct {
 	of       mark
-	shares   uint32
-	doubtful uint64   // see [State]
-	sum      [32]byte // of the shares
+	doubtful uint64 // see [State]
+	all      pile   // of what is remembered
+	open     pile   // of what is open
+}
+
+// A pile is how many shares there are under a prefix, and their sum.
+type pile struct {
+	shares uint32
+	sum    [32]byte
 }
 
 // A mark is a record, and where it stands.
@@ -103,32 +113,55 @@ func (r *Reactor) write(ctx context.Context) error {
 	h, c := head{of: r.at}, eventstore.Change{}
 	state, _ := r.State()
 	h.doubtful = uint64(state.Doubtful)
+	all := func(yield func(share, error) bool) {
+		r.shares(func(s share) bool { return yield(s, nil) })
+	}
+
+	var err error
+	if h.all, err = r.pile(ctx, shareRows, all, &c); err != nil {
+		return err
+	}
+	if h.open, err = r.pile(ctx, openShareRows, r.openShares(ctx), &c); err != nil {
+		return err
+	}
+
+	c.Put = []eventstore.Row{{Key: []byte(headRow), Value: h.append(bytes.Clone(checkpointHead))}, r.shelf.asOf(r.at)}
+	return r.Rows.Write(ctx, c)
+}
+
+// pile writes shares, and adds to a change that they are to be there, and that older
+// ones are not.
+func (r *Reactor) pile(
+	ctx context.Context, prefix string, list iter.Seq2[share, error], c *eventstore.Change,
+) (p pile, err error) {
 	sum := sha256.New()
-	for s := range r.shares {
+	for s, err := range list {
+		if err != nil {
+			return p, err
+		}
 		text, err := shares.Append(nil, &s)
 		if err != nil {
-			return err
+			return p, err
 		}
-		key := h.shareKey()
+		key := binary.BigEndian.AppendUint32(sharesOf(prefix, r.at.position), p.shares)
 		if err := r.Rows.Write(ctx, eventstore.Change{Put: []eventstore.Row{{Key: key, Value: text}}}); err != nil {
-			return err
+			return p, err
 		}
 		c.Present = append(c.Present, key)
 		add(sum, text)
-		h.shares++
+		p.shares++
 	}
+	sum.Sum(p.sum[:0])
 
-	sum.Sum(h.sum[:0])
-	c.Put = []eventstore.Row{{Key: []byte(headRow), Value: h.append(bytes.Clone(checkpointHead))}}
-	for row, err := range r.Rows.Scan(ctx, []byte(shareRows)) {
+	for row, err := range r.Rows.Scan(ctx, []byte(prefix)) {
 		if err != nil {
-			return err
+			return p, err
 		}
-		if !bytes.HasPrefix(row.Key, sharesOf(h.of.position)) {
+		if !bytes.HasPrefix(row.Key, sharesOf(prefix, r.at.position)) {
 			c.Delete = append(c.Delete, bytes.Clone(row.Key))
 		}
 	}
-	return r.Rows.Write(ctx, c)
+	return p, nil
 }
 
 // add adds a share to the sum of all.
@@ -137,24 +170,22 @@ func add(sum hash.Hash, text []byte) {
 	sum.Write(text)
 }
 
-// shareKey returns the key of the share that comes next.
-func (h *head) shareKey() []byte {
-	return binary.BigEndian.AppendUint32(sharesOf(h.of.position), h.shares)
-}
-
-func sharesOf(at eventstore.Position) []byte {
-	return binary.BigEndian.AppendUint64([]byte(shareRows), uint64(at))
+func sharesOf(prefix string, at eventstore.Position) []byte {
+	return binary.BigEndian.AppendUint64([]byte(prefix), uint64(at))
 }
 
 func (h *head) append(b []byte) []byte {
 	b = binary.BigEndian.AppendUint64(b, uint64(h.of.position))
 	b = append(b, h.of.id[:]...)
-	b = binary.BigEndian.AppendUint32(b, h.shares)
 	b = binary.BigEndian.AppendUint64(b, h.doubtful)
-	return append(b, h.sum[:]...)
+	for _, p := range []pile{h.all, h.open} {
+		b = binary.BigEndian.AppendUint32(b, p.shares)
+		b = append(b, p.sum[:]...)
+	}
+	return b
 }
 
-const headLength = 8 + 16 + 4 + 8 + 32
+const headLength = 8 + 16 + 8 + 2*(4+32)
 
 // parseHead reads what append writes, and reports whether it is of this program.
 func parseHead(b []byte) (h head, ok bool) {
@@ -164,8 +195,10 @@ func parseHead(b []byte) (h head, ok bool) {
 	}
 	h.of.position = eventstore.Position(binary.BigEndian.Uint64(b))
 	h.of.id = eventstore.EventID(b[8:])
-	h.shares, h.doubtful = binary.BigEndian.Uint32(b[24:]), binary.BigEndian.Uint64(b[28:])
-	copy(h.sum[:], b[36:])
+	h.doubtful = binary.BigEndian.Uint64(b[24:])
+	for b = b[32:]; len(b) > 0; b = b[4+32:] {
+		h.all, h.open = h.open, pile{binary.BigEndian.Uint32(b), [32]byte(b[4:])}
+	}
 	return h, true
 }
 
@@ -177,20 +210,23 @@ var errNone = errors.New("it is none of this program and log")
 func (r *Reactor) resume(ctx context.Context) error {
 	r.forgetAll()
 	if r.Rows == nil {
-		return nil
+		return r.shelf.empty(ctx)
 	}
 
 	var text []byte
 	var none error
 	for {
 		now, ok, err := r.Rows.Get(ctx, []byte(headRow))
-		if err != nil || !ok {
+		if err != nil {
 			return err
+		}
+		if !ok {
+			return r.shelf.empty(ctx)
 		}
 		if bytes.Equal(now, text) {
 			r.log().Warn("the follow-up process reads the log from its beginning: its checkpoint is of no use",
 				"because", none)
-			return nil
+			return r.shelf.empty(ctx)
 		}
 		text = now
 		if err = r.takeUp(ctx, text); !errors.Is(err, errNone) {
@@ -205,6 +241,9 @@ func (r *Reactor) resume(ctx context.Context) error {
 func (r *Reactor) forgetAll() {
 	r.birthdays, r.apps, r.groups = map[ident.StreamID]birthday{}, map[ident.AppName]*app{}, map[ident.AppName]string{}
 	r.waiting = timetable{}
+	if r.shelf.rows = r.Rows; r.Rows == nil {
+		r.shelf.rows = new(memory.Rows)
+	}
 }
 
 func (r *Reactor) takeUp(ctx context.Context, text []byte) error {
@@ -216,12 +255,24 @@ func (r *Reactor) takeUp(ctx context.Context, text []byte) error {
 		return err
 	}
 
-	all, err := r.read(ctx, h)
+	// Nothing is taken up before all of it is known to be as it was written.
+	there, err := r.shelf.finds(ctx, h.of)
 	if err != nil {
 		return err
 	}
+	if err := r.check(ctx, shareRows, h.of, h.all); err != nil {
+		return err
+	}
+	if !there {
+		if err := r.check(ctx, openShareRows, h.of, h.open); err != nil {
+			return err
+		}
+	}
 
-	for _, s := range all {
+	for s, err := range r.read(ctx, shareRows, h.of) {
+		if err != nil {
+			return err
+		}
 		if r.apps[s.app] == nil {
 			if err := r.readApp(ctx, s.app, h.of.position); err != nil {
 				return err
@@ -232,14 +283,11 @@ func (r *Reactor) takeUp(ctx context.Context, text []byte) error {
 		}
 	}
 
-	for _, a := range r.apps {
-		for _, open := range a.streams {
-			for _, o := range open {
-				r.watch(a, o)
-			}
+	if !there {
+		if err := r.takeOpen(ctx, h.of); err != nil {
+			return err
 		}
 	}
-
 	r.at, r.kept = h.of, h.of
 	r.note(func(s *State) { s.Position, s.Doubtful = h.of.position, int(h.doubtful) })
 	return nil
@@ -267,25 +315,60 @@ func (r *Reactor) stands(ctx context.Context, m mark) error {
 	return ctx.Err()
 }
 
-// read reads all shares of a checkpoint.
-func (r *Reactor) read(ctx context.Context, h head) (all []*share, err error) {
-	sum := sha256.New()
-	for row, err := range r.Rows.Scan(ctx, sharesOf(h.of.position)) {
-		if err != nil {
-			return nil, err
-		}
-		add(sum, row.Value)
-		s, _, err := shares.Read(row.Value)
-		if err != nil {
-			return nil, fmt.Errorf("%w: %w", errNone, err)
-		}
-		all = append(all, s)
+// takeOpen makes the rows of the shelf from a checkpoint. They are of no record until all
+// of them are there.
+func (r *Reactor) takeOpen(ctx context.Context, of mark) error {
+	if err := r.shelf.empty(ctx); err != nil {
+		return err
 	}
 
-	if uint32(len(all)) != h.shares || !bytes.Equal(sum.Sum(nil), h.sum[:]) {
-		return nil, fmt.Errorf("%w: %d shares are not as they were written", errNone, len(all))
+	r.torn = true
+	for s, err := range r.read(ctx, openShareRows, of) {
+		if err != nil {
+			return err
+		}
+		if err := r.recallOpen(ctx, s); err != nil {
+			return err
+		}
 	}
-	return all, nil
+	r.torn = false
+	return r.shelf.rows.Write(ctx, eventstore.Change{Put: []eventstore.Row{r.shelf.asOf(of)}})
+}
+
+// check finds out whether the shares of a checkpoint are as they were written.
+func (r *Reactor) check(ctx context.Context, prefix string, of mark, want pile) error {
+	sum, found := sha256.New(), uint32(0)
+	for row, err := range r.Rows.Scan(ctx, sharesOf(prefix, of.position)) {
+		if err != nil {
+			return err
+		}
+		add(sum, row.Value)
+		found++
+	}
+	if found != want.shares || !bytes.Equal(sum.Sum(nil), want.sum[:]) {
+		return fmt.Errorf("%w: %d shares are not as they were written", errNone, found)
+	}
+	return nil
+}
+
+// read yields the shares of a checkpoint.
+func (r *Reactor) read(ctx context.Context, prefix string, of mark) iter.Seq2[*share, error] {
+	return func(yield func(*share, error) bool) {
+		for row, err := range r.Rows.Scan(ctx, sharesOf(prefix, of.position)) {
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			s, _, err := shares.Read(row.Value)
+			if err != nil {
+				yield(nil, fmt.Errorf("%w: %w", errNone, err))
+				return
+			}
+			if !yield(s, nil) {
+				return
+			}
+		}
+	}
 }
 
 // readApp reads what the few streams of an app say, up to a position.

@@ -17,14 +17,15 @@ import (
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 	"consentledger/eventstore/ledger"
+	"consentledger/eventstore/memory"
 )
 
 // recalls holds what the newest checkpoint knows against what the log says: after
 // every reactor that ends, in every test.
-func (w *world) recalls() {
+func (w *world) recalls(rows *memory.Rows) {
 	w.t.Helper()
-	recalled := w.memory(func(ctx context.Context, r *followup.Reactor) (followup.Memory, error) { return r.Recalled(ctx) })
-	read := w.memory(func(ctx context.Context, r *followup.Reactor) (followup.Memory, error) {
+	recalled := w.memory(rows, func(ctx context.Context, r *followup.Reactor) (followup.Memory, error) { return r.Recalled(ctx) })
+	read := w.memory(nil, func(ctx context.Context, r *followup.Reactor) (followup.Memory, error) {
 		return r.Reads(ctx, recalled.At)
 	})
 	if recalled.At == 0 || !reflect.DeepEqual(recalled, read) {
@@ -33,13 +34,13 @@ func (w *world) recalls() {
 	}
 }
 
-func (w *world) memory(get func(context.Context, *followup.Reactor) (followup.Memory, error)) followup.Memory {
+func (w *world) memory(rows eventstore.Rows, get func(context.Context, *followup.Reactor) (followup.Memory, error)) followup.Memory {
 	w.t.Helper()
 	l, err := w.open()
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	m, err := get(context.Background(), &followup.Reactor{Ledger: l, Rows: &w.rows})
+	m, err := get(context.Background(), &followup.Reactor{Ledger: l, Rows: rows})
 	if err != nil {
 		w.t.Error(err)
 	}
@@ -114,7 +115,7 @@ func TestAStartAfterACleanStopReadsWhatIsNew(t *testing.T) {
 		if told := w.runs(&w.rows); told != 1 {
 			t.Errorf("the third was told of %d records, want 1", told)
 		}
-		w.recalls()
+		w.recalls(&w.rows)
 		before := w.head()
 		w.withdraws("dee")
 		told := w.runs(&w.rows)
@@ -156,7 +157,7 @@ func TestWhoWasKilledGoesOnFromTheLastCheckpoint(t *testing.T) {
 		if now := w.head(); now != head {
 			t.Errorf("something was done again: %d, then %d", head, now)
 		}
-		w.recalls()
+		w.recalls(&w.rows)
 	})
 }
 
@@ -188,7 +189,7 @@ func TestACheckpointThatIsOfNoUse(t *testing.T) {
 				if now := w.head(); now != head {
 					t.Errorf("something was done again: %d, then %d", head, now)
 				}
-				w.recalls()
+				w.recalls(&w.rows)
 				if told := w.runs(&w.rows); told != 1 {
 					t.Errorf("the next start was told of %d records, want 1", told)
 				}

@@ -23,6 +23,10 @@ import (
 // obligation, meet some, void some, and open others, in this order.
 func (r *Reactor) learnDuty(ctx context.Context, e codec.Entry) error {
 	a := r.app(e.Stream.App)
+	if err := r.fetch(ctx, a, e); err != nil {
+		return err
+	}
+
 	switch x := e.Event.(type) {
 	case domain.CheckAnswered:
 		return nil
@@ -67,6 +71,30 @@ func (r *Reactor) learnDuty(ctx context.Context, e codec.Entry) error {
 	return err
 }
 
+// fetch brings to hand what a fact may be to: what is open in its stream, if it says what
+// became of that, and what is open in its place, if it may meet, void or stop any of it.
+func (r *Reactor) fetch(ctx context.Context, a *app, e codec.Entry) error {
+	switch x := e.Event.(type) {
+	case domain.ObligationOpened, domain.ObligationMoved, domain.ObligationMet, domain.ObligationVoided,
+		domain.ObligationAtRisk, domain.ObligationOverdue:
+		return r.fetchStream(ctx, a, e.Stream)
+	case domain.RequestReceived:
+		if x.Cause != (ident.EventID{}) {
+			if err := r.fetchPlace(ctx, a, ident.SubjectStream(e.Stream.App, x.Subject)); err != nil {
+				return err
+			}
+		}
+	case domain.SubjectClosed, domain.SubjectReassigned, domain.HoldPlaced, domain.HoldReleased:
+		return r.fetchPlace(ctx, a, placeOf(e.Stream))
+	}
+
+	// What meets nothing by any version finds nothing there, and most facts do not.
+	if e.Stream.Noun == ident.IncidentNoun || a.meets[e.Kind()] && domain.Meets(e.Event) {
+		return r.fetchPlace(ctx, a, placeOf(e.Stream))
+	}
+	return nil
+}
+
 func (a *app) learnPolicy(e codec.Entry, x domain.PolicyPublished) {
 	a.policies = a.policies.Evolve(e.Fact())
 	for _, d := range x.Document.Duties {
@@ -95,6 +123,9 @@ func (r *Reactor) openOwed(ctx context.Context, a *app, e codec.Entry) error {
 	}
 
 	for _, o := range e.Owed() {
+		if err := r.fetchStream(ctx, a, o.Stream); err != nil {
+			return err
+		}
 		switch x := o.Event.(type) {
 		case domain.ObligationOpened:
 			if err := r.learnSaid(ctx, a, e, o, x); err != nil {
@@ -122,7 +153,9 @@ func (r *Reactor) learnSaid(ctx context.Context, a *app, e, o codec.Entry, x dom
 		opened.about = n.Fields
 	}
 	if d, ok := a.dutyOf(x.Obligation, x.Cause.Kind); ok && d.Renews {
-		r.renew(a, opened, d.On)
+		if err := r.renew(ctx, a, opened, d.On); err != nil {
+			return err
+		}
 	}
 
 	var err error
@@ -311,7 +344,9 @@ func (r *Reactor) openOne(ctx context.Context, a *app, e occasion, x domain.Owed
 		o.about = n.Fields
 	}
 	if x.Duty.Renews {
-		r.renew(a, o, x.Duty.On)
+		if err := r.renew(ctx, a, o, x.Duty.On); err != nil {
+			return err
+		}
 	}
 
 	var err error
@@ -444,10 +479,13 @@ func (r *Reactor) voidReplies(a *app, person ident.StreamID, since ident.EventID
 
 // renew lets what an earlier fact opened by a duty be void, since a later one
 // opens it anew: nobody owes the same twice. What is about to be met is not.
-func (r *Reactor) renew(a *app, by *opening, on []string) {
+func (r *Reactor) renew(ctx context.Context, a *app, by *opening, on []string) error {
+	if err := r.fetchPlace(ctx, a, by.place); err != nil {
+		return err
+	}
 	p := a.places[by.place]
 	if p == nil {
-		return
+		return nil
 	}
 
 	for _, o := range p.open {
@@ -463,6 +501,7 @@ func (r *Reactor) renew(a *app, by *opening, on []string) {
 			o.void = "renewed"
 		}
 	}
+	return nil
 }
 
 func (r *Reactor) voidOne(o *openDuty, reason string) {

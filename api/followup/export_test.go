@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 
+	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/eventstore"
 )
 
@@ -20,7 +22,7 @@ func (r *Reactor) Recalled(ctx context.Context) (Memory, error) {
 	if err := r.resume(ctx); err != nil {
 		return Memory{}, err
 	}
-	return r.memory(), nil
+	return r.memory(ctx)
 }
 
 // Reads returns what it remembers once it has read the log up to a position, and
@@ -36,21 +38,40 @@ func (r *Reactor) Reads(ctx context.Context, until eventstore.Position) (Memory,
 				return Memory{}, err
 			}
 			if r.at = (mark{e.Position, e.ID}); e.Position == until {
-				return r.memory(), nil
+				return r.memory(ctx)
 			}
 		}
 	}
 	return Memory{}, ctx.Err()
 }
 
-func (r *Reactor) memory() Memory {
+func (r *Reactor) memory(ctx context.Context) (Memory, error) {
 	m := Memory{At: r.at.position}
-	for s := range r.shares {
-		for _, o := range s.open {
-			m.Shares = append(m.Shares, fmt.Sprintf("%+v", *o))
+	if err := r.shelve(ctx); err != nil {
+		return Memory{}, err
+	}
+	for s, err := range r.openShares(ctx) {
+		if err != nil {
+			return Memory{}, err
 		}
-		s.open = nil
+		for _, row := range s.open {
+			b, _, err := bundles.Read([]byte(row))
+			if err != nil {
+				return Memory{}, err
+			}
+			for _, o := range b.open {
+				m.Shares = append(m.Shares, fmt.Sprintf("%+v", *o))
+			}
+		}
+	}
+	for s := range r.shares {
 		m.Shares = append(m.Shares, fmt.Sprintf("%+v", s))
+	}
+	for row, err := range r.shelf.rows.Scan(ctx, []byte(timeRows)) {
+		if err != nil {
+			return Memory{}, err
+		}
+		m.Later = append(m.Later, fmt.Sprintf("%q", row))
 	}
 	for _, e := range r.waiting.heap {
 		if e.due > 0 {
@@ -58,11 +79,30 @@ func (r *Reactor) memory() Memory {
 		}
 	}
 	slices.Sort(m.Later)
-	return m
+	return m, nil
 }
 
 // Rows of checkpoints.
 const (
-	HeadRow   = headRow
-	ShareRows = shareRows
+	HeadRow       = headRow
+	ShareRows     = shareRows
+	OpenShareRows = openShareRows
+	ShelfRow      = shelfRow
+	OpenRows      = openRows
 )
+
+// Many is how many follow-ups are taken out at once.
+const Many = many
+
+// AtHand returns how many streams r has at hand, of those in which something is open.
+func (r *Reactor) AtHand() (n int) {
+	for _, a := range r.apps {
+		n += len(a.streams) + len(a.places)
+	}
+	return n + r.waiting.Len()
+}
+
+// TimeKey returns the key under which it stands what is to be said at a time.
+func TimeKey(at deadline.Instant, late bool) []byte {
+	return timeKey(warning{stream: ident.ObligationStream("demo", "x"), id: "reply", late: late}, at)
+}

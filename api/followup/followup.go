@@ -4,8 +4,8 @@
 // ledger, each of them learns what is to come and one at a time acts, see
 // [Reactor.Turn]: the others hear from the log what it has done.
 //
-// It keeps in memory what is still to come: nothing is due before all that was
-// recorded is known. Now and then, and when it ends, it keeps a checkpoint of that
+// It knows what is still to come: nothing is due before all that was recorded is known.
+// What is owed lies in rows, most of it being due in weeks; the rest is in memory. Now and then, and when it ends, it keeps a checkpoint of that
 // beside the log, and goes on from there when it starts again. A follow-up that is
 // refused is not tried again; while the ledger is broken it is tried until it is
 // not. A record that it cannot read stops it.
@@ -79,8 +79,8 @@ type Reactor struct {
 	// of its jurisdiction, unless others of the year were published for it.
 	Shipped []deadline.Calendar
 
-	// Rows are where checkpoints are kept; nil: nowhere, and the log is read from its
-	// beginning at every start. Every is how many records come between two of them;
+	// Rows are where checkpoints are kept, and what is open; no other process has them. Nil:
+	// memory, and the log is read from its beginning at every start. Every is how many records come between two of them;
 	// zero: 50,000, or more if much is remembered.
 	Rows  eventstore.Rows
 	Every int
@@ -93,6 +93,7 @@ type Reactor struct {
 	// Traces knows in which trace a record was made; nil: nothing is traced.
 	Traces *tracing.Traces
 
+	shelf     shelf
 	at        mark // the last record that it knows
 	kept      mark // and that of the newest checkpoint
 	since     int  // how many records came since that
@@ -126,7 +127,7 @@ func (r *Reactor) note(change func(*State)) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	change(&r.state)
-	r.state.Waiting = r.waiting.Len()
+	r.state.Waiting = r.waiting.Len() + r.shelf.timed
 }
 
 // Run reacts until ctx is done, which is no error, or a record cannot be read. While
@@ -174,7 +175,12 @@ func (r *Reactor) attempt(ctx context.Context, resumed *bool) error {
 			return err
 		}
 	}
-	return r.run(ctx)
+	err := r.run(ctx)
+	if errors.Is(err, errRow) {
+		r.torn = true
+		err = errors.Join(err, r.shelf.disown(ctx))
+	}
+	return err
 }
 
 // failed takes down what keeps r from going on; nil: nothing does.
@@ -217,7 +223,10 @@ const turnEvery = 500 * time.Millisecond
 
 // wait follows the log until something was read, or the next follow-up is due.
 func (r *Reactor) wait(ctx context.Context) error {
-	due, ok := r.waiting.next()
+	due, ok, err := r.soonest(ctx)
+	if err != nil {
+		return err
+	}
 	if !ok {
 		return r.listen(ctx, ctx)
 	}
@@ -249,6 +258,10 @@ func (r *Reactor) listen(ctx, follow context.Context) error {
 			r.since++
 		}
 		r.waiting.cause = nil
+		if err := r.shelve(ctx); err != nil {
+			r.torn = true
+			return err
+		}
 		r.note(func(s *State) { s.Position = r.at.position })
 		return nil
 	}
@@ -259,6 +272,10 @@ func (r *Reactor) listen(ctx, follow context.Context) error {
 func (r *Reactor) learn(ctx context.Context, e codec.Entry) error {
 	r.learnApp(e)
 	switch x := e.Event.(type) {
+	case domain.CalendarPublished:
+		if err := r.moveTouched(ctx, e.Stream.App, x); err != nil {
+			return err
+		}
 	case domain.AgeRecorded:
 		if err := r.learnAge(ctx, e, x); err != nil {
 			return err
@@ -280,7 +297,7 @@ func (r *Reactor) learnApp(e codec.Entry) {
 		r.ship(e.Stream, x.App)
 	case domain.CalendarPublished:
 		r.learnShipped(e.Stream.App, x.Calendar)
-		r.learnCalendar(a, e, x)
+		a.learnCalendar(e)
 	case domain.PolicyPublished:
 		r.waiting.add(versionKey(e.Stream.App, x.Version), x.Effective, e.Stream, r.takeEffect(e.Stream.App, x.Version))
 		a.learnPolicy(e, x)
@@ -332,10 +349,14 @@ const (
 func (r *Reactor) fire(ctx context.Context, now deadline.Instant) error {
 	for {
 		due := r.waiting.pop(now, many)
-		if len(due) == 0 {
+		r.torn = r.torn || len(due) > 0 // what is taken out and not done is in no checkpoint
+		timed, err := r.takeDue(ctx, now, many)
+		if err != nil {
+			return err
+		}
+		if due = append(due, timed...); len(due) == 0 {
 			return nil
 		}
-		r.torn = true // what is taken out and not done is in no checkpoint
 		if err := r.do(ctx, due); err != nil {
 			return err
 		}

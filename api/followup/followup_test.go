@@ -36,6 +36,7 @@ type world struct {
 	store memory.Store
 	apart bool // facts say nothing of what is owed since, as before they did
 	rows  memory.Rows
+	spare []*memory.Rows // of the processes that ended
 	vault *vault.Vault
 	log   lines
 	n     int
@@ -91,7 +92,11 @@ func (w *world) react() (r *followup.Reactor, stop func()) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	r = &followup.Reactor{Ledger: l, Log: slog.New(slog.NewTextHandler(&w.log, nil)), Rows: &w.rows, Every: 1}
+	rows := new(memory.Rows) // nobody else has them, but for who comes after
+	if n := len(w.spare); n > 0 {
+		rows, w.spare = w.spare[n-1], w.spare[:n-1]
+	}
+	r = &followup.Reactor{Ledger: l, Log: slog.New(slog.NewTextHandler(&w.log, nil)), Rows: rows, Every: 1}
 	ctx, cancel := context.WithCancel(context.Background())
 	var workers sync.WaitGroup
 	workers.Go(func() {
@@ -102,7 +107,8 @@ func (w *world) react() (r *followup.Reactor, stop func()) {
 	stop = sync.OnceFunc(func() {
 		cancel()
 		workers.Wait()
-		w.recalls()
+		w.recalls(rows)
+		w.spare = append(w.spare, rows)
 	})
 	w.t.Cleanup(stop)
 	return r, stop

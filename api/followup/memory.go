@@ -31,7 +31,7 @@ type app struct {
 
 	duplicates duplicates
 
-	streams map[string][]*openDuty // what is open, by the id of its stream
+	streams map[string]*shelved // what is at hand of what is open, by the id of its stream, see [shelf]
 	places  map[ident.StreamID]*place
 
 	opened  *opening // what opened last, by which request: its facts stand together
@@ -41,7 +41,8 @@ type app struct {
 // A place is where a fact and what follows from it lie together: the history
 // of a person, an incident, a request, or what concerns the app as a whole.
 type place struct {
-	open     []*openDuty
+	open     []*openDuty // what is at hand
+	whole    bool        // that is all of it
 	openings []*opening
 }
 
@@ -64,6 +65,7 @@ type openDuty struct {
 	notBefore deadline.Instant // an incident's beginning: nobody was told of it sooner
 
 	atRisk, overdue deadline.Instant // the times up to which it was said
+	riskAt, lateAt  deadline.Instant // when it is to be said; zero: never, or it was
 }
 
 // An opening is an obligation, or several of one rule, that shall open and is
@@ -100,7 +102,7 @@ func (r *Reactor) app(name ident.AppName) *app {
 			done: map[string]deadline.Instant{},
 			duplicates: duplicates{goOn: map[string]string{}, ended: map[string]bool{},
 				in: map[string][]ident.StreamID{}},
-			streams: map[string][]*openDuty{}, places: map[ident.StreamID]*place{}}
+			streams: map[string]*shelved{}, places: map[ident.StreamID]*place{}}
 		r.apps[name] = a
 	}
 	return a
@@ -125,10 +127,10 @@ func (a *app) place(id ident.StreamID) *place {
 	return p
 }
 
-// keep remembers an obligation that opened.
+// keep remembers an obligation that opened, in a stream that is at hand.
 func (a *app) keep(o *openDuty) {
-	key := streamKey(o.stream)
-	a.streams[key] = append(a.streams[key], o)
+	s := a.streams[streamKey(o.stream)]
+	s.open = append(s.open, o)
 	if o.cause != (ident.StreamID{}) {
 		p := a.place(o.cause)
 		p.open = append(p.open, o)
@@ -137,10 +139,8 @@ func (a *app) keep(o *openDuty) {
 
 // drop forgets an obligation that is closed.
 func (a *app) drop(o *openDuty) {
-	key := streamKey(o.stream)
-	if a.streams[key] = without(a.streams[key], o); len(a.streams[key]) == 0 {
-		delete(a.streams, key)
-	}
+	s := a.streams[streamKey(o.stream)]
+	s.open = without(s.open, o)
 	if p := a.places[o.cause]; p != nil {
 		p.open = without(p.open, o)
 		a.tidy(o.cause, p)
@@ -194,9 +194,9 @@ func (a *app) tidy(id ident.StreamID, p *place) {
 	}
 }
 
-// find returns an open obligation; nil if there is none.
+// find returns an open obligation of a stream that is at hand; nil if there is none.
 func (a *app) find(s ident.StreamID, id string) *openDuty {
-	for _, o := range a.streams[streamKey(s)] {
+	for _, o := range a.streams[streamKey(s)].open {
 		if o.id == id {
 			return o
 		}

@@ -3,6 +3,7 @@ package followup
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"iter"
 	"maps"
 	"slices"
@@ -14,7 +15,8 @@ import (
 
 // A share is what a checkpoint says of one app, or a part of that: of each list at
 // most some items, so that none takes much memory to write. Of an app there is at
-// least one, which says also what there is one of.
+// least one, which says also what there is one of. What is open stands in shares of its
+// own: see [Reactor.openShares].
 type share struct {
 	app     ident.AppName
 	reached []string // duties and rules that a count of persons has opened
@@ -31,7 +33,7 @@ type share struct {
 	ended    []string
 	in       []gone
 
-	open     []*openDuty
+	open     []string // the rows of the [shelf]
 	openings []keptOpening
 	opened   []keptOpening // the one that opened last, if any, by this request
 	request  [16]byte
@@ -74,17 +76,20 @@ type age struct {
 // shareItems is how many items of a list stand in one share.
 const shareItems = 1000
 
+// openItems is how many rows of what is open do: they are longer.
+const openItems = 200
+
 // items returns about how many items a checkpoint would have.
 func (r *Reactor) items() int {
-	n := len(r.birthdays)
+	n := len(r.birthdays) + r.shelf.streams
 	for _, a := range r.apps {
-		n += len(a.agreed) + len(a.done) + len(a.crossed) + len(a.streams) + len(a.places) + len(a.duplicates.ended)
+		n += len(a.agreed) + len(a.done) + len(a.crossed) + len(a.places) + len(a.duplicates.ended)
 	}
 	return n
 }
 
-// shares returns all that is remembered, but for what [Reactor.learnApp] is told
-// again.
+// shares returns all that is remembered, but for what is open and what [Reactor.learnApp]
+// is told again.
 func (r *Reactor) shares(yield func(share) bool) {
 	ages, told := r.ages(), r.toBeTold()
 	for _, name := range slices.Sorted(maps.Keys(r.apps)) {
@@ -92,6 +97,31 @@ func (r *Reactor) shares(yield func(share) bool) {
 		s.app, s.ages, s.untold = name, ages[name], told[name]
 		for part := range s.parts {
 			if !yield(part) {
+				return
+			}
+		}
+	}
+}
+
+// openShares yields what is open.
+func (r *Reactor) openShares(ctx context.Context) iter.Seq2[share, error] {
+	return func(yield func(share, error) bool) {
+		for _, name := range slices.Sorted(maps.Keys(r.apps)) {
+			s := share{app: name}
+			for row, err := range r.shelf.open(ctx, name) {
+				if err != nil {
+					yield(share{}, err)
+					return
+				}
+				if s.open = append(s.open, string(row)); len(s.open) < openItems {
+					continue
+				}
+				if !yield(s, nil) {
+					return
+				}
+				s.open = nil
+			}
+			if len(s.open) > 0 && !yield(s, nil) {
 				return
 			}
 		}
@@ -165,13 +195,6 @@ func (a *app) share() share {
 	s.crossing = slices.SortedFunc(maps.Keys(a.crossed), func(x, y crossing) int {
 		return cmp.Or(cmp.Compare(x.history, y.history), slices.Compare(x.optOut[:], y.optOut[:]))
 	})
-	for _, open := range a.streams {
-		s.open = append(s.open, open...)
-	}
-
-	slices.SortStableFunc(s.open, func(x, y *openDuty) int { // one record may have opened several, all in one stream
-		return cmp.Or(cmp.Compare(x.opened, y.opened), compareStreams(x.stream, y.stream))
-	})
 	for _, id := range slices.SortedFunc(maps.Keys(a.places), compareStreams) {
 		for _, o := range a.places[id].openings {
 			s.openings = append(s.openings, o.kept())
@@ -213,7 +236,7 @@ func (s *share) parts(yield func(share) bool) {
 			cut(&s.owed, &part.owed), cut(&s.held, &part.held), cut(&s.agreed, &part.agreed),
 			cut(&s.linked, &part.linked), cut(&s.crossing, &part.crossing), cut(&s.done, &part.done),
 			cut(&s.goOn, &part.goOn),
-			cut(&s.ended, &part.ended), cut(&s.in, &part.in), cut(&s.open, &part.open),
+			cut(&s.ended, &part.ended), cut(&s.in, &part.in),
 			cut(&s.openings, &part.openings),
 			cut(&s.ages, &part.ages), cut(&s.untold, &part.untold),
 		} {
@@ -274,6 +297,20 @@ func (r *Reactor) recall(ctx context.Context, s *share) error {
 	return nil
 }
 
+// recallOpen puts what is open into the rows of the shelf.
+func (r *Reactor) recallOpen(ctx context.Context, s *share) error {
+	a := r.app(s.app)
+	for _, row := range s.open {
+		b, err := readBundle([]byte(row))
+		if err != nil {
+			return fmt.Errorf("%w: %w", errNone, err)
+		}
+		stream := b.open[0].stream
+		a.streams[streamKey(stream)] = &shelved{stream: stream, open: b.open}
+	}
+	return r.shelve(ctx)
+}
+
 // recall takes up what needs no record.
 func (a *app) recall(s *share) {
 	for _, key := range s.reached {
@@ -318,10 +355,6 @@ func (a *app) recall(s *share) {
 
 	for _, x := range s.in {
 		a.duplicates.in[x.in] = x.from
-	}
-
-	for _, o := range s.open {
-		a.keep(o)
 	}
 }
 

@@ -10,18 +10,18 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// A timetable is what is to be done, by when. A key has one entry. There are two entries
-// for everything that is owed, so they are kept small.
+// A timetable is what is to be done, by when. A key has one entry. When to warn of what is
+// owed does not stand here, but in the rows of the [shelf].
 type timetable struct {
 	heap  entries
-	byKey map[any]*entry
+	byKey map[string]*entry
 	count uint64
 	cause *trace.SpanContext // in which trace that was made which is learned now; nil: in none
 }
 
 // An entry is one thing to be done.
 type entry struct {
-	key    any // a string, or what is to be done itself
+	key    string
 	todo   followUp
 	due    deadline.Instant
 	number uint64 // of what is due at once, the first is done first
@@ -53,10 +53,10 @@ func (t *timetable) add(key string, due deadline.Instant, stream ident.StreamID,
 	t.put(key, due, call{stream, f})
 }
 
-func (t *timetable) put(key any, due deadline.Instant, todo followUp) {
+func (t *timetable) put(key string, due deadline.Instant, todo followUp) {
 	t.remove(key)
 	if t.byKey == nil {
-		t.byKey = map[any]*entry{}
+		t.byKey = map[string]*entry{}
 	}
 	t.count++
 	e := &entry{key: key, todo: todo, due: due, number: t.count, cause: t.cause}
@@ -64,9 +64,9 @@ func (t *timetable) put(key any, due deadline.Instant, todo followUp) {
 	heap.Push(&t.heap, e)
 }
 
-func (t *timetable) has(key any) bool { return t.byKey[key] != nil }
+func (t *timetable) has(key string) bool { return t.byKey[key] != nil }
 
-func (t *timetable) remove(key any) {
+func (t *timetable) remove(key string) {
 	if e, ok := t.byKey[key]; ok {
 		heap.Remove(&t.heap, e.place)
 		delete(t.byKey, key)

@@ -11,7 +11,8 @@ import (
 	"consentledger/eventstore/codec"
 )
 
-// learnOpened takes note of an obligation that opened, whoever opened it.
+// learnOpened takes note of an obligation that opened, whoever opened it. Its stream is at
+// hand.
 func (r *Reactor) learnOpened(a *app, e codec.Entry, x domain.ObligationOpened) {
 	if a.find(e.Stream, x.Obligation.ID) != nil {
 		return
@@ -107,7 +108,7 @@ func (r *Reactor) close(a *app, o *openDuty) {
 	for _, what := range []string{"meet", "void", "start"} {
 		r.waiting.remove(o.key(what))
 	}
-	r.unwatch(o)
+	o.unwatch()
 }
 
 func (o *openDuty) key(what string) string { return what + " " + o.stream.String() + " " + o.id }
@@ -115,7 +116,7 @@ func (o *openDuty) key(what string) string { return what + " " + o.stream.String
 // watch waits for the moments at which little time is left, and none, unless
 // they were said before. Of what has no date there are none.
 func (r *Reactor) watch(a *app, o *openDuty) {
-	r.unwatch(o)
+	o.unwatch()
 	if o.due.State != deadline.Running || o.overdue == o.due.Until {
 		return
 	}
@@ -123,42 +124,33 @@ func (r *Reactor) watch(a *app, o *openDuty) {
 	if o.due.Unit == deadline.UnitHour {
 		late++ // what is done at that very instant is in time
 	}
-	r.waiting.put(isLate{o}, late, isLate{o})
+	o.lateAt = late
 	if o.atRisk != o.due.Until && o.kind != policy.DutyKeep {
-		r.waiting.put(isAtRisk{o}, o.due.RiskAt(a.calendars), isAtRisk{o})
+		o.riskAt = o.due.RiskAt(a.calendars)
 	}
 }
 
-// unwatch waits for them no more. It is called before the date of o changes, or
-// right after: what waits says the date that o has.
-func (r *Reactor) unwatch(o *openDuty) {
-	r.waiting.remove(isAtRisk{o})
-	r.waiting.remove(isLate{o})
+// unwatch waits for them no more.
+func (o *openDuty) unwatch() { o.riskAt, o.lateAt = 0, 0 }
+
+// A warning says that little time is left for an obligation, or none. It says the date
+// that the obligation had when the warning was put on the timetable.
+type warning struct {
+	stream ident.StreamID
+	id     string
+	until  deadline.Instant
+	late   bool
 }
 
-// isAtRisk and isLate say that little time is left for an obligation, and none. They
-// are one pointer, so that they and their keys take no memory of their own: of all that
-// waits, most are these.
-type (
-	isAtRisk struct{ *openDuty }
-	isLate   struct{ *openDuty }
-)
+func (o *openDuty) warning(late bool) warning { return warning{o.stream, o.id, o.due.Until, late} }
 
-func (w isAtRisk) on() ident.StreamID { return w.stream }
-func (w isLate) on() ident.StreamID   { return w.stream }
+func (w warning) on() ident.StreamID { return w.stream }
 
-func (w isAtRisk) String() string { return w.key("risk") }
-func (w isLate) String() string   { return w.key("late") }
-
-func (w isAtRisk) do(ctx context.Context, r *Reactor, due deadline.Instant) error {
-	return r.warn(ctx, w.openDuty, "risk", due, false)
-}
-
-func (w isLate) do(ctx context.Context, r *Reactor, due deadline.Instant) error {
-	return r.warn(ctx, w.openDuty, "late", due, true)
-}
-
-func (r *Reactor) warn(ctx context.Context, o *openDuty, what string, at deadline.Instant, overdue bool) error {
-	id := what + " " + o.id + " " + o.due.Until.String()
-	return r.followNow(ctx, o.stream, id, at, domain.WarnObligation{ID: o.id, Until: o.due.Until, Overdue: overdue})
+func (w warning) do(ctx context.Context, r *Reactor, due deadline.Instant) error {
+	what := "risk"
+	if w.late {
+		what = "late"
+	}
+	id := what + " " + w.id + " " + w.until.String()
+	return r.followNow(ctx, w.stream, id, due, domain.WarnObligation{ID: w.id, Until: w.until, Overdue: w.late})
 }
