@@ -6,9 +6,9 @@ import (
 	"consentledger/domain/ident"
 	"consentledger/domain/internal/form"
 	"consentledger/domain/lists"
-	"consentledger/domain/policy"
 	"consentledger/domain/proposal"
 	"consentledger/domain/refusal"
+	"consentledger/domain/register"
 )
 
 // An App is a program that handles personal data and made promises about it.
@@ -114,12 +114,9 @@ type Service struct {
 	voids      []bulkVoid
 	disputes   []BuildDisputed
 	exemptions []exemption
-	notices    []deadline.Instant // when persons were told that the service ends
-	decided    deadline.Date      // on which day it ends, as was decided last; zero: nothing was
-	holders    []holder           // in the order of their names
-	counts     []counted          // of persons
 	proposals  proposal.Proposals
-	keepings   []keeping // what keeps data although a person is to be erased
+
+	Register register.Register // what was noted of the app as a whole
 }
 
 // A bulkVoid is a [BuildVoided] with the fact that proves it.
@@ -175,23 +172,8 @@ func (s Service) Fold(f Fact, own lists.Own) Service {
 	case ServiceCeased:
 		s.ceased, s.ceasedBy = f.noFrom(), f.ID
 	case Noted:
-		if h, says := holderOf(e); says {
-			s.holders = hold(s.holders, h)
-		}
-		if c, says := countIn(e); says {
-			s.counts = lists.Add(own, s.counts, c)
-		}
 		s.proposals = s.proposals.After(e.Kind, e.Fields, f.ID, f.Recorded)
-		s.keepings = keep(own, s.keepings, e, f.ID)
-		switch e.Kind {
-		case catalog.CessationNotified:
-			s.notices = lists.Add(own, s.notices, f.yesFrom())
-		case catalog.CessationDecided:
-			// A decision that was kept before dates were checked may have none.
-			if day, err := deadline.ParseDate(policy.FieldOf(e.Fields, "effective")); err == nil {
-				s.decided = day
-			}
-		}
+		s.Register = s.Register.After(own, e.Kind, e.Fields, f.ID, f.yesFrom())
 	default:
 		mustBeIdle(e, ident.ServiceNoun)
 	}
@@ -253,7 +235,10 @@ func (s Service) say(e Event, ref Reference, at deadline.Instant) (Event, error)
 	case ExemptionEnded:
 		return e, ended(s.exemptions, e)
 	case ServiceCeased:
-		return e, s.cease(e, ref, at)
+		if err := reasoned(e.Reason); err != nil {
+			return e, err
+		}
+		return e, s.Register.CheckEnd(ref.Policies.NoticeRules(at), ref.Calendars, s.App.TimeZone, at)
 	case Noted:
 		if catalog.IsProposal(e.Kind) {
 			return s.propose(e, ref, at)
@@ -262,10 +247,13 @@ func (s Service) say(e Event, ref Reference, at deadline.Instant) (Event, error)
 		if err != nil {
 			return nil, err
 		}
-		if err := s.checkKeeping(e, ref.By); err != nil {
+		if ref.By.App && register.IsKeeping(e.Kind) {
+			return nil, errNotForApps
+		}
+		if err := s.Register.CheckKeeping(e.Kind, e.Fields); err != nil {
 			return nil, err
 		}
-		return kept, s.checkDecision(e, ref, at)
+		return kept, s.Register.CheckDecision(e.Kind, e.Fields, ref.Policies.NoticeRules(at), ref.Calendars, at)
 	}
 	return nil, refusal.New(refusal.WrongStream, "this is not about an app as a whole")
 }

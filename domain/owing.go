@@ -107,7 +107,7 @@ func (s Subject) Owes(f Fact, kind string, ref Reference) ([]obligation.Owing, e
 	var owings []obligation.Owing
 	for _, x := range owed {
 		same := func(w obligation.Owing) bool { return w.Kind == x.Duty.Kind && w.Rule.ID == x.Rule.ID }
-		if !ref.Service.Counts(x.Rule) || slices.ContainsFunc(owings, same) {
+		if !ref.Service.Register.Counts(x.Rule) || slices.ContainsFunc(owings, same) {
 			continue
 		}
 		w := x.owing(ref, at)
@@ -145,4 +145,11 @@ func StartsAt(d policy.DutyRule, f Fact, rule deadline.Rule) deadline.Instant {
 		return 0
 	}
 	return zone.Midnight(date)
+}
+
+// Targets returns who has personal data for one of a scope's purposes at a moment, see
+// [register.Register.Targets].
+func (ref Reference) Targets(scope policy.Scope, at deadline.Instant) []string {
+	p := ref.Policies
+	return ref.Service.Register.Targets(p.Recipients(scope, at), p.Declared(at), scope)
 }

@@ -284,14 +284,14 @@ func (a *app) begins(kind string, d policy.DutyRule, rule deadline.Rule) bool {
 	if kind == string(catalog.HeadcountRecorded) {
 		return a.reach(d, rule)
 	}
-	return a.service.Counts(rule)
+	return a.service.Register.Counts(rule)
 }
 
 // reach reports whether a count of persons opens a duty: the first one does that
 // reaches its rule's number. Those that come later open nothing.
 func (a *app) reach(d policy.DutyRule, rule deadline.Rule) bool {
 	key := d.ID + " " + string(rule.ID)
-	if a.reached[key] || a.service.Reached(d, rule) == 0 {
+	if a.reached[key] || a.service.Register.Reached(d, rule) == 0 {
 		return false
 	}
 	a.reached[key] = true
@@ -393,7 +393,7 @@ func (a *app) start(e codec.Entry, d policy.DutyRule, rule deadline.Rule) deadli
 		}
 	}
 	if e.Kind() == string(catalog.HeadcountRecorded) && d.Start == "counted" {
-		return a.service.Reached(d, rule)
+		return a.service.Register.Reached(d, rule)
 	}
 	return domain.StartsAt(d, e.Fact(), rule)
 }

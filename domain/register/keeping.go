@@ -1,4 +1,4 @@
-package domain
+package register
 
 import (
 	"slices"
@@ -16,7 +16,7 @@ import (
 // everybody, or on whoever made one request; a duty of law is on everybody, for a time. Both
 // are notes about the app, so that who declared them, when and on what evidence is in its
 // log. A hold of the person alone, which also denies processing and stops the clocks of what
-// is to be deleted, is [HoldPlaced].
+// is to be deleted, is the event hold.placed.
 //
 // A hold or a duty that is declared again under its name takes the place of the first.
 
@@ -33,51 +33,55 @@ type keeping struct {
 }
 
 // keep folds a note into what keeps data.
-func keep(own lists.Own, all []keeping, e Noted, id ident.EventID) []keeping {
-	k := keeping{id: id, reason: policy.FieldOf(e.Fields, "reason")}
-	switch e.Kind {
+func keep(
+	own lists.Own, all []keeping, kind catalog.Note, fields []policy.Field, id ident.EventID,
+) []keeping {
+	k := keeping{id: id, reason: policy.FieldOf(fields, "reason")}
+	switch kind {
 	case catalog.HoldDeclared, catalog.HoldEnded:
-		k.name, k.source = policy.FieldOf(e.Fields, "hold"), policy.FieldOf(e.Fields, "authority")
-		k.request = policy.FieldOf(e.Fields, "request")
+		k.name, k.source = policy.FieldOf(fields, "hold"), policy.FieldOf(fields, "authority")
+		k.request = policy.FieldOf(fields, "request")
 	case catalog.DutyDeclared, catalog.DutyEnded:
-		k.name, k.source, k.duty = policy.FieldOf(e.Fields, "duty"), policy.FieldOf(e.Fields, "law"), true
-		k.months, _ = strconv.Atoi(policy.FieldOf(e.Fields, "months")) // it was checked, or there is none
+		k.name, k.source, k.duty = policy.FieldOf(fields, "duty"), policy.FieldOf(fields, "law"), true
+		k.months, _ = strconv.Atoi(policy.FieldOf(fields, "months")) // it was checked, or there is none
 	default:
 		return all
 	}
 
-	if day, err := deadline.ParseDate(policy.FieldOf(e.Fields, "until")); err == nil {
+	if day, err := deadline.ParseDate(policy.FieldOf(fields, "until")); err == nil {
 		k.until = day
 	}
 
 	rest := slices.DeleteFunc(slices.Clone(all), func(o keeping) bool { return o.name == k.name && o.duty == k.duty })
-	if e.Kind == catalog.HoldEnded || e.Kind == catalog.DutyEnded {
+	if kind == catalog.HoldEnded || kind == catalog.DutyEnded {
 		return rest
 	}
 	return lists.Add(own, rest, k)
 }
 
-// checkKeeping refuses notes of this kind that an app sends, that end what is not there, and
-// duties without an end.
-func (s Service) checkKeeping(n Noted, by ident.By) error {
-	has := func(field string) bool { return policy.FieldOf(n.Fields, field) != "" }
+// IsKeeping reports whether a note says that data are kept, or not any more.
+func IsKeeping(kind catalog.Note) bool {
+	return slices.Contains([]catalog.Note{catalog.HoldDeclared, catalog.HoldEnded, catalog.DutyDeclared,
+		catalog.DutyEnded}, kind)
+}
+
+// CheckKeeping refuses notes that end what is not there, and duties without an end.
+func (r Register) CheckKeeping(kind catalog.Note, fields []policy.Field) error {
+	has := func(field string) bool { return policy.FieldOf(fields, field) != "" }
 	known := func(duty bool, name string) bool {
-		return slices.ContainsFunc(s.keepings,
-			func(k keeping) bool { return k.duty == duty && k.name == policy.FieldOf(n.Fields, name) })
+		return slices.ContainsFunc(r.keepings,
+			func(k keeping) bool { return k.duty == duty && k.name == policy.FieldOf(fields, name) })
 	}
 
 	switch {
-	case by.App && slices.Contains([]catalog.Note{catalog.HoldDeclared, catalog.HoldEnded, catalog.DutyDeclared,
-		catalog.DutyEnded}, n.Kind):
-		return errNotForApps
-	case n.Kind == catalog.DutyDeclared && !has("months") && !has("until"):
+	case kind == catalog.DutyDeclared && !has("months") && !has("until"):
 		return refusal.At(refusal.Incomplete, "data.months",
 			"a duty ends: say until which day, or how many months after a history's end")
-	case n.Kind == catalog.DutyDeclared && has("months") && !monthsFit(policy.FieldOf(n.Fields, "months")):
+	case kind == catalog.DutyDeclared && has("months") && !monthsFit(policy.FieldOf(fields, "months")):
 		return refusal.At(refusal.Malformed, "data.months", "must be 1 to 1200 months")
-	case n.Kind == catalog.HoldEnded && !known(false, "hold"):
+	case kind == catalog.HoldEnded && !known(false, "hold"):
 		return refusal.At(refusal.UnknownRecord, "data.hold", "there is no such hold on this app")
-	case n.Kind == catalog.DutyEnded && !known(true, "duty"):
+	case kind == catalog.DutyEnded && !known(true, "duty"):
 		return refusal.At(refusal.UnknownRecord, "data.duty", "there is no such duty of this app")
 	}
 	return nil
@@ -88,24 +92,30 @@ func monthsFit(s string) bool {
 	return err == nil && n >= 1 && n <= 1200
 }
 
-// kept refuses to erase a person whose data have to stay, and names what asks for it and
-// until when. What cannot be told, as a zone that nobody knows, keeps them.
-func (s Subject) kept(ref Reference, at deadline.Instant) error {
-	if len(ref.Service.keepings) == 0 {
+// CheckErasure refuses to erase a person whose data have to stay, and names what asks for it
+// and until when. It takes the person's requests, when their history ended, if it did, and
+// the app's time zone. What cannot be told, as a zone that nobody knows, keeps the data.
+func (r Register) CheckErasure(
+	requests []string, ended deadline.Instant, timeZone string, at deadline.Instant,
+) error {
+	if len(r.keepings) == 0 {
 		return nil
 	}
 
-	zone, err := deadline.ParseZone(ref.Service.App.TimeZone)
+	zone, err := deadline.ParseZone(timeZone)
 	if err != nil {
 		return err
 	}
+	if ended == 0 {
+		ended = at // a history that goes on ends with the order, at the soonest
+	}
 
 	today := zone.Date(at)
-	for _, k := range ref.Service.keepings {
-		if !k.on(s) {
+	for _, k := range r.keepings {
+		if !k.on(requests) {
 			continue
 		}
-		last := k.lastDay(s, zone, at)
+		last := k.lastDay(zone.Date(ended))
 		if last != 0 && today > last {
 			continue
 		}
@@ -114,22 +124,18 @@ func (s Subject) kept(ref Reference, at deadline.Instant) error {
 	return nil
 }
 
-// on reports whether it is on a person.
-func (k keeping) on(s Subject) bool {
-	return k.request == "" || slices.Contains(s.Requests(), k.request)
+// on reports whether it is on a person who made these requests.
+func (k keeping) on(requests []string) bool {
+	return k.request == "" || slices.Contains(requests, k.request)
 }
 
 // lastDay returns the last day on which data are kept, the later one if two are said; zero:
-// until it is ended. A history that goes on ends with the order, at the soonest.
-func (k keeping) lastDay(s Subject, zone deadline.Zone, at deadline.Instant) deadline.Date {
+// until it is ended. A duty may count from the day on which the history ended.
+func (k keeping) lastDay(ended deadline.Date) deadline.Date {
 	if k.months == 0 {
 		return k.until
 	}
-	ended := s.ended
-	if ended == 0 {
-		ended = at
-	}
-	return max(k.until, zone.Date(ended).AddMonths(k.months))
+	return max(k.until, ended.AddMonths(k.months))
 }
 
 // says names it. An id of a person is not in it.
