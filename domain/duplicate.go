@@ -6,6 +6,7 @@ import (
 	"consentledger/domain/catalog"
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
+	"consentledger/domain/link"
 	"consentledger/domain/lists"
 	"consentledger/domain/obligation"
 	"consentledger/domain/policy"
@@ -92,8 +93,8 @@ func (r Request) sameAsker(o Request, ref Reference) bool {
 	if a.Subject == b.Subject {
 		return true
 	}
-	_, here := ref.person().linked(b.Subject)
-	_, there := ref.asker().linked(a.Subject)
+	_, here := link.Open(ref.person().links, b.Subject)
+	_, there := link.Open(ref.asker().links, a.Subject)
 	return here && there
 }
 
@@ -104,7 +105,7 @@ func (r Request) mistaken(o Request, ref Reference) bool {
 	if a == b || a == "" || b == "" {
 		return false
 	}
-	return ref.person().onlyMistakes(b) || ref.asker().onlyMistakes(a)
+	return link.OnlyMistakes(ref.person().links, b) || link.OnlyMistakes(ref.asker().links, a)
 }
 
 // covers reports whether purposes include others. None named means all.

@@ -1,67 +1,19 @@
 package domain
 
 import (
-	"slices"
-
 	"consentledger/domain/deadline"
 	"consentledger/domain/ident"
-	"consentledger/domain/lists"
+	"consentledger/domain/link"
 	"consentledger/domain/refusal"
 )
 
-// A Link ties this history to another of the same person.
-type Link struct {
-	Other       string // the other's pseudonym
-	From, Until deadline.Instant
-	Because     ident.EventID
-	Voided      deadline.Instant // the link was a mistake: what had crossed stands in the way, and is no answer; zero: not
-	Rules       uint8            // of the fact that made it, see [Rules]
-	endedBy     ident.EventID
-}
-
 // Links returns every link of the history, those that are over included. The
 // slice is shared: do not change it.
-func (s Subject) Links() []Link { return s.links }
-
-// linked returns the open link to other, and whether there is one.
-func (s Subject) linked(other string) (int, bool) {
-	for i := range s.links {
-		if l := &s.links[i]; l.Other == other && l.Until == 0 {
-			return i, true
-		}
-	}
-	return 0, false
-}
-
-// onlyMistakes reports whether the history was linked to other, and each time by mistake.
-func (s Subject) onlyMistakes(other string) bool {
-	linked := false
-	for i := range s.links {
-		if l := &s.links[i]; l.Other == other {
-			if linked = true; l.Voided == 0 {
-				return false
-			}
-		}
-	}
-	return linked
-}
-
-func (s Subject) unlink(own lists.Own, other string, f Fact) []Link {
-	i, ok := s.linked(other)
-	if !ok {
-		return s.links
-	}
-	out := s.links
-	if own != lists.Alone {
-		out = slices.Clone(out)
-	}
-	out[i].Until, out[i].endedBy = f.yesFrom(), f.ID
-	return out
-}
+func (s Subject) Links() []link.Link { return s.links }
 
 // With returns s with what crosses one link from the history other: what
 // [Subject.Whole] does for every link there is.
-func (s Subject) With(l Link, other Subject) Subject {
+func (s Subject) With(l link.Link, other Subject) Subject {
 	return s.crossing(other, func(n *said) (deadline.Instant, bool) {
 		return l.Voided, l.Until == 0 || n.noFrom() < l.Until
 	})

@@ -9,6 +9,7 @@ import (
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
 	"consentledger/domain/ident"
+	"consentledger/domain/link"
 	"consentledger/domain/policy"
 	"consentledger/domain/refusal"
 	"consentledger/domain/rounds"
@@ -76,24 +77,24 @@ func TestAnyonesNoWinsForAChild(t *testing.T) {
 }
 
 func TestANoCrossesALinkAndAYesDoesNot(t *testing.T) {
-	link := fact(80, noon, SubjectLinked{Other: "device", Proof: "login"})
-	open := Link{Other: "device", From: noon}
+	linked := fact(80, noon, SubjectLinked{Other: "device", Proof: "login"})
+	open := link.Link{Other: "device", From: noon}
 	for _, tt := range []struct {
 		name    string
 		account []Fact
 		device  []Fact
-		link    Link
+		link    link.Link
 		want    Status
 	}{
 		{"a yes stays on the device", nil, []Fact{yes(1, t0, t0)}, open, NeverAsked},
 		{"a no comes along", nil, []Fact{no(1, t0, t0)}, open, Withdrawn},
 		{"a no wins over an older yes of the account", []Fact{yes(1, t0, t0)}, []Fact{no(2, t0+1, t0+1)}, open, Withdrawn},
 		{"a yes of the account that is later in both times wins", []Fact{yes(2, later, later)}, []Fact{no(1, t0, t0)}, open, Given},
-		{"a no from after the link was over stays", []Fact{yes(1, t0, t0)}, []Fact{no(2, later, later)}, Link{Other: "device", From: noon, Until: noon + 5}, Given},
-		{"a no from before the link was over stays for good", []Fact{yes(1, t0, t0)}, []Fact{no(2, noon, noon)}, Link{Other: "device", From: noon, Until: noon + 5}, Withdrawn},
+		{"a no from after the link was over stays", []Fact{yes(1, t0, t0)}, []Fact{no(2, later, later)}, link.Link{Other: "device", From: noon, Until: noon + 5}, Given},
+		{"a no from before the link was over stays for good", []Fact{yes(1, t0, t0)}, []Fact{no(2, noon, noon)}, link.Link{Other: "device", From: noon, Until: noon + 5}, Withdrawn},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			s := fold(append(tt.account, link)...).With(tt.link, fold(tt.device...))
+			s := fold(append(tt.account, linked)...).With(tt.link, fold(tt.device...))
 			if got := s.Standing("ads", later+1, ref()); got.Status != tt.want {
 				t.Errorf("got %v, want %v", got.Status, tt.want)
 			}

@@ -1,9 +1,8 @@
 package domain
 
 import (
-	"slices"
-
 	"consentledger/domain/deadline"
+	"consentledger/domain/link"
 )
 
 // Histories finds the history of a pseudonym.
@@ -28,12 +27,12 @@ func (s Subject) Whole(self string, of Histories) (Subject, error) {
 	if len(s.links) == 0 {
 		return s, nil
 	}
-	w, err := walkLinks(s, self, of, false)
+	reached, histories, err := s.walk(self, of, false)
 	if err != nil {
 		return s, err
 	}
-	for _, r := range w.reached {
-		s = s.crossing(r.Subject, r.reaches)
+	for i, r := range reached {
+		s = s.crossing(histories[i], func(n *said) (deadline.Instant, bool) { return r.Crosses(n.noFrom(), n.Rules) })
 	}
 	return s, nil
 }
@@ -49,167 +48,27 @@ func (s Subject) Reached(self string, of Histories) ([]Reached, error) {
 	if len(s.links) == 0 {
 		return nil, nil
 	}
-	w, err := walkLinks(s, self, of, true)
+	reached, _, err := s.walk(self, of, true)
 	if err != nil {
 		return nil, err
 	}
 	var all []Reached
-	for _, r := range w.reached {
-		all = append(all, Reached{r.name, r.all[unvoided].end() == forever})
+	for _, r := range reached {
+		all = append(all, Reached{r.Other, r.Now()})
 	}
 	return all, nil
 }
 
-// The links that a walk goes by: those that are no mistakes, or all.
-const (
-	unvoided = iota
-	withVoided
-	kinds
-)
-
-// A reach is a history on the way, and when it was the same person's as the
-// first, by what links.
-type reach struct {
-	name string
-	Subject
-	direct  [kinds]windows   // by one link
-	fresh   [kinds]windows   // by a way on which at least one link is newer than the rule
-	all     [kinds]windows   // by any way
-	mistake deadline.Instant // when the last link on the way was found to be a mistake; zero: none
-}
-
-// reaches reports whether an opt-out of the history crosses, and when that was
-// found to be a mistake; zero: it was none.
-func (r *reach) reaches(n *said) (mistake deadline.Instant, is bool) {
-	for k := range kinds {
-		end := r.all[k].end()
-		if n.Rules == 0 {
-			end = max(r.direct[k].end(), r.fresh[k].end())
+// walk goes along the links of s, see [link.Walk], and returns the histories too that it
+// reads on the way.
+func (s Subject) walk(self string, of Histories, loose bool) (reached []*link.Reach, histories []Subject, err error) {
+	links := func(other string) ([]link.Link, error) {
+		h, err := of(other)
+		if err == nil {
+			histories = append(histories, h)
 		}
-		if n.noFrom() < end {
-			return []deadline.Instant{unvoided: 0, withVoided: r.mistake}[k], true
-		}
+		return h.links, err
 	}
-	return 0, false
-}
-
-// A linkWalk goes from one history along links to all that were the same person's.
-type linkWalk struct {
-	of      Histories
-	self    string
-	reached []*reach // in the order in which they were found
-	queue   []*reach // whose windows grew
-	loose   bool     // the other side may not know that a link was a mistake
-}
-
-func walkLinks(s Subject, self string, of Histories, loose bool) (*linkWalk, error) {
-	w := &linkWalk{of: of, self: self, loose: loose}
-	start := &reach{name: self, Subject: s, all: [kinds]windows{always, always}}
-	for w.queue = []*reach{start}; len(w.queue) > 0; {
-		next := w.queue[0]
-		w.queue = w.queue[1:]
-		for _, l := range w.ways(next) {
-			if err := w.follow(next, l, next == start); err != nil {
-				return nil, err
-			}
-		}
-	}
-	return w, nil
-}
-
-// A way is every link from one history to another.
-type way struct {
-	to      string
-	all     [kinds][]window
-	fresh   [kinds][]window // of those that are newer than the rule
-	mistake deadline.Instant
-}
-
-// ways returns the links of a history by where they lead.
-func (w *linkWalk) ways(from *reach) (ways []*way) {
-	for _, l := range from.links {
-		if l.Other == w.self || l.Other == from.name {
-			continue
-		}
-		i := slices.IndexFunc(ways, func(x *way) bool { return x.to == l.Other })
-		if i < 0 {
-			i, ways = len(ways), append(ways, &way{to: l.Other})
-		}
-		open := window{l.From, l.Until}
-		if l.Until == 0 || w.loose && l.Voided != 0 {
-			open.until = forever
-		}
-		ways[i].add(l, open)
-	}
-	return ways
-}
-
-func (x *way) add(l Link, open window) {
-	x.mistake = max(x.mistake, l.Voided)
-	for k := range kinds {
-		if k == unvoided && l.Voided != 0 {
-			continue
-		}
-		x.all[k] = append(x.all[k], open)
-		if l.Rules > 0 {
-			x.fresh[k] = append(x.fresh[k], open)
-		}
-	}
-}
-
-// follow goes from a history to where its links lead, as far as they were open
-// while it was the same person's. It reads the other history only if they were.
-func (w *linkWalk) follow(from *reach, l *way, first bool) error {
-	var all, fresh, direct [kinds]windows
-	for k := range kinds {
-		open, newer := windowsOf(l.all[k]), windowsOf(l.fresh[k])
-		all[k] = from.all[k].and(open)
-		fresh[k] = from.all[k].and(newer).or(from.fresh[k].and(open))
-		if first {
-			direct[k] = open
-		}
-	}
-
-	if len(all[withVoided]) == 0 {
-		return nil
-	}
-
-	to, err := w.at(l.to)
-	if err != nil {
-		return err
-	}
-
-	to.mistake = max(to.mistake, from.mistake, l.mistake)
-	grew := false
-	for k := range kinds {
-		to.direct[k] = to.direct[k].or(direct[k])
-		grew = grow(&to.all[k], all[k]) || grew
-		grew = grow(&to.fresh[k], fresh[k]) || grew
-	}
-
-	if grew && !slices.Contains(w.queue, to) {
-		w.queue = append(w.queue, to)
-	}
-	return nil
-}
-
-// grow adds windows to others, and reports whether that made them more.
-func grow(w *windows, more windows) bool {
-	was := *w
-	*w = was.or(more)
-	return !slices.Equal(was, *w)
-}
-
-// at returns a history that the walk came to before, or reads it.
-func (w *linkWalk) at(name string) (*reach, error) {
-	if i := slices.IndexFunc(w.reached, func(r *reach) bool { return r.name == name }); i >= 0 {
-		return w.reached[i], nil
-	}
-	s, err := w.of(name)
-	if err != nil {
-		return nil, err
-	}
-	r := &reach{name: name, Subject: s}
-	w.reached = append(w.reached, r)
-	return r, nil
+	reached, err = link.Walk(self, s.links, links, loose)
+	return reached, histories, err
 }

@@ -5,6 +5,7 @@ import (
 	"consentledger/domain/deadline"
 	"consentledger/domain/ident"
 	"consentledger/domain/internal/form"
+	"consentledger/domain/link"
 	"consentledger/domain/refusal"
 )
 
@@ -27,7 +28,7 @@ func (s Subject) say(e Event, ref Reference, at deadline.Instant) ([]Event, erro
 	case SubjectLinked:
 		return s.link(e)
 	case SubjectUnlinked:
-		if _, ok := s.linked(e.Other); !ok {
+		if _, ok := link.Open(s.links, e.Other); !ok {
 			return nil, refusal.New(refusal.UnknownLink, "the two histories are not linked")
 		}
 		return []Event{e}, nil
@@ -84,7 +85,7 @@ func (s Subject) checkGuardian(e GuardianEnded) error {
 
 // link answers SubjectLinked. Who is linked already is no news.
 func (s Subject) link(e SubjectLinked) ([]Event, error) {
-	if _, ok := s.linked(e.Other); ok {
+	if _, ok := link.Open(s.links, e.Other); ok {
 		return nil, nil
 	}
 	if !form.IsName(e.Proof, 64) {

@@ -5,6 +5,7 @@ import (
 
 	"consentledger/domain/deadline"
 	"consentledger/domain/ident"
+	"consentledger/domain/link"
 	"consentledger/domain/policy"
 )
 
@@ -53,7 +54,7 @@ func (s Subject) Repeats(cmd Command, ref Reference) (ident.EventID, bool) {
 		act, scope, g = cmd.Act, cmd.Scope, cmd.Guardian
 	case Say:
 		if e, is := cmd.Event.(SubjectLinked); is {
-			if i, open := s.linked(e.Other); open {
+			if i, open := link.Open(s.links, e.Other); open {
 				return s.links[i].Because, true
 			}
 		}

@@ -6,6 +6,7 @@ import (
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
 	"consentledger/domain/ident"
+	"consentledger/domain/link"
 	"consentledger/domain/lists"
 	"consentledger/domain/policy"
 )
@@ -24,7 +25,7 @@ type Subject struct {
 	began       deadline.Instant // the earlier of its times
 	ages        []aged
 	guardians   []Guardianship
-	links       []Link
+	links       []link.Link
 	exemptions  []exemption
 	holds       []span
 	limits      []span           // storage only
@@ -248,9 +249,9 @@ func (s Subject) foldPerson(f Fact, own lists.Own) Subject {
 	case GuardianEnded:
 		s.guardians = endGuardian(own, s.guardians, e.Guardian, f.noFrom())
 	case SubjectLinked:
-		s.links = lists.Add(own, s.links, Link{Other: e.Other, From: f.noFrom(), Because: f.ID, Rules: f.Rules})
+		s.links = lists.Add(own, s.links, link.Link{Other: e.Other, From: f.noFrom(), Because: f.ID, Rules: f.Rules})
 	case SubjectUnlinked:
-		s.links = s.unlink(own, e.Other, f)
+		s.links = link.End(own, s.links, e.Other, f.yesFrom(), f.ID)
 	case ExemptionInvoked:
 		s.exemptions = lists.Add(own, s.exemptions, exemption{e, f.yesFrom(), 0, f.ID})
 	case ExemptionEnded:

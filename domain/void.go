@@ -6,6 +6,7 @@ import (
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
 	"consentledger/domain/ident"
+	"consentledger/domain/link"
 	"consentledger/domain/lists"
 	"consentledger/domain/refusal"
 )
@@ -77,7 +78,7 @@ func (s Subject) void(ids []ident.EventID, f Fact, own lists.Own) Subject {
 			g.Voided = f.Recorded
 		}
 	})
-	s.links = voidLinks(own, s.links, hit, f.Recorded)
+	s.links = link.Void(own, s.links, hit, f.Recorded)
 	s.holds, s.limits = reopen(own, s.holds, hit), reopen(own, s.limits, hit)
 	s.exemptions = lists.Dropped(own, s.exemptions, func(e exemption) bool { return hit(e.id) })
 	s.notices = lists.Dropped(own, s.notices, func(n Fact) bool { return hit(n.ID) })
@@ -98,22 +99,6 @@ func reopen(own lists.Own, all []span, hit func(ident.EventID) bool) []span {
 	return lists.Altered(own, all, func(s *span) {
 		if s.endedBy != (ident.EventID{}) && hit(s.endedBy) {
 			s.until, s.endedBy = 0, ident.EventID{}
-		}
-	})
-}
-
-// voidLinks returns links of which some were a mistake, or their end was. The
-// history on the other side has a record of its own.
-func voidLinks(own lists.Own, all []Link, hit func(ident.EventID) bool, at deadline.Instant) []Link {
-	return lists.Altered(own, all, func(l *Link) {
-		if l.endedBy != (ident.EventID{}) && hit(l.endedBy) && l.Voided == 0 {
-			l.Until, l.endedBy = 0, ident.EventID{}
-		}
-		if hit(l.Because) && l.Voided == 0 {
-			l.Voided = at
-			if l.Until == 0 {
-				l.Until = at
-			}
 		}
 	})
 }

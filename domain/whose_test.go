@@ -9,6 +9,7 @@ import (
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
 	"consentledger/domain/ident"
+	"consentledger/domain/link"
 	"consentledger/domain/policy"
 	"consentledger/domain/refusal"
 	"consentledger/domain/request"
@@ -261,14 +262,14 @@ func TestWhatCannotBeVoidedIsRefused(t *testing.T) {
 }
 
 func TestTheEndOfADeviceDoesNotCross(t *testing.T) {
-	link := fact(80, noon, SubjectLinked{Other: "device", Proof: "login"})
+	linked := fact(80, noon, SubjectLinked{Other: "device", Proof: "login"})
 	for _, e := range []Event{SubjectReassigned{Reason: "sold"}, SubjectClosed{Reason: "reset"}} {
 		device := fold(no(3, t0, t0), fact(4, later, e))
-		s := fold(link, yes(1, noon+1, noon+1)).With(Link{Other: "device", From: noon}, device)
+		s := fold(linked, yes(1, noon+1, noon+1)).With(link.Link{Other: "device", From: noon}, device)
 		if got := s.Standing("ads", later+1, ref()); got.Status != Given {
 			t.Errorf("%T of the device: the account's yes is %v", e, got.Status)
 		}
-		s = fold(link).With(Link{Other: "device", From: noon}, device)
+		s = fold(linked).With(link.Link{Other: "device", From: noon}, device)
 		if got := s.Standing("ads", later+1, ref()); got.Status != Withdrawn || got.Because[0] != (ident.EventID{3}) {
 			t.Errorf("%T of the device: what had crossed is %v", e, got.Status)
 		}
