@@ -19,7 +19,7 @@ type Incident struct {
 	Steps []catalog.Step
 	State string // the last word of the step that made it stand so: "contained"
 
-	taken []taken
+	taken []Taken
 }
 
 // Evolve returns i as it is after f.
@@ -43,7 +43,7 @@ func (i Incident) Fold(f Fact, own lists.Own) Incident {
 		i.Marks, i.State = i.Marks.After(rule), i.stateAfter(e.Kind)
 	}
 
-	i.Steps, i.taken = lists.Add(own, i.Steps, e.Kind), lists.Add(own, i.taken, taken{e.Kind, f.noFrom()})
+	i.Steps, i.taken = lists.Add(own, i.Steps, e.Kind), lists.Add(own, i.taken, Taken{Step: e.Kind, At: f.noFrom()})
 	return i
 }
 
@@ -81,7 +81,7 @@ func (i Incident) Decide(cmd Command, ref Reference, at, recorded deadline.Insta
 		return nil, err
 	}
 
-	rule, err := checkShape(s, catalog.Incident)
+	rule, err := checkStep(s.Kind, s.Fields, catalog.Incident)
 	if err != nil {
 		return nil, err
 	}
@@ -95,7 +95,7 @@ func (i Incident) Decide(cmd Command, ref Reference, at, recorded deadline.Insta
 		if !i.takesLate(rule, min(at, recorded)) {
 			return nil, refusal
 		}
-		s.Fields = withField(s.Fields, lateField, "yes")
+		s.Fields = withField(s.Fields, LateField, "yes")
 	}
 	return []Event{Stepped(s)}, nil
 }

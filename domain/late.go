@@ -14,32 +14,28 @@ import (
 // was when it happened, is true all the same. It is kept, is marked as late, and
 // undoes nothing that was said of the time after it.
 
-// lateField is the field of a step that was kept although its case had gone on.
-const lateField = "late"
+// LateField is the field of a step that was kept although its case had gone on.
+const LateField = "late"
 
-// Late reports whether the case had gone on, or was closed, when the step was
-// recorded.
-func (s Stepped) Late() bool { return s.Field(lateField) == "yes" }
-
-// A taken is a step that a case has, and when it happened.
-type taken struct {
-	kind catalog.Step
-	at   deadline.Instant
+// A Taken is a step that a case has, and when it happened.
+type Taken struct {
+	Step catalog.Step
+	At   deadline.Instant
 }
 
 // overtakes reports whether something that a case has happened after a moment.
-func overtakes(steps []taken, moment deadline.Instant) bool {
-	return slices.ContainsFunc(steps, func(s taken) bool { return s.at > moment })
+func overtakes(steps []Taken, moment deadline.Instant) bool {
+	return slices.ContainsFunc(steps, func(s Taken) bool { return s.At > moment })
 }
 
 // marksAt returns the marks as they were at a moment, of a case that began with some.
-func marksAt(m catalog.Marks, moment deadline.Instant, steps []taken) catalog.Marks {
-	steps = slices.SortedStableFunc(slices.Values(steps), func(a, b taken) int { return cmp.Compare(a.at, b.at) })
+func marksAt(m catalog.Marks, moment deadline.Instant, steps []Taken) catalog.Marks {
+	steps = slices.SortedStableFunc(slices.Values(steps), func(a, b Taken) int { return cmp.Compare(a.At, b.At) })
 	for _, s := range steps {
-		if s.at > moment {
+		if s.At > moment {
 			break
 		}
-		rule, _ := catalog.StepRuleOf(s.kind)
+		rule, _ := catalog.StepRuleOf(s.Step)
 		m = m.After(rule)
 	}
 	return m
@@ -47,11 +43,11 @@ func marksAt(m catalog.Marks, moment deadline.Instant, steps []taken) catalog.Ma
 
 // afterLate returns the marks as they are after a step that came late: it changes
 // only what no step changed that happened later.
-func afterLate(m catalog.Marks, r catalog.StepRule, at deadline.Instant, steps []taken) catalog.Marks {
+func afterLate(m catalog.Marks, r catalog.StepRule, at deadline.Instant, steps []Taken) catalog.Marks {
 	later := func(mark catalog.Mark) bool {
-		return slices.ContainsFunc(steps, func(s taken) bool {
-			rule, _ := catalog.StepRuleOf(s.kind)
-			return s.at >= at && (slices.Contains(rule.Sets, mark) || slices.Contains(rule.Clears, mark))
+		return slices.ContainsFunc(steps, func(s Taken) bool {
+			rule, _ := catalog.StepRuleOf(s.Step)
+			return s.At >= at && (slices.Contains(rule.Sets, mark) || slices.Contains(rule.Clears, mark))
 		})
 	}
 	r.Sets, r.Clears = lists.Without(r.Sets, later), lists.Without(r.Clears, later)

@@ -8,27 +8,6 @@ import (
 	"consentledger/domain/policy"
 )
 
-// A NextStep is a step that is possible of a case as it stands, with what each of its
-// fields may say.
-type NextStep struct {
-	catalog.StepRule
-	Ask []NextField // the rule's fields, but for those that have nothing to say now
-
-	Reasoned bool // it takes the reasons in words, sealed for the person, or the letter as evidence
-	Letter   bool // it takes evidence: without it the step comes too late
-	Sealed   bool // it may have words that are sealed for the person
-}
-
-// A NextField is a field and, where a list decides what it may say, that list.
-type NextField struct {
-	catalog.FieldRule
-	Options []Option // empty: whatever fits the form
-	Several bool     // more than one option may be named, with commas between them
-}
-
-// An Option is a code and its title in the language of the policy; the title may be empty.
-type Option struct{ Code, Title string }
-
 // NextSteps returns the steps that are possible now. A step that only a rule takes, and
 // one for which the policy has no ground to name, is none of them.
 //
@@ -81,10 +60,10 @@ func (r Request) nextField(
 	switch {
 	case f.Name == "elements":
 		field.Several = true
-		field.Options = grounds(r.list(ref, func(d policy.Document) []policy.Ground { return d.IdentityElements }))
+		field.Options = optionsOf(r.list(ref, func(d policy.Document) []policy.Ground { return d.IdentityElements }))
 	case f.Name == "codes":
 		field.Several = true
-		field.Options = grounds(r.list(ref, func(d policy.Document) []policy.Ground { return d.Rejections }))
+		field.Options = optionsOf(r.list(ref, func(d policy.Document) []policy.Ground { return d.Rejections }))
 	case f.Name == "types":
 		// One type alone is what the step is about anyway.
 		field.Several = true
@@ -102,9 +81,9 @@ func (r Request) nextField(
 	case f.Form == catalog.FormReason:
 		field.Options = r.pausable(ref, at)
 	case f.Form == catalog.FormYes:
-		field.Options = []Option{{Code: "yes"}, {Code: "no"}}
+		field.Options = yesOrNo
 	case f.Form == catalog.FormChoice:
-		field.Options = choices(f)
+		field.Options = choicesOf(f)
 	default:
 		return field, false
 	}
@@ -155,34 +134,7 @@ func (i Incident) NextSteps() []NextStep {
 				continue
 			}
 		}
-		next := NextStep{StepRule: rule}
-		for _, f := range rule.Fields {
-			field := NextField{FieldRule: f}
-			switch f.Form {
-			case catalog.FormChoice:
-				field.Options = choices(f)
-			case catalog.FormYes:
-				field.Options = []Option{{Code: "yes"}, {Code: "no"}}
-			}
-			next.Ask = append(next.Ask, field)
-		}
-		all = append(all, next)
-	}
-	return all
-}
-
-func grounds(list []policy.Ground) []Option {
-	var all []Option
-	for _, g := range list {
-		all = append(all, Option{Code: g.Code, Title: g.Title})
-	}
-	return all
-}
-
-func choices(f catalog.FieldRule) []Option {
-	var all []Option
-	for _, c := range f.Choices {
-		all = append(all, Option{Code: c})
+		all = append(all, nextOf(rule))
 	}
 	return all
 }

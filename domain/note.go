@@ -1,7 +1,6 @@
 package domain
 
 import (
-	"maps"
 	"slices"
 	"strings"
 
@@ -71,25 +70,4 @@ func (ref Reference) note(n Noted, at deadline.Instant) (Event, error) {
 
 	return nil, refusal.At(refusal.UnknownGround, "data.ground",
 		"the policy in force names no such ground to disclose; it names: "+strings.Join(known, ", "))
-}
-
-// checkFields refuses fields that are not as the rules of their kind say.
-func checkFields(kind string, rules []catalog.FieldRule, fields []policy.Field) error {
-	p, wrong := catalog.Check(kind, rules, fields)
-	switch {
-	case !wrong:
-		return nil
-	case p.Missing:
-		return refusal.At(refusal.Incomplete, p.Path, p.Text)
-	}
-	return refusal.At(refusal.Malformed, p.Path, p.Text)
-}
-
-// Fields returns the fields of a note in the order of their names.
-func Fields(m map[string]string) []policy.Field {
-	var fields []policy.Field
-	for _, name := range slices.Sorted(maps.Keys(m)) {
-		fields = append(fields, policy.Field{Name: name, Value: m[name]})
-	}
-	return fields
 }

@@ -18,7 +18,7 @@ func (r Request) take(cmd TakeStep, ref Reference, at, recorded deadline.Instant
 		return nil, err
 	}
 
-	rule, err := checkShape(cmd, catalog.Request)
+	rule, err := checkStep(cmd.Kind, cmd.Fields, catalog.Request)
 	if err != nil {
 		return nil, err
 	}
@@ -43,7 +43,7 @@ func (r Request) take(cmd TakeStep, ref Reference, at, recorded deadline.Instant
 	}
 
 	if late { // what it would have done to a clock is judged already
-		cmd.Fields = withField(cmd.Fields, lateField, "yes")
+		cmd.Fields = withField(cmd.Fields, LateField, "yes")
 		return []Event{Stepped(cmd)}, nil
 	}
 
@@ -160,13 +160,4 @@ func (r Request) answeredThere(ref Reference) bool {
 		return false
 	}
 	return !slices.ContainsFunc(r.left(), func(t request.Type) bool { return !ref.Original.answered(t, r) })
-}
-
-// withField returns fields with one more.
-func withField(fields []policy.Field, name, value string) []policy.Field {
-	all := map[string]string{name: value}
-	for _, f := range fields {
-		all[f.Name] = f.Value
-	}
-	return Fields(all)
 }
