@@ -268,7 +268,7 @@ func (s Service) propose(n Noted, ref Reference, at deadline.Instant) (Event, er
 	}
 
 	rule, _ := catalog.NoteRuleOf(n.Kind)
-	if err := checkFields(string(n.Kind), rule.Fields, n.Fields); err != nil {
+	if err := catalog.CheckFields(string(n.Kind), rule.Fields, n.Fields); err != nil {
 		return nil, err
 	}
 

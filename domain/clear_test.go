@@ -8,13 +8,14 @@ import (
 	. "consentledger/domain"
 	"consentledger/domain/catalog"
 	"consentledger/domain/deadline"
+	"consentledger/domain/policy"
 	"consentledger/domain/refusal"
 	"consentledger/domain/request"
 )
 
 func TestNoStepTakesWhatIsPersonalIntoTheClear(t *testing.T) {
 	incident := func(step string, fields map[string]string) error {
-		_, err := Incident{}.Decide(TakeStep{Kind: catalog.Step(step), Fields: Fields(fields)}, promises(), t0, t0)
+		_, err := Incident{}.Decide(TakeStep{Kind: catalog.Step(step), Fields: policy.Fields(fields)}, promises(), t0, t0)
 		return err
 	}
 	for _, step := range []string{
@@ -32,7 +33,7 @@ func TestNoStepTakesWhatIsPersonalIntoTheClear(t *testing.T) {
 	}
 	r := newRun(t, request.Access)
 	r.ref.By.Principal = "operator:ann"
-	named := TakeStep{Kind: "identity.passed", Fields: Fields(map[string]string{"elements": "IDE-4", "checked_by": "Zhang San 13800138000"})}
+	named := TakeStep{Kind: "identity.passed", Fields: policy.Fields(map[string]string{"elements": "IDE-4", "checked_by": "Zhang San 13800138000"})}
 	if err := r.do(named, t0+deadline.Instant(deadline.Day)); err == nil {
 		t.Error("a name and a number were taken for a principal")
 	}

@@ -32,7 +32,9 @@
 //     starts, stands still and ends; domain/request has the types of requests and by
 //     when each is answered.
 //   - domain/catalog lists what is noted and which steps a request and an incident take
-//     and when; domain/proposal is what takes two principals.
+//     and when; domain/register is what follows from notes of an app about itself, and
+//     domain/proposal is what takes two principals.
+//   - domain/link says which histories were one person's, and when.
 //   - domain/ident names apps, records, streams and persons, domain/content texts by
 //     their hash; domain/amount is money; domain/refusal is how a decision says no, and
 //     domain/lists how the lists of a state change.

@@ -171,7 +171,7 @@ func (r Request) oweAgain(cmd OweAgain, ref Reference) ([]Event, error) {
 		return nil, nil
 	}
 	step := Stepped{Kind: catalog.Reopened,
-		Fields: Fields(map[string]string{"reason": reason, "of": cmd.Original, "types": request.NamesOf(types)})}
+		Fields: policy.Fields(map[string]string{"reason": reason, "of": cmd.Original, "types": request.NamesOf(types)})}
 	restored, err := r.restore(types, ref.Calendars)
 	return append([]Event{step}, restored...), err
 }

@@ -7,6 +7,7 @@ import (
 	"consentledger/domain/deadline"
 	"consentledger/domain/ident"
 	"consentledger/domain/lists"
+	"consentledger/domain/policy"
 	"consentledger/domain/refusal"
 )
 
@@ -19,7 +20,7 @@ type Incident struct {
 	Steps []catalog.Step
 	State string // the last word of the step that made it stand so: "contained"
 
-	taken []Taken
+	taken []catalog.Taken
 }
 
 // Evolve returns i as it is after f.
@@ -38,12 +39,12 @@ func (i Incident) Fold(f Fact, own lists.Own) Incident {
 	}
 
 	if e.Late() {
-		i.Marks = afterLate(i.Marks, rule, f.noFrom(), i.taken)
+		i.Marks = catalog.AfterLate(i.Marks, rule, f.noFrom(), i.taken)
 	} else {
 		i.Marks, i.State = i.Marks.After(rule), i.stateAfter(e.Kind)
 	}
 
-	i.Steps, i.taken = lists.Add(own, i.Steps, e.Kind), lists.Add(own, i.taken, Taken{Step: e.Kind, At: f.noFrom()})
+	i.Steps, i.taken = lists.Add(own, i.Steps, e.Kind), lists.Add(own, i.taken, catalog.Taken{Step: e.Kind, At: f.noFrom()})
 	return i
 }
 
@@ -81,7 +82,7 @@ func (i Incident) Decide(cmd Command, ref Reference, at, recorded deadline.Insta
 		return nil, err
 	}
 
-	rule, err := checkStep(s.Kind, s.Fields, catalog.Incident)
+	rule, err := catalog.CheckStep(s.Kind, s.Fields, catalog.Incident)
 	if err != nil {
 		return nil, err
 	}
@@ -91,11 +92,11 @@ func (i Incident) Decide(cmd Command, ref Reference, at, recorded deadline.Insta
 			"an incident is about nobody in particular: there is nobody's vault to seal a text in")
 	}
 
-	if refusal := allow(i.Marks, rule); refusal != nil {
+	if refusal := catalog.Allow(i.Marks, rule); refusal != nil {
 		if !i.takesLate(rule, min(at, recorded)) {
 			return nil, refusal
 		}
-		s.Fields = withField(s.Fields, LateField, "yes")
+		s.Fields = policy.WithField(s.Fields, catalog.LateField, "yes")
 	}
 	return []Event{Stepped(s)}, nil
 }
@@ -111,5 +112,5 @@ func (i Incident) takesLate(r catalog.StepRule, at deadline.Instant) bool {
 	case i.State == "closed" && r.Reports():
 		return true
 	}
-	return overtakes(i.taken, at) && allow(marksAt(nil, at, i.taken), r) == nil
+	return catalog.Overtakes(i.taken, at) && catalog.Allow(catalog.MarksAt(nil, at, i.taken), r) == nil
 }

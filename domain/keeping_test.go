@@ -9,6 +9,7 @@ import (
 	"consentledger/domain/catalog"
 	"consentledger/domain/deadline"
 	"consentledger/domain/ident"
+	"consentledger/domain/policy"
 	"consentledger/domain/refusal"
 )
 
@@ -22,7 +23,7 @@ func keepingOf(notes ...Noted) (s Service) {
 }
 
 func noted(kind catalog.Note, fields map[string]string) Noted {
-	return Noted{Kind: kind, Fields: Fields(fields)}
+	return Noted{Kind: kind, Fields: policy.Fields(fields)}
 }
 
 func TestWhatKeepsDataIsNamedInsteadOfErasing(t *testing.T) {

@@ -117,7 +117,7 @@ func TestALapseIsSaidOnlyWhileItIsTrue(t *testing.T) {
 		if kind == catalog.ConsentStale {
 			fields["policy"], fields["version"] = "privacy", reportHash
 		}
-		n := Noted{Kind: kind, Fields: Fields(fields)}
+		n := Noted{Kind: kind, Fields: policy.Fields(fields)}
 		r, s := lapsed(kind)
 		if _, err := s.Decide(Say{n}, r, t0+2, t0+2); err != nil {
 			t.Errorf("%s: %v", kind, err)

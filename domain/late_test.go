@@ -9,6 +9,7 @@ import (
 	. "consentledger/domain"
 	"consentledger/domain/catalog"
 	"consentledger/domain/deadline"
+	"consentledger/domain/policy"
 	"consentledger/domain/refusal"
 	"consentledger/domain/request"
 )
@@ -29,7 +30,7 @@ func (x taking) command() TakeStep {
 		name, value, _ := strings.Cut(f, "=")
 		fields[name] = value
 	}
-	return TakeStep{Kind: catalog.Step(kind), Fields: Fields(fields)}
+	return TakeStep{Kind: catalog.Step(kind), Fields: policy.Fields(fields)}
 }
 
 func TestAStepOfAnIncidentThatArrivesLateIsTaken(t *testing.T) {

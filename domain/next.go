@@ -13,10 +13,10 @@ import (
 //
 // What a step says can still refuse it: that the same person approved and records a
 // rejection, for one. Steps that happened before a later one are not among them.
-func (r Request) NextSteps(ref Reference, at deadline.Instant) []NextStep {
-	var all []NextStep
+func (r Request) NextSteps(ref Reference, at deadline.Instant) []catalog.NextStep {
+	var all []catalog.NextStep
 	for _, rule := range catalog.StepRules {
-		if rule.Of != catalog.Request || rule.Found || r.At == 0 || allow(r.Marks, rule) != nil {
+		if rule.Of != catalog.Request || rule.Found || r.At == 0 || catalog.Allow(r.Marks, rule) != nil {
 			continue
 		}
 		if next, possible := r.next(rule, ref, at); possible {
@@ -27,8 +27,8 @@ func (r Request) NextSteps(ref Reference, at deadline.Instant) []NextStep {
 }
 
 // next returns a step that the marks allow, and whether all that it must name is there.
-func (r Request) next(rule catalog.StepRule, ref Reference, at deadline.Instant) (NextStep, bool) {
-	next := NextStep{StepRule: rule, Reasoned: rule.Kind == "request.rejected", Sealed: r.Received.Subject != ""}
+func (r Request) next(rule catalog.StepRule, ref Reference, at deadline.Instant) (catalog.NextStep, bool) {
+	next := catalog.NextStep{StepRule: rule, Reasoned: rule.Kind == "request.rejected", Sealed: r.Received.Subject != ""}
 	if rule.Kind == "request.extended" {
 		// The earliest moment at which anybody can have been told says whether there is
 		// something to extend at all.
@@ -55,35 +55,35 @@ func (r Request) next(rule catalog.StepRule, ref Reference, at deadline.Instant)
 // nextField returns what a field may say, and whether a list decides it.
 func (r Request) nextField(
 	f catalog.FieldRule, rule catalog.StepRule, ref Reference, at deadline.Instant,
-) (field NextField, listed bool) {
+) (field catalog.NextField, listed bool) {
 	field.FieldRule = f
 	switch {
 	case f.Name == "elements":
 		field.Several = true
-		field.Options = optionsOf(r.list(ref, func(d policy.Document) []policy.Ground { return d.IdentityElements }))
+		field.Options = catalog.OptionsOf(r.list(ref, func(d policy.Document) []policy.Ground { return d.IdentityElements }))
 	case f.Name == "codes":
 		field.Several = true
-		field.Options = optionsOf(r.list(ref, func(d policy.Document) []policy.Ground { return d.Rejections }))
+		field.Options = catalog.OptionsOf(r.list(ref, func(d policy.Document) []policy.Ground { return d.Rejections }))
 	case f.Name == "types":
 		// One type alone is what the step is about anyway.
 		field.Several = true
 		if left := r.left(); len(left) > 1 {
 			for _, t := range left {
-				field.Options = append(field.Options, Option{Code: t.String()})
+				field.Options = append(field.Options, catalog.Option{Code: t.String()})
 			}
 		}
 	case f.Name == "channel":
 		field.Options = r.channels(ref)
 	case f.Name == "amount" && rule.Kind == "fee.paid":
-		field.Options = []Option{{Code: r.fee}}
+		field.Options = []catalog.Option{{Code: r.fee}}
 	case f.Name == "remedies_told":
-		field.Options = []Option{{Code: "yes"}}
+		field.Options = []catalog.Option{{Code: "yes"}}
 	case f.Form == catalog.FormReason:
 		field.Options = r.pausable(ref, at)
 	case f.Form == catalog.FormYes:
-		field.Options = yesOrNo
+		field.Options = catalog.YesOrNo
 	case f.Form == catalog.FormChoice:
-		field.Options = choicesOf(f)
+		field.Options = catalog.ChoicesOf(f)
 	default:
 		return field, false
 	}
@@ -92,14 +92,14 @@ func (r Request) nextField(
 
 // channels returns by which ways the person can be answered: the policy's, and the one
 // by which the request came.
-func (r Request) channels(ref Reference) []Option {
-	came := Option{Code: string(r.Received.Channel)}
+func (r Request) channels(ref Reference) []catalog.Option {
+	came := catalog.Option{Code: string(r.Received.Channel)}
 	v, _ := ref.Policies.Version(r.Received.Version)
-	var all []Option
+	var all []catalog.Option
 	for _, c := range v.Document.Channels {
-		all = append(all, Option{Code: string(c.ID), Title: c.Title})
+		all = append(all, catalog.Option{Code: string(c.ID), Title: c.Title})
 	}
-	if !slices.ContainsFunc(all, func(o Option) bool { return o.Code == came.Code }) {
+	if !slices.ContainsFunc(all, func(o catalog.Option) bool { return o.Code == came.Code }) {
 		all = append(all, came)
 	}
 	return all
@@ -107,16 +107,16 @@ func (r Request) channels(ref Reference) []Option {
 
 // pausable returns the reasons for which a clock of the request can stand still now, but
 // for those that have a step of their own.
-func (r Request) pausable(ref Reference, at deadline.Instant) []Option {
-	var all []Option
+func (r Request) pausable(ref Reference, at deadline.Instant) []catalog.Option {
+	var all []catalog.Option
 	for _, d := range r.Duties.All() {
 		for _, reason := range d.Rule.Pause {
-			known := slices.ContainsFunc(all, func(o Option) bool { return o.Code == reason })
+			known := slices.ContainsFunc(all, func(o catalog.Option) bool { return o.Code == reason })
 			if known || checkPause(reason) != nil {
 				continue
 			}
 			if moved, err := r.Duties.Pause(reason, at, ref.Calendars); err == nil && len(moved) > 0 {
-				all = append(all, Option{Code: reason})
+				all = append(all, catalog.Option{Code: reason})
 			}
 		}
 	}
@@ -124,17 +124,17 @@ func (r Request) pausable(ref Reference, at deadline.Instant) []Option {
 }
 
 // NextSteps returns the steps that are possible now, see [Request.NextSteps].
-func (i Incident) NextSteps() []NextStep {
-	var all []NextStep
+func (i Incident) NextSteps() []catalog.NextStep {
+	var all []catalog.NextStep
 	for _, rule := range catalog.StepRules {
-		if rule.Of != catalog.Incident || i.At == 0 || allow(i.Marks, rule) != nil {
+		if rule.Of != catalog.Incident || i.At == 0 || catalog.Allow(i.Marks, rule) != nil {
 			// The report to the authority and what is done for persons are told of an
 			// incident that is over, too: what is owed is owed still.
 			if i.State != "closed" || !rule.Reports() {
 				continue
 			}
 		}
-		all = append(all, nextOf(rule))
+		all = append(all, catalog.NextOf(rule))
 	}
 	return all
 }

@@ -9,12 +9,13 @@ import (
 	"consentledger/domain/catalog"
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
+	"consentledger/domain/policy"
 	"consentledger/domain/request"
 )
 
 // filled returns a step as an officer would send it who chooses the first of what is
 // offered for every field.
-func filled(t *testing.T, n NextStep, at deadline.Instant) TakeStep {
+func filled(t *testing.T, n catalog.NextStep, at deadline.Instant) TakeStep {
 	t.Helper()
 	values := map[string]string{}
 	for _, f := range n.Ask {
@@ -27,13 +28,13 @@ func filled(t *testing.T, n NextStep, at deadline.Instant) TakeStep {
 			t.Fatalf("%s: %s is asked for without a list, and has the form %s", n.Kind, f.Name, f.Form.Code())
 		}
 	}
-	s := TakeStep{Kind: n.Kind, Fields: Fields(values)}
+	s := TakeStep{Kind: n.Kind, Fields: policy.Fields(values)}
 	if n.Reasoned {
 		s.Details = "because"
 	}
 	if n.Letter {
 		s.Evidence = content.Hash{9}
-		s.Fields = Fields(map[string]string{"reason": "many-requests", "notified": t0.Add(2 * deadline.Hour).String()})
+		s.Fields = policy.Fields(map[string]string{"reason": "many-requests", "notified": t0.Add(2 * deadline.Hour).String()})
 	}
 	return s
 }
@@ -55,7 +56,7 @@ func TestWhatIsOfferedNextIsWhatIsTaken(t *testing.T) {
 
 			next := r.NextSteps(r.ref, at)
 			for _, rule := range catalog.StepRules {
-				i := slices.IndexFunc(next, func(n NextStep) bool { return n.Kind == rule.Kind })
+				i := slices.IndexFunc(next, func(n catalog.NextStep) bool { return n.Kind == rule.Kind })
 				if i < 0 {
 					if rule.Of == catalog.Request && rule.Kind != "request.repeated" && rule.Kind != "request.duplicate" {
 						if _, err := r.Decide(TakeStep{Kind: rule.Kind, Fields: fieldsOf(t, rule), Details: "because"}, r.ref, at, at); err == nil {
@@ -87,9 +88,9 @@ func TestWhatIsOfferedNextIsWhatIsTaken(t *testing.T) {
 // shows otherwise, and a clock that stands still for nothing is not paused.
 func TestWhatIsOfferedDependsOnTheClocks(t *testing.T) {
 	r := newRun(t, request.Copy)
-	offer := func(kind catalog.Step, at deadline.Instant) *NextStep {
+	offer := func(kind catalog.Step, at deadline.Instant) *catalog.NextStep {
 		all := r.NextSteps(r.ref, at)
-		if i := slices.IndexFunc(all, func(n NextStep) bool { return n.Kind == kind }); i >= 0 {
+		if i := slices.IndexFunc(all, func(n catalog.NextStep) bool { return n.Kind == kind }); i >= 0 {
 			return &all[i]
 		}
 		return nil
@@ -109,7 +110,7 @@ func TestWhatIsOfferedDependsOnTheClocks(t *testing.T) {
 	if p := offer("clock.paused", t0.Add(2*deadline.Hour)); p != nil {
 		t.Errorf("both reasons have a step of their own: %+v", p)
 	}
-	if q := newRun(t, request.Question).NextSteps(r.ref, t0.Add(2*deadline.Hour)); slices.ContainsFunc(q, func(n NextStep) bool { return n.Kind == "request.extended" }) {
+	if q := newRun(t, request.Question).NextSteps(r.ref, t0.Add(2*deadline.Hour)); slices.ContainsFunc(q, func(n catalog.NextStep) bool { return n.Kind == "request.extended" }) {
 		t.Error("what has no longer period is offered one")
 	}
 }
@@ -122,7 +123,7 @@ func TestWhatIsOfferedNextOfAnIncidentIsWhatIsTaken(t *testing.T) {
 		i  Incident
 		at deadline.Instant
 	}
-	first := Stepped{Kind: "incident.suspected", Fields: Fields(map[string]string{"kind": "leak", "what": "table"})}
+	first := Stepped{Kind: "incident.suspected", Fields: policy.Fields(map[string]string{"kind": "leak", "what": "table"})}
 	todo := []path{{Incident{}.Evolve(Fact{At: t0, Recorded: t0, Event: first}), t0}}
 	seen := map[string]bool{}
 	for len(todo) > 0 {
@@ -138,7 +139,7 @@ func TestWhatIsOfferedNextOfAnIncidentIsWhatIsTaken(t *testing.T) {
 			if rule.Of != catalog.Incident {
 				continue
 			}
-			i := slices.IndexFunc(next, func(n NextStep) bool { return n.Kind == rule.Kind })
+			i := slices.IndexFunc(next, func(n catalog.NextStep) bool { return n.Kind == rule.Kind })
 			step := TakeStep{Kind: rule.Kind, Fields: fieldsOf(t, rule)}
 			if i >= 0 {
 				step = filled(t, next[i], p.at)

@@ -36,7 +36,7 @@ func (n Noted) check(person bool) error {
 		return refusal.New(refusal.WrongStream, map[bool]string{true: "this is about a person: name one",
 			false: "this is about the app: name no person"}[r.Person])
 	}
-	return checkFields(string(n.Kind), r.Fields, n.Fields)
+	return catalog.CheckFields(string(n.Kind), r.Fields, n.Fields)
 }
 
 // ErrOwnNote refuses what the ledger says of itself when somebody else says it.

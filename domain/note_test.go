@@ -100,7 +100,7 @@ func noteOf(text, change string) Noted {
 		m[name] = strings.ReplaceAll(strings.ReplaceAll(value, "HASH", reportHash), "_", " ")
 		m[name] = strings.ReplaceAll(m[name], "LATER", t0.Add(3_600_000).String())
 	}
-	return Noted{Kind: catalog.Note(kind), Fields: Fields(m)}
+	return Noted{Kind: catalog.Note(kind), Fields: policy.Fields(m)}
 }
 
 // say records a note in the history that its kind belongs to.

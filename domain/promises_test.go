@@ -65,7 +65,7 @@ func TestAnEndThatIsDecidedTooEarlyIsAnsweredWithTheEarliestDay(t *testing.T) {
 		if len(more) > 0 {
 			fields["too_late"] = more[0]
 		}
-		return Say{Noted{Kind: "cessation.decided", Fields: Fields(fields)}}
+		return Say{Noted{Kind: "cessation.decided", Fields: policy.Fields(fields)}}
 	}
 	for _, tt := range []struct {
 		name string

@@ -112,7 +112,7 @@ type Request struct {
 	rounds  int      // how often it was opened
 	fee     string   // that was quoted
 	answers []answer // of the round that it is in
-	taken   []Taken
+	taken   []catalog.Taken
 	closed  closing
 }
 
@@ -163,11 +163,11 @@ func (e RequestReceived) marks() catalog.Marks {
 func (r Request) step(e Stepped, f Fact, own lists.Own) Request {
 	rule, _ := catalog.StepRuleOf(e.Kind)
 	if e.Late() {
-		r.Marks, r.taken = afterLate(r.Marks, rule, f.noFrom(), r.taken), lists.Add(own, r.taken, Taken{Step: e.Kind, At: f.noFrom()})
+		r.Marks, r.taken = catalog.AfterLate(r.Marks, rule, f.noFrom(), r.taken), lists.Add(own, r.taken, catalog.Taken{Step: e.Kind, At: f.noFrom()})
 		return r
 	}
 
-	r.Marks, r.taken = r.Marks.After(rule), lists.Add(own, r.taken, Taken{Step: e.Kind, At: f.noFrom()})
+	r.Marks, r.taken = r.Marks.After(rule), lists.Add(own, r.taken, catalog.Taken{Step: e.Kind, At: f.noFrom()})
 	switch {
 	case rule.Closes:
 		for _, t := range request.NamedIn(e.Fields, r.left()) {

@@ -69,7 +69,7 @@ func (r *run) step(text string, at deadline.Instant) error {
 		name, value, _ := strings.Cut(f, "=")
 		fields[name] = strings.NewReplacer("_CNY", " CNY", "_USD", " USD").Replace(value)
 	}
-	s := TakeStep{Kind: catalog.Step(kind), Fields: Fields(fields)}
+	s := TakeStep{Kind: catalog.Step(kind), Fields: policy.Fields(fields)}
 	if kind == "request.rejected" {
 		s.Details = "because"
 	}
@@ -215,7 +215,7 @@ func fieldsOf(t *testing.T, rule catalog.StepRule) []policy.Field {
 			t.Fatalf("%s: %s has a form of which the test has no value", rule.Kind, f.Name)
 		}
 	}
-	return Fields(m)
+	return policy.Fields(m)
 }
 
 func TestAnAnswerCountsFromTheLaterOfItsTimesUnlessItHasEvidence(t *testing.T) {
@@ -226,7 +226,7 @@ func TestAnAnswerCountsFromTheLaterOfItsTimesUnlessItHasEvidence(t *testing.T) {
 	}{{"said", content.Hash{}, true}, {"proven", content.Hash{9}, false}} {
 		r := newRun(t, request.Question)
 		due, _ := r.Duties.Find("reply.d15")
-		s := TakeStep{Kind: "request.answered", Fields: Fields(map[string]string{"outcome": "full", "channel": "app"}), Evidence: tt.evidence}
+		s := TakeStep{Kind: "request.answered", Fields: policy.Fields(map[string]string{"outcome": "full", "channel": "app"}), Evidence: tt.evidence}
 		events, err := r.Decide(s, r.ref, due.Due.Until-1, due.Due.Until+deadline.Instant(deadline.Day))
 		if err != nil {
 			t.Fatal(err)
@@ -247,7 +247,7 @@ func TestADateInTheHandlersFavourNeedsEvidence(t *testing.T) {
 			name, value, _ := strings.Cut(f, "=")
 			fields[name] = value
 		}
-		return TakeStep{Kind: catalog.Step(kind), Fields: Fields(fields), Evidence: evidence}
+		return TakeStep{Kind: catalog.Step(kind), Fields: policy.Fields(fields), Evidence: evidence}
 	}
 	letter, answered := content.Hash{9}, "request.answered outcome=full channel=email"
 	for _, tt := range []struct {
@@ -369,7 +369,7 @@ func TestIncidents(t *testing.T) {
 			fields[name] = value
 		}
 		at++
-		events, err := i.Decide(TakeStep{Kind: catalog.Step(kind), Fields: Fields(fields)}, promises(), at, at)
+		events, err := i.Decide(TakeStep{Kind: catalog.Step(kind), Fields: policy.Fields(fields)}, promises(), at, at)
 		if got, _ := errors.AsType[refusal.Refusal](err); string(got.Code) != tt.code {
 			t.Fatalf("%s: %v, want %q", tt.step, err, tt.code)
 		}

@@ -60,7 +60,7 @@ func (r Request) receive(cmd OpenRequest, ref Reference, at, recorded deadline.I
 	events := append([]Event{e}, clocks...)
 	if n := who.repeats(cmd.Types, at); n > 0 {
 		events = append(events, Stepped{Kind: "request.repeated",
-			Fields: Fields(map[string]string{"times": itoa(n), "days": itoa(int(repeatWindow / deadline.Day))})})
+			Fields: policy.Fields(map[string]string{"times": itoa(n), "days": itoa(int(repeatWindow / deadline.Day))})})
 	}
 	return events, err
 }

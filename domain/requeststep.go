@@ -18,12 +18,12 @@ func (r Request) take(cmd TakeStep, ref Reference, at, recorded deadline.Instant
 		return nil, err
 	}
 
-	rule, err := checkStep(cmd.Kind, cmd.Fields, catalog.Request)
+	rule, err := catalog.CheckStep(cmd.Kind, cmd.Fields, catalog.Request)
 	if err != nil {
 		return nil, err
 	}
 
-	no := allow(r.Marks, rule)
+	no := catalog.Allow(r.Marks, rule)
 	late := no != nil && r.takesLate(rule, min(at, recorded))
 	if no != nil && !late {
 		return nil, no
@@ -43,7 +43,7 @@ func (r Request) take(cmd TakeStep, ref Reference, at, recorded deadline.Instant
 	}
 
 	if late { // what it would have done to a clock is judged already
-		cmd.Fields = withField(cmd.Fields, LateField, "yes")
+		cmd.Fields = policy.WithField(cmd.Fields, catalog.LateField, "yes")
 		return []Event{Stepped(cmd)}, nil
 	}
 
@@ -59,12 +59,12 @@ func (r Request) take(cmd TakeStep, ref Reference, at, recorded deadline.Instant
 // legal when it happened. An answer takes the request out of what is open without
 // a mark of its own, so the answers are looked at, too.
 func (r Request) takesLate(rule catalog.StepRule, at deadline.Instant) bool {
-	return rule.CanBeLate() && !rule.Found && overtakes(r.taken, at) && allow(r.marksAt(at), rule) == nil
+	return rule.CanBeLate() && !rule.Found && catalog.Overtakes(r.taken, at) && catalog.Allow(r.marksAt(at), rule) == nil
 }
 
 // marksAt returns the marks as they were at a moment.
 func (r Request) marksAt(at deadline.Instant) catalog.Marks {
-	m := marksAt(r.Received.marks(), at, r.taken)
+	m := catalog.MarksAt(r.Received.marks(), at, r.taken)
 	if !r.Marks.Has(catalog.Open) && !r.answeredAfter(at) && len(r.left()) == 0 {
 		m = m.After(catalog.StepRule{Clears: []catalog.Mark{catalog.Open}})
 	}
@@ -139,7 +139,7 @@ func (r Request) reopen(cmd TakeStep, ref Reference, at deadline.Instant) ([]Eve
 		types := r.left()
 		restored, err := r.restore(types, ref.Calendars)
 		step := Stepped(cmd)
-		step.Fields = withField(cmd.Fields, "types", request.NamesOf(types))
+		step.Fields = policy.WithField(cmd.Fields, "types", request.NamesOf(types))
 		return append([]Event{step}, restored...), err
 	}
 

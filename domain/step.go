@@ -40,4 +40,4 @@ func Meets(e Event) bool {
 
 // Late reports whether the case had gone on, or was closed, when the step was
 // recorded.
-func (s Stepped) Late() bool { return s.Field(LateField) == "yes" }
+func (s Stepped) Late() bool { return s.Field(catalog.LateField) == "yes" }

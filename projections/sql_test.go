@@ -14,6 +14,7 @@ import (
 
 	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/policy"
 	"consentledger/eventstore/codec"
 	"consentledger/eventstore/postgres/pgserver/pgservertest"
 	"consentledger/projections/consents"
@@ -27,7 +28,7 @@ func views(t *testing.T, place readmodel.Place) {
 	t.Helper()
 	w := projectiontest.NewTeller(t)
 	w.TellAll()
-	w.Tell("ada0", domain.Say{Event: domain.Noted{Kind: "data.deleted", Fields: domain.Fields(map[string]string{"system": "crm", "method": "erased", "category": "position"})}})
+	w.Tell("ada0", domain.Say{Event: domain.Noted{Kind: "data.deleted", Fields: policy.Fields(map[string]string{"system": "crm", "method": "erased", "category": "position"})}})
 	c, err := consents.Open(t.Context(), place, w)
 	if err != nil {
 		t.Fatal(err)

@@ -12,6 +12,7 @@ import (
 	"consentledger/domain"
 	"consentledger/domain/catalog"
 	"consentledger/domain/ident"
+	"consentledger/domain/policy"
 	"consentledger/eventstore"
 	"consentledger/eventstore/ledger"
 
@@ -147,7 +148,7 @@ func (k *Keys) recordGrant(ctx context.Context, of, roles string, changes int) e
 		App: ident.AppName(app), Source: "consentledger/access", ID: id, Body: []byte(id),
 		Actor: string(ident.System), RecordedBy: ident.Ledger,
 		Command: domain.Say{Event: domain.Noted{Kind: catalog.RolesChanged,
-			Fields: domain.Fields(map[string]string{"holder": holder, "roles": roles})}},
+			Fields: policy.Fields(map[string]string{"holder": holder, "roles": roles})}},
 	})
 	return err
 }

@@ -12,6 +12,7 @@ import (
 	"consentledger/domain/catalog"
 	"consentledger/domain/deadline"
 	"consentledger/domain/ident"
+	"consentledger/domain/policy"
 	"consentledger/domain/refusal"
 	"consentledger/eventstore"
 	"consentledger/eventstore/ledger"
@@ -281,7 +282,7 @@ func (k *Keys) record(ctx context.Context, what catalog.Note, l Listed, by strin
 		_, err := k.Execute(ctx, ledger.Request{
 			App: app, Source: "consentledger/access", ID: id, Body: []byte(id),
 			Actor: string(ident.System), RecordedBy: ident.Ledger,
-			Command: domain.Say{Event: domain.Noted{Kind: what, Fields: domain.Fields(fields)}},
+			Command: domain.Say{Event: domain.Noted{Kind: what, Fields: policy.Fields(fields)}},
 		})
 		if err != nil {
 			return err

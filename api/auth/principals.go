@@ -10,6 +10,7 @@ import (
 	"consentledger/domain"
 	"consentledger/domain/catalog"
 	"consentledger/domain/ident"
+	"consentledger/domain/policy"
 	"consentledger/domain/refusal"
 	"consentledger/eventstore"
 	"consentledger/eventstore/ledger"
@@ -115,7 +116,7 @@ func (k *Keys) say(ctx context.Context, what catalog.Note, list []Listed, id, by
 		_, err := k.Execute(ctx, ledger.Request{
 			App: app, Source: "consentledger/access", ID: id, Body: []byte(id),
 			Actor: string(ident.System), RecordedBy: ident.Ledger,
-			Command: domain.Say{Event: domain.Noted{Kind: what, Fields: domain.Fields(fields)}},
+			Command: domain.Say{Event: domain.Noted{Kind: what, Fields: policy.Fields(fields)}},
 		})
 		if err != nil {
 			return err

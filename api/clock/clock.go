@@ -21,6 +21,7 @@ import (
 	"consentledger/domain/catalog"
 	"consentledger/domain/deadline"
 	"consentledger/domain/ident"
+	"consentledger/domain/policy"
 	"consentledger/eventstore/ledger"
 )
 
@@ -96,7 +97,7 @@ func (w *Watch) record(ctx context.Context, what string, step, watched time.Dura
 		_, err := w.Ledger.Execute(ctx, ledger.Request{
 			App: app, Source: "consentledger/clock", ID: id, Body: []byte(id),
 			Actor: string(ident.System), RecordedBy: ident.Ledger,
-			Command: domain.Say{Event: domain.Noted{Kind: catalog.ClockObserved, Fields: domain.Fields(fields)}},
+			Command: domain.Say{Event: domain.Noted{Kind: catalog.ClockObserved, Fields: policy.Fields(fields)}},
 		})
 		if err != nil && ctx.Err() == nil {
 			w.Log.Warn("an observation of the clock could not be recorded", "app", app, "error", err)

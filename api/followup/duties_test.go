@@ -69,7 +69,7 @@ func noted(kind catalog.Note, pairs ...string) domain.Say {
 	for i := 0; i < len(pairs); i += 2 {
 		fields[pairs[i]] = pairs[i+1]
 	}
-	return domain.Say{Event: domain.Noted{Kind: kind, Fields: domain.Fields(fields)}}
+	return domain.Say{Event: domain.Noted{Kind: kind, Fields: policy.Fields(fields)}}
 }
 
 func withdrawn(purposes ...policy.PurposeID) domain.WithdrawConsent {
@@ -285,7 +285,7 @@ func TestWhatAFactMustHaveToOpenADuty(t *testing.T) {
 func incident(w *world, while time.Duration) {
 	w.t.Helper()
 	open := ledger.Request{App: "demo", Source: "test", ID: "incident", Body: []byte("x"), Actor: "operator", RecordedBy: "test",
-		Command: domain.TakeStep{Kind: "incident.detected", Fields: domain.Fields(map[string]string{"kind": "leak", "what": "a table"})}}
+		Command: domain.TakeStep{Kind: "incident.detected", Fields: policy.Fields(map[string]string{"kind": "leak", "what": "a table"})}}
 	if _, err := w.Execute(w.t.Context(), open); err != nil {
 		w.t.Fatal(err)
 	}
@@ -294,7 +294,7 @@ func incident(w *world, while time.Duration) {
 		w.t.Fatal(err)
 	}
 	time.Sleep(while)
-	w.on(stream, domain.TakeStep{Kind: "incident.classified", Fields: domain.Fields(map[string]string{"level": "larger", "minors": "yes"})})
+	w.on(stream, domain.TakeStep{Kind: "incident.classified", Fields: policy.Fields(map[string]string{"level": "larger", "minors": "yes"})})
 }
 
 // on executes on a stream.

@@ -39,7 +39,7 @@ func stepOf(kind catalog.Step, text string) domain.TakeStep {
 		name, value, _ := strings.Cut(f, "=")
 		fields[name] = value
 	}
-	return domain.TakeStep{Kind: kind, Fields: domain.Fields(fields)}
+	return domain.TakeStep{Kind: kind, Fields: policy.Fields(fields)}
 }
 
 // The steps of an incident count whatever the order in which they arrive. It is
@@ -230,7 +230,7 @@ func TestWhatIsDatedBeforeItWasOwedIsDoneWhenItIsRecorded(t *testing.T) {
 			w.tell("ada", withdrawn("ads"))
 			until(w, "2000-03-10T00:00:00Z")
 			when, _ := time.Parse(time.RFC3339, tt.at)
-			confirmed := domain.Noted{Kind: "withdrawal.confirmed", Fields: domain.Fields(map[string]string{"channel": "app"}), Evidence: content.Hash{7}}
+			confirmed := domain.Noted{Kind: "withdrawal.confirmed", Fields: policy.Fields(map[string]string{"channel": "app"}), Evidence: content.Hash{7}}
 			req := ledger.Request{App: "demo", Person: ident.PersonKey{Kind: "account", ID: "ada"}, Source: "test", ID: "confirmed", Body: []byte("x"), At: deadline.At(when), Actor: "operator", RecordedBy: "test", Command: domain.Say{Event: confirmed}}
 			if _, err := w.Execute(t.Context(), req); err != nil {
 				t.Fatal(err)

@@ -35,7 +35,7 @@ func hours(id deadline.RuleID, n int) deadline.Rule {
 func (w *world) opens(kind catalog.Step) ident.StreamID {
 	w.t.Helper()
 	first := ledger.Request{App: "demo", Source: "test", ID: "incident " + string(kind), Body: []byte("x"), Actor: "operator", RecordedBy: "test",
-		Command: domain.TakeStep{Kind: kind, Fields: domain.Fields(map[string]string{"kind": "leak", "what": "a table"})}}
+		Command: domain.TakeStep{Kind: kind, Fields: policy.Fields(map[string]string{"kind": "leak", "what": "a table"})}}
 	if _, err := w.Execute(w.t.Context(), first); err != nil {
 		w.t.Fatal(err)
 	}
@@ -54,7 +54,7 @@ func (w *world) step(stream ident.StreamID, kind catalog.Step, text string) {
 		name, value, _ := strings.Cut(f, "=")
 		fields[name] = value
 	}
-	w.on(stream, domain.TakeStep{Kind: kind, Fields: domain.Fields(fields)})
+	w.on(stream, domain.TakeStep{Kind: kind, Fields: policy.Fields(fields)})
 }
 
 func TestANoticeThatLacksOneOfItsFourContentsMeetsNothing(t *testing.T) {

@@ -161,7 +161,7 @@ func TestAPausedDeadlineWaitsAndGoesOn(t *testing.T) {
 		_, stop := w.react()
 		stream := asks(w)
 		until(w, "2000-01-05T00:00:00Z")
-		w.on(stream, domain.TakeStep{Kind: "clarification.requested", Fields: domain.Fields(map[string]string{"question": "which"})})
+		w.on(stream, domain.TakeStep{Kind: "clarification.requested", Fields: policy.Fields(map[string]string{"question": "which"})})
 		until(w, "2000-02-04T00:00:00Z")
 		w.warned()
 		stop()
@@ -180,10 +180,10 @@ func TestAnExtendedDeadlineIsAtRiskAnew(t *testing.T) {
 		until(w, "2000-01-13T00:00:00Z")
 		atRisk := "obligation.at_risk 2000-01-11 16:00:00"
 		w.warned(atRisk)
-		w.on(stream, domain.TakeStep{Kind: "request.extended", Fields: domain.Fields(map[string]string{"reason": "many", "notified": "2000-01-13T00:00:00Z"})})
+		w.on(stream, domain.TakeStep{Kind: "request.extended", Fields: policy.Fields(map[string]string{"reason": "many", "notified": "2000-01-13T00:00:00Z"})})
 		until(w, "2000-02-26T00:00:00Z") // the last day is 1 March
 		w.warned(atRisk, "obligation.at_risk 2000-02-24 16:00:00")
-		w.on(stream, domain.TakeStep{Kind: "request.answered", Fields: domain.Fields(map[string]string{"outcome": "full", "channel": "email"})})
+		w.on(stream, domain.TakeStep{Kind: "request.answered", Fields: policy.Fields(map[string]string{"outcome": "full", "channel": "email"})})
 		until(w, "2000-04-01T00:00:00Z")
 		w.warned(atRisk, "obligation.at_risk 2000-02-24 16:00:00")
 	})

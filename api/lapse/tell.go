@@ -175,7 +175,7 @@ func request(app ident.AppName, l domain.Lapse) ledger.Request {
 	return ledger.Request{
 		App: app, Source: "consentledger/lapse", ID: id, Body: []byte(id), At: l.Since,
 		Actor: string(ident.System), RecordedBy: ident.Ledger,
-		Command: domain.Say{Event: domain.Noted{Kind: kind, Fields: domain.Fields(fields)}},
+		Command: domain.Say{Event: domain.Noted{Kind: kind, Fields: policy.Fields(fields)}},
 	}
 }
 

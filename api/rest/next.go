@@ -7,6 +7,7 @@ import (
 
 	"consentledger/api/wire"
 	"consentledger/domain"
+	"consentledger/domain/catalog"
 	"consentledger/domain/ident"
 	"consentledger/domain/request"
 	"consentledger/projections/requests"
@@ -111,7 +112,7 @@ func (s *server) nextSteps(ctx context.Context, noun ident.Noun, in *nextIn) (*o
 	return ok(a)
 }
 
-func nextStepOf(step domain.NextStep, jurisdiction string) NextStep {
+func nextStepOf(step catalog.NextStep, jurisdiction string) NextStep {
 	source := step.Source.Elsewhere()
 	if request.UnderGDPR(jurisdiction) {
 		source = step.Source.UnderGDPR()

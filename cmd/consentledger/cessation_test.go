@@ -10,6 +10,7 @@ import (
 	"consentledger/cmd/internal/server"
 	"consentledger/domain"
 	"consentledger/domain/deadline"
+	"consentledger/domain/policy"
 	"consentledger/eventstore/ledger"
 )
 
@@ -66,7 +67,7 @@ func announceLongAgo(t *testing.T, dir string) {
 	if err := s.Prepare(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	notified := domain.Noted{Kind: "cessation.notified", Fields: domain.Fields(map[string]string{"channel": "push", "how": "one by one"})}
+	notified := domain.Noted{Kind: "cessation.notified", Fields: policy.Fields(map[string]string{"channel": "push", "how": "one by one"})}
 	if err := s.Once(t.Context(), "notified", domain.Say{Event: notified}); err != nil {
 		t.Fatal(err)
 	}

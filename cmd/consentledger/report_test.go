@@ -12,6 +12,7 @@ import (
 	"consentledger/cmd/internal/server"
 	"consentledger/domain"
 	"consentledger/domain/ident"
+	"consentledger/domain/policy"
 	"consentledger/domain/request"
 	"consentledger/eventstore/ledger"
 )
@@ -42,7 +43,7 @@ func askedOf(t *testing.T, dir string) (answered, open ident.StreamID) {
 	}
 	answered, open = ask("wilma", "r1", request.Access), ask("ben", "r2", request.Delete)
 	step := ledger.Request{Source: "desk", ID: "s1", Body: []byte("s1"), Actor: "operator", RecordedBy: "officer",
-		Command: domain.TakeStep{Kind: "request.answered", Fields: domain.Fields(map[string]string{"outcome": "full", "channel": "email"})}}
+		Command: domain.TakeStep{Kind: "request.answered", Fields: policy.Fields(map[string]string{"outcome": "full", "channel": "email"})}}
 	if _, err := d.Ledger.ExecuteOn(t.Context(), answered, step); err != nil {
 		t.Fatal(err)
 	}

@@ -163,6 +163,6 @@ func (s checkAnsweredV1) event() (domain.Event, error) {
 
 func (s notedV1) event() (domain.Event, error) {
 	var r reader
-	return domain.Noted{Kind: catalog.Note(s.Kind), Fields: domain.Fields(s.Fields), Evidence: r.hash(s.Evidence)},
+	return domain.Noted{Kind: catalog.Note(s.Kind), Fields: policy.Fields(s.Fields), Evidence: r.hash(s.Evidence)},
 		r.err
 }

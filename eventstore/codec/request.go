@@ -63,6 +63,6 @@ func (s subjectRequestedV1) event() (domain.Event, error) {
 
 func (s steppedV1) event() (domain.Event, error) {
 	var r reader
-	return domain.Stepped{Kind: catalog.Step(s.Kind), Fields: domain.Fields(s.Fields), Evidence: r.hash(s.Evidence)},
+	return domain.Stepped{Kind: catalog.Step(s.Kind), Fields: policy.Fields(s.Fields), Evidence: r.hash(s.Evidence)},
 		r.err
 }

@@ -4,6 +4,7 @@ import (
 	"consentledger/domain"
 	"consentledger/domain/catalog"
 	"consentledger/domain/ident"
+	"consentledger/domain/policy"
 	"consentledger/eventstore"
 )
 
@@ -17,7 +18,7 @@ const GroupRole = "group-event"
 // refused what a record has as [GroupRole]. Made twice it is recorded once.
 func ToldGroup(app ident.AppName, group string, record eventstore.EventID) Request {
 	id := "group told of " + record.String()
-	fields := domain.Fields(map[string]string{"group": group, "record": record.String()})
+	fields := policy.Fields(map[string]string{"group": group, "record": record.String()})
 	return Request{
 		App: app, Source: "ledger", ID: id, Body: []byte(id), Actor: string(ident.System), RecordedBy: ident.Ledger,
 		Command: domain.Say{Event: domain.Noted{Kind: catalog.GroupTold, Fields: fields}},

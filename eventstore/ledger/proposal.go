@@ -13,6 +13,7 @@ import (
 	"consentledger/domain/catalog"
 	"consentledger/domain/deadline"
 	"consentledger/domain/ident"
+	"consentledger/domain/policy"
 	"consentledger/domain/proposal"
 	"consentledger/domain/refusal"
 	"consentledger/eventstore"
@@ -321,7 +322,7 @@ func proposalNote(app ident.AppName, by string, kind catalog.Note, id string, fi
 	name := stepName(kind, id, by)
 	return Request{
 		App: app, Source: proposalsSource, ID: name, Body: []byte(name), Actor: string(actor), RecordedBy: by,
-		Command: domain.Say{Event: domain.Noted{Kind: kind, Fields: domain.Fields(fields)}},
+		Command: domain.Say{Event: domain.Noted{Kind: kind, Fields: policy.Fields(fields)}},
 	}
 }
 

@@ -72,7 +72,7 @@ func TestARequestIsToldInAStreamOfItsOwnAndItsNoAtOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	step := ledger.Request{Source: "desk", ID: "s1", Body: []byte("s1"), Actor: "operator", RecordedBy: "officer",
-		Command: domain.TakeStep{Kind: "request.answered", Fields: domain.Fields(map[string]string{"outcome": "full", "channel": "email"}), Details: "here it is"}}
+		Command: domain.TakeStep{Kind: "request.answered", Fields: policy.Fields(map[string]string{"outcome": "full", "channel": "email"}), Details: "here it is"}}
 	for range 2 {
 		if _, err := w.open(t).ExecuteOn(t.Context(), stream, step); err != nil {
 			t.Fatal(err)
@@ -111,7 +111,7 @@ func TestARequestGoesOnWhenThePersonWasErased(t *testing.T) {
 		t.Fatal(err)
 	}
 	step := ledger.Request{Source: "desk", ID: "s1", Body: []byte("s1"), Actor: "operator", RecordedBy: "officer",
-		Command: domain.TakeStep{Kind: "request.answered", Fields: domain.Fields(map[string]string{"outcome": "full", "channel": "email"})}}
+		Command: domain.TakeStep{Kind: "request.answered", Fields: policy.Fields(map[string]string{"outcome": "full", "channel": "email"})}}
 	l = w.open(t)
 	if _, err := l.ExecuteOn(t.Context(), stream, step); err != nil {
 		t.Fatal(err)
@@ -144,7 +144,7 @@ func TestAnIncidentHasAStream(t *testing.T) {
 	w := newWorld()
 	l := w.open(t)
 	begin(t, l)
-	open := requestOf("i1", domain.TakeStep{Kind: "incident.detected", Fields: domain.Fields(map[string]string{"kind": "leak", "what": "a table"})})
+	open := requestOf("i1", domain.TakeStep{Kind: "incident.detected", Fields: policy.Fields(map[string]string{"kind": "leak", "what": "a table"})})
 	open.Person, open.Actor = ident.PersonKey{}, "operator"
 	must(t, l, open)
 	stream, err := l.StreamOf(t.Context(), open)
@@ -152,7 +152,7 @@ func TestAnIncidentHasAStream(t *testing.T) {
 		t.Fatal(err)
 	}
 	step := func(id string, kind catalog.Step, fields map[string]string) error {
-		_, err := l.ExecuteOn(t.Context(), stream, ledger.Request{Source: "desk", ID: id, Body: []byte(id), Actor: "operator", RecordedBy: "officer", Command: domain.TakeStep{Kind: kind, Fields: domain.Fields(fields)}})
+		_, err := l.ExecuteOn(t.Context(), stream, ledger.Request{Source: "desk", ID: id, Body: []byte(id), Actor: "operator", RecordedBy: "officer", Command: domain.TakeStep{Kind: kind, Fields: policy.Fields(fields)}})
 		return err
 	}
 	if err := step("s1", "incident.closed", nil); code(err) != refusal.IllegalMove {
@@ -181,7 +181,7 @@ func TestARequestIsADuplicateOfAnotherOneOfItsAppAlone(t *testing.T) {
 	}
 	first, second := ask("a1"), ask("a2")
 	duplicate := func(id, of string) error {
-		r := requestOf(id, domain.TakeStep{Kind: "request.duplicate", Fields: domain.Fields(map[string]string{"of": of})})
+		r := requestOf(id, domain.TakeStep{Kind: "request.duplicate", Fields: policy.Fields(map[string]string{"of": of})})
 		r.Person, r.Actor = ident.PersonKey{}, "operator"
 		_, err := l.ExecuteOn(t.Context(), second, r)
 		return err

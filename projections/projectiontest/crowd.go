@@ -86,10 +86,10 @@ func (c *crowd) ask(n int) answer {
 func (c *crowd) answer(a answer) {
 	if a.n%20 == 3 {
 		c.tell(a.stream, domain.Stepped{Kind: "request.rejected",
-			Fields: domain.Fields(map[string]string{"codes": fmt.Sprint("REJ-", a.n%7)})})
+			Fields: policy.Fields(map[string]string{"codes": fmt.Sprint("REJ-", a.n%7)})})
 	} else {
 		c.tell(a.stream, domain.Stepped{Kind: "request.answered",
-			Fields: domain.Fields(map[string]string{"outcome": "full", "channel": "email"})})
+			Fields: policy.Fields(map[string]string{"outcome": "full", "channel": "email"})})
 	}
 	for _, o := range a.opened {
 		c.tell(a.stream, domain.ObligationMet{ID: o.Obligation.ID, Met: c.now, Late: !o.Due.InTime(c.now),

@@ -138,7 +138,7 @@ func (w *Teller) Ask(person string, types ...request.Type) ident.StreamID {
 func (w *Teller) Incident() ident.StreamID {
 	w.t.Helper()
 	first := domain.TakeStep{Kind: "incident.detected",
-		Fields: domain.Fields(map[string]string{"kind": "leak", "what": "a table"})}
+		Fields: policy.Fields(map[string]string{"kind": "leak", "what": "a table"})}
 	w.Tell("", first)
 	stream, err := w.StreamOf(context.Background(), w.request("", first))
 	if err != nil {
@@ -166,7 +166,7 @@ func (w *Teller) Step(stream ident.StreamID, text string) {
 		name, value, _ := strings.Cut(f, "=")
 		fields[name] = strings.ReplaceAll(value, "_", " ")
 	}
-	s := domain.TakeStep{Kind: catalog.Step(words[0]), Fields: domain.Fields(fields)}
+	s := domain.TakeStep{Kind: catalog.Step(words[0]), Fields: policy.Fields(fields)}
 	if words[0] == "request.rejected" {
 		s.Details = "because"
 	}

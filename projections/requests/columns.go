@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"consentledger/domain"
 	"consentledger/domain/deadline"
 	"consentledger/domain/policy"
 	"consentledger/eventstore"
@@ -225,7 +224,7 @@ func (list *fields) Scan(src any) error {
 	}
 	var object map[string]string
 	err := json.Unmarshal([]byte(text), &object)
-	*list = domain.Fields(object)
+	*list = policy.Fields(object)
 	return err
 }
 

@@ -13,6 +13,7 @@ import (
 	"consentledger/domain/catalog"
 	"consentledger/domain/deadline"
 	"consentledger/domain/ident"
+	"consentledger/domain/policy"
 	"consentledger/domain/refusal"
 	"consentledger/eventstore"
 	"consentledger/eventstore/ledger"
@@ -390,7 +391,7 @@ func (w *witness) record(ctx context.Context, id string, l loss) (bool, error) {
 		_, err := w.Ledger.Execute(ctx, ledger.Request{
 			App: app, Source: "consentledger/intake", ID: id, Body: []byte(id), Actor: string(ident.System),
 			RecordedBy: ident.Ledger,
-			Command:    domain.Say{Event: domain.Noted{Kind: catalog.MessagesLost, Fields: domain.Fields(fields)}},
+			Command:    domain.Say{Event: domain.Noted{Kind: catalog.MessagesLost, Fields: policy.Fields(fields)}},
 		})
 		if err != nil {
 			return false, fmt.Errorf("a loss could not be recorded: %w", err)

@@ -393,9 +393,9 @@ func TestThePageLoadsNothingAndHasEveryRow(t *testing.T) {
 
 func TestRegisters(t *testing.T) {
 	w := told(t)
-	w.Tell("", domain.Say{Event: domain.Noted{Kind: "recipient.added", Fields: domain.Fields(map[string]string{"recipient": "mailer", "categories": "position", "purposes": "marketing"})}})
-	w.Tell("", domain.Say{Event: domain.Noted{Kind: "assessment.started", Fields: domain.Fields(map[string]string{"assessment": "pia-1", "subject": "location"})}})
-	w.Tell("", domain.Say{Event: domain.Noted{Kind: "assessment.final", Fields: domain.Fields(map[string]string{"assessment": "pia-1", "report": content.Hash{1}.String(), "high_risk": "yes"})}})
+	w.Tell("", domain.Say{Event: domain.Noted{Kind: "recipient.added", Fields: policy.Fields(map[string]string{"recipient": "mailer", "categories": "position", "purposes": "marketing"})}})
+	w.Tell("", domain.Say{Event: domain.Noted{Kind: "assessment.started", Fields: policy.Fields(map[string]string{"assessment": "pia-1", "subject": "location"})}})
+	w.Tell("", domain.Say{Event: domain.Noted{Kind: "assessment.final", Fields: policy.Fields(map[string]string{"assessment": "pia-1", "report": content.Hash{1}.String(), "high_risk": "yes"})}})
 	v := viewOf(t, w)
 	register := func(name string, at deadline.Instant) auditreport.Register {
 		r, err := auditreport.MakeRegister(t.Context(), w.Ledger, v, projectiontest.App, name, at)
@@ -439,8 +439,8 @@ func (shortSighted) Of(context.Context, ident.AppName, eventstore.Position) iter
 
 func TestARegisterReadsNoMoreThanItNeeds(t *testing.T) {
 	w := told(t)
-	w.Tell("", domain.Say{Event: domain.Noted{Kind: "recipient.added", Fields: domain.Fields(map[string]string{"recipient": "mailer", "categories": "position", "purposes": "marketing"})}})
-	deleted := domain.Say{Event: domain.Noted{Kind: "data.deleted", Fields: domain.Fields(map[string]string{"system": "crm", "method": "erased", "category": "position"})}}
+	w.Tell("", domain.Say{Event: domain.Noted{Kind: "recipient.added", Fields: policy.Fields(map[string]string{"recipient": "mailer", "categories": "position", "purposes": "marketing"})}})
+	deleted := domain.Say{Event: domain.Noted{Kind: "data.deleted", Fields: policy.Fields(map[string]string{"system": "crm", "method": "erased", "category": "position"})}}
 	w.Tell("ann", deleted)
 	w.Tell("tester", domain.Say{Event: domain.SubjectMarkedTest{Reason: "qa"}})
 	w.Tell("tester", deleted)

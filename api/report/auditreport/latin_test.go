@@ -82,7 +82,7 @@ func rich(t *testing.T) *projectiontest.Teller {
 	w.Tell("zoe", domain.GiveConsent{Act: "click", Purposes: []policy.PurposeID{"location"}, Locale: "zh-CN"})
 	w.Tell("zoe", domain.WithdrawConsent{Scope: policy.Scope{Purposes: []policy.PurposeID{"location"}}})
 	note := func(kind catalog.Note, fields map[string]string) {
-		w.Tell("", domain.Say{Event: domain.Noted{Kind: kind, Fields: domain.Fields(fields)}})
+		w.Tell("", domain.Say{Event: domain.Noted{Kind: kind, Fields: policy.Fields(fields)}})
 	}
 	note("recipient.added", map[string]string{"recipient": "mailer", "categories": "position", "purposes": "location"})
 	note("assessment.started", map[string]string{"assessment": "d15", "subject": "定位"})

@@ -7,6 +7,7 @@ import (
 
 	"consentledger/domain"
 	"consentledger/domain/catalog"
+	"consentledger/domain/policy"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -59,7 +60,7 @@ func readNote(r *reader, data []byte) domain.Command {
 		}
 	}
 
-	n.Fields = domain.Fields(fields)
+	n.Fields = policy.Fields(fields)
 	return domain.Say{Event: n}
 }
 

@@ -138,7 +138,7 @@ func readStep(r *reader, data []byte) domain.Command {
 	}
 
 	r.need(of, r.stream.ID != "" || rule.Opens())
-	s.Fields = domain.Fields(fields)
+	s.Fields = policy.Fields(fields)
 	return s
 }
 

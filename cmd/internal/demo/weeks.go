@@ -203,5 +203,5 @@ func pairsOf(pairs []string) []policy.Field {
 	for i := 0; i < len(pairs); i += 2 {
 		m[pairs[i]] = pairs[i+1]
 	}
-	return domain.Fields(m)
+	return policy.Fields(m)
 }

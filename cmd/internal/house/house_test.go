@@ -23,7 +23,8 @@ var stairs = map[string][]string{
 		"domain/internal/form", "domain/amount", "domain/content", "domain/ident", "domain/refusal", "domain/lists", // values
 		"domain/deadline", "domain/policy", "domain/catalog", // what is promised, and by when
 		"domain/surface", "domain/published", // what an app shows and has published
-		"domain/request", "domain/obligation", "domain/proposal", // what is asked, owed and proposed
+		"domain/request", "domain/obligation", "domain/proposal", "domain/register", // what is asked, owed, proposed and noted
+		"domain/link", // whose histories are one person's
 		"domain", // events, folds and decisions
 	},
 	"api": {

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"reflect"
 
-	"consentledger/domain"
 	"consentledger/domain/content"
 	"consentledger/domain/policy"
 	"consentledger/domain/surface"
@@ -164,7 +163,7 @@ func (v surfaceV1) surface() (s surface.Surface, err error) {
 		if x.Screenshot, err = parse(fmt.Sprintf("locales[%d].screenshot", i), l.Screenshot); err != nil {
 			return s, err
 		}
-		for _, f := range domain.Fields(l.Strings) {
+		for _, f := range policy.Fields(l.Strings) {
 			x.Strings = append(x.Strings, surface.String{Key: f.Name, Text: f.Value})
 		}
 		s.Locales = append(s.Locales, x)

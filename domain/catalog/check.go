@@ -1,37 +1,36 @@
-package domain
+package catalog
 
 import (
 	"fmt"
 	"slices"
 
-	"consentledger/domain/catalog"
 	"consentledger/domain/ident"
 	"consentledger/domain/policy"
 	"consentledger/domain/refusal"
 )
 
-// checkStep refuses a step that is not as its rule says.
-func checkStep(kind catalog.Step, fields []policy.Field, of catalog.Case) (catalog.StepRule, error) {
-	r, ok := catalog.StepRuleOf(kind)
+// CheckStep refuses a step that is not as its rule says.
+func CheckStep(kind Step, fields []policy.Field, of Case) (StepRule, error) {
+	r, ok := StepRuleOf(kind)
 	if !ok || r.Of != of {
 		return r, refusal.At(refusal.WrongStream, "type",
 			"this is no step of "+article(of)+"; see consentledger schema list")
 	}
-	if err := checkFields(string(kind), r.Fields, fields); err != nil {
+	if err := CheckFields(string(kind), r.Fields, fields); err != nil {
 		return r, err
 	}
 	return r, checkPublic(r, fields)
 }
 
-// allow refuses a step that is not legal as things stand.
-func allow(m catalog.Marks, r catalog.StepRule) error {
+// Allow refuses a step that is not legal as things stand.
+func Allow(m Marks, r StepRule) error {
 	mark, refused := m.Refuse(r)
 	if !refused {
 		return nil
 	}
 	there := m.Has(mark)
 	text := fmt.Sprintf("%s is not possible now: the %s %s", r.Kind, r.Of, mark.Says(there))
-	if mark == catalog.Open && !there || mark == catalog.Closed && there {
+	if mark == Open && !there || mark == Closed && there {
 		text += fmt.Sprintf("; if it happened before that, say when (time); if the %s goes on, record %s.reopened",
 			r.Of, r.Of)
 	}
@@ -40,13 +39,13 @@ func allow(m catalog.Marks, r catalog.StepRule) error {
 
 // checkPublic refuses words that hold what looks personal: the fields of a step
 // are kept in the clear, for ever.
-func checkPublic(r catalog.StepRule, fields []policy.Field) error {
+func checkPublic(r StepRule, fields []policy.Field) error {
 	for _, f := range fields {
-		i := slices.IndexFunc(r.Fields, func(rule catalog.FieldRule) bool { return rule.Name == f.Name })
+		i := slices.IndexFunc(r.Fields, func(rule FieldRule) bool { return rule.Name == f.Name })
 		switch form := r.Fields[i].Form; {
-		case form != catalog.FormName && form != catalog.FormText && form != catalog.FormNames &&
-			form != catalog.FormReason && form != catalog.FormCodes:
-		case form == catalog.FormName && f.Name == "of": // an id of ours, which is random
+		case form != FormName && form != FormText && form != FormNames &&
+			form != FormReason && form != FormCodes:
+		case form == FormName && f.Name == "of": // an id of ours, which is random
 		case ident.HoldsPersonal(f.Value):
 			return refusal.At(refusal.Malformed, "data."+f.Name,
 				"holds what looks like a phone number, an e-mail address or an identity-card number: this is kept in "+
@@ -56,16 +55,16 @@ func checkPublic(r catalog.StepRule, fields []policy.Field) error {
 	return nil
 }
 
-func article(of catalog.Case) string {
-	if of == catalog.Incident {
+func article(of Case) string {
+	if of == Incident {
 		return "an incident"
 	}
 	return "a " + string(of)
 }
 
-// checkFields refuses fields that are not as the rules of their kind say.
-func checkFields(kind string, rules []catalog.FieldRule, fields []policy.Field) error {
-	p, wrong := catalog.Check(kind, rules, fields)
+// CheckFields refuses fields that are not as the rules of their kind say.
+func CheckFields(kind string, rules []FieldRule, fields []policy.Field) error {
+	p, wrong := Check(kind, rules, fields)
 	switch {
 	case !wrong:
 		return nil

@@ -1,10 +1,9 @@
-package domain
+package catalog
 
 import (
 	"cmp"
 	"slices"
 
-	"consentledger/domain/catalog"
 	"consentledger/domain/deadline"
 	"consentledger/domain/lists"
 )
@@ -19,34 +18,34 @@ const LateField = "late"
 
 // A Taken is a step that a case has, and when it happened.
 type Taken struct {
-	Step catalog.Step
+	Step Step
 	At   deadline.Instant
 }
 
-// overtakes reports whether something that a case has happened after a moment.
-func overtakes(steps []Taken, moment deadline.Instant) bool {
+// Overtakes reports whether something that a case has happened after a moment.
+func Overtakes(steps []Taken, moment deadline.Instant) bool {
 	return slices.ContainsFunc(steps, func(s Taken) bool { return s.At > moment })
 }
 
-// marksAt returns the marks as they were at a moment, of a case that began with some.
-func marksAt(m catalog.Marks, moment deadline.Instant, steps []Taken) catalog.Marks {
+// MarksAt returns the marks as they were at a moment, of a case that began with some.
+func MarksAt(m Marks, moment deadline.Instant, steps []Taken) Marks {
 	steps = slices.SortedStableFunc(slices.Values(steps), func(a, b Taken) int { return cmp.Compare(a.At, b.At) })
 	for _, s := range steps {
 		if s.At > moment {
 			break
 		}
-		rule, _ := catalog.StepRuleOf(s.Step)
+		rule, _ := StepRuleOf(s.Step)
 		m = m.After(rule)
 	}
 	return m
 }
 
-// afterLate returns the marks as they are after a step that came late: it changes
+// AfterLate returns the marks as they are after a step that came late: it changes
 // only what no step changed that happened later.
-func afterLate(m catalog.Marks, r catalog.StepRule, at deadline.Instant, steps []Taken) catalog.Marks {
-	later := func(mark catalog.Mark) bool {
+func AfterLate(m Marks, r StepRule, at deadline.Instant, steps []Taken) Marks {
+	later := func(mark Mark) bool {
 		return slices.ContainsFunc(steps, func(s Taken) bool {
-			rule, _ := catalog.StepRuleOf(s.Step)
+			rule, _ := StepRuleOf(s.Step)
 			return s.At >= at && (slices.Contains(rule.Sets, mark) || slices.Contains(rule.Clears, mark))
 		})
 	}

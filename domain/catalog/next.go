@@ -1,14 +1,13 @@
-package domain
+package catalog
 
 import (
-	"consentledger/domain/catalog"
 	"consentledger/domain/policy"
 )
 
 // A NextStep is a step that is possible of a case as it stands, with what each of its
 // fields may say.
 type NextStep struct {
-	catalog.StepRule
+	StepRule
 	Ask []NextField // the rule's fields, but for those that have nothing to say now
 
 	Reasoned bool // it takes the reasons in words, sealed for the person, or the letter as evidence
@@ -18,7 +17,7 @@ type NextStep struct {
 
 // A NextField is a field and, where a list decides what it may say, that list.
 type NextField struct {
-	catalog.FieldRule
+	FieldRule
 	Options []Option // empty: whatever fits the form
 	Several bool     // more than one option may be named, with commas between them
 }
@@ -26,27 +25,27 @@ type NextField struct {
 // An Option is a code and its title in the language of the policy; the title may be empty.
 type Option struct{ Code, Title string }
 
-// yesOrNo are the options of a field that says whether.
-var yesOrNo = []Option{{Code: "yes"}, {Code: "no"}}
+// YesOrNo are the options of a field that says whether.
+var YesOrNo = []Option{{Code: "yes"}, {Code: "no"}}
 
-// nextOf returns a step that is possible, and may say whatever its rule says.
-func nextOf(rule catalog.StepRule) NextStep {
+// NextOf returns a step that is possible, and may say whatever its rule says.
+func NextOf(rule StepRule) NextStep {
 	next := NextStep{StepRule: rule}
 	for _, f := range rule.Fields {
 		field := NextField{FieldRule: f}
 		switch f.Form {
-		case catalog.FormChoice:
-			field.Options = choicesOf(f)
-		case catalog.FormYes:
-			field.Options = yesOrNo
+		case FormChoice:
+			field.Options = ChoicesOf(f)
+		case FormYes:
+			field.Options = YesOrNo
 		}
 		next.Ask = append(next.Ask, field)
 	}
 	return next
 }
 
-// optionsOf returns grounds as options.
-func optionsOf(list []policy.Ground) []Option {
+// OptionsOf returns grounds as options.
+func OptionsOf(list []policy.Ground) []Option {
 	var all []Option
 	for _, g := range list {
 		all = append(all, Option{Code: g.Code, Title: g.Title})
@@ -54,8 +53,8 @@ func optionsOf(list []policy.Ground) []Option {
 	return all
 }
 
-// choicesOf returns what a field may say of which a list decides.
-func choicesOf(f catalog.FieldRule) []Option {
+// ChoicesOf returns what a field may say of which a list decides.
+func ChoicesOf(f FieldRule) []Option {
 	var all []Option
 	for _, c := range f.Choices {
 		all = append(all, Option{Code: c})
