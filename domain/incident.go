@@ -44,7 +44,8 @@ func (i Incident) Fold(f Fact, own lists.Own) Incident {
 		i.Marks, i.State = i.Marks.After(rule), i.stateAfter(e.Kind)
 	}
 
-	i.Steps, i.taken = lists.Add(own, i.Steps, e.Kind), lists.Add(own, i.taken, catalog.Taken{Step: e.Kind, At: f.noFrom()})
+	i.Steps = lists.Add(own, i.Steps, e.Kind)
+	i.taken = lists.Add(own, i.taken, catalog.Taken{Step: e.Kind, At: f.noFrom()})
 	return i
 }
 

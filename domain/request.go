@@ -162,12 +162,14 @@ func (e RequestReceived) marks() catalog.Marks {
 
 func (r Request) step(e Stepped, f Fact, own lists.Own) Request {
 	rule, _ := catalog.StepRuleOf(e.Kind)
+	before := r.taken
+	r.taken = lists.Add(own, r.taken, catalog.Taken{Step: e.Kind, At: f.noFrom()})
 	if e.Late() {
-		r.Marks, r.taken = catalog.AfterLate(r.Marks, rule, f.noFrom(), r.taken), lists.Add(own, r.taken, catalog.Taken{Step: e.Kind, At: f.noFrom()})
+		r.Marks = catalog.AfterLate(r.Marks, rule, f.noFrom(), before)
 		return r
 	}
 
-	r.Marks, r.taken = r.Marks.After(rule), lists.Add(own, r.taken, catalog.Taken{Step: e.Kind, At: f.noFrom()})
+	r.Marks = r.Marks.After(rule)
 	switch {
 	case rule.Closes:
 		for _, t := range request.NamedIn(e.Fields, r.left()) {

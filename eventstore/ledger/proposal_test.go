@@ -281,7 +281,7 @@ func TestWhatWasProposedIsReadWhereItIs(t *testing.T) {
 	begin(t, l)
 	for i := range 50 {
 		say := requestOf("note"+strconv.Itoa(i), domain.Say{Event: domain.Noted{Kind: "system.removed",
-			Fields: domain.Fields(map[string]string{"system": "crm", "reason": "gone"})}})
+			Fields: policy.Fields(map[string]string{"system": "crm", "reason": "gone"})}})
 		say.Person = ident.PersonKey{}
 		must(t, l, say)
 	}

@@ -25,7 +25,7 @@ var stairs = map[string][]string{
 		"domain/surface", "domain/published", // what an app shows and has published
 		"domain/request", "domain/obligation", "domain/proposal", "domain/register", // what is asked, owed, proposed and noted
 		"domain/link", // whose histories are one person's
-		"domain", // events, folds and decisions
+		"domain",      // events, folds and decisions
 	},
 	"api": {
 		"api/wire/tag", "api/nats/subject", // how names are written
