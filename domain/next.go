@@ -5,6 +5,7 @@ import (
 
 	"consentledger/domain/catalog"
 	"consentledger/domain/deadline"
+	"consentledger/domain/obligation"
 	"consentledger/domain/policy"
 )
 
@@ -112,7 +113,7 @@ func (r Request) pausable(ref Reference, at deadline.Instant) []catalog.Option {
 	for _, d := range r.Duties.All() {
 		for _, reason := range d.Rule.Pause {
 			known := slices.ContainsFunc(all, func(o catalog.Option) bool { return o.Code == reason })
-			if known || checkPause(reason) != nil {
+			if known || obligation.CheckPause(reason) != nil {
 				continue
 			}
 			if moved, err := r.Duties.Pause(reason, at, ref.Calendars); err == nil && len(moved) > 0 {

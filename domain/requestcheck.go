@@ -5,8 +5,6 @@ import (
 	"strconv"
 	"strings"
 
-	"consentledger/domain/amount"
-	"consentledger/domain/catalog"
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
 	"consentledger/domain/ident"
@@ -27,60 +25,20 @@ func (r Request) checkStep(cmd TakeStep, ref Reference) error {
 
 	switch cmd.Kind {
 	case "identity.requested", "identity.passed", "identity.failed":
-		return r.checkElements(policy.FieldOf(cmd.Fields, "elements"), ref)
+		known := r.list(ref, func(d policy.Document) []policy.Ground { return d.IdentityElements })
+		return request.CheckElements(policy.FieldOf(cmd.Fields, "elements"), known)
 	case "request.answered", "request.rejected":
 		return r.checkReply(cmd, ref)
 	case "fee.paid":
-		return r.checkPaid(policy.FieldOf(cmd.Fields, "amount"))
+		return request.CheckPaid(policy.FieldOf(cmd.Fields, "amount"), r.fee)
 	case "request.duplicate":
 		return r.checkOriginal(ref)
 	case "request.extended":
-		return r.checkNotified(policy.FieldOf(cmd.Fields, "notified"))
+		return request.CheckNotified(policy.FieldOf(cmd.Fields, "notified"), r.At)
 	case "clock.paused":
-		return checkPause(policy.FieldOf(cmd.Fields, "reason"))
+		return obligation.CheckPause(policy.FieldOf(cmd.Fields, "reason"))
 	}
 	return nil
-}
-
-// asked are the reasons for which a clock stands still while the person is to
-// answer, by the step that asks them.
-var asked = map[string]catalog.Step{"identity_verification": "identity.requested",
-	"clarification": "clarification.requested"}
-
-// checkPause refuses a pause that has a cause of its own, which is recorded: no
-// clock stands still for an answer that nobody was asked for, nor for a legal
-// hold that nobody placed.
-func checkPause(reason string) error {
-	if step, ok := asked[reason]; ok {
-		return refusal.At(refusal.NotPausable, "data.reason",
-			"the clock stands still for that once the person was asked: record "+string(step)+", which stops it")
-	}
-	if reason == obligation.LegalHold {
-		return refusal.At(refusal.NotPausable, "data.reason",
-			"a legal hold stops what is to be deleted, and no reply: record hold.placed")
-	}
-	return nil
-}
-
-// awaits reports whether the person was asked for what a pause waits for, and
-// has not answered.
-func (r Request) awaits(reason string) bool {
-	rule, _ := catalog.StepRuleOf(asked[reason])
-	return slices.ContainsFunc(rule.Sets, r.Marks.Has)
-}
-
-// checkNotified refuses that the person was told of an extension before there
-// was a request.
-func (r Request) checkNotified(text string) error {
-	told, err := deadline.ParseInstant(text)
-	if err == nil && told >= r.At {
-		return nil
-	}
-	if err == nil {
-		return refusal.At(refusal.IllegalMove, "data.notified",
-			"nobody is told of an extension before the request was received, which was at "+r.At.String())
-	}
-	return refusal.At(refusal.Malformed, "data.notified", err.Error())
 }
 
 // extend extends what can be. That the person will be told extends nothing; and
@@ -139,19 +97,6 @@ func (r Request) checkReply(cmd TakeStep, ref Reference) error {
 	return nil
 }
 
-// checkElements refuses what is no code of the policy's list of elements that
-// show who somebody is: a value in its place would be in the log for ever.
-func (r Request) checkElements(elements string, ref Reference) error {
-	known := r.list(ref, func(d policy.Document) []policy.Ground { return d.IdentityElements })
-	for code := range strings.SplitSeq(elements, ",") {
-		if !slices.ContainsFunc(known, func(g policy.Ground) bool { return g.Code == code }) {
-			return refusal.At(refusal.UnknownGround, "data.elements",
-				"name the elements by their codes in the policy's identity_elements, never by their values: "+codesOf(known))
-		}
-	}
-	return nil
-}
-
 // list returns a list of the policy that a request is of. Of a specific policy
 // that has none it is the general one's, which fills its gaps (XI(I)).
 func (r Request) list(ref Reference, of func(policy.Document) []policy.Ground) []policy.Ground {
@@ -161,28 +106,4 @@ func (r Request) list(ref Reference, of func(policy.Document) []policy.Ground) [
 	}
 	general, _ := ref.Policies.InForce(v.Document.Over, r.At)
 	return of(general.Document)
-}
-
-// codesOf writes the codes of grounds as a list.
-func codesOf(grounds []policy.Ground) string {
-	var all []string
-	for _, g := range grounds {
-		all = append(all, g.Code)
-	}
-	if len(all) == 0 {
-		return "it has none"
-	}
-	return strings.Join(all, ", ")
-}
-
-// checkPaid refuses a payment of another sum than was asked: one in parts is
-// recorded when it is whole.
-func (r Request) checkPaid(sum string) error {
-	paid, err := amount.Parse(sum)
-	asked, bad := amount.Parse(r.fee)
-	if err != nil || bad != nil || paid.String() != asked.String() {
-		return refusal.At(refusal.IllegalMove, "data.amount",
-			"the fee that was quoted is "+r.fee+": record its payment once it is whole, in its currency")
-	}
-	return nil
 }

@@ -91,7 +91,8 @@ func (r Request) follow(
 	case rule.Pauses != "":
 		return moved(r.Duties.Pause(rule.Pauses, late, k))
 	case rule.ResumesAll: // what the person was asked for is awaited still
-		return moved(r.Duties.ResumeUnless(r.awaits, early, k))
+		awaited := func(reason string) bool { return obligation.Awaits(r.Marks, reason) }
+		return moved(r.Duties.ResumeUnless(awaited, early, k))
 	case rule.Resumes != "":
 		return r.goOn(rule, early, k)
 	case rule.Starts != "":
