@@ -17,8 +17,11 @@ import (
 // there since is found out with their next token.
 type Roster struct {
 	Keys         *Keys
-	Certificates func(principal string) []Binding                               // nil: nobody comes by one
-	Groups       func(ctx context.Context, principal string) ([]Binding, error) // as last seen; nil: there is no provider
+	Certificates func(principal string) []Binding // nil: nobody comes by one
+
+	// Groups returns what the groups of somebody give, as they were last seen; nil: there is
+	// no identity provider.
+	Groups func(ctx context.Context, principal string) ([]Binding, error)
 }
 
 // Holds reports whether a principal may do an operation in an app. An error says that
