@@ -4,7 +4,7 @@ import "consentledger/api/nats/subject"
 
 // InboxPrefix is where answers to the ledger's own requests arrive. It lies
 // apart from the inboxes of others.
-const InboxPrefix = "_INBOX.consentledger"
+const InboxPrefix = subject.OwnInbox
 
 // Permissions are the subjects that the ledger's NATS user needs, those of
 // package operator among them. Responses

@@ -15,10 +15,13 @@ package natsservice
 import (
 	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strconv"
 	"sync"
 	"time"
+
+	"consentledger/api/nats/subject"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/micro"
@@ -89,16 +92,16 @@ func (s *Service) monitor() error {
 		micro.StatsVerb: func() any { return s.Stats() },
 	} {
 		for _, who := range [][2]string{{}, {s.config.Name}, {s.config.Name, s.id}} {
-			subject, err := micro.ControlSubject(verb, who[0], who[1])
+			on, err := micro.ControlSubject(verb, who[0], who[1])
 			if err != nil {
 				return err
 			}
-			sub, err := s.conn.Subscribe(subject, func(m *nats.Msg) {
+			sub, err := s.conn.Subscribe(on, func(m *nats.Msg) {
 				text, err := json.Marshal(value())
 				if err != nil {
 					panic("natsservice: what a service says of itself does not make JSON: " + err.Error())
 				}
-				_ = m.Respond(text) // whoever asks asks again
+				_ = s.send(&nats.Msg{Subject: m.Reply, Data: text}) // whoever asks asks again
 			})
 			if err != nil {
 				return err
@@ -195,14 +198,21 @@ func (r *Request) Answer(header nats.Header, data []byte) error {
 		failed = code + ":" + header.Get(micro.ErrorHeader)
 	}
 	r.endpoint.count(time.Since(r.came), failed) // first: who has the answer may ask for the count
-	return r.send(&nats.Msg{Subject: r.Reply, Header: header, Data: data})
+	return r.service.send(&nats.Msg{Subject: r.Reply, Header: header, Data: data})
 }
 
-func (r *Request) send(m *nats.Msg) error {
+// ErrNoInbox says that a request wants its answer where the ledger sends none; see
+// [subject.TakesAnswer].
+var ErrNoInbox = errors.New("the request names a subject for its answer that is no inbox")
+
+func (s *Service) send(m *nats.Msg) error {
 	if m.Subject == "" {
 		return nats.ErrMsgNoReply
 	}
-	return r.service.conn.PublishMsg(m)
+	if !subject.TakesAnswer(m.Subject) {
+		return ErrNoInbox
+	}
+	return s.conn.PublishMsg(m)
 }
 
 // Fits reports whether an answer of so many bytes can be sent.

@@ -123,12 +123,12 @@ func TestClosingAnswersWhatWasSentBefore(t *testing.T) {
 	if err := nc.Flush(); err != nil { // the server has the subscription: what comes before is dropped
 		t.Fatal(err)
 	}
-	answers, err := asker.SubscribeSync("answers")
+	answers, err := asker.SubscribeSync("_INBOX.answers")
 	if err != nil {
 		t.Fatal(err)
 	}
 	for range 3 {
-		if err := asker.PublishRequest("echo", "answers", []byte("x")); err != nil {
+		if err := asker.PublishRequest("echo", "_INBOX.answers", []byte("x")); err != nil {
 			t.Fatal(err)
 		}
 	}
