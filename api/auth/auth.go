@@ -21,6 +21,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"time"
 
 	"consentledger/domain/ident"
 )
@@ -71,7 +72,8 @@ type Principal struct {
 	Pseudonym string // as records name it: 1 to 64 of a-z, 0-9 and "-"
 	Key       string // the id of the key that it came with, or the name of the certificate; of a token empty
 	Bindings  []Binding
-	Only      *Only // nil: nothing narrows it
+	Only      *Only     // nil: nothing narrows it
+	Ends      time.Time // when what they showed lets nobody in any more
 }
 
 // An Only narrows a principal to one person, and to a few of the operations that its

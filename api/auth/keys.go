@@ -256,8 +256,12 @@ func (k *Keys) Authenticate(text string) (Principal, error) {
 }
 
 func (l Listed) principal() Principal {
-	return Principal{Pseudonym: l.Principal, Key: l.ID,
-		Bindings: []Binding{{Roles: l.Roles, Apps: l.Apps, AllApps: l.AllApps}}}
+	return Principal{
+		Pseudonym: l.Principal,
+		Key:       l.ID,
+		Bindings:  []Binding{{Roles: l.Roles, Apps: l.Apps, AllApps: l.AllApps}},
+		Ends:      l.Expires.Time(),
+	}
 }
 
 // Good reports whether a key that let somebody in would do so now, and when it ends.

@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -49,10 +50,14 @@ func subjects() []Subject {
 // who could listen to all of _INBOX would hear what others asked.
 func InboxOf(key string) string { return "_INBOX." + key }
 
+// Inbox returns where p gets answers on NATS: by the id of its key or the name of its
+// certificate. Who comes by a token has no key, and is named by the pseudonym.
+func (p Principal) Inbox() string { return InboxOf(cmp.Or(p.Key, p.Pseudonym)) }
+
 // Permissions returns the subjects of NATS that p may publish and subscribe to. There is
 // always one, so that neither list means everything.
 func (p Principal) Permissions() (publish, subscribe []string) {
-	publish, subscribe = []string{"$SRV.PING"}, []string{InboxOf(p.Key) + ".>"}
+	publish, subscribe = []string{"$SRV.PING"}, []string{p.Inbox() + ".>"}
 	for _, s := range Subjects {
 		row, has := rowOf(s.Operation)
 		if !has {

@@ -58,6 +58,11 @@ func (w Ways) ofHeader(ctx context.Context, values []string) (Principal, error) 
 	if len(values) > 1 || !strings.EqualFold(scheme, "Bearer") {
 		return Principal{}, UnknownKey
 	}
+	return w.ofCredential(ctx, credential)
+}
+
+// ofCredential returns whose a credential is: a key, or what one of the bearers takes.
+func (w Ways) ofCredential(ctx context.Context, credential string) (Principal, error) {
 	for _, b := range w.Bearers {
 		if b.Takes(credential) {
 			return b.Authenticate(ctx, credential)

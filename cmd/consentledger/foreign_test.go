@@ -198,6 +198,8 @@ func TestFilesOfOnesOwnAreBoundedAndPlain(t *testing.T) {
 	readers := map[string]func(file string) error{
 		"--sign":            func(file string) error { _, err := signing.Key{File: file, Signer: "backend"}.Headers(nil); return err },
 		"--nats-creds":      func(file string) error { return server.ExternalNATS{Creds: file}.CheckCreds() },
+		"--nats-nkey":       func(file string) error { return server.ExternalNATS{Nkey: file}.CheckNkey() },
+		"--nats-callout":    func(file string) error { _, err := server.ExternalNATS{Callout: file}.CalloutKeys(); return err },
 		"--nats-ca":         func(file string) error { return server.ExternalNATS{CA: file}.CheckCA() },
 		"--nats-cert":       func(file string) error { return server.ExternalNATS{Cert: file, Key: at("text")}.CheckCert() },
 		"--nats-key":        func(file string) error { return server.ExternalNATS{Cert: at("text"), Key: file}.CheckCert() },

@@ -160,6 +160,9 @@ func accessFlags(c *cobra.Command, d *server.Access) {
 	f.StringVar(&d.Key, "tls-key", "", "the key (PEM) of --tls-cert")
 	f.BoolVar(&d.Elsewhere, "tls-elsewhere", false,
 		"TLS is ended before the ledger, as by a proxy, and nobody else reaches it")
+	f.DurationVar(&d.NATSRenew, "nats-renew", 0,
+		"how long a connection to NATS lasts that --nats-callout let in, or a token at the embedded server; then its "+
+			"client connects anew by itself, and is looked at anew (default: 5m)")
 	wayFlags(c, &d.Ways)
 }
 
@@ -180,7 +183,7 @@ func wayFlags(c *cobra.Command, w *server.Ways) {
 	f.StringSliceVar(&w.Scopes, "oidc-scopes", nil,
 		"what a sign-in asks the provider for beside openid, as in groups (default: nothing)")
 	f.StringVar(&w.ClientCA, "tls-client-ca", "",
-		"let in who has a certificate of these authorities (PEM), over HTTP and the embedded NATS server")
+		"let in who has a certificate of these authorities (PEM), over HTTP, the embedded NATS server and --nats-callout")
 	f.StringVar(&w.Certificates, "tls-client-roles", "",
 		"the file (YAML) that says which certificates have which roles in which apps; it may be that of --oidc-roles")
 	f.StringArrayVar(&w.Origins, "allow-origin", nil,
@@ -218,6 +221,17 @@ func natsFlags(c *cobra.Command, e *server.ExternalNATS) {
 		"the authority (PEM) that signed the certificate of --nats; default: the system's")
 	f.StringVar(&e.Cert, "nats-cert", "", "our certificate (PEM) for --nats, if it asks for one")
 	f.StringVar(&e.Key, "nats-key", "", "the key (PEM) of --nats-cert")
+	f.StringVar(&e.Nkey, "nats-nkey", "",
+		"the file with the seed (SU...) of the ledger's user at --nats; also by "+server.NkeyVariable+" (default: none)")
+	f.StringVar(&e.Callout, "nats-callout", "",
+		"answer the auth callout of --nats, so that it lets in who the ledger lets in: the file with the seed (SA...) of "+
+			"the account key that its auth_callout names as issuer; also by "+server.CalloutVariable+" (default: none)")
+	f.StringVar(&e.CalloutXKey, "nats-callout-xkey", "",
+		"the file with the seed (SX...) of the curve key that its auth_callout names as xkey: what it asks is encrypted; "+
+			"also by "+server.XKeyVariable+" (default: none)")
+	configfile.FromEnvironment(f, "nats-nkey", server.NkeyVariable)
+	configfile.FromEnvironment(f, "nats-callout", server.CalloutVariable)
+	configfile.FromEnvironment(f, "nats-callout-xkey", server.XKeyVariable)
 }
 
 // tellingFlags give a verb the flags of what apps are told.

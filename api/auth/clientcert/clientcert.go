@@ -60,7 +60,10 @@ func (c *Certificates) Authenticate(leaf *x509.Certificate) (auth.Principal, err
 	case 1:
 		e := found[0]
 		return auth.Principal{
-			Pseudonym: c.names.Of("certificate", e.Name), Key: Prefix + e.Name, Bindings: []auth.Binding{e.Binding},
+			Pseudonym: c.names.Of("certificate", e.Name),
+			Key:       Prefix + e.Name,
+			Bindings:  []auth.Binding{e.Binding},
+			Ends:      leaf.NotAfter,
 		}, nil
 	}
 	return auth.Principal{}, Several

@@ -172,7 +172,9 @@ func (s *Signer) Authenticate(_ context.Context, text string) (auth.Principal, e
 	case c.Key != "" && !s.good(c.Key):
 		return auth.Principal{}, Ended
 	}
-	return c.principal()
+	p, err := c.principal()
+	p.Ends = c.Expiry.Time()
+	return p, err
 }
 
 // principal returns who speaks by a token that is good.

@@ -13,7 +13,10 @@ import (
 	"strings"
 	"time"
 
+	"consentledger/api/nats/callout"
 	"consentledger/cmd/internal/server"
+
+	"github.com/nats-io/nats.go"
 )
 
 // port looks whether an address can be listened on.
@@ -58,6 +61,40 @@ func (d *Doctor) natsServer(ctx context.Context) {
 	}
 
 	d.say("nats", "ok", "version "+nc.ConnectedServerVersion()+", with JetStream", "")
+	if d.NATS.CallsOut() {
+		d.authCallout(ctx, nc)
+	}
+}
+
+// authCallout looks whether the servers of NATS ask the ledger whom to let in.
+func (d *Doctor) authCallout(ctx context.Context, nc *nats.Conn) {
+	keys, err := d.NATS.CalloutKeys()
+	if err != nil {
+		d.say("auth-callout", "broken", err.Error(), "look at --nats-callout")
+		return
+	}
+	service := callout.New(callout.Config{Conn: nc, Keys: keys, Now: time.Now, Log: slog.New(slog.DiscardHandler)})
+	if err := service.Locate(ctx); err != nil {
+		d.say("auth-callout", "broken", err.Error(), "let the ledger's user publish to "+callout.UserInfo+
+			" and hear its own inboxes; docs/access.md has its permissions")
+		return
+	}
+	checked, err := service.Check(ctx, d.NATS.DialCheck)
+	if wrong, is := errors.AsType[*callout.Misconfigured](err); is {
+		d.say("auth-callout", "broken", "the NATS server "+wrong.Server+" does not let in whom the ledger lets in",
+			wrong.Says)
+		return
+	}
+	if err != nil {
+		d.say("auth-callout", "broken", err.Error(), "look at the permissions of the ledger's user; docs/access.md has them")
+		return
+	}
+
+	with := ""
+	if keys.XKey != "" {
+		with = ", encrypted for " + keys.XKey
+	}
+	d.say("auth-callout", "ok", fmt.Sprintf("asked for by %d servers, of the issuer %s%s", checked, keys.Issuer, with), "")
 }
 
 // certificate looks at the files that TLS is to be spoken with.

@@ -27,15 +27,19 @@ import (
 type ExternalNATS struct {
 	URL           string
 	Creds         string // a file with a user's JWT and seed
+	Nkey          string // a file with a user's seed, instead
 	CA, Cert, Key string // PEM files
+
+	Callout     string // a file with the seed of the account key that auth callout is answered with
+	CalloutXKey string // a file with the seed of the curve key that it is encrypted with
 
 	rights *rights // is told what the server refuses; nil: only the log is
 }
 
 // Check finds what is wrong with the flags before anything is opened.
 func (e ExternalNATS) Check() error {
-	if e.URL == "" && (e.Creds != "" || e.CA != "" || e.Cert != "" || e.Key != "") {
-		return exit.Usage(errors.New("--nats-creds, --nats-ca, --nats-cert and --nats-key go with --nats URL"))
+	if e.URL == "" && (e.Creds != "" || e.Nkey != "" || e.CA != "" || e.Cert != "" || e.Key != "") {
+		return exit.Usage(errors.New("--nats-creds, --nats-nkey, --nats-ca, --nats-cert and --nats-key go with --nats URL"))
 	}
 	if (e.Cert == "") != (e.Key == "") {
 		return exit.Usage(errors.New("--nats-cert and --nats-key go together"))
@@ -45,7 +49,8 @@ func (e ExternalNATS) Check() error {
 			return exit.Usage(errors.New("--nats: want nats://HOST:PORT or tls://HOST:PORT"))
 		}
 	}
-	return errors.Join(e.CheckCreds(), e.CheckCA(), e.CheckCert())
+	_, err := e.CalloutKeys()
+	return errors.Join(e.CheckCreds(), e.CheckNkey(), e.CheckCA(), e.CheckCert(), err)
 }
 
 func (e ExternalNATS) CheckCreds() error {
@@ -136,12 +141,14 @@ func (e ExternalNATS) Connect(ctx context.Context, name string, log *slog.Logger
 	if e.Creds != "" {
 		opts = append(opts, nats.UserCredentials(e.Creds))
 	}
-	if e.CA != "" {
-		opts = append(opts, nats.RootCAs(e.CA))
+	if name := e.nkeyFile(); name != "" {
+		seed, err := nats.NkeyOptionFromSeed(name)
+		if err != nil {
+			return nil, files.Unread("--nats-nkey", err)
+		}
+		opts = append(opts, seed)
 	}
-	if e.Cert != "" {
-		opts = append(opts, nats.ClientCert(e.Cert, e.Key))
-	}
+	opts = append(opts, e.tlsOptions()...)
 
 	// What is recorded and asked over HTTP needs no NATS, so the ledger starts without it.
 	nc, err := nats.Connect(e.URL, opts...)
@@ -164,6 +171,17 @@ func (e ExternalNATS) Connect(ctx context.Context, name string, log *slog.Logger
 		return nil, e.explain(err)
 	}
 	return nc, nil
+}
+
+// tlsOptions are how TLS is spoken with a server.
+func (e ExternalNATS) tlsOptions() (opts []nats.Option) {
+	if e.CA != "" {
+		opts = append(opts, nats.RootCAs(e.CA))
+	}
+	if e.Cert != "" {
+		opts = append(opts, nats.ClientCert(e.Cert, e.Key))
+	}
+	return opts
 }
 
 // Await returns once a server is reached and has JetStream for us, however long that
@@ -235,21 +253,35 @@ func (e ExternalNATS) explain(err error) error {
 		return fmt.Errorf("--nats-ca: %s does not vouch for the certificate of %s: %w", e.CA, e, err)
 	case other:
 		return fmt.Errorf("--nats: the certificate of %s is for other names: %w", e, err)
+	case errors.Is(err, nats.ErrNkeysNotSupported):
+		return fmt.Errorf("--nats-nkey: %s knows no user by an nkey: put the ledger's into its users: %w", e, err)
 	case errors.Is(err, nats.ErrSecureConnWanted):
 		return fmt.Errorf("--nats: %s does not speak TLS: leave out --nats-ca and --nats-cert and write nats://", e)
 	case remote && op.Op == "remote error", errors.Is(err, nats.ErrTLS): // told, or hung up on
 		return fmt.Errorf("--nats-cert, --nats-key: %s does not take our certificate, or misses one: %w", e, err)
 	case errors.Is(err, nats.ErrAuthorization), errors.Is(err, nats.ErrAuthExpired),
 		errors.Is(err, nats.ErrAuthRevoked), errors.Is(err, nats.ErrAccountAuthExpired):
-		return fmt.Errorf("--nats-creds: %s does not let us in: %w", e, err)
+		if e.CallsOut() {
+			return fmt.Errorf("%s: %s does not let us in: the ledger's own user has to stand in its users, and in "+
+				"auth_users of its auth_callout: %w", e.userFlag(), e, err)
+		}
+		return fmt.Errorf("%s: %s does not let us in: %w", e.userFlag(), e, err)
 	}
 	return fmt.Errorf("--nats: %s: %w: %w", e, exit.ErrUnreachable, err)
+}
+
+// userFlag is the flag that says which user of the server the ledger is.
+func (e ExternalNATS) userFlag() string {
+	if e.nkeyFile() != "" {
+		return "--nats-nkey"
+	}
+	return "--nats-creds"
 }
 
 // permitted says where to look when something was not permitted.
 func (e ExternalNATS) permitted(err error) error {
 	if errors.Is(err, nats.ErrPermissionViolation) && e.URL != "" {
-		return fmt.Errorf("--nats-creds: this user of %s lacks a permission that the ledger needs: %w", e, err)
+		return fmt.Errorf("%s: this user of %s lacks a permission that the ledger needs: %w", e.userFlag(), e, err)
 	}
 	return err
 }

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -27,7 +28,20 @@ type Access struct {
 	Cert, Key    string // PEM files of TLS
 	Elsewhere    bool   // TLS is ended by somebody before us
 	Ways         Ways   // beside keys
+
+	// NATSRenew is after how long a connection to NATS is looked at anew that could not be
+	// cut off: at a server elsewhere each, at the embedded one those by a token. Zero:
+	// usualRenew.
+	NATSRenew time.Duration
 }
+
+// How long a connection lasts until it is looked at anew.
+const (
+	usualRenew   = 5 * time.Minute
+	longestRenew = time.Hour
+)
+
+func (d Access) natsRenew() time.Duration { return cmp.Or(d.NATSRenew, usualRenew) }
 
 // CheckAccess refuses to listen where others than this machine are without knowing who
 // comes, or on a line on which keys and persons can be read.
@@ -38,7 +52,10 @@ func (s Config) CheckAccess() error {
 	if s.Access.Cert != "" && s.Access.Elsewhere {
 		return exit.Usage(errors.New("--tls-cert and --tls-elsewhere: TLS is ended here or elsewhere, say one of them"))
 	}
-	if err := s.Access.Ways.check(s.Access); err != nil {
+	if d := s.Access.NATSRenew; d != 0 && (d < time.Second || d > longestRenew) {
+		return exit.Usage(errors.New("--nats-renew: want a time from 1s to 1h, as in 5m"))
+	}
+	if err := s.Access.Ways.check(s.Access, s.NATS.CallsOut()); err != nil {
 		return err
 	}
 

@@ -1,35 +1,51 @@
 package server
 
 import (
+	"cmp"
+	"context"
 	"crypto/rand"
-	"crypto/subtle"
+	"crypto/tls"
+	"crypto/x509"
+	"log/slog"
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"consentledger/api/auth"
+	"consentledger/api/auth/clientcert"
 	"consentledger/api/nats/intake"
 
 	"github.com/nats-io/nats-server/v2/server"
 )
 
-// A natsAuth lets clients into the embedded NATS server: by a key, as a token or a
-// password, to the subjects that the key is for. Whose key ends is cut off.
+// A natsAuth lets clients into the embedded NATS server, in the ways of the ledger and to
+// the subjects that their roles are for. Whose key ends is cut off, and so is whose token
+// or certificate does.
 type natsAuth struct {
 	keys *auth.Keys
-	with auth.Certificates // nil: nobody comes by one
-	own  string            // the ledger's own token, which no one else has
+	ways auth.Ways
+	log  *slog.Logger
+	own  string // the ledger's own token, which no one else has
+
+	renew time.Duration // after which who came by a token is looked at anew
 
 	mu     sync.Mutex
 	server *server.Server
-	let    map[uint64]string // the key of each client that was let in
+	let    map[uint64]string // the key of each client that was let in by one
 }
 
-func newNATSAuth(keys *auth.Keys, with auth.Certificates) *natsAuth {
-	d := &natsAuth{keys: keys, with: with, own: rand.Text() + rand.Text(), let: map[uint64]string{}}
-	keys.Changed = d.cutOff
+func newNATSAuth(ways auth.Ways, renew time.Duration, log *slog.Logger) *natsAuth {
+	d := &natsAuth{
+		keys: ways.Keys, ways: ways, log: log, renew: renew, own: rand.Text() + rand.Text(), let: map[uint64]string{},
+	}
+	d.keys.Changed = d.cutOff
 	return d
 }
+
+// authWithin is how long a client may take to be let in: the keys of an identity provider
+// may have to be read first.
+const authWithin = 10 * time.Second
 
 // Check lets a client in; see [server.Authentication].
 func (d *natsAuth) Check(c server.ClientAuthentication) bool {
@@ -37,46 +53,55 @@ func (d *natsAuth) Check(c server.ClientAuthentication) bool {
 		return false
 	}
 	opts := c.GetOpts()
-	secret := opts.Token
-	if secret == "" {
-		secret = opts.Password
-	}
-	if subtle.ConstantTimeCompare([]byte(secret), []byte(d.own)) == 1 {
+	secret := cmp.Or(opts.Token, opts.Password)
+	if auth.SameSecret(secret, d.own) {
 		c.RegisterUser(&server.User{Username: "ledger", Permissions: ownPermissions()})
 		return true
 	}
-	if secret == "" {
-		return d.checkCertificate(c)
-	}
-	p, err := d.keys.Authenticate(secret)
-	if err != nil {
-		return false
-	}
-	until, good := d.keys.Good(p.Key)
-	if !good {
-		return false
-	}
 
+	ctx, cancel := context.WithTimeout(context.Background(), authWithin)
+	defer cancel()
+	p, err := d.ways.Connect(ctx, secret, leafOf(c.GetTLSConnectionState()))
+	if err != nil {
+		d.log.Debug("a connection to NATS is refused", "why", err)
+		return false
+	}
+	return d.letIn(c, p)
+}
+
+// letIn gives a client its subjects, unless its key has ended meanwhile: then nobody would
+// cut it off any more.
+func (d *natsAuth) letIn(c server.ClientAuthentication, p auth.Principal) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.let[c.GetID()] = p.Key
-	c.RegisterUser(&server.User{Username: p.Key, Permissions: permissionsOf(p), ConnectionDeadline: until.Time()})
+	if byKey(p) {
+		if _, good := d.keys.Good(p.Key); !good {
+			return false
+		}
+		d.let[c.GetID()] = p.Key
+	}
+
+	// The groups of a token may lose their roles in the file: nobody would be told.
+	ends := p.Ends
+	if renewed := time.Now().Add(d.renew); p.Key == "" && renewed.Before(ends) {
+		ends = renewed
+	}
+	c.RegisterUser(&server.User{
+		Username: cmp.Or(p.Key, p.Pseudonym), Permissions: permissionsOf(p), ConnectionDeadline: ends,
+	})
 	return true
 }
 
-// checkCertificate lets in who has a certificate, for as long as it holds.
-func (d *natsAuth) checkCertificate(c server.ClientAuthentication) bool {
-	state := c.GetTLSConnectionState()
-	if d.with == nil || state == nil || len(state.VerifiedChains) == 0 {
-		return false
+// byKey reports whether somebody came by an API key: a certificate has a hyphen in its
+// place, and a token nothing.
+func byKey(p auth.Principal) bool { return p.Key != "" && !strings.HasPrefix(p.Key, clientcert.Prefix) }
+
+// leafOf returns the certificate that a client shows, if it was verified; nil: none.
+func leafOf(state *tls.ConnectionState) *x509.Certificate {
+	if state == nil || len(state.VerifiedChains) == 0 {
+		return nil
 	}
-	leaf := state.VerifiedChains[0][0]
-	p, err := d.with.Authenticate(leaf)
-	if err != nil {
-		return false
-	}
-	c.RegisterUser(&server.User{Username: p.Key, Permissions: permissionsOf(p), ConnectionDeadline: leaf.NotAfter})
-	return true
+	return state.VerifiedChains[0][0]
 }
 
 func permissionsOf(p auth.Principal) *server.Permissions {
@@ -135,8 +160,8 @@ func (h *Server) natsOptions(o *server.Options) {
 		o.TLSConfig, o.TLS = h.tls, true
 	}
 	if h.keys != nil {
-		h.natsAuth = newNATSAuth(h.keys, h.ways.Certificates)
-		o.CustomClientAuthentication = h.natsAuth
+		h.natsAuth = newNATSAuth(h.ways, h.Config.Access.natsRenew(), h.Log)
+		o.CustomClientAuthentication, o.AuthTimeout = h.natsAuth, authWithin.Seconds()
 	}
 }
 

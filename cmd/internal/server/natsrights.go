@@ -53,7 +53,7 @@ func (r *rights) note(nc *nats.Conn, err error) {
 // matters reports whether a refusal is of something that the ledger needs, and
 // not of the subject to which somebody wanted an answer.
 func matters(err error) bool {
-	for _, own := range []string{`"$JS.`, `"$KV.`, `"` + subject.Prefix, `"$SRV`} {
+	for _, own := range []string{`"$JS.`, `"$KV.`, `"` + subject.Prefix, `"$SRV`, `"$SYS`} {
 		if strings.Contains(err.Error(), own) {
 			return true
 		}

@@ -82,6 +82,9 @@ func (h *Server) roadChecks(ctx context.Context) []rest.Check {
 		c.Alarm = !c.OK && part == intake.Losses // what is lost is lost: the ledger can answer all the same
 		checks = append(checks, c)
 	}
+	if h.callouts != nil {
+		checks = append(checks, result("auth callout", h.callouts.Trouble()))
+	}
 	var err error
 	if !h.operating.Load() {
 		err = errors.New("operators' requests over NATS are not answered yet")

@@ -244,7 +244,7 @@ func (h *Server) keep(w *workers) {
 }
 
 // answer starts what takes questions and events. What it returns is full once NATS is
-// listened to, by intake and for operators.
+// listened to, by intake and for operators, and servers that ask whom to let in are answered.
 func (h *Server) answer(w *workers, on listeners) (ready chan struct{}) {
 	h.api = h.Handler()
 	if h.asked = h.places.Guard(h.api); h.keys != nil {
@@ -254,7 +254,11 @@ func (h *Server) answer(w *workers, on listeners) (ready chan struct{}) {
 	}
 	guarded := h.Config.guardPages(h.withPages(h.asked), h.entrance.listener.Addr())
 
-	ready = make(chan struct{}, 2)
+	waits := 2
+	if h.callouts != nil {
+		waits++
+	}
+	ready = make(chan struct{}, waits)
 	open := func() { ready <- struct{}{} }
 	reached := sync.OnceValue(func() error { return h.Config.NATS.Await(w.ctx, h.Conn, h.Log) })
 	w.must("intake", func() error {
@@ -269,6 +273,14 @@ func (h *Server) answer(w *workers, on listeners) (ready chan struct{}) {
 		}
 		return h.operate(w.ctx, open)
 	})
+	if h.callouts != nil {
+		w.must("auth callout", func() error {
+			if err := reached(); err != nil {
+				return err
+			}
+			return h.answerCallouts(w.ctx, open)
+		})
+	}
 	w.must("HTTP", func() error { return h.entrance.serve(w.ctx, guarded) })
 	if on.measures != nil {
 		mux := http.NewServeMux()

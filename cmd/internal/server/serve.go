@@ -31,6 +31,7 @@ import (
 	"consentledger/api/followup"
 	"consentledger/api/lapse"
 	"consentledger/api/live"
+	"consentledger/api/nats/callout"
 	"consentledger/api/nats/intake"
 	"consentledger/api/nats/outbox"
 	"consentledger/api/webhook"
@@ -92,7 +93,7 @@ type Config struct {
 
 // Check refuses a configuration that cannot be, before anything is opened.
 func (c Config) Check() error {
-	return errors.Join(c.NATS.Check(), c.checkMany(), c.CheckAccess(), c.Limits.Check())
+	return errors.Join(c.NATS.Check(), c.checkMany(), c.CheckAccess(), c.checkCallout(), c.Limits.Check())
 }
 
 // A Server is a running ledger.
@@ -111,6 +112,7 @@ type Server struct {
 	ways         auth.Ways                // in which somebody is authenticated, by keys and otherwise
 	tokens       *token.Signer            // of subject tokens; nil: there are none
 	natsAuth     *natsAuth                // of the embedded NATS server; nil: it lets everybody in
+	callouts     *callout.Service         // of a NATS server elsewhere; nil: it asks nobody
 	NATS         *server.Server           // nil: external
 	Conn         *nats.Conn
 	Intake       intake.Config
@@ -203,6 +205,9 @@ func (h *Server) Open(ctx context.Context) error {
 	}
 
 	h.openIntake()
+	if err := h.openCallout(); err != nil {
+		return err
+	}
 	if err := h.openReach(ctx); err != nil {
 		return err
 	}

@@ -42,8 +42,9 @@ type Ways struct {
 	Burst int     // and how many at once; zero: those of ten seconds
 }
 
-// check refuses ways that lead nowhere.
-func (w Ways) check(d Access) error {
+// check refuses ways that lead nowhere. With callsOut a NATS server elsewhere shows the
+// certificates of its clients.
+func (w Ways) check(d Access, callsOut bool) error {
 	oidc := []string{w.Issuer, w.Audience, w.Groups}
 	if slices.Contains(oidc, "") && strings.Join(oidc, "") != "" {
 		return exit.Usage(errors.New("--oidc-issuer, --oidc-audience and --oidc-roles go together"))
@@ -52,9 +53,9 @@ func (w Ways) check(d Access) error {
 		return exit.Usage(errors.New("--tls-client-ca and --tls-client-roles go together"))
 	}
 
-	if w.ClientCA != "" && d.Cert == "" {
+	if w.ClientCA != "" && d.Cert == "" && !callsOut {
 		return exit.Usage(errors.New("--tls-client-ca: clients show their certificates in TLS: say --tls-cert and " +
-			"--tls-key, too"))
+			"--tls-key, too, or --nats-callout for those of a NATS server elsewhere"))
 	}
 
 	if !d.Authenticate && (w.Issuer != "" || w.ClientCA != "" || len(w.Origins) > 0 || len(w.TwoPersons) > 0) {

@@ -1,0 +1,189 @@
+package callout
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nats-io/jwt/v2"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nkeys"
+)
+
+func seedOf(t *testing.T, p nkeys.KeyPair, err error) []byte {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+	seed, err := p.Seed()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return seed
+}
+
+func accountSeed(t *testing.T) []byte { p, err := nkeys.CreateAccount(); return seedOf(t, p, err) }
+func curveSeed(t *testing.T) []byte   { p, err := nkeys.CreateCurveKeys(); return seedOf(t, p, err) }
+func userSeed(t *testing.T) []byte    { p, err := nkeys.CreateUser(); return seedOf(t, p, err) }
+
+func newKeys(t *testing.T) Keys {
+	t.Helper()
+	k, err := ParseSeed(append(accountSeed(t), '\n'))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return k
+}
+
+func TestSeedsAreOfTheirKinds(t *testing.T) {
+	k := newKeys(t)
+	if k, err := k.WithCurve(curveSeed(t)); err != nil || !strings.HasPrefix(k.Issuer, "A") || !strings.HasPrefix(k.XKey, "X") {
+		t.Errorf("%s %s %v", k.Issuer, k.XKey, err)
+	}
+	for name, text := range map[string][]byte{"empty": nil, "a user's": userSeed(t), "a curve's": curveSeed(t), "a public key": []byte(k.Issuer)} {
+		if _, err := ParseSeed(text); !errors.Is(err, errSeed) {
+			t.Errorf("%s as an account's: %v", name, err)
+		}
+	}
+	for name, text := range map[string][]byte{"empty": nil, "an account's": accountSeed(t)} {
+		if _, err := k.WithCurve(text); !errors.Is(err, errCurve) {
+			t.Errorf("%s as a curve's: %v", name, err)
+		}
+	}
+}
+
+// A node is a server that asks, as far as a message of it goes.
+type node struct {
+	*testing.T
+	pair  nkeys.KeyPair
+	id    string
+	curve nkeys.KeyPair
+}
+
+func newNode(t *testing.T) node {
+	t.Helper()
+	pair, err1 := nkeys.CreateServer()
+	curve, err2 := nkeys.CreateCurveKeys()
+	if err := errors.Join(err1, err2); err != nil {
+		t.Fatal(err)
+	}
+	id, err := pair.PublicKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return node{t, pair, id, curve}
+}
+
+// asks returns a question for who has the issuer's seed; with xkey it is encrypted for that.
+func (n node) asks(issuer, xkey string, change func(*jwt.AuthorizationRequestClaims)) *nats.Msg {
+	n.Helper()
+	user, err := nkeys.CreateUser()
+	if err != nil {
+		n.Fatal(err)
+	}
+	c := jwt.NewAuthorizationRequestClaims(issuer)
+	c.UserNkey, err = user.PublicKey()
+	c.Audience, c.Server.ID, c.Expires = audience, n.id, time.Now().Add(time.Minute).Unix()
+	c.ClientInformation.Kind = "Client"
+	c.ConnectOptions.Password = "clk_secret"
+	if change != nil {
+		change(c)
+	}
+	text, err2 := c.Encode(n.pair)
+	if err := errors.Join(err, err2); err != nil {
+		n.Fatal(err)
+	}
+	m := nats.NewMsg(Subject)
+	m.Data = []byte(text)
+	if xkey == "" {
+		return m
+	}
+	public, err := n.curve.PublicKey()
+	if err == nil {
+		m.Data, err = n.curve.Seal(m.Data, xkey)
+	}
+	if err != nil {
+		n.Fatal(err)
+	}
+	m.Header.Set(encryptedHeader, public)
+	return m
+}
+
+// What a server asks is read only if it is made for now, by itself, and encrypted exactly
+// where the ledger wants it so. Each error names what to change.
+func TestAQuestionIsReadAsItIsMeant(t *testing.T) {
+	n, plain := newNode(t), newKeys(t)
+	sealed, err := plain.WithCurve(curveSeed(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := plain.WithCurve(curveSeed(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		keys Keys
+		m    *nats.Msg
+		want string // in the error; empty: it is read
+	}{
+		"in the clear":                   {plain, n.asks(plain.Issuer, "", nil), ""},
+		"encrypted":                      {sealed, n.asks(plain.Issuer, sealed.XKey, nil), ""},
+		"in the clear, with a key":       {sealed, n.asks(plain.Issuer, "", nil), "put xkey into"},
+		"encrypted, without a key":       {plain, n.asks(plain.Issuer, sealed.XKey, nil), "--nats-callout-xkey"},
+		"encrypted for another":          {sealed, n.asks(plain.Issuer, other.XKey, nil), sealed.XKey},
+		"no token":                       {plain, &nats.Msg{Data: []byte("x")}, "no question"},
+		"nothing":                        {plain, &nats.Msg{}, "no question"},
+		"for another audience":           {plain, n.asks(plain.Issuer, "", func(c *jwt.AuthorizationRequestClaims) { c.Audience = "x" }), "no question"},
+		"of another server than it is":   {plain, n.asks(plain.Issuer, "", func(c *jwt.AuthorizationRequestClaims) { c.Server.ID = newNode(t).id }), "no question"},
+		"that was to be answered before": {plain, n.asks(plain.Issuer, "", func(c *jwt.AuthorizationRequestClaims) { c.Expires = time.Now().Add(-time.Minute).Unix() }), "no question"},
+		"of a user that is none":         {plain, n.asks(plain.Issuer, "", func(c *jwt.AuthorizationRequestClaims) { c.UserNkey = plain.Issuer }), "no question"},
+	} {
+		q, err := c.keys.open(c.m)
+		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v, want %q", name, err, c.want)
+		}
+		if err == nil && (q.secret() != "clk_secret" || q.misled != nil) {
+			t.Errorf("%s: %q %v", name, q.secret(), q.misled)
+		}
+		if err != nil && strings.Contains(err.Error(), "clk_secret") {
+			t.Errorf("%s: the error shows the secret: %v", name, err)
+		}
+	}
+
+	foreign := newKeys(t)
+	q, err := plain.open(n.asks(foreign.Issuer, "", nil))
+	if err != nil || q.misled == nil || !strings.Contains(q.misled.Error(), plain.Issuer) || !strings.Contains(q.misled.Error(), foreign.Issuer) {
+		t.Errorf("of another issuer: %v, %v", q, err)
+	}
+}
+
+// Who is checked is known by every process that has the seed, for a minute, and by no
+// other.
+func TestThePasswordOfACheckIsGoodForAMinute(t *testing.T) {
+	k, now := newKeys(t), time.Now()
+	password, err := k.newProbe(now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !k.isProbe(password, now) || !k.isProbe(password, now.Add(probeGood-2*time.Second)) {
+		t.Error("it is not known")
+	}
+	if k.isProbe(password, now.Add(probeGood)) {
+		t.Error("it is known for longer")
+	}
+	if newKeys(t).isProbe(password, now) {
+		t.Error("another ledger knows it")
+	}
+	later, err := k.newProbe(now.Add(time.Hour))
+	if err != nil {
+		t.Fatal(err)
+	}
+	signature := password[strings.LastIndex(password, "."):]
+	for _, bad := range []string{"", probeName, probeName + ".", probeName + "..", password + "A", password[1:],
+		later[:strings.LastIndex(later, ".")] + signature, probeName + ".99999999999" + signature} {
+		if k.isProbe(bad, now) {
+			t.Errorf("%q is taken for one", bad)
+		}
+	}
+}
