@@ -221,6 +221,7 @@ func (p *Provider) member(ctx context.Context, token *oidc.IDToken) ([]string, a
 		p.Seen(ctx, name, groups, token.IssuedAt)
 	}
 	who, err := p.Member(name, groups)
+	who.Ends = token.Expiry
 	return groups, who, err
 }
 

@@ -57,8 +57,9 @@ type Pending struct {
 // An Identity is who signed in.
 type Identity struct {
 	auth.Principal
-	Issuer string
-	Groups []string // of the provider's, those that have roles here
+	Issuer  string
+	Groups  []string // of the provider's, those that have roles here
+	Refresh string   // a token to ask the provider again with; empty: it gave none
 }
 
 // Why nobody is signed in.
@@ -108,53 +109,96 @@ func (s *SignIn) Finish(ctx context.Context, redirect string, p Pending, answer 
 		return Identity{}, faultOf(code)
 	}
 
-	text, err := s.exchange(ctx, redirect, p, answer.Get("code"))
+	given, err := s.exchange(ctx, redirect, p, answer.Get("code"))
 	if err != nil {
 		return Identity{}, err
 	}
-	token, err := s.verify(ctx, text)
+	token, err := s.verify(ctx, given.id)
 	if err != nil {
 		return Identity{}, err
 	}
 	if !auth.SameSecret(p.Nonce, token.Nonce) {
 		return Identity{}, OtherNonce
 	}
+	return s.identity(ctx, token, given)
+}
+
+// Renew returns who signed in before, by what the provider says of them now: refresh is
+// the token that it gave for that, and pseudonym who it was. The error is as of
+// [SignIn.Finish].
+func (s *SignIn) Renew(ctx context.Context, refresh, pseudonym string) (Identity, error) {
+	given, err := s.tokens(ctx, "", func(ctx context.Context, c *oauth2.Config) (*oauth2.Token, error) {
+		return c.TokenSource(ctx, &oauth2.Token{RefreshToken: refresh}).Token()
+	})
+	if fault := Fault(""); errors.As(err, &fault) && (fault == "server_error" || fault == "temporarily_unavailable") {
+		return Identity{}, s.away(fault)
+	}
+	if err != nil {
+		return Identity{}, err
+	}
+	token, err := s.verify(ctx, given.id)
+	if err != nil {
+		return Identity{}, err
+	}
+	if s.pseudonym(token) != pseudonym {
+		return Identity{}, OtherNonce
+	}
+	return s.identity(ctx, token, given)
+}
+
+// identity returns who a token that is verified is of.
+func (s *SignIn) identity(ctx context.Context, token *oidc.IDToken, given tokens) (Identity, error) {
 	if err := s.checkParty(token); err != nil {
 		return Identity{}, err
 	}
 	groups, who, err := s.member(ctx, token)
-	return Identity{Principal: who, Issuer: s.Issuer, Groups: groups}, err
+	return Identity{Principal: who, Issuer: s.Issuer, Groups: groups, Refresh: given.refresh}, err
 }
 
-// exchange returns the ID token that a code is for.
-func (s *SignIn) exchange(ctx context.Context, redirect string, p Pending, code string) (string, error) {
+// Left returns for how long what the provider said of somebody still holds.
+func (s *SignIn) Left(who auth.Principal) time.Duration { return who.Ends.Sub(s.Now()) }
+
+// tokens are what the provider gives.
+type tokens struct{ id, refresh string }
+
+// exchange returns the tokens that a code is for.
+func (s *SignIn) exchange(ctx context.Context, redirect string, p Pending, code string) (tokens, error) {
+	return s.tokens(ctx, redirect, func(ctx context.Context, c *oauth2.Config) (*oauth2.Token, error) {
+		return c.Exchange(ctx, code, oauth2.VerifierOption(p.Verifier))
+	})
+}
+
+// tokens asks the provider for tokens.
+func (s *SignIn) tokens(
+	ctx context.Context, redirect string, ask func(context.Context, *oauth2.Config) (*oauth2.Token, error),
+) (none tokens, err error) {
 	c, err := s.client(ctx, redirect)
 	if err != nil {
-		return "", err
+		return none, err
 	}
 
 	ctx, cancel := context.WithTimeout(oidc.ClientContext(ctx, s.Client), fetchWithin)
 	defer cancel()
-	answer, err := c.Exchange(ctx, code, oauth2.VerifierOption(p.Verifier))
+	answer, err := ask(ctx, c)
 	if said, is := errors.AsType[*oauth2.RetrieveError](err); is {
 		if said.ErrorCode == "invalid_grant" {
-			return "", UsedCode
+			return none, UsedCode
 		}
 		if said.ErrorCode != "" {
 			fault := faultOf(said.ErrorCode)
 			s.Failed(fault)
-			return "", fault
+			return none, fault
 		}
 	}
 	if err != nil {
-		return "", s.away(errors.New("it gives no token for a code"))
+		return none, s.away(errors.New("it gives no token"))
 	}
 
 	text, has := answer.Extra("id_token").(string)
 	if !has {
-		return "", BadToken
+		return none, BadToken
 	}
-	return text, nil
+	return tokens{text, answer.RefreshToken}, nil
 }
 
 // checkParty refuses a token that was made for another party: go-oidc leaves that to its

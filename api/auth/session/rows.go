@@ -15,10 +15,11 @@ import (
 )
 
 // The rows of sessions. Of each session there are two: what it is, which is never changed,
-// and when it was used last.
+// and when it was used last. One that the provider is asked about again has two more: see
+// [renewal].
 const (
 	rootRow     = "access-sessions/1/"
-	sessionRows = rootRow + "session/" // and the hash of the id, and /is or /seen
+	sessionRows = rootRow + "session/" // and the hash of the id, and /claim, /is, /renewal or /seen
 	markRows    = rootRow + "mark/"    // and a principal: under which mark their sessions are begun
 	stateRows   = rootRow + "state/"   // and the hash of a state: a sign-in was finished
 	linkRows    = rootRow + "link/"    // and the hash of its secret: a link for the first administrator
@@ -84,13 +85,15 @@ func (s *Sessions) write(ctx context.Context, c eventstore.Change) error {
 }
 
 func (s *Sessions) remove(ctx context.Context, hash string) error {
-	return s.write(ctx, eventstore.Change{Delete: [][]byte{isKey(hash), seenKey(hash)}})
+	return s.write(ctx, eventstore.Change{Delete: keysOf(hash)})
 }
 
-// A pair are the two rows of a session.
+// A pair are the two rows of a session, and those of its renewal, if it has some.
 type pair struct {
-	is   stored
-	seen moment
+	is      stored
+	seen    moment
+	renewal renewal
+	claim   moment // somebody asks the provider
 }
 
 // ended reports whether it let nobody in any more, by its times.
@@ -99,15 +102,15 @@ func (p pair) ended(now deadline.Instant) bool {
 }
 
 // read returns the rows of one session.
-func (s *Sessions) read(ctx context.Context, hash string) (is stored, seen deadline.Instant, err error) {
+func (s *Sessions) read(ctx context.Context, hash string) (of pair, err error) {
 	found := false
 	for _, row := range s.scan(ctx, sessionRows+hash+"/", &err) {
-		is, seen, found = row.is, row.seen.At, true
+		of, found = row, true
 	}
 	if err == nil && !found {
 		err = None
 	}
-	return is, seen, err
+	return of, err
 }
 
 // rows yields all sessions by their hashes. An error ends it.
@@ -127,25 +130,33 @@ func (s *Sessions) scan(ctx context.Context, prefix string, failed *error) iter.
 				return
 			}
 			of, kind, _ := strings.Cut(strings.TrimPrefix(string(row.Key), sessionRows), "/")
-			switch kind {
-			case "is": // which comes before the other
-				hash = of
-				if err := json.Unmarshal(row.Value, &one.is); err != nil || one.is.Version != rowsVersion {
-					*failed = fmt.Errorf("sessions: %w", errRow)
-					return
-				}
-			case "seen":
-				if err := json.Unmarshal(row.Value, &one.seen); err != nil || one.seen.Version != rowsVersion {
-					*failed = fmt.Errorf("sessions: %w", errRow)
-					return
-				}
-				if of == hash && !yield(hash, one) {
-					return
-				}
-				one = pair{}
+			if of != hash { // another session begins
+				hash, one = of, pair{}
+			}
+			if !one.take(kind, row.Value) {
+				*failed = fmt.Errorf("sessions: %w", errRow)
+				return
+			}
+			if kind == "seen" && one.is.Version != 0 && !yield(hash, one) { // which comes last
+				return
 			}
 		}
 	}
+}
+
+// take reads one of the rows. It reports whether it is as this program writes it.
+func (p *pair) take(kind string, value []byte) bool {
+	switch kind {
+	case "claim":
+		return json.Unmarshal(value, &p.claim) == nil && p.claim.Version == rowsVersion
+	case "is":
+		return json.Unmarshal(value, &p.is) == nil && p.is.Version == rowsVersion
+	case "renewal":
+		return json.Unmarshal(value, &p.renewal) == nil && p.renewal.Version == rowsVersion
+	case "seen":
+		return json.Unmarshal(value, &p.seen) == nil && p.seen.Version == rowsVersion
+	}
+	return true // of a newer program, which this one need not know
 }
 
 // mark returns the mark under which a principal's sessions are begun; empty: they never
@@ -169,7 +180,7 @@ func (s *Sessions) Tidy(ctx context.Context) (err error) {
 	var over [][]byte
 	for hash, row := range s.rows(ctx, &err) {
 		if row.ended(now) {
-			over = append(over, isKey(hash), seenKey(hash))
+			over = append(over, keysOf(hash)...)
 		}
 	}
 	if err != nil {

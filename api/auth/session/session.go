@@ -7,6 +7,9 @@
 // the identity provider. So a key that is revoked, or a role that is taken away in the file
 // of roles, ends what a session may do at once.
 //
+// Of who signed in at an identity provider the groups are asked for again every [Recheck],
+// if it gave a refresh token; if not, the session lasts no longer than its ID token.
+//
 // A session ends when it was not used for [Idle], at the latest after [Longest] or
 // [LongestProvider], when somebody signs out, and when all of a principal's are ended
 // ([Sessions.EndAll]). The latter changes a mark of the principal that each session was
@@ -20,6 +23,7 @@
 package session
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
@@ -37,9 +41,8 @@ import (
 	"consentledger/eventstore"
 )
 
-// How long a session lasts: without being used, and at the latest. What an identity
-// provider says of somebody's groups is looked at when they sign in, so that a session of
-// its does not last longer than an hour.
+// How long a session lasts: without being used, and at the latest. One that was begun at an
+// identity provider does not last longer than an hour.
 const (
 	Idle            = 30 * time.Minute
 	Longest         = 8 * time.Hour
@@ -147,9 +150,12 @@ func (s *Sessions) Begin(ctx context.Context, key string) (id string, err error)
 // begins one session: also a provider that takes a code twice begins no other.
 func (s *Sessions) BeginAs(ctx context.Context, who provider.Identity, state string) (id string, err error) {
 	used := usedRow(stateRows, state, s.Now())
-	id, err = s.begin(ctx, stored{
-		Way: ByProvider, Principal: who.Pseudonym, Issuer: who.Issuer, Groups: who.Groups,
-	}, eventstore.Change{Absent: [][]byte{used.Key}, Put: []eventstore.Row{used}})
+	row := stored{Way: ByProvider, Principal: who.Pseudonym, Issuer: who.Issuer, Groups: who.Groups}
+	if who.Refresh == "" { // nobody can ask again: it lasts as long as what the provider said
+		row.Ends = s.Now() + deadline.Instant(min(LongestProvider, s.SignIn.Left(who.Principal)).Milliseconds())
+	}
+	id, err = s.beginRenewed(ctx, row, who.Refresh,
+		eventstore.Change{Absent: [][]byte{used.Key}, Put: []eventstore.Row{used}})
 	if errors.Is(err, eventstore.ErrCondition) {
 		s.refused(WrongState)
 		return "", provider.UsedCode
@@ -159,12 +165,28 @@ func (s *Sessions) BeginAs(ctx context.Context, who provider.Identity, state str
 
 // begin writes a session, in one change with what else c has.
 func (s *Sessions) begin(ctx context.Context, row stored, c eventstore.Change) (id string, err error) {
+	return s.beginRenewed(ctx, row, "", c)
+}
+
+// beginRenewed is begin, of a session about whose groups the provider is asked again with
+// a refresh token; empty: it gave none.
+func (s *Sessions) beginRenewed(
+	ctx context.Context, row stored, refresh string, c eventstore.Change,
+) (id string, err error) {
 	mark, err := s.mark(ctx, row.Principal)
 	if err != nil {
 		return "", err
 	}
 	id, now := strings.ToLower(rand.Text()+rand.Text()), s.Now()
-	row.Version, row.Mark, row.Begun, row.Ends = rowsVersion, mark, now, now+lasts(row.Way)
+	row.Version, row.Mark, row.Begun = rowsVersion, mark, now
+	row.Ends = cmp.Or(row.Ends, now+lasts(row.Way))
+	if refresh != "" {
+		sealed, err := seal(id, refresh)
+		if err != nil {
+			return "", err
+		}
+		c.Put = append(c.Put, rowOf(renewalKey(hashOf(id)), renewal{rowsVersion, now, row.Groups, sealed}))
+	}
 
 	c.Put = append(c.Put, rowOf(isKey(hashOf(id)), row), rowOf(seenKey(hashOf(id)), moment{rowsVersion, now}))
 	if err := s.write(ctx, c); err != nil {
@@ -193,10 +215,11 @@ func (s *Sessions) find(ctx context.Context, id string, used bool) (Session, err
 	if len(id) != idSize || strings.Trim(id, idLetters) != "" {
 		return Session{}, None
 	}
-	row, seen, err := s.read(ctx, hashOf(id))
+	of, err := s.read(ctx, hashOf(id))
 	if err != nil {
 		return Session{}, err
 	}
+	row, seen := of.is, of.seen.At
 	mark, err := s.mark(ctx, row.Principal)
 	if err != nil {
 		return Session{}, err
@@ -210,6 +233,9 @@ func (s *Sessions) find(ctx context.Context, id string, used bool) (Session, err
 		return Session{}, WasLong
 	case now >= seen+deadline.Instant(Idle.Milliseconds()):
 		return Session{}, WasIdle
+	}
+	if row.Groups, err = s.renewed(ctx, id, of); err != nil {
+		return Session{}, err
 	}
 	p, err := s.principal(row)
 	if errors.Is(err, auth.ErrAway) {

@@ -294,7 +294,13 @@ func (b *browser) signIn(key auth.Key) page {
 // the provider leads back.
 func (b *browser) depart(groups ...string) string {
 	b.Helper()
-	b.p.idp.QueueUser(&mockoidc.MockUser{Subject: "ann", Groups: groups})
+	return b.departAs(&mockoidc.MockUser{Subject: "ann", Groups: groups})
+}
+
+// departAs is depart as somebody whom the provider knows as they are then.
+func (b *browser) departAs(user *mockoidc.MockUser) string {
+	b.Helper()
+	b.p.idp.QueueUser(user)
 	to := b.get("/ui/sign-in/provider?return=%2Fui%2Fpolicies%3Fapp%3Dshop")
 	if to.status != http.StatusSeeOther {
 		b.Fatalf("%d %s", to.status, to.body)
