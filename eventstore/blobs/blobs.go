@@ -48,6 +48,9 @@ type Blobs struct{ rows eventstore.Rows }
 // New returns the blobs in rows.
 func New(rows eventstore.Rows) *Blobs { return &Blobs{rows: rows} }
 
+// Over returns blobs whose rows are what over makes of these.
+func (s *Blobs) Over(over func(eventstore.Rows) eventstore.Rows) *Blobs { return New(over(s.rows)) }
+
 func key(h Hash) []byte { return append([]byte(prefix), h[:]...) }
 
 // Put keeps b, durably on return, and returns its hash. Putting it again

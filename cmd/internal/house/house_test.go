@@ -52,23 +52,24 @@ var stairs = map[string][]string{
 
 // closed lists imports that are forbidden although they lead down.
 var closed = map[string][]string{
-	"eventstore":          {"domain"}, // the contract and its backends know bytes, not consents
-	"eventstore/memory":   {"domain"},
-	"eventstore/embedded": {"domain"},
-	"eventstore/esdb":     {"domain"},
-	"eventstore/postgres": {"domain"},
-	"eventstore/vault":    {"domain"},
-	"eventstore/blobs":    {"domain"},
-	"projections":         {"eventstore/memory", "eventstore/embedded"},
-	"api/wire":            {"projections"}, // a shape asks nobody
-	"api/wire/parse":      {"projections"},
-	"api/nats/intake":     {"projections"}, // what comes in does not look at what goes out
-	"api/followup":        {"projections"},
-	"api/lapse":           {"projections"},
-	"api/nats/outbox":     {"projections"},                                                                                                 // it tells facts, not answers
-	"api/nats/operator":   {"projections", "eventstore", "domain"},                                                                         // it hands bytes to a handler
-	"api/client":          {"domain", "projections", "api/wire", "api/query", "eventstore/ledger", "eventstore/codec", "eventstore/vault"}, // apps link it
-	"api/dashboard":       {"eventstore/ledger"},                                                                                           // dashboards read answers, not history
+	"eventstore":           {"domain"}, // the contract and its backends know bytes, not consents
+	"eventstore/memory":    {"domain"},
+	"eventstore/embedded":  {"domain"},
+	"eventstore/esdb":      {"domain"},
+	"eventstore/postgres":  {"domain"},
+	"eventstore/vault":     {"domain"},
+	"eventstore/blobs":     {"domain"},
+	"eventstore/rehearsal": {"domain"},
+	"projections":          {"eventstore/memory", "eventstore/embedded"},
+	"api/wire":             {"projections"}, // a shape asks nobody
+	"api/wire/parse":       {"projections"},
+	"api/nats/intake":      {"projections"}, // what comes in does not look at what goes out
+	"api/followup":         {"projections"},
+	"api/lapse":            {"projections"},
+	"api/nats/outbox":      {"projections"},                                                                                                 // it tells facts, not answers
+	"api/nats/operator":    {"projections", "eventstore", "domain"},                                                                         // it hands bytes to a handler
+	"api/client":           {"domain", "projections", "api/wire", "api/query", "eventstore/ledger", "eventstore/codec", "eventstore/vault"}, // apps link it
+	"api/dashboard":        {"eventstore/ledger"},                                                                                           // dashboards read answers, not history
 }
 
 func TestArrowsPointDown(t *testing.T) {
