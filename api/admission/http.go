@@ -214,5 +214,5 @@ func classOf(route auth.Route) Class {
 
 func isBatch(contentType string) bool {
 	kind, _, _ := mime.ParseMediaType(contentType)
-	return kind == "application/cloudevents-batch+json"
+	return kind == "application/cloudevents-batch+json" || kind == "application/x-ndjson"
 }

@@ -167,10 +167,13 @@ var Routes = []Route{
 	{"GET /asyncapi.json", Public, OfNone},
 	{"GET /v1/schemas", Public, OfNone},
 	{"GET /v1/schemas/{name}", Public, OfNone},
+	{"GET /v1/errors", Public, OfNone},
+	{"GET /v1/errors/{code}", Public, OfNone},
 	{"GET /v1/apps/{app}/feeds/{token}/deadlines.ics", Public, OfNone},
 	{"GET /v1/blobs/{hash}", Describe, OfNone},
 
 	{"POST /v1/apps/{app}/events", Record, OfApp},
+	{"POST /v1/apps/{app}/events/bulk", Record, OfApp},
 	{"POST /v1/groups/{group}/events", Group, OfAll},
 	{"POST /v1/apps/{app}/check", Check, OfApp},
 	{"GET /v1/apps/{app}/subjects/{id}/purposes/{purpose}/check", Check, OfApp},

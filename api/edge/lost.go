@@ -9,6 +9,9 @@ func Lost(w http.ResponseWriter, r *http.Request, h http.Handler) {
 	if allow := m.header.Get("Allow"); allow != "" {
 		w.Header().Set("Allow", allow)
 	}
+	if m.status < http.StatusBadRequest { // it would lead to the address without its dots
+		m.status = http.StatusNotFound
+	}
 	Write(w, Plain(m.status, ""))
 }
 

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strings"
 
+	"consentledger/api/problems"
 	"consentledger/api/wire"
 
 	"github.com/go-json-experiment/json"
@@ -52,6 +53,7 @@ func Write(w http.ResponseWriter, p wire.Problem) {
 		panic("edge: a problem does not make JSON: " + err.Error())
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Add("Link", problems.Link(p.Code))
 	w.WriteHeader(p.Status)
 	w.Write(b)
 }

@@ -24,6 +24,7 @@ type Route struct {
 	Events  bool     // it takes CloudEvents, and says itself what is wrong with the headers beside them
 	Types   []string // of a body, as the description lists them; none: it takes none
 	Records bool     // a GET leaves a record of what was read
+	Tagged  bool     // its answer has an ETag
 }
 
 // Check refuses what the route does not take, or would not see: names that it
@@ -185,6 +186,9 @@ func unread(error) error {
 	return refuse(http.StatusRequestTimeout, "the body did not come, or not in time")
 }
 
+// ndjson is a JSON value on each line.
+const ndjson = "application/x-ndjson"
+
 // isJSON refuses a body that does not say that it is JSON in UTF-8. A page may
 // send any other to another origin without being asked back, also one without a
 // type.
@@ -193,6 +197,9 @@ func (t Route) isJSON(h http.Header) error {
 		", and its Content-Type has to say so"
 	kind, charset, ok := mediaType(h.Get("Content-Type"))
 	known := kind == "application/json" || kind == "text/json" || strings.HasSuffix(kind, "+json")
+	if slices.Contains(t.Types, ndjson) { // JSON as well, and no page sends it without asking first
+		known = kind == ndjson
+	}
 	if !ok || !known {
 		return refuse(http.StatusUnsupportedMediaType, want)
 	}

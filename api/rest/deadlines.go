@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"net/url"
 	"strings"
 
 	"consentledger/api/report"
@@ -68,6 +69,14 @@ type deadlinesIn struct {
 	Format      string `query:"format" doc:"of the report: json, csv, xlsx or ics; absent: as Accept says"`
 	Accept      string `header:"Accept"`
 	Min         string `query:"min_position" doc:"wait up to 10 s until the answer holds at least this position"`
+
+	asked url.URL
+}
+
+// Resolve keeps the address, from which those of other pages follow.
+func (in *deadlinesIn) Resolve(ctx huma.Context) []error {
+	in.asked = ctx.URL()
+	return nil
 }
 
 type deadlinesBody struct {
@@ -114,6 +123,14 @@ type fileOut struct {
 	Body        []byte
 }
 
+// A pageOut is a [fileOut] that may be a page.
+type pageOut struct {
+	ContentType string   `header:"Content-Type"`
+	Disposition string   `header:"Content-Disposition"`
+	Link        []string `header:"Link"`
+	Body        []byte
+}
+
 func (s *server) deadlineRoutes(api huma.API) {
 	route(s, api, "list-obligations", http.MethodGet, "/v1/apps/{app}/obligations",
 		"What is owed by when, a page at a time",
@@ -133,9 +150,16 @@ func (s *server) deadlineRoutes(api huma.API) {
 	get := huma.Operation{OperationID: "report-deadlines", Method: http.MethodGet, Path: path, SkipValidateParams: true,
 		Summary: "The deadline report and its summary", Description: "JSON comes a page at a time, each with the " +
 			"summary of the whole. CSV, a workbook and a calendar hold all that is asked for.", Responses: reportAnswers(api)}
-	huma.Register(api, get, func(ctx context.Context, in *deadlinesIn) (*fileOut, error) {
-		o, err := s.report(ctx, in.App, in.Accept, in.query())
-		return o, s.fail(ctx, get.OperationID, err)
+	huma.Register(api, get, func(ctx context.Context, in *deadlinesIn) (*pageOut, error) {
+		o, next, err := s.report(ctx, in.App, in.Accept, in.query())
+		if err != nil {
+			return nil, s.fail(ctx, get.OperationID, err)
+		}
+		answer := &pageOut{ContentType: o.ContentType, Disposition: o.Disposition, Body: o.Body}
+		if o.Disposition == "" { // no file, which holds all
+			answer.Link = links(paged[get.OperationID], in.asked, next)
+		}
+		return answer, nil
 	})
 	post := huma.Operation{OperationID: "query-report-deadlines", Method: http.MethodPost, Path: path,
 		SkipValidateParams: true, SkipValidateBody: true, MaxBodyBytes: maxBody,
@@ -145,7 +169,7 @@ func (s *server) deadlineRoutes(api huma.API) {
 		err := question(in.RawBody, &q)
 		var o *fileOut
 		if err == nil {
-			o, err = s.report(ctx, in.App, in.Accept, q)
+			o, _, err = s.report(ctx, in.App, in.Accept, q)
 		}
 		return o, s.fail(ctx, post.OperationID, err)
 	})
@@ -211,36 +235,40 @@ func behind(err error) error {
 	return err
 }
 
-// report answers with the whole report in a form.
-func (s *server) report(ctx context.Context, app, accept string, d DeadlineQuery) (*fileOut, error) {
+// report answers with the whole report in a form, or with a page of it, and says where the
+// next page begins.
+func (s *server) report(
+	ctx context.Context, app, accept string, d DeadlineQuery,
+) (o *fileOut, following string, err error) {
 	form, err := formOf(d.Format, accept)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 
 	q, err := s.deadlineQuery(ctx, app, d, 100)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 
 	if form == "json" {
 		list, next, sum, asOf, err := s.Requests.Report(ctx, q)
 		if err != nil {
-			return nil, behind(err)
+			return nil, "", behind(err)
 		}
 		a, summary := obligationsOf(q, d, list, next, asOf), report.SummaryOf(sum)
 		a.Summary = &summary
 		q.Known, q.Limit = requests.Known{Past: true, At: asOf}, maxRows
 		late, _, err := s.Requests.LateYeses(ctx, q)
 		if err != nil {
-			return nil, behind(err)
+			return nil, "", behind(err)
 		}
 		answered := report.LateOf(late)
 		a.Answered = &answered
 		body, err := json.Marshal(a)
-		return &fileOut{"application/json", "", body}, err
+		return &fileOut{"application/json", "", body}, a.Next, err
 	}
-	return s.file(ctx, q, form)
+	o, err = s.file(ctx, q, form)
+	return o, "", err
 }
 
 // file makes a file of all that q asks for, from one snapshot.

@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 
+	"consentledger/api/auth"
+	"consentledger/api/problems"
 	"consentledger/api/wire"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -54,47 +56,74 @@ func answers(op *huma.Operation, description, kind string, is *huma.Schema) {
 		Content: map[string]*huma.MediaType{kind: {Schema: is}}}
 }
 
-// describe says of the whole what no route says of itself: where it is, that
-// nobody has to log in yet, and what is answered to what is wrong.
-func describe(doc *huma.OpenAPI) {
+// bearer is what a request says who it is by.
+const bearer = "key"
+
+// describe says of the whole what no route says of itself: where it is, who may ask, and
+// what is answered to what is wrong. Commands may be asked what they would do if rehearsing
+// is set.
+func describe(doc *huma.OpenAPI, rehearsing bool) {
 	doc.Info.License = &huma.License{Name: "Apache-2.0", URL: "https://www.apache.org/licenses/LICENSE-2.0"}
 	doc.Info.Description = "The consent ledger. A parameter that a route does not know, that stands twice or is " +
-		"empty is refused. Bodies are JSON and say so in their Content-Type. Pages of other origins are not answered."
+		"empty is refused. Bodies are JSON and say so in their Content-Type. Pages of other origins are not answered. " +
+		"Every problem has a code that never changes; " + problems.Base + "{code} says what it means and what to do. " +
+		"A list that comes in pages says in the header Link where its first page and its next one are, if it is " +
+		"asked by GET; where a body asks, next goes into its cursor."
 	doc.Servers = []*huma.Server{{URL: "/", Description: "where this description is"}}
-	doc.Security = []map[string][]string{{}}
 
-	problem := map[string]*huma.MediaType{
-		"application/problem+json": {Schema: doc.Components.Schemas.Schema(typeFor[wire.Problem](), true, "")},
-	}
+	doc.Components.SecuritySchemes = map[string]*huma.SecurityScheme{bearer: {
+		Type: "http", Scheme: "bearer",
+		Description: "a key, a token of the identity provider, or a subject token; nobody needs one where serve has no --authenticate",
+	}}
+	doc.Security = []map[string][]string{{bearer: {}}, {}}
+
+	problem := &huma.MediaType{Schema: doc.Components.Schemas.Schema(typeFor[wire.Problem](), true, "")}
 	for path, item := range doc.Paths {
-		for _, op := range operations(item) {
+		for method, op := range operations(item) {
 			describeErrors(op, path, problem)
+			describePages(op, method)
+			describeTag(doc, op, method)
+			if route, _ := auth.RouteOf(method, path); route.Operation == auth.Public {
+				op.Security = []map[string][]string{{}}
+			}
 		}
+	}
+	if rehearsing {
+		describeDryRuns(doc)
 	}
 	openAnswers(doc)
 	nothingBesideRefs(doc)
 }
 
-func describeErrors(op *huma.Operation, path string, problem map[string]*huma.MediaType) {
+// describeErrors says which problems a route may answer with.
+func describeErrors(op *huma.Operation, path string, problem *huma.MediaType) {
+	content := map[string]*huma.MediaType{"application/problem+json": problem}
 	if strings.HasPrefix(path, "/log/") {
-		problem = map[string]*huma.MediaType{"text/plain": {Schema: aText}} // as every client of tiles expects
+		content["text/plain"] = &huma.MediaType{Schema: aText} // as every client of tiles expects
 	}
 
 	add := func(status int, description string) {
 		if code := strconv.Itoa(status); op.Responses[code] == nil {
-			op.Responses[code] = &huma.Response{Description: description, Content: problem}
+			op.Responses[code] = &huma.Response{Description: description, Content: content}
 		}
 	}
 
 	add(http.StatusBadRequest, "Something is not as it has to be; detail says what")
+	add(http.StatusUnauthorized, "Nobody is known by the key that was shown, or none was")
 	add(http.StatusForbidden, "It comes from a page of another origin, or is not for who asks")
 	add(http.StatusMisdirectedRequest, "The ledger is not asked under this name")
-	if strings.Contains(path, "{") {
+	add(http.StatusTooManyRequests, "Too much at once, and nothing of it was done: send it again after Retry-After seconds")
+	add(http.StatusInternalServerError, "The program is mistaken; its log says where")
+	add(http.StatusServiceUnavailable, "The ledger cannot tell now; ask again")
+
+	if strings.Contains(path, "{") || len(op.Parameters) > 0 || op.RequestBody != nil {
 		add(http.StatusNotFound, "There is no such thing")
+		add(http.StatusConflict, "It is not possible as things are now")
+		add(http.StatusUnprocessableEntity, "It is refused; code and detail say why")
 	}
 	if op.RequestBody != nil {
-		add(http.StatusUnsupportedMediaType, "The body is not JSON, or does not say so")
+		add(http.StatusRequestTimeout, "The body did not come, or not in time")
+		add(http.StatusRequestEntityTooLarge, "It is larger than is taken")
+		add(http.StatusUnsupportedMediaType, "The body is not of a type that is taken, or does not say so")
 	}
-
-	add(http.StatusServiceUnavailable, "The ledger cannot tell now; ask again")
 }

@@ -34,8 +34,9 @@ func (in *eventsIn) Resolve(ctx huma.Context) []error {
 	return nil
 }
 
-// Row is what became of one event of a batch.
+// Row is what became of one event of several.
 type Row struct {
+	Line    int           `json:"line,omitzero" doc:"of events that came as lines: its number, from 1"`
 	Status  int           `json:"status"`
 	Receipt *wire.Receipt `json:"receipt,omitempty"`
 	Problem *wire.Problem `json:"problem,omitempty"`
@@ -64,6 +65,7 @@ func (s *server) eventRoutes(api huma.API) {
 			"The actor is operator unless the event says another. Where serve has no --authenticate, whoever reaches "+
 			"this route may use it: "+
 			"so let nobody reach it but operators. "+binaryMode, parse.OperatorEvent, parse.OperatorBinaryEvent)
+	s.bulkRoute(api)
 }
 
 const binaryMode = "A CloudEvent in binary mode has its attributes in ce- headers and its data as the body, of any " +
@@ -214,39 +216,68 @@ func (d endpoint) recordBatch(ctx context.Context, app ident.AppName, body []byt
 	}
 	defer leave()
 
-	rows := make([]Row, len(events))
-	var work [lanes][]func()
-	var broken [lanes]map[ident.PersonKey]error // why a person's row could not be recorded now
-	seed := maphash.MakeSeed()
+	lines := make([]line, len(events))
 	for i, e := range events {
-		req, key, err := with.read(i+1, parse.ErrSignedForm,
-			func(key string) (ledger.Request, error) { return d.named(app, e, key) })
+		lines[i] = line{i + 1, e}
+	}
+	return ok[any](Rows{newRecorder(d, app, with).record(ctx, lines)})
+}
+
+// A line is an event of several, as it was sent, and its number from 1.
+type line struct {
+	number int
+	event  []byte
+}
+
+// A recorder records events, many persons' at once.
+type recorder struct {
+	endpoint
+	app    ident.AppName
+	with   besides
+	seed   maphash.Seed
+	broken [lanes]map[ident.PersonKey]error // why a person's row could not be recorded now
+}
+
+func newRecorder(d endpoint, app ident.AppName, with besides) *recorder {
+	return &recorder{endpoint: d, app: app, with: with, seed: maphash.MakeSeed()}
+}
+
+// record records events, and returns what became of each.
+func (r *recorder) record(ctx context.Context, lines []line) []Row {
+	rows := make([]Row, len(lines))
+	var work [lanes][]func()
+	for i, l := range lines {
+		req, key, err := r.with.read(l.number, parse.ErrSignedForm,
+			func(key string) (ledger.Request, error) { return r.named(r.app, l.event, key) })
 		if err != nil {
-			rows[i] = d.server.rowOf(ctx, ledger.Receipt{}, err)
+			rows[i] = r.server.rowOf(ctx, ledger.Receipt{}, err)
 			continue
 		}
-		lane := maphash.Comparable(seed, req.Person) % lanes
-		work[lane] = append(work[lane], func() {
-			// What comes behind such a row waits with it: recorded first, it would begin a
-			// history which that row is too old for, or be overtaken by it. Opt-outs do not wait.
-			if err := broken[lane][req.Person]; err != nil && !domain.IsOptOut(req.Command) {
-				rows[i] = d.server.rowOf(ctx, ledger.Receipt{}, err)
-				return
-			}
-
-			r, err := d.server.execute(ctx, req)
-			err = keyReused(key, err)
-			if rows[i] = d.server.rowOf(ctx, r, err); rows[i].Status < http.StatusInternalServerError {
-				return
-			}
-			if broken[lane] == nil {
-				broken[lane] = map[ident.PersonKey]error{}
-			}
-			broken[lane][req.Person] = err
-		})
+		lane := maphash.Comparable(r.seed, req.Person) % lanes
+		work[lane] = append(work[lane], func() { rows[i] = r.inLane(ctx, lane, req, key) })
 	}
 	run(work[:])
-	return ok[any](Rows{rows})
+	return rows
+}
+
+// inLane records a row. What comes behind one that could not be recorded now waits with
+// it: recorded first, it would begin a history which that row is too old for, or be
+// overtaken by it. Opt-outs do not wait.
+func (r *recorder) inLane(ctx context.Context, lane uint64, req ledger.Request, key string) Row {
+	if err := r.broken[lane][req.Person]; err != nil && !domain.IsOptOut(req.Command) {
+		return r.server.rowOf(ctx, ledger.Receipt{}, err)
+	}
+
+	receipt, err := r.server.execute(ctx, req)
+	err = keyReused(key, err)
+	row := r.server.rowOf(ctx, receipt, err)
+	if row.Status >= http.StatusInternalServerError {
+		if r.broken[lane] == nil {
+			r.broken[lane] = map[ident.PersonKey]error{}
+		}
+		r.broken[lane][req.Person] = err
+	}
+	return row
 }
 
 // run does the work of every lane and waits. A panic in a lane is one here.

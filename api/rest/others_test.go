@@ -139,8 +139,8 @@ func TestTheDescriptionSaysWhatIsAnswered(t *testing.T) {
 			if _, has := op.Responses["400"]; !has {
 				t.Errorf("%s %s never answers 400", method, path)
 			}
-			if _, has := op.Responses["404"]; has != strings.Contains(path, "{") {
-				t.Errorf("%s %s answers 404: %v", method, path, has)
+			if _, has := op.Responses["404"]; !has && strings.Contains(path, "{") {
+				t.Errorf("%s %s never answers 404", method, path)
 			}
 		}
 	}

@@ -64,7 +64,7 @@ func (s *server) fail(ctx context.Context, route string, err error) error {
 // recorders are the routes that record what their caller says. All others are
 // questions: whatever breaks there, the outcome of nothing is unknown.
 var recorders = map[string]bool{
-	"record-events": true, "record-operator-events": true, "record-group-event": true, "put-app": true,
+	"record-events": true, "record-operator-events": true, "record-group-event": true, "put-app": true, "move-app": true,
 	"publish-calendar": true,
 	"publish-policy":   true, "publish-surface": true, "erase-subject": true, "begin-erasure": true,
 	"add-to-erasure": true,
@@ -207,7 +207,14 @@ func (s *server) guard(mux *http.ServeMux, routes map[string]edge.Route) http.Ha
 			refused(w, err)
 			return
 		}
-		mux.ServeHTTP(w, r)
+		switch {
+		case r.URL.Query().Has(dryRun):
+			s.rehearse(w, r, mux)
+		case routes[pattern].Tagged:
+			answerTagged(w, r, mux)
+		default:
+			mux.ServeHTTP(w, r)
+		}
 	})
 }
 

@@ -35,6 +35,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // A Ledger is what rest uses of [ledger.Ledger].
@@ -55,6 +56,7 @@ type Ledger interface {
 	Erase(ctx context.Context, req ledger.Request) (ledger.Receipt, error)
 	Whole(ctx context.Context, stream ident.StreamID) (domain.Subject, error)
 	Stream(ctx context.Context, stream ident.StreamID) iter.Seq2[codec.Entry, error]
+	Rehearse(ctx context.Context) (*ledger.Rehearsal, error)
 	Now() deadline.Instant
 }
 
@@ -119,6 +121,14 @@ func Handler(c Config) http.Handler {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
+
+	c.Ledger, c.Blobs = stage{c.Ledger}, stagedBlobs{c.Blobs}
+	if c.Approvals != nil {
+		staged := *c.Approvals
+		staged.Ledger = stagedProposals{staged.Ledger}
+		c.Approvals = &staged
+	}
+
 	mux := http.NewServeMux()
 	s := &server{c, newGate(batchesAtOnce, batchPatience)}
 	api := s.routes(mux)
@@ -128,6 +138,7 @@ func Handler(c Config) http.Handler {
 // routes adds the routes to mux, and describes them.
 func (s *server) routes(mux *http.ServeMux) huma.API {
 	api := humago.New(mux, config(s.Version))
+	api.OpenAPI().Components.Schemas.RegisterTypeAlias(typeFor[jsontext.Value](), typeFor[any]()) // JSON, and no Base64
 	s.eventRoutes(api)
 	s.subjectRoutes(api)
 	s.countRoute(api)
@@ -164,6 +175,7 @@ func (s *server) routes(mux *http.ServeMux) huma.API {
 	}
 
 	s.schemaRoutes(api)
+	s.errorRoutes(api)
 	s.logRoutes(api)
 	if s.Documents != nil {
 		s.paperRoutes(api)
@@ -183,7 +195,7 @@ func (s *server) routes(mux *http.ServeMux) huma.API {
 
 	s.healthRoutes(api, mux)
 	s.asyncRoute(api)
-	describe(api.OpenAPI())
+	describe(api.OpenAPI(), s.Ledger != nil) // over NATS, which has the same description, there are no dry runs
 	return api
 }
 
@@ -206,7 +218,9 @@ func operations(item *huma.PathItem) map[string]*huma.Operation {
 }
 
 func routeOf(op *huma.Operation) edge.Route {
-	r := edge.Route{Records: op.Metadata[records] == true, Events: op.Metadata[takesOptOuts] == true}
+	r := edge.Route{
+		Records: op.Metadata[records] == true, Events: op.Metadata[takesOptOuts] == true, Tagged: op.Metadata[tagged] == true,
+	}
 	if op.RequestBody != nil {
 		r.Types = slices.Sorted(maps.Keys(op.RequestBody.Content))
 	}
@@ -246,6 +260,7 @@ func config(version string) huma.Config {
 	c.Formats = map[string]huma.Format{"application/json": f, "json": f}
 	c.DefaultFormat = "application/json"
 	c.DocsPath, c.SchemasPath, c.CreateHooks = "", "", nil
+	c.Transformers = append(c.Transformers, helpOf, linked)
 
 	// Huma's limit stays on the connection when a body has come; guard's does not.
 	c.OnAddOperation = append(c.OnAddOperation, func(_ *huma.OpenAPI, op *huma.Operation) { op.BodyReadTimeout = -1 })

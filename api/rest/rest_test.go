@@ -42,6 +42,9 @@ type testServer struct {
 	sick bool
 	ledg *ledger.Ledger
 	conf Config
+
+	store *memory.Store // of the ledger
+	rows  *memory.Rows  // of the vault and the texts
 }
 
 type views struct{ h *testServer }
@@ -117,11 +120,12 @@ func open(t *testing.T) *testServer {
 		t.Fatal(err)
 	}
 	now := func() deadline.Instant { return deadline.At(time.Now()) }
-	l, err := ledger.Open(ctx, ledger.Config{Store: new(memory.Store), Vault: v, Now: now})
+	h := &testServer{t: t, store: new(memory.Store), rows: rows}
+	l, err := ledger.Open(ctx, ledger.Config{Store: h.store, Vault: v, Blobs: blobs.New(rows), Now: now})
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := &testServer{t: t, ledg: l}
+	h.ledg = l
 	h.conf = Config{
 		Ledger: l, Blobs: blobs.New(rows), Consents: views{h}, Policies: views{h}, Activity: views{h}, Wait: views{h}, Version: "test",
 		Status: func(context.Context) StatusReport { return StatusReport{Version: "test", Head: "0"} },

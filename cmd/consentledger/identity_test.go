@@ -180,7 +180,7 @@ func (g *guarded) everyRoute(by map[auth.Role]identity) {
 func (g *guarded) everyRouteBut(by map[auth.Role]identity, nobody identity) {
 	g.Helper()
 	fill := strings.NewReplacer("{id}", "nobody", "{purpose}", "mail", "{group}", "family", "{seq}", "7", "{name}", "event", "{hash}", "x",
-		"{version}", "x", "{surface}", "x", "{register}", "processing", "{token}", "x", "{path...}", "0/0", "{$}", "")
+		"{version}", "x", "{surface}", "x", "{register}", "processing", "{token}", "x", "{path...}", "0/0", "{code}", "malformed", "{$}", "")
 	for _, r := range auth.Routes {
 		if r.Pattern == "POST /v1/replay/check" { // it builds everything anew, as long as that takes
 			continue

@@ -47,7 +47,7 @@ func (l *Ledger) Rehearse(ctx context.Context) (*Rehearsal, error) {
 	if err != nil {
 		return nil, err
 	}
-	dry.needsTwo = l.needsTwo
+	dry.needsTwo, dry.stillMay = l.needsTwo, l.stillMay
 	return &Rehearsal{Ledger: dry, Blobs: c.Blobs, store: store}, nil
 }
 

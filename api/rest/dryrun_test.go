@@ -1,0 +1,296 @@
+package rest
+
+import (
+	"context"
+	"encoding/hex"
+	"fmt"
+	"os"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"consentledger/api/approval"
+	"consentledger/api/policyfile"
+	"consentledger/api/wire"
+	"consentledger/api/wire/parse"
+	"consentledger/domain"
+	"consentledger/domain/content"
+	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
+	"consentledger/eventstore"
+	"consentledger/eventstore/codec"
+	"consentledger/eventstore/codec/policydoc"
+	"consentledger/eventstore/ledger"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// A witness sees which commands reach the ledger.
+type witness struct {
+	*ledger.Ledger
+	saw map[reflect.Type]bool
+}
+
+func (w witness) Execute(ctx context.Context, req ledger.Request) (ledger.Receipt, error) {
+	w.saw[reflect.TypeOf(req.Command)] = true
+	return w.Ledger.Execute(ctx, req)
+}
+
+func (w witness) Erase(ctx context.Context, req ledger.Request) (ledger.Receipt, error) {
+	w.saw[reflect.TypeOf(req.Command)] = true
+	return w.Ledger.Erase(ctx, req)
+}
+
+// kept is all that the store and the rows hold.
+func (h *testServer) kept() (all []string) {
+	h.t.Helper()
+	for r, err := range h.store.ReadAll(h.t.Context(), 0) {
+		if err != nil {
+			h.t.Fatal(err)
+		}
+		all = append(all, fmt.Sprintf("%d %s %d %s %s", r.Position, r.Stream, r.Revision, r.ID, r.Data))
+	}
+	for row, err := range h.rows.Scan(h.t.Context(), nil) {
+		if err != nil {
+			h.t.Fatal(err)
+		}
+		all = append(all, hex.EncodeToString(row.Key)+" "+hex.EncodeToString(row.Value))
+	}
+	return all
+}
+
+// recordedSince returns the records after a position, as a dry run tells them.
+func (h *testServer) recordedSince(at eventstore.Position) (all []wire.DryRecord) {
+	h.t.Helper()
+	for r, err := range h.store.ReadAll(h.t.Context(), at) {
+		if err != nil {
+			h.t.Fatal(err)
+		}
+		e, err := codec.Decode(r)
+		if err != nil {
+			h.t.Fatal(err)
+		}
+		d, err := wire.DryRecordOf(e)
+		if err != nil {
+			h.t.Fatal(err)
+		}
+		all = append(all, d)
+	}
+	return all
+}
+
+// chance is what differs between two runs of one command: times, ids, positions and
+// pseudonyms.
+var chance = regexp.MustCompile(`"(position|event_id|request|incident|stream)":"[^"]*"|` +
+	`[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+Z|[0-9a-f]{8}-[0-9a-f-]{27}|\b[0-9a-f]{32}\b|\b[0-9a-z]{20,26}\b`)
+
+func sure(t *testing.T, v any) string {
+	t.Helper()
+	b, ok := v.(jsontext.Value)
+	if !ok {
+		var err error
+		if b, err = json.Marshal(v, json.Deterministic(true)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := b.Canonicalize(); err != nil {
+		t.Fatalf("%s: %v", b, err)
+	}
+	return chance.ReplaceAllString(string(b), "?")
+}
+
+// foretold asks what a command would do, holds that nothing is kept of that, sends the
+// command, and holds that it does so.
+func (h *testServer) foretold(method, path, body string, headers ...string) (status int, answer string) {
+	h.t.Helper()
+	before := h.kept()
+	foreseen, told, header := h.ask(method, path+"?dry_run", body, headers...)
+	if after := h.kept(); !slices.Equal(before, after) {
+		h.t.Errorf("%s %s %.200s: a dry run left %d things where there were %d", method, path, body, len(after), len(before))
+	}
+
+	head, err := h.store.Head(h.t.Context())
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	status, answer = h.do(method, path, body, headers...)
+	if foreseen != status {
+		h.t.Errorf("%s %s %.300s: %d %s is foretold, and answered is %d %s", method, path, body, foreseen, told, status, answer)
+		return status, answer
+	}
+	if status != 200 {
+		if told != answer || header.Get("Content-Type") != "application/problem+json" {
+			h.t.Errorf("%s %s %.300s: %s is foretold, and answered is %s", method, path, body, told, answer)
+		}
+		return status, answer
+	}
+
+	var dry wire.DryRun
+	if err := json.Unmarshal([]byte(told), &dry); err != nil {
+		h.t.Fatalf("%s %s: %s: %v", method, path, told, err)
+	}
+	if !dry.DryRun || sure(h.t, dry.Answer) != sure(h.t, jsontext.Value(answer)) {
+		h.t.Errorf("%s %s %.300s:\nforetold %s\nanswered %s", method, path, body, sure(h.t, dry.Answer), sure(h.t, jsontext.Value(answer)))
+	}
+	if is := h.recordedSince(head); sure(h.t, dry.Records) != sure(h.t, slices.Concat([]wire.DryRecord{}, is)) {
+		h.t.Errorf("%s %s %.300s:\nforetold %s\nrecorded %s", method, path, body, sure(h.t, dry.Records), sure(h.t, is))
+	}
+	return status, answer
+}
+
+// sampleApp publishes the sample app's policy, which the examples of events are of.
+func (h *testServer) sampleApp() {
+	h.t.Helper()
+	const dir = "../../cmd/consentledger/smartkey/"
+	file, err := os.ReadFile(dir + "policy.yaml")
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	doc, texts, err := policyfile.Parse("policy.yaml", file, func(path string) ([]byte, error) { return os.ReadFile(dir + path) })
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	document, err := policydoc.Marshal(doc)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	byHash := map[string]string{}
+	for hash, text := range texts {
+		byHash[hash.String()] = string(text)
+	}
+	body, err := json.Marshal(map[string]any{"document": jsontext.Value(document), "texts": byHash})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+
+	h.foretold("PUT", "/v1/apps/smartkey", appJSON)
+	if status, answer := h.foretold("POST", "/v1/apps/smartkey/policies", string(body)); status != 200 {
+		h.t.Fatalf("the sample app's policy: %d %s", status, answer)
+	}
+}
+
+// Every command that somebody outside may send, and every type of event, is asked about
+// first: nothing is kept of that, and then it does what was said.
+func TestADryRunForetellsEveryCommandAndKeepsNothing(t *testing.T) {
+	h := open(t)
+	w := witness{h.ledg, map[reflect.Type]bool{}}
+	h.conf.Ledger = w
+	h.h = Handler(h.conf)
+	h.sampleApp()
+
+	taken := 0
+	for _, e := range parse.Examples(deadline.At(time.Now())) {
+		path := "/v1/apps/smartkey/events"
+		if e.Operator {
+			path = "/v1/apps/smartkey/operator/events"
+		}
+		if e.Type == "service.ceased" {
+			continue // it is the last below
+		}
+		if status, _ := h.foretold("POST", path, string(e.Event)); status == 200 {
+			taken++
+		}
+		h.foretold("POST", path, string(e.Event)) // again: the same receipt, and nothing new
+	}
+	if taken < 20 {
+		t.Errorf("%d examples were taken: the others say what is refused, and not what is recorded", taken)
+	}
+
+	version := func() content.Hash {
+		body, version := publishedIn(t)
+		h.foretold("PUT", "/v1/apps/demo", appJSON)
+		h.foretold("PUT", "/v1/apps/demo", appJSON) // no news
+		h.foretold("PUT", "/v1/apps/demo", strings.Replace(appJSON, "{", `{"group":"acme",`, 1))
+		h.foretold("POST", "/v1/apps/demo/policies", body)
+		h.foretold("POST", "/v1/apps/demo/policies", body)
+		return version
+	}()
+	h.foretold("POST", "/v1/apps/demo/surfaces", fmt.Sprintf(surfaceJSON, version, doc.Texts[0].Hash, content.Hash{8}))
+	h.foretold("POST", "/v1/apps/demo/calendars", `{"jurisdiction":"CN","year":2031,"notice":"2030-1","issued":"2030-11-01","off":["2031-01-01"],"makeup":[],"partial":true}`)
+	h.foretold("POST", "/v1/apps/demo/environment", `{"environment":"production"}`)
+
+	// A person who is not known gets no entry by a dry run, and one who is refused gets none at all.
+	h.foretold("POST", appEndpoint, event("e1", "ann", "consent.given", yes))
+	h.foretold("POST", appEndpoint, event("e1", "ann", "consent.refused", `{"purposes":["mail"]}`)) // the id is used
+	h.foretold("POST", appEndpoint, event("", "ann", "consent.withdrawn", `{"purposes":["mail"]}`), "Idempotency-Key: k1")
+	h.foretold("POST", appEndpoint, event("", "bo", "consent.given", yes), "Idempotency-Key: k2")
+	for _, refused := range []string{
+		event("e2", "cy", "consent.given", strings.Replace(yes, "mail", "nothing", 1)), `{"specversion":"1.0"}`,
+		event("e3", "cy", "hold.placed", `{"reason":"court"}`), event("e4", "cy", "nosuch.type", `{}`),
+	} {
+		if status, answer := h.foretold("POST", appEndpoint, refused); status < 400 {
+			t.Errorf("%s: %d %s", refused, status, answer)
+		}
+	}
+	h.foretold("POST", "/v1/apps/nosuch/events", event("e5", "ann", "consent.given", yes))
+	h.foretold("POST", appEndpoint, "["+event("b1", "dan", "consent.given", yes)+","+event("b2", "eve", "consent.given", `{}`)+","+event("b3", "dan", "consent.withdrawn", `{"all":true}`)+"]")
+	h.foretold("POST", "/v1/apps/demo/subjects/erase", `{"id":"x1","subject":"dan","reason":"asked","by":["ann","bo"]}`)
+	h.foretold("POST", "/v1/apps/demo/subjects/erase", `{"id":"x2","subject":"nobody","reason":"asked","by":["ann","bo"]}`)
+	h.foretold("POST", operatorEndpoint, aboutApp("s1", "service.ceased", `{"reason":"over"}`))
+
+	for _, rule := range domain.Commands {
+		if kind := reflect.TypeOf(rule.Command); rule.By != domain.ByLedger && !w.saw[kind] {
+			t.Errorf("%s was not sent, so that nobody knows what a dry run of it does", kind)
+		}
+	}
+}
+
+// What takes two is foretold in each of its steps, and nothing is proposed or decided by a
+// dry run.
+func TestADryRunOfAProposalProposesNothing(t *testing.T) {
+	h := open(t)
+	h.furnish()
+	who := "p-ann"
+	needs := func(_ ident.AppName, kind string) bool {
+		return kind == "record.voided" || kind == approval.ErasureKind
+	}
+	h.ledg.AskTwo(needs, nil)
+	h.conf.Approvals = &approval.Approvals{Ledger: h.ledg, Needs: needs}
+	h.conf.Principal = func(context.Context) string { return who }
+	h.h = Handler(h.conf)
+
+	const path = "/v1/apps/demo/proposals"
+	proposed := func(id string) string {
+		t.Helper()
+		given := h.receipt(appEndpoint, event(id, "user-"+id, "consent.given", yes))
+		void := event("v-"+id, "user-"+id, "record.voided", fmt.Sprintf(`{"records":[%q],"reason":"mistake","evidence":"sha256:40529c2085aed8cc8bba5ce6c83994a217ed98daf51490f12fa8afce3cf3366d"}`, given.EventID))
+		if status, _ := h.foretold("POST", operatorEndpoint, void); status != 409 {
+			t.Errorf("what takes two is answered with %d", status)
+		}
+		_, answer := h.foretold("POST", path, `{"event":`+void+`}`)
+		h.foretold("POST", path, `{"event":`+void+`}`) // again: it is the same one
+		var p ProposalAnswer
+		if err := json.Unmarshal([]byte(answer), &p); err != nil || p.ID == "" {
+			t.Fatalf("%s, %v", answer, err)
+		}
+		return path + "/" + p.ID
+	}
+
+	first, second, third := proposed("e1"), proposed("e2"), proposed("e3")
+	h.foretold("POST", first+"/approve", `{}`) // refused: it is one's own
+	h.foretold("POST", third+"/withdraw", `{}`)
+	who = "p-bo"
+	h.foretold("POST", second+"/decline", `{"reason":"not so"}`)
+	if status, answer := h.foretold("POST", first+"/approve", `{}`); status != 200 {
+		t.Errorf("approved: %d %s", status, answer)
+	}
+	h.foretold("POST", first+"/approve", `{}`)
+}
+
+// Questions have no dry run, and neither has what keeps no record of a person or an app.
+func TestADryRunIsOfCommandsAlone(t *testing.T) {
+	h := open(t)
+	h.furnish()
+	for _, path := range []string{"/v1/apps", "/v1/apps/demo", "/v1/replay"} {
+		if status, answer := h.do("GET", path+"?dry_run", ""); status != 400 {
+			t.Errorf("%s: %d %s", path, status, answer)
+		}
+	}
+	h.want(400, "needs no value", "POST", appEndpoint+"?dry_run=perhaps", event("e1", "ann", "consent.given", yes))
+	h.want(200, `"event_id"`, "POST", appEndpoint+"?dry_run=false", event("e1", "ann", "consent.given", yes))
+	h.want(200, `"dry_run":true`, "POST", appEndpoint+"?dry_run=true", event("e2", "ann", "consent.given", yes))
+}

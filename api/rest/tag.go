@@ -1,0 +1,97 @@
+package rest
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"net/http"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+)
+
+// tagged is the note of a GET whose answer has an ETag.
+const tagged = "tagged"
+
+// untagged are answers as of a position that have none: they are streams, or every one of
+// them leaves a record of what it showed.
+var untagged = map[string]bool{"newest-records": true, "show-proposal": true}
+
+// alike are answers that say no position, and stay the same for long.
+var alike = map[string]bool{
+	"get-app": true, "get-policy": true, "get-surface": true, "list-schemas": true, "get-schema": true,
+	"get-blob": true, "get-asyncapi": true, "list-errors": true,
+}
+
+// describeTag says of a GET whether whoever has its answer may ask for it only if it
+// changed: of every answer that is as of a position, and of those that seldom change.
+func describeTag(doc *huma.OpenAPI, op *huma.Operation, method string) {
+	if method != http.MethodGet || untagged[op.OperationID] || op.Metadata[records] == true {
+		return
+	}
+	answer := op.Responses["200"]
+	if json := answer.Content["application/json"]; !alike[op.OperationID] && !saysPosition(doc, json) {
+		return
+	}
+
+	if op.Metadata == nil {
+		op.Metadata = map[string]any{}
+	}
+	op.Metadata[tagged] = true
+	tag := map[string]*huma.Param{"ETag": {
+		Description: "of this answer: another one has another tag", Schema: &huma.Schema{Type: huma.TypeString},
+	}}
+	if answer.Headers == nil {
+		answer.Headers = map[string]*huma.Param{}
+	}
+	answer.Headers["ETag"] = tag["ETag"]
+	op.Responses["304"] = &huma.Response{Description: "The answer is as it was: If-None-Match has its tag", Headers: tag}
+	op.Parameters = append(op.Parameters, &huma.Param{
+		Name: "If-None-Match", In: "header", Schema: &huma.Schema{Type: huma.TypeString},
+		Description: "the ETag of an answer that is known: as long as it is the same, 304 says so",
+	})
+}
+
+// saysPosition reports whether an answer says as of which position it is.
+func saysPosition(doc *huma.OpenAPI, media *huma.MediaType) bool {
+	if media == nil || media.Schema == nil {
+		return false
+	}
+	schema := media.Schema
+	if schema.Ref != "" {
+		schema = doc.Components.Schemas.SchemaFromRef(schema.Ref)
+	}
+	return schema.Properties["as_of"] != nil
+}
+
+// answerTagged answers with an ETag, or that what is known is still so. The tag is of the bytes:
+// an answer as of a position says it, so that another position is another tag.
+func answerTagged(w http.ResponseWriter, r *http.Request, h http.Handler) {
+	answer := &heldAnswer{header: http.Header{}, status: http.StatusOK}
+	h.ServeHTTP(answer, r)
+	if answer.status == http.StatusOK {
+		etag := answer.header.Get("ETag")
+		if etag == "" {
+			sum := sha256.Sum256(answer.body.Bytes())
+			etag = `"` + base64.RawURLEncoding.EncodeToString(sum[:18]) + `"`
+			answer.header.Set("ETag", etag)
+		}
+		if isKnown(r.Header.Values("If-None-Match"), etag) {
+			answer.status = http.StatusNotModified
+			answer.body.Reset()
+			answer.header.Del("Content-Type")
+		}
+	}
+	answer.copyTo(w)
+}
+
+// isKnown reports whether a list of tags holds one, as RFC 9110 compares them for a GET.
+func isKnown(lists []string, etag string) bool {
+	for _, list := range lists {
+		for known := range strings.SplitSeq(list, ",") {
+			if known = strings.TrimSpace(known); known == "*" || strings.TrimPrefix(known, "W/") == etag {
+				return true
+			}
+		}
+	}
+	return false
+}

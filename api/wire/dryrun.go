@@ -1,0 +1,53 @@
+package wire
+
+import (
+	"consentledger/eventstore/codec"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// A DryRun is what a command would do if it came now. Nothing of it is recorded.
+type DryRun struct {
+	DryRun  bool           `json:"dry_run" doc:"true: nothing of this is recorded"`
+	Records []DryRecord    `json:"records" doc:"what would be recorded, in its order; empty: nothing would be, as of what was recorded before"`
+	Answer  jsontext.Value `json:"answer" doc:"what the command itself would answer; its ids and positions are of nothing that there is"`
+}
+
+// A DryRecord is what would be recorded. It has no id and no position: those of the real
+// record are others.
+type DryRecord struct {
+	App   string         `json:"app"`
+	Type  string         `json:"type" example:"consent.given"`
+	Of    string         `json:"of" example:"subject" doc:"what the record is about: subject, service, policy, surface, calendar, request, incident, obligation or access"`
+	At    string         `json:"at" format:"date-time" doc:"when it counts as having happened"`
+	Actor string         `json:"actor"`
+	Data  jsontext.Value `json:"data" doc:"the event's own members that are not sealed; pseudonyms of persons who are not known yet are others in the real record"`
+	Parts []string       `json:"parts" doc:"what would be sealed"`
+	Owed  []DryOwed      `json:"owed,omitempty" doc:"the obligations that would be open since"`
+}
+
+// A DryOwed is an obligation that a record would open.
+type DryOwed struct {
+	Kind   string `json:"kind"`
+	Target string `json:"target,omitzero" doc:"the system or recipient that owes it; absent: the handler"`
+	Rule   string `json:"rule"`
+	Due    string `json:"due,omitzero" doc:"the last day; absent: it is counted in hours, or has no date yet"`
+	Until  string `json:"until,omitzero" doc:"the instant at which it is late; absent: it has no date yet"`
+}
+
+// DryRecordOf returns what is told of a record that is not made.
+func DryRecordOf(e codec.Entry) (DryRecord, error) {
+	h, err := EntryOf(e)
+	if err != nil {
+		return DryRecord{}, err
+	}
+
+	d := DryRecord{
+		App: string(e.Stream.App), Type: h.Type, Of: string(e.Stream.Noun), At: h.At, Actor: h.Actor, Data: h.Data,
+		Parts: h.Parts,
+	}
+	for _, o := range h.Owed {
+		d.Owed = append(d.Owed, DryOwed{Kind: o.Kind, Target: o.Target, Rule: o.Rule, Due: o.Due, Until: o.Until})
+	}
+	return d, nil
+}
