@@ -8,6 +8,7 @@ import (
 	"consentledger/cmd/internal/commandline"
 	"consentledger/cmd/internal/exit"
 	"consentledger/cmd/internal/output"
+	"consentledger/cmd/internal/recording"
 	"consentledger/cmd/internal/remote"
 
 	"github.com/spf13/cobra"
@@ -87,6 +88,7 @@ is known changes by "app move" alone: which consents count depends on it.`,
 		}
 		return output.Noted(c, answer, appColumns...)
 	}
+	recording.DryRun(c)
 	return c
 }
 
@@ -116,5 +118,6 @@ worth: the move holds for what is recorded from now on.`,
 		}
 		return output.Noted(c, answer, appColumns...)
 	}
+	recording.DryRun(c)
 	return c
 }

@@ -9,6 +9,7 @@ import (
 	"consentledger/cmd/internal/files"
 	"consentledger/cmd/internal/output"
 	"consentledger/cmd/internal/publication"
+	"consentledger/cmd/internal/recording"
 	"consentledger/cmd/internal/remote"
 
 	"github.com/spf13/cobra"
@@ -89,6 +90,7 @@ before takes over later.`,
 	c.Flags().StringVar(&p.Effective, "effective", "", "when it binds, RFC 3339 (default: at once)")
 	c.Flags().StringSliceVar(&p.Material, "material", nil, "the kinds of material change it makes, as in MAT-1")
 	c.Flags().StringSliceVar(&p.Stale, "stale", nil, "the purposes whose earlier consents must be asked for again")
+	recording.DryRun(c)
 	return c
 }
 

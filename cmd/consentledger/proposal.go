@@ -112,6 +112,7 @@ func newDecide(verb, short string) *cobra.Command {
 	}
 
 	output.Flag(c)
+	recording.DryRun(c)
 	return c
 }
 

@@ -79,6 +79,7 @@ event is recorded all the same, and its proof is there later, with: log proof`,
 	key.Flags(c)
 	proof.Flags(c)
 	output.Flag(c)
+	recording.DryRun(c)
 	return c
 }
 

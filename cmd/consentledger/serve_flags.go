@@ -209,6 +209,7 @@ func limitFlags(c *cobra.Command, l *server.Limits) {
 	f.StringToIntVar(&l.AtOnce, "at-once", nil,
 		"how many requests are worked on at once, by their class, as in record=64,heavy=4,nats-record=1024 (default: "+
 			"see docs/limits.md)")
+	f.Lookup("at-once").DefValue = "" // an empty map, which the help would call a second default
 }
 
 // natsFlags give a verb the flags of an external NATS server.

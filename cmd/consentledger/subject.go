@@ -242,5 +242,6 @@ sealed, until the ledger starts again, and backups for as long as they are kept.
 	f.StringVar(&e.Evidence, "evidence", "", "sha256:... of the request or the decision")
 	f.StringVar(&e.ID, "id", "", "names the order, so that asking again is the same one (default: random)")
 	commandline.Require(c, "subject", "reason")
+	recording.DryRun(c)
 	return c
 }

@@ -15,6 +15,7 @@ import (
 	"consentledger/cmd/internal/output"
 	"consentledger/cmd/internal/policies"
 	"consentledger/cmd/internal/publication"
+	"consentledger/cmd/internal/recording"
 	"consentledger/cmd/internal/remote"
 	"consentledger/cmd/internal/signing"
 
@@ -66,6 +67,7 @@ func newSurfacePublish() *cobra.Command {
 	commandline.AppFlag(c, &app)
 	key.Flags(c)
 	output.Flag(c)
+	recording.DryRun(c)
 	return c
 }
 

@@ -44,6 +44,13 @@ const (
 	sectionNote     = "config-section" // of a verb
 )
 
+// ServerVariable names the address at which the verbs ask the server, where no flag does.
+// Without it they ask at [ServerDefault].
+const (
+	ServerVariable = "CONSENTLEDGER_SERVER"
+	ServerDefault  = "http://127.0.0.1:8080"
+)
+
 // FromEnvironment notes which variables say the same as a flag. They count before the file.
 func FromEnvironment(f *pflag.FlagSet, name string, variables ...string) {
 	_ = f.SetAnnotation(name, environmentNote, variables)

@@ -27,11 +27,17 @@ func (t *Event) Flags(c *cobra.Command) {
 	f.StringVar(&t.id, "id", "", "the event's id (default: a random one)")
 	f.StringVar(&t.at, "time", "", "when it happened, RFC 3339 (default: now)")
 	f.StringVar(&t.source, "source", "consentledger-cli", "who sends it")
+	dryRunFlag(c)
 	output.Flag(c)
 }
 
-// Record records an event as an operator, and prints its receipt.
+// Record records an event as an operator, and prints its receipt; or prints what would be
+// recorded, if no more is asked for.
 func (t *Event) Record(c *cobra.Command, kind, subject string, data map[string]any, columns ...string) error {
+	return foretell(c, t.record(c, kind, subject, data, columns...))
+}
+
+func (t *Event) record(c *cobra.Command, kind, subject string, data map[string]any, columns ...string) error {
 	event := map[string]any{"specversion": "1.0", "type": kind, "source": t.source, "id": t.id,
 		"datacontenttype": "application/json", "data": data}
 	if t.id == "" {

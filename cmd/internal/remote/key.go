@@ -80,10 +80,3 @@ func showKey(c *cobra.Command, r *http.Request) error {
 	r.Header.Set("Authorization", "Bearer "+key)
 	return nil
 }
-
-func env(name, otherwise string) string {
-	if v := os.Getenv(name); v != "" {
-		return v
-	}
-	return otherwise
-}

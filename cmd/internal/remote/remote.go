@@ -12,6 +12,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"os"
 	"strings"
 
 	"consentledger/cmd/internal/configfile"
@@ -20,28 +21,36 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// serverVariable names the server's address, where no flag does.
-const serverVariable = "CONSENTLEDGER_SERVER"
-
 // Flags gives the program the flags that say which server it asks, and with which key.
 func Flags(root *cobra.Command) {
 	f := root.PersistentFlags()
-	f.String("server", env(serverVariable, "http://127.0.0.1:8080"),
-		"the running server's HTTP address (environment: "+serverVariable+")")
+	f.String("server", configfile.ServerDefault, "the running server's HTTP address (environment: "+configfile.ServerVariable+")")
+	if at := os.Getenv(configfile.ServerVariable); at != "" {
+		_ = f.Lookup("server").Value.Set(at) // a text takes every one; the default stays what it is
+	}
 	f.String("key-file", "", "a file with the key to show to the server (environment: "+KeyVariable+", "+KeyFileVariable+")")
-	configfile.FromEnvironment(f, "server", serverVariable)
+	configfile.FromEnvironment(f, "server", configfile.ServerVariable)
 	configfile.FromEnvironment(f, "key-file", KeyVariable, KeyFileVariable)
 }
 
 // Call asks the server and returns the body of its answer. An answer that is not what was
 // asked for is an [exit.ProblemError].
 func Call(c *cobra.Command, method, path, contentType string, body []byte, headers ...[2]string) ([]byte, error) {
+	only := asksOnly(c, method)
+	if only {
+		path = foretelling(path)
+	}
 	r, err := Open(c.Context(), c, method, path, contentType, body, headers...)
 	if err != nil {
 		return nil, err
 	}
 	defer r.Close()
-	return io.ReadAll(r)
+
+	answer, err := io.ReadAll(r)
+	if err == nil && only {
+		return nil, &Foretold{Answer: answer}
+	}
+	return answer, err
 }
 
 // Open is [Call] for an answer that is read while it comes.

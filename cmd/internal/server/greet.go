@@ -9,6 +9,7 @@ import (
 
 	"consentledger/api/nats/subject"
 	"consentledger/cmd/internal/buildinfo"
+	"consentledger/cmd/internal/configfile"
 )
 
 // greet prints what a newcomer needs next. An address is one that can be opened here, also if
@@ -23,6 +24,9 @@ func (h *Server) greet(out io.Writer, listening, window net.Listener) {
 
 	fmt.Fprintf(out, "  data  %s\n", h.Config.Data)
 	if !h.Config.Demo {
+		if server := h.scheme() + "://" + addr; server != configfile.ServerDefault {
+			fmt.Fprintf(out, "\nThe verbs ask it with:  export %s=%s\n", configfile.ServerVariable, server)
+		}
 		if len(h.Logs.Logged()) == 0 {
 			fmt.Fprint(out, "\nRegister an app next:  consentledger app add NAME --handler \"...\"\n")
 		}
