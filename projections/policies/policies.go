@@ -35,12 +35,17 @@ CREATE TABLE apps (
 ) WITHOUT ROWID;
 `
 
+// inColumns are what lies in texts, material, stale and locales. A document has a version of its own.
+var inColumns = []any{[]textV1{}, domain.PolicyPublished{}.Material, domain.PolicyPublished{}.Stale, domain.App{}.Locales}
+
+var shapes = readmodel.Shapes(inColumns...)
+
 // A View is the projection. Its queries may be called concurrently.
 type View struct{ db *readmodel.DB }
 
 // Open returns the View kept in a place.
 func Open(ctx context.Context, place readmodel.Place) (*View, error) {
-	db, err := readmodel.Open(ctx, place, "policies", schema)
+	db, err := readmodel.Open(ctx, place, "policies", schema+shapes)
 	return &View{db}, err
 }
 
@@ -111,7 +116,7 @@ type textV1 struct {
 func publish(tx *readmodel.Tx, e codec.Entry, p domain.PolicyPublished) error {
 	list := make([]textV1, 0, len(p.Document.Texts))
 	for _, t := range p.Document.Texts {
-		list = append(list, textV1{t.Locale, t.Hash.String(), t.Standing.String()})
+		list = append(list, textV1{Locale: t.Locale, Hash: t.Hash.String(), Standing: t.Standing.String()})
 	}
 
 	texts, err := json.Marshal(list)

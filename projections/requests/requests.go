@@ -41,7 +41,7 @@ type move struct {
 
 // Open returns the View kept in a place.
 func Open(ctx context.Context, place readmodel.Place) (*View, error) {
-	db, err := readmodel.Open(ctx, place, "requests", schema)
+	db, err := readmodel.Open(ctx, place, "requests", schema+shapes)
 	if err != nil {
 		return nil, err
 	}

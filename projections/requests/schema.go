@@ -1,5 +1,7 @@
 package requests
 
+import "consentledger/projections/readmodel"
+
 // A duty is an obligation, as it was opened. What is to be said of it stands in
 // duty_rows: a row is there from from_position on, and not at to_position any more;
 // the one that is there now has the largest number there. Rows are added and end, and
@@ -14,6 +16,11 @@ package requests
 //
 // The views are for whoever reads with SQL: see docs/sql.md.
 const schema = tables + views
+
+// inColumns are what lies in calendars and in columns of fields.
+var inColumns = []any{calendarV1{}, map[string]string{}}
+
+var shapes = readmodel.Shapes(inColumns...)
 
 const tables = `
 CREATE TABLE duties (
