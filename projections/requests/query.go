@@ -61,9 +61,13 @@ func ParseLane(text string) (Lane, error) {
 	return 0, fmt.Errorf("a group is one of %s", strings.Join(lanes[:], ", "))
 }
 
-// group returns the lane of the obligations of a sort.
+// onlyWithdraw are the types of a request that only withdraws. It is compared for every row of a
+// report, and so made once.
+var onlyWithdraw = listOf([]string{request.Withdraw.String()})
+
+// group returns the lane of the obligations of a class.
 func (s *class) group() Lane {
-	if s.types == "" || s.types == listOf([]string{request.Withdraw.String()}) {
+	if s.types == "" || s.types == onlyWithdraw {
 		return LaneOther
 	}
 	return LaneRequests
@@ -240,7 +244,12 @@ func (v *View) Page(ctx ctx, q Query) (list []Obligation, next Place, asOf event
 func (r *reading) page() (list []Obligation, next Place, err error) {
 	limit := r.Limit
 	r.Limit++
-	err = r.each(func(o Obligation) error {
+	return r.open(r.picks(), limit)
+}
+
+// open reads the rows of a page, and the one after it, which says that there is more.
+func (r *reading) open(picks []pick, limit int) (list []Obligation, next Place, err error) {
+	err = r.read(picks, func(o Obligation) error {
 		if len(list) == limit {
 			next = r.Sort.place(&list[limit-1])
 			return nil

@@ -70,40 +70,55 @@ func (r *reading) wants(o *row, state State) bool {
 }
 
 // picks returns the first r.Limit rows after r.From in the query's order, or all
-// of them. No more than twice as many are kept at a time.
+// of them.
 func (r *reading) picks() []pick {
-	var list []pick
-	compare := func(a, b pick) int { return a.compare(b.Place) }
-	full := false // the last of the list is the last that is wanted
-	cut := func() {
-		slices.SortFunc(list, compare)
-		if r.Limit > 0 && len(list) >= r.Limit {
-			list, full = list[:r.Limit], true
-		}
-	}
+	c := choice{reading: r}
+	r.rows(c.add)
+	return c.done()
+}
 
-	var last Place
-	r.rows(func(o *row, s State) {
-		p := pick{r.Sort.at(o, s), o.number}
-		if full && p.compare(last) > 0 { // whatever its name
-			return
-		}
-		p.Stream, p.ID = o.duty.stream, o.of.id
-		if full && p.compare(last) >= 0 || r.From.Stream != "" && p.compare(r.From) <= 0 {
-			return
-		}
-		if list = append(list, p); r.Limit > 0 && len(list) >= 2*r.Limit {
-			cut()
-			last = list[len(list)-1].Place
-		}
-	})
-	cut()
-	return list
+// A choice is the first rows of a query, as far as it has seen them. No more than twice
+// as many are kept at a time.
+type choice struct {
+	*reading
+	list []pick
+	last Place // of the list
+	full bool  // the last of the list is the last that is wanted
+}
+
+func (c *choice) add(o *row, s State) {
+	p := pick{c.Sort.at(o, s), o.number}
+	if c.full && p.compare(c.last) > 0 { // whatever its name
+		return
+	}
+	p.Stream, p.ID = o.duty.stream, o.of.id
+	if c.full && p.compare(c.last) >= 0 || c.From.Stream != "" && p.compare(c.From) <= 0 {
+		return
+	}
+	if c.list = append(c.list, p); c.Limit > 0 && len(c.list) >= 2*c.Limit {
+		c.cut()
+		c.last = c.list[len(c.list)-1].Place
+	}
+}
+
+func (c *choice) cut() {
+	slices.SortFunc(c.list, func(a, b pick) int { return a.compare(b.Place) })
+	if c.Limit > 0 && len(c.list) >= c.Limit {
+		c.list, c.full = c.list[:c.Limit], true
+	}
+}
+
+func (c *choice) done() []pick {
+	c.cut()
+	return c.list
 }
 
 // each calls do for every obligation of the query, in its order.
-func (r *reading) each(do func(Obligation) error) error {
-	for _, p := range r.picks() {
+func (r *reading) each(do func(Obligation) error) error { return r.read(r.picks(), do) }
+
+// read calls do for the obligations of rows, in their order.
+func (r *reading) read(picks []pick, do func(Obligation) error) error {
+	for _, p := range picks {
 		o, err := r.view.index.open(r.tx, p.number)
 		if err != nil {
 			return err

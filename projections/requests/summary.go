@@ -130,27 +130,43 @@ func (v *View) Summary(ctx ctx, q Query) (sum Summary, asOf eventstore.Position,
 	return sum, asOf, err
 }
 
-// Report returns a page and the summary, both of one snapshot.
+// Report returns a page and the summary, both of one snapshot. Every row is looked at once for
+// both.
 func (v *View) Report(
 	ctx ctx, q Query,
 ) (list []Obligation, next Place, sum Summary, asOf eventstore.Position, err error) {
 	asOf, err = v.read(ctx, q, func(r *reading) error {
-		whole := *r
-		if list, next, err = r.page(); err == nil {
-			sum, err = whole.summary()
+		paged := *r
+		paged.Limit++
+		c := choice{reading: &paged}
+		heaps := map[heap]int64{}
+		sum.Tests = r.rows(func(o *row, s State) {
+			c.add(o, s)
+			heaps[heapOf(o, s)]++
+		})
+
+		if list, next, err = paged.open(c.done(), r.Limit); err != nil {
+			return err
 		}
-		return err
+		sum.count(heaps)
+		return r.besides(&sum)
 	})
 	return list, next, sum, asOf, err
 }
 
-func (r *reading) summary() (Summary, error) {
-	s := Summary{}
-	r.count(&s)
-	if err := r.grounds(&s); err != nil {
-		return s, err
+func (r *reading) summary() (s Summary, err error) {
+	heaps := map[heap]int64{}
+	s.Tests = r.rows(func(o *row, state State) { heaps[heapOf(o, state)]++ })
+	s.count(heaps)
+	return s, r.besides(&s)
+}
+
+// besides adds up what is no obligation.
+func (r *reading) besides(s *Summary) error {
+	if err := r.grounds(s); err != nil {
+		return err
 	}
-	return s, r.fees(&s)
+	return r.fees(s)
 }
 
 // A heap is what many rows have in common that are counted.
@@ -161,13 +177,13 @@ type heap struct {
 	days    int32
 }
 
+func heapOf(o *row, s State) heap { return heap{o.of, s, o.binding, o.days} }
+
 // A monthType is where a heap is counted.
 type monthType struct{ month, of string }
 
 // count counts obligations.
-func (r *reading) count(s *Summary) {
-	heaps := map[heap]int64{}
-	s.Tests = r.rows(func(o *row, state State) { heaps[heap{o.of, state, o.binding, o.days}]++ })
+func (s *Summary) count(heaps map[heap]int64) {
 	total, groups, states := &gathered{}, map[monthType]*gathered{}, map[State]int64{}
 	for h, n := range heaps {
 		reply := h.binding && h.of.kind == policy.DutyReply
