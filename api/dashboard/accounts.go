@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -22,7 +23,12 @@ type audits struct {
 	Left     []leaving
 	Hooks    []hook
 	May      bool // whoever looks may see webhooks
+	Older    bool // there are older ones, which are not shown
 }
+
+// mostOfType is how many records of a type the page shows, the newest: whoever looks for others
+// names days.
+const mostOfType = 100
 
 // verified is what the API found of a file.
 type verified struct {
@@ -141,14 +147,19 @@ func readAccesses(a *ask) (any, error) {
 	if err := page.ask(a); err != nil || page.Asked.Reason == "" {
 		return page, err
 	}
-	err := page.replay(a, "data.accessed", func(line []byte) error {
-		var x access
-		err := json.Unmarshal(line, &x)
-		page.Accesses = append(page.Accesses, x)
-		return err
-	})
+	err := page.accesses(a, "")
 	slices.Reverse(page.Accesses)
 	return page, err
+}
+
+// accesses reads the records of accesses of a kind; empty: of all.
+func (p *audits) accesses(a *ask, kind string) error {
+	return p.replay(a, "data.accessed", kind, func(line []byte) error {
+		var x access
+		err := json.Unmarshal(line, &x)
+		p.Accesses = append(p.Accesses, x)
+		return err
+	})
 }
 
 // readLeft reads what left the house: to whom data were given by record, what was exported,
@@ -159,7 +170,7 @@ func readLeft(a *ask) (any, error) {
 		return page, err
 	}
 	for _, t := range leavingTypes {
-		err := page.replay(a, t, func(line []byte) error {
+		err := page.replay(a, t, "", func(line []byte) error {
 			var x leaving
 			err := json.Unmarshal(line, &x)
 			page.Left = append(page.Left, x)
@@ -170,23 +181,15 @@ func readLeft(a *ask) (any, error) {
 		}
 	}
 	slices.SortStableFunc(page.Left, func(x, y leaving) int { return compareInstants(y.Recorded, x.Recorded) })
-	err := page.replay(a, "data.accessed", func(line []byte) error {
-		var x access
-		if err := json.Unmarshal(line, &x); err != nil {
-			return err
+	for _, kind := range outward {
+		if err := page.accesses(a, kind); err != nil {
+			return nil, err
 		}
-		if slices.Contains(outward, x.Data.Kind) {
-			page.Accesses = append(page.Accesses, x)
-		}
-		return nil
-	})
-	if err != nil {
-		return nil, err
 	}
-	slices.Reverse(page.Accesses)
+	slices.SortStableFunc(page.Accesses, func(x, y access) int { return compareInstants(y.Recorded, x.Recorded) })
 
 	var hooks struct{ Webhooks []hook }
-	err = a.get(a.of("/webhooks"), nil, &hooks)
+	err := a.get(a.of("/webhooks"), nil, &hooks)
 	if isForbidden(err) || isUnknown(err) {
 		return page, nil
 	}
@@ -214,9 +217,14 @@ func (p *audits) ask(a *ask) error {
 	return nil
 }
 
-// replay reads the records of a type, one after the other.
-func (p *audits) replay(a *ask, kind string, take func(line []byte) error) error {
-	asked := map[string]string{"app": a.App, "type": kind, "reason": p.Asked.Reason, "by": p.Asked.By}
+// replay reads the newest records of a type, one after the other; of accesses those of a kind, if one
+// is named.
+func (p *audits) replay(a *ask, kind, access string, take func(line []byte) error) error {
+	asked := map[string]string{"app": a.App, "type": kind, "reason": p.Asked.Reason, "by": p.Asked.By,
+		"last": strconv.Itoa(mostOfType + 1)}
+	if access != "" {
+		asked["access"] = access
+	}
 	for name, day := range map[string]string{"from": p.Asked.From, "to": p.Asked.To} {
 		if day != "" {
 			asked[name] = day + "T00:00:00Z"
@@ -226,9 +234,26 @@ func (p *audits) replay(a *ask, kind string, take func(line []byte) error) error
 	if err != nil {
 		return err
 	}
-	into := &lines{header: http.Header{}, status: http.StatusOK, take: take}
+	var found [][]byte
+	into := &lines{header: http.Header{}, status: http.StatusOK, take: func(line []byte) error {
+		found = append(found, slices.Clone(line))
+		return nil
+	}}
 	a.api.ServeHTTP(into, r)
-	return into.end()
+	if err := into.end(); err != nil {
+		return err
+	}
+
+	// They come oldest first: the one too many is the first.
+	if len(found) > mostOfType {
+		p.Older, found = true, found[1:]
+	}
+	for _, line := range found {
+		if err := take(line); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // lines takes an answer of the API line by line: a history may be long, and is not kept.

@@ -100,16 +100,19 @@ func readDeadlines(a *ask) (any, error) {
 	if a.App == "" {
 		return d, nil
 	}
-	query := endOfDay(d.Query)
+	query := endOfDay(d.Query, a.now)
 	query.Set("limit", pageRows)
 	return &d, a.get(a.of("/reports/deadlines"), query, &d.report)
 }
 
 // endOfDay returns the query for the API, which is asked as of an instant where the form
-// has a day.
-func endOfDay(query url.Values) url.Values {
+// has a day: its end, or now if that day is not over.
+func endOfDay(query url.Values, now time.Time) url.Values {
 	query = maps.Clone(query)
-	if day := query.Get("as_of"); len(day) == len(time.DateOnly) {
+	switch day := query.Get("as_of"); {
+	case day == now.UTC().Format(time.DateOnly):
+		query.Del("as_of")
+	case len(day) == len(time.DateOnly):
 		query.Set("as_of", day+"T23:59:59Z")
 	}
 	return query

@@ -8,6 +8,7 @@ import (
 // today is what is due, and what somebody must look at.
 type today struct {
 	Lanes     []lane
+	Later     int          // replies that are due after those in the lanes, counted
 	Others    []stateCount // everything else that is owed, counted
 	Incidents []caseRow    // that are not closed
 	Alarms    []alarm
@@ -60,6 +61,9 @@ type check struct {
 // laneNames are the lanes of a day, the most urgent first.
 var laneNames = []string{"overdue", "0", "3", "7", "later", "paused"}
 
+// mostReplies is how many replies the lanes have, those that are due first.
+const mostReplies = "200"
+
 func readToday(a *ask) (any, error) {
 	var t today
 	if err := t.health(a); err != nil || a.App == "" {
@@ -69,11 +73,12 @@ func readToday(a *ask) (any, error) {
 	// Requests of persons have dates by law: they are never mixed with what follows from thousands of
 	// changed preferences.
 	var replies report
-	query := url.Values{"group": {"requests"}, "state": {stillOpen}, "sort": {"due"}, "limit": {"1000"}}
+	query := url.Values{"group": {"requests"}, "state": {stillOpen}, "sort": {"due"}, "limit": {mostReplies}}
 	if err := a.get(a.of("/reports/deadlines"), query, &replies); err != nil {
 		return nil, err
 	}
 	t.AsOf, t.Lanes = replies.AsOf, lanes(replies.Obligations)
+	t.Later = max(0, replies.Summary.Obligations-len(replies.Obligations))
 
 	var others report
 	query = url.Values{"group": {"other"}, "state": {stillOpen}, "limit": {"1"}}

@@ -47,9 +47,23 @@ func Selection(r wire.ReplayRequest) (s ledger.Selection, err error) {
 		}
 	}
 
+	if s.Access = domain.AccessKind(r.Access); s.Access != "" && s.Type != "data.accessed" {
+		return s, malformed("access: is for the type data.accessed")
+	}
+	if r.Last != "" {
+		n, ok := parse.Count(r.Last)
+		if !ok || n < 1 || n > mostLast {
+			return s, malformed("last: is a number from 1 to %d", mostLast)
+		}
+		s.Last = int(n)
+	}
+
 	s.Replays = r.Replays
 	return s, nil
 }
+
+// mostLast is how many of the newest entries may be asked for.
+const mostLast = 1000
 
 // AskedSelection is [Selection] of what is asked now: its span has come.
 func AskedSelection(r wire.ReplayRequest, now deadline.Instant) (ledger.Selection, error) {

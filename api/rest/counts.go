@@ -53,6 +53,7 @@ func (s *server) countRoute(api huma.API) {
 	s.opposedRoute(api)
 	s.progressRoute(api)
 	s.whoRoute(api)
+	s.minorsRoute(api)
 }
 
 func (s *server) counts(ctx context.Context, in *countsIn) (*out[CountsAnswer], error) {

@@ -39,7 +39,7 @@ type registerIn struct {
 	Lang     string `query:"lang" doc:"en (the default) or zh; JSON has codes alone"`
 }
 
-func (s *server) paperRoutes(api huma.API) {
+func (s *server) documentRoutes(api huma.API) {
 	answers := func(schema *huma.Schema) map[string]*huma.Response {
 		file := &huma.MediaType{Schema: aFile}
 		return map[string]*huma.Response{"200": {Description: "The report", Content: map[string]*huma.MediaType{

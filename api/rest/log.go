@@ -28,6 +28,8 @@ type replayIn struct {
 	Type    string `query:"type" doc:"as in consent.given"`
 	Person  string `query:"person" doc:"account:ID, device:ID or ID; needs app"`
 	After   string `query:"after" doc:"only entries after this position"`
+	Access  string `query:"access" doc:"of data.accessed: only accesses of this kind, as in export"`
+	Last    string `query:"last" doc:"only the newest so many, 1 to 1000"`
 	Replays string `query:"replays" doc:"true: also the records of who replayed, which are left out unless type asks for them"`
 	ReaderIn
 }
@@ -103,6 +105,8 @@ func (s *server) replay(ctx context.Context, in *replayIn) (*huma.StreamResponse
 		From:    in.From,
 		To:      in.To,
 		After:   in.After,
+		Access:  in.Access,
+		Last:    in.Last,
 		Replays: in.Replays == "true",
 		Reader:  who,
 	})
@@ -131,7 +135,7 @@ func (s *server) replayOf(ctx context.Context, r wire.ReplayRequest) (*huma.Stre
 		return nil, s.fail(ctx, "replay", err)
 	}
 
-	entries, err := s.Ledger.Select(ctx, selection)
+	entries, err := s.Ledger.SelectBy(ctx, selection, s.Places)
 	if err != nil {
 		return nil, s.fail(ctx, "replay", err)
 	}

@@ -54,7 +54,7 @@ func (s *server) recordReplay(ctx context.Context, who wire.Reader, sel ledger.S
 		return sel, err
 	}
 
-	entries, err := s.Ledger.Select(ctx, sel)
+	entries, err := s.Ledger.SelectBy(ctx, sel, s.Places)
 	if err != nil {
 		return sel, err
 	}

@@ -45,7 +45,7 @@ type Ledger interface {
 	App(ctx context.Context, app ident.AppName) (domain.Reference, error)
 	LogCheck(ctx context.Context, req ledger.Request, answered domain.CheckAnswered) error
 	History(ctx context.Context, app ident.AppName, who ident.PersonKey) iter.Seq2[codec.Entry, error]
-	Select(ctx context.Context, s ledger.Selection) (iter.Seq2[codec.Entry, error], error)
+	SelectBy(ctx context.Context, s ledger.Selection, index ledger.Index) (iter.Seq2[codec.Entry, error], error)
 	Head(ctx context.Context) (eventstore.Position, error)
 	Place(at eventstore.Position) error
 	Pseudonym(ctx context.Context, app ident.AppName, who ident.PersonKey) (string, bool, error)
@@ -73,6 +73,7 @@ type Config struct {
 	Consents  Consents
 	Policies  Policies
 	Activity  Activity
+	Places    ledger.Index                               // nil: records of one type are looked for in the whole log
 	Requests  Requests                                   // nil: no routes of requests, incidents and obligations
 	Law       Law                                        // for questions by when something is owed
 	FeedKey   []byte                                     // whose digest of an app's name opens its calendar feed; nil: there is no feed
@@ -178,7 +179,7 @@ func (s *server) routes(mux *http.ServeMux) huma.API {
 	s.errorRoutes(api)
 	s.logRoutes(api)
 	if s.Documents != nil {
-		s.paperRoutes(api)
+		s.documentRoutes(api)
 	}
 	if s.Rebuild != nil {
 		s.rebuildRoute(api)

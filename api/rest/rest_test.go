@@ -84,6 +84,16 @@ func (v views) Voided(ctx context.Context, app ident.AppName) ([]consents.Voided
 	return []consents.VoidedCount{{Status: domain.Given, Answers: 2}}, p, err
 }
 
+func (v views) Bands(ctx context.Context, _ ident.AppName) ([]consents.BandCount, eventstore.Position, error) {
+	p, err := v.h.ledg.Head(ctx)
+	return nil, p, err
+}
+
+func (v views) Minors(ctx context.Context, _ ident.AppName, _ deadline.Instant, _ consents.MinorCursor, _ int) ([]consents.Minor, consents.MinorCursor, eventstore.Position, error) {
+	p, err := v.h.ledg.Head(ctx)
+	return nil, consents.MinorCursor{}, p, err
+}
+
 func (v views) Tests(ctx context.Context, app ident.AppName) (int64, eventstore.Position, error) {
 	p, err := v.h.ledg.Head(ctx)
 	return 0, p, err
@@ -394,9 +404,9 @@ type torn struct {
 	whole int
 }
 
-func (l *torn) Select(ctx context.Context, s ledger.Selection) (iter.Seq2[codec.Entry, error], error) {
+func (l *torn) SelectBy(ctx context.Context, s ledger.Selection, index ledger.Index) (iter.Seq2[codec.Entry, error], error) {
 	if l.whole--; l.whole >= 0 {
-		return l.Ledger.Select(ctx, s)
+		return l.Ledger.SelectBy(ctx, s, index)
 	}
 	return func(yield func(codec.Entry, error) bool) { yield(codec.Entry{}, errors.New("secret disk on fire")) }, nil
 }

@@ -27,6 +27,10 @@ type Consents interface {
 	Touched(
 		ctx context.Context, app ident.AppName, c consents.Change,
 	) (map[policy.PurposeID]int64, eventstore.Position, error)
+	Bands(ctx context.Context, app ident.AppName) ([]consents.BandCount, eventstore.Position, error)
+	Minors(
+		ctx context.Context, app ident.AppName, at deadline.Instant, after consents.MinorCursor, limit int,
+	) ([]consents.Minor, consents.MinorCursor, eventstore.Position, error)
 	Tests(ctx context.Context, app ident.AppName) (int64, eventstore.Position, error)
 	Voided(ctx context.Context, app ident.AppName) ([]consents.VoidedCount, eventstore.Position, error)
 	OpposedCounts(

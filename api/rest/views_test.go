@@ -132,3 +132,30 @@ func grown() policy.Document {
 	d.Purposes = append(d.Purposes, policy.Purpose{ID: "ads", Title: "Ads", Section: "I", Actions: []policy.Action{policy.Use}, Basis: policy.BasisConsent})
 	return d
 }
+
+func TestMinorsAreListedToWhoeverSaysWhy(t *testing.T) {
+	h := openWithViews(t)
+	h.furnish()
+	for _, who := range []string{"kid", "teen", "lad"} {
+		band := map[string]string{"kid": "under-14", "teen": "15-17", "lad": "15-17"}[who]
+		h.want(200, "", "POST", "/v1/apps/demo/events", event("age"+who, who, "age.recorded", `{"band":"`+band+`","basis":"declared"}`))
+	}
+	last := h.receipt(appEndpoint, event("grown", "lad", "age.recorded", `{"band":"adult","basis":"identity-check"}`))
+
+	const path = "/v1/apps/demo/minors"
+	var first MinorsAnswer
+	body := h.want(200, `"bands":[{"band":"15-17","people":1},{"band":"under-14","people":1}]`, "POST", path,
+		`{"reason":"audit","by":"ann","limit":"1","min_position":"`+last.Position+`"}`)
+	if err := json.Unmarshal([]byte(body), &first); err != nil || len(first.Minors) != 1 || first.Minors[0].Band != "15-17" || first.Next == "" {
+		t.Fatal(err, body)
+	}
+	h.want(200, `"band":"under-14"`, "POST", path, `{"reason":"audit","by":"ann","cursor":"`+first.Next+`"}`)
+	h.want(200, `"minors":[],"as_of"`, "POST", path, `{"reason":"audit","by":"ann","cursor":"`+"9999999999999-9"+`"}`)
+	h.want(200, `"reason":"audit","records":1`, "POST", "/v1/replay", `{"app":"demo","type":"data.accessed","last":"1","reason":"audit"}`)
+
+	h.want(400, "a cursor is next of the page before", "POST", path, `{"reason":"audit","cursor":"x"}`)
+	h.want(400, "malformed", "POST", path, `{"reason":"audit","nobody":1}`)
+	h.want(404, "unknown-app", "POST", "/v1/apps/nosuch/minors", `{"reason":"audit"}`)
+	h.want(400, "last: is a number", "POST", "/v1/replay", `{"app":"demo","last":"0"}`)
+	h.want(400, "access: is for the type data.accessed", "POST", "/v1/replay", `{"app":"demo","access":"export"}`)
+}

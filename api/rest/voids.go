@@ -101,7 +101,7 @@ func (s *server) previewVoid(ctx context.Context, in *checkBody) (*out[VoidCount
 		return nil, err
 	}
 
-	entries, err := s.Ledger.Select(ctx, selection)
+	entries, err := s.Ledger.SelectBy(ctx, selection, s.Places)
 	if err != nil {
 		return nil, err
 	}

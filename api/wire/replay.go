@@ -16,6 +16,8 @@ type ReplayRequest struct {
 	From    string `json:"from,omitzero" doc:"RFC 3339; begins with the first record of this time or later"`
 	To      string `json:"to,omitzero" doc:"RFC 3339; ends before the first record of this time or later"`
 	After   string `json:"after,omitzero" doc:"only entries after this position"`
+	Access  string `json:"access,omitzero" doc:"of data.accessed: only accesses of this kind, as in export"`
+	Last    string `json:"last,omitzero" doc:"only the newest so many, 1 to 1000"`
 	Replays bool   `json:"replays,omitzero" doc:"also the records of who replayed, which are left out unless type asks for them"`
 	Reader
 }

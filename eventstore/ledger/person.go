@@ -174,7 +174,7 @@ func (l *Ledger) predates(ctx context.Context, req Request, s domain.Subject, at
 // mustFilter reports whether a request imports what may be of somebody who was
 // erased.
 func (l *Ledger) mustFilter(ctx context.Context, req Request) (bool, error) {
-	if c, yes := req.Command.(domain.GiveConsent); !yes || !c.Import {
+	if c, grant := req.Command.(domain.GiveConsent); !grant || !c.Import {
 		return false, nil
 	}
 	return l.vault.AnyErased(ctx, string(req.App))

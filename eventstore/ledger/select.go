@@ -28,12 +28,38 @@ type Selection struct {
 	After    eventstore.Position
 	Until    eventstore.Position // zero: to the last there is
 	Replays  bool                // with the records of who replayed; they are left out otherwise, unless Type asks for them
+	Access   domain.AccessKind   // of records of accesses, only those of this kind
+	Last     int                 // only the newest so many; zero: all
 }
+
+// An Index knows where the records of a type lie in the log, as far as it has read it.
+type Index interface {
+	// Places returns the positions of an app's records of a type behind one position and up to another:
+	// the newest of them, at most limit, in their order; whether there are more; and how far the index
+	// has read the log. Of accesses it may be asked for those of one kind, see [PlaceOf].
+	Places(ctx context.Context, app ident.AppName, kind string, after, until eventstore.Position, limit int) (
+		places []eventstore.Position, more bool, asOf eventstore.Position, err error)
+}
+
+// PlaceOf returns under which name an [Index] keeps accesses of a kind, beside their type.
+func PlaceOf(kind domain.AccessKind) string { return accessType + "/" + string(kind) }
+
+const accessType = "data.accessed"
+
+// scattered is how many records of one type are read one by one: of more than these the log is read
+// from one end to the other, which costs less for each.
+const scattered = 20_000
 
 // Select finds the entries of s, which come oldest first, and stops reading
 // where its span ends. An app that is not registered is a refusal. Somebody
 // who is not known has no entries.
 func (l *Ledger) Select(ctx context.Context, s Selection) (iter.Seq2[codec.Entry, error], error) {
+	return l.SelectBy(ctx, s, nil)
+}
+
+// SelectBy is [Ledger.Select] that reads records of one type where an index says that they lie, and
+// the log itself where the index cannot tell, or has not read it yet. Nil is no index.
+func (l *Ledger) SelectBy(ctx context.Context, s Selection, index Index) (iter.Seq2[codec.Entry, error], error) {
 	if s.App != "" {
 		if _, err := l.reference(ctx, s.App); err != nil {
 			return nil, err
@@ -45,12 +71,17 @@ func (l *Ledger) Select(ctx context.Context, s Selection) (iter.Seq2[codec.Entry
 		return nil, err
 	}
 
-	all := l.Replay(ctx, after)
-	if s.Person != (ident.PersonKey{}) {
+	var all iter.Seq2[codec.Entry, error]
+	switch {
+	case s.Person != (ident.PersonKey{}):
 		all = l.History(ctx, s.App, s.Person)
+	case index != nil && s.App != "" && s.Type != "":
+		all = l.ofType(ctx, s, after, until, index)
+	default:
+		all = l.Replay(ctx, after)
 	}
 
-	return func(yield func(codec.Entry, error) bool) {
+	found := func(yield func(codec.Entry, error) bool) {
 		for e, err := range all {
 			if err == nil && e.Position > until {
 				return
@@ -62,7 +93,66 @@ func (l *Ledger) Select(ctx context.Context, s Selection) (iter.Seq2[codec.Entry
 				return
 			}
 		}
-	}, nil
+	}
+	if s.Last > 0 {
+		return newest(found, s.Last), nil
+	}
+	return found, nil
+}
+
+// ofType yields the entries of a type where an index says that they lie, and then whatever was
+// recorded since the index was written. An index that is away, or that is not to be asked yet, costs
+// time and no answer.
+func (l *Ledger) ofType(
+	ctx context.Context, s Selection, after, until eventstore.Position, index Index,
+) iter.Seq2[codec.Entry, error] {
+	name, limit := s.Type, scattered
+	if s.Access != "" {
+		name = PlaceOf(s.Access)
+	}
+	if s.Last > 0 {
+		limit = s.Last
+	}
+	places, more, asOf, err := index.Places(ctx, s.App, name, after, until, limit)
+	if err != nil || more && s.Last == 0 {
+		return l.Replay(ctx, after)
+	}
+
+	return func(yield func(codec.Entry, error) bool) {
+		for some := range slices.Chunk(places, eventstore.MaxBatch) {
+			for e, err := range entries(l.store.ReadAt(ctx, some...)) {
+				if !yield(e, err) || err != nil {
+					return
+				}
+			}
+		}
+		for e, err := range l.Replay(ctx, max(after, asOf)) {
+			if !yield(e, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// newest yields the last entries of all.
+func newest(all iter.Seq2[codec.Entry, error], count int) iter.Seq2[codec.Entry, error] {
+	return func(yield func(codec.Entry, error) bool) {
+		var last []codec.Entry
+		for e, err := range all {
+			if err != nil {
+				yield(e, err)
+				return
+			}
+			if last = append(last, e); len(last) == 2*count {
+				last = append(last[:0], last[count:]...)
+			}
+		}
+		for _, e := range last[max(0, len(last)-count):] {
+			if !yield(e, nil) {
+				return
+			}
+		}
+	}
 }
 
 // between returns the positions that s lies between: after the first, up to
@@ -99,6 +189,11 @@ func (s Selection) lets(e codec.Entry) bool {
 	if a, access := e.Event.(domain.DataAccessed); access && a.Kind == domain.AccessReplay && !s.Replays &&
 		s.Type == "" {
 		return false // or whoever asks for what is new would make what is new
+	}
+	if s.Access != "" {
+		if a, access := e.Event.(domain.DataAccessed); !access || a.Kind != s.Access {
+			return false
+		}
 	}
 	opens := len(e.Owing) > 0 && s.Type == "obligation.opened"
 	return (s.App == "" || e.Stream.App == s.App) && (s.Type == "" || e.Kind() == s.Type || opens)

@@ -49,6 +49,16 @@ CREATE TABLE events (
 	event BLOB NOT NULL, recorded INTEGER NOT NULL, voided INTEGER NOT NULL
 );
 CREATE INDEX events_built ON events (built, recorded) WHERE built IS NOT NULL;
+-- where the records of a type lie in the log: those that say what is owed since under obligation.opened, too, and accesses
+-- under their kind as well
+CREATE TABLE types (
+	number INTEGER PRIMARY KEY, app TEXT NOT NULL, type TEXT NOT NULL,
+	UNIQUE (app, type)
+);
+CREATE TABLE places (
+	type INTEGER NOT NULL, position INTEGER NOT NULL,
+	PRIMARY KEY (type, position)
+) WITHOUT ROWID;
 -- whose requests and obligations they are
 CREATE TABLE owners (
 	stream TEXT NOT NULL PRIMARY KEY, person INTEGER NOT NULL
@@ -68,6 +78,7 @@ type View struct {
 	db      *readmodel.DB
 	people  generations.Map[whom, *person] // owned by Apply
 	classes generations.Map[class, int64]  // likewise
+	types   generations.Map[ofApp, int64]  // likewise
 	pending pending                        // likewise
 }
 
@@ -75,7 +86,8 @@ type View struct {
 func Open(ctx context.Context, place readmodel.Place) (*View, error) {
 	db, err := readmodel.Open(ctx, place, "activity", schema)
 	return &View{db: db, people: generations.Map[whom, *person]{Each: 32_768},
-		classes: generations.Map[class, int64]{Each: 2048}, pending: newPending()}, err
+		classes: generations.Map[class, int64]{Each: 2048}, types: generations.Map[ofApp, int64]{Each: 2048},
+		pending: newPending()}, err
 }
 
 // Gate lets queries fail as long as check does; see [readmodel.DB.Gate].
@@ -103,8 +115,8 @@ func (v *View) Apply(ctx context.Context, entries []codec.Entry) error {
 	defer v.pending.clear()
 	err := v.db.Apply(ctx, entries, func(tx *readmodel.Tx) error {
 		b := batch{view: v, tx: tx, pending: &v.pending}
-		if err := tx.Row(`SELECT EXISTS (SELECT 1 FROM builds), (SELECT coalesce(max(number), 0) FROM people), (SELECT coalesce(max(number), 0) FROM sorts)`,
-			nil, &b.builds, &b.persons, &b.classes); err != nil {
+		if err := tx.Row(`SELECT EXISTS (SELECT 1 FROM builds), (SELECT coalesce(max(number), 0) FROM people), (SELECT coalesce(max(number), 0) FROM sorts), (SELECT coalesce(max(number), 0) FROM types)`,
+			nil, &b.builds, &b.persons, &b.classes, &b.types); err != nil {
 			return err
 		}
 		for i := range entries {
@@ -117,6 +129,7 @@ func (v *View) Apply(ctx context.Context, entries []codec.Entry) error {
 	if err != nil { // what is remembered may be ahead of the file
 		v.people.Clear()
 		v.classes.Clear()
+		v.types.Clear()
 	}
 	return err
 }

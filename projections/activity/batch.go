@@ -25,21 +25,21 @@ type count struct{ events, voided int64 }
 
 // A batch is one Apply.
 type batch struct {
-	view             *View
-	tx               *readmodel.Tx
-	*pending               // of the view
-	persons, classes int64 // the numbers given last
-	builds           bool  // a build was voided
+	view                    *View
+	tx                      *readmodel.Tx
+	*pending                      // of the view
+	persons, classes, types int64 // the numbers given last
+	builds                  bool  // a build was voided
 }
 
 // Pending is what a batch will write, gathered ahead of the file: the batches of a view take
 // turns at one.
 type pending struct {
-	counts                map[counted]int64
-	owners                map[ident.StreamID]*person // whose streams were looked up; nil: nobody's
-	touched               map[whom]*person
-	order                 []*person // those touched, by their numbers
-	events, owned, newest readmodel.Rows
+	counts                        map[counted]int64
+	owners                        map[ident.StreamID]*person // whose streams were looked up; nil: nobody's
+	touched                       map[whom]*person
+	order                         []*person // those touched, by their numbers
+	events, owned, newest, places readmodel.Rows
 }
 
 func newPending() pending {
@@ -47,6 +47,7 @@ func newPending() pending {
 		counts: map[counted]int64{}, owners: map[ident.StreamID]*person{}, touched: map[whom]*person{},
 		events: readmodel.RowsOf("INSERT INTO events", 8, ""),
 		owned:  readmodel.RowsOf("INSERT INTO owners", 2, " ON CONFLICT DO NOTHING"),
+		places: readmodel.RowsOf("INSERT INTO places", 2, ""),
 		newest: readmodel.RowsOf("INSERT INTO newest", 2,
 			" ON CONFLICT (number) DO UPDATE SET last = excluded.last"),
 	}
@@ -62,6 +63,7 @@ func (d *pending) clear() {
 	d.events.Forget()
 	d.owned.Forget()
 	d.newest.Forget()
+	d.places.Forget()
 }
 
 // A counted is an event as it is counted.
@@ -78,6 +80,9 @@ func (b *batch) entry(e *codec.Entry) error {
 		return fmt.Errorf("event %T is not in the table of events", e.Event)
 	}
 
+	if err := b.place(e); err != nil {
+		return err
+	}
 	c := counted{class: class{e.Stream.App, e.Kind(), listOf(ids), domain.BuildOf(e.Event)}, day: dayOf(e.Recorded)}
 	p, err := b.person(e)
 	if err != nil {
@@ -217,6 +222,9 @@ func (b *batch) write() error {
 		return err
 	}
 	if err := b.owned.Write(b.tx); err != nil {
+		return err
+	}
+	if err := b.places.Write(b.tx); err != nil {
 		return err
 	}
 	if err := b.writePeople(); err != nil {

@@ -31,10 +31,13 @@ type batch struct {
 // Pending is what a batch will write, gathered ahead of the file: the batches of a view take
 // turns at one.
 type pending struct {
-	people map[key]*person // whom the batch touched
-	dirty  []*person       // with rows that are not settled
-	counts map[count]int64 // the change in people
-	voided map[count]int64 // the change in voided answers; of no purpose
+	people map[key]*person   // whom the batch touched
+	dirty  []*person         // with rows that are not settled
+	young  []*person         // of whom it is not settled whether they are minors
+	counts map[count]int64   // the change in people
+	voided map[count]int64   // the change in voided answers; of no purpose
+	ends   map[end]int64     // the change in people whose consent ends
+	odds   map[opposed]int64 // the change in people whom a signal opposes
 
 	order     []*person // room for the people in the order of their numbers
 	persons   readmodel.Rows
@@ -49,16 +52,34 @@ type count struct {
 	terms   int64
 }
 
+// An end is when people counted together are past their consents.
+type end struct {
+	count
+	whole bool // any moment of a day
+	at    deadline.Instant
+}
+
+// An opposed names a number of people whom a signal opposes.
+type opposed struct {
+	count
+	signal string
+	until  deadline.Instant
+}
+
+// dayOf returns when the UTC day of a moment begins.
+func dayOf(at deadline.Instant) deadline.Instant { return at - at%deadline.Instant(deadline.Day) }
+
 func newPending() pending {
 	return pending{
 		people: map[key]*person{}, counts: map[count]int64{}, voided: map[count]int64{},
-		persons: readmodel.RowsOf("INSERT INTO people", 6,
-			" ON CONFLICT (number) DO UPDATE SET test = excluded.test, linked = excluded.linked, builds = "+
-				"excluded.builds"),
-		standings: readmodel.RowsOf("INSERT INTO standings", 11,
+		ends: map[end]int64{}, odds: map[opposed]int64{},
+		persons: readmodel.RowsOf("INSERT INTO people", 7,
+			" ON CONFLICT (number) DO UPDATE SET test = excluded.test, linked = excluded.linked, minor = "+
+				"excluded.minor, builds = excluded.builds"),
+		standings: readmodel.RowsOf("INSERT INTO standings", 12,
 			" ON CONFLICT (number, purpose) DO UPDATE SET status = excluded.status, since = excluded.since, "+
-				"until = excluded.until, terms = excluded.terms, events = excluded.events, opposed_by = "+
-				"excluded.opposed_by, "+
+				"until = excluded.until, terms = excluded.terms, guardian = excluded.guardian, events = "+
+				"excluded.events, opposed_by = excluded.opposed_by, "+
 				"opposed_by_event = excluded.opposed_by_event, as_of = excluded.as_of, updated_position = "+
 				"excluded.updated_position"),
 	}
@@ -69,9 +90,12 @@ func (d *pending) clear() {
 	clear(d.people)
 	clear(d.order)
 	clear(d.dirty)
+	clear(d.young)
 	clear(d.counts)
 	clear(d.voided)
-	d.order, d.dirty = d.order[:0], d.dirty[:0]
+	clear(d.ends)
+	clear(d.odds)
+	d.order, d.dirty, d.young = d.order[:0], d.dirty[:0], d.young[:0]
 	d.persons.Forget()
 	d.standings.Forget()
 }
@@ -88,7 +112,7 @@ func (b *batch) entry(e *codec.Entry) error {
 		}
 	}
 	w, ok, err := wordIn(e)
-	if err != nil || !ok {
+	if err != nil || !ok && !ofMinors(e.Event) {
 		return err
 	}
 	p, err := b.person(key{e.Stream.App, e.Stream.ID}, e.Revision == 1 && !w.links)
@@ -105,6 +129,9 @@ func (b *batch) entry(e *codec.Entry) error {
 		return err
 	}
 
+	if err := b.age(p, e); err != nil || !ok {
+		return err
+	}
 	if w.links && !p.linked {
 		p.linked, p.written = true, false
 	}
@@ -179,8 +206,17 @@ func (b *batch) tally(p *person, answers map[domain.Status]int, n int64) {
 
 // count counts a person, unless it is none but a test.
 func (b *batch) count(p *person, r *row, n int64) {
-	if !p.test && r.status != unwritten {
-		b.counts[count{p.app, r.purpose, r.status, r.terms}] += n
+	if p.test || r.status == unwritten {
+		return
+	}
+	c := count{p.app, r.purpose, r.status, r.terms}
+	b.counts[c] += n
+	if r.until != 0 {
+		b.ends[end{c, false, r.until}] += n
+		b.ends[end{c, true, dayOf(r.until)}] += n
+	}
+	if r.opposedBy != "" {
+		b.odds[opposed{c, r.opposedBy, r.until}] += n
 	}
 }
 
@@ -357,7 +393,7 @@ func (b *batch) settle() error {
 
 	clear(b.dirty)
 	b.dirty = b.dirty[:0]
-	return nil
+	return b.settleMinors()
 }
 
 func (b *batch) settleRow(p *person, r *row, s *domain.Subject) error {
@@ -370,7 +406,8 @@ func (b *batch) settleRow(p *person, r *row, s *domain.Subject) error {
 	b.count(p, r, -1)
 	r.touched, r.changed = false, true
 	r.standing = standing{
-		status: is.Status, since: is.Since, until: is.Until, terms: number, events: joined(is.Because),
+		status: is.Status, since: is.Since, until: is.Until, terms: number, guardian: is.Guardian != "",
+		events:    joined(is.Because),
 		opposedBy: string(is.Opposed.Signal),
 	}
 	if is.Opposed.Signal != "" {

@@ -14,7 +14,7 @@
 //
 // People are counted by what time and policies decide on: purpose, status, and the
 // terms they agreed to. So a count reads as many rows as there are terms, and those
-// consents that have an end and are past it.
+// the days on which consents ended. So is it with those whom a machine's signal opposes.
 package consents
 
 import (
@@ -40,17 +40,16 @@ const schema = `
 CREATE TABLE people (
 	number INTEGER PRIMARY KEY,
 	app TEXT NOT NULL, person TEXT NOT NULL,
-	test INTEGER NOT NULL, linked INTEGER NOT NULL, builds TEXT NOT NULL,
+	test INTEGER NOT NULL, linked INTEGER NOT NULL, minor INTEGER NOT NULL, builds TEXT NOT NULL,
 	UNIQUE (app, person)
 );
 CREATE INDEX people_tests ON people (app) WHERE test <> 0;
 CREATE TABLE standings (
 	number INTEGER NOT NULL, purpose TEXT NOT NULL,
 	status TEXT NOT NULL, since INTEGER NOT NULL, until INTEGER NOT NULL, terms INTEGER NOT NULL,
-	events BLOB NOT NULL, opposed_by TEXT, opposed_by_event BLOB, as_of INTEGER NOT NULL, updated_position INTEGER NOT NULL,
+	guardian INTEGER NOT NULL, events BLOB NOT NULL, opposed_by TEXT, opposed_by_event BLOB, as_of INTEGER NOT NULL, updated_position INTEGER NOT NULL,
 	PRIMARY KEY (number, purpose)
 ) WITHOUT ROWID;
-CREATE INDEX standings_until ON standings (until) WHERE until <> 0;
 CREATE INDEX standings_opposed ON standings (number, purpose) WHERE opposed_by IS NOT NULL;
 CREATE TABLE terms (
 	number INTEGER PRIMARY KEY,
@@ -62,6 +61,31 @@ CREATE TABLE counts (
 	people INTEGER NOT NULL,
 	PRIMARY KEY (app, purpose, status, terms)
 ) WITHOUT ROWID;
+-- how many of those in counts end at a moment, and, whole, on the UTC day that begins then: a count of who is past their end
+-- reads the days before today and the moments of today
+CREATE TABLE ends (
+	app TEXT NOT NULL, whole INTEGER NOT NULL, at INTEGER NOT NULL,
+	purpose TEXT NOT NULL, status TEXT NOT NULL, terms INTEGER NOT NULL, people INTEGER NOT NULL,
+	PRIMARY KEY (app, whole, at, purpose, status, terms)
+) WITHOUT ROWID;
+-- how many of those in counts a machine's signal is at odds with; until: when they end, 0: never
+CREATE TABLE opposed_counts (
+	app TEXT NOT NULL, purpose TEXT NOT NULL, status TEXT NOT NULL, terms INTEGER NOT NULL, signal TEXT NOT NULL, until INTEGER NOT NULL,
+	people INTEGER NOT NULL,
+	PRIMARY KEY (app, purpose, status, terms, signal, until)
+) WITHOUT ROWID;
+-- what records of age that name a minor say, which a fold does not keep
+CREATE TABLE ages (
+	event BLOB NOT NULL PRIMARY KEY,
+	basis TEXT NOT NULL, at INTEGER NOT NULL
+) WITHOUT ROWID;
+-- who is a minor by the newest record of age that holds, tests left out; next: when they are of the next age, at the latest
+CREATE TABLE minors (
+	number INTEGER PRIMARY KEY,
+	app TEXT NOT NULL, band TEXT NOT NULL, basis TEXT NOT NULL, since INTEGER NOT NULL, next INTEGER NOT NULL, guardians INTEGER NOT NULL
+);
+CREATE INDEX minors_next ON minors (app, next, number);
+CREATE INDEX minors_band ON minors (app, band);
 -- answers that were mistakes, by what they were
 CREATE TABLE voided_answers (
 	app TEXT NOT NULL, status TEXT NOT NULL,
@@ -92,6 +116,11 @@ CREATE VIEW consent_counts AS
 	FROM counts c JOIN terms t ON t.number = c.terms;
 `
 
+// inColumns are what lies in stale, scopes and later. A document has a version of its own.
+var inColumns = []any{domain.PolicyPublished{}.Stale, domain.PolicyPublished{}.Scopes, domain.PolicyPublished{}.Later}
+
+var shapes = readmodel.Shapes(inColumns...)
+
 // Persons tells what was known of persons: the ledger does. Until a position the
 // caller has read the log, and the stream at least until a revision. What it remembers
 // need not be kept by the caller.
@@ -115,7 +144,7 @@ type View struct {
 // Open returns the View kept in a place. It asks persons for what a
 // person said before.
 func Open(ctx context.Context, place readmodel.Place, persons Persons) (*View, error) {
-	db, err := readmodel.Open(ctx, place, "consents", schema)
+	db, err := readmodel.Open(ctx, place, "consents", schema+shapes)
 	if err != nil {
 		return nil, err
 	}

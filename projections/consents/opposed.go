@@ -46,10 +46,24 @@ func (v *View) OpposedCounts(
 	err := v.view(ctx, func(tx *readmodel.Tx, position eventstore.Position) error {
 		asOf = position
 		policies := v.references.at(app, position).Policies
-		return eachOpposed(tx, app, Cursor{}, -1, func(r Row, _ int64) {
-			st := r.By(at, r.Purpose, policies)
-			people[OpposedCount{Count{Purpose: r.Purpose, Status: st}, r.Opposed.Signal}]++
-		})
+		return tx.Each(`SELECT c.purpose, c.status, c.until, c.signal, t.policy, t.version, t.alone, t.rules, c.people
+			FROM opposed_counts c CROSS JOIN terms t ON t.number = c.terms WHERE c.app = ?`,
+			[]any{string(app)}, func(scan func(...any) error) error {
+				var id policy.PurposeID
+				var st domain.Standing
+				var signal policy.ActID
+				var status, version string
+				var n int64
+				if err := scan(&id, &status, &st.Until, &signal, &st.Policy, &version, &st.Alone, &st.Rules,
+					&n); err != nil {
+					return err
+				}
+				if err := read(&st, status, version); err != nil {
+					return err
+				}
+				people[OpposedCount{Count{Purpose: id, Status: st.By(at, id, policies)}, signal}] += n
+				return nil
+			})
 	})
 	counts := make([]OpposedCount, 0, len(people))
 	for c, n := range people {

@@ -33,6 +33,7 @@ type person struct {
 	revision eventstore.Revision // of the last fact of theirs that was read; zero: not since the file was opened
 	test     bool
 	linked   bool   // to another history, now or before
+	minor    bool   // they have a row of minors
 	builds   string // see [withBuild]
 	written  bool   // as it is, but for the rows
 	rows     []row  // in the order of purposes: they are few
@@ -40,6 +41,7 @@ type person struct {
 	subject domain.Subject // if folded
 	folded  bool
 	dirty   bool // some rows were touched and not settled yet
+	growing bool // whether they are a minor is not settled yet
 	weight  int  // in the cache
 }
 
@@ -59,6 +61,7 @@ type standing struct {
 	status         domain.Status
 	since, until   deadline.Instant
 	terms          int64  // what was agreed to; see [terms]
+	guardian       bool   // a guardian agreed
 	events         string // that prove it
 	opposedBy      string // a machine's signal that is at odds with the person's own word; empty: none
 	opposedByEvent string
@@ -102,15 +105,15 @@ func withBuild(list, build string) string {
 
 // load reads the person from the file. Who is not there keeps the number zero.
 func (p *person) load(tx *readmodel.Tx) error {
-	return tx.Each(`SELECT p.number, p.test, p.linked, p.builds,
+	return tx.Each(`SELECT p.number, p.test, p.linked, p.minor, p.builds,
 			coalesce(s.purpose, ''), coalesce(s.status, ''), coalesce(s.since, 0), coalesce(s.until, 0), coalesce(s.terms, 0),
-			coalesce(s.events, ''), coalesce(s.opposed_by, ''), coalesce(s.opposed_by_event, ''), coalesce(s.as_of, 0), coalesce(s.updated_position, 0)
+			coalesce(s.guardian, 0), coalesce(s.events, ''), coalesce(s.opposed_by, ''), coalesce(s.opposed_by_event, ''), coalesce(s.as_of, 0), coalesce(s.updated_position, 0)
 		FROM people p LEFT JOIN standings s USING (number) WHERE p.app = ? AND p.person = ? ORDER BY s.purpose`,
 		[]any{string(p.app), p.person}, func(scan func(...any) error) error {
 			var r row
 			var status string
-			err := scan(&p.number, &p.test, &p.linked, &p.builds,
-				&r.purpose, &status, &r.since, &r.until, &r.terms, &r.events, &r.opposedBy, &r.opposedByEvent, &r.moment, &r.position)
+			err := scan(&p.number, &p.test, &p.linked, &p.minor, &p.builds,
+				&r.purpose, &status, &r.since, &r.until, &r.terms, &r.guardian, &r.events, &r.opposedBy, &r.opposedByEvent, &r.moment, &r.position)
 			if p.written = true; err != nil || r.purpose == "" {
 				return err
 			}

@@ -81,20 +81,20 @@ func (v *View) Touched(
 // and what was published by then. Until is zero, or 1 if their consent ran out by the
 // moment at: then it holds by nothing. It may tell one standing several times.
 //
-// It reads the counts, and those of the rows that are past their end: their people
-// are taken out of what they were counted under.
+// It reads the counts, and how many people are past their end: these are taken out of
+// what they were counted under.
 func (v *View) each(ctx context.Context, app ident.AppName, at deadline.Instant,
 	tell func(policy.PurposeID, domain.Standing, int64, domain.Policies)) (asOf eventstore.Position, err error) {
 	err = v.view(ctx, func(tx *readmodel.Tx, position eventstore.Position) error {
 		asOf = position
 		policies := v.references.at(app, position).Policies
 		return tx.Each(`WITH over AS MATERIALIZED (
-				SELECT s.purpose, s.status, s.terms, count(*) AS people FROM standings s CROSS JOIN people p ON p.number = s.number
-				WHERE s.until <> 0 AND s.until <= ? AND p.app = ? AND p.test = 0 GROUP BY 1, 2, 3
+				SELECT purpose, status, terms, sum(people) AS people FROM ends
+				WHERE app = ? AND (whole = 1 AND at < ? OR whole = 0 AND at >= ? AND at <= ?) GROUP BY 1, 2, 3
 			)
 			SELECT c.purpose, c.status, t.policy, t.version, t.alone, t.rules, c.people - coalesce(o.people, 0), coalesce(o.people, 0)
 			FROM counts c CROSS JOIN terms t ON t.number = c.terms LEFT JOIN over o ON o.purpose = c.purpose AND o.status = c.status AND o.terms = c.terms
-			WHERE c.app = ?`, []any{int64(at), string(app), string(app)}, func(scan func(...any) error) error {
+			WHERE c.app = ?`, []any{string(app), int64(dayOf(at)), int64(dayOf(at)), int64(at), string(app)}, func(scan func(...any) error) error {
 			var id policy.PurposeID
 			var st domain.Standing
 			var status, version string

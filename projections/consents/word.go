@@ -34,14 +34,14 @@ func wordIn(e *codec.Entry) (w word, ok bool, err error) {
 			w.purposes = append(w.purposes, item.Purpose)
 		}
 	case domain.ConsentRefused:
-		w = noIn(x.Scope)
+		w = optOutIn(x.Scope)
 	case domain.ConsentWithdrawn:
-		w = noIn(x.Scope)
+		w = optOutIn(x.Scope)
 	case domain.PermissionRevoked:
 		w.purposes = x.Withdraws
 		return w, len(x.Withdraws) > 0, nil
 	case domain.SubjectReassigned, domain.SubjectClosed, domain.ErasureOrdered:
-		w = noIn(policy.Scope{All: true})
+		w = optOutIn(policy.Scope{All: true})
 	case domain.ConsentUsed, domain.AgeRecorded, domain.GuardianVerified:
 		w.rows = true
 	case domain.SubjectLinked, domain.SubjectUnlinked:
@@ -58,8 +58,8 @@ func wordIn(e *codec.Entry) (w word, ok bool, err error) {
 	return w, true, nil
 }
 
-// noIn returns what a no may change.
-func noIn(s policy.Scope) word { return word{purposes: s.Purposes, all: s.All, rows: s.All} }
+// optOutIn returns what an opt-out may change.
+func optOutIn(s policy.Scope) word { return word{purposes: s.Purposes, all: s.All, rows: s.All} }
 
 // answerIn returns what an entry's answer is, and the build that recorded it, if it
 // is one.
@@ -77,7 +77,7 @@ func answerIn(e *codec.Entry) (answer domain.Status, build string) {
 
 // moment is when f counts, never before it was recorded. Rows are as of it.
 func moment(f domain.Fact) deadline.Instant {
-	if _, yes := f.Event.(domain.ConsentGiven); yes {
+	if _, grant := f.Event.(domain.ConsentGiven); grant {
 		return max(f.At, f.Recorded)
 	}
 	return f.Recorded

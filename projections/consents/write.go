@@ -28,7 +28,7 @@ func (b *batch) writePeople() error {
 	for _, p := range b.order {
 		if !p.written {
 			p.written = true
-			b.persons.Add(p.number, string(p.app), p.person, p.test, p.linked, p.builds)
+			b.persons.Add(p.number, string(p.app), p.person, p.test, p.linked, p.minor, p.builds)
 		}
 		for i := range p.rows {
 			if r := &p.rows[i]; r.changed {
@@ -49,7 +49,7 @@ func (b *batch) writeRow(p *person, r *row) {
 		signal, event = r.opposedBy, []byte(r.opposedByEvent)
 	}
 	b.standings.Add(p.number, string(r.purpose), r.status.String(), int64(r.since), int64(r.until), r.terms,
-		[]byte(r.events), signal, event, int64(r.moment), int64(r.position))
+		r.guardian, []byte(r.events), signal, event, int64(r.moment), int64(r.position))
 }
 
 func (b *batch) writeCounts() error {
@@ -63,8 +63,58 @@ func (b *batch) writeCounts() error {
 			return err
 		}
 	}
-	_, err := b.tx.Exec("DELETE FROM counts WHERE people = 0")
-	return err
+	if _, err := b.tx.Exec("DELETE FROM counts WHERE people = 0"); err != nil {
+		return err
+	}
+	if err := b.writeEnds(); err != nil {
+		return err
+	}
+	return b.writeOpposed()
+}
+
+// writeEnds writes when people are past their consents. There may be many moments: a row that counts
+// nobody any more is looked for by its key.
+func (b *batch) writeEnds() error {
+	for k, n := range b.ends {
+		if n == 0 {
+			continue
+		}
+		key := []any{string(k.app), k.whole, int64(k.at), string(k.purpose), k.status.String(), k.terms}
+		if _, err := b.tx.Exec("INSERT INTO ends VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (app, whole, at, purpose, "+
+			"status, terms) DO UPDATE SET people = ends.people + excluded.people", append(key, n)...); err != nil {
+			return err
+		}
+		if n > 0 {
+			continue
+		}
+		if _, err := b.tx.Exec("DELETE FROM ends WHERE app = ? AND whole = ? AND at = ? AND purpose = ? AND status = ? "+
+			"AND terms = ? AND people = 0", key...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (b *batch) writeOpposed() error {
+	for k, n := range b.odds {
+		if n == 0 {
+			continue
+		}
+		key := []any{string(k.app), string(k.purpose), k.status.String(), k.terms, k.signal, int64(k.until)}
+		if _, err := b.tx.Exec("INSERT INTO opposed_counts VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (app, purpose, "+
+			"status, terms, signal, until) DO UPDATE SET people = opposed_counts.people + excluded.people",
+			append(key, n)...); err != nil {
+			return err
+		}
+		if n > 0 {
+			continue
+		}
+		if _, err := b.tx.Exec("DELETE FROM opposed_counts WHERE app = ? AND purpose = ? AND status = ? AND terms = ? "+
+			"AND signal = ? AND until = ? AND people = 0", key...); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (b *batch) writeVoided() error {

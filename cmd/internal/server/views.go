@@ -137,6 +137,7 @@ func (h *Server) Handler() http.Handler {
 		Consents:  h.consents,
 		Policies:  restPolicies{h.Policies},
 		Activity:  restActivity{h.activity},
+		Places:    h.activity,
 		Rejected:  restRejected{h.rejected},
 		Requests:  h.requests,
 		FeedKey:   h.feedKey,

@@ -1,0 +1,127 @@
+package rest
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"consentledger/api/wire"
+	"consentledger/domain"
+	"consentledger/domain/deadline"
+	"consentledger/projections/consents"
+
+	"github.com/danielgtaylor/huma/v2"
+)
+
+// MinorsRequest asks who is a minor. Who asks and why is recorded before anybody is shown.
+type MinorsRequest struct {
+	Cursor string `json:"cursor,omitzero" doc:"next of the page before"`
+	Limit  string `json:"limit,omitzero" doc:"at most so many, 1 to 1000 (default 100)"`
+	Min    string `json:"min_position,omitzero" doc:"wait up to 10 s until the answer holds at least this position"`
+	wire.Reader
+}
+
+// A MinorBand is how many minors are of an age.
+type MinorBand struct {
+	Band   string `json:"band"`
+	People int64  `json:"people"`
+}
+
+// A Minor is a person who is no adult by the newest record of their age that was no mistake.
+type Minor struct {
+	Person    string `json:"person" doc:"a pseudonym"`
+	Band      string `json:"band" doc:"under-14, 14 or 15-17"`
+	Basis     string `json:"basis" doc:"how it is known, by a code"`
+	Since     string `json:"since" format:"date-time" doc:"when it was so, as the record says"`
+	Next      string `json:"next" format:"date-time" doc:"when they are of the next age: that day if the basis is birthday, else at the latest, since birth dates are sealed"`
+	Guardians int    `json:"guardians" doc:"how many were verified, and are guardians still"`
+	Consents  int    `json:"guardian_consents" doc:"for how many purposes a guardian's consent holds now"`
+}
+
+// MinorsAnswer is how many minors there are, and a page of them.
+type MinorsAnswer struct {
+	App    string      `json:"app"`
+	Bands  []MinorBand `json:"bands" doc:"of all of them, tests left out"`
+	Minors []Minor     `json:"minors" doc:"whoever is of the next age soonest first"`
+	Next   string      `json:"next,omitzero" doc:"ask again with this cursor; absent: there is no more"`
+	AsOf   string      `json:"as_of"`
+}
+
+type minorsIn struct {
+	App     string `path:"app"`
+	RawBody []byte `contentType:"application/json"`
+}
+
+func (s *server) minorsRoute(api huma.API) {
+	bodied[MinorsRequest](s, api, "list-minors", http.MethodPost, "/v1/apps/{app}/minors",
+		"Who is a minor, their guardians, and when they are of the next age; who reads and why is recorded first",
+		maxBody, s.minors)
+}
+
+func (s *server) minors(ctx context.Context, in *minorsIn) (*out[MinorsAnswer], error) {
+	app, err := s.app(ctx, in.App)
+	if err != nil {
+		return nil, err
+	}
+	var ask MinorsRequest
+	if err := question(in.RawBody, &ask); err != nil {
+		return nil, err
+	}
+	after, err := readMinorCursor(ask.Cursor)
+	if err != nil {
+		return nil, err
+	}
+	limit, err := peopleLimit(ask.Limit)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.wait(ctx, ask.Min); err != nil {
+		return nil, err
+	}
+
+	list, last, asOf, err := s.Consents.Minors(ctx, app, s.Ledger.Now(), after, limit)
+	if err != nil {
+		return nil, err
+	}
+	bands, _, err := s.Consents.Bands(ctx, app)
+	if err != nil {
+		return nil, err
+	}
+
+	access := wire.AccessOf(ask.Reader, domain.AccessReplay)
+	access.Records = len(list)
+	if err := s.recordReading(ctx, app, access); err != nil {
+		return nil, err
+	}
+
+	a := MinorsAnswer{App: in.App, Bands: []MinorBand{}, Minors: []Minor{}, AsOf: wire.FormatPosition(asOf)}
+	for _, b := range bands {
+		a.Bands = append(a.Bands, MinorBand{Band: b.Band.String(), People: b.People})
+	}
+	for _, m := range list {
+		a.Minors = append(a.Minors, Minor{
+			Person: m.Person, Band: m.Band.String(), Basis: m.Basis, Since: m.Since.String(), Next: m.Next.String(),
+			Guardians: m.Guardians, Consents: m.Consents,
+		})
+	}
+	if len(list) == limit {
+		a.Next = fmt.Sprintf("%d-%d", last.Next, last.Number)
+	}
+	return ok(a)
+}
+
+// readMinorCursor reads what a page of minors says is next: a moment and a number.
+func readMinorCursor(text string) (consents.MinorCursor, error) {
+	if text == "" {
+		return consents.MinorCursor{}, nil
+	}
+	next, number, cut := strings.Cut(text, "-")
+	at, err1 := strconv.ParseInt(next, 10, 64)
+	n, err2 := strconv.ParseInt(number, 10, 64)
+	if !cut || err1 != nil || err2 != nil || n < 1 {
+		return consents.MinorCursor{}, bad("a cursor is next of the page before, as it stands there")
+	}
+	return consents.MinorCursor{Next: deadline.Instant(at), Number: n}, nil
+}
