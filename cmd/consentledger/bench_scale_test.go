@@ -56,3 +56,34 @@ func TestBenchScaleMeasuresEveryWorkOfBothBuilds(t *testing.T) {
 		t.Errorf("no ratio of the two builds: %v", units)
 	}
 }
+
+func TestBenchPagesVisitsEveryPage(t *testing.T) {
+	t.Parallel()
+	cmd := exec.CommandContext(t.Context(), build(t), "bench", "pages", "--persons", "100", "--history", "2", "--times", "1", "--data", t.TempDir(), "-o", "json")
+	cmd.Stderr = t.Output()
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var report struct{ Pages []scale.PageFigure }
+	if err := json.Unmarshal(out, &report); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+
+	seen := map[string]bool{}
+	for i, f := range report.Pages {
+		seen[f.Page] = true
+		if f.Status != 200 || f.Visits != 1 || f.Bytes == 0 || f.Wall <= 0 {
+			t.Errorf("%+v", f)
+		}
+		if i > 0 && f.CPU > report.Pages[i-1].CPU {
+			t.Errorf("%s stands below %s, which is less", f.Page, report.Pages[i-1].Page)
+		}
+	}
+	for _, page := range []string{"/ui/", "/ui/deadlines", "/ui/deadlines?state=overdue", "/ui/deadlines?sort=opened", "/ui/consents", "/ui/intake",
+		"/ui/person, sent", "/ui/minors, sent", "/ui/audit/accesses, sent", "/ui/audit/left, sent", "/ui/retention", "/ui/system", "/ui/requests/ID", "/ui/incidents/ID"} {
+		if !seen[page] {
+			t.Errorf("%s was not visited: %v", page, seen)
+		}
+	}
+}

@@ -84,7 +84,7 @@ differ, and the same machine differs from minute to minute.`,
 		},
 	}
 	c.flags(cmd)
-	cmd.AddCommand(newBenchScale(), newBenchMany(), newBenchEsdb(), newBenchOverload())
+	cmd.AddCommand(newBenchScale(), newBenchMany(), newBenchEsdb(), newBenchOverload(), newBenchPages())
 	return cmd
 }
 

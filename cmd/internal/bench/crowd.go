@@ -32,20 +32,20 @@ func NewCrowd(choice Choice) *Crowd {
 	return &Crowd{run: fmt.Sprintf("%016x", rand.Uint64()), Choice: choice}
 }
 
-// A sort is a sort of event: its type and its data.
-type sort struct{ kind, data string }
+// A dayEvent is a kind of event: its type and its data.
+type dayEvent struct{ kind, data string }
 
-// The sorts of a day take turns: in twenty events one takes something back.
+// The kinds of a day take turns: in twenty events one takes something back.
 // Each has a personal part, which the vault seals.
-var day = func() []sort {
+var day = func() []dayEvent {
 	details := `"details":{"device":"Pixel 7","ip":"203.0.113.9","screen":"welcome"}`
-	agreed := sort{"consent.given", `{"act":"agree-popup","locale":"en",` + details + `}`}
-	agreedTo := sort{"consent.given",
+	agreed := dayEvent{"consent.given", `{"act":"agree-popup","locale":"en",` + details + `}`}
+	agreedTo := dayEvent{"consent.given",
 		`{"act":"agree-popup","locale":"en","purposes":["personalisation"],` + details + `}`}
-	knows := sort{"policy.acknowledged", `{"policy":"privacy","locale":"en","act":"agree-popup",` + details + `}`}
-	granted := sort{"permission.granted", `{"permission":"network",` + details + `}`}
-	withdrawn := sort{"consent.withdrawn", `{"purposes":["personalisation"],` + details + `}`}
-	return []sort{
+	knows := dayEvent{"policy.acknowledged", `{"policy":"privacy","locale":"en","act":"agree-popup",` + details + `}`}
+	granted := dayEvent{"permission.granted", `{"permission":"network",` + details + `}`}
+	withdrawn := dayEvent{"consent.withdrawn", `{"purposes":["personalisation"],` + details + `}`}
+	return []dayEvent{
 		agreed, granted, agreedTo, knows, agreed, granted, agreedTo, agreed, agreed, granted,
 		agreedTo, knows, agreed, granted, agreedTo, withdrawn, agreed, agreedTo, knows, agreed,
 	}
@@ -79,7 +79,7 @@ func (c *Crowd) batch(size int, next func() []byte) []byte {
 	return fmt.Appendf(nil, "[%s]", bytes.Join(events, []byte(",")))
 }
 
-func (c *Crowd) event(n, person uint64, s sort) []byte {
+func (c *Crowd) event(n, person uint64, s dayEvent) []byte {
 	return fmt.Appendf(nil,
 		`{"specversion":"1.0","id":"%s-%d","source":"smartkey/android","type":"%s","subject":"bench-%d","time":"%s","datacontenttype":"application/json","data":%s}`,
 		c.run, n, s.kind, person, time.Now().UTC().Format("2006-01-02T15:04:05.000Z"), s.data)

@@ -36,31 +36,31 @@ type mix struct {
 
 func newMix() *mix { return &mix{run: fmt.Sprintf("%016x", rand.Uint64())} }
 
-// A mixSort is a sort of event: its type, and its data without and with a
+// A mixEvent is a kind of event: its type, and its data without and with a
 // personal part.
-type mixSort struct{ kind, plain, personal string }
+type mixEvent struct{ kind, plain, personal string }
 
 var (
-	agreed = mixSort{"consent.given", `{"act":"agree-popup","locale":"en"}`,
+	agreed = mixEvent{"consent.given", `{"act":"agree-popup","locale":"en"}`,
 		`{"act":"agree-popup","locale":"en","details":{"device":"Pixel 7","ip":"203.0.113.9","screen":"welcome"}}`}
-	agreedTo = mixSort{"consent.given", `{"act":"agree-popup","locale":"en","purposes":["personalisation"]}`,
+	agreedTo = mixEvent{"consent.given", `{"act":"agree-popup","locale":"en","purposes":["personalisation"]}`,
 		`{"act":"agree-popup","locale":"en","purposes":["personalisation"],"details":{"device":"Pixel 7","ip":"203.0.113.9"}}`}
-	knows = mixSort{"policy.acknowledged", `{"policy":"privacy","locale":"en","act":"agree-popup"}`,
+	knows = mixEvent{"policy.acknowledged", `{"policy":"privacy","locale":"en","act":"agree-popup"}`,
 		`{"policy":"privacy","locale":"en","act":"agree-popup","details":{"device":"Pixel 7","ip":"203.0.113.9"}}`}
-	granted = mixSort{"permission.granted", `{"permission":"network"}`,
+	granted = mixEvent{"permission.granted", `{"permission":"network"}`,
 		`{"permission":"network","details":{"device":"Pixel 7","os":"settings"}}`}
-	revoked = mixSort{"permission.revoked", `{"permission":"network"}`,
+	revoked = mixEvent{"permission.revoked", `{"permission":"network"}`,
 		`{"permission":"network","details":{"device":"Pixel 7","os":"settings"}}`}
-	withdrawn = mixSort{"consent.withdrawn", `{"purposes":["personalisation"]}`,
+	withdrawn = mixEvent{"consent.withdrawn", `{"purposes":["personalisation"]}`,
 		`{"purposes":["personalisation"],"details":{"device":"Pixel 7","ip":"203.0.113.9","screen":"settings"}}`}
 )
 
-// The sorts take turns. On a day most persons agree, and one event in ten takes
+// The kinds take turns. On a day most persons agree, and one event in ten takes
 // something back, by which two to five obligations are opened.
 var (
-	mixDay = []mixSort{agreed, granted, agreedTo, knows, agreed, granted, agreedTo, withdrawn, agreed, granted,
+	mixDay = []mixEvent{agreed, granted, agreedTo, knows, agreed, granted, agreedTo, withdrawn, agreed, granted,
 		agreedTo, knows, agreed, granted, agreedTo, revoked, agreed, agreedTo, knows, agreed}
-	storm = []mixSort{agreed, withdrawn, agreedTo, revoked}
+	storm = []mixEvent{agreed, withdrawn, agreedTo, revoked}
 )
 
 // next returns a request of a kind.
