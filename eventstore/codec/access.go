@@ -14,8 +14,18 @@ var accessShapes = []shape{
 // accessShape returns the shape of an access. Who reads and why is personal,
 // and the reader's own.
 func accessShape(e domain.DataAccessed) (any, []Plain) {
-	s := dataAccessedV1{e.Accessor, nil, int64(e.From), string(e.Kind), e.Parts, e.Reason, e.Records, e.Roles,
-		e.Subject, int64(e.To)}
+	s := dataAccessedV1{
+		Accessor: e.Accessor,
+		Events:   nil,
+		From:     int64(e.From),
+		Kind:     string(e.Kind),
+		Parts:    e.Parts,
+		Reason:   e.Reason,
+		Records:  e.Records,
+		Roles:    e.Roles,
+		Subject:  e.Subject,
+		To:       int64(e.To),
+	}
 	for _, id := range e.Events {
 		s.Events = append(s.Events, eventID(id))
 	}

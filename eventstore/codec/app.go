@@ -16,26 +16,47 @@ var appShapes = []shape{
 	older[appRegisteredV1]("app.registered.v1"),
 	written[appRegisteredV2]("app.registered.v2", func(e domain.AppRegistered) any {
 		a := e.App
-		return appRegisteredV2{string(a.Escapes), a.Environment.String(), a.Group, a.Handler, a.Jurisdiction, a.Locales,
-			string(a.Name), a.TimeZone}
+		return appRegisteredV2{
+			Escapes:      string(a.Escapes),
+			Environment:  a.Environment.String(),
+			Group:        a.Group,
+			Handler:      a.Handler,
+			Jurisdiction: a.Jurisdiction,
+			Locales:      a.Locales,
+			Name:         string(a.Name),
+			TimeZone:     a.TimeZone,
+		}
 	}),
 	older[policyPublishedV1]("policy.published.v1"),
 	document("policy.published.v2", publishedShape),
 	written[policyEffectiveV1]("policy.effective.v1",
-		func(e domain.PolicyEffective) any { return policyEffectiveV1{e.Version.String()} }),
+		func(e domain.PolicyEffective) any { return policyEffectiveV1{Version: e.Version.String()} }),
 	written[signerRegisteredV1]("signer.registered.v1", func(e domain.SignerRegistered) any {
-		return signerRegisteredV1{e.Device, hex.EncodeToString(e.Key[:]), e.Name, e.Retired}
+		return signerRegisteredV1{Device: e.Device, Key: hex.EncodeToString(e.Key[:]), Name: e.Name, Retired: e.Retired}
 	}),
 	written[serviceCeasedV1]("service.ceased.v1", func(e domain.ServiceCeased) any { return serviceCeasedV1(e) }),
 	written[buildVoidedV1]("build.voided.v1", func(e domain.BuildVoided) any {
-		return buildVoidedV1{e.Build, e.By[:], hash(e.Evidence), int64(e.From), e.Reason, int64(e.To)}
+		return buildVoidedV1{
+			Build:    e.Build,
+			By:       e.By[:],
+			Evidence: hash(e.Evidence),
+			From:     int64(e.From),
+			Reason:   e.Reason,
+			To:       int64(e.To),
+		}
 	}),
 	written[buildDisputedV1]("build.disputed.v1", func(e domain.BuildDisputed) any {
-		return buildDisputedV1{e.Build, hash(e.Evidence), int64(e.From), e.Reason, int64(e.To)}
+		return buildDisputedV1{
+			Build:    e.Build,
+			Evidence: hash(e.Evidence),
+			From:     int64(e.From),
+			Reason:   e.Reason,
+			To:       int64(e.To),
+		}
 	}),
 	document("surface.published.v1", func(e domain.SurfacePublished) (surfacePublishedV1, error) {
 		surface, err := surfacedoc.Marshal(e.Surface)
-		return surfacePublishedV1{e.ID.String(), e.Publisher, e.Signer, surface}, err
+		return surfacePublishedV1{ID: e.ID.String(), Publisher: e.Publisher, Signer: e.Signer, Surface: surface}, err
 	}),
 	written[calendarPublishedV1]("calendar.published.v1",
 		func(e domain.CalendarPublished) any { return calendarShape(e) }),

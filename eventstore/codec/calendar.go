@@ -26,9 +26,20 @@ type calendarPublishedV1 struct {
 func calendarShape(e domain.CalendarPublished) calendarPublishedV1 {
 	k := e.Calendar
 	return calendarPublishedV1{
-		k.AddsTo, names(e.Affects), date(k.Issued), k.Jurisdiction, names(k.MakeUp), k.Notice, names(k.Off), k.Partial,
-		k.Projected,
-		k.Reported, k.Source, k.Version, k.WorkingDays, k.Year,
+		AddsTo:       k.AddsTo,
+		Affects:      names(e.Affects),
+		Issued:       date(k.Issued),
+		Jurisdiction: k.Jurisdiction,
+		MakeUp:       names(k.MakeUp),
+		Notice:       k.Notice,
+		Off:          names(k.Off),
+		Partial:      k.Partial,
+		Projected:    k.Projected,
+		Reported:     k.Reported,
+		Source:       k.Source,
+		Version:      k.Version,
+		WorkingDays:  k.WorkingDays,
+		Year:         k.Year,
 	}
 }
 

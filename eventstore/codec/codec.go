@@ -184,7 +184,7 @@ func Encode(
 			}
 		}
 		c := k.Commit(env.ID, p.Role, p.Text)
-		l.Parts = append(l.Parts, partV1{hexOf(c[:]), owner, p.Role})
+		l.Parts = append(l.Parts, partV1{Commitment: hexOf(c[:]), Ref: owner, Role: p.Role})
 	}
 
 	data, err := l.marshal()
@@ -198,7 +198,7 @@ func Encode(
 func requestOf(r Request) *requestV1 {
 	all := hexOf(r.Digest[:], r.ID[:], r.Source[:])
 	id, source := 2*len(r.Digest), 2*(len(r.Digest)+len(r.ID))
-	return &requestV1{all[:id], all[id:source], r.Sequence, all[source:]}
+	return &requestV1{Digest: all[:id], ID: all[id:source], Sequence: r.Sequence, Source: all[source:]}
 }
 
 // hexOf is hex.EncodeToString of some short bytes, one after the other.

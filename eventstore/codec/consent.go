@@ -139,14 +139,19 @@ func publishedShape(e domain.PolicyPublished) (policyPublishedV2, error) {
 		Scopes: scopeShapes(e.Scopes), Stale: e.Stale, Version: e.Version.String(),
 	}
 	for _, o := range e.Later {
-		s.Later = append(s.Later, overtakingV1{o.RightsReduced, scopeShapes(o.Scopes), o.Stale, o.Version.String()})
+		s.Later = append(s.Later, overtakingV1{
+			RightsReduced: o.RightsReduced,
+			Scopes:        scopeShapes(o.Scopes),
+			Stale:         o.Stale,
+			Version:       o.Version.String(),
+		})
 	}
 	return s, err
 }
 
 func scopeShapes(scopes []policy.StaleScope) (shapes []scopeV1) {
 	for _, s := range scopes {
-		shapes = append(shapes, scopeV1{names(s.Actions), s.Categories, string(s.Purpose)})
+		shapes = append(shapes, scopeV1{Actions: names(s.Actions), Categories: s.Categories, Purpose: string(s.Purpose)})
 	}
 	return shapes
 }
@@ -171,18 +176,18 @@ func givenShape(e domain.ConsentGiven) consentGivenV2 {
 		Until: int64(e.Until), Version: e.Version.String(),
 	}
 	for _, i := range e.Items {
-		s.Items = append(s.Items, itemV1{string(i.Purpose), string(i.Short)})
+		s.Items = append(s.Items, itemV1{Purpose: string(i.Purpose), Short: string(i.Short)})
 	}
 
 	for _, x := range e.Ends {
-		s.Ends = append(s.Ends, endV1{string(x.Purpose), int64(x.Until)})
+		s.Ends = append(s.Ends, endV1{Purpose: string(x.Purpose), Until: int64(x.Until)})
 	}
 
 	for _, h := range e.Hindered {
-		s.Hindered = append(s.Hindered, hinderedV1{string(h.Purpose), string(h.Why)})
+		s.Hindered = append(s.Hindered, hinderedV1{Purpose: string(h.Purpose), Why: string(h.Why)})
 	}
 	if e.Evidence.Quality != domain.NoQuality {
-		s.Evidence = &evidenceV1{e.Evidence.Missing, e.Evidence.Quality.String()}
+		s.Evidence = &evidenceV1{Missing: e.Evidence.Missing, Quality: e.Evidence.Quality.String()}
 	}
 	if e.Proof != (domain.Proof{}) {
 		s.Proof = proofShape(e.Proof)
@@ -190,7 +195,13 @@ func givenShape(e domain.ConsentGiven) consentGivenV2 {
 	return s
 }
 
-func proofShape(p domain.Proof) *proofV1 { return &proofV1{p.CheckedBy, hash(p.Document), p.Method} }
+func proofShape(p domain.Proof) *proofV1 {
+	return &proofV1{
+		CheckedBy: p.CheckedBy,
+		Document:  hash(p.Document),
+		Method:    p.Method,
+	}
+}
 
 func (s *proofV1) proof(r *reader) domain.Proof {
 	if s == nil {
@@ -201,7 +212,7 @@ func (s *proofV1) proof(r *reader) domain.Proof {
 
 func restShapes(rests []policy.Rest) (shapes []restV1) {
 	for _, x := range rests {
-		shapes = append(shapes, restV1{x.Basis.String(), string(x.Purpose)})
+		shapes = append(shapes, restV1{Basis: x.Basis.String(), Purpose: string(x.Purpose)})
 	}
 	return shapes
 }
@@ -216,9 +227,22 @@ func (r *reader) rests(shapes []restV1) (rests []policy.Rest) {
 
 func refusedShape(e domain.ConsentRefused) consentRefusedV2 {
 	return consentRefusedV2{
-		string(e.Act), e.Added, e.Scope.All, e.Build, string(e.Control), string(e.Guardian), e.Initial.String(),
-		e.Locale, eventID(e.Notice), e.Policy, e.Scope.Purposes, restShapes(e.Rests), e.Signal, hash(e.Surface),
-		e.Unknown, hash(e.Version),
+		Act:      string(e.Act),
+		Added:    e.Added,
+		All:      e.Scope.All,
+		Build:    e.Build,
+		Control:  string(e.Control),
+		Guardian: string(e.Guardian),
+		Initial:  e.Initial.String(),
+		Locale:   e.Locale,
+		Notice:   eventID(e.Notice),
+		Policy:   e.Policy,
+		Purposes: e.Scope.Purposes,
+		Rests:    restShapes(e.Rests),
+		Signal:   e.Signal,
+		Surface:  hash(e.Surface),
+		Unknown:  e.Unknown,
+		Version:  hash(e.Version),
 	}
 }
 

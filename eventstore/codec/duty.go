@@ -12,8 +12,14 @@ import (
 var dutyShapes = []shape{
 	written[obligationOpenedV1]("obligation.opened.v1", func(e domain.ObligationOpened) any { return openedShape(e) }),
 	written[obligationMovedV1]("obligation.moved.v1", func(e domain.ObligationMoved) any {
-		return obligationMovedV1{eventID(e.By), dueShape(e.Due), e.ID, pauseShapes(e.Pauses), dueShape(e.Was),
-			e.Why.String()}
+		return obligationMovedV1{
+			By:     eventID(e.By),
+			Due:    dueShape(e.Due),
+			ID:     e.ID,
+			Pauses: pauseShapes(e.Pauses),
+			Was:    dueShape(e.Was),
+			Why:    e.Why.String(),
+		}
 	}),
 	written[obligationMetV1]("obligation.met.v1", func(e domain.ObligationMet) any {
 		s := obligationMetV1{Evidence: hash(e.Evidence), ID: e.ID, Late: e.Late, Met: int64(e.Met)}
@@ -34,9 +40,17 @@ var dutyShapes = []shape{
 func openedShape(e domain.ObligationOpened) *obligationOpenedV1 {
 	o := e.Obligation
 	return &obligationOpenedV1{
-		causeShape(e.Cause), dueShape(e.Due), o.ID, o.Keeps, string(o.Kind), o.MetBy, ruleShape(o.Rule),
-		hash(o.RuleSet), o.Target,
-		names(o.Types), hash(o.Version),
+		Cause:   causeShape(e.Cause),
+		Due:     dueShape(e.Due),
+		ID:      o.ID,
+		Keeps:   o.Keeps,
+		Kind:    string(o.Kind),
+		MetBy:   o.MetBy,
+		Rule:    ruleShape(o.Rule),
+		RuleSet: hash(o.RuleSet),
+		Target:  o.Target,
+		Types:   names(o.Types),
+		Version: hash(o.Version),
 	}
 }
 
@@ -143,7 +157,7 @@ type (
 func pauseShapes(pauses []deadline.Pause) []pauseV1 {
 	var shapes []pauseV1
 	for _, p := range pauses {
-		shapes = append(shapes, pauseV1{int64(p.From), p.Reason, int64(p.To)})
+		shapes = append(shapes, pauseV1{From: int64(p.From), Reason: p.Reason, To: int64(p.To)})
 	}
 	return shapes
 }
@@ -158,7 +172,7 @@ func pausesOf(shapes []pauseV1) []deadline.Pause {
 }
 
 func causeShape(c obligation.Cause) causeV1 {
-	return causeV1{eventID(c.Event), c.Kind, c.Stream, c.Subject}
+	return causeV1{Event: eventID(c.Event), Kind: c.Kind, Stream: c.Stream, Subject: c.Subject}
 }
 
 func (s causeV1) cause(r *reader) obligation.Cause {
@@ -167,9 +181,21 @@ func (s causeV1) cause(r *reader) obligation.Cause {
 
 func ruleShape(x deadline.Rule) ruleV1 {
 	return ruleV1{
-		x.Calendar, x.ClockStart, spelled(x.Direction), x.ExtendedLength, string(x.ID), x.Law, x.Length, x.Pause,
-		x.Persons,
-		spelled(x.Result), spelled(x.Roll), x.Source, x.TimeZone, x.Unit.String(), string(x.YearDay),
+		Calendar:       x.Calendar,
+		ClockStart:     x.ClockStart,
+		Direction:      spelled(x.Direction),
+		ExtendedLength: x.ExtendedLength,
+		ID:             string(x.ID),
+		Law:            x.Law,
+		Length:         x.Length,
+		Pause:          x.Pause,
+		Persons:        x.Persons,
+		Result:         spelled(x.Result),
+		Roll:           spelled(x.Roll),
+		Source:         x.Source,
+		TimeZone:       x.TimeZone,
+		Unit:           x.Unit.String(),
+		YearDay:        string(x.YearDay),
 	}
 }
 
@@ -214,7 +240,7 @@ func dueShape(d deadline.Due) dueV1 {
 		Until: int64(d.Until),
 	}
 	for _, v := range d.Versions {
-		s.Versions = append(s.Versions, calendarVersionV1{v.Jurisdiction, v.Version, v.Year})
+		s.Versions = append(s.Versions, calendarVersionV1{Jurisdiction: v.Jurisdiction, Version: v.Version, Year: v.Year})
 	}
 	return s
 }

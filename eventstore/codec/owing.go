@@ -45,7 +45,7 @@ func owingShapes(list []obligation.Owing) []owingV1 {
 			s.Targets = w.Targets
 		}
 		if w.Held != nil {
-			s.Held = &heldV1{dueShape(w.Held.Due), pauseShapes(w.Held.Pauses)}
+			s.Held = &heldV1{Due: dueShape(w.Held.Due), Pauses: pauseShapes(w.Held.Pauses)}
 		}
 		shapes = append(shapes, s)
 	}

@@ -5,20 +5,32 @@ import "consentledger/domain"
 // personShapes are of what is found out about a person.
 var personShapes = []shape{
 	split[ageRecordedV1]("age.recorded.v1", func(e domain.AgeRecorded) (any, []Plain) {
-		return ageRecordedV1{e.Band.String(), e.Basis}, personal("birth-date", e.BirthDate)
+		return ageRecordedV1{Band: e.Band.String(), Basis: e.Basis}, personal("birth-date", e.BirthDate)
 	}),
-	written[minorFoundV1]("minor.found.v1", func(e domain.MinorDataFound) any { return minorFoundV1{e.Band.String()} }),
+	written[minorFoundV1]("minor.found.v1", func(e domain.MinorDataFound) any {
+		return minorFoundV1{
+			Band: e.Band.String(),
+		}
+	}),
 	split[guardianVerifiedV1]("guardian.verified.v1", func(e domain.GuardianVerified) (any, []Plain) {
 		plains := personal("identity", e.Identity)
 		for i := range plains {
 			plains[i].Ref = string(e.Guardian)
 		}
-		return guardianVerifiedV1{string(e.Guardian), proofShape(e.Proof)}, plains
+		return guardianVerifiedV1{Guardian: string(e.Guardian), Proof: proofShape(e.Proof)}, plains
 	}),
 	written[guardianEndedV1]("guardian.ended.v1",
-		func(e domain.GuardianEnded) any { return guardianEndedV1{string(e.Guardian), e.Reason} }),
+		func(e domain.GuardianEnded) any {
+			return guardianEndedV1{Guardian: string(e.Guardian), Reason: e.Reason}
+		}),
 	written[subjectLinkedV1]("subject.linked.v1",
-		func(e domain.SubjectLinked) any { return subjectLinkedV1{hash(e.Evidence), e.Other, e.Proof} }),
+		func(e domain.SubjectLinked) any {
+			return subjectLinkedV1{
+				Evidence: hash(e.Evidence),
+				Other:    e.Other,
+				Proof:    e.Proof,
+			}
+		}),
 	written[subjectUnlinkedV1]("subject.unlinked.v1",
 		func(e domain.SubjectUnlinked) any { return subjectUnlinkedV1(e) }),
 	written[subjectReassignedV1]("subject.reassigned.v1",
@@ -26,10 +38,10 @@ var personShapes = []shape{
 	written[subjectClosedV1]("subject.closed.v1", func(e domain.SubjectClosed) any { return subjectClosedV1(e) }),
 	written[subjectTestV1]("subject.test.v1", func(e domain.SubjectMarkedTest) any { return subjectTestV1(e) }),
 	written[erasureOrderedV1]("erasure.ordered.v1", func(e domain.ErasureOrdered) any {
-		return erasureOrderedV1{e.By[:], hash(e.Evidence), e.Reason}
+		return erasureOrderedV1{By: e.By[:], Evidence: hash(e.Evidence), Reason: e.Reason}
 	}),
 	written[subjectErasedV1]("subject.erased.v1",
-		func(e domain.SubjectErased) any { return subjectErasedV1{eventID(e.Order)} }),
+		func(e domain.SubjectErased) any { return subjectErasedV1{Order: eventID(e.Order)} }),
 }
 
 // The shapes of what is found out about a person.

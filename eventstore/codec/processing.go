@@ -10,29 +10,36 @@ import (
 // processingShapes are of other facts about processing.
 var processingShapes = []shape{
 	written[consentUsedV1]("consent.used.v1",
-		func(e domain.ConsentUsed) any { return consentUsedV1{eventIDs(e.Consents)} }),
+		func(e domain.ConsentUsed) any { return consentUsedV1{Consents: eventIDs(e.Consents)} }),
 	written[consentRequestedV1]("consent.requested.v1", func(e domain.ConsentRequested) any {
-		return consentRequestedV1{e.Locale, e.Purposes, e.Reason, e.TooSoon}
+		return consentRequestedV1{Locale: e.Locale, Purposes: e.Purposes, Reason: e.Reason, TooSoon: e.TooSoon}
 	}),
 	written[recordDisputedV1]("record.disputed.v1", func(e domain.RecordDisputed) any {
-		return recordDisputedV1{hash(e.Evidence), e.Reason, eventIDs(e.Records)}
+		return recordDisputedV1{Evidence: hash(e.Evidence), Reason: e.Reason, Records: eventIDs(e.Records)}
 	}),
 	split[exemptionInvokedV1]("exemption.invoked.v1", func(e domain.ExemptionInvoked) (any, []Plain) {
 		return exemptionInvokedV1{
-			names(e.Actions), e.Approver, e.Code, e.Doubtful, e.List.String(), e.Purposes, e.Reason, int64(e.Until),
+			Actions:  names(e.Actions),
+			Approver: e.Approver,
+			Code:     e.Code,
+			Doubtful: e.Doubtful,
+			List:     e.List.String(),
+			Purposes: e.Purposes,
+			Reason:   e.Reason,
+			Until:    int64(e.Until),
 		}, personal("justification", e.Justification)
 	}),
 	written[exemptionEndedV1]("exemption.ended.v1",
-		func(e domain.ExemptionEnded) any { return exemptionEndedV1{eventID(e.Exemption)} }),
+		func(e domain.ExemptionEnded) any { return exemptionEndedV1{Exemption: eventID(e.Exemption)} }),
 	written[holdPlacedV1]("hold.placed.v1",
-		func(e domain.HoldPlaced) any { return holdPlacedV1{e.Authority, e.Reason} }),
+		func(e domain.HoldPlaced) any { return holdPlacedV1{Authority: e.Authority, Reason: e.Reason} }),
 	written[holdReleasedV1]("hold.released.v1", func(e domain.HoldReleased) any { return holdReleasedV1(e) }),
 	written[restrictionAppliedV1]("restriction.applied.v1",
 		func(e domain.RestrictionApplied) any { return restrictionAppliedV1(e) }),
 	written[restrictionLiftedV1]("restriction.lifted.v1",
 		func(e domain.RestrictionLifted) any { return restrictionLiftedV1(e) }),
 	split[notedV1]("noted.v1", func(e domain.Noted) (any, []Plain) {
-		return notedV1{hash(e.Evidence), fieldShapes(e.Fields), string(e.Kind)}, details(e.Details)
+		return notedV1{Evidence: hash(e.Evidence), Fields: fieldShapes(e.Fields), Kind: string(e.Kind)}, details(e.Details)
 	}),
 }
 
@@ -106,8 +113,17 @@ type (
 
 func answeredShape(e domain.CheckAnswered) checkAnsweredV1 {
 	return checkAnsweredV1{
-		e.Action.String(), e.Allowed, e.Basis.String(), eventIDs(e.Because), string(e.Category), string(e.Purpose),
-		string(e.Recipient), e.Status.String(), int64(e.Valid), hash(e.Version), string(e.Why),
+		Action:    e.Action.String(),
+		Allowed:   e.Allowed,
+		Basis:     e.Basis.String(),
+		Because:   eventIDs(e.Because),
+		Category:  string(e.Category),
+		Purpose:   string(e.Purpose),
+		Recipient: string(e.Recipient),
+		Status:    e.Status.String(),
+		Valid:     int64(e.Valid),
+		Version:   hash(e.Version),
+		Why:       string(e.Why),
 	}
 }
 

@@ -11,13 +11,21 @@ import (
 var requestShapes = []shape{
 	split[requestReceivedV1]("request.received.v1", func(e domain.RequestReceived) (any, []Plain) {
 		return requestReceivedV1{
-			e.Authenticated, eventID(e.Cause), string(e.Channel), hash(e.Document), string(e.Guardian), e.Policy,
-			e.Purposes, e.Subject,
-			names(e.Types), names(e.Unpromised), hash(e.Version),
+			Authenticated: e.Authenticated,
+			Cause:         eventID(e.Cause),
+			Channel:       string(e.Channel),
+			Document:      hash(e.Document),
+			Guardian:      string(e.Guardian),
+			Policy:        e.Policy,
+			Purposes:      e.Purposes,
+			Subject:       e.Subject,
+			Types:         names(e.Types),
+			Unpromised:    names(e.Unpromised),
+			Version:       hash(e.Version),
 		}, details(e.Text)
 	}),
 	written[subjectRequestedV1]("subject.requested.v1",
-		func(e domain.RequestMade) any { return subjectRequestedV1{e.Request, names(e.Types)} }),
+		func(e domain.RequestMade) any { return subjectRequestedV1{Request: e.Request, Types: names(e.Types)} }),
 	split[steppedV1]("stepped.v1", func(e domain.Stepped) (any, []Plain) {
 		return steppedV1{hash(e.Evidence), fieldShapes(e.Fields), string(e.Kind)}, details(e.Details)
 	}),

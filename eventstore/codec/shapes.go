@@ -126,28 +126,50 @@ var saidShapes = []shape{
 	older[consentWithdrawnV1]("consent.withdrawn.v1"),
 	split[consentWithdrawnV2]("consent.withdrawn.v2", func(e domain.ConsentWithdrawn) (any, []Plain) {
 		return &consentWithdrawnV2{
-			string(e.Act), e.Scope.All, e.Build, string(e.Guardian), e.Scope.Purposes, restShapes(e.Rests), e.Signal,
-			e.Unknown,
+			Act:      string(e.Act),
+			All:      e.Scope.All,
+			Build:    e.Build,
+			Guardian: string(e.Guardian),
+			Purposes: e.Scope.Purposes,
+			Rests:    restShapes(e.Rests),
+			Signal:   e.Signal,
+			Unknown:  e.Unknown,
 		}, details(e.Details)
 	}),
 	split[policyAcknowledgedV1]("policy.acknowledged.v1", func(e domain.PolicyAcknowledged) (any, []Plain) {
-		return &policyAcknowledgedV1{string(e.Act), e.Locale, e.Policy, e.Version.String()}, details(e.Details)
+		return &policyAcknowledgedV1{
+			Act:     string(e.Act),
+			Locale:  e.Locale,
+			Policy:  e.Policy,
+			Version: e.Version.String(),
+		}, details(e.Details)
 	}),
 	older[noticePresentedV1]("notice.presented.v1"),
 	split[noticePresentedV2]("notice.presented.v2", func(e domain.NoticePresented) (any, []Plain) {
 		return noticePresentedV2{
-			e.Build, e.Kind, e.Locale, e.Read.Opened, e.Policy, e.Read.Scrolled, hash(e.Surface), hash(e.Text),
-			e.Version.String(),
+			Build:    e.Build,
+			Kind:     e.Kind,
+			Locale:   e.Locale,
+			Opened:   e.Read.Opened,
+			Policy:   e.Policy,
+			Scrolled: e.Read.Scrolled,
+			Surface:  hash(e.Surface),
+			Text:     hash(e.Text),
+			Version:  e.Version.String(),
 		}, details(e.Details)
 	}),
 	split[permissionGrantedV1]("permission.granted.v1", func(e domain.PermissionGranted) (any, []Plain) {
-		return &permissionGrantedV1{string(e.Permission)}, details(e.Details)
+		return &permissionGrantedV1{Permission: string(e.Permission)}, details(e.Details)
 	}),
 	split[permissionDeniedV1]("permission.denied.v1", func(e domain.PermissionDenied) (any, []Plain) {
-		return permissionDeniedV1{string(e.Permission)}, details(e.Details)
+		return permissionDeniedV1{Permission: string(e.Permission)}, details(e.Details)
 	}),
 	split[permissionRevokedV1]("permission.revoked.v1", func(e domain.PermissionRevoked) (any, []Plain) {
-		return &permissionRevokedV1{string(e.Permission), restShapes(e.Rests), e.Withdraws}, details(e.Details)
+		return &permissionRevokedV1{
+			Permission: string(e.Permission),
+			Rests:      restShapes(e.Rests),
+			Withdraws:  e.Withdraws,
+		}, details(e.Details)
 	}),
 	written[recordVoidedV1]("record.voided.v1", func(e domain.RecordVoided) any { return voidedShape(e) }),
 }

@@ -169,7 +169,18 @@ type memberV1 struct {
 
 func dutyFrom(d policy.DutyRule) dutyV1 {
 	when := each(d.When, func(x policy.Field) memberV1 { return memberV1(x) })
-	return dutyV1{d.ID, d.Section, d.On, when, d.Kind, d.Rules, d.Start, d.Each, d.MetBy, d.Renews}
+	return dutyV1{
+		ID:      d.ID,
+		Section: d.Section,
+		On:      d.On,
+		When:    when,
+		Kind:    d.Kind,
+		Rules:   d.Rules,
+		Start:   d.Start,
+		Each:    d.Each,
+		MetBy:   d.MetBy,
+		Renews:  d.Renews,
+	}
 }
 
 func (s dutyV1) toDomain() policy.DutyRule {
@@ -219,8 +230,12 @@ func fromDomain(d policy.Document) documentV1 {
 		Rights:            each(d.Rights, func(x policy.Right) rightV1 { return rightV1(x) }),
 		DeadlineRules:     each(d.DeadlineRules, func(x deadline.Rule) deadlineRuleV1 { return deadlineRuleV1(x) }),
 		Duties:            each(d.Duties, dutyFrom),
-		Minors: minorsV1{d.Minors.AdultAge, d.Minors.ChildBelowPolicy, d.Minors.ChildBelowLaw,
-			each(d.Minors.Rules, groundFrom)},
+		Minors: minorsV1{
+			AdultAge:         d.Minors.AdultAge,
+			ChildBelowPolicy: d.Minors.ChildBelowPolicy,
+			ChildBelowLaw:    d.Minors.ChildBelowLaw,
+			Rules:            each(d.Minors.Rules, groundFrom),
+		},
 		Texts: each(d.Texts, func(x policy.Text) textV1 { return textV1(x) }),
 	}
 }

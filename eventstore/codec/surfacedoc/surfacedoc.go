@@ -90,8 +90,15 @@ func Marshal(s surface.Surface) (jsontext.Value, error) {
 	}
 	for _, c := range s.Controls {
 		shape.Controls = append(shape.Controls,
-			controlV1{string(c.Act), string(c.ID), stateText(c.Initial.String()), c.Label, c.Purposes, c.Refuses,
-				c.Steps})
+			controlV1{
+				Act:      string(c.Act),
+				ID:       string(c.ID),
+				Initial:  stateText(c.Initial.String()),
+				Label:    c.Label,
+				Purposes: c.Purposes,
+				Refuses:  c.Refuses,
+				Steps:    c.Steps,
+			})
 	}
 
 	for _, l := range s.Locales {
@@ -99,7 +106,12 @@ func Marshal(s surface.Surface) (jsontext.Value, error) {
 		for _, x := range l.Strings {
 			strings[x.Key] = x.Text
 		}
-		shape.Locales = append(shape.Locales, localeV1{l.Locale, hash(l.Screenshot), strings, hash(l.Text)})
+		shape.Locales = append(shape.Locales, localeV1{
+			Locale:     l.Locale,
+			Screenshot: hash(l.Screenshot),
+			Strings:    strings,
+			Text:       hash(l.Text),
+		})
 	}
 
 	b, err := json.Marshal(shape, json.Deterministic(true))
