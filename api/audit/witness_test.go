@@ -75,7 +75,23 @@ func startWitness(t *testing.T, vkey string) *litewitness {
 		<-gone
 	})
 	w.introduce(db, vkey)
+	w.listens(addr)
 	return w
+}
+
+// listens waits until the witness takes connections: it says its key before.
+func (w *litewitness) listens(addr string) {
+	w.t.Helper()
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
+		c, err := net.Dial("tcp", addr)
+		if err == nil {
+			c.Close()
+			return
+		}
+		if time.Now().After(deadline) {
+			w.t.Fatalf("the witness does not listen: %v", err)
+		}
+	}
 }
 
 // startAgent starts an agent that holds the witness's key, and returns what
@@ -136,20 +152,16 @@ func (w *litewitness) ask(old int64, proof tlog.TreeProof, checkpoint []byte) (i
 	for _, h := range proof {
 		body += h.String() + "\n"
 	}
-	for deadline := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
-		resp, err := http.Post(w.url+"/add-checkpoint", "text/plain", strings.NewReader(body+"\n"+string(checkpoint)))
-		if err != nil { // it may not listen yet
-			if time.Now().After(deadline) {
-				w.t.Fatal(err)
-			}
-			continue
-		}
-		text, err := io.ReadAll(resp.Body)
-		if resp.Body.Close(); err != nil {
-			w.t.Fatal(err)
-		}
-		return resp.StatusCode, string(text)
+	resp, err := http.Post(w.url+"/add-checkpoint", "text/plain", strings.NewReader(body+"\n"+string(checkpoint)))
+	if err != nil {
+		w.t.Fatal(err)
 	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return resp.StatusCode, string(text)
 }
 
 // consistency proves that our log of one size begins with that of another,
