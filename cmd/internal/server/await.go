@@ -145,7 +145,7 @@ func (w *waiting) checks() []rest.Check {
 
 // awaitParts returns once every server is there that holds a part of the ledger. All are
 // asked side by side, so that a password that is wrong ends the start also while another
-// part is away. Others may go away again until they are used: see [Server.opened].
+// part is away. Others may go away again until they are used: see [Server.openAgain].
 func (h *Server) awaitParts(ctx context.Context, d *DataDir, at Addresses) (err error) {
 	parts, done, err := h.partsOf(ctx, d, at)
 	defer func() { err = errors.Join(err, done()) }()
@@ -218,9 +218,9 @@ func (h *Server) partsOf(ctx context.Context, d *DataDir, at Addresses) (parts [
 	return parts, done, err
 }
 
-// opened opens the server, again as long as a part goes away meanwhile that it needs.
+// openAgain opens the server, again as long as a part goes away meanwhile that it needs.
 // It returns the server that was opened last, which the caller closes if it has ended.
-func (h *Server) opened(ctx context.Context) (_ *Server, ended bool, err error) {
+func (h *Server) openAgain(ctx context.Context) (_ *Server, ended bool, err error) {
 	for {
 		ended, err := h.openWhile(ctx)
 		if !ended || ctx.Err() != nil || !wentAway(err) {

@@ -15,11 +15,11 @@ import (
 // greet prints what a newcomer needs next. An address is one that can be opened here, also if
 // every address of the machine is listened on.
 func (h *Server) greet(out io.Writer, listening, window net.Listener) {
-	addr := opened(listening.Addr().String())
+	addr := dialable(listening.Addr().String())
 	fmt.Fprintf(out, "consentledger %s: ready\n\n  pages %[2]s://%[3]s/ui/\n  HTTP  %[2]s://%[3]s\n  NATS  %[4]s\n",
-		buildinfo.Version, h.scheme(), addr, openedURL(h.ClientURL()))
+		buildinfo.Version, h.scheme(), addr, dialableURL(h.ClientURL()))
 	if window != nil {
-		fmt.Fprintf(out, "  ESDB  esdb://%s?tls=false  (to read)\n", opened(window.Addr().String()))
+		fmt.Fprintf(out, "  ESDB  esdb://%s?tls=false  (to read)\n", dialable(window.Addr().String()))
 	}
 
 	fmt.Fprintf(out, "  data  %s\n", h.Config.Data)
@@ -44,12 +44,12 @@ Try:
 user-1 agreed; user-2 agreed and withdrew personalisation; user-3 refused. The requests and incidents
 of the weeks before the first start are made up, and so are their times.
 Ctrl-C stops.
-`, addr, openedURL(h.ClientURL()), subject.Of("smartkey", "check"))
+`, addr, dialableURL(h.ClientURL()), subject.Of("smartkey", "check"))
 }
 
-// opened returns an address under which somebody on this machine reaches who listens on one.
+// dialable returns an address under which somebody on this machine reaches who listens on one.
 // Nothing is reached under 0.0.0.0 and [::], which stand for every address.
-func opened(listening string) string {
+func dialable(listening string) string {
 	at, err := netip.ParseAddrPort(listening)
 	if err != nil || !at.Addr().IsUnspecified() {
 		return listening
@@ -57,12 +57,12 @@ func opened(listening string) string {
 	return netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), at.Port()).String()
 }
 
-// openedURL is [opened] for a URL.
-func openedURL(text string) string {
+// dialableURL is [dialable] for a URL.
+func dialableURL(text string) string {
 	u, err := url.Parse(text)
 	if err != nil {
 		return text
 	}
-	u.Host = opened(u.Host)
+	u.Host = dialable(u.Host)
 	return u.String()
 }

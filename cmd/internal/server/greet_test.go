@@ -11,14 +11,14 @@ func TestAnAddressThatIsGreetedWithCanBeOpened(t *testing.T) {
 		"[::1]:8080":             "[::1]:8080",
 		"ledger.example.com:443": "ledger.example.com:443",
 	} {
-		if got := opened(listening); got != want {
+		if got := dialable(listening); got != want {
 			t.Errorf("%s: %s, want %s", listening, got, want)
 		}
-		if got := openedURL("nats://" + listening); got != "nats://"+want {
+		if got := dialableURL("nats://" + listening); got != "nats://"+want {
 			t.Errorf("nats://%s: %s", listening, got)
 		}
 	}
-	if got := openedURL("nats://a:4222,nats://b:4222"); got != "nats://a:4222,nats://b:4222" {
+	if got := dialableURL("nats://a:4222,nats://b:4222"); got != "nats://a:4222,nats://b:4222" {
 		t.Errorf("several servers: %s", got)
 	}
 }

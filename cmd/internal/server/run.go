@@ -30,7 +30,7 @@ func Run(ctx context.Context, c Config, out io.Writer) (err error) {
 	}
 	h.entrance = &entrance{config: c}
 	defer func() { err = errors.Join(err, h.entrance.close()) }()
-	h, ended, err := h.opened(ctx)
+	h, ended, err := h.openAgain(ctx)
 	if !ended {
 		return err // with what is open: only the end of the process closes it
 	}
@@ -69,7 +69,7 @@ func Run(ctx context.Context, c Config, out io.Writer) (err error) {
 	}
 	if w.ctx.Err() == nil {
 		h.greet(out, h.entrance.listener, on.window)
-		h.greetAccess(out, opened(h.entrance.listener.Addr().String()), setup)
+		h.greetAccess(out, dialable(h.entrance.listener.Addr().String()), setup)
 	}
 	if c.Demo {
 		w.must("demo", func() error { return h.demo(w.ctx) })

@@ -45,21 +45,21 @@ type Kind struct {
 //     and TestNotYetKnownIsNotNeverAsked
 var All = []Kind{
 	{"consents", func(ctx context.Context, place readmodel.Place, l *ledger.Ledger) (View, error) {
-		return opened(consents.Open(ctx, place, l))
+		return orNone(consents.Open(ctx, place, l))
 	}},
 	{"policies", func(ctx context.Context, place readmodel.Place, _ *ledger.Ledger) (View, error) {
-		return opened(policies.Open(ctx, place))
+		return orNone(policies.Open(ctx, place))
 	}},
 	{"activity", func(ctx context.Context, place readmodel.Place, _ *ledger.Ledger) (View, error) {
-		return opened(activity.Open(ctx, place))
+		return orNone(activity.Open(ctx, place))
 	}},
 	{"requests", func(ctx context.Context, place readmodel.Place, _ *ledger.Ledger) (View, error) {
-		return opened(requests.Open(ctx, place))
+		return orNone(requests.Open(ctx, place))
 	}},
 }
 
-// opened returns nil instead of a nil pointer that is a View.
-func opened[V View](v V, err error) (View, error) {
+// orNone returns nil instead of a nil pointer that is a View.
+func orNone[V View](v V, err error) (View, error) {
 	if err != nil {
 		return nil, err
 	}
