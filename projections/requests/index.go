@@ -56,6 +56,7 @@ type row struct {
 	from, to eventstore.Position
 	day      deadline.Date
 	days     int32
+	before   int32 // the row of the same duty before this one; below zero: none
 
 	provisional, binding, test bool
 }
@@ -183,12 +184,14 @@ func (w *owed) add(n *line) (first bool) {
 		to:          forever,
 		day:         n.Due.Day,
 		days:        int32(n.Days),
+		before:      -1,
 		provisional: n.Due.Provisional,
 		binding:     n.Binding,
 		test:        n.Test,
 	}
 	if r.duty = w.find(n.Stream, n.of.id); r.duty != nil {
-		w.rows[r.duty.newest].to = r.from
+		r.before = int32(r.duty.newest)
+		w.rows[r.before].to = r.from
 	} else {
 		r.duty, first = w.open(duty{stream: n.Stream, person: n.Person, of: n.of}), true
 	}
@@ -330,6 +333,55 @@ func classAt(classes []*class, n int) (*class, error) {
 		return nil, fmt.Errorf("an obligation is of class %d of %d", n, len(classes))
 	}
 	return classes[n-1], nil
+}
+
+// at returns the number of the row that an obligation of a stream had at a position; zero: none.
+func (x *index) at(app domain.AppName, stream, id string, position eventstore.Position) int64 {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	w := x.apps[app]
+	if w == nil {
+		return 0
+	}
+	d := w.find(stream, id)
+	if d == nil {
+		return 0
+	}
+	for i := int32(d.newest); i >= 0; i = w.rows[i].before {
+		if r := &w.rows[i]; r.from <= position {
+			return r.number
+		}
+	}
+	return 0
+}
+
+// concerning reads what is owed in a request or incident, or follows from it, as it was at a
+// position. Which duties these are the file says, which row each had then the index.
+func (x *index) concerning(
+	tx *readmodel.Tx, of domain.StreamID, position eventstore.Position,
+) (list []*Obligation, err error) {
+	var numbers []int64
+	err = tx.Each("SELECT d.stream, s.id FROM duties d CROSS JOIN sorts s ON s.number = d.sort WHERE d.concerns = ? AND "+
+		"d.concerns <> ''", []any{of.String()}, func(scan func(...any) error) error {
+		var stream, id string
+		err := scan(&stream, &id)
+		if n := x.at(of.App, stream, id, position); n != 0 {
+			numbers = append(numbers, n)
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+
+	for _, n := range numbers {
+		o, err := x.open(tx, n)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, o)
+	}
+	return list, nil
 }
 
 // open reads the row of a number from the file.

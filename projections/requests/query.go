@@ -288,8 +288,7 @@ func (v *View) dutiesOf(
 		return nil, err
 	}
 
-	rows, err := v.index.find(tx, "d.concerns = ? AND r.from_position <= ? AND r.to_position > ?", of.String(),
-		int64(asOf), int64(asOf))
+	rows, err := v.index.concerning(tx, of, asOf)
 	if err != nil {
 		return nil, err
 	}
