@@ -3,6 +3,7 @@ package query
 import (
 	"consentledger/api/wire"
 	"consentledger/api/wire/parse"
+	"consentledger/domain"
 	"consentledger/domain/deadline"
 	"consentledger/domain/ident"
 	"consentledger/eventstore/ledger"

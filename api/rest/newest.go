@@ -7,6 +7,7 @@ import (
 	"iter"
 	"net/http"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 	"consentledger/domain/ident"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
+	"consentledger/eventstore/ledger"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
@@ -146,7 +148,8 @@ func (s *server) knownTo(ctx context.Context, in *newestIn) (after eventstore.Po
 const farBehind = 10_000
 
 // newestRecords returns what an app recorded last. The log is read forwards only, so it is
-// read from a little before its end, and from farther before it while that is too little.
+// read from a little before its end. Where that is too little, since others record more, an
+// index knows where the app's records lie; without it the log is read from farther before.
 func (s *server) newestRecords(ctx context.Context, app ident.AppName) (*NewestAnswer, error) {
 	const most = 50
 	head, err := s.Ledger.Head(ctx)
@@ -165,10 +168,7 @@ func (s *server) newestRecords(ctx context.Context, app ident.AppName) (*NewestA
 			if e.Position > head {
 				break
 			}
-			last = append(last, NewestRecord{
-				Position: wire.FormatPosition(e.Position), Type: e.Kind(), Actor: string(e.Actor), At: e.At.String(),
-				Recorded: e.Recorded.String(),
-			})
+			last = append(last, newestRecord(e))
 			if len(last) == 2*most {
 				last = append(last[:0], last[most:]...)
 			}
@@ -179,6 +179,45 @@ func (s *server) newestRecords(ctx context.Context, app ident.AppName) (*NewestA
 		if len(a.Records) == most || back >= head || back >= 1<<16 {
 			return a, nil
 		}
+		if found, err := s.newestByIndex(ctx, app, head, most); err == nil {
+			a.Records = found
+			return a, nil
+		}
+	}
+}
+
+var errNoIndex = errors.New("there is no index of the log's types, or it has not read the log yet")
+
+// newestByIndex returns the newest records of an app up to a position, the newest first.
+func (s *server) newestByIndex(
+	ctx context.Context, app ident.AppName, head eventstore.Position, most int,
+) ([]NewestRecord, error) {
+	if s.Places == nil {
+		return nil, errNoIndex
+	}
+	if _, _, asOf, err := s.Places.Places(ctx, app, "", head, head, 1); err != nil || head-min(asOf, head) > farBehind {
+		return nil, errNoIndex
+	}
+	entries, err := s.Ledger.SelectBy(ctx, ledger.Selection{App: app, Until: head, Last: most, Replays: true}, s.Places)
+	if err != nil {
+		return nil, err
+	}
+
+	list := []NewestRecord{}
+	for e, err := range entries {
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, newestRecord(e))
+	}
+	slices.Reverse(list)
+	return list, nil
+}
+
+func newestRecord(e codec.Entry) NewestRecord {
+	return NewestRecord{
+		Position: wire.FormatPosition(e.Position), Type: e.Kind(), Actor: string(e.Actor), At: e.At.String(),
+		Recorded: e.Recorded.String(),
 	}
 }
 

@@ -34,7 +34,7 @@ type Selection struct {
 
 // An Index knows where the records of a type lie in the log, as far as it has read it.
 type Index interface {
-	// Places returns the positions of an app's records of a type behind one position and up to another:
+	// Places returns the positions of an app's records of a type, or, empty, of any, behind one position and up to another:
 	// the newest of them, at most limit, in their order; whether there are more; and how far the index
 	// has read the log. Of accesses it may be asked for those of one kind, see [PlaceOf].
 	Places(ctx context.Context, app ident.AppName, kind string, after, until eventstore.Position, limit int) (
@@ -75,7 +75,7 @@ func (l *Ledger) SelectBy(ctx context.Context, s Selection, index Index) (iter.S
 	switch {
 	case s.Person != (ident.PersonKey{}):
 		all = l.History(ctx, s.App, s.Person)
-	case index != nil && s.App != "" && s.Type != "":
+	case index != nil && s.App != "" && (s.Type != "" || s.Last > 0):
 		all = l.ofType(ctx, s, after, until, index)
 	default:
 		all = l.Replay(ctx, after)

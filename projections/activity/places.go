@@ -73,19 +73,46 @@ func (v *View) Places(
 	const mostPosition = 1<<63 - 1 // what a column holds
 	err = v.db.View(ctx, func(tx *readmodel.Tx, position eventstore.Position) error {
 		asOf = position
-		return tx.Each("SELECT position FROM places WHERE type = (SELECT number FROM types WHERE app = ? AND type = ?) "+
-			"AND position > ? AND position <= ? ORDER BY position DESC LIMIT ?",
-			[]any{string(app), kind, int64(min(after, mostPosition)), int64(min(until, mostPosition)), int64(limit) + 1},
-			func(scan func(...any) error) error {
-				var at int64
-				err := scan(&at)
-				places = append(places, eventstore.Position(at))
+		numbers, err := typesOf(tx, app, kind)
+		if err != nil {
+			return err
+		}
+		for _, n := range numbers {
+			if err := tx.Each("SELECT position FROM places WHERE type = ? AND position > ? AND position <= ? "+
+				"ORDER BY position DESC LIMIT ?",
+				[]any{n, int64(min(after, mostPosition)), int64(min(until, mostPosition)), int64(limit) + 1},
+				func(scan func(...any) error) error {
+					var at int64
+					err := scan(&at)
+					places = append(places, eventstore.Position(at))
+					return err
+				}); err != nil {
 				return err
-			})
+			}
+		}
+		return nil
 	})
+
+	// A record lies under several names, and of each type come as many as are wanted of all.
+	slices.Sort(places)
+	places = slices.Compact(places)
 	if more = len(places) > limit; more {
-		places = places[:limit]
+		places = places[len(places)-limit:]
 	}
-	slices.Reverse(places)
 	return places, more, asOf, err
+}
+
+// typesOf returns the numbers of a type of an app, or of all; none: nothing of it was recorded.
+func typesOf(tx *readmodel.Tx, app ident.AppName, kind string) (numbers []int64, err error) {
+	query, args := "SELECT number FROM types WHERE app = ?", []any{string(app)}
+	if kind != "" {
+		query, args = query+" AND type = ?", append(args, kind)
+	}
+	err = tx.Each(query, args, func(scan func(...any) error) error {
+		var n int64
+		err := scan(&n)
+		numbers = append(numbers, n)
+		return err
+	})
+	return numbers, err
 }

@@ -43,6 +43,9 @@ func TestAReplayByTheIndexIsTheReplayOfTheLog(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
+		for _, last := range []int{1, 7, 1000} {
+			same(t, w, v, ledger.Selection{App: projectiontest.App, Last: last, Replays: true})
+		}
 		for kind := range types {
 			for _, s := range []ledger.Selection{
 				{}, {Last: 1}, {Last: 3}, {After: all[len(all)/3].Position}, {Until: all[len(all)/3].Position},

@@ -336,7 +336,7 @@ func classAt(classes []*class, n int) (*class, error) {
 }
 
 // at returns the number of the row that an obligation of a stream had at a position; zero: none.
-func (x *index) at(app domain.AppName, stream, id string, position eventstore.Position) int64 {
+func (x *index) at(app ident.AppName, stream, id string, position eventstore.Position) int64 {
 	x.mu.RLock()
 	defer x.mu.RUnlock()
 	w := x.apps[app]
@@ -358,7 +358,7 @@ func (x *index) at(app domain.AppName, stream, id string, position eventstore.Po
 // concerning reads what is owed in a request or incident, or follows from it, as it was at a
 // position. Which duties these are the file says, which row each had then the index.
 func (x *index) concerning(
-	tx *readmodel.Tx, of domain.StreamID, position eventstore.Position,
+	tx *readmodel.Tx, of ident.StreamID, position eventstore.Position,
 ) (list []*Obligation, err error) {
 	var numbers []int64
 	err = tx.Each("SELECT d.stream, s.id FROM duties d CROSS JOIN sorts s ON s.number = d.sort WHERE d.concerns = ? AND "+
