@@ -27,6 +27,7 @@ const (
 	AccessReplay   AccessKind = "replay"           // history, without personal parts
 	AccessNames    AccessKind = "names"            // who stands where with a purpose, by the app's own ids
 	AccessProposal AccessKind = "proposal"         // what takes two persons, for the second
+	AccessProof    AccessKind = "proof"            // what was kept of who is erased, by a decision of two
 	AccessReaction AccessKind = "reaction"         // the ledger computes something itself, and shows nobody
 )
 

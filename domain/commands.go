@@ -23,6 +23,8 @@ var Commands = []CommandRule{
 	{Command: ChangePermission{}, Nouns: in(ident.SubjectNoun), By: ByApp, optOut: permissionGone},
 	{Command: VoidRecords{}, Nouns: in(ident.SubjectNoun), By: ByOperator},
 	{Command: OrderErasure{}, Nouns: in(ident.SubjectNoun), By: ByPublisher, Clamped: true},
+	{Command: DiscloseProof{}, Nouns: in(ident.SubjectNoun), By: ByPublisher, Clamped: true},
+	{Command: DestroyProof{}, Nouns: in(ident.SubjectNoun), By: ByPublisher, Clamped: true},
 	{Command: Say{}, Nouns: in(ident.SubjectNoun, ident.ServiceNoun, ident.PolicyNoun), By: ByKind, Clamped: true},
 
 	{Command: RegisterApp{}, Nouns: in(ident.ServiceNoun), By: ByPublisher},

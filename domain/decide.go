@@ -78,7 +78,11 @@ func (s Subject) Decide(cmd Command, ref Reference, at, recorded deadline.Instan
 		if err := ref.Service.Register.CheckErasure(s.Requests(), s.ended, ref.Service.App.TimeZone, recorded); err != nil {
 			return nil, err
 		}
-		return one(s.erase(cmd, recorded))
+		return one(s.erase(cmd, ref, recorded))
+	case DiscloseProof:
+		return one(s.disclose(cmd))
+	case DestroyProof:
+		return one(s.destroy(cmd, ref, recorded))
 	case Say:
 		if err := s.checkHeld(cmd.Event, min(at, recorded)); err != nil {
 			return nil, err

@@ -12,6 +12,11 @@ type OrderErasure struct {
 	Reason   string
 	Evidence content.Hash // of the request or the decision; zero: none
 	By       [2]string
+
+	// Again: the person was erased before, and a ledger that was restored does not know it.
+	// Then Proof is what was kept of them, whatever duties there are now.
+	Again bool
+	Proof KeptProof
 }
 
 func (OrderErasure) isCommand() {}
@@ -19,11 +24,12 @@ func (OrderErasure) isCommand() {}
 // ErasureOrdered records that a person is to be erased: their key, their
 // personal parts and the outside ids that lead to them. It ends the history;
 // who comes back is somebody new. What is recorded stays, and says nothing about
-// anybody any more.
+// anybody any more, but to who opens the proof, if one is kept.
 type ErasureOrdered struct {
 	Reason   string
 	Evidence content.Hash
 	By       [2]string // two principals
+	Proof    KeptProof // what is kept of the person, and why; zero: nothing is
 }
 
 // SubjectErased records that it is done.
@@ -39,11 +45,11 @@ func (s Subject) Ordered() ident.EventID { return s.ordered }
 func (s Subject) Erased() deadline.Instant { return s.erased }
 
 // erase decides an order. A legal hold stands above it.
-func (s Subject) erase(cmd OrderErasure, at deadline.Instant) (Event, error) {
+func (s Subject) erase(cmd OrderErasure, ref Reference, at deadline.Instant) (Event, error) {
 	if err := reasoned(cmd.Reason); err != nil {
 		return nil, err
 	}
-	if cmd.By[0] == "" || cmd.By[1] == "" || cmd.By[0] == cmd.By[1] {
+	if !areTwo(cmd.By) {
 		return nil, refusal.At(refusal.TwoPersons, "by", "erasing takes two different persons")
 	}
 
@@ -61,5 +67,10 @@ func (s Subject) erase(cmd OrderErasure, at deadline.Instant) (Event, error) {
 					"hold.released")
 		}
 	}
-	return ErasureOrdered(cmd), nil
+
+	proof, err := cmd.Proof, error(nil)
+	if !cmd.Again {
+		proof, err = s.proofFor(ref, at)
+	}
+	return ErasureOrdered{Reason: cmd.Reason, Evidence: cmd.Evidence, By: cmd.By, Proof: proof}, err
 }

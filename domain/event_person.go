@@ -34,6 +34,9 @@ var personEvents = []EventRule{
 		check: must(func(e SubjectMarkedTest) error { return reasoned(e.Reason) })},
 	{Name: "erasure.ordered", Event: ErasureOrdered{}, Nouns: in(ident.SubjectNoun), By: ByPublisher, Views: InConsents | InReport | InFollowUps},
 	{Name: "subject.erased", Event: SubjectErased{}, Nouns: in(ident.SubjectNoun), By: ByLedger, Views: InReport},
+	{Name: "proof.disclosed", Event: ProofDisclosed{}, Nouns: in(ident.SubjectNoun), By: ByPublisher},
+	{Name: "destruction.ordered", Event: DestructionOrdered{}, Nouns: in(ident.SubjectNoun), By: ByPublisher},
+	{Name: "proof.destroyed", Event: ProofDestroyed{}, Nouns: in(ident.SubjectNoun), By: ByLedger},
 }
 
 // RecordVoided records that facts of this stream were recorded by mistake. A

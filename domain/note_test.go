@@ -69,7 +69,7 @@ var notes = []struct{ good, bad string }{
 	{"purpose.achieved purpose=ads", "purpose=All"},
 	{"hold.declared hold=case;reason=evidence;authority=a_court;request=q1;until=2030-01-01;evidence=HASH", "until=spring"},
 	{"hold.ended hold=case;reason=judged", "-reason"},
-	{"duty.declared duty=books;law=PIPL_56;reason=records;months=36;until=2030-01-01;evidence=HASH", "months=many"},
+	{"duty.declared duty=books;law=PIPL_56;reason=records;keeps=proof;months=36;until=2030-01-01;evidence=HASH", "months=many"},
 	{"duty.ended duty=books;reason=over", "-reason"},
 	{"retention.ended purpose=ads;category=clicks", "category=Clicks"},
 	{"processing.stopped system=crm;purpose=ads", "-system"},

@@ -34,7 +34,8 @@ type Subject struct {
 	requests    []made
 	ordered     ident.EventID // to erase the person; zero: nobody did
 	erased      deadline.Instant
-	signals     bool // some no is a machine's signal
+	proof       *ProofState // of who is erased; nil: none was kept; shared
+	signals     bool        // some no is a machine's signal
 }
 
 // said is a yes or a no. There is one for nearly every record of everybody who is in
@@ -267,13 +268,15 @@ func (s Subject) foldPerson(f Fact, own lists.Own) Subject {
 	case SubjectMarkedTest:
 		s.tests = lists.Add(own, s.tests, f.ID)
 	case ErasureOrdered:
-		s.ordered = f.ID
+		s.ordered, s.proof = f.ID, s.foldProof(f)
 		if s.ended == 0 {
 			s.ended = f.Recorded
 		}
 		s.said = lists.Add(own, s.said, &said{Fact: f, no: Withdrawn, rest: &rest{scope: policy.Scope{All: true}}})
 	case SubjectErased:
 		s.erased = f.Recorded
+	case ProofDisclosed, DestructionOrdered, ProofDestroyed:
+		s.proof = s.foldProof(f)
 	case RequestMade:
 		s.requests = lists.Add(own, s.requests, made{e, f.noFrom()})
 	case Noted:

@@ -8,3 +8,10 @@ const (
 	DutyDeclared Note = "duty.declared"
 	DutyEnded    Note = "duty.ended"
 )
+
+// What a duty keeps: everything of a person, who is not erased while it runs, or the proof
+// of what they agreed to, with which they are.
+const (
+	KeepsAll   = "everything"
+	KeepsProof = "proof"
+)

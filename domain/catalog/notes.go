@@ -236,10 +236,10 @@ var NoteRules = slices.Concat(proposalRules, principalRules, []NoteRule{
 	},
 	{
 		Kind: DutyDeclared, Source: "PIPL 47, 56; network data regulation, 12",
-		Says: "a law asks to keep data for a time: until a day, or so many months after a history ends",
+		Says: "a law asks to keep data, or proof of what was agreed to, for a time: until a day, or so many months after a history ends",
 		Fields: []FieldRule{
-			name("duty"), text("law"), text("reason"), optional(number("months")), optional(date("until")),
-			optional(hash("evidence")),
+			name("duty"), text("law"), text("reason"), optional(choice("keeps", KeepsAll, KeepsProof)),
+			optional(number("months")), optional(date("until")), optional(hash("evidence")),
 		},
 	},
 	{

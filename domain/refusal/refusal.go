@@ -86,6 +86,13 @@ const (
 	RoleLost         Code = "role-lost"
 )
 
+// The refusals about the proof that is kept of a person who is erased.
+const (
+	NoProof        Code = "no-proof"
+	ProofDestroyed Code = "proof-destroyed"
+	DisclosureOver Code = "disclosure-over"
+)
+
 func New(c Code, text string) error { return Refusal{Code: c, Text: text} }
 
 // At is refuse with the member that the refusal is about.

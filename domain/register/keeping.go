@@ -13,7 +13,8 @@ import (
 )
 
 // What keeps data of an app although somebody asks to erase a person. A legal hold is on
-// everybody, or on whoever made one request; a duty of law is on everybody, for a time. Both
+// everybody, or on whoever made one request; a duty of law is on everybody, for a time, and
+// one that keeps proof alone keeps nobody from being erased: see [Register.ProofFor]. Both
 // are notes about the app, so that who declared them, when and on what evidence is in its
 // log. A hold of the person alone, which also denies processing and stops the clocks of what
 // is to be deleted, is the event hold.placed.
@@ -29,6 +30,7 @@ type keeping struct {
 	request string        // the id of a request: it is on who made it; empty: on everybody
 	until   deadline.Date // the last day; zero: it says none
 	months  int           // after the end of a history
+	proof   bool          // it keeps the proof of who is erased, and does not keep them from being erased
 	id      ident.EventID
 }
 
@@ -44,6 +46,7 @@ func keep(
 	case catalog.DutyDeclared, catalog.DutyEnded:
 		k.name, k.source, k.duty = policy.FieldOf(fields, "duty"), policy.FieldOf(fields, "law"), true
 		k.months, _ = strconv.Atoi(policy.FieldOf(fields, "months")) // it was checked, or there is none
+		k.proof = policy.FieldOf(fields, "keeps") == catalog.KeepsProof
 	default:
 		return all
 	}
@@ -98,7 +101,22 @@ func monthsFit(s string) bool {
 func (r Register) CheckErasure(
 	requests []string, ended deadline.Instant, timeZone string, at deadline.Instant,
 ) error {
-	if len(r.keepings) == 0 {
+	return r.check(requests, ended, timeZone, at, func(k keeping) bool { return !k.proof })
+}
+
+// CheckDestruction is [Register.CheckErasure] of the proof that is kept of a person who is
+// erased: a hold keeps it, and no duty.
+func (r Register) CheckDestruction(
+	requests []string, ended deadline.Instant, timeZone string, at deadline.Instant,
+) error {
+	return r.check(requests, ended, timeZone, at, func(k keeping) bool { return !k.duty })
+}
+
+// check refuses for what counts.
+func (r Register) check(
+	requests []string, ended deadline.Instant, timeZone string, at deadline.Instant, counts func(keeping) bool,
+) error {
+	if !slices.ContainsFunc(r.keepings, counts) {
 		return nil
 	}
 
@@ -112,7 +130,7 @@ func (r Register) CheckErasure(
 
 	today := zone.Date(at)
 	for _, k := range r.keepings {
-		if !k.on(requests) {
+		if !counts(k) || !k.on(requests) {
 			continue
 		}
 		last := k.lastDay(zone.Date(ended))
@@ -122,6 +140,39 @@ func (r Register) CheckErasure(
 		return refusal.New(refusal.OnHold, k.says(last))
 	}
 	return nil
+}
+
+// A Proof says which duty keeps the proof of who is erased, and up to which day. Zero: none.
+type Proof struct {
+	Duty, Law, Reason string
+	Until             deadline.Date // the last day, in the time zone of the app
+}
+
+// ProofFor returns for which duty the proof is kept of a person who is erased at a moment: the
+// one that asks for the longest time. It takes what [Register.CheckErasure] does.
+func (r Register) ProofFor(
+	requests []string, ended deadline.Instant, timeZone string, at deadline.Instant,
+) (p Proof, err error) {
+	if !slices.ContainsFunc(r.keepings, func(k keeping) bool { return k.proof }) {
+		return Proof{}, nil
+	}
+
+	zone, err := deadline.ParseZone(timeZone)
+	if err != nil {
+		return Proof{}, err
+	}
+	if ended == 0 {
+		ended = at
+	}
+	for _, k := range r.keepings {
+		if !k.proof || !k.on(requests) {
+			continue
+		}
+		if last := k.lastDay(zone.Date(ended)); last >= zone.Date(at) && last > p.Until {
+			p = Proof{Duty: k.name, Law: k.source, Reason: k.reason, Until: last}
+		}
+	}
+	return p, nil
 }
 
 // on reports whether it is on a person who made these requests.

@@ -130,6 +130,11 @@ func init() {
 		domain.PermissionRevoked{Permission: "network", Withdraws: []policy.PurposeID{"tax"}, Rests: []policy.Rest{{Purpose: "tax", Basis: policy.BasisLegalDuty}}},
 		domain.ConsentWithdrawn{Scope: policy.Scope{All: true}, Act: "switch-off"},
 		domain.ObligationOpened{Obligation: obligation.Obligation{ID: "delete.own.delete", Kind: policy.DutyDelete, Rule: rule, Version: content.Hash{1}, Keeps: []policy.PurposeID{"tax"}}, Due: due, Cause: obligation.Cause{Kind: "consent.withdrawn", Subject: "00ff"}},
+		domain.ErasureOrdered{Reason: "request", By: [2]string{"a", "b"}, Proof: domain.KeptProof{Duty: "claims", Law: "GDPR 17(3)(e)", Reason: "claims", Until: 739982}},
+		domain.ProofDisclosed{Reason: "claim", To: "court", Evidence: content.Hash{9}, By: [2]string{"a", "b"}},
+		domain.DestructionOrdered{Reason: "subject-request", Evidence: content.Hash{9}, By: [2]string{"a", "b"}},
+		domain.DestructionOrdered{Reason: domain.ProofEnded},
+		domain.ProofDestroyed{Order: ident.EventID{6}},
 	)
 }
 

@@ -37,11 +37,20 @@ var personShapes = []shape{
 		func(e domain.SubjectReassigned) any { return subjectReassignedV1(e) }),
 	written[subjectClosedV1]("subject.closed.v1", func(e domain.SubjectClosed) any { return subjectClosedV1(e) }),
 	written[subjectTestV1]("subject.test.v1", func(e domain.SubjectMarkedTest) any { return subjectTestV1(e) }),
-	written[erasureOrderedV1]("erasure.ordered.v1", func(e domain.ErasureOrdered) any {
-		return erasureOrderedV1{By: e.By[:], Evidence: hash(e.Evidence), Reason: e.Reason}
+	older[erasureOrderedV1]("erasure.ordered.v1"),
+	written[erasureOrderedV2]("erasure.ordered.v2", func(e domain.ErasureOrdered) any {
+		return erasureOrderedV2{
+			By: e.By[:], Evidence: hash(e.Evidence), Proof: keptProofShape(e.Proof), Reason: e.Reason,
+		}
 	}),
 	written[subjectErasedV1]("subject.erased.v1",
 		func(e domain.SubjectErased) any { return subjectErasedV1{Order: eventID(e.Order)} }),
+	written[proofDisclosedV1]("proof.disclosed.v1", func(e domain.ProofDisclosed) any {
+		return proofDisclosedV1{By: e.By[:], Evidence: hash(e.Evidence), Reason: e.Reason, To: e.To}
+	}),
+	written[destructionOrderedV1]("destruction.ordered.v1", destructionShape),
+	written[proofDestroyedV1]("proof.destroyed.v1",
+		func(e domain.ProofDestroyed) any { return proofDestroyedV1{Order: eventID(e.Order)} }),
 }
 
 // The shapes of what is found out about a person.

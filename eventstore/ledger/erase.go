@@ -19,6 +19,9 @@ import (
 // horizon of redelivery a keyed tombstone tells an event of before from the next
 // person's.
 //
+// If a duty keeps the proof of what people agreed to, the entry goes all the same, and
+// what is kept is in the vault, sealed for nobody to open: see [Ledger.OpenProof].
+//
 // What is sealed for nobody in particular, as rejected messages are, stays as
 // long as it is kept anyway.
 func (l *Ledger) Erase(ctx context.Context, req Request) (Receipt, error) {
@@ -105,8 +108,12 @@ func (l *Ledger) order(ctx context.Context, req Request, ref domain.Reference, p
 }
 
 // FinishErasures finishes what was ordered and not finished, and says how many
-// persons that were. It runs before anything is recorded.
+// persons that were; the proofs included that were ordered to be destroyed, which are not
+// counted. It runs before anything is recorded.
 func (l *Ledger) FinishErasures(ctx context.Context) (int, error) {
+	if _, err := l.FinishDestructions(ctx); err != nil {
+		return 0, err
+	}
 	var orders []vault.Order
 	for o, err := range l.vault.Orders(ctx) {
 		if err != nil {
@@ -125,11 +132,23 @@ var errNotOrdered = errors.New("ledger: nothing is erased of whom nobody ordered
 // stream is locked.
 func (l *Ledger) finishErasure(ctx context.Context, stream ident.StreamID) error {
 	return l.ordered(ctx, stream, func(f *fold, p *vault.Person) error {
-		if err := l.vault.Erase(ctx, p, f.subject.Ended().Time(), l.Now().Time().Add(horizon)); err != nil {
+		if err := l.deleteRows(ctx, stream, f, p); err != nil {
+			return err
+		}
+		if err := l.vault.Purge(ctx, p.App, p.Pseudonym); err != nil {
 			return err
 		}
 		return l.recordErased(ctx, stream, f, vault.Order{App: p.App, Pseudonym: p.Pseudonym})
 	})
+}
+
+// deleteRows deletes the rows of somebody, but for the proof that the order keeps.
+func (l *Ledger) deleteRows(ctx context.Context, stream ident.StreamID, f *fold, p *vault.Person) error {
+	proof, err := l.keptOf(ctx, stream, f.subject)
+	if err != nil {
+		return err
+	}
+	return l.vault.DeleteBut(ctx, p, f.subject.Ended().Time(), l.Now().Time().Add(horizon), proof)
 }
 
 // ordered does something with whom it was ordered to erase, who may have no entry any more.

@@ -79,7 +79,7 @@ func (l *Ledger) recordFinished(ctx context.Context, o vault.Order) error {
 // before. The stream is locked.
 func (l *Ledger) deleteOrdered(ctx context.Context, stream ident.StreamID) error {
 	return l.ordered(ctx, stream, func(f *fold, p *vault.Person) error {
-		return l.vault.Delete(ctx, p, f.subject.Ended().Time(), l.Now().Time().Add(horizon))
+		return l.deleteRows(ctx, stream, f, p)
 	})
 }
 

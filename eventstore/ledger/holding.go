@@ -89,7 +89,50 @@ func (h *Holding) Check(record []byte) []string {
 			wrong = append(wrong, text)
 		}
 	}
+
+	text, err := h.proof(e)
+	if err != nil {
+		return h.fail(err)
+	}
+	if text != "" {
+		wrong = append(wrong, text)
+	}
 	return wrong
+}
+
+// proof says what is wrong with the proof that is kept of somebody, by the record that says
+// that they are erased, or that it is destroyed; empty: nothing is.
+func (h *Holding) proof(e codec.Entry) (string, error) {
+	_, erased := e.Event.(domain.SubjectErased)
+	_, destroyed := e.Event.(domain.ProofDestroyed)
+	if !erased && !destroyed {
+		return "", nil
+	}
+	f, err := h.ledger.fold(h.ctx, e.Stream)
+	if err != nil {
+		return "", err
+	}
+	name, err := vault.ParsePseudonym(e.Stream.ID)
+	if err != nil {
+		return "", err
+	}
+	there, err := h.ledger.vault.HasProof(h.ctx, string(e.Stream.App), name)
+	if err != nil {
+		return "", err
+	}
+
+	p, is := f.subject.Proof()
+	switch {
+	case destroyed && there:
+		return fmt.Sprintf("the proof of person %s is destroyed, and is in the vault", e.Stream.ID), nil
+	case destroyed || there || !is || p.Ordered != (ident.EventID{}):
+		return "", nil
+	}
+	// Of an older vault that still has the person, it is made when they are erased again.
+	if still, err := h.ledger.Kept(h.ctx, e.Stream.App, name); err != nil || still {
+		return "", err
+	}
+	return fmt.Sprintf("the proof of person %s is kept up to %s, and is not in the vault", e.Stream.ID, p.Until), nil
 }
 
 // fail keeps what broke the pass: that is no finding.

@@ -20,6 +20,22 @@
 // [policy.Signals]), a link that is open already, and what is published already leave
 // none. The receipt of the first two is that of the fact that said it, so nothing acknowledged can be lost, and
 // asking again gives the same receipt for as long as that fact is no mistake.
+//
+// # Erasing in two stages
+//
+// Where a law asks for proof of consent (see [domain.KeptProof]), the write that deletes a
+// person puts a proof in their place, sealed under a key of its own. It is the least that
+// shows to somebody who has the log that this person agreed, refused or withdrew: what ties
+// the stream to the outside id by which they were known, and what they themselves said with
+// each answer, each with the key of its commitment. Purposes, versions and times stand in
+// the records, in the clear. Nothing else of the person is kept: no birth date, no request,
+// no access, and not their data key, so that the keyed hashes of requests stay noise.
+//
+// The proof is made of what is there when the rows are deleted: whoever finishes an erasure
+// that broke off makes the same one. It is opened by [Ledger.OpenProof] alone, by a record
+// of two who decided it. [Ledger.DestroyDue] destroys it when its last day is over: like an
+// erasure it is noted, recorded, done, and recorded as done, so that a process that dies in
+// between is finished by another.
 package ledger
 
 import (
@@ -48,6 +64,7 @@ type Request struct {
 	Person ident.PersonKey // zero for what is not about a person
 	Stream ident.StreamID  // of what is said about a stream by its id, see [Ledger.ExecuteOn]; else zero
 	Other  ident.PersonKey // of a link, or the guardian; zero: nobody
+	Proof  ProofOf         // of what is decided on a proof, see [Ledger.DecideOnProof]; else zero
 	Source string          // who sent it, in the sender's words
 	ID     string          // the sender's name for it; never empty
 	Body   []byte          // what is asked, canonical: the same ID with another Body is a conflict

@@ -38,6 +38,7 @@ type Proposing struct {
 	ID     string
 	Kind   string // the type of event that the command is
 	Kept   []byte // the command as it was sent: sealed, and read again by [ReadCommand]
+	Same   []byte // what is the same whenever it is sent, if Kept is not; nil: Kept
 	By     string // the authenticated principal
 	Reason string
 	Until  deadline.Instant // zero: in [proposal.Lasts]
@@ -90,6 +91,10 @@ func KindOfCommand(cmd domain.Command) string {
 		return "record.voided"
 	case domain.OrderErasure:
 		return "erasure.ordered"
+	case domain.DiscloseProof:
+		return "proof.disclosed"
+	case domain.DestroyProof:
+		return "destruction.ordered"
 	case domain.TakeStep:
 		return string(cmd.Kind)
 	case domain.MeetObligation:
@@ -123,10 +128,8 @@ func (l *Ledger) checkApproved(
 		return nil
 	}
 
-	if l.stillMay != nil {
-		if err := l.stillMay(ctx, r.App, r.approved.by); err != nil {
-			return err
-		}
+	if err := l.checkStillMay(ctx, r.Request); err != nil {
+		return err
 	}
 	events, err := decide(r.approved.as)
 	if err != nil {
@@ -139,6 +142,14 @@ func (l *Ledger) checkApproved(
 		return errOutdated
 	}
 	return nil
+}
+
+// checkStillMay refuses what two decided of whom one may not do so any more.
+func (l *Ledger) checkStillMay(ctx context.Context, r Request) error {
+	if l.stillMay == nil || r.approved == nil {
+		return nil
+	}
+	return l.stillMay(ctx, r.App, r.approved.by)
 }
 
 var errOutdated = refusal.Refusal{Code: refusal.ProposalOutdated,
@@ -155,7 +166,7 @@ func basisOf(r resolved, events []domain.Event, f *fold, recorded deadline.Insta
 		if i > 0 {
 			continue // what follows from the first by rule says when that was, which is another time now
 		}
-		public, err := codec.Public(e)
+		public, err := codec.Public(timeless(e))
 		if err != nil {
 			return "", err
 		}
@@ -174,6 +185,16 @@ func basisOf(r resolved, events []domain.Event, f *fold, recorded deadline.Insta
 	}
 	digest := r.key.Digest(b.Bytes())
 	return hex.EncodeToString(digest[:]), nil
+}
+
+// timeless returns an event without what another day makes of it: a proof is kept for so
+// many months from the order.
+func timeless(e domain.Event) domain.Event {
+	if order, erases := e.(domain.ErasureOrdered); erases && order.Proof != (domain.KeptProof{}) {
+		order.Proof.Until = 1
+		return order
+	}
+	return e
 }
 
 // describePerson writes where a person stands now with each purpose, and where they would
@@ -226,7 +247,10 @@ func (l *Ledger) Propose(ctx context.Context, p Proposing, read ReadCommand) (pr
 	if err != nil {
 		return proposal.Proposal{}, err
 	}
-	digest := owner.Digest(p.Kept)
+	if p.Same == nil {
+		p.Same = p.Kept
+	}
+	digest := owner.Digest(p.Same)
 
 	if was, err := l.Proposed(ctx, p.App, id); err == nil {
 		if was.By == p.By && was.Digest == hex.EncodeToString(digest[:]) {
@@ -305,8 +329,11 @@ func (l *Ledger) weigh(ctx context.Context, cmd Request, by string) (string, err
 }
 
 func (l *Ledger) executeApproved(ctx context.Context, cmd Request) (Receipt, error) {
-	if _, erases := cmd.Command.(domain.OrderErasure); erases {
+	switch cmd.Command.(type) {
+	case domain.OrderErasure:
 		return l.Erase(ctx, cmd)
+	case domain.DiscloseProof, domain.DestroyProof:
+		return l.DecideOnProof(ctx, cmd)
 	}
 	return l.Execute(ctx, cmd)
 }

@@ -38,7 +38,7 @@ type snapshot struct {
 // foldVersion is raised when facts fold to something else than before: a
 // snapshot of another version, of other rules or of another shape is none. Tests
 // fail when it ought to have been raised.
-const foldVersion = 4
+const foldVersion = 5
 
 // snapshots writes and reads snapshots. Texts that are personal are left out, as in a
 // record.

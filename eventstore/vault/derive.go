@@ -137,9 +137,11 @@ func (d *derived) EventID(requestID [16]byte, index int) eventstore.EventID {
 // Whoever has the part and the key can show that the record meant this part in
 // this role; without the key it says nothing.
 func (d *derived) Commit(event eventstore.EventID, role string, plaintext []byte) [32]byte {
-	key := d.Opening(event, role)
-	return keyed(&key, plaintext)
+	return Commitment(d.Opening(event, role), plaintext)
 }
+
+// Commitment returns what a record says instead of the hash of a part, by the opening.
+func Commitment(opening [32]byte, plaintext []byte) [32]byte { return keyed(&opening, plaintext) }
 
 // Opening returns the key of one commitment: whoever has it and the part can
 // compute the commitment, HMAC-SHA-256 of the part under it. It says nothing of

@@ -29,9 +29,15 @@ func (v *Vault) Erase(ctx context.Context, p *Person, at, until time.Time) error
 // Delete is [Vault.Erase] that leaves the tables as they are: nothing of p can be read any
 // more, and old bytes stay on disk until [Vault.Purge].
 func (v *Vault) Delete(ctx context.Context, p *Person, at, until time.Time) error {
+	return v.DeleteBut(ctx, p, at, until, Proof{})
+}
+
+// DeleteBut is [Vault.Delete] that keeps a proof, if there is one: it is there in the write
+// by which the person is gone, so that there is never both, and never neither.
+func (v *Vault) DeleteBut(ctx context.Context, p *Person, at, until time.Time, proof Proof) error {
 	defer v.people.forget(p)
 	for range tries {
-		err := v.erase(ctx, p, at, until)
+		err := v.erase(ctx, p, at, until, proof)
 		if errors.Is(err, eventstore.ErrCondition) {
 			continue // a link was added, or somebody else erased
 		}
@@ -54,7 +60,7 @@ func (v *Vault) Delete(ctx context.Context, p *Person, at, until time.Time) erro
 	return fmt.Errorf("vault: erase %s: lost %d races", p.Pseudonym, tries)
 }
 
-func (v *Vault) erase(ctx context.Context, p *Person, at, until time.Time) error {
+func (v *Vault) erase(ctx context.Context, p *Person, at, until time.Time, proof Proof) error {
 	app, err := v.AppKey(ctx, p.App)
 	if err != nil {
 		return err
@@ -102,6 +108,18 @@ func (v *Vault) erase(ctx context.Context, p *Person, at, until time.Time) error
 	}
 
 	c.Delete = slices.Concat(c.Delete, parts, folds)
+	if proof.IsZero() {
+		return v.rows.Write(ctx, c)
+	}
+
+	// A key that is on its way to its row is not to be left behind by a new epoch.
+	v.wrapping.RLock()
+	defer v.wrapping.RUnlock()
+	kept, err := v.proofRowsOf(p, app, macs, proof)
+	if err != nil {
+		return err
+	}
+	c.Put = append(c.Put, kept...)
 	return v.rows.Write(ctx, c)
 }
 

@@ -16,7 +16,7 @@ const few = 64
 // nearly as much for one person as for many, so whoever erases many does it once for all.
 func (v *Vault) Purge(ctx context.Context, app string, gone ...Pseudonym) error {
 	var prefixes [][]byte
-	for _, kind := range []string{entryRows, partRows, foldRows, linkRows, detachRows, ownRows} {
+	for _, kind := range []string{entryRows, partRows, foldRows, linkRows, detachRows, ownRows, proofRows, keptRows} {
 		if len(gone) > few {
 			prefixes = append(prefixes, rowKey(kind, app))
 			continue
@@ -38,12 +38,19 @@ func (v *Vault) Purge(ctx context.Context, app string, gone ...Pseudonym) error 
 // Everybody yields the pseudonyms of an app's persons that follow one, in their order; of
 // the zero pseudonym, all. Who comes meanwhile may be left out.
 func (v *Vault) Everybody(ctx context.Context, app string, after Pseudonym) iter.Seq2[Pseudonym, error] {
+	return v.named(ctx, entryRows, app, after)
+}
+
+// named yields whose rows of a kind an app has, that follow one.
+func (v *Vault) named(
+	ctx context.Context, kind, app string, after Pseudonym,
+) iter.Seq2[Pseudonym, error] {
 	return func(yield func(Pseudonym, error) bool) {
 		if err := checkApp(app); err != nil {
 			yield(Pseudonym{}, err)
 			return
 		}
-		prefix := rowKey(entryRows, app)
+		prefix := rowKey(kind, app)
 		for row, err := range v.rows.Scan(ctx, prefix) {
 			name, err := pseudonymIn(row, prefix, err)
 			if err == nil && string(name[:]) <= string(after[:]) && after != (Pseudonym{}) {
@@ -62,7 +69,7 @@ func pseudonymIn(row eventstore.Row, prefix []byte, err error) (p Pseudonym, _ e
 		return p, err
 	}
 	if len(row.Key) != len(prefix)+len(p) {
-		return p, fmt.Errorf("vault: the key of an entry has %d bytes", len(row.Key))
+		return p, fmt.Errorf("vault: the key of a row of a person has %d bytes", len(row.Key))
 	}
 	copy(p[:], row.Key[len(prefix):])
 	return p, nil

@@ -17,10 +17,14 @@ const (
 	erasedRows = space + "g"
 	endRows    = space + "h"
 	linkRows   = space + "k"
+	finderRows = space + "f"
+	dueRows    = space + "i"
+	proofRows  = space + "j"
 	lookupRows = space + "l"
 	ownRows    = space + "m"
 	nearsRows  = space + "n"
 	partRows   = space + "p"
+	keptRows   = space + "q"
 	orderRows  = space + "o"
 	foldRows   = space + "s"
 	tombRows   = space + "t"
@@ -76,7 +80,19 @@ func foldKey(app string, p Pseudonym, name string) []byte {
 	return rowKey(foldRows, app, p[:], []byte(name))
 }
 func orderKey(app string, p Pseudonym) []byte { return rowKey(orderRows, app, p[:]) }
-func tombKeys(app string, m mac) []byte       { return rowKey(tombRows, app, m[:]) }
+
+func proofKey(app string, p Pseudonym) []byte { return rowKey(proofRows, app, p[:]) }
+func keptKey(app string, p Pseudonym) []byte  { return rowKey(keptRows, app, p[:]) }
+func finderKeys(app string, f finder) []byte  { return rowKey(finderRows, app, f[:]) }
+func finderKey(app string, f finder, p Pseudonym) []byte {
+	return rowKey(finderRows, app, f[:], p[:])
+}
+
+// dueKey returns the key of a row that stands in the order of time, of all apps.
+func dueKey(at int64, app string, p Pseudonym) []byte {
+	return rowKey(string(binary.BigEndian.AppendUint64([]byte(dueRows), uint64(at))), app, p[:])
+}
+func tombKeys(app string, m mac) []byte { return rowKey(tombRows, app, m[:]) }
 func detachKey(app string, p Pseudonym, m mac) []byte {
 	return rowKey(detachRows, app, p[:], m[:])
 }

@@ -48,10 +48,12 @@ func (v *Vault) Orders(ctx context.Context) iter.Seq2[Order, error] {
 	}
 }
 
-func parseOrder(key []byte) (Order, error) {
-	rest := key[len(orderRows):]
+func parseOrder(key []byte) (Order, error) { return parseNamed(key[len(orderRows):]) }
+
+// parseNamed reads the end of a key that names a person.
+func parseNamed(rest []byte) (Order, error) {
 	if len(rest) < 1 || len(rest) != 1+int(rest[0])+len(Pseudonym{}) {
-		return Order{}, fmt.Errorf("vault: the key of an order has %d bytes", len(key))
+		return Order{}, fmt.Errorf("vault: the key of an order ends with %d bytes that name nobody", len(rest))
 	}
 	n := 1 + int(rest[0])
 	return Order{string(rest[1:n]), Pseudonym(rest[n:])}, nil

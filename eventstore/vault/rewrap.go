@@ -49,7 +49,16 @@ func (v *Vault) RewrapTelling(ctx context.Context, told func(n int)) (int, error
 	return n, nil
 }
 
-// rewrapEntries goes through the entries of every app in 256 turns, by the first
+// A keyKind is a kind of rows that hold a wrapped key.
+type keyKind struct {
+	prefix string
+	skip   int // before what is wrapped
+}
+
+// personal are the kinds of rows that hold a key of one person.
+var personal = []keyKind{{entryRows, len(mac{})}, {proofRows, timeBytes}}
+
+// rewrapEntries goes through the keys of persons of every app in 256 turns, by the first
 // byte of the pseudonym, so as not to hold them all in memory.
 func (v *Vault) rewrapEntries(ctx context.Context, current []byte, told func(n int)) (n int, err error) {
 	var apps []string
@@ -62,11 +71,14 @@ func (v *Vault) rewrapEntries(ctx context.Context, current []byte, told func(n i
 
 	for _, app := range apps {
 		for first := range 256 {
-			done, err := v.rewrap(ctx, entryRows+app+string([]byte{byte(first)}), len(mac{}), current)
-			n += done
-			told(n)
-			if err != nil {
-				return n, err
+			turn := app + string([]byte{byte(first)})
+			for _, kind := range personal {
+				done, err := v.rewrap(ctx, kind.prefix+turn, kind.skip, current)
+				n += done
+				told(n)
+				if err != nil {
+					return n, err
+				}
 			}
 		}
 	}

@@ -17,14 +17,18 @@
 //	v/a app                            app key, wrapped
 //	v/d app pseudonym mac              nothing: that lookup leads to the person no more
 //	v/e app pseudonym                  mac of the first lookup; data key, wrapped
+//	v/f app finder, pseudonym          nothing: that lookup led to the person, of whom a proof is kept
 //	v/g app                            when somebody was erased last (ms); zero: nobody was; absent: not known
 //	v/h app tombstone mac, pseudonym   when that lookup was taken from the person (ms)
+//	v/i ms, app pseudonym              nothing: the proof is to be destroyed then; zero: it was ordered
+//	v/j app pseudonym                  when the proof is to be destroyed (ms); its key, wrapped
 //	v/k app pseudonym n (uint32)       mac of lookup n+2, made by Link, without gaps
 //	v/l app mac                        pseudonym
 //	v/m app pseudonym mac              what that lookup has in common with its near misses, mac
 //	v/n app near mac, mac              pseudonym
 //	v/o app pseudonym                  nothing: it was ordered to erase the person
 //	v/p app pseudonym event id role    part, sealed
+//	v/q app pseudonym                  its finders, counted (uint16); the proof, sealed under the key in v/j
 //	v/s app pseudonym name             what the person's records of a noun fold to, sealed; it can be done without
 //	v/t app tombstone mac, until (ms)  erased at (ms)
 //

@@ -49,7 +49,7 @@ var chinese = wording{
 		"purposes": "处理目的", "question": "问题", "reason": "理由", "recipient": "接收方", "recipients": "接收人数",
 		"record": "记录", "reference": "编号", "remedies": "已告知救济途径", "remedies_told": "已告知救济途径", "report": "报告",
 		"reportable": "应报告", "returned": "已返还", "scope": "范围",
-		"hold": "保全名称", "duty": "义务名称", "law": "法律依据", "months": "月数", "request": "请求",
+		"hold": "保全名称", "duty": "义务名称", "law": "法律依据", "keeps": "保存范围", "months": "月数", "request": "请求",
 		"separate_consent": "单独同意", "service": "服务", "significant": "重大影响", "since": "起始日", "situation": "已告知情况",
 		"step": "步骤", "subject": "主题", "successor": "承继方",
 		"summary": "摘要", "system": "系统", "times": "次数", "too_late": "逾期", "topic": "主题", "types": "请求类型", "unit": "单位",
@@ -58,6 +58,7 @@ var chinese = wording{
 	},
 	values: map[string]map[string]string{
 		"":        {"yes": "是", "no": "否"},
+		"keeps":   {"everything": "全部", "proof": "仅同意证明"},
 		"kind":    {"leak": "泄露", "tamper": "篡改", "loss": "丢失", "credential": "凭证泄露", "other": "其他"},
 		"level":   {"general": "一般", "larger": "较大", "major": "重大", "extreme": "特别重大"},
 		"outcome": {"full": "全部", "part": "部分"},
@@ -71,7 +72,7 @@ var chinese = wording{
 	actions: map[string]string{"collect": "收集", "use": "使用", "provide": "提供", "publish": "公开", "export": "出境"},
 	states:  map[string]string{"unticked": "未勾选", "ticked": "预先勾选", "button": "按钮"},
 	accesses: map[string]string{"export": "导出存证包", "receipt": "出具同意回执", "rejected-message": "查看被拒收消息",
-		"replay": "回放历史", "names": "查看人员标识", "proposal": "查看待批准事项", "reaction": "系统自动处理"},
+		"replay": "回放历史", "names": "查看人员标识", "proposal": "查看待批准事项", "proof": "打开留存证明", "reaction": "系统自动处理"},
 	requests: map[string]string{
 		"access": "查阅", "copy": "复制", "portability": "转移", "correct": "更正", "complete": "补充", "delete": "删除",
 		"cancel-account": "注销账号", "withdraw": "撤回同意",
@@ -125,6 +126,7 @@ var chinese = wording{
 		"subject.linked": "历史关联", "subject.unlinked": "解除关联", "subject.closed": "账号注销", "subject.reassigned": "标识转让",
 		"subject.test": "测试账号标记", "age.recorded": "年龄段记录",
 		"erasure.ordered": "决定删除", "subject.erased": "已删除",
+		"proof.disclosed": "决定披露留存证明", "destruction.ordered": "决定销毁留存证明", "proof.destroyed": "留存证明已销毁",
 		"minor.found": "发现未成年人信息", "guardian.verified": "监护人核验", "guardian.ended": "监护关系结束",
 		"calendar.published": "工作日历发布", "exemption.invoked": "援引同意例外",
 		"exemption.ended": "同意例外结束", "hold.placed": "法律保全", "hold.released": "解除法律保全", "restriction.applied": "限制处理",

@@ -49,7 +49,7 @@ func TestEveryCodeHasAChineseName(t *testing.T) {
 	for _, role := range []string{"details", "binding", "accessor", "why", "birth-date", "identity", "justification", "original", ledger.GroupRole, ledger.CommandRole} {
 		named("a role", chinese.roles, role)
 	}
-	for _, kind := range []domain.AccessKind{domain.AccessExport, domain.AccessReceipt, domain.AccessRejected, domain.AccessReplay, domain.AccessReaction, domain.AccessProposal} {
+	for _, kind := range []domain.AccessKind{domain.AccessExport, domain.AccessReceipt, domain.AccessRejected, domain.AccessReplay, domain.AccessReaction, domain.AccessProposal, domain.AccessProof} {
 		named("an access", chinese.accesses, string(kind))
 	}
 	for _, r := range domain.CountRules {
