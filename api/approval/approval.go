@@ -4,8 +4,9 @@
 // commands, puts the two principals where a command names persons, and finishes what was
 // interrupted.
 //
-// A command is an operator's event, as it is sent to the route of operators, or the order
-// to erase a person. It names nobody itself: who proposes and who approves is known.
+// A command is an operator's event, as it is sent to the route of operators, the order
+// to erase a person, or what becomes of the proof that is kept of somebody. It names nobody
+// itself: who proposes and who approves is known.
 package approval
 
 import (
@@ -29,10 +30,11 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// A Wish is what somebody proposes: an event or an erasure.
+// A Wish is what somebody proposes: an event, an erasure, or what becomes of a proof.
 type Wish struct {
 	Event   jsontext.Value `json:"event,omitempty" doc:"an operator's CloudEvent, whose data name neither of the two"`
 	Erasure *Erasure       `json:"erasure,omitempty" doc:"instead: the order to erase a person"`
+	Proof   *Proof         `json:"proof,omitempty" doc:"instead: what is to become of the proof that is kept of somebody who is erased"`
 	Reason  string         `json:"reason,omitempty" doc:"for whoever decides, in the clear, 1 to 500 bytes; absent: the reason in the event's data, or what else it says"`
 	Until   string         `json:"until,omitempty" format:"date-time" doc:"when it expires, 31 days from now at most; absent: in seven days"`
 }
@@ -58,6 +60,7 @@ type Ledger interface {
 	Proposals(ctx context.Context, app ident.AppName) ([]proposal.Proposal, error)
 	Proposed(ctx context.Context, app ident.AppName, id string) (proposal.Proposal, error)
 	Command(ctx context.Context, app ident.AppName, p proposal.Proposal, a ledger.Access) ([]byte, bool, error)
+	SealProofsOf(ctx context.Context, app ident.AppName, who ident.PersonKey) ([]byte, [16]byte, error)
 	Now() deadline.Instant
 }
 
@@ -79,6 +82,13 @@ func (a Approvals) Propose(ctx context.Context, app ident.AppName, w Wish, by st
 	c, err := w.command()
 	if err != nil {
 		return proposal.Proposal{}, err
+	}
+
+	var same []byte
+	if c.Proof != nil {
+		if same, err = c.Proof.hide(ctx, app, a.Ledger); err != nil {
+			return proposal.Proposal{}, err
+		}
 	}
 
 	read := a.reader(app)
@@ -106,6 +116,7 @@ func (a Approvals) Propose(ctx context.Context, app ident.AppName, w Wish, by st
 	if p.Kept, err = json.Marshal(c, json.Deterministic(true)); err != nil {
 		return proposal.Proposal{}, fmt.Errorf("approval: a command does not make JSON: %w", err)
 	}
+	p.Same = same
 	return a.Ledger.Propose(ctx, p, read)
 }
 
@@ -175,6 +186,7 @@ func (a Approvals) Finish(ctx context.Context, apps []ident.AppName) error {
 type command struct {
 	Event   jsontext.Value `json:"event,omitempty"`
 	Erasure *Erasure       `json:"erasure,omitempty"`
+	Proof   *Proof         `json:"proof,omitempty"`
 }
 
 // reader returns what makes requests of an app of what was kept.
@@ -191,11 +203,20 @@ func (a Approvals) reader(app ident.AppName) ledger.ReadCommand {
 // command returns what a wish is about, if it is one thing.
 func (w Wish) command() (command, error) {
 	event := len(w.Event) > 0 && w.Event.Kind() != 'n'
-	if event == (w.Erasure != nil) {
-		return command{}, malformed("event", "propose one event, or one erasure, and not both")
+	things := 0
+	for _, is := range []bool{event, w.Erasure != nil, w.Proof != nil} {
+		if is {
+			things++
+		}
 	}
-	if w.Erasure != nil {
+	switch {
+	case things != 1:
+		return command{}, malformed("event", "propose one event, or one erasure, or one proof, and nothing beside it")
+	case w.Erasure != nil:
 		return command{Erasure: w.Erasure}, nil
+	case w.Proof != nil:
+		proof := *w.Proof
+		return command{Proof: &proof}, proof.check()
 	}
 
 	if len(w.Event) > parse.MaxEvent {
@@ -214,6 +235,9 @@ func (w Wish) command() (command, error) {
 func (c command) request(app ident.AppName, by [2]string) (ledger.Request, error) {
 	if c.Erasure != nil {
 		return c.Erasure.request(app, by)
+	}
+	if c.Proof != nil {
+		return c.Proof.request(app, by)
 	}
 	event, err := named(c.Event, by)
 	if err != nil {
@@ -312,7 +336,11 @@ func (c command) reason(said string) (string, error) {
 		said = c.Erasure.Reason
 	}
 
-	if said == "" && c.Erasure == nil {
+	if said == "" && c.Proof != nil {
+		said = c.Proof.Reason
+	}
+
+	if said == "" && len(c.Event) > 0 {
 		var event struct {
 			Data map[string]jsontext.Value `json:"data"`
 		}

@@ -24,6 +24,7 @@ import (
 	"consentledger/eventstore/blobs"
 	"consentledger/eventstore/codec"
 	"consentledger/eventstore/ledger"
+	"consentledger/eventstore/vault"
 	"consentledger/projections/transparency/merkle"
 )
 
@@ -41,6 +42,11 @@ type Exporter struct {
 		Subject(ctx context.Context, stream ident.StreamID) (domain.Subject, error)
 		Stream(ctx context.Context, stream ident.StreamID) iter.Seq2[codec.Entry, error]
 		Access(ctx context.Context, a ledger.Access) (ledger.Opened, error)
+	}
+	Proofs interface { // of persons who are erased
+		OpenProof(
+			ctx context.Context, name vault.Pseudonym, disclosure ident.EventID, a ledger.Access,
+		) (ledger.OpenedProof, error)
 	}
 	Witnesses *witness.Witnesses // nil: nothing is cosigned
 	Blobs     interface {

@@ -40,6 +40,10 @@ const (
 	Disclose   Operation = "disclose"
 	OpenMinors Operation = "open-minors-data"
 
+	DiscloseProof Operation = "disclose-proof"
+	DestroyProof  Operation = "destroy-proof"
+	OpenProof     Operation = "open-proof"
+
 	Propose       Operation = "propose"
 	Approve       Operation = "approve"
 	ReadProposals Operation = "read-proposals"
@@ -107,6 +111,9 @@ var Operations = []Row{
 	{Operation: Reject, Says: "reject a person's request", Roles: []Role{Officer}, Persons: Two, Events: []string{"request.rejected"}},
 	{Operation: Disclose, Says: "make personal data public", Roles: []Role{Officer}, Persons: Two, Events: []string{"disclosure.made"}},
 	{Operation: OpenMinors, Says: "let staff look at a minor's data", Roles: []Role{Officer}, Persons: Two, Events: []string{"access.approved"}},
+	{Operation: DiscloseProof, Says: "disclose the proof that is kept of somebody who is erased", Roles: []Role{Officer}, Persons: Two, Events: []string{"proof.disclosed"}},
+	{Operation: DestroyProof, Says: "destroy that proof before its last day", Roles: []Role{Officer}, Persons: Two, Events: []string{"destruction.ordered"}},
+	{Operation: OpenProof, Says: "open a proof that two decided to disclose, as one of the two", Roles: []Role{Officer, Approver}},
 
 	{Operation: Propose, Says: "propose what takes two, and take a proposal of one's own back", Roles: []Role{Officer}},
 	{Operation: Approve, Says: "approve or decline what another principal proposed", Roles: []Role{Approver}},
@@ -249,6 +256,11 @@ var Routes = []Route{
 	{"POST /v1/apps/{app}/proposals/{id}/approve", Approve, OfApp},
 	{"POST /v1/apps/{app}/proposals/{id}/decline", Approve, OfApp},
 	{"POST /v1/apps/{app}/proposals/{id}/withdraw", Propose, OfApp},
+	{"GET /v1/apps/{app}/proofs", ReadProposals, OfApp},
+	{"GET /v1/apps/{app}/proofs/{person}", ReadProposals, OfApp},
+	{"POST /v1/apps/{app}/proofs/disclose", DiscloseProof, OfApp},
+	{"POST /v1/apps/{app}/proofs/destroy", DestroyProof, OfApp},
+	{"POST /v1/apps/{app}/proofs/open", OpenProof, OfApp},
 	{"GET /v1/apps/{app}/erasures", ReadProposals, OfApp},
 	{"POST /v1/apps/{app}/erasures", Erase, OfApp},
 	{"GET /v1/apps/{app}/erasures/{job}", ReadProposals, OfApp},

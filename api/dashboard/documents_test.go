@@ -34,6 +34,8 @@ func office(t *testing.T, did *[]string) http.Handler {
 			fmt.Fprint(w, `{"rejected":[{"seq":1,"app":"shop","at":"2026-03-01T00:00:00Z","code":"malformed","seen":true},{"seq":2,"app":"shop","at":"2026-03-02T00:00:00Z","code":"unknown-act","may_be_no":true}]}`)
 		case "GET /v1/apps/shop/erasures":
 			fmt.Fprint(w, `{"jobs":[{"id":"spring","of":"closed","state":"running","began":"2026-03-01T00:00:00Z","persons":9,"erased":4,"kept":1}]}`)
+		case "GET /v1/apps/shop/proofs":
+			fmt.Fprint(w, `{"proofs":[{"person":"0a0b","duty":"claims","law":"GDPR 17(3)(e)","reason":"disputes","until":"2029-11-30","state":"kept","disclosures":[{},{}]}],"next":"0a0b"}`)
 		case "POST /v1/rejected/2/retry":
 			*did = append(*did, "retry")
 			no(422, `{"status":422,"code":"unknown-act","path":"data.act","detail":"no such act"}`)
@@ -88,7 +90,8 @@ func TestRetentionCountsWhatWasErased(t *testing.T) {
 	b := &browser{d: &fakeAPI{t: t, h: office(t, new([]string))}}
 	body := b.do(httptest.NewRequest("GET", "/ui/retention", nil)).Body.String()
 	for _, want := range []string{"Nothing has to be deleted", `Persons erased</th><td class="number">5</td>`, `Holds placed</th><td class="number">0</td>`,
-		`spring</th><td>closed accounts</td><td>running</td>`, `<td class="number">9</td><td class="number">4</td><td class="number">1</td>`} {
+		`spring</th><td>closed accounts</td><td>running</td>`, `<td class="number">9</td><td class="number">4</td><td class="number">1</td>`,
+		`<code>0a0b</code></th><td>claims: disputes</td><td>GDPR 17(3)(e)</td><td>2029-11-30</td><td class="number">2</td>`, "kept-proof list shows all"} {
 		if !strings.Contains(body, want) {
 			t.Errorf("no %s in %s", want, body)
 		}

@@ -11,6 +11,19 @@ type retention struct {
 	Counts []dayCount // records of erasures and holds since the beginning, by type
 	May    bool       // whoever looks may see the counts
 	Jobs   []job      // erasures of many, the newest first; none for who may not see them
+	Proofs []kept     // the first proofs that are kept of persons who are erased
+	See    bool       // whoever looks may see proofs
+	More   bool       // there are more of them
+}
+
+// A kept is the proof that is kept of somebody who is erased. It names nobody.
+type kept struct {
+	Person      string     `json:"person"`
+	Duty        string     `json:"duty"`
+	Law         string     `json:"law"`
+	Reason      string     `json:"reason"`
+	Until       string     `json:"until"`
+	Disclosures []struct{} `json:"disclosures"`
 }
 
 // A job is an erasure of many, and how far it is.
@@ -43,7 +56,8 @@ func (j job) Proposer() string {
 }
 
 // erasures are the types of records that tell of deleting and of holding back.
-var erasures = []string{"erasure.ordered", "subject.erased", "hold.placed", "hold.released"}
+var erasures = []string{"erasure.ordered", "subject.erased", "hold.placed", "hold.released", "proof.disclosed",
+	"proof.destroyed"}
 
 func readRetention(a *ask) (any, error) {
 	r := &retention{}
@@ -64,6 +78,16 @@ func readRetention(a *ask) (any, error) {
 		return nil, err
 	}
 	r.Jobs = jobs.Jobs
+
+	var proofs struct {
+		Proofs []kept
+		Next   string
+	}
+	err = a.get(a.of("/proofs"), url.Values{"limit": {pageRows}}, &proofs)
+	if err != nil && !isForbidden(err) && !isUnknown(err) {
+		return nil, err
+	}
+	r.Proofs, r.See, r.More = proofs.Proofs, err == nil, proofs.Next != ""
 
 	var activity struct{ Days []dayCount }
 	err = a.get(a.of("/activity"), nil, &activity)

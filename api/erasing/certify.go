@@ -55,11 +55,11 @@ func (j *Jobs) Certify(
 
 	out := json.NewEncoder(w)
 	out.SetEscapeHTML(false)
-	n, err := j.count(ctx, job)
+	n, kept, err := j.count(ctx, job)
 	if err != nil {
 		return err
 	}
-	if err := out.Encode(erasure.NewBatch(string(app), id, n)); err != nil {
+	if err := out.Encode(erasure.NewBatch(string(app), id, n, kept)); err != nil {
 		return err
 	}
 
@@ -114,13 +114,22 @@ func certificate(
 	return erasure.New(first, second), err
 }
 
-// count returns how many persons a job erased.
-func (j *Jobs) count(ctx context.Context, job Job) (n int64, err error) {
-	for _, err := range j.erased(ctx, job) {
+// count returns how many persons a job erased, and whether a proof was kept of one of them.
+// Histories are read up to the first of whom one was.
+func (j *Jobs) count(ctx context.Context, job Job) (n int64, kept bool, err error) {
+	for name, err := range j.erased(ctx, job) {
 		if err != nil {
-			return 0, err
+			return 0, false, err
 		}
 		n++
+		if kept {
+			continue
+		}
+		s, err := j.Ledger.Subject(ctx, ident.SubjectStream(job.App, name.String()))
+		if err != nil {
+			return 0, false, err
+		}
+		_, kept = s.Proof()
 	}
-	return n, nil
+	return n, kept, nil
 }

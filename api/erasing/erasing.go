@@ -58,6 +58,7 @@ type Ledger interface {
 	Everybody(ctx context.Context, app ident.AppName, after vault.Pseudonym) iter.Seq2[vault.Pseudonym, error]
 	OrderErasure(ctx context.Context, req ledger.Request, name vault.Pseudonym) (ledger.Receipt, error)
 	FinishErasures(ctx context.Context) (int, error)
+	DestroyDue(ctx context.Context) (int, error)
 	Now() deadline.Instant
 }
 

@@ -20,6 +20,11 @@ type Evidence interface {
 	Receipt(ctx context.Context, app ident.AppName, ask audit.ReceiptRequest, principal string) ([]byte, error)
 }
 
+// ProofOpener opens what is kept of persons who are erased; see package audit.
+type ProofOpener interface {
+	OpenProof(ctx context.Context, app ident.AppName, ask audit.OpenProof, principal string) (audit.ProofOpened, error)
+}
+
 type evidenceIn struct {
 	App     string `path:"app"`
 	RawBody []byte `contentType:"application/json"`

@@ -22,6 +22,7 @@ import (
 func (h *testServer) all() http.Handler {
 	c := h.conf
 	c.Requests, c.Rejected, c.Evidence, c.Documents = struct{ Requests }{}, struct{ Rejected }{}, struct{ Evidence }{}, struct{ Documents }{}
+	c.Proofs = struct{ ProofOpener }{}
 	c.FeedKey = []byte("a key of 32 bytes for the feeds.")
 	return Handler(c)
 }

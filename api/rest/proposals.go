@@ -25,6 +25,7 @@ import (
 type NewProposal struct {
 	Event   map[string]any    `json:"event,omitempty" doc:"an operator's CloudEvent; its data name neither of the two who decide"`
 	Erasure *approval.Erasure `json:"erasure,omitempty" doc:"instead: the order to erase a person"`
+	Proof   *approval.Proof   `json:"proof,omitempty" doc:"instead: what is to become of the proof that is kept of somebody who is erased"`
 	Reason  string            `json:"reason,omitempty" doc:"for whoever decides, in the clear; absent: what the command itself says in the clear"`
 	Until   string            `json:"until,omitempty" format:"date-time" doc:"when it expires, 31 days from now at most; absent: in seven days"`
 }

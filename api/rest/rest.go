@@ -31,6 +31,7 @@ import (
 	"consentledger/eventstore/codec"
 	"consentledger/eventstore/ledger"
 	"consentledger/eventstore/tracing"
+	"consentledger/eventstore/vault"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
@@ -54,6 +55,10 @@ type Ledger interface {
 	Past(ctx context.Context, app ident.AppName) (*ledger.Past, error)
 	Access(ctx context.Context, a ledger.Access) (ledger.Opened, error)
 	Erase(ctx context.Context, req ledger.Request) (ledger.Receipt, error)
+	ProofsOf(ctx context.Context, app ident.AppName, who ident.PersonKey) (ledger.ProofOf, error)
+	DecideOnProof(ctx context.Context, req ledger.Request) (ledger.Receipt, error)
+	KeptProofs(ctx context.Context, app ident.AppName, after vault.Pseudonym, most int) ([]ledger.NamedProof, error)
+	ProofNamed(ctx context.Context, app ident.AppName, name vault.Pseudonym) (ledger.NamedProof, error)
 	Whole(ctx context.Context, stream ident.StreamID) (domain.Subject, error)
 	Stream(ctx context.Context, stream ident.StreamID) iter.Seq2[codec.Entry, error]
 	Rehearse(ctx context.Context) (*ledger.Rehearsal, error)
@@ -79,6 +84,7 @@ type Config struct {
 	FeedKey   []byte                                     // whose digest of an app's name opens its calendar feed; nil: there is no feed
 	Rejected  Rejected                                   // nil: there is no NATS, and so no routes of rejected messages
 	Evidence  Evidence                                   // nil: no routes of bundles and receipts
+	Proofs    ProofOpener                                // nil: no proof of who is erased is opened
 	Documents Documents                                  // nil: no audit report and no registers
 	Rebuild   func(ctx context.Context) (Rebuilt, error) // nil: projections are not compared
 	Approvals *approval.Approvals                        // nil: nobody is authenticated, and so nobody approves
@@ -155,6 +161,7 @@ func (s *server) routes(mux *http.ServeMux) huma.API {
 	s.pastRoutes(api)
 	s.eraseRoute(api)
 	s.proposalRoutes(api)
+	s.keptProofRoutes(api)
 	if s.Erasures != nil {
 		s.erasureRoutes(api)
 	}

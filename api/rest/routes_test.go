@@ -38,7 +38,7 @@ func (h *testServer) routes(t *testing.T) (all []told) {
 	}
 	fill := strings.NewReplacer("{app}", "demo", "{id}", "ann", "{purpose}", "mail", "{group}", "family", "{seq}", "7", "{name}", "event",
 		"{hash}", "sha256:"+strings.Repeat("0", 64), "{version}", "sha256:"+strings.Repeat("0", 64), "{surface}", "sha256:"+strings.Repeat("0", 64),
-		"{register}", "processing", "{token}", "secret")
+		"{register}", "processing", "{token}", "secret", "{person}", strings.Repeat("0", 31)+"1")
 	for path, item := range doc.Paths {
 		if strings.HasPrefix(path, "/log/") {
 			continue // package audit has it, and tests it

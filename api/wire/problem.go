@@ -81,12 +81,12 @@ func ProblemOf(err error) Problem {
 		p.Title, p.Status = "Not allowed", 403
 	case refusal.BadSignature, refusal.UnknownSigner:
 		p.Title, p.Status = "Signature not accepted", 403
-	case refusal.UnknownRequest, refusal.UnknownObligation, refusal.UnknownProposal:
+	case refusal.UnknownRequest, refusal.UnknownObligation, refusal.UnknownProposal, refusal.NoProof:
 		p.Title, p.Status = "Unknown", 404
 	case refusal.IllegalMove, refusal.EnvironmentFixed, refusal.AlreadyPublished, refusal.AlreadyReplaced,
 		refusal.NotPausable, refusal.NotExtendable, refusal.TooLateToExtend, refusal.TooEarly,
-		refusal.AlreadyDecided, refusal.ProposalExpired, refusal.ProposalOutdated,
-		refusal.RoleLost:
+		refusal.AlreadyDecided, refusal.ProposalExpired, refusal.ProposalOutdated, refusal.RoleLost,
+		refusal.ProofDestroyed, refusal.DisclosureOver:
 		p.Title, p.Status = "Not possible now", 409
 	case refusal.IDReused:
 		p.Title, p.Status = "Id used for something else", 409

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 
-	"consentledger/api/audit/erasure"
 	"consentledger/cmd/internal/certificate"
 	"consentledger/cmd/internal/commandline"
 	"consentledger/cmd/internal/files"
@@ -15,7 +14,9 @@ import (
 const certificateHelp = `Write a certificate that a person was erased, from the receipt's event id.
 
 It holds the two records of the log that say so, that it was ordered and that it was done,
-and the proofs that both were in the log when the log was signed. It names the person by the
+and the proofs that both were in the log when the log was signed. If a proof of consent is
+kept of the person, it says so, why, and up to which day; from the event id of the order to
+destroy that, it says that it is destroyed, too. It names the person by the
 pseudonym of their history, which their own receipts carry, too, and no outside id. Whoever
 has the log's key verifies it offline: consentledger verify erasure FILE --key KEY`
 
@@ -33,11 +34,11 @@ func newSubjectCertificate() *cobra.Command {
 			if err := files.CheckOut("--file", file); err != nil {
 				return err
 			}
-			ordered, erased, err := certificate.Proofs(c, app, event)
+			made, err := certificate.Of(c, app, event)
 			if err != nil {
 				return err
 			}
-			text, err := json.MarshalIndent(erasure.New(ordered, erased), "", "  ")
+			text, err := json.MarshalIndent(made, "", "  ")
 			if err != nil {
 				return err
 			}
@@ -49,7 +50,7 @@ func newSubjectCertificate() *cobra.Command {
 		},
 	}
 	commandline.AppFlag(c, &app)
-	c.Flags().StringVar(&event, "event", "", "the event id that subject erase printed")
+	c.Flags().StringVar(&event, "event", "", "the event id that subject erase printed, or kept-proof destroy")
 	c.Flags().StringVar(&file, "file", "", "write the certificate to this file")
 	c.MarkFlagRequired("event")
 	return c

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -25,6 +26,24 @@ import (
 // texts. It reads a copy of the store, as a crash would leave it now.
 func traces(t *testing.T, dir string) map[string][]byte {
 	t.Helper()
+	return tracesOf(t, dir, map[byte]sealedRow{'e': {"key", 17}, 'p': {"sealed text", 0}, 's': {"sealed fold", 0}})
+}
+
+// proofTraces is what is kept of who is erased: the wrapped key of the proof, and the proof.
+func proofTraces(t *testing.T, dir string) map[string][]byte {
+	t.Helper()
+	return tracesOf(t, dir, map[byte]sealedRow{'j': {"key of a proof", 9}, 'q': {"sealed proof", 0}})
+}
+
+// A sealedRow is a kind of the vault's rows: what it is called, and behind how many bytes a wrapped
+// key begins; zero: it holds none.
+type sealedRow struct {
+	name string
+	skip int
+}
+
+func tracesOf(t *testing.T, dir string, kinds map[byte]sealedRow) map[string][]byte {
+	t.Helper()
 	copied := filepath.Join(t.TempDir(), "store")
 	if err := os.CopyFS(copied, os.DirFS(filepath.Join(dir, "store"))); err != nil {
 		t.Fatal(err)
@@ -39,21 +58,20 @@ func traces(t *testing.T, dir string) map[string][]byte {
 		t.Fatal(err)
 	}
 	found := map[string][]byte{}
-	for kind, name := range map[byte]string{'e': "the wrapped key", 'p': "a sealed text", 's': "a sealed fold"} {
+	for kind, is := range kinds {
 		for row, err := range db.Rows().Scan(t.Context(), []byte{'v', '/', kind}) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if kind == 'e' {
-				// Behind the version and the mac of a lookup is the data key, wrapped.
-				dataKey, err := keys.Unwrap(row.Value[17:], row.Key)
+			if is.skip != 0 {
+				key, err := keys.Unwrap(row.Value[is.skip:], row.Key)
 				if err != nil {
 					t.Fatal(err)
 				}
-				encoded(found, fmt.Sprintf("the data key %d", len(found)), dataKey)
+				encoded(found, fmt.Sprintf("the %s %d", is.name, len(found)), key)
 			}
 			// The end is cipher text and its tag: nothing else has these bytes.
-			found[fmt.Sprintf("%s %d", name, len(found))] = bytes.Clone(row.Value[len(row.Value)-24:])
+			found[fmt.Sprintf("a %s, as it lies there, %d", is.name, len(found))] = bytes.Clone(row.Value[len(row.Value)-24:])
 		}
 	}
 	return found
@@ -130,7 +148,7 @@ func TestNothingOfWhoWasErasedIsOnDisk(t *testing.T) {
 	run("backup", "new-identity", filepath.Join(away, "id"))
 	run("backup", "--log", filepath.Join(away, "log"), "--vault", filepath.Join(away, "vault"), "--recipients-file", filepath.Join(away, "id.pub"))
 	before := strings.Join(remains(t, dir, of), " ")
-	if !strings.Contains(before, ".sst") || !strings.Contains(before, ".log") || !strings.Contains(before, "a sealed fold") || len(of) < 29 {
+	if !strings.Contains(before, ".sst") || !strings.Contains(before, ".log") || !strings.Contains(before, "a sealed fold,") || len(of) < 29 {
 		t.Fatalf("of %d traces there is %s: the test tests nothing", len(of), before)
 	}
 	run("record", "--app", "shop", "--type", "consent.given", "--subject", "bystander", "--data", `{"act":"agree","purposes":["ads"],"details":{"screen":"the red one"}}`)
@@ -149,6 +167,58 @@ func TestNothingOfWhoWasErasedIsOnDisk(t *testing.T) {
 	if err != nil {
 		t.Errorf("the bystander's texts: %v %s", err, out)
 	}
+}
+
+// TestNothingOfWhoWasErasedIsOnDiskButTheProof: where a duty keeps the proof of what people
+// agreed to, all the rest is gone as of anybody, and nothing of the person lies in the clear.
+// When the proof is destroyed, it is gone with its key.
+func TestNothingOfWhoWasErasedIsOnDiskButTheProof(t *testing.T) {
+	dir := t.TempDir()
+	r := start(t, dir, false)
+	run := func(args ...string) string {
+		t.Helper()
+		out, err := cli(t, r, args...)
+		if err != nil {
+			t.Fatalf("%s: %v %s", args[0], err, out)
+		}
+		return out
+	}
+	run("app", "add", "shop", "--handler", "Shop Ltd")
+	run("policy", "publish", "--app", "shop", "testdata/shop/policy.yaml")
+	run("hold", "declare-duty", "--app", "shop", "--duty", "claims", "--law", "GDPR 17(3)(e)", "--reason", "claims", "--keeps", "proof", "--months", "36")
+	const person, words = "wilhelmina-1871", "the-blue-parlour"
+	comesByEveryEndpoint(t, r, person, words)
+	comesOften(t, r, person)
+	again := func() {
+		t.Helper()
+		if err := r.stop(); err != nil {
+			t.Fatal(err)
+		}
+		r = start(t, dir, false)
+	}
+	again()
+	of := traces(t, dir)
+	encoded(of, "their id", []byte(person))
+	encoded(of, "their words", []byte(words))
+	if before := remains(t, dir, of); len(before) == 0 || len(of) < 29 {
+		t.Fatalf("of %d traces there is %s: the test tests nothing", len(of), before)
+	}
+
+	run("subject", "erase", "--app", "shop", "--subject", person, "--reason", "subject-request", "--by", "officer", "--by", "second")
+	again()
+	eventually(t, "[]", func() string { return fmt.Sprint(remains(t, dir, of)) })
+	proof := proofTraces(t, dir)
+	if kept := fmt.Sprint(remains(t, dir, proof)); !strings.Contains(kept, "a key of a proof,") || !strings.Contains(kept, "a sealed proof,") {
+		t.Fatalf("of the proof there is %s", kept)
+	}
+
+	run("kept-proof", "destroy", "--app", "shop", "--subject", person, "--reason", "subject-request", "--by", "officer", "--by", "second")
+	eventually(t, "[]", func() string {
+		return fmt.Sprint(slices.DeleteFunc(remains(t, dir, proof), func(where string) bool { return strings.HasSuffix(where, ".log") }))
+	})
+	again()
+	maps.Copy(proof, of)
+	eventually(t, "[]", func() string { return fmt.Sprint(remains(t, dir, proof)) })
 }
 
 // comesOften records so much of a person that there is a snapshot of their history.

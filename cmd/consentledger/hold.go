@@ -12,8 +12,12 @@ const holdHelp = `What keeps data although a person is to be erased.
 
 A legal hold of one person (place, release) keeps their data, denies processing, and stops
 the clocks of what is to be deleted. A hold that is declared (declare, end) keeps everybody's
-data, or those of who made one request, until a day or until it is ended. A duty of law (declare-duty, end-duty) keeps everybody's for a time. While one of
-them holds, subject erase and erasure begin erase nobody whom it is on, and name it.`
+data, or those of who made one request, until a day or until it is ended. A duty of law
+(declare-duty, end-duty) keeps everybody's for a time. While one of them holds, subject erase
+and erasure begin erase nobody whom it is on, and name it.
+
+A duty that keeps the proof alone (--keeps proof) keeps nobody from being erased: then a
+sealed proof of what they agreed to stays for its time, see kept-proof.`
 
 func newHold() *cobra.Command {
 	c := &cobra.Command{Use: "hold", Short: "Legal holds and duties of law that keep data from being erased",
@@ -35,6 +39,8 @@ func newHold() *cobra.Command {
 			flag{"duty", "what it is called: 1 to 64 of a-z, 0-9 and -", true},
 			flag{"law", "which law, and where in it: a public text", true},
 			flag{"reason", "what it asks for: a public text", true},
+			flag{"keeps", "everything (default), or proof: who is erased goes, but for a sealed proof of what was agreed to",
+				false},
 			flag{"months", "for so many months after the end of a history", false},
 			flag{"until", "its last day, as in 2029-12-31", false},
 			flag{"evidence", "sha256:... of what shows it", false}),

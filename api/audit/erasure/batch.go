@@ -7,14 +7,25 @@ import (
 	"io"
 	"iter"
 
+	"consentledger/domain"
+
 	"github.com/go-json-experiment/json"
 	"golang.org/x/mod/sumdb/note"
 )
 
-// BatchName is what a certificate of many erasures calls itself. Its file has a line of JSON
+// BatchName is what a certificate of many erasures calls itself, and BatchNameKept what one does
+// of which some kept a proof, so that its first line does not say of all that nothing is
+// kept. Its file has a line of JSON
 // that says of what it is, and then the certificate of each person, a line each. Every line
 // is proved by itself; how many there are is told so that a file that was cut is seen.
-const BatchName = "consentledger.erasures.v1"
+const (
+	BatchName     = "consentledger.erasures.v1"
+	BatchNameKept = "consentledger.erasures.v2"
+)
+
+// SaysEach is what the first line says where some kept a proof.
+const SaysEach = "Each line that follows is the certificate of one person. It says what the ledger has deleted, and " +
+	"whether it keeps a proof that the person agreed, refused or withdrew, under which law and up to which day."
 
 // A Batch is the first line of a certificate of many erasures.
 type Batch struct {
@@ -25,9 +36,14 @@ type Batch struct {
 	Persons     int64  `json:"persons"` // whose lines follow
 }
 
-// NewBatch returns the first line of the certificate of a job.
-func NewBatch(app, job string, persons int64) Batch {
-	return Batch{Certificate: BatchName, Says: Says, App: app, Job: job, Persons: persons}
+// NewBatch returns the first line of the certificate of a job. Kept: of somebody a proof is
+// kept.
+func NewBatch(app, job string, persons int64, kept bool) Batch {
+	b := Batch{Certificate: BatchName, Says: Says, App: app, Job: job, Persons: persons}
+	if kept {
+		b.Certificate, b.Says = BatchNameKept, SaysEach
+	}
+	return b
 }
 
 // ParseBatch reads the first line of a certificate of many.
@@ -36,9 +52,10 @@ func ParseBatch(line []byte) (b Batch, err error) {
 		return b, errors.New("its first line is not that of a certificate of erasures")
 	}
 	switch {
-	case b.Certificate != BatchName:
-		return b, fmt.Errorf("it calls itself %.80q: this program knows %q and %q", b.Certificate, Name, BatchName)
-	case b.Says != Says:
+	case b.Certificate != BatchName && b.Certificate != BatchNameKept:
+		return b, fmt.Errorf("it calls itself %.80q: this program knows %q, %q and %q", b.Certificate, Name, BatchName,
+			BatchNameKept)
+	case b.Says != map[string]string{BatchName: Says, BatchNameKept: SaysEach}[b.Certificate]:
 		return b, errors.New("it says something else than certificates do: only what the records say is signed")
 	case b.Persons < 0:
 		return b, errors.New("it is of fewer persons than none")
@@ -100,6 +117,8 @@ func (b Batch) verify(line []byte, v note.Verifier, origin string, seen map[stri
 	}
 
 	switch {
+	case b.Certificate == BatchName && p.Kept != domain.KeptProof{}:
+		return p, errors.New("a proof of the person is kept, and the first line says that nothing is")
 	case string(p.App) != b.App:
 		return p, errors.New("the erasure is of another app")
 	case seen[p.Person]:

@@ -5,10 +5,17 @@
 // it says was signed by the log's key, and whoever verifies it needs that key and nothing
 // else. Its file is JSON:
 //
-//	certificate  "consentledger.erasure.v1"
+//	certificate  "consentledger.erasure.v1"; v2 if a proof was kept
 //	says         what the ledger did, in fixed words
 //	ordered      c2sp.org/tlog-proof@v1 with the record erasure.ordered
 //	erased       the same of subject.erased
+//	destruction  of v2, once the proof is destroyed: the same of destruction.ordered
+//	destroyed    the same of proof.destroyed
+//
+// Where a law asks for proof of consent, an order to erase keeps one (see
+// [domain.KeptProof]). Then the certificate says what is kept; for which duty and up to which
+// day stands in the record that it holds. Nobody who knows v1 alone takes it for an erasure
+// without a rest.
 //
 // A certificate names the person by the random pseudonym of their history, which their own
 // receipts carry, too. Outside ids are in it only as keyed digests, whose keys are gone.
@@ -29,8 +36,11 @@ import (
 	"golang.org/x/mod/sumdb/note"
 )
 
-// Name is what a certificate calls itself.
-const Name = "consentledger.erasure.v1"
+// Name is what a certificate calls itself, and NameKept one of an erasure that kept a proof.
+const (
+	Name     = "consentledger.erasure.v1"
+	NameKept = "consentledger.erasure.v2"
+)
 
 // Says is what a certificate says, and all of it. What the law calls the result is not for
 // the ledger to say.
@@ -39,8 +49,27 @@ const Says = "The ledger has deleted the data key of the person whom these recor
 	"no personal text, and keyed digests whose keys are deleted. Copies outside of the running ledger, such as " +
 	"backups that were made before, and what other systems hold, are not part of this statement."
 
+// SaysKept is what it says of a person of whom a proof is kept.
+const SaysKept = "The ledger has deleted the data key of the person whom these records name, everything that was " +
+	"sealed under it, and the keyed hashes by which outside ids led to the person, but for one thing. It keeps a " +
+	"proof that the person agreed, refused or withdrew: the outside id by which the app knew the person, and what " +
+	"the person said with each of these answers. It is sealed under a key of its own, and found by other keyed " +
+	"hashes of the person's ids. Until it is destroyed, whoever opens it knows who the person was. It is stored and " +
+	"used for nothing else; it is opened by a recorded decision of two principals alone. The record erasure.ordered " +
+	"says for which duty and law it is kept, and what its last day is. The records of the log stay. They hold no " +
+	"personal text, and keyed digests whose keys are deleted or are in the proof. Copies outside of the running " +
+	"ledger, such as backups that were made before, and what other systems hold, are not part of this statement."
+
+// SaysDestroyed is what it says once that proof is destroyed.
+const SaysDestroyed = "The ledger has deleted the data key of the person whom these records name, everything that " +
+	"was sealed under it, and the keyed hashes by which outside ids led to the person. It kept a proof that the " +
+	"person agreed, refused or withdrew, for the duty that the record erasure.ordered names. Now it has deleted the " +
+	"key of that proof, the proof, and the keyed hashes by which it was found. The records of the log stay. They " +
+	"hold no personal text, and keyed digests whose keys are deleted. Copies outside of the running ledger, such as " +
+	"backups that were made before, and what other systems hold, are not part of this statement."
+
 // Max is the largest certificate, in bytes.
-const Max = 2*merkle.MaxProof + 4096
+const Max = 4*merkle.MaxProof + 8192
 
 // A Certificate is what is handed out.
 type Certificate struct {
@@ -48,11 +77,35 @@ type Certificate struct {
 	Says        string `json:"says"`
 	Ordered     string `json:"ordered"`
 	Erased      string `json:"erased"`
+	Destruction string `json:"destruction,omitzero"`
+	Destroyed   string `json:"destroyed,omitzero"`
 }
 
 // New returns a certificate made of two proofs. Nothing is verified.
 func New(ordered, erased []byte) Certificate {
-	return Certificate{Certificate: Name, Says: Says, Ordered: string(ordered), Erased: string(erased)}
+	c := Certificate{Certificate: Name, Says: Says, Ordered: string(ordered), Erased: string(erased)}
+	if keepsProof(ordered) {
+		c.Certificate, c.Says = NameKept, SaysKept
+	}
+	return c
+}
+
+// AndDestroyed returns the certificate of the same person once the proof is destroyed.
+func (c Certificate) AndDestroyed(destruction, destroyed []byte) Certificate {
+	c.Says, c.Destruction, c.Destroyed = SaysDestroyed, string(destruction), string(destroyed)
+	return c
+}
+
+// keepsProof reports whether the order in a proof keeps one. Of what cannot be read nothing
+// is said: it verifies nowhere.
+func keepsProof(ordered []byte) bool {
+	p, err := merkle.ParseProof(ordered)
+	if err != nil || p.Extra == nil {
+		return false
+	}
+	e, err := Read(p.Extra)
+	order, is := e.Event.(domain.ErasureOrdered)
+	return err == nil && is && order.Proof != (domain.KeptProof{})
 }
 
 // Parse reads a certificate, and verifies nothing. What this version does not know is
@@ -62,13 +115,29 @@ func Parse(text []byte) (c Certificate, err error) {
 		return c, errors.New("it is not a certificate of an erasure: want JSON with certificate, says, ordered and " +
 			"erased, each once")
 	}
+	want := Says
 	switch {
-	case c.Certificate != Name:
-		return c, fmt.Errorf("it calls itself %.80q: this program knows %q", c.Certificate, Name)
-	case c.Says != Says:
+	case c.Certificate != Name && c.Certificate != NameKept:
+		return c, fmt.Errorf("it calls itself %.80q: this program knows %q and %q", c.Certificate, Name, NameKept)
+	case c.Certificate == NameKept && c.Destruction+c.Destroyed != "":
+		want = SaysDestroyed
+	case c.Certificate == NameKept:
+		want = SaysKept
+	case c.Destruction+c.Destroyed != "":
+		return c, errors.New("it says that a proof was destroyed, and is of an erasure that kept none")
+	}
+	if c.Says != want {
 		return c, errors.New("it says something else than certificates do: only what the records say is signed")
 	}
 	return c, nil
+}
+
+// Proofs returns the proofs that it holds.
+func (c Certificate) Proofs() []string {
+	if c.Destruction == "" {
+		return []string{c.Ordered, c.Erased}
+	}
+	return []string{c.Ordered, c.Erased, c.Destruction, c.Destroyed}
 }
 
 // A Statement is what a certificate proves.
@@ -81,6 +150,11 @@ type Statement struct {
 	Ordered deadline.Instant // when it was recorded that it was ordered
 	Erased  deadline.Instant // and that it was done
 	Log     merkle.Checkpoint
+
+	Kept        domain.KeptProof // the proof that was kept; zero: none was
+	Destruction eventstore.EventID
+	DestroyedBy [2]string        // who ordered to destroy it; empty: its last day was over, or it is kept
+	Destroyed   deadline.Instant // zero: it is kept
 }
 
 // Verify returns what a certificate proves to somebody who knew the log's key and origin
@@ -106,10 +180,46 @@ func (c Certificate) Verify(v note.Verifier, origin string) (s Statement, err er
 	if erased.Stream != ordered.Stream || eventstore.EventID(done.Order) != ordered.ID {
 		return s, errors.New("the two records are not of one erasure")
 	}
-	return Statement{
+	if (order.Proof != domain.KeptProof{}) != (c.Certificate == NameKept) {
+		return s, errors.New("it does not say of what is kept what the order says")
+	}
+	s = Statement{
 		App: ordered.Stream.App, Person: ordered.Stream.ID, Reason: order.Reason, By: order.By, Order: ordered.ID,
-		Ordered: ordered.Recorded, Erased: erased.Recorded, Log: cp,
-	}, nil
+		Ordered: ordered.Recorded, Erased: erased.Recorded, Log: cp, Kept: order.Proof,
+	}
+	if c.Destruction+c.Destroyed == "" {
+		return s, nil
+	}
+	return s, c.verifyDestroyed(&s, ordered.Stream, v, origin)
+}
+
+// verifyDestroyed adds to a statement that the proof is destroyed.
+func (c Certificate) verifyDestroyed(s *Statement, of ident.StreamID, v note.Verifier, origin string) error {
+	destruction, _, err := prove(c.Destruction, v, origin)
+	if err != nil {
+		return fmt.Errorf("that it was ordered to destroy the proof: %w", err)
+	}
+	destroyed, cp, err := prove(c.Destroyed, v, origin)
+	if err != nil {
+		return fmt.Errorf("that the proof is destroyed: %w", err)
+	}
+
+	order, is := destruction.Event.(domain.DestructionOrdered)
+	if !is {
+		return fmt.Errorf("that it was ordered to destroy the proof: the record is of the type %s", destruction.Type)
+	}
+	done, is := destroyed.Event.(domain.ProofDestroyed)
+	if !is {
+		return fmt.Errorf("that the proof is destroyed: the record is of the type %s", destroyed.Type)
+	}
+	if destruction.Stream != of || destroyed.Stream != of || eventstore.EventID(done.Order) != destruction.ID {
+		return errors.New("the records are not of one person's proof")
+	}
+	s.Destruction, s.DestroyedBy, s.Destroyed = destruction.ID, order.By, destroyed.Recorded
+	if cp.Size > s.Log.Size {
+		s.Log = cp
+	}
+	return nil
 }
 
 // prove returns the record that a proof holds.

@@ -150,3 +150,110 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+func keeps(n byte, stream string) []byte {
+	return line(n, stream, "erasure.ordered.v2", `{"by":["officer","second"],"proof":{"duty":"claims","law":"GDPR 17(3)(e)","reason":"claims","until":"2029-12-31"},"reason":"subject-request"}`)
+}
+
+func destruction(n byte, stream string) []byte {
+	return line(n, stream, "destruction.ordered.v1", `{"by":["officer","second"],"reason":"subject-request"}`)
+}
+
+func destroyed(n byte, stream string, order byte) []byte {
+	return line(n, stream, "proof.destroyed.v1", fmt.Sprintf(`{"order":%q}`, id(order)))
+}
+
+// TestACertificateSaysWhatIsKept: of a person of whom a proof is kept it says so, and no
+// certificate says less, or more, than the order.
+func TestACertificateSaysWhatIsKept(t *testing.T) {
+	k := newKeeper(t)
+	read := func(c Certificate) (Statement, error) {
+		text, err := json.Marshal(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		parsed, err := Parse(text)
+		if err != nil {
+			return Statement{}, err
+		}
+		return parsed.Verify(k.verifier, origin)
+	}
+	one := k.certificate(keeps(1, ada), erased(2, ada, 1))
+	s, err := read(one)
+	if err != nil || s.Kept.Duty != "claims" || s.Kept.Law != "GDPR 17(3)(e)" || s.Kept.Until.String() != "2029-12-31" || s.Destroyed != 0 {
+		t.Fatalf("%+v %v", s, err)
+	}
+	both := one.AndDestroyed([]byte(k.proof(destruction(3, ada))), []byte(k.proof(destroyed(4, ada, 3))))
+	if s, err = read(both); err != nil || s.Destroyed == 0 || s.Destruction.String() != id(3) || s.DestroyedBy[0] != "officer" {
+		t.Fatalf("%+v %v", s, err)
+	}
+	for _, says := range []string{SaysKept, SaysDestroyed, SaysEach} {
+		if strings.Contains(strings.ToLower(says), "anonym") {
+			t.Errorf("it says %q", says)
+		}
+	}
+
+	plain := k.certificate(ordered(1, ada), erased(2, ada, 1))
+	change := func(c Certificate, how func(*Certificate)) Certificate { how(&c); return c }
+	for name, c := range map[string]Certificate{
+		"that nothing is kept, of who is kept":       change(one, func(c *Certificate) { c.Certificate, c.Says = Name, Says }),
+		"the other name alone":                       change(one, func(c *Certificate) { c.Certificate = Name }),
+		"other words alone":                          change(one, func(c *Certificate) { c.Says = Says }),
+		"that it is destroyed, without a record":     change(one, func(c *Certificate) { c.Says = SaysDestroyed }),
+		"that it is kept, with records that it went": change(both, func(c *Certificate) { c.Says = SaysKept }),
+		"that a proof is kept, of who is not":        change(plain, func(c *Certificate) { c.Certificate, c.Says = NameKept, SaysKept }),
+		"the order to destroy alone":                 change(both, func(c *Certificate) { c.Destroyed = "" }),
+		"the end alone":                              change(both, func(c *Certificate) { c.Destruction = "" }),
+		"another's destruction":                      one.AndDestroyed([]byte(k.proof(destruction(3, grace))), []byte(k.proof(destroyed(4, grace, 3)))),
+		"the end of another order":                   one.AndDestroyed([]byte(k.proof(destruction(3, ada))), []byte(k.proof(destroyed(4, ada, 5)))),
+		"a destruction, of a whole erasure":          change(plain.AndDestroyed([]byte(k.proof(destruction(3, ada))), []byte(k.proof(destroyed(4, ada, 3)))), func(c *Certificate) { c.Certificate = NameKept }),
+	} {
+		if s, err := read(c); err == nil {
+			t.Errorf("it says %s: %+v", name, s)
+		}
+	}
+}
+
+// TestACertificateOfManyDoesNotHideWhatIsKept: its first line does not say of all that nothing
+// is kept, if something is.
+func TestACertificateOfManyDoesNotHideWhatIsKept(t *testing.T) {
+	k := newKeeper(t)
+	file := func(head Batch, all ...Certificate) string {
+		var b strings.Builder
+		out := json.NewEncoder(&b)
+		for _, x := range append([]any{head}, anys(all)...) {
+			if err := out.Encode(x); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return b.String()
+	}
+	verify := func(text string) (n int, err error) {
+		for _, err := range VerifyBatch(strings.NewReader(text), k.verifier, origin) {
+			if err != nil {
+				return n, err
+			}
+			n++
+		}
+		return n, nil
+	}
+	kept, plain := k.certificate(keeps(1, ada), erased(2, ada, 1)), k.certificate(ordered(3, grace), erased(4, grace, 3))
+	if n, err := verify(file(NewBatch("shop", "job", 2, true), kept, plain)); n != 2 || err != nil {
+		t.Error(n, err)
+	}
+	if _, err := verify(file(NewBatch("shop", "job", 2, false), kept, plain)); err == nil {
+		t.Error("its first line says that nothing is kept, and it is taken")
+	}
+	lie := NewBatch("shop", "job", 2, true)
+	lie.Says = Says
+	if _, err := verify(file(lie, kept, plain)); err == nil {
+		t.Error("it says other words than its name, and is taken")
+	}
+}
+
+func anys(all []Certificate) (list []any) {
+	for _, c := range all {
+		list = append(list, c)
+	}
+	return list
+}

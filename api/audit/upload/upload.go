@@ -16,6 +16,7 @@ import (
 	"consentledger/api/audit/bundle"
 	"consentledger/api/audit/erasure"
 	"consentledger/api/audit/receipt"
+	"consentledger/domain"
 
 	"github.com/go-json-experiment/json"
 	"golang.org/x/mod/sumdb/note"
@@ -41,7 +42,7 @@ type Answer struct {
 
 // A Point is one thing that was checked, by a code, and what it was checked of.
 type Point struct {
-	Point string `json:"point" doc:"container, signed, records, texts, derived; record, given, refused, withdrawn, all, counts, short; person, ordered, erased"`
+	Point string `json:"point" doc:"container, signed, records, texts, derived; record, given, refused, withdrawn, all, counts, short; person, ordered, erased, proof-kept, proof-destroyed"`
 	Of    string `json:"of,omitzero"`
 }
 
@@ -146,5 +147,11 @@ func (a *Answer) erasure(file []byte, v note.Verifier) error {
 	a.holds("person", s.Person)
 	a.holds("ordered", s.Ordered.String())
 	a.holds("erased", s.Erased.String())
+	if s.Kept != (domain.KeptProof{}) {
+		a.holds("proof-kept", s.Kept.Until.String())
+	}
+	if s.Destroyed != 0 {
+		a.holds("proof-destroyed", s.Destroyed.String())
+	}
 	return nil
 }

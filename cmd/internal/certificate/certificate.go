@@ -2,6 +2,7 @@
 package certificate
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"consentledger/api/audit/erasure"
+	"consentledger/api/rest"
 	"consentledger/cmd/internal/exit"
 	"consentledger/cmd/internal/remote"
 	"consentledger/domain"
@@ -26,17 +28,58 @@ const maxBetween = 1000
 // certificateWait is how long the end of the log is waited for.
 const certificateWait = 10 * time.Second
 
-// Proofs returns the proofs of an order to erase, and that it was done.
-func Proofs(c *cobra.Command, app, event string) (ordered, erased []byte, err error) {
+// Of returns the certificate of an order to erase somebody, or of one to destroy the proof
+// that was kept of them.
+func Of(c *cobra.Command, app, event string) (erasure.Certificate, error) {
+	until := time.Now().Add(certificateWait)
+	_, order, _, err := awaitProof(c, app, url.Values{"event": {event}}, until)
+	if err != nil {
+		return erasure.Certificate{}, err
+	}
+
+	switch order.Event.(type) {
+	case domain.ErasureOrdered:
+		ordered, erased, err := proofs(c, app, event)
+		return erasure.New(ordered, erased), err
+	case domain.DestructionOrdered:
+		return ofDestroyed(c, app, order.Stream.ID, until)
+	}
+	return erasure.Certificate{}, exit.Usage(fmt.Errorf("--event: the event is of the type %s: want the id that "+
+		"subject erase printed, or kept-proof destroy", order.Type))
+}
+
+// ofDestroyed returns the certificate of a person whose proof was destroyed.
+func ofDestroyed(c *cobra.Command, app, person string, until time.Time) (none erasure.Certificate, err error) {
+	answer, err := remote.Get(c, remote.App(app)+"/proofs/"+url.PathEscape(person))
+	if err != nil {
+		return none, err
+	}
+	var p rest.KeptProof
+	if err := json.Unmarshal(answer, &p); err != nil {
+		return none, fmt.Errorf("the server's answer cannot be read: %w", err)
+	}
+	if p.Destroyed == "" {
+		return none, exit.NotFound(errors.New("it was ordered, and the log does not say yet that it was done: ask again"))
+	}
+
+	ordered, erased, err := proofs(c, app, p.Erasure)
+	if err != nil {
+		return none, err
+	}
+	destruction, _, _, err := awaitProof(c, app, url.Values{"event": {p.Destruction}}, until)
+	if err != nil {
+		return none, err
+	}
+	destroyed, _, _, err := awaitProof(c, app, url.Values{"event": {p.Destroyed}}, until)
+	return erasure.New(ordered, erased).AndDestroyed(destruction, destroyed), err
+}
+
+// proofs returns the proofs of an order to erase, and that it was done.
+func proofs(c *cobra.Command, app, event string) (ordered, erased []byte, err error) {
 	until := time.Now().Add(certificateWait)
 	ordered, order, index, err := awaitProof(c, app, url.Values{"event": {event}}, until)
 	if err != nil {
 		return nil, nil, err
-	}
-
-	if _, is := order.Event.(domain.ErasureOrdered); !is {
-		return nil, nil, exit.Usage(fmt.Errorf("--event: the event is of the type %s: want the id that subject erase "+
-			"printed", order.Type))
 	}
 
 	for n := int64(1); n <= maxBetween; n++ {

@@ -15,6 +15,7 @@ import (
 	"consentledger/domain"
 	"consentledger/domain/content"
 	"consentledger/domain/ident"
+	"consentledger/domain/refusal"
 	"consentledger/eventstore/codec"
 	"consentledger/eventstore/ledger"
 	"consentledger/eventstore/vault"
@@ -23,26 +24,33 @@ import (
 	"golang.org/x/mod/sumdb/note"
 )
 
+// A person is somebody whom the log says to erase, or whose proof it says to destroy.
+type person struct {
+	app  ident.AppName
+	name vault.Pseudonym
+}
+
 // eraseAgain erases whom the log says to erase and the vault still has: the order is as
 // good as on the day it was given.
 func (r *Restoration) eraseAgain(ctx context.Context) error {
-	type person struct {
-		app  ident.AppName
-		name vault.Pseudonym
-	}
-	var ordered []person
+	var ordered, destroyed []person
 	for e, err := range r.dir.Ledger.Replay(ctx, 0) {
 		if err != nil {
 			return err
 		}
-		if _, is := e.Event.(domain.ErasureOrdered); !is {
+		list := &ordered
+		switch e.Event.(type) {
+		case domain.ErasureOrdered:
+		case domain.DestructionOrdered:
+			list = &destroyed
+		default:
 			continue
 		}
 		name, err := vault.ParsePseudonym(e.Stream.ID)
 		if err != nil {
 			return unreadableErasure(e, err)
 		}
-		ordered = append(ordered, person{e.Stream.App, name})
+		*list = append(*list, person{e.Stream.App, name})
 	}
 
 	again := int64(0)
@@ -59,6 +67,10 @@ func (r *Restoration) eraseAgain(ctx context.Context) error {
 	if _, err := r.dir.Ledger.FinishErasures(ctx); err != nil {
 		return fmt.Errorf("an erasure that was ordered could not be finished: %w", err)
 	}
+
+	if err := r.destroyAgain(ctx, destroyed); err != nil {
+		return err
+	}
 	for _, p := range ordered {
 		if _, there, err := r.dir.Vault.ByPseudonym(ctx, string(p.app), p.name); err != nil || there {
 			return errors.Join(err, fmt.Errorf("person %s of %s is erased, and is in the vault again", p.name, p.app))
@@ -68,6 +80,36 @@ func (r *Restoration) eraseAgain(ctx context.Context) error {
 		return err
 	}
 	r.told("persons whom the log says to erase", int64(len(ordered)), fmt.Sprintf("%d of them erased again", again))
+	return nil
+}
+
+// destroyAgain destroys the proofs that the log says to destroy: the vault may be older than
+// the order. Of whom a proof is to be kept it is there, or is made again with the erasure.
+func (r *Restoration) destroyAgain(ctx context.Context, people []person) error {
+	again := int64(0)
+	for _, p := range people {
+		o := vault.Order{App: string(p.app), Pseudonym: p.name}
+		there, err := r.dir.Vault.HasProof(ctx, o.App, o.Pseudonym)
+		if err == nil && there {
+			again++
+			err = r.dir.Vault.OrderDestruction(ctx, o)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if _, err := r.dir.Ledger.FinishDestructions(ctx); err != nil {
+		return fmt.Errorf("a proof that was to be destroyed could not be: %w", err)
+	}
+	for _, p := range people {
+		if there, err := r.dir.Vault.HasProof(ctx, string(p.app), p.name); err != nil || there {
+			return errors.Join(err, fmt.Errorf("the proof of person %s of %s is destroyed, and is in the vault again",
+				p.name, p.app))
+		}
+	}
+	if len(people) > 0 {
+		r.told("proofs that the log says to destroy", int64(len(people)), fmt.Sprintf("%d of them destroyed again", again))
+	}
 	return nil
 }
 
@@ -127,12 +169,37 @@ func (r *Restoration) eraseOne(ctx context.Context, keep *transparency.Keep, fil
 		Body:       text,
 		Actor:      string(ident.Operator),
 		RecordedBy: "ledger",
-		Command:    domain.OrderErasure{Reason: s.Reason, By: s.By, Evidence: content.Hash(sha256.Sum256(text))},
+		Command: domain.OrderErasure{Reason: s.Reason, By: s.By, Evidence: content.Hash(sha256.Sum256(text)),
+			Again: true, Proof: s.Kept},
 	}, name)
+	erased := err == nil
 	if errors.Is(err, vault.ErrErased) {
-		return false, nil
+		err = nil
 	}
-	return err == nil, err
+	if err != nil || s.Destroyed == 0 {
+		return erased, err
+	}
+
+	// The certificate says that the proof, too, was destroyed behind the end of the log.
+	by := s.DestroyedBy
+	if by == [2]string{} {
+		by = s.By // its last day is over
+	}
+	_, err = r.dir.Ledger.DecideOnProof(ctx, ledger.Request{
+		App:        s.App,
+		Proof:      ledger.ProofOf{Names: []vault.Pseudonym{name}},
+		Source:     "restore",
+		ID:         "certificate " + s.Destruction.String(),
+		Body:       text,
+		Actor:      string(ident.Operator),
+		RecordedBy: "ledger",
+		Command:    domain.DestroyProof{Reason: s.Reason, By: by, Evidence: content.Hash(sha256.Sum256(text))},
+	})
+	if no, refused := errors.AsType[refusal.Refusal](err); refused &&
+		(no.Code == refusal.NoProof || no.Code == refusal.ProofDestroyed) {
+		return erased, nil
+	}
+	return true, err
 }
 
 // certified verifies a certificate with the key of that log of the backup that signed it.

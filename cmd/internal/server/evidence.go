@@ -23,6 +23,7 @@ func (h *Server) exporter() *audit.Exporter {
 		Logs:      h.Logs,
 		Witnesses: h.witnesses,
 		Ledger:    h.Dir.Ledger,
+		Proofs:    h.Dir.Ledger,
 		Blobs:     h.Dir.Blobs,
 		Now:       time.Now,
 		Rejected:  h.waiting,

@@ -171,6 +171,7 @@ func (h *Server) followUp(ctx context.Context) error {
 	}
 	var jobs sync.WaitGroup
 	jobs.Go(func() { h.erasing.Run(ctx) })
+	jobs.Go(func() { h.erasing.DestroyProofs(ctx) })
 	defer jobs.Wait()
 	h.tell(ctx)
 	return nil

@@ -143,6 +143,7 @@ func (h *Server) Handler() http.Handler {
 		FeedKey:   h.feedKey,
 		Law:       ShippedLaw(),
 		Evidence:  h.exporter(),
+		Proofs:    h.exporter(),
 		Rebuild:   h.restRebuild,
 		Documents: documents{h},
 		Approvals: h.approvals,

@@ -7,7 +7,8 @@ import (
 	"consentledger/api/audit/erasure"
 	"consentledger/cmd/internal/exit"
 	"consentledger/cmd/internal/files"
-	"consentledger/projections/transparency/merkle"
+	"consentledger/domain"
+	"consentledger/domain/refusal"
 
 	"github.com/spf13/cobra"
 )
@@ -57,20 +58,31 @@ func verifyErasure(c *cobra.Command, file string, t trust) error {
 		return exit.NotAuthentic(fmt.Errorf("%s: %w", file, err))
 	}
 
-	for _, proof := range []string{cert.Ordered, cert.Erased} {
-		p, err := merkle.ParseProof([]byte(proof))
-		if err == nil {
-			err = t.witnessed(origin, p.Checkpoint)
-		}
-		if err != nil {
-			return exit.NotAuthentic(fmt.Errorf("%s: %w", file, err))
-		}
+	if err := t.witnessedAll(origin, cert); err != nil {
+		return exit.NotAuthentic(fmt.Errorf("%s: %w", file, err))
 	}
 
 	fmt.Fprintf(c.ErrOrStderr(), "signed by %s (%08x)%s\n", v.Name(), v.KeyHash(), t.beyond())
 	_, err = fmt.Fprintf(c.OutOrStdout(),
-		"person   %s of %s\nordered  %s by %s (%s), event %s\nerased   %s\nlog      %s, %d records\n\n%s\n",
-		s.Person, s.App, s.Ordered, strings.Join(s.By[:],
-			" and "), s.Reason, s.Order, s.Erased, s.Log.Origin, s.Log.Size, cert.Says)
+		"person   %s of %s\nordered  %s by %s (%s), event %s\nerased   %s\n%slog      %s, %d records\n\n%s\n",
+		s.Person, s.App, s.Ordered, strings.Join(s.By[:], " and "), s.Reason, s.Order, s.Erased, proofLines(s),
+		s.Log.Origin, s.Log.Size, cert.Says)
 	return err
+}
+
+// proofLines says what is kept of a person, and what became of it; nothing if nothing is.
+func proofLines(s erasure.Statement) string {
+	if s.Kept == (domain.KeptProof{}) {
+		return ""
+	}
+	lines := fmt.Sprintf("proof    kept up to %s for the duty %s (%s; %s)\n", s.Kept.Until, refusal.Quote(s.Kept.Duty),
+		s.Kept.Reason, s.Kept.Law)
+	if s.Destroyed == 0 {
+		return lines
+	}
+	why := "its last day was over"
+	if s.DestroyedBy != [2]string{} {
+		why = "ordered by " + strings.Join(s.DestroyedBy[:], " and ")
+	}
+	return lines + fmt.Sprintf("gone     the proof is destroyed, %s: %s, event %s\n", s.Destroyed, why, s.Destruction)
 }
