@@ -92,6 +92,9 @@ var Table = []ErrorCode{
 	refused(refusal.AlreadyDecided, "The proposal was decided on before.", noMore),
 	refused(refusal.ProposalExpired, "The proposal was to be decided on before.", "Propose it anew."),
 	refused(refusal.ProposalOutdated, "What the proposal is about has changed since.", "Look at it again, and propose it anew."),
+	refused(refusal.NoProof, "No proof is kept of this person, or not any more.", "Take the pseudonym from the certificate of the erasure."),
+	refused(refusal.ProofDestroyed, "The proof that was kept of this person is destroyed.", noMore),
+	refused(refusal.DisclosureOver, "The decision to disclose the proof is older than seven days.", "Let two decide it anew."),
 
 	// What is not there, or not so.
 	plain(http.StatusBadRequest, "The request is not one of HTTP as it is understood here.", mendAndSend),

@@ -186,6 +186,8 @@ type Ledger struct {
 	needsTwo func(app ident.AppName, kind string) bool // nil: nothing does; see AskTwo
 	stillMay func(ctx context.Context, app ident.AppName, by [2]string) error
 
+	rehearses bool // nothing that it records is kept, see [Ledger.Rehearse]
+
 	traces *tracing.Traces
 	meter  *Meter
 }

@@ -205,6 +205,10 @@ func (l *Ledger) DecideOnProof(ctx context.Context, req Request) (Receipt, error
 		req.approved.found = hex.EncodeToString(sum[:])
 		return Receipt{}, nil
 	}
+	if req.Proof.Sealed != nil && l.rehearses {
+		return Receipt{}, refusal.Refusal{Code: refusal.IllegalMove,
+			Text: "what an outside id finds is told when two have decided, and not before: this cannot be tried"}
+	}
 	names, err := req.Proof.names(k)
 	if err != nil {
 		return Receipt{}, err

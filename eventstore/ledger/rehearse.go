@@ -47,7 +47,7 @@ func (l *Ledger) Rehearse(ctx context.Context) (*Rehearsal, error) {
 	if err != nil {
 		return nil, err
 	}
-	dry.needsTwo, dry.stillMay = l.needsTwo, l.stillMay
+	dry.needsTwo, dry.stillMay, dry.rehearses = l.needsTwo, l.stillMay, true
 	return &Rehearsal{Ledger: dry, Blobs: c.Blobs, store: store}, nil
 }
 
