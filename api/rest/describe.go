@@ -73,7 +73,8 @@ func describe(doc *huma.OpenAPI, rehearsing bool) {
 
 	doc.Components.SecuritySchemes = map[string]*huma.SecurityScheme{bearer: {
 		Type: "http", Scheme: "bearer",
-		Description: "a key, a token of the identity provider, or a subject token; nobody needs one where serve has no --authenticate",
+		Description: "a key, a token of the identity provider, or a subject token; nobody needs one where serve " +
+			"has no --authenticate",
 	}}
 	doc.Security = []map[string][]string{{bearer: {}}, {}}
 
@@ -112,7 +113,8 @@ func describeErrors(op *huma.Operation, path string, problem *huma.MediaType) {
 	add(http.StatusUnauthorized, "Nobody is known by the key that was shown, or none was")
 	add(http.StatusForbidden, "It comes from a page of another origin, or is not for who asks")
 	add(http.StatusMisdirectedRequest, "The ledger is not asked under this name")
-	add(http.StatusTooManyRequests, "Too much at once, and nothing of it was done: send it again after Retry-After seconds")
+	add(http.StatusTooManyRequests,
+		"Too much at once, and nothing of it was done: send it again after Retry-After seconds")
 	add(http.StatusInternalServerError, "The program is mistaken; its log says where")
 	add(http.StatusServiceUnavailable, "The ledger cannot tell now; ask again")
 

@@ -31,8 +31,10 @@ func (s *server) errorRoutes(api huma.API) {
 		Responses: map[string]*huma.Response{"200": {
 			Description: "What it means",
 			Content: map[string]*huma.MediaType{
-				"application/json": {Schema: api.OpenAPI().Components.Schemas.Schema(typeFor[problems.ErrorCode](), true, "")},
-				"text/html":        {Schema: aText},
+				"application/json": {
+					Schema: api.OpenAPI().Components.Schemas.Schema(typeFor[problems.ErrorCode](), true, ""),
+				},
+				"text/html": {Schema: aText},
 			},
 		}},
 	}

@@ -48,8 +48,9 @@ func describePages(op *huma.Operation, method string) {
 		answer.Headers = map[string]*huma.Param{}
 	}
 	answer.Headers["Link"] = &huma.Param{
-		Description: `RFC 8288: rel="first" is the first page of the same list, rel="next" the next one; without next there is no more`,
-		Schema:      &huma.Schema{Type: huma.TypeString},
+		Description: `RFC 8288: rel="first" is the first page of the same list, rel="next" the next one; ` +
+			"without next there is no more",
+		Schema: &huma.Schema{Type: huma.TypeString},
 	}
 }
 

@@ -44,7 +44,9 @@ func describeTag(doc *huma.OpenAPI, op *huma.Operation, method string) {
 		answer.Headers = map[string]*huma.Param{}
 	}
 	answer.Headers["ETag"] = tag["ETag"]
-	op.Responses["304"] = &huma.Response{Description: "The answer is as it was: If-None-Match has its tag", Headers: tag}
+	op.Responses["304"] = &huma.Response{
+		Description: "The answer is as it was: If-None-Match has its tag", Headers: tag,
+	}
 	op.Parameters = append(op.Parameters, &huma.Param{
 		Name: "If-None-Match", In: "header", Schema: &huma.Schema{Type: huma.TypeString},
 		Description: "the ETag of an answer that is known: as long as it is the same, 304 says so",
