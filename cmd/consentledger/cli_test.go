@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/csv"
 	"encoding/json"
 	"errors"
@@ -16,6 +17,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"consentledger/cmd/internal/exit"
 	"consentledger/cmd/internal/output"
@@ -61,8 +63,9 @@ func TestTheTourOfTheReadme(t *testing.T) {
 	}
 }
 
-// What the README says about an app of one's own works as it stands, in an empty folder.
-func TestTheReadersOwnApp(t *testing.T) {
+// ownApp returns what the README says about an app of one's own, a command each.
+func ownApp(t *testing.T) (commands []string) {
+	t.Helper()
 	readme, err := os.ReadFile("../../README.md")
 	if err != nil {
 		t.Fatal(err)
@@ -72,9 +75,22 @@ func TestTheReadersOwnApp(t *testing.T) {
 	if block == nil {
 		t.Fatal("the README has no app of the reader's own")
 	}
+	for line := range strings.Lines(block[1]) {
+		if line = strings.TrimSpace(line); line != "" {
+			commands = append(commands, line)
+		}
+	}
+	return commands
+}
+
+// What a newcomer does on their first day, from an empty folder: they make an app of their
+// own as the README says, which records a consent; a person asks what is known of them, and
+// an officer answers in a browser; an auditor verifies what was exported, when nothing runs
+// any more, and finds what was changed in it.
+func TestANewcomersFirstDay(t *testing.T) {
 	dir := t.TempDir()
 	env := append(os.Environ(), "HOME="+dir)
-	c, addr, err := launchChild(build(t), env, dir, "--data", filepath.Join(t.TempDir(), "data"))
+	c, addr, err := launchChild(build(t), env, dir, "--data", "data")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -83,15 +99,48 @@ func TestTheReadersOwnApp(t *testing.T) {
 			t.Error(err)
 		}
 	}()
-	lines := 0
-	for line := range strings.Lines(block[1]) {
-		if line = strings.TrimSpace(line); line != "" {
-			lines++
-			tour(t, dir, append(env, "CONSENTLEDGER_SERVER="+addr["HTTP"]), addr["HTTP"], line)
-		}
+	env = append(env, "CONSENTLEDGER_SERVER="+addr["HTTP"])
+	do := func(line string) {
+		t.Helper()
+		tour(t, dir, env, addr["HTTP"], line)
 	}
-	if lines < 8 || lines > 12 {
-		t.Errorf("it has %d commands", lines)
+	own := ownApp(t)
+	for _, line := range own {
+		do(line)
+	}
+	if len(own) < 8 || len(own) > 12 {
+		t.Errorf("it has %d commands", len(own))
+	}
+
+	do("ledger request open --app notes --subject user-1 --types access --channel email --text 'What do you know of me?'")
+	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
+	defer cancel()
+	var said, log bytes.Buffer
+	officer := exec.CommandContext(ctx, "node", filepath.Join("testdata", "newcomer.cjs"), chromium(t), addr["HTTP"])
+	officer.Env = append(os.Environ(), "NODE_PATH="+nodeModules(t))
+	officer.Stdout, officer.Stderr = &said, &log
+	if err := officer.Run(); err != nil || said.Len() > 0 {
+		t.Fatalf("the officer in the browser: %v: %s%s", err, &said, &log)
+	}
+	do("ledger replay --app notes --type request.answered | grep user-1 && exit 1; ledger replay --app notes --type request.answered | grep '\"outcome\":\"full\"'")
+
+	do("ledger log show-key --data data --app notes | tee notes.vkey")
+	do("until ledger export --app notes --out notes.zip && ledger verify bundle notes.zip --key notes.vkey | grep 'authentic'; do sleep 0.2; done")
+	if err := c.end(); err != nil {
+		t.Error(err)
+	}
+	do("ledger verify bundle notes.zip --key notes.vkey | grep 'authentic'")
+
+	bundle, err := os.ReadFile(filepath.Join(dir, "notes.zip"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	bundle[len(bundle)/2] ^= 1
+	if err := os.WriteFile(filepath.Join(dir, "changed.zip"), bundle, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := cli(t, nil, "verify", "bundle", filepath.Join(dir, "changed.zip"), "--key", filepath.Join(dir, "notes.vkey")); err == nil {
+		t.Errorf("a bundle that was changed verifies: %s", out)
 	}
 }
 
