@@ -35,7 +35,12 @@ func script(t *testing.T, file string, args ...string) said {
 	if err != nil {
 		t.Fatalf("%s: %v: %s%s", file, err, out, &log)
 	}
+	return lines(t, out)
+}
 
+// lines reads what a program said, a line of JSON each.
+func lines(t *testing.T, out []byte) said {
+	t.Helper()
 	all := said{}
 	for lines := bufio.NewScanner(bytes.NewReader(out)); lines.Scan(); {
 		var line struct {
@@ -43,7 +48,7 @@ func script(t *testing.T, file string, args ...string) said {
 			Value json.RawMessage
 		}
 		if err := json.Unmarshal(lines.Bytes(), &line); err != nil {
-			t.Fatalf("%s printed %s", file, lines.Bytes())
+			t.Fatalf("it printed %s", lines.Bytes())
 		}
 		all[line.What] = line.Value
 	}
