@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"time"
 
+	"consentledger/api/auth/trail"
 	"consentledger/api/edge"
 	"consentledger/api/wire"
 	"consentledger/domain/ident"
@@ -39,6 +40,7 @@ func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 	// What has no route is told to nobody who is not let in.
 	if _, err := g.ways.of(r); err != nil {
+		g.ways.NoteDenied("http", err)
 		deny(w, err)
 		return
 	}
@@ -63,23 +65,28 @@ func (g *guard) route(route Route, h http.Handler) http.HandlerFunc {
 		}
 		p, err := g.ways.of(r)
 		if err != nil {
+			g.ways.NoteDenied("http", err)
 			deny(w, err)
 			return
 		}
 		if p.Only == nil && edge.FromPage(r.Context()) {
+			g.ways.NoteDenied("http", PageKey)
 			deny(w, PageKey)
 			return
 		}
 		if wait, ok := g.ways.take(p); !ok {
+			g.ways.noteRefused(trail.Limited, "rate", p, route, r)
 			tooMany(w, wait)
 			return
 		}
 		if !p.inScope(scope, r) {
+			g.ways.noteRefused(trail.Forbidden, "scope", p, route, r)
 			edge.Write(w, elsewhere(scope))
 			return
 		}
 		if !row.Open {
 			if p = p.doing(row); !p.inScope(scope, r) || len(p.Bindings) == 0 {
+				g.ways.noteRefused(trail.Forbidden, "role", p, route, r)
 				edge.Write(w, forbidden(p, row))
 				return
 			}

@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"consentledger/api/auth/trail"
 )
 
 // Ways are all ways in which somebody is authenticated. What a request says in its
@@ -16,6 +18,7 @@ type Ways struct {
 	Bearers      []Bearer     // what else may stand after "Authorization: Bearer"
 	Certificates Certificates // nil: nobody comes by one
 	Limit        Limiter      // nil: everybody asks as often as they like
+	Trail        *trail.Trail // is told who was refused; nil: nothing is
 }
 
 // A Limiter holds principals to a rate.

@@ -17,6 +17,7 @@ import (
 
 	"consentledger/api/auth"
 	"consentledger/api/auth/provider"
+	"consentledger/api/auth/trail"
 
 	"github.com/go-json-experiment/json"
 )
@@ -44,6 +45,9 @@ var Whys = []Why{WrongKey, WrongRole, WrongState, WrongAnswer, WrongLink, WrongF
 func (s *Sessions) Refuse(why Why) { s.refused(why) }
 
 func (s *Sessions) refused(why Why) {
+	if why != NotAvailable {
+		s.Trail.Note(trail.Event{Kind: trail.SignInRefused, Why: string(why)})
+	}
 	if s.Count.Refused != nil {
 		s.Count.Refused(why)
 	}

@@ -37,6 +37,7 @@ import (
 	"consentledger/api/auth"
 	"consentledger/api/auth/limit"
 	"consentledger/api/auth/provider"
+	"consentledger/api/auth/trail"
 	"consentledger/domain/deadline"
 	"consentledger/eventstore"
 )
@@ -93,6 +94,7 @@ type Config struct {
 	Secure bool             // browsers reach the ledger by https; if not, on this machine alone
 	Shared bool             // all browsers may have one address, as behind a proxy
 	Count  Counter
+	Trail  *trail.Trail // keeps who signed in and out, and who was refused; nil: nothing is kept
 }
 
 // A Counter is told what happens. Nil members are told nothing.
@@ -192,6 +194,14 @@ func (s *Sessions) beginRenewed(
 	if err := s.write(ctx, c); err != nil {
 		return "", err
 	}
+
+	// Nobody has the id yet: without a trace of it there is no sign-in.
+	if s.Trail != nil {
+		in := trail.Event{Kind: trail.SignedIn, Principal: row.Principal, Way: string(row.Way)}
+		if err := s.Trail.Append(ctx, in); err != nil {
+			return "", errors.Join(s.away(err), s.remove(ctx, hashOf(id)))
+		}
+	}
 	s.signedIn(row.Way)
 	return id, nil
 }
@@ -290,7 +300,7 @@ func (s *Sessions) End(ctx context.Context, one Session) error {
 	if err := s.remove(ctx, hashOf(one.id)); err != nil {
 		return err
 	}
-	s.signedOut(Here)
+	s.signedOut(ctx, one.Principal.Pseudonym, Here)
 	return nil
 }
 
@@ -326,7 +336,7 @@ func (s *Sessions) EndAll(ctx context.Context, principal string, how How) (ended
 	if err != nil {
 		return ended, err
 	}
-	s.signedOut(how)
+	s.signedOut(ctx, principal, how)
 	return ended, nil
 }
 
@@ -400,7 +410,12 @@ func (s *Sessions) signedIn(w Way) {
 	}
 }
 
-func (s *Sessions) signedOut(h How) {
+func (s *Sessions) signedOut(ctx context.Context, principal string, h How) {
+	e := trail.Event{Kind: trail.SignedOut, Principal: principal, Why: string(h)}
+	if h == ByAdministrator {
+		e.By = auth.Recorder(ctx)
+	}
+	s.Trail.Note(e)
 	if s.Count.SignedOut != nil {
 		s.Count.SignedOut(h)
 	}

@@ -35,6 +35,7 @@ var rowKinds = []rowKind{
 	{Prefix: "k/", does: madeAnew, what: "marks in the log", why: "derived from the log, and names positions"},
 	{Prefix: "access-pseudonyms/", does: copiedPart, what: "the secret that pseudonyms of principals are made with"},
 	{Prefix: "access-tokens/", does: otherForm, what: "the key of subject tokens"},
+	{Prefix: "access-trail/", does: copiedPart, what: "who signed in and out, and who was refused"},
 	{Prefix: "access-sessions/", does: madeAnew, what: "who is signed in by a browser", why: "a session is of the server that it began at: they sign in again"},
 	{Prefix: "access-roles/", does: copiedPart, what: "which roles of files are recorded"},
 	{Prefix: "access-seen/", does: copiedPart, what: "in which groups people of an identity provider were last"},

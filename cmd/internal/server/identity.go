@@ -15,6 +15,7 @@ import (
 
 	"consentledger/api/auth"
 	"consentledger/api/auth/roles"
+	"consentledger/api/auth/trail"
 	"consentledger/api/edge"
 	"consentledger/cmd/internal/exit"
 	"consentledger/cmd/internal/files"
@@ -193,6 +194,7 @@ func (h *Server) openAccess(ctx context.Context) (err error) {
 		Rows: h.Dir.Rows(), Now: h.Dir.Ledger.Now, Execute: h.Dir.Ledger.Execute,
 		Apps: func() []ident.AppName { return h.Logs.Logged() },
 	}
+	h.trail = &trail.Trail{Rows: h.Dir.Rows(), Now: h.Dir.Ledger.Now}
 	if err := h.openWays(ctx); err != nil {
 		return err
 	}
@@ -261,6 +263,11 @@ func (h *Server) keepAccess(ctx context.Context) {
 	defer settling.Wait()
 	settling.Go(func() { h.settleAccess(ctx) })
 	settling.Go(func() { h.keepSessions(ctx) })
+	settling.Go(func() {
+		h.trail.Run(ctx, func(err error) {
+			h.Log.Warn("who was refused or signed out could not be written down; it is tried again", "error", err)
+		})
+	})
 	h.keys.Run(ctx, func(err error) {
 		h.Log.Error("the keys cannot be read; in half a minute nobody is let in any more", "error", err)
 	})

@@ -64,6 +64,7 @@ func (d *natsAuth) Check(c server.ClientAuthentication) bool {
 	p, err := d.ways.Connect(ctx, secret, leafOf(c.GetTLSConnectionState()))
 	if err != nil {
 		d.log.Debug("a connection to NATS is refused", "why", err)
+		d.ways.NoteDenied("nats", err)
 		return false
 	}
 	return d.letIn(c, p)

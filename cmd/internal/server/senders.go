@@ -21,6 +21,7 @@ func (h *Server) senders(op auth.Operation) intake.Sender {
 		if err == nil || errors.Is(err, auth.ErrAway) {
 			return by, err
 		}
+		h.ways.NoteDenied("nats", err)
 		return "", refusal.Refusal{Code: refusal.Malformed, Path: "authorization", Text: "authorization: " + err.Error()}
 	}
 }

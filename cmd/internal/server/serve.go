@@ -26,6 +26,7 @@ import (
 	"consentledger/api/auth/clientcert"
 	"consentledger/api/auth/session"
 	"consentledger/api/auth/token"
+	"consentledger/api/auth/trail"
 	"consentledger/api/edge"
 	"consentledger/api/erasing"
 	"consentledger/api/followup"
@@ -109,6 +110,7 @@ type Server struct {
 	roles        *rolesFile               // of groups, which is followed; nil: there is none
 	grants       func() []auth.Grant      // what the files of roles give now; nil: there are none
 	sessions     *session.Sessions        // of browsers; nil: nobody is authenticated
+	trail        *trail.Trail             // of who signed in and who was refused; nil: nobody is authenticated
 	ways         auth.Ways                // in which somebody is authenticated, by keys and otherwise
 	tokens       *token.Signer            // of subject tokens; nil: there are none
 	natsAuth     *natsAuth                // of the embedded NATS server; nil: it lets everybody in

@@ -71,7 +71,7 @@ func (h *Server) openSessions(in *provider.SignIn) {
 	h.sessions = session.New(session.Config{
 		Rows: h.Dir.Rows(), Now: h.Dir.Ledger.Now, Keys: h.keys, SignIn: in,
 		Secure: a.Cert != "" || a.Elsewhere, Shared: a.Elsewhere,
-		Count: h.Measured.sessions,
+		Count: h.Measured.sessions, Trail: h.trail,
 	})
 }
 

@@ -207,7 +207,7 @@ func (h *Server) openWays(ctx context.Context) error {
 		return err
 	}
 
-	h.ways = auth.Ways{Keys: h.keys, Bearers: []auth.Bearer{h.tokens}}
+	h.ways = auth.Ways{Keys: h.keys, Bearers: []auth.Bearer{h.tokens}, Trail: h.trail}
 	w := h.Config.Access.Ways
 	if w.Rate > 0 {
 		burst := cmp.Or(w.Burst, max(1, int(math.Ceil(10*w.Rate))))
