@@ -59,6 +59,7 @@ const (
 	ListApps   Operation = "list-apps"
 	Status     Operation = "status"
 	Rebuild    Operation = "check-projections"
+	SIEM       Operation = "siem"
 	Backup     Operation = "backup"
 	VaultKeys  Operation = "vault-keys"
 )
@@ -130,6 +131,7 @@ var Operations = []Row{
 	{Operation: ListApps, Says: "the apps of one's own", Any: true},
 	{Operation: Status, Says: "how the ledger does, its alarms and metrics", Roles: []Role{Officer, Auditor, Viewer, Administrator}},
 	{Operation: Rebuild, Says: "build every projection again and compare", Roles: []Role{Auditor, Administrator}},
+	{Operation: SIEM, Says: "who did what and what was refused, for a SIEM: streams and pseudonyms, and nothing else of persons", Roles: []Role{Auditor, Administrator}},
 	{Operation: Backup, Says: "make a backup of the log and the vault, encrypted, without the keys of the vault", Roles: []Role{Administrator}},
 	{Operation: VaultKeys, Says: "see which epochs the vault's keys have, begin one, destroy older ones; never the keys", Roles: []Role{Administrator}},
 }
@@ -296,6 +298,7 @@ var Routes = []Route{
 	{"GET /v1/alarms", Status, OfAll},
 	{"GET /metrics", Status, OfAll},
 	{"POST /v1/replay/check", Rebuild, OfAll},
+	{"GET /v1/siem", SIEM, OfQuery},
 	{"POST /v1/backup", Backup, OfAll},
 	{"GET /v1/vault/keys", VaultKeys, OfAll},
 	{"POST /v1/vault/keys/rotate", VaultKeys, OfAll},

@@ -23,6 +23,7 @@ import (
 	"consentledger/api/auth"
 	"consentledger/api/auth/session"
 	"consentledger/api/auth/token"
+	"consentledger/api/siem"
 	"consentledger/cmd/internal/remote"
 	"consentledger/cmd/internal/server"
 
@@ -126,7 +127,7 @@ func (g *guarded) patterns() (all []string) {
 	all = append(all, audit.Patterns()...)
 	all = append(all, server.KeepingPatterns()...)
 	all = append(all, session.Patterns...)
-	all = append(all, "GET /{$}", "GET /openapi.json", "GET /openapi.yaml", "GET /openapi-3.0.json", "GET /openapi-3.0.yaml",
+	all = append(all, siem.Pattern, "GET /{$}", "GET /openapi.json", "GET /openapi.yaml", "GET /openapi-3.0.json", "GET /openapi-3.0.yaml",
 		"GET /v1/access/keys", "POST /v1/access/keys", "POST /v1/access/keys/{id}/rotate", "POST /v1/access/keys/{id}/revoke",
 		"GET /v1/access/principals/{id}", "POST /v1/access/principals/{id}/erase", "GET /metrics", token.Pattern)
 	slices.Sort(all)

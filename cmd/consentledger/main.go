@@ -69,7 +69,7 @@ func newRoot() *cobra.Command {
 	addGrouped(root, privacyOfficers, newPolicy(), newRequest(), newObligation(), newIncident(), newService(),
 		newCalendar(), newDeadline(),
 		newReport(), newSubject(), newErasure(), newHold(), newKeptProof(), newReceipt(), newVoid(), newDispute(), newProposal())
-	addGrouped(root, auditors, newReplay(), newLawful(), newExport(), newLog(), verifier.New())
+	addGrouped(root, auditors, newReplay(), newLawful(), newExport(), newLog(), newSIEM(), verifier.New())
 	addGrouped(root, operators, newServe(), newConfig(), newApp(), newAccess(), newDoctor(), newStatus(), newAlarms(),
 		newRejected(), newHealthcheck(),
 		newKeys(), newBackup(), newRestore(), newMigrate(), bench.New(), newMan())

@@ -40,7 +40,7 @@ var stairs = map[string][]string{
 		"cmd/internal/files", "cmd/internal/publication", "cmd/internal/views", "cmd/internal/telemetry",
 		"cmd/internal/output", "cmd/internal/configfile", "cmd/internal/commandline", "cmd/internal/signing", // what verbs print, take and sign with
 		"cmd/internal/remote", "cmd/internal/policies", "cmd/internal/completion", // the running server is asked
-		"cmd/internal/recording", "cmd/internal/certificate", "cmd/internal/worklist", "cmd/internal/importer",
+		"cmd/internal/siemfeed", "cmd/internal/recording", "cmd/internal/certificate", "cmd/internal/worklist", "cmd/internal/importer",
 		"cmd/internal/calendars", "cmd/internal/calculator",
 		"cmd/internal/demo",   // plays the sample app on a ledger that somebody else has opened
 		"cmd/internal/server", // opens data directories, and serves

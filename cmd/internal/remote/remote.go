@@ -57,12 +57,23 @@ func Call(c *cobra.Command, method, path, contentType string, body []byte, heade
 func Open(
 	ctx context.Context, c *cobra.Command, method, path, contentType string, body []byte, headers ...[2]string,
 ) (io.ReadCloser, error) {
+	resp, err := Answer(ctx, c, method, path, contentType, body, headers...)
+	if err != nil {
+		return nil, err
+	}
+	return resp.Body, nil
+}
+
+// Answer is [Open] for an answer whose headers count, too.
+func Answer(
+	ctx context.Context, c *cobra.Command, method, path, contentType string, body []byte, headers ...[2]string,
+) (*http.Response, error) {
 	resp, err := Send(ctx, c, method, path, contentType, body, headers...)
 	if err != nil {
 		return nil, err
 	}
 	if resp.StatusCode/100 == 2 {
-		return resp.Body, nil
+		return resp, nil
 	}
 	defer resp.Body.Close()
 	text, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))

@@ -15,6 +15,7 @@ import (
 	"consentledger/api/auth/token"
 	"consentledger/api/nats/intake"
 	"consentledger/api/rest"
+	"consentledger/api/siem"
 	"consentledger/cmd/consentledger/law"
 	"consentledger/cmd/internal/buildinfo"
 	"consentledger/cmd/internal/views"
@@ -169,6 +170,10 @@ func (h *Server) Handler() http.Handler {
 	}
 
 	mux.Handle(token.Pattern, token.Handler(h.tokens, h.Log))
+	events := siem.Source{
+		Log: h.Dir.Ledger, Trail: h.trail, Barrier: h.Dir.Store.Barrier, Version: buildinfo.Version,
+	}
+	mux.Handle(siem.Pattern, siem.Handler(events, h.Logs.Logged, h.Log))
 	for pattern, answer := range h.keeping() {
 		mux.HandleFunc(pattern, answer)
 	}

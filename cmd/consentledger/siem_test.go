@@ -1,0 +1,326 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"consentledger/api/auth"
+	"consentledger/api/siem"
+	"consentledger/cmd/internal/demo"
+	"consentledger/cmd/internal/server"
+	"consentledger/domain"
+	"consentledger/eventstore/ledger"
+
+	"github.com/nats-io/nats.go"
+)
+
+// A siemEvent is what tests look at of an event of OCSF.
+type siemEvent struct {
+	ClassUID   int    `json:"class_uid"`
+	StatusCode string `json:"status_code"`
+	Count      int
+	Metadata   struct {
+		UID       string `json:"uid"`
+		EventCode string `json:"event_code"`
+		TenantUID string `json:"tenant_uid"`
+	}
+	Actor    struct{ User struct{ UID string } }
+	User     struct{ UID string }
+	API      struct{ Operation string }
+	Unmapped struct{ Cursor, Way, Route string }
+}
+
+func siemEvents(t *testing.T, text string) (events []siemEvent) {
+	t.Helper()
+	for line := range strings.Lines(text) {
+		var e siemEvent
+		if err := json.Unmarshal([]byte(line), &e); err != nil {
+			t.Fatalf("%v: %s", err, line)
+		}
+		events = append(events, e)
+	}
+	return events
+}
+
+// saidOf returns every text that the records of a directory hold of persons, opened, and
+// the ids that apps have for them.
+func saidOf(t *testing.T, dir string) []string {
+	t.Helper()
+	d, err := server.OpenDataDir(t.Context(), dir, "demo", false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := d.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	opened, err := d.Ledger.Access(t.Context(), ledger.Access{
+		App: demo.App, ID: "test", Actor: "operator", RecordedBy: "test",
+		DataAccessed: domain.DataAccessed{Kind: domain.AccessExport, Reason: "audit", Parts: 1 << 20, Words: "test", Name: "test"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	var texts []string
+	for e, err := range d.Ledger.Replay(t.Context(), 0) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		parts, err := opened.Disclose(t.Context(), e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range parts {
+			for _, text := range leaves(p.Text.Reveal()) {
+				if text != p.Ref { // the pseudonym, to which a part ties the id of an app
+					texts = append(texts, text)
+				}
+			}
+		}
+	}
+	slices.Sort(texts)
+	return slices.Compact(texts)
+}
+
+// leaves returns the texts in JSON, or a text that is none.
+func leaves(text string) []string {
+	var v any
+	if json.Unmarshal([]byte(text), &v) != nil {
+		return []string{text}
+	}
+	return textsIn(v)
+}
+
+func textsIn(v any) (texts []string) {
+	switch v := v.(type) {
+	case string:
+		texts = append(texts, v)
+	case []any:
+		for _, one := range v {
+			texts = append(texts, textsIn(one)...)
+		}
+	case map[string]any:
+		for _, one := range v {
+			texts = append(texts, textsIn(one)...)
+		}
+	}
+	return texts
+}
+
+// A whole export of the demo, with marked persons in it, holds nothing that was said of
+// anybody, no id that the app has for them, and not who said to be reading.
+func TestAnExportForASIEMHoldsNothingOfPersons(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "data-demo")
+	r := start(t, dir, true)
+	eventually(t, "withdrawn", func() string { return may(t, r, "user-2", "personalisation") })
+	do := func(args ...string) {
+		t.Helper()
+		if out, err := cli(t, r, args...); err != nil {
+			t.Fatalf("%v: %s %v", args, out, err)
+		}
+	}
+	do("record", "--app", demo.App, "--type", "consent.given", "--subject", "device:MARKED-DEVICE", "--data", `{"act":"agree-popup"}`)
+	do("request", "open", "--app", demo.App, "--subject", "MARKED-ACCOUNT", "--types", "access", "--channel", "email", "--text", "MARKED-DETAILS of mine")
+	do("export", "--app", demo.App, "--subject", "MARKED-ACCOUNT", "--disclose", "--reason", "dispute", "--why", "MARKED-WHY", "--by", "MARKED-READER", "--out", filepath.Join(t.TempDir(), "bundle.zip"))
+	do("record", "--app", demo.App, "--type", "consent.withdrawn", "--subject", "MARKED-ERASED", "--data", `{"all":true}`)
+	do("subject", "erase", "--app", demo.App, "--subject", "MARKED-ERASED", "--reason", "subject-request", "--by", "officer", "--by", "second")
+
+	text, err := cli(t, r, "siem", "export")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.stop(); err != nil {
+		t.Fatal(err)
+	}
+	codes := map[string]bool{}
+	for _, e := range siemEvents(t, text) {
+		codes[e.Metadata.EventCode] = true
+	}
+	for _, code := range []string{
+		"consent.given", "consent.withdrawn", "data.accessed", "request.received", "policy.published", "erasure.ordered", "subject.erased",
+	} {
+		if !codes[code] {
+			t.Errorf("the export does not tell of %s", code)
+		}
+	}
+
+	marked, found := 0, 0
+	for _, said := range saidOf(t, dir) {
+		if strings.Contains(said, "MARKED") {
+			marked++
+		}
+		if len(said) < 4 || said == string(demo.App) || said == "account" || said == "device" {
+			continue // what the ledger itself writes beside an id
+		}
+		found++
+		if strings.Contains(text, said) {
+			t.Errorf("the export holds what was said of a person: %q", said)
+		}
+	}
+	if strings.Contains(text, "MARKED") || marked < 4 || found < 20 {
+		t.Errorf("%d marked texts of %d, and the export holds them: %t", marked, found, strings.Contains(text, "MARKED"))
+	}
+}
+
+// Who signs in and who is refused is told: over HTTP, on NATS and in a browser, with what
+// they wanted, and without what they showed. A key for one app reads of that app.
+func TestWhoIsRefusedIsToldToASIEM(t *testing.T) {
+	g := guard(t)
+	refused := func(want int, key, method, path string) {
+		t.Helper()
+		if status, text := g.ask(key, method, path, ""); status != want {
+			t.Errorf("%s %s: %d %s", method, path, status, text)
+		}
+	}
+	auditor, reader := g.keys[auth.Auditor], g.keys[auth.Reader]
+	refused(401, "", "GET", "/v1/apps/shop/requests")
+	refused(401, "clk_SECRET", "GET", "/v1/apps/shop/requests")
+	refused(403, reader.Key, "GET", "/v1/apps/shop/requests")
+	refused(404, reader.Key, "GET", "/v1/apps/bank/requests")
+	refused(404, reader.Key, "GET", "/v1/apps/13800138000/requests")
+	refused(403, reader.Key, "GET", "/v1/siem?app=shop")
+	if _, err := nats.Connect(g.nats, nats.Token("clk_SECRET")); err == nil {
+		t.Error("NATS lets in who has no key")
+	}
+	if _, err := g.as(g.admin, "access", "key", "revoke", reader.ID); err != nil {
+		t.Fatal(err)
+	}
+	refused(401, reader.Key, "GET", "/v1/apps/shop/requests")
+
+	send := visitor(t)
+	_, _, page := send("GET", g.http+"/ui/sign-in", nil)
+	form := formOf(page)
+	form.Set("key", "clk_SECRET")
+	if status, _, _ := send("POST", g.http+"/ui/sign-in", form); status == http.StatusSeeOther {
+		t.Error("a wrong key signs somebody in")
+	}
+	form.Set("key", auditor.Key)
+	status, _, page := send("POST", g.http+"/ui/sign-in", form)
+	if status != http.StatusSeeOther {
+		t.Fatalf("%d %s", status, page)
+	}
+
+	want := []string{
+		"3002 sign-in-refused key  by  of unauthenticated",
+		"3002 signed-in  key by  of " + auditor.Principal,
+		"3002 unauthenticated no-key http by  of unauthenticated",
+		"3002 unauthenticated revoked-key http by  of unauthenticated",
+		"3002 unauthenticated unknown-key http by  of unauthenticated",
+		"3002 unauthenticated unknown-key nats by  of unauthenticated",
+		"6003 forbidden role http by " + reader.Principal + " of ",
+		"6003 forbidden scope http by " + reader.Principal + " of ",
+	}
+	text := ""
+	eventually(t, strings.Join(want, "\n"), func() string {
+		var err error
+		if text, err = g.as(g.admin, "siem", "export"); err != nil {
+			t.Fatal(err)
+		}
+		told := map[string]bool{}
+		for _, e := range siemEvents(t, text) {
+			if strings.HasPrefix(e.Metadata.UID, "trail-") {
+				told[fmt.Sprintf("%d %s %s %s by %s of %s", e.ClassUID, e.Metadata.EventCode, e.StatusCode, e.Unmapped.Way, e.Actor.User.UID, e.User.UID)] = true
+			}
+		}
+		got := make([]string, 0, len(told))
+		for one := range told {
+			got = append(got, one)
+		}
+		slices.Sort(got)
+		return strings.Join(got, "\n")
+	})
+	for _, secret := range []string{"SECRET", "13800138000", "127.0.0.1", auditor.Key, reader.Key} {
+		if strings.Contains(text, secret) {
+			t.Errorf("the export holds %s", secret)
+		}
+	}
+	if !strings.Contains(text, `"event_code":"key.revoked"`) {
+		t.Error("the export does not tell that a key was revoked")
+	}
+
+	// Of one app: what is of another, or of none, is not told.
+	of, err := g.as(auditor.Key, "siem", "export", "--app", "shop")
+	if err != nil {
+		t.Fatal(err)
+	}
+	events := siemEvents(t, of)
+	for _, e := range events {
+		if e.Metadata.TenantUID != "shop" {
+			t.Errorf("%+v", e)
+		}
+	}
+	if !strings.Contains(of, `"event_code":"forbidden"`) || len(events) < 5 {
+		t.Errorf("%s", of)
+	}
+	refused(403, auditor.Key, "GET", "/v1/siem")
+	refused(403, auditor.Key, "GET", "/v1/siem?app=bank")
+}
+
+// A request that the route cannot read is refused with what would be right.
+func TestTheRouteForASIEMSaysWhatIsWrong(t *testing.T) {
+	r := start(t, t.TempDir(), false)
+	for query, want := range map[string]string{
+		"after=7":          "as in 1234-17",
+		"after=99999999-0": "another one",
+		"limit=0":          "from 1 to 10000",
+		"limit=10001":      "from 1 to 10000",
+		"app=Shop":         "app:",
+		"app=nobody":       "no such app",
+		"since=1":          "after",
+	} {
+		status, answer := get(t, r.http+"/v1/siem?"+query)
+		if text := fmt.Sprint(answer); status < 400 || status >= 500 || !strings.Contains(text, want) {
+			t.Errorf("%s: %d %s", query, status, text)
+		}
+	}
+}
+
+// A feed into a file goes on where it was, and an answer tells how far it goes.
+func TestAFeedForASIEMGoesOn(t *testing.T) {
+	r := start(t, t.TempDir(), false)
+	dir := t.TempDir()
+	out, cursor := filepath.Join(dir, "siem.ndjson"), filepath.Join(dir, "cursor")
+	feed := func() []siemEvent {
+		t.Helper()
+		if text, err := cli(t, r, "siem", "export", "--to-file", out, "--cursor-file", cursor); err != nil || text != "" {
+			t.Fatalf("%q, %v", text, err)
+		}
+		text, err := os.ReadFile(out)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return siemEvents(t, string(text))
+	}
+	add := func(app string) {
+		t.Helper()
+		if _, err := cli(t, r, "app", "add", app, "--handler", "Demo Ltd"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	add("shop")
+	first := feed()
+	add("bank")
+	both := feed()
+	if len(first) == 0 || len(both) <= len(first) || both[len(both)-1].Metadata.TenantUID != "bank" || !slices.Equal(both[:len(first)], first) {
+		t.Errorf("%+v, then %+v", first, both)
+	}
+
+	at := first[len(first)-1].Unmapped.Cursor
+	resp, err := http.Get(r.http + "/v1/siem?limit=1&after=" + url.QueryEscape(at))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if next := both[len(first)].Unmapped.Cursor; resp.Header.Get(siem.CursorHeader) != next || resp.Header.Get("Content-Type") != "application/x-ndjson" {
+		t.Errorf("%v, want the cursor %s", resp.Header, next)
+	}
+}
