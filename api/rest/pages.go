@@ -12,7 +12,7 @@ import (
 // paged are the routes by GET whose answers come in pages, and the parameter that says
 // where a page begins. Their answers say next.
 var paged = map[string]string{
-	"get-history": "after", "list-rejected": "after",
+	"get-history": "after", "list-rejected": "after", "list-kept-proofs": "after",
 	"list-obligations": "cursor", "report-deadlines": "cursor", "list-requests": "cursor",
 	"list-incidents": "cursor", "list-opposed": "cursor", "get-lawful": "cursor",
 }
@@ -28,6 +28,8 @@ func nextPage(answer any) (next string, ok bool) {
 	case Cases:
 		return a.Next, true
 	case OpposedAnswer:
+		return a.Next, true
+	case KeptProofs:
 		return a.Next, true
 	case RejectedList:
 		return a.Next, true

@@ -41,6 +41,10 @@ var neverGood = map[string]string{
 	"see-rejected":   "no message is rejected",
 	"erase-subject":  "it takes two, and is proposed",
 	"start-erasure":  "it takes the digest of the very job",
+	"get-kept-proof": "no proof is kept",
+	"disclose-proof": "no proof is kept, and it takes two",
+	"destroy-proof":  "no proof is kept, and it takes two",
+	"open-proof":     "no proof is kept",
 }
 
 // goodQueries are queries of operations whose parameters go together.
