@@ -21,8 +21,6 @@ var paged = map[string]string{
 // answer is no page.
 func nextPage(answer any) (next string, ok bool) {
 	switch a := answer.(type) {
-	case KeptProofs:
-		return a.Next, true
 	case History:
 		return a.Next, true
 	case Obligations:

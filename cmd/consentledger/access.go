@@ -1,20 +1,16 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
-	"fmt"
 	"net/url"
-	"slices"
 	"strings"
 	"time"
 
 	"consentledger/api/auth"
+	"consentledger/cmd/internal/accesskeys"
 	"consentledger/cmd/internal/exit"
 	"consentledger/cmd/internal/output"
 	"consentledger/cmd/internal/remote"
-	"consentledger/cmd/internal/server"
-	"consentledger/domain/ident"
 
 	"github.com/spf13/cobra"
 )
@@ -38,8 +34,6 @@ Who may do what: docs/access.md.`,
 	return c
 }
 
-var keyColumns = []string{"id", "name", "principal", "roles", "apps", "all_apps", "expires", "state"}
-
 func newAccessNew() *cobra.Command {
 	var in auth.NewKeyRequest
 	var data string
@@ -56,18 +50,18 @@ administrator gets one, or somebody who lost theirs.`,
   consentledger access key new --name "ann" --role administrator --all-apps --data data`,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if data != "" {
-				return issueOffline(c, data, in)
+				return accesskeys.IssueOffline(c, data, in)
 			}
 			answer, err := remote.Post(c, "/v1/access/keys", in)
 			if err != nil {
 				return err
 			}
-			return printKey(c, answer)
+			return accesskeys.Print(c, answer)
 		},
 	}
 	f := c.Flags()
 	f.StringVar(&in.Name, "name", "", "whose key it is, for people; it stands in no log")
-	f.StringSliceVar(&in.Roles, "role", nil, "what its holder may do: "+strings.Join(roleNames(), ", "))
+	f.StringSliceVar(&in.Roles, "role", nil, "what its holder may do: "+strings.Join(accesskeys.RoleNames(), ", "))
 	f.StringSliceVar(&in.Apps, "app", nil, "in which apps")
 	f.BoolVar(&in.AllApps, "all-apps", false, "in all apps, also in those to come")
 	f.StringVar(&in.Principal, "principal", "", "the pseudonym of who has a key already and gets another")
@@ -78,60 +72,6 @@ administrator gets one, or somebody who lost theirs.`,
 	c.MarkFlagRequired("role")
 	output.FlagOr(c, "table")
 	return c
-}
-
-func roleNames() (names []string) {
-	for _, r := range auth.Roles {
-		names = append(names, string(r.Role))
-	}
-	return names
-}
-
-// issueOffline issues a key in a directory that no server has open. In which logs it is
-// recorded, the server finds when it starts.
-func issueOffline(c *cobra.Command, data string, in auth.NewKeyRequest) (err error) {
-	wish, err := in.Wish()
-	if err != nil {
-		return err
-	}
-
-	d, err := server.OpenDataDir(c.Context(), data, "live", true)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, d.Close()) }()
-	keys := offlineKeys(d)
-	key, l, err := keys.Issue(c.Context(), wish, ident.Ledger)
-	if err != nil {
-		return err
-	}
-
-	answer, err := json.Marshal(l.Shown(key, keys.Now()))
-	if err != nil {
-		return err
-	}
-	return printKey(c, answer)
-}
-
-func offlineKeys(d *server.DataDir) *auth.Keys {
-	return &auth.Keys{
-		Rows: d.Rows(), Now: d.Ledger.Now, Execute: d.Ledger.Execute, Apps: func() []ident.AppName { return nil },
-	}
-}
-
-// printKey prints a key for a shell on standard output, and what it is for beside it.
-func printKey(c *cobra.Command, answer []byte) error {
-	if c.Flags().Changed("output") {
-		return output.One(c, answer, append([]string{"key"}, keyColumns...)...)
-	}
-	var a auth.KeyAnswer
-	if err := json.Unmarshal(answer, &a); err != nil {
-		return err
-	}
-	fmt.Fprintf(c.ErrOrStderr(), "The key %s of %s, until %s. It is shown this once: keep it as a secret.\n", a.ID,
-		a.Name, a.Expires)
-	_, err := fmt.Fprintln(c.OutOrStdout(), a.Key)
-	return err
 }
 
 func newAccessList() *cobra.Command {
@@ -148,26 +88,16 @@ func newAccessList() *cobra.Command {
 				return err
 			}
 			if !all {
-				if rows, err = goodKeys(rows); err != nil {
+				if rows, err = accesskeys.Good(rows); err != nil {
 					return err
 				}
 			}
-			return output.Rows(c, rows, keyColumns...)
+			return output.Rows(c, rows, accesskeys.Columns...)
 		},
 	}
 	c.Flags().BoolVar(&all, "all", false, "also those that have ended or were revoked")
 	output.Flag(c)
 	return c
-}
-
-func goodKeys(rows []json.RawMessage) ([]json.RawMessage, error) {
-	var failed error
-	rows = slices.DeleteFunc(rows, func(row json.RawMessage) bool {
-		var a auth.KeyAnswer
-		failed = errors.Join(failed, json.Unmarshal(row, &a))
-		return a.State != "good"
-	})
-	return rows, failed
 }
 
 func newAccessRotate() *cobra.Command {
@@ -186,7 +116,7 @@ goes on for --overlap, so that its holder can change over without being locked o
 			if err != nil {
 				return err
 			}
-			return printKey(c, answer)
+			return accesskeys.Print(c, answer)
 		},
 	}
 	c.Flags().DurationVar(&overlap, "overlap", 24*time.Hour, "for how long the older key goes on")
@@ -202,7 +132,7 @@ func newAccessRevoke() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return output.One(c, answer, keyColumns...)
+			return output.One(c, answer, accesskeys.Columns...)
 		},
 	}
 	output.Flag(c)

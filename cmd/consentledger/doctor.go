@@ -6,6 +6,7 @@ import (
 	"consentledger/cmd/internal/configfile"
 	"consentledger/cmd/internal/doctor"
 	"consentledger/cmd/internal/output"
+	"consentledger/cmd/internal/serveflags"
 
 	"github.com/spf13/cobra"
 )
@@ -34,10 +35,10 @@ directory is that ledger's. The exit code is 1 if anything is broken.`,
 		"names under which HTTP is to be asked: the certificate must have them")
 	f.StringVar(&d.Clock, "clock", "",
 		"an HTTP address whose clock is right (default: that of --server, if it answers)")
-	placeFlags(c, &d.Dir.Store, &d.Dir.Vault, &d.Dir.VaultKeys, &d.Views)
-	kekFlag(c, &d.Dir.KEK)
-	natsFlags(c, &d.NATS)
-	accessFlags(c, &d.Access)
+	serveflags.Places(c, &d.Dir.Store, &d.Dir.Vault, &d.Dir.VaultKeys, &d.Views)
+	serveflags.KEK(c, &d.Dir.KEK)
+	serveflags.NATS(c, &d.NATS)
+	serveflags.Access(c, &d.Access)
 	output.Flag(c)
 	return c
 }

@@ -1,18 +1,15 @@
 package main
 
 import (
-	"bufio"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
 	"os"
-	"strings"
-	"time"
 
 	"consentledger/api/rest"
+	"consentledger/cmd/internal/erasures"
 	"consentledger/cmd/internal/exit"
 	"consentledger/cmd/internal/files"
 	"consentledger/cmd/internal/output"
@@ -40,33 +37,6 @@ func newErasure() *cobra.Command {
 	return c
 }
 
-var erasureColumns = []string{"id", "of", "state", "persons", "erased", "already", "kept", "unknown", "began", "ended",
-	"reason", "digest", "error"}
-
-func erasurePath(c *cobra.Command, parts ...string) (string, error) {
-	app, err := c.Flags().GetString("app")
-	if err != nil {
-		return "", err
-	}
-	path := "/v1/apps/" + url.PathEscape(app) + "/erasures"
-	for _, part := range parts {
-		path += "/" + url.PathEscape(part)
-	}
-	return path, nil
-}
-
-// askErasure asks the server something of jobs; in nil: without a body.
-func askErasure(c *cobra.Command, method string, in any, parts ...string) ([]byte, error) {
-	path, err := erasurePath(c, parts...)
-	if err != nil {
-		return nil, err
-	}
-	if method == http.MethodGet {
-		return remote.Get(c, path)
-	}
-	return remote.Post(c, path, in)
-}
-
 func newErasureBegin() *cobra.Command {
 	var in rest.NewErasure
 	var file string
@@ -87,15 +57,15 @@ func newErasureBegin() *cobra.Command {
 			default:
 				return exit.Usage(errors.New("say whom, by one of --file, --everybody and --closed-before"))
 			}
-			answer, err := beginErasure(c, in, file)
+			answer, err := erasures.Begin(c, in, file)
 			if err != nil {
 				return err
 			}
-			tellApprover(c, answer)
+			erasures.TellApprover(c, answer)
 			if wait {
-				return awaitErasure(c, answer)
+				return erasures.Await(c, answer)
 			}
-			return output.One(c, answer, erasureColumns...)
+			return output.One(c, answer, erasures.Columns...)
 		},
 	}
 	f := c.Flags()
@@ -115,115 +85,11 @@ func newErasureBegin() *cobra.Command {
 	return c
 }
 
-// beginErasure begins a job. The ids of a file are handed over in parts; whoever was cut
-// off in between begins again with the same --id.
-func beginErasure(c *cobra.Command, in rest.NewErasure, file string) ([]byte, error) {
-	answer, err := askErasure(c, http.MethodPost, in)
-	if err != nil {
-		return nil, err
-	}
-
-	var job rest.ErasureJob
-	if err := json.Unmarshal(answer, &job); err != nil {
-		return nil, err
-	}
-	if file == "" && job.NeedsApprover {
-		return askErasure(c, http.MethodGet, nil, job.ID)
-	}
-	if file == "" {
-		return answer, nil
-	}
-	if job.State != "draft" { // it was begun before
-		return answer, nil
-	}
-	if err := handOver(c, job.ID, file); err != nil {
-		return nil, fmt.Errorf("job %s is a draft, and erases nobody: %w", job.ID, err)
-	}
-	if job.NeedsApprover {
-		return askErasure(c, http.MethodGet, nil, job.ID)
-	}
-	return askErasure(c, http.MethodPost, nil, job.ID, "start")
-}
-
-// idsInPart is how many ids are handed over at once.
-const idsInPart = 5000
-
-// handOver hands over the ids of a file.
-func handOver(c *cobra.Command, job, file string) error {
-	in := c.InOrStdin()
-	if file != "-" {
-		f, err := files.OpenInput(file)
-		if err != nil {
-			return exit.Usage(fmt.Errorf("--file: %w", err))
-		}
-		defer f.Close()
-		in = f
-	}
-	part := rest.ErasurePart{Part: 1}
-	send := func() error {
-		if len(part.Subjects) == 0 {
-			return nil
-		}
-		_, err := askErasure(c, http.MethodPost, part, job, "subjects")
-		if err != nil {
-			return fmt.Errorf("ids %d to %d: %w", (part.Part-1)*idsInPart+1, (part.Part-1)*idsInPart+len(part.Subjects),
-				err)
-		}
-		part = rest.ErasurePart{Part: part.Part + 1}
-		return nil
-	}
-
-	lines := bufio.NewScanner(in)
-	for lines.Scan() {
-		id := strings.TrimSpace(strings.TrimSuffix(lines.Text(), "\r"))
-		if id == "" {
-			continue
-		}
-		if part.Subjects = append(part.Subjects, id); len(part.Subjects) == idsInPart {
-			if err := send(); err != nil {
-				return err
-			}
-		}
-	}
-	return errors.Join(lines.Err(), send())
-}
-
-// awaitErasure tells how far a job is until it has ended.
-func awaitErasure(c *cobra.Command, answer []byte) error {
-	var job rest.ErasureJob
-	said := ""
-	for {
-		if err := json.Unmarshal(answer, &job); err != nil {
-			return err
-		}
-		line := fmt.Sprintf("%d of %d erased, %d may not be erased", job.Erased+job.Already, job.Persons, job.Kept)
-		if job.Error != "" {
-			line += "; " + job.Error
-		}
-		if line != said {
-			fmt.Fprintln(c.ErrOrStderr(), line)
-			said = line
-		}
-		if job.State != "running" {
-			return output.One(c, answer, erasureColumns...)
-		}
-		select {
-		case <-time.After(500 * time.Millisecond):
-		case <-c.Context().Done():
-			return c.Context().Err()
-		}
-		var err error
-		if answer, err = askErasure(c, http.MethodGet, nil, job.ID); err != nil {
-			return err
-		}
-	}
-}
-
 func newErasureList() *cobra.Command {
 	c := &cobra.Command{
 		Use: "list", Short: "List erasures of many, the newest first", Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			answer, err := askErasure(c, http.MethodGet, nil)
+			answer, err := erasures.Ask(c, http.MethodGet, nil)
 			if err != nil {
 				return err
 			}
@@ -231,7 +97,7 @@ func newErasureList() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return output.Rows(c, rows, erasureColumns...)
+			return output.Rows(c, rows, erasures.Columns...)
 		},
 	}
 	output.Flag(c)
@@ -243,14 +109,14 @@ func newErasureShow() *cobra.Command {
 	c := &cobra.Command{
 		Use: "show JOB", Short: "Show how far one is, and who may not be erased", Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			answer, err := askErasure(c, http.MethodGet, nil, args[0])
+			answer, err := erasures.Ask(c, http.MethodGet, nil, args[0])
 			if err != nil {
 				return err
 			}
 			if wait {
-				return awaitErasure(c, answer)
+				return erasures.Await(c, answer)
 			}
-			if err := output.One(c, answer, erasureColumns...); err != nil || output.Form(c) != "table" {
+			if err := output.One(c, answer, erasures.Columns...); err != nil || output.Form(c) != "table" {
 				return err
 			}
 			kept, err := output.Member(answer, "kept_persons")
@@ -266,17 +132,6 @@ func newErasureShow() *cobra.Command {
 	return c
 }
 
-// tellApprover says what a job waits for, and by which digest it is approved.
-func tellApprover(c *cobra.Command, answer []byte) {
-	var job rest.ErasureJob
-	if json.Unmarshal(answer, &job) == nil && job.NeedsApprover {
-		fmt.Fprintf(c.ErrOrStderr(),
-			"nobody is erased yet: another principal with the role approver starts it; give them this digest:\n"+
-				"  consentledger erasure start --app %s %s --digest %s\n",
-			c.Flag("app").Value, job.ID, job.Digest)
-	}
-}
-
 func newErasureStart() *cobra.Command {
 	var digest string
 	c := &cobra.Command{
@@ -287,7 +142,7 @@ You approve the job whose digest you name: erasure show tells it, and whoever be
 was told the same one. If another list was handed over since, nothing is erased.`,
 		Example: "  consentledger erasure start --app shop 7Q3F... --digest sha256:...",
 		RunE: func(c *cobra.Command, args []string) error {
-			path, err := erasurePath(c, args[0], "start")
+			path, err := erasures.Path(c, args[0], "start")
 			if err != nil {
 				return err
 			}
@@ -298,7 +153,7 @@ was told the same one. If another list was handed over since, nothing is erased.
 			if err != nil {
 				return err
 			}
-			return output.One(c, answer, erasureColumns...)
+			return output.One(c, answer, erasures.Columns...)
 		},
 	}
 	c.Flags().StringVar(&digest, "digest", "",
@@ -311,11 +166,11 @@ func newErasureCancel() *cobra.Command {
 	c := &cobra.Command{
 		Use: "cancel JOB", Short: "End one; who was erased stays erased", Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			answer, err := askErasure(c, http.MethodPost, nil, args[0], "cancel")
+			answer, err := erasures.Ask(c, http.MethodPost, nil, args[0], "cancel")
 			if err != nil {
 				return err
 			}
-			return output.One(c, answer, erasureColumns...)
+			return output.One(c, answer, erasures.Columns...)
 		},
 	}
 	output.Flag(c)
@@ -332,7 +187,7 @@ is, and for each person a line with the two records and the proofs that both wer
 Whoever has the log's key verifies it offline: consentledger verify erasure FILE --key KEY`,
 		Example: "  consentledger erasure certify --app shop 7Q3F... --file erased.jsonl",
 		RunE: func(c *cobra.Command, args []string) error {
-			path, err := erasurePath(c, args[0], "certificate")
+			path, err := erasures.Path(c, args[0], "certificate")
 			if err != nil {
 				return err
 			}

@@ -3,9 +3,9 @@ package main
 import (
 	"fmt"
 
-	"consentledger/cmd/internal/configfile"
 	"consentledger/cmd/internal/exit"
 	"consentledger/cmd/internal/files"
+	"consentledger/cmd/internal/serveflags"
 	"consentledger/cmd/internal/server"
 	"consentledger/eventstore/vault"
 
@@ -48,12 +48,6 @@ func newKeysSeal() *cobra.Command {
 			return err
 		},
 	}
-	kekFlag(c, &command)
+	serveflags.KEK(c, &command)
 	return c
-}
-
-func kekFlag(c *cobra.Command, command *string) {
-	c.Flags().StringVar(command, "kek-command", "",
-		"a program that seals and unseals the file of the keys, as by a KMS; also by "+server.KEKVariable+" (default: the file is open)")
-	configfile.FromEnvironment(c.Flags(), "kek-command", server.KEKVariable)
 }

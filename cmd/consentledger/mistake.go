@@ -1,11 +1,10 @@
 package main
 
 import (
-	"encoding/json"
-
 	"consentledger/api/rest"
 	"consentledger/cmd/internal/commandline"
 	"consentledger/cmd/internal/output"
+	"consentledger/cmd/internal/pastview"
 	"consentledger/cmd/internal/recording"
 	"consentledger/cmd/internal/remote"
 
@@ -120,7 +119,7 @@ To void, see void records and void build.`,
 			if err != nil {
 				return err
 			}
-			return printPreview(c, answer)
+			return pastview.PrintPreview(c, answer)
 		},
 	}
 	commandline.AppFlag(c, &app)
@@ -133,38 +132,4 @@ To void, see void records and void build.`,
 	f.StringVar(&b.Cursor, "cursor", "", "the persons after those of the page before: what its next says")
 	output.Flag(c)
 	return c
-}
-
-// printPreview prints a preview: as a table itself, then its effects, then a
-// line for every change of every person.
-func printPreview(c *cobra.Command, answer []byte) error {
-	if err := output.One(c, answer, "records", "persons", "by_type", "unknown", "tests", "next"); err != nil ||
-		output.Form(c) != "table" {
-		return err
-	}
-
-	var a rest.VoidCount
-	if err := json.Unmarshal(answer, &a); err != nil {
-		return err
-	}
-
-	effects, err := output.Member(answer, "effects")
-	if err != nil {
-		return err
-	}
-	if err := output.Rows(c, effects, "purpose", "before", "after", "persons"); err != nil {
-		return err
-	}
-
-	var persons []json.RawMessage
-	for _, p := range a.Touched {
-		if len(p.Changes) == 0 {
-			p.Changes = []rest.VoidChange{{}}
-		}
-		for _, change := range p.Changes {
-			persons = append(persons, output.Object(map[string]any{"person": p.Person, "records": p.Records,
-				"purpose": change.Purpose, "before": change.Before, "after": change.After}))
-		}
-	}
-	return output.Rows(c, persons, "person", "records", "purpose", "before", "after")
 }

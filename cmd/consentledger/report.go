@@ -1,18 +1,14 @@
 package main
 
 import (
-	"encoding/json"
-	"errors"
-	"fmt"
 	"net/url"
-	"time"
 
 	"consentledger/api/report"
 	"consentledger/api/rest"
 	"consentledger/cmd/internal/commandline"
-	"consentledger/cmd/internal/exit"
 	"consentledger/cmd/internal/output"
 	"consentledger/cmd/internal/remote"
+	"consentledger/cmd/internal/reports"
 
 	"github.com/spf13/cobra"
 )
@@ -23,34 +19,6 @@ func newReport() *cobra.Command {
 		newReportWho(), newReportAudit(), newReportRegister())
 	return c
 }
-
-// deadlineFlags gives a verb the flags that say which obligations it is about.
-func deadlineFlags(c *cobra.Command, app *string, q *rest.DeadlineQuery) {
-	f := c.Flags()
-	f.StringVar(app, "app", "", "the app")
-	f.StringVar(&q.State, "state", "",
-		"only these: overdue, at-risk, open, paused, held, not-started, met-late, met, void; several with commas")
-	f.StringVar(&q.Group, "group", "",
-		"only this group: requests, which persons made by their rights, or other, which is all else")
-	f.StringVar(&q.Kind, "kind", "", "only of this kind: reply, stop, delete or what the policy says")
-	f.StringVar(&q.Type, "type", "", "only what answers this type of request, as in access")
-	f.StringVar(&q.Rule, "rule", "", "only of this rule")
-	f.StringVar(&q.Subject, "subject", "", "only what is owed to this person, as in user-1")
-	f.StringVar(&q.Person, "person", "", "only what is owed to this pseudonym, as the report has it")
-	f.StringVar(&q.Provisional, "provisional", "", "true or false: only provisional due dates, or only firm ones")
-	f.StringVar(&q.DueBefore, "due-before", "", "only due before that day, as in 2026-03-02")
-	f.StringVar(&q.DueAfter, "due-after", "", "only due after that day")
-	f.StringVar(&q.Binding, "binding", "", "true: only those that bind")
-	f.StringVar(&q.Sort, "sort", "", "due (the default), opened or state")
-	f.StringVar(&q.AsOf, "as-of", "", "how it stands at that moment, RFC 3339 (default: --known-at, or else now)")
-	f.StringVar(&q.KnownAt, "known-at", "", "as far as was known then, RFC 3339 (default: now)")
-	f.StringVar(&q.Min, "min-position", "", "wait until the answer holds at least this position")
-	c.MarkFlagRequired("app")
-}
-
-// obligationColumns are what a table shows of an obligation.
-var obligationColumns = []string{"group", "stream", "id", "person", "kind", "target", "state", "due_date", "due",
-	"working_days_left", "provisional", "binding", "rule", "types", "no_date", "keeps"}
 
 func newReportDeadlines() *cobra.Command {
 	var app string
@@ -68,71 +36,19 @@ func newReportDeadlines() *cobra.Command {
 			switch f := output.Form(c); f {
 			case "csv", "xlsx", "ics":
 				q.Format = f
-				file, err := remote.Post(c, deadlinePath(app), q)
+				file, err := remote.Post(c, reports.DeadlinePath(app), q)
 				if err != nil {
 					return err
 				}
 				_, err = c.OutOrStdout().Write(file)
 				return err
 			}
-			return printDeadlines(c, app, q)
+			return reports.PrintDeadlines(c, app, q)
 		},
 	}
-	deadlineFlags(c, &app, &q)
+	reports.DeadlineFlags(c, &app, &q)
 	output.ReportFlag(c)
 	return c
-}
-
-func deadlinePath(app string) string { return remote.App(app) + "/reports/deadlines" }
-
-// printDeadlines prints every page of the report. As JSON it is one object: the
-// first page with the obligations of all.
-func printDeadlines(c *cobra.Command, app string, q rest.DeadlineQuery) error {
-	q.Format, q.Limit = "json", "1000"
-	first, rows, err := remote.Pages(c, deadlinePath(app), &q.Cursor, func() any { return q }, "obligations")
-	if err != nil {
-		return err
-	}
-
-	switch output.Form(c) {
-	case "table":
-		if err := output.Rows(c, rows, obligationColumns...); err != nil {
-			return err
-		}
-		if len(rows) == 0 {
-			fmt.Fprintln(c.ErrOrStderr(), "no obligation is what was asked for")
-		}
-		return printLate(c, first)
-	case "jsonl":
-		return output.Rows(c, rows, obligationColumns...)
-	}
-
-	whole := struct {
-		App         json.RawMessage   `json:"app"`
-		At          json.RawMessage   `json:"at"`
-		KnownAt     json.RawMessage   `json:"known_at,omitempty"`
-		AsOf        json.RawMessage   `json:"as_of"`
-		Summary     json.RawMessage   `json:"summary"`
-		Answered    json.RawMessage   `json:"answered_after_withdrawal"`
-		Obligations []json.RawMessage `json:"obligations"`
-	}{}
-	if err := json.Unmarshal(first, &whole); err != nil {
-		return err
-	}
-
-	whole.Obligations = append([]json.RawMessage{}, rows...) // an empty list is written as one
-	return output.One(c, output.Object(whole))
-}
-
-// printLate prints the yeses of late withdrawals below a report, if there are
-// any.
-func printLate(c *cobra.Command, first []byte) error {
-	late, err := output.Member(first, "answered_after_withdrawal")
-	if err != nil || len(late) == 0 {
-		return err
-	}
-	fmt.Fprintln(c.OutOrStdout(), "\nYeses answered between the two times of a late withdrawal:")
-	return output.Rows(c, late, report.LateColumns...)
 }
 
 func newReportLate() *cobra.Command {
@@ -197,7 +113,7 @@ func newReportActivity() *cobra.Command {
 		Example: "  consentledger report activity --app smartkey --from 2026-03-01 --to 2026-04-01",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			if err := endBefore(c); err != nil {
+			if err := reports.EndBefore(c); err != nil {
 				return err
 			}
 			for flag, name := range map[string]string{"from": "from", "until": "until",
@@ -229,21 +145,4 @@ func newReportActivity() *cobra.Command {
 	c.Flags().String("min-position", "", "wait until the answer holds at least this position")
 	output.Flag(c)
 	return c
-}
-
-// endBefore sets --until to the day before the one that --to names: the server is asked
-// for the last day.
-func endBefore(c *cobra.Command) error {
-	to := c.Flags().Lookup("to").Value.String()
-	if to == "" {
-		return nil
-	}
-	day, err := time.Parse(time.DateOnly, to)
-	if err != nil {
-		return exit.Usage(errors.New("--to: a day is written as in 2026-03-02"))
-	}
-	if from := c.Flags().Lookup("from").Value.String(); to <= from {
-		return exit.Usage(errors.New("--to: is not after --from; it is the day after the last one"))
-	}
-	return c.Flags().Lookup("until").Value.Set(day.AddDate(0, 0, -1).Format(time.DateOnly))
 }

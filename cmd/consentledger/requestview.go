@@ -2,8 +2,6 @@ package main
 
 import (
 	"encoding/json"
-	"errors"
-	"fmt"
 	"net/url"
 
 	"consentledger/api/rest"
@@ -11,6 +9,7 @@ import (
 	"consentledger/cmd/internal/exit"
 	"consentledger/cmd/internal/output"
 	"consentledger/cmd/internal/remote"
+	"consentledger/cmd/internal/reports"
 	"consentledger/cmd/internal/worklist"
 
 	"github.com/spf13/cobra"
@@ -85,7 +84,7 @@ func caseShow(many, short string) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return printCase(c, answer)
+			return reports.PrintCase(c, answer)
 		}}
 	f := c.Flags()
 	commandline.AppFlag(c, &app)
@@ -96,57 +95,22 @@ func caseShow(many, short string) *cobra.Command {
 	return c
 }
 
-func printCase(c *cobra.Command, answer []byte) error {
-	columns := []string{"id", "state", "types", "person", "channel", "at", "recorded", "closed", "marks", "done",
-		"unpromised", "no_date"}
-	if output.Form(c) != "table" {
-		return output.One(c, answer, columns...)
-	}
-	if err := output.NewPrinter(c, columns...).Lines(answer); err != nil {
-		return err
-	}
-
-	for _, part := range []struct {
-		member  string
-		columns []string
-	}{
-		{"steps", []string{"recorded", "kind", "actor", "recorded_by", "fields"}},
-		{"obligations", []string{"state", "due_date", "working_days_left", "provisional", "kind", "rule"}},
-	} {
-		rows, err := output.Member(answer, part.member)
-		if err != nil {
-			return err
-		}
-		fmt.Fprintln(c.OutOrStdout(), "\n"+part.member+":")
-		if err := output.Rows(c, rows, part.columns...); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 func obligationListCommand() *cobra.Command {
 	var app string
 	var q rest.DeadlineQuery
 	c := &cobra.Command{Use: "list", Short: "List what is owed by when", Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			q.Limit = "1000"
-			_, rows, err := remote.Pages(c, obligationPath(app), &q.Cursor, func() any { return q }, "obligations")
+			_, rows, err := remote.Pages(c, reports.ObligationPath(app), &q.Cursor, func() any { return q }, "obligations")
 			if err != nil {
 				return err
 			}
-			return output.Rows(c, rows, obligationColumns...)
+			return output.Rows(c, rows, reports.ObligationColumns...)
 		}}
-	deadlineFlags(c, &app, &q)
+	reports.DeadlineFlags(c, &app, &q)
 	output.Flag(c)
 	return c
 }
-
-func obligationPath(app string) string {
-	return remote.App(app) + "/obligations/query"
-}
-
-var errNoObligation = errors.New("there is no obligation of that id in that stream")
 
 // obligationShowCommand shows one obligation, whole.
 func obligationShowCommand() *cobra.Command {
@@ -155,7 +119,7 @@ func obligationShowCommand() *cobra.Command {
 	c := &cobra.Command{Use: "show STREAM ID", Short: "Show one obligation, whole", Args: cobra.ExactArgs(2),
 		RunE: func(c *cobra.Command, args []string) error {
 			q.Stream, q.ID = args[0], args[1]
-			answer, err := remote.Post(c, obligationPath(app), q)
+			answer, err := remote.Post(c, reports.ObligationPath(app), q)
 			if err != nil {
 				return err
 			}
@@ -164,9 +128,9 @@ func obligationShowCommand() *cobra.Command {
 				return err
 			}
 			if len(rows) == 0 {
-				return exit.NotFound(errNoObligation)
+				return exit.NotFound(reports.ErrNoObligation)
 			}
-			return output.One(c, json.RawMessage(rows[0]), obligationColumns...)
+			return output.One(c, json.RawMessage(rows[0]), reports.ObligationColumns...)
 		}}
 	f := c.Flags()
 	commandline.AppFlag(c, &app)

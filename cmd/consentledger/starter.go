@@ -6,35 +6,11 @@ import (
 	"strings"
 
 	"consentledger/api/policyfile/starter"
-	"consentledger/cmd/internal/commandline"
-	"consentledger/cmd/internal/exit"
 	"consentledger/cmd/internal/files"
-	"consentledger/domain/ident"
+	"consentledger/cmd/internal/starters"
 
 	"github.com/spf13/cobra"
 )
-
-// starterFlags gives a verb the flags that choose a template.
-func starterFlags(c *cobra.Command, choice *starter.Choice) {
-	commandline.AppFlag(c, &choice.App)
-	c.Flags().StringVar(&choice.Law, "law", "eu", "whose law: "+strings.Join(starter.Laws, " or "))
-	c.Flags().StringVar(&choice.Language, "language", "en",
-		"the language of the texts and of the explanations: "+strings.Join(starter.Languages, " or "))
-	c.RegisterFlagCompletionFunc("law", cobra.FixedCompletions(starter.Laws, cobra.ShellCompDirectiveNoFileComp))
-	c.RegisterFlagCompletionFunc("language",
-		cobra.FixedCompletions(starter.Languages, cobra.ShellCompDirectiveNoFileComp))
-}
-
-// checkStarter refuses what no template is for.
-func checkStarter(choice starter.Choice) error {
-	if _, err := ident.ParseAppName(choice.App); err != nil {
-		return exit.Usage(fmt.Errorf("--app: %w", err))
-	}
-	if err := choice.Check(); err != nil {
-		return exit.Usage(err)
-	}
-	return nil
-}
 
 func newPolicyNew() *cobra.Command {
 	var choice starter.Choice
@@ -47,7 +23,7 @@ that is there already is written over.`,
 		Example: `  consentledger policy new --app notes --handler "Notes Ltd" --law eu
   consentledger policy new --app notes --law cn --language zh-CN privacy.yaml`,
 		RunE: func(c *cobra.Command, args []string) error {
-			if err := checkStarter(choice); err != nil {
+			if err := starters.Check(choice); err != nil {
 				return err
 			}
 			file := nameOr(args, "policy.yaml")
@@ -70,7 +46,7 @@ next:
 			return err
 		},
 	}
-	starterFlags(c, &choice)
+	starters.Flags(c, &choice)
 	c.Flags().StringVar(&choice.Handler, "handler", "", "who answers for the app (default: the app's name)")
 	return c
 }
@@ -88,7 +64,7 @@ signed is written beside it, and its hash stands where that of the certificate w
 		Example: `  consentledger surface new --app notes
   consentledger surface new --app notes --law cn --language zh-CN --text privacy.zh-CN.txt --certificate release.pem`,
 		RunE: func(c *cobra.Command, args []string) error {
-			if err := checkStarter(choice); err != nil {
+			if err := starters.Check(choice); err != nil {
 				return err
 			}
 			file := nameOr(args, "surface.yaml")
@@ -116,7 +92,7 @@ signed is written beside it, and its hash stands where that of the certificate w
 			return err
 		},
 	}
-	starterFlags(c, &choice)
+	starters.Flags(c, &choice)
 	c.Flags().StringVar(&text, "text", "",
 		"the file with the text that the screen shows or leads to, in the folder of FILE (default: policy.LANGUAGE.txt)")
 	c.Flags().StringVar(&certificate, "certificate", "",

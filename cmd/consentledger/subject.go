@@ -3,15 +3,14 @@ package main
 import (
 	"cmp"
 	"crypto/rand"
-	"encoding/json"
 	"fmt"
-	"net/url"
 
 	"consentledger/api/approval"
 	"consentledger/api/rest"
 	"consentledger/api/wire"
 	"consentledger/cmd/internal/commandline"
 	"consentledger/cmd/internal/output"
+	"consentledger/cmd/internal/personview"
 	"consentledger/cmd/internal/recording"
 	"consentledger/cmd/internal/remote"
 
@@ -134,15 +133,15 @@ account:ada), that is shown before all else: they are two persons until you link
 			if err != nil {
 				return err
 			}
-			entries, err := wholeHistory(c, subjects+"history", subject)
+			entries, err := personview.History(c, subjects+"history", subject)
 			if err != nil {
 				return err
 			}
-			near, err := nearMisses(answer)
+			near, err := personview.NearMisses(answer)
 			if err != nil {
 				return err
 			}
-			return printPerson(c, app, purposes, near, entries)
+			return personview.Print(c, app, purposes, near, entries)
 		},
 	}
 	commandline.AppFlag(c, &app)
@@ -150,58 +149,6 @@ account:ada), that is shown before all else: they are two persons until you link
 	c.MarkFlagRequired("subject")
 	output.Flag(c)
 	return c
-}
-
-// wholeHistory asks for a person's entries, page by page.
-func wholeHistory(c *cobra.Command, path, subject string) (entries []json.RawMessage, err error) {
-	for query := (url.Values{}); ; {
-		answer, err := remote.Post(c, path+"?"+query.Encode(), rest.Subject{Subject: subject})
-		if err != nil {
-			return nil, err
-		}
-		rows, err := output.Member(answer, "entries")
-		if err != nil {
-			return nil, err
-		}
-		entries = append(entries, rows...)
-		var page struct{ Next string }
-		if err := json.Unmarshal(answer, &page); err != nil || page.Next == "" {
-			return entries, err
-		}
-		query.Set("after", page.Next)
-	}
-}
-
-// nearMisses returns the rows of an answer's near misses; it may have none.
-func nearMisses(answer json.RawMessage) ([]json.RawMessage, error) {
-	var shape struct {
-		Near []json.RawMessage `json:"near"`
-	}
-	err := json.Unmarshal(answer, &shape)
-	return shape.Near, err
-}
-
-func printPerson(c *cobra.Command, app string, purposes, near, entries []json.RawMessage) error {
-	switch output.Form(c) {
-	case "json":
-		whole := map[string]any{"app": app, "purposes": purposes, "entries": entries}
-		if len(near) > 0 {
-			whole["near"] = near
-		}
-		return output.One(c, output.Object(whole))
-	case "table":
-		if len(near) > 0 {
-			fmt.Fprintln(c.OutOrStdout(),
-				"Other persons have an id that is nearly this one. If one is the same person: subject link")
-			if err := output.Rows(c, near, "person", "kind", "differs"); err != nil {
-				return err
-			}
-		}
-		if err := output.Rows(c, purposes, "purpose", "allowed", "status", "why", "since", "until"); err != nil {
-			return err
-		}
-	}
-	return output.Rows(c, entries, "position", "recorded", "at", "sequence", "type", "actor", "event_id")
 }
 
 func newSubjectErase() *cobra.Command {

@@ -1,10 +1,7 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
-	"fmt"
-	"net/url"
 	"time"
 
 	"consentledger/api/rest"
@@ -12,6 +9,7 @@ import (
 	"consentledger/cmd/internal/exit"
 	"consentledger/cmd/internal/output"
 	"consentledger/cmd/internal/remote"
+	"consentledger/cmd/internal/webhooks"
 
 	"github.com/spf13/cobra"
 )
@@ -38,33 +36,6 @@ func newWebhook() *cobra.Command {
 	return c
 }
 
-var webhookColumns = []string{"id", "url", "state", "why", "since", "position", "failures", "last", "types"}
-
-// webhookPath returns the path of an app's webhooks, and what follows it.
-func webhookPath(c *cobra.Command, parts ...string) (string, error) {
-	app, err := c.Flags().GetString("app")
-	if err != nil {
-		return "", err
-	}
-	path := remote.App(app) + "/webhooks"
-	for _, part := range parts {
-		path += "/" + url.PathEscape(part)
-	}
-	return path, nil
-}
-
-// postWebhook asks the server to do something with webhooks.
-func postWebhook(c *cobra.Command, in any, parts ...string) ([]byte, error) {
-	path, err := webhookPath(c, parts...)
-	if err != nil {
-		return nil, err
-	}
-	if in == nil {
-		return remote.Post(c, path, nil)
-	}
-	return remote.Post(c, path, in)
-}
-
 func newWebhookAdd() *cobra.Command {
 	var in rest.NewWebhook
 	c := &cobra.Command{
@@ -73,11 +44,11 @@ func newWebhookAdd() *cobra.Command {
   consentledger webhook add --app shop https://shop.example.com/due --type obligation.overdue`,
 		RunE: func(c *cobra.Command, args []string) error {
 			in.URL = args[0]
-			answer, err := postWebhook(c, in)
+			answer, err := webhooks.Post(c, in)
 			if err != nil {
 				return err
 			}
-			return printSecret(c, answer)
+			return webhooks.PrintSecret(c, answer)
 		},
 	}
 	c.Flags().StringSliceVar(&in.Types, "type", nil,
@@ -89,26 +60,11 @@ func newWebhookAdd() *cobra.Command {
 	return c
 }
 
-// printSecret prints a secret for a shell on standard output, and what it is for beside it.
-func printSecret(c *cobra.Command, answer []byte) error {
-	if c.Flags().Changed("output") {
-		return output.One(c, answer, append([]string{"secret"}, webhookColumns...)...)
-	}
-	var a rest.WebhookAnswer
-	if err := json.Unmarshal(answer, &a); err != nil {
-		return err
-	}
-	fmt.Fprintf(c.ErrOrStderr(),
-		"The secret of webhook %s. It is shown this once: give it to the receiver as a secret.\n", a.ID)
-	_, err := fmt.Fprintln(c.OutOrStdout(), a.Secret)
-	return err
-}
-
 func newWebhookList() *cobra.Command {
 	c := &cobra.Command{
 		Use: "list", Short: "List an app's webhooks, and how they do", Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			path, err := webhookPath(c)
+			path, err := webhooks.Path(c)
 			if err != nil {
 				return err
 			}
@@ -116,7 +72,7 @@ func newWebhookList() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return output.List(c, answer, "webhooks", webhookColumns...)
+			return output.List(c, answer, "webhooks", webhooks.Columns...)
 		},
 	}
 	output.Flag(c)
@@ -132,12 +88,12 @@ func newWebhookRotate() *cobra.Command {
 			if overlap < 0 || overlap%time.Hour != 0 {
 				return exit.Usage(errors.New("--overlap: want whole hours, as in 24h; 0 ends the older secret at once"))
 			}
-			answer, err := postWebhook(c, rest.WebhookRotation{OverlapHours: int(overlap / time.Hour)}, args[0],
+			answer, err := webhooks.Post(c, rest.WebhookRotation{OverlapHours: int(overlap / time.Hour)}, args[0],
 				"rotate")
 			if err != nil {
 				return err
 			}
-			return printSecret(c, answer)
+			return webhooks.PrintSecret(c, answer)
 		},
 	}
 	c.Flags().DurationVar(&overlap, "overlap", 24*time.Hour, "for how long the older secret signs as well")
@@ -152,11 +108,11 @@ func newWebhookReplay() *cobra.Command {
 		Long: `Send again what was recorded after a position, in order and with the same ids. Every event
 names its position; --after 0 sends everything.`,
 		RunE: func(c *cobra.Command, args []string) error {
-			answer, err := postWebhook(c, in, args[0], "replay")
+			answer, err := webhooks.Post(c, in, args[0], "replay")
 			if err != nil {
 				return err
 			}
-			return output.One(c, answer, webhookColumns...)
+			return output.One(c, answer, webhooks.Columns...)
 		},
 	}
 	c.Flags().StringVar(&in.From, "after", "", "only what comes after this position; 0: the beginning of the log")
@@ -170,7 +126,7 @@ func newWebhookRemove() *cobra.Command {
 	c := &cobra.Command{
 		Use: "remove ID", Short: "Remove a webhook and its secrets", Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			answer, err := postWebhook(c, nil, args[0], "remove")
+			answer, err := webhooks.Post(c, nil, args[0], "remove")
 			if err != nil {
 				return err
 			}
@@ -186,11 +142,11 @@ func webhookVerb(name, short string) *cobra.Command {
 	c := &cobra.Command{
 		Use: name + " ID", Short: short, Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			answer, err := postWebhook(c, nil, args[0], name)
+			answer, err := webhooks.Post(c, nil, args[0], name)
 			if err != nil {
 				return err
 			}
-			return output.One(c, answer, webhookColumns...)
+			return output.One(c, answer, webhooks.Columns...)
 		},
 	}
 	output.Flag(c)

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"unicode/utf8"
 
+	"consentledger/cmd/internal/reports"
 	"consentledger/domain/catalog"
 
 	"github.com/spf13/cobra"
@@ -102,7 +103,7 @@ func TestActivityEndsBeforeTheDayThatToNames(t *testing.T) {
 		if err := verb.ParseFlags([]string{"--from", c.from, "--to", c.to}); err != nil {
 			t.Fatal(err)
 		}
-		err := endBefore(verb)
+		err := reports.EndBefore(verb)
 		if until := verb.Flags().Lookup("until").Value.String(); until != c.until {
 			t.Errorf("%+v: asks until %q", c, until)
 		}

@@ -41,10 +41,12 @@ var stairs = map[string][]string{
 		"cmd/internal/output", "cmd/internal/configfile", "cmd/internal/commandline", "cmd/internal/signing", // what verbs print, take and sign with
 		"cmd/internal/remote", "cmd/internal/policies", "cmd/internal/completion", // the running server is asked
 		"cmd/internal/siemfeed", "cmd/internal/recording", "cmd/internal/certificate", "cmd/internal/worklist", "cmd/internal/importer",
-		"cmd/internal/calendars", "cmd/internal/calculator",
+		"cmd/internal/calendars", "cmd/internal/calculator", "cmd/internal/erasures", "cmd/internal/personview",
+		"cmd/internal/reports", "cmd/internal/starters", "cmd/internal/webhooks",
 		"cmd/internal/demo",   // plays the sample app on a ledger that somebody else has opened
 		"cmd/internal/server", // opens data directories, and serves
-		"cmd/internal/history", "cmd/internal/backupfiles", "cmd/internal/vaultkeys", "cmd/internal/restore", "cmd/internal/doctor",
+		"cmd/internal/accesskeys", "cmd/internal/serveflags",
+		"cmd/internal/history", "cmd/internal/pastview", "cmd/internal/backupfiles", "cmd/internal/vaultkeys", "cmd/internal/restore", "cmd/internal/doctor",
 		"cmd/internal/migrate", "cmd/internal/verifier", "cmd/internal/bench",
 		"cmd/consentledger", // verbs and flags
 	},

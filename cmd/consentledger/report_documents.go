@@ -6,43 +6,13 @@ import (
 	"consentledger/api/report/auditreport"
 	"consentledger/api/wire"
 	"consentledger/cmd/internal/commandline"
-	"consentledger/cmd/internal/files"
 	"consentledger/cmd/internal/history"
-	"consentledger/cmd/internal/output"
 	"consentledger/cmd/internal/remote"
+	"consentledger/cmd/internal/reports"
 	"consentledger/cmd/internal/server"
 
 	"github.com/spf13/cobra"
 )
-
-// paperFlags gives a verb the flags of papers. It returns a function that
-// fetches the paper and writes it.
-func paperFlags(c *cobra.Command, app *string, query url.Values) func(path string, headers ...[2]string) error {
-	var file, lang string
-	f := c.Flags()
-	f.StringVar(app, "app", "", "the app")
-	output.FlagOf(c, "md", "how to write it: json, csv (a zip with a table for every section), md or html (to be "+
-		"printed)", "json", "csv", "md", "html")
-	f.StringVar(&lang, "lang", "en", "the language: en or zh")
-	f.StringVar(&file, "out", "", "write to this file instead of standard output")
-	c.MarkFlagRequired("app")
-	return func(path string, headers ...[2]string) error {
-		if err := files.CheckOut("--out", file); err != nil {
-			return err
-		}
-		query.Set("format", output.Form(c))
-		query.Set("lang", lang)
-		text, err := remote.Get(c, remote.App(*app)+path+"?"+query.Encode(), headers...)
-		if err != nil {
-			return err
-		}
-		if file != "" {
-			return files.WriteOut("--out", file, text)
-		}
-		_, err = c.OutOrStdout().Write(text)
-		return err
-	}
-}
 
 func newReportAudit() *cobra.Command {
 	var app, from, to string
@@ -57,7 +27,7 @@ derived again for it. It holds no personal data. That it was made is recorded.`,
 		Example: `  consentledger report audit --app smartkey --from 2026-01-01T00:00:00Z --to 2026-07-01T00:00:00Z -o html --lang zh --out audit.html`,
 		Args:    cobra.NoArgs,
 	}
-	write := paperFlags(c, &app, query)
+	write := reports.DocumentFlags(c, &app, query)
 	c.Flags().StringVar(&from, "from", "",
 		"begin with the first record of this time or later, RFC 3339 (default: the beginning)")
 	c.Flags().StringVar(&to, "to", "", "end before the first record of this time or later, RFC 3339 (default: now)")
@@ -84,7 +54,7 @@ func newReportRegister() *cobra.Command {
 		Args:      cobra.MatchAll(cobra.ExactArgs(1), cobra.OnlyValidArgs),
 		ValidArgs: auditreport.Registers,
 	}
-	write := paperFlags(c, &app, query)
+	write := reports.DocumentFlags(c, &app, query)
 	c.Flags().StringVar(&at, "at", "", "how it stood then, RFC 3339 (default: now)")
 	c.RunE = func(_ *cobra.Command, args []string) error {
 		commandline.SetIf(query, "at", at)
