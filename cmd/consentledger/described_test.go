@@ -69,6 +69,9 @@ func TestEveryOperationAnswersAsTheDescriptionSays(t *testing.T) {
 		if n, few := fewerCases[op.id]; few {
 			cases = n
 		}
+		if strings.HasSuffix(op.id, "-proposal") && op.method == http.MethodPost {
+			d.propose(op)
+		}
 		for i := range cases {
 			status := d.try(op, i)
 			if status < 300 {
@@ -167,6 +170,26 @@ func (d *described) furnish() {
 		d.event0 = fmt.Sprint(ids[0])
 	}
 	d.bodies = d.goodBodies()
+}
+
+// propose makes proposals that nobody has decided on, of persons about whom nothing else is
+// recorded: what is recorded of a person ends those that are older.
+func (d *described) propose(op operation) {
+	d.Helper()
+	for n := range remembered {
+		who := fmt.Sprintf("%s-%d", op.id, n)
+		opposed := fmt.Sprintf(`{"specversion":"1.0","id":%q,"source":"/test","type":"consent.withdrawn","subject":%q,"data":{"all":true}}`, who, who)
+		if status, text := d.ask(d.keysOf[auth.Writer], "POST", "/v1/apps/shop/events", opposed); status >= 300 {
+			d.Errorf("%s: %d %s", opposed, status, text)
+		}
+
+		body := fmt.Sprintf(`{"erasure":{"id":%q,"subject":%q,"reason":"asked"},"reason":"the person asked for it"}`, who, who)
+		status, text := d.ask(d.keysOf[auth.Officer], "POST", "/v1/apps/shop/proposals", body)
+		if status >= 300 {
+			d.Errorf("%s: %d %s", body, status, text)
+		}
+		d.learnText(text, "proposals")
+	}
 }
 
 // goodBodies are bodies of operations whose schema says less than they take.
