@@ -60,7 +60,7 @@ type Ledger interface {
 	Proposals(ctx context.Context, app ident.AppName) ([]proposal.Proposal, error)
 	Proposed(ctx context.Context, app ident.AppName, id string) (proposal.Proposal, error)
 	Command(ctx context.Context, app ident.AppName, p proposal.Proposal, a ledger.Access) ([]byte, bool, error)
-	SealProofsOf(ctx context.Context, app ident.AppName, who ident.PersonKey) ([]byte, [16]byte, error)
+	SealProofsOf(ctx context.Context, app ident.AppName, who ident.PersonKey) ([]byte, error)
 	Now() deadline.Instant
 }
 
@@ -84,9 +84,8 @@ func (a Approvals) Propose(ctx context.Context, app ident.AppName, w Wish, by st
 		return proposal.Proposal{}, err
 	}
 
-	var same []byte
 	if c.Proof != nil {
-		if same, err = c.Proof.hide(ctx, app, a.Ledger); err != nil {
+		if err := c.Proof.hide(ctx, app, a.Ledger); err != nil {
 			return proposal.Proposal{}, err
 		}
 	}
@@ -116,8 +115,11 @@ func (a Approvals) Propose(ctx context.Context, app ident.AppName, w Wish, by st
 	if p.Kept, err = json.Marshal(c, json.Deterministic(true)); err != nil {
 		return proposal.Proposal{}, fmt.Errorf("approval: a command does not make JSON: %w", err)
 	}
-	p.Same = same
-	return a.Ledger.Propose(ctx, p, read)
+	made, err := a.Ledger.Propose(ctx, p, read)
+	if c.Proof != nil {
+		err = c.Proof.explain(err)
+	}
+	return made, err
 }
 
 // Approve records that another principal approves a proposal, and what was proposed.

@@ -2,12 +2,13 @@ package approval
 
 import (
 	"context"
-	"encoding/hex"
+	"errors"
 	"fmt"
 
 	"consentledger/domain"
 	"consentledger/domain/content"
 	"consentledger/domain/ident"
+	"consentledger/domain/refusal"
 	"consentledger/eventstore/ledger"
 	"consentledger/eventstore/vault"
 
@@ -50,27 +51,30 @@ func (p Proof) check() error {
 	return nil
 }
 
-// hide puts what only the ledger reads in the place of an outside id, and returns what is the
-// same whenever the same is proposed.
-func (p *Proof) hide(ctx context.Context, app ident.AppName, l Ledger) (same []byte, err error) {
-	said := *p
-	said.Subject = ""
-	if p.Subject != "" {
-		who, err := ident.ParsePersonKey(p.Subject)
-		if err != nil {
-			return nil, malformed("proof.subject", "proof.subject: "+err.Error())
-		}
-		sealed, names, err := l.SealProofsOf(ctx, app, who)
-		if err != nil {
-			return nil, err
-		}
-		p.Subject, p.Sealed = "", sealed
-		said.Person = hex.EncodeToString(names[:])
+// hide puts what only the ledger reads in the place of an outside id.
+func (p *Proof) hide(ctx context.Context, app ident.AppName, l Ledger) error {
+	if p.Subject == "" {
+		return nil
 	}
-	if same, err = json.Marshal(said, json.Deterministic(true)); err != nil {
-		return nil, fmt.Errorf("approval: a decision on a proof does not make JSON: %w", err)
+	who, err := ident.ParsePersonKey(p.Subject)
+	if err != nil {
+		return malformed("proof.subject", "proof.subject: "+err.Error())
 	}
-	return same, nil
+	p.Sealed, err = l.SealProofsOf(ctx, app, who)
+	p.Subject = ""
+	return err
+}
+
+// explain says of a proposal by an outside id whose own id is used why it is not taken for
+// the one that is there: to say whether both mean the same person would say who has a proof.
+func (p *Proof) explain(err error) error {
+	no, is := errors.AsType[refusal.Refusal](err)
+	if !is || no.Code != refusal.IDReused || p.Sealed == nil {
+		return err
+	}
+	no.Text = "a decision was proposed under this id before, and whether about the same person is told nobody: look at " +
+		"the proposals, and propose it under another id if it is not there"
+	return no
 }
 
 // Command returns what a decision of two is to the ledger.

@@ -328,10 +328,15 @@ func TestNobodyHearsOfAProofBeforeTwoHaveDecided(t *testing.T) {
 	if _, err := l.DecideOnProof(t.Context(), decide(t, l, "d0", discloses)); code(err) != refusal.ApprovalNeeded {
 		t.Fatalf("names are taken for principals: %v", err)
 	}
+	of := decide(t, l, "d0", discloses)
+	of.Proof = ledger.ProofOf{}
+	if _, err := l.DecideOnProof(t.Context(), of); code(err) != refusal.ApprovalNeeded {
+		t.Errorf("whoever names two hears that there is no proof: %v", err)
+	}
 
-	propose := func(id string, who ident.PersonKey) (proposal.Proposal, []byte, ledger.ReadCommand) {
+	try := func(id string, who ident.PersonKey) (proposal.Proposal, []byte, ledger.ReadCommand, error) {
 		t.Helper()
-		sealed, same, err := l.SealProofsOf(t.Context(), "demo", who)
+		sealed, err := l.SealProofsOf(t.Context(), "demo", who)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -342,17 +347,30 @@ func TestNobodyHearsOfAProofBeforeTwoHaveDecided(t *testing.T) {
 			return r, nil
 		}
 		p, err := l.Propose(t.Context(), ledger.Proposing{App: "demo", Source: "test", ID: id, Kind: "proof.disclosed",
-			Kept: sealed, Same: same[:], By: "ann", Reason: "claim"}, read)
+			Kept: sealed, By: "ann", Reason: "claim"}, read)
+		return p, sealed, read, err
+	}
+	propose := func(id string, who ident.PersonKey) (proposal.Proposal, []byte, ledger.ReadCommand) {
+		t.Helper()
+		p, sealed, read, err := try(id, who)
 		if err != nil {
 			t.Fatal(err)
 		}
 		return p, sealed, read
 	}
+	nobody := ident.PersonKey{Kind: "account", ID: "nobody"}
 	there, kept, read := propose("known", ada)
-	if again, other, _ := propose("known", ada); again != there || bytes.Equal(other, kept) {
-		t.Error("the same proposal is another one, or is sealed alike")
+	none, nothing, readNone := propose("unknown", nobody)
+
+	// A second proposal under an id of the first is answered alike, whomever either is about:
+	// else whoever proposes somebody of whom there is no proof would learn who else has none.
+	for _, id := range []string{"known", "unknown"} {
+		for _, who := range []ident.PersonKey{ada, nobody, {Kind: "account", ID: "nobody else"}} {
+			if _, other, _, err := try(id, who); code(err) != refusal.IDReused || bytes.Equal(other, kept) {
+				t.Errorf("%s again, of %s: %v", id, who.ID, err)
+			}
+		}
 	}
-	none, nothing, readNone := propose("unknown", ident.PersonKey{Kind: "account", ID: "nobody"})
 	if len(kept) != len(nothing) || bytes.Contains(kept, name[:]) || there.Subject != "" {
 		t.Error("a proposal tells whether there is a proof")
 	}

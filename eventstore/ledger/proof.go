@@ -131,28 +131,27 @@ func (l *Ledger) ProofsOf(ctx context.Context, app ident.AppName, who ident.Pers
 }
 
 // SealProofsOf is [Ledger.ProofsOf] for a decision that two have not taken yet: it returns
-// the names such that only the ledger reads them, and a digest that is the same whenever the
-// same persons are meant. Its length says nothing of how many they are.
-func (l *Ledger) SealProofsOf(
-	ctx context.Context, app ident.AppName, who ident.PersonKey,
-) (sealed []byte, same [16]byte, err error) {
+// the names such that only the ledger reads them. Its length says nothing of how many they
+// are, and no two are alike: what were the same whenever the same persons are meant would
+// tell who is meant by whom there is no proof.
+func (l *Ledger) SealProofsOf(ctx context.Context, app ident.AppName, who ident.PersonKey) ([]byte, error) {
 	of, err := l.ProofsOf(ctx, app, who)
 	if err != nil {
-		return nil, same, err
+		return nil, err
 	}
 	k, err := l.vault.AppKey(ctx, string(app))
 	if err != nil {
-		return nil, same, err
+		return nil, err
 	}
 	if len(of.Names) > mostSealed {
-		return nil, same, refusal.Refusal{Code: refusal.TooLarge, Text: fmt.Sprintf(
+		return nil, refusal.Refusal{Code: refusal.TooLarge, Text: fmt.Sprintf(
 			"more than %d persons had this id one after the other: name one by the pseudonym", mostSealed)}
 	}
 	plain := make([]byte, mostSealed*len(vault.Pseudonym{}))
 	for i, name := range of.Names {
 		copy(plain[i*len(name):], name[:])
 	}
-	return k.Seal(sealedNames, plain), k.Digest(plain), nil
+	return k.Seal(sealedNames, plain), nil
 }
 
 // mostSealed is how many persons may have had one id, one after the other.
@@ -190,6 +189,9 @@ func (l *Ledger) DecideOnProof(ctx context.Context, req Request) (Receipt, error
 	}
 	ref, err := l.lookUp(ctx, req)
 	if err != nil {
+		return Receipt{}, err
+	}
+	if err := l.checkNeedsTwo(req); err != nil { // before anybody is told whether there is a proof
 		return Receipt{}, err
 	}
 	k, err := l.vault.AppKey(ctx, string(req.App))

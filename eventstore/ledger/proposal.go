@@ -38,7 +38,6 @@ type Proposing struct {
 	ID     string
 	Kind   string // the type of event that the command is
 	Kept   []byte // the command as it was sent: sealed, and read again by [ReadCommand]
-	Same   []byte // what is the same whenever it is sent, if Kept is not; nil: Kept
 	By     string // the authenticated principal
 	Reason string
 	Until  deadline.Instant // zero: in [proposal.Lasts]
@@ -114,18 +113,7 @@ func (l *Ledger) checkApproved(
 	recorded deadline.Instant,
 ) error {
 	if r.approved == nil {
-		if r.RecordedBy == ident.Ledger || r.RecordedBy == followUps {
-			return nil // what follows by rule: no transport lets anybody in by these names
-		}
-		if r.ApprovedBy != "" && r.ApprovedBy != r.RecordedBy {
-			return nil
-		}
-		if kind := KindOfCommand(r.Command); kind != "" && l.needsTwo != nil && l.needsTwo(r.App, kind) {
-			return refusal.Refusal{Code: refusal.ApprovalNeeded, Path: "type",
-				Text: kind + " takes two authenticated principals here: propose it (POST /v1/apps/{app}/proposals, " +
-					"or the verb of the command line, which does so), and let another approve it"}
-		}
-		return nil
+		return l.checkNeedsTwo(r.Request)
 	}
 
 	if err := l.checkStillMay(ctx, r.Request); err != nil {
@@ -140,6 +128,22 @@ func (l *Ledger) checkApproved(
 	}
 	if r.approved.basis != "" && r.approved.basis != r.approved.found {
 		return errOutdated
+	}
+	return nil
+}
+
+// checkNeedsTwo refuses what takes two persons and was not proposed.
+func (l *Ledger) checkNeedsTwo(r Request) error {
+	if r.approved != nil || r.RecordedBy == ident.Ledger || r.RecordedBy == followUps {
+		return nil // what follows by rule: no transport lets anybody in by these names
+	}
+	if r.ApprovedBy != "" && r.ApprovedBy != r.RecordedBy {
+		return nil
+	}
+	if kind := KindOfCommand(r.Command); kind != "" && l.needsTwo != nil && l.needsTwo(r.App, kind) {
+		return refusal.Refusal{Code: refusal.ApprovalNeeded, Path: "type",
+			Text: kind + " takes two authenticated principals here: propose it (POST /v1/apps/{app}/proposals, " +
+				"or the verb of the command line, which does so), and let another approve it"}
 	}
 	return nil
 }
@@ -247,10 +251,7 @@ func (l *Ledger) Propose(ctx context.Context, p Proposing, read ReadCommand) (pr
 	if err != nil {
 		return proposal.Proposal{}, err
 	}
-	if p.Same == nil {
-		p.Same = p.Kept
-	}
-	digest := owner.Digest(p.Same)
+	digest := owner.Digest(p.Kept)
 
 	if was, err := l.Proposed(ctx, p.App, id); err == nil {
 		if was.By == p.By && was.Digest == hex.EncodeToString(digest[:]) {
