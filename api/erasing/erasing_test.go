@@ -15,6 +15,7 @@ import (
 
 	"consentledger/api/erasing"
 	"consentledger/domain"
+	"consentledger/domain/catalog"
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
 	"consentledger/domain/ident"
@@ -497,6 +498,25 @@ func TestAListThatAnotherProcessChangedIsNotErased(t *testing.T) {
 	}
 	if n := w.records(t, "erasure.ordered"); n != 0 {
 		t.Errorf("%d were ordered", n)
+	}
+}
+
+// TestAnInterruptedChunkCountsOfWhomAProofIsKept: their orders say more than the job does, and
+// are the job's all the same.
+func TestAnInterruptedChunkCountsOfWhomAProofIsKept(t *testing.T) {
+	w := newWorld(t)
+	w.must(t, "", "d", domain.Say{Event: domain.Noted{Kind: catalog.DutyDeclared, Fields: policy.Fields(map[string]string{
+		"duty": "claims", "law": "GDPR 17(3)(e)", "reason": "claims", "keeps": "proof", "until": "2026-12-31"})}})
+	for _, p := range people(14) {
+		w.must(t, p.ID, "g", domain.GiveConsent{Act: "agree"})
+	}
+	j := w.jobs(&dying{Ledger: w.l, left: 5})
+	start(t, j, erasing.OfIDs, 14)
+	until(t, j, stuck)
+
+	w.restart(t)
+	if job := counted(t, w.jobs(w.l), 14); job.Already != 0 {
+		t.Errorf("%d were erased by another order", job.Already)
 	}
 }
 

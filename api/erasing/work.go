@@ -324,6 +324,7 @@ func (j *Jobs) gone(ctx context.Context, job Job, name vault.Pseudonym, r *round
 			return err
 		}
 		if order, is := e.Event.(domain.ErasureOrdered); is {
+			order.Proof = domain.KeptProof{} // what is kept of somebody is for the law to say, and not for a job
 			ours = e.RecordedBy == job.RecordedBy && e.Recorded >= job.Began &&
 				order == domain.ErasureOrdered{Reason: job.Reason, Evidence: job.Evidence, By: job.By}
 		}
