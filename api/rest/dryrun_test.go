@@ -233,6 +233,10 @@ func TestADryRunForetellsEveryCommandAndKeepsNothing(t *testing.T) {
 	h.foretold("POST", operatorEndpoint, aboutApp("s1", "service.ceased", `{"reason":"over"}`))
 
 	for _, rule := range domain.Commands {
+		switch rule.Command.(type) {
+		case domain.DiscloseProof, domain.DestroyProof:
+			continue // of these there is none, see TestADryRunIsOfCommandsAlone
+		}
 		if kind := reflect.TypeOf(rule.Command); rule.By != domain.ByLedger && !w.saw[kind] {
 			t.Errorf("%s was not sent, so that nobody knows what a dry run of it does", kind)
 		}
@@ -290,7 +294,45 @@ func TestADryRunIsOfCommandsAlone(t *testing.T) {
 			t.Errorf("%s: %d %s", path, status, answer)
 		}
 	}
+	for _, do := range []string{"disclose", "destroy"} { // it would say whether there is a proof
+		h.want(400, "takes none", "POST", "/v1/apps/demo/proofs/"+do+"?dry_run", `{"subject":"ann","reason":"claim","by":["ann","bo"]}`)
+	}
 	h.want(400, "needs no value", "POST", appEndpoint+"?dry_run=perhaps", event("e1", "ann", "consent.given", yes))
 	h.want(200, `"event_id"`, "POST", appEndpoint+"?dry_run=false", event("e1", "ann", "consent.given", yes))
 	h.want(200, `"dry_run":true`, "POST", appEndpoint+"?dry_run=true", event("e2", "ann", "consent.given", yes))
+}
+
+// TestADryRunDoesNotTellWhomTheLedgerKnows: whoever may record may not read persons, and nobody
+// sees that they asked.
+func TestADryRunDoesNotTellWhomTheLedgerKnows(t *testing.T) {
+	h := open(t)
+	h.furnish()
+	h.receipt(appEndpoint, event("e1", "ann", "consent.given", yes))
+	name, known, err := h.ledg.Pseudonym(t.Context(), "demo", ident.PersonKey{Kind: "account", ID: "ann"})
+	if err != nil || !known {
+		t.Fatal(known, err)
+	}
+
+	for _, ask := range [][2]string{{"consent.withdrawn", `{"all":true}`}, {"request.received", `{"types":["access"],"channel":"app"}`}} {
+		records := func(who string) []wire.DryRecord {
+			status, told := h.do("POST", appEndpoint+"?dry_run", event("d1", who, ask[0], ask[1]))
+			var dry wire.DryRun
+			if err := json.Unmarshal([]byte(told), &dry); err != nil || status != 200 || len(dry.Records) == 0 {
+				t.Fatalf("%s: %d %s", ask[0], status, told)
+			}
+			if strings.Contains(told, name) {
+				t.Errorf("%s of %s tells the pseudonym: %s", ask[0], who, told)
+			}
+			for i := range dry.Records {
+				dry.Records[i].At = ""
+			}
+			return dry.Records
+		}
+		known, met := records("ann"), records("somebody-new")
+		for i := range known {
+			if !slices.Equal(known[i].Parts, met[i].Parts) {
+				t.Errorf("%s: of whom is known %s seals %v, of whom is not %v", ask[0], known[i].Type, known[i].Parts, met[i].Parts)
+			}
+		}
+	}
 }

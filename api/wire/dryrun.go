@@ -1,6 +1,9 @@
 package wire
 
 import (
+	"regexp"
+	"slices"
+
 	"consentledger/eventstore/codec"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -21,8 +24,8 @@ type DryRecord struct {
 	Of    string         `json:"of" example:"subject" doc:"what the record is about: subject, service, policy, surface, calendar, request, incident, obligation or access"`
 	At    string         `json:"at" format:"date-time" doc:"when it counts as having happened"`
 	Actor string         `json:"actor"`
-	Data  jsontext.Value `json:"data" doc:"the event's own members that are not sealed; pseudonyms of persons who are not known yet are others in the real record"`
-	Parts []string       `json:"parts" doc:"what would be sealed"`
+	Data  jsontext.Value `json:"data" doc:"the event's own members that are not sealed; in the place of pseudonyms stand zeros"`
+	Parts []string       `json:"parts" doc:"what would be sealed, but for the outside id of somebody who is not known yet"`
 	Owed  []DryOwed      `json:"owed,omitempty" doc:"the obligations that would be open since"`
 }
 
@@ -35,6 +38,16 @@ type DryOwed struct {
 	Until  string `json:"until,omitzero" doc:"the instant at which it is late; absent: it has no date yet"`
 }
 
+// Whoever may record need not be one who may read persons, and a dry run leaves no trace. So
+// it tells neither whether somebody is known, which the part of the outside id would, nor by
+// which pseudonym: in the log, which many may read, their history is found by that.
+var pseudonym = regexp.MustCompile(`"[0-9a-f]{32}"`)
+
+const (
+	noPseudonym = `"00000000000000000000000000000000"`
+	outsideID   = "binding" // the role of the part
+)
+
 // DryRecordOf returns what is told of a record that is not made.
 func DryRecordOf(e codec.Entry) (DryRecord, error) {
 	h, err := EntryOf(e)
@@ -43,8 +56,9 @@ func DryRecordOf(e codec.Entry) (DryRecord, error) {
 	}
 
 	d := DryRecord{
-		App: string(e.Stream.App), Type: h.Type, Of: string(e.Stream.Noun), At: h.At, Actor: h.Actor, Data: h.Data,
-		Parts: h.Parts,
+		App: string(e.Stream.App), Type: h.Type, Of: string(e.Stream.Noun), At: h.At, Actor: h.Actor,
+		Data:  pseudonym.ReplaceAll(h.Data, []byte(noPseudonym)),
+		Parts: slices.DeleteFunc(h.Parts, func(role string) bool { return role == outsideID }),
 	}
 	for _, o := range h.Owed {
 		d.Owed = append(d.Owed, DryOwed{Kind: o.Kind, Target: o.Target, Rule: o.Rule, Due: o.Due, Until: o.Until})
