@@ -264,9 +264,12 @@ func numberedOf(r eventstore.Row) (n Numbered, err error) {
 	return n, nil
 }
 
-// mostKinds bounds what is counted apart in memory: a caller who tries everything is one
-// who is told of in one event.
-const mostKinds = 256
+// What is counted apart in memory is bounded, of everybody and of one principal: who tries
+// everything is told of in one event, hides nobody else among theirs, and fills no trail.
+const (
+	mostKinds = 256
+	mostOfOne = 16
+)
 
 // Note counts an event, to be written soon. It does not wait and cannot fail. On a nil
 // Trail nothing is noted.
@@ -283,9 +286,12 @@ func (t *Trail) Note(e Event) {
 
 	kind := e.kind()
 	c := t.counted[kind]
-	if c == nil && len(t.counted) >= mostKinds {
-		kind = Event{Kind: e.Kind, Why: "many"}
-		c = t.counted[kind]
+	if c == nil && (len(t.counted) >= mostKinds || t.kindsOf(e.Principal) >= mostOfOne) {
+		kind = Event{Kind: e.Kind, Principal: e.Principal, Why: "many"}
+		if c = t.counted[kind]; c == nil && len(t.counted) >= 2*mostKinds {
+			kind.Principal = ""
+			c = t.counted[kind]
+		}
 	}
 	if c == nil {
 		c = new(counted)
@@ -297,6 +303,20 @@ func (t *Trail) Note(e Event) {
 	}
 	c.event.Count++
 	c.event.At, c.event.Trace = now, e.Trace
+}
+
+// kindsOf returns how many kinds are counted of a principal; of nobody in particular there are
+// as many as there are codes. The caller holds mu.
+func (t *Trail) kindsOf(principal string) (n int) {
+	if principal == "" {
+		return 0
+	}
+	for kind := range t.counted {
+		if kind.Principal == principal {
+			n++
+		}
+	}
+	return n
 }
 
 // How often what was counted is written: the first of a kind, and how many more.

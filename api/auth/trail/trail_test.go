@@ -127,8 +127,32 @@ func TestKindsThatAreTooManyAreCountedTogether(t *testing.T) {
 	for _, n := range list {
 		total += n.Count
 	}
-	if total != 1000 || len(list) != mostKinds+1 {
-		t.Errorf("%d events in %d rows, want 1000 in %d", total, len(list), mostKinds+1)
+	if total != 1000 || len(list) != 2*mostKinds+1 {
+		t.Errorf("%d events in %d rows, want 1000 in %d", total, len(list), 2*mostKinds+1)
+	}
+}
+
+// TestWhoTriesEverythingHidesNobody: neither is somebody else counted among theirs, nor are
+// there so many rows that older ones are removed for them.
+func TestWhoTriesEverythingHidesNobody(t *testing.T) {
+	tr := &Trail{Rows: new(memory.Rows), Now: now}
+	for i := range 1000 {
+		tr.Note(Event{Kind: Forbidden, Why: "role", Principal: "p-loud", Route: fmt.Sprint("GET /", i)})
+	}
+	quiet := Event{Kind: Forbidden, Why: "role", Principal: "p-quiet", Route: "GET /v1/backup"}
+	tr.Note(quiet)
+	if err := tr.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	list, loud := kept(t, tr, 0), 0
+	for _, n := range list {
+		if n.Principal == "p-loud" {
+			loud += n.Count
+		}
+	}
+	told := slices.ContainsFunc(list, func(n Numbered) bool { return n.kind() == quiet })
+	if loud != 1000 || !told || len(list) != mostOfOne+2 {
+		t.Errorf("%d of who was loud, the other told %t, in %d rows", loud, told, len(list))
 	}
 }
 
