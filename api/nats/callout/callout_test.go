@@ -1,10 +1,19 @@
 package callout
 
 import (
+	"crypto/x509"
 	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"consentledger/api/auth"
+	"consentledger/api/auth/trail"
+	"consentledger/domain/deadline"
+	"consentledger/eventstore/memory"
 
 	"github.com/nats-io/jwt/v2"
 	"github.com/nats-io/nats.go"
@@ -185,5 +194,41 @@ func TestThePasswordOfACheckIsGoodForAMinute(t *testing.T) {
 		if k.isProbe(bad, now) {
 			t.Errorf("%q is taken for one", bad)
 		}
+	}
+}
+
+// Who is refused at a server that asks stands in the trail, as at the embedded one. Nothing
+// does while nobody can tell who asks, and nothing of what they showed.
+func TestWhoIsRefusedIsInTheTrail(t *testing.T) {
+	s := New(Config{
+		Keys: newKeys(t), Trusted: x509.NewCertPool(), Now: time.Now, Log: slog.New(slog.DiscardHandler),
+		Ways: auth.Ways{Keys: new(auth.Keys), Trail: &trail.Trail{
+			Rows: new(memory.Rows), Now: func() deadline.Instant { return deadline.At(time.Now()) },
+		}},
+	})
+	for _, change := range []func(*jwt.AuthorizationRequestClaims){
+		func(c *jwt.AuthorizationRequestClaims) { c.ConnectOptions.Password = "" },
+		func(c *jwt.AuthorizationRequestClaims) {
+			c.ConnectOptions.Password = ""
+			c.TLS = &jwt.ClientTLS{Certs: jwt.StringList{"no certificate"}}
+		},
+		nil, // by a key, while the keys cannot be read
+	} {
+		s.respond(t.Context(), newNode(t).asks(s.Keys.Issuer, "", change))
+	}
+
+	if err := s.Ways.Trail.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for n, err := range s.Ways.Trail.After(t.Context(), 0) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, fmt.Sprintf("%s %s %s %d", n.Kind, n.Way, n.Why, n.Count))
+	}
+	slices.Sort(got)
+	if want := []string{"unauthenticated nats credential 1", "unauthenticated nats no-key 1"}; !slices.Equal(got, want) {
+		t.Errorf("the trail has %q, want %q", got, want)
 	}
 }
