@@ -71,10 +71,11 @@ func PlaceOf(flag, name string) (string, error) {
 	return to, NamedBy(flag, err)
 }
 
-// WriteOut writes a file that a flag names.
+// WriteOut writes a file that a flag names. A new one is for its owner alone: what a verb
+// writes may name persons. One that is there keeps its permissions.
 func WriteOut(flag, name string, text []byte) error {
 	if err := CheckOut(flag, name); err != nil {
 		return err
 	}
-	return NamedBy(flag, os.WriteFile(name, text, 0o644))
+	return NamedBy(flag, os.WriteFile(name, text, 0o600))
 }
