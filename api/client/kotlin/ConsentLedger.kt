@@ -35,7 +35,7 @@ fun consentLedger(url: String, app: String, settings: Settings.() -> Unit = {}):
 
 /** The settings of a client; what each is for stands at [Ledger.Config]. */
 class Settings {
-    var key: String = ""
+    var key: String? = null
     var queue: Path? = null
     var queueMost: Int = 100_000
     var patience: Duration = 5.seconds

@@ -63,9 +63,9 @@ public final class Ledger implements AutoCloseable {
             this.app = app;
         }
 
-        /** The API key. */
+        /** The API key; null or empty: none, for a ledger that authenticates nobody. */
         public Config key(String key) {
-            this.key = Objects.requireNonNull(key);
+            this.key = Objects.requireNonNullElse(key, "");
             return this;
         }
 

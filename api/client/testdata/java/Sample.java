@@ -23,7 +23,7 @@ public final class Sample {
     public static void main(String[] args) throws Exception {
         url = args[0];
         Path dir = Path.of(args[1]);
-        try (Ledger ledger = new Ledger(Ledger.at(url, "smartkey"))) {
+        try (Ledger ledger = new Ledger(Ledger.at(url, "smartkey").key(null))) {
             records(ledger);
             outages(ledger);
         }

@@ -22,7 +22,7 @@ fun main(args: Array<String>) {
     }
 
     val grant = event("consent.given", subject = "account:kotlin", "act" to "agree-popup", id = "kotlin-1")
-    consentLedger(url, app = "smartkey") { queue = Path(dir) }.use { ledger ->
+    consentLedger(url, app = "smartkey") { key = null; queue = Path(dir) }.use { ledger ->
         say("recorded", (ledger.outcomeOf(grant) as Outcome.Recorded).receipt.counts)
         say("allowed", ledger.allows(subject = "account:kotlin", purpose = "personalisation"))
         val wrong = event("consent.given", subject = "account:kotlin", "act" to "no-such-act")
