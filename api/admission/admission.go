@@ -18,8 +18,9 @@
 //
 // Beside the places there are three bounds. One principal holds no more than a part of the
 // places of a class, of its line, and of the bytes of bodies, each by itself, so that
-// others get through. The bodies that are held have a bound in bytes. And once the process
-// has more memory than its ceiling, it takes nothing new but questions until it has less.
+// others get through. The bodies that are held have a bound in bytes, and those of questions
+// hold at most half of it. And once the process has more memory than its ceiling, it takes
+// nothing new but questions until it has less.
 //
 // Health has no places and is never refused.
 package admission
@@ -199,10 +200,10 @@ func (a *Admission) hold(class Class, who string, bytes int64) (release func(), 
 	if a.lanes[class].isFull() {
 		return nil, a.refuse(class, Full) // before anything of it is read
 	}
-	if why := a.bodies.take(who, bytes); why != "" {
+	if why := a.bodies.take(class, who, bytes); why != "" {
 		return nil, a.refuse(class, why)
 	}
-	return func() { a.bodies.give(who, bytes) }, nil
+	return func() { a.bodies.give(class, who, bytes) }, nil
 }
 
 // refuse counts a refusal. Those who are refused together come again apart.

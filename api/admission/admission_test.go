@@ -289,6 +289,40 @@ func TestBodiesAndMemoryHaveABound(t *testing.T) {
 	}
 }
 
+// TestQuestionsLeaveRoomForTheBodiesOfWhatIsRecorded: two who may only ask, with bodies that
+// never come, would else keep everybody from recording.
+func TestQuestionsLeaveRoomForTheBodiesOfWhatIsRecorded(t *testing.T) {
+	c := small()
+	c.Share = 0.75
+	a := New(c)
+	var held []func()
+	for _, class := range []Class{Quick, Heavy} {
+		for _, who := range []string{"ann", "bob"} {
+			release, err := a.hold(class, who, 20)
+			if err != nil {
+				if why(err) != Bodies {
+					t.Errorf("%s of %s: %v", class, who, err)
+				}
+				continue
+			}
+			held = append(held, release)
+		}
+	}
+	if len(held) != 2 {
+		t.Errorf("questions hold %d times 20 bytes of 100", len(held))
+	}
+	release, err := a.hold(Record, "back end", 50)
+	if err != nil {
+		t.Fatalf("half is left for what is recorded: %v", err)
+	}
+	for _, release := range append(held, release) {
+		release()
+	}
+	if a.bodies.all != 0 || a.bodies.asked != 0 {
+		t.Errorf("left: %d, %d of questions", a.bodies.all, a.bodies.asked)
+	}
+}
+
 // TestABodyThatComesSlowlyHoldsNoPlace, and is what was sent once it is there.
 func TestABodyThatComesSlowlyHoldsNoPlace(t *testing.T) {
 	c := small()

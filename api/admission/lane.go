@@ -202,36 +202,47 @@ func less(counts map[string]int, who string) {
 type held struct {
 	most, part int64 // of all, and of one principal; zero: all
 
-	mu  sync.Mutex
-	all int64
-	by  map[string]int64
+	mu    sync.Mutex
+	all   int64
+	asked int64 // of questions
+	by    map[string]int64
 }
 
 func (h *held) open(most int64, share float64) {
 	h.most, h.part, h.by = most, int64(share*float64(most)), map[string]int64{}
 }
 
+// asks reports whether a class records nothing. Nearly everybody may ask: the bodies of
+// questions hold at most half, so that nobody who may only ask keeps others from recording.
+func asks(class Class) bool { return class == Quick || class == Heavy }
+
 // take takes so many bytes for somebody, or says why there are none.
-func (h *held) take(who string, bytes int64) (why Why) {
+func (h *held) take(class Class, who string, bytes int64) (why Why) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	switch {
 	case bytes == 0:
 		return ""
-	case h.all+bytes > h.most:
+	case h.all+bytes > h.most, asks(class) && h.asked+bytes > h.most/2:
 		return Bodies
 	case who != "" && h.part > 0 && h.by[who]+bytes > h.part:
 		return TooMany
 	}
 	h.all += bytes
 	h.by[who] += bytes
+	if asks(class) {
+		h.asked += bytes
+	}
 	return ""
 }
 
-func (h *held) give(who string, bytes int64) {
+func (h *held) give(class Class, who string, bytes int64) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.all -= bytes
+	if asks(class) {
+		h.asked -= bytes
+	}
 	if h.by[who] -= bytes; h.by[who] <= 0 {
 		delete(h.by, who)
 	}
