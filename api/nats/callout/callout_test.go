@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"consentledger/api/auth"
@@ -230,5 +231,32 @@ func TestWhoIsRefusedIsInTheTrail(t *testing.T) {
 	slices.Sort(got)
 	if want := []string{"unauthenticated nats credential 1", "unauthenticated nats no-key 1"}; !slices.Equal(got, want) {
 		t.Errorf("the trail has %q, want %q", got, want)
+	}
+}
+
+// Beside a process that reads what a server asks, one that cannot read it says so, and not
+// that the server asks nobody.
+func TestACheckThatAnotherProcessAnsweredNamesWhatItCannotRead(t *testing.T) {
+	k := newKeys(t)
+	sealed, err := k.WithCurve(curveSeed(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		keys Keys
+		xkey string // which the server encrypts for
+		want error
+	}{
+		"no key for it":       {k, sealed.XKey, errSealed},
+		"a key, in the clear": {sealed, "", errPlain},
+	} {
+		w := &watcher{service: New(Config{Keys: c.keys, Now: time.Now}), asked: map[string]error{}}
+		w.hear(newNode(t).asks(k.Issuer, c.xkey, nil))
+		synctest.Test(t, func(t *testing.T) {
+			err := w.letIn(t.Context(), nil, "nats://node:4222", "password")
+			if m, is := errors.AsType[*Misconfigured](err); !is || !strings.Contains(m.Error(), c.want.Error()) {
+				t.Errorf("%s: %v, want %q", name, err, c.want)
+			}
+		})
 	}
 }

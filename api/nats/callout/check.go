@@ -218,6 +218,14 @@ func (w *watcher) letIn(ctx context.Context, nc *nats.Conn, address, password st
 		}
 	}
 
+	// Another process of the ledger may read what this one cannot, and have answered.
+	w.mu.Lock()
+	unread := w.unread
+	w.mu.Unlock()
+	if unread != nil {
+		return &Misconfigured{address, unread.Error()}
+	}
+
 	_, own, err := whoIs(ctx, w.service.Conn)
 	if err != nil {
 		return err
