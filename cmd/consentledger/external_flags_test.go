@@ -43,7 +43,7 @@ func TestWhatIsWrongWithSomebodysNATSNamesTheFlag(t *testing.T) {
 		{"another's certificate", but(func(e *ledgerserver.ExternalNATS) { e.Cert, e.Key = strange, strangeKey }), exit.CodeError, []string{"--nats-cert"}},
 		{"another name", but(func(e *ledgerserver.ExternalNATS) { e.URL = strings.Replace(e.URL, "127.0.0.1", "localhost", 1) }), exit.CodeError, []string{"--nats:", "other names"}},
 		{"another operator's user", but(func(e *ledgerserver.ExternalNATS) { e.Creds = other.creds(other.ledger, jwt.Permissions{}) }), exit.CodeError, []string{"--nats-creds"}},
-		{"no user", but(func(e *ledgerserver.ExternalNATS) { e.Creds = "" }), exit.CodeError, []string{"--nats-creds"}},
+		{"no user", but(func(e *ledgerserver.ExternalNATS) { e.Creds = "" }), exit.CodeError, []string{"--nats-nkey or --nats-creds"}},
 		{"an account without JetStream", but(func(e *ledgerserver.ExternalNATS) { e.Creds = c.creds(c.poor, jwt.Permissions{}) }), exit.CodeError, []string{"--nats-creds", "account", "JetStream"}},
 		{"a user who may not make streams", but(func(e *ledgerserver.ExternalNATS) { e.Creds = c.creds(c.ledger, ledgerUser()) }), exit.CodeError, []string{"--nats-creds", "STREAM.CREATE"}},
 		{"a user who may not listen", but(func(e *ledgerserver.ExternalNATS) { e.Creds = c.creds(c.ledger, deaf) }), exit.CodeError, []string{"--nats-creds", "consent.v1.*.record"}},

@@ -270,12 +270,16 @@ func (e ExternalNATS) explain(err error) error {
 	return fmt.Errorf("--nats: %s: %w: %w", e, exit.ErrUnreachable, err)
 }
 
-// userFlag is the flag that says which user of the server the ledger is.
+// userFlag is the flag that says which user of the server the ledger is, or those that
+// could: none of them was given.
 func (e ExternalNATS) userFlag() string {
-	if e.nkeyFile() != "" {
+	switch {
+	case e.nkeyFile() != "":
 		return "--nats-nkey"
+	case e.Creds != "":
+		return "--nats-creds"
 	}
-	return "--nats-creds"
+	return "--nats-nkey or --nats-creds"
 }
 
 // permitted says where to look when something was not permitted.
