@@ -16,7 +16,9 @@ import (
 	"consentledger/domain/proposal"
 	"consentledger/domain/refusal"
 	"consentledger/eventstore"
+	"consentledger/eventstore/blobs"
 	"consentledger/eventstore/ledger"
+	"consentledger/eventstore/memory"
 	"consentledger/eventstore/vault"
 )
 
@@ -373,6 +375,27 @@ func TestNobodyHearsOfAProofBeforeTwoHaveDecided(t *testing.T) {
 	}
 	if len(kept) != len(nothing) || bytes.Contains(kept, name[:]) || there.Subject != "" {
 		t.Error("a proposal tells whether there is a proof")
+	}
+
+	// A dry run of the approval tells nothing either, and does not say that the proposal has lapsed.
+	v, err := vault.Open(t.Context(), w.rows, w.keys)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tried, err := ledger.Open(t.Context(), ledger.Config{Store: w.store, Vault: v, Blobs: blobs.New(new(memory.Rows)),
+		Now: func() deadline.Instant { return w.now }, Shared: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for id, read := range map[string]ledger.ReadCommand{there.ID: read, none.ID: readNone} {
+		dry, err := tried.Rehearse(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = dry.Approve(t.Context(), ledger.Decision{App: "demo", ID: id, By: "bob"}, read)
+		if code(err) != refusal.IllegalMove || !strings.Contains(err.Error(), "cannot be tried") {
+			t.Errorf("a dry run: %v", err)
+		}
 	}
 
 	if _, err := l.Approve(t.Context(), ledger.Decision{App: "demo", ID: none.ID, By: "bob"}, readNone); code(err) != refusal.ProposalOutdated {

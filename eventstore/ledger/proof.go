@@ -177,6 +177,12 @@ func (o ProofOf) names(k *vault.AppKey) (names []vault.Pseudonym, err error) {
 	return names, nil
 }
 
+// errUntold is what a dry run of an approval hears: it may not tell what an id finds.
+var errUntold = refusal.Refusal{
+	Code: refusal.IllegalMove,
+	Text: "what an outside id finds is told when two have decided, and not before: this cannot be tried",
+}
+
 // errNoProof is what whoever asks for a proof hears that is not there.
 var errNoProof = refusal.Refusal{Code: refusal.NoProof, Text: "no proof is kept of this person"}
 
@@ -208,8 +214,7 @@ func (l *Ledger) DecideOnProof(ctx context.Context, req Request) (Receipt, error
 		return Receipt{}, nil
 	}
 	if req.Proof.Sealed != nil && l.rehearses {
-		return Receipt{}, refusal.Refusal{Code: refusal.IllegalMove,
-			Text: "what an outside id finds is told when two have decided, and not before: this cannot be tried"}
+		return Receipt{}, errUntold
 	}
 	names, err := req.Proof.names(k)
 	if err != nil {

@@ -504,6 +504,10 @@ func (l *Ledger) lapse(ctx context.Context, app ident.AppName, id string, err er
 		return err
 	}
 
+	if no == errUntold { // the proposal stands: it was a dry run
+		return no
+	}
+
 	why := map[string]string{"why": string(no.Code)}
 	if _, err := l.Execute(ctx, proposalNote(app, ident.Ledger, catalog.ProposalLapsed, id, why)); err != nil {
 		return err
