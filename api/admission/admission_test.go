@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"consentledger/api/auth"
+	"consentledger/domain/ident"
 )
 
 // small has one place and one in line of every class.
@@ -321,6 +322,42 @@ func TestQuestionsLeaveRoomForTheBodiesOfWhatIsRecorded(t *testing.T) {
 	if a.bodies.all != 0 || a.bodies.asked != 0 {
 		t.Errorf("left: %d, %d of questions", a.bodies.all, a.bodies.asked)
 	}
+}
+
+// TestBrowsersLeaveRoomForBodiesOfBackEnds: whose subject tokens are different persons', they
+// hold together what one principal may.
+func TestBrowsersLeaveRoomForBodiesOfBackEnds(t *testing.T) {
+	c := small()
+	c.Bounds[Record] = Bounds{Places: 8}
+	c.Share = 0.75
+	h := New(c).Guard(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	send := func(p auth.Principal, body io.Reader, length int64) int {
+		r := httptest.NewRequest("POST", "/v1/apps/shop/events", body)
+		r.ContentLength = length
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r.WithContext(auth.With(r.Context(), p)))
+		return w.Code
+	}
+	token := func(of string) auth.Principal {
+		return auth.Principal{Pseudonym: "p-shop-token", Only: &auth.Only{Person: ident.PersonKey{Kind: "account", ID: of}}}
+	}
+
+	body, sender := io.Pipe()
+	slow := make(chan int)
+	go func() { slow <- send(token("ann"), body, 60) }()
+	if _, err := sender.Write([]byte("x")); err != nil { // which returns once it is being read
+		t.Fatal(err)
+	}
+	if status := send(token("bob"), strings.NewReader(strings.Repeat("x", 30)), 30); status != 429 {
+		t.Errorf("another person's body is answered with %d", status)
+	}
+	if status := send(auth.Principal{Pseudonym: "p-shop"}, strings.NewReader(strings.Repeat("x", 30)), 30); status != 200 {
+		t.Errorf("the back end's is answered with %d", status)
+	}
+	if err := sender.Close(); err != nil {
+		t.Fatal(err)
+	}
+	<-slow
 }
 
 // TestABodyThatComesSlowlyHoldsNoPlace, and is what was sent once it is there.

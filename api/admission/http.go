@@ -33,11 +33,11 @@ func (a *Admission) Guard(h http.Handler) http.Handler {
 			h.ServeHTTP(w, r)
 			return
 		}
-		who := ""
+		who, sender := "", ""
 		if p, is := auth.From(r.Context()); is {
-			who = limit.Name(p)
+			who, sender = limit.Name(p), senderOf(p)
 		}
-		release, err := a.hold(class, who, bodyOf(r))
+		release, err := a.hold(class, sender, bodyOf(r))
 		if err != nil {
 			refused(w, err)
 			return
@@ -53,6 +53,16 @@ func (a *Admission) Guard(h http.Handler) http.Handler {
 		defer leave()
 		h.ServeHTTP(w, r)
 	})
+}
+
+// senderOf returns who holds the bytes of a body. All who come by a subject token are one: they
+// are many, anybody may become one, and bodies that never come would else take what back ends
+// record by.
+func senderOf(p auth.Principal) string {
+	if p.Only != nil {
+		return "subject tokens"
+	}
+	return limit.Name(p)
 }
 
 // readWithin is how long a body may take to come.
