@@ -415,6 +415,42 @@ func TestABodyThatComesSlowlyHoldsNoPlace(t *testing.T) {
 	}
 }
 
+// TestABulkThatStallsHoldsNoPlace, though it does not say how long it is and much of it has come.
+func TestABulkThatStallsHoldsNoPlace(t *testing.T) {
+	c := small()
+	c.Bodies = 64 << 20
+	c.Bounds[Batch] = Bounds{Places: 1}
+	a := New(c)
+	h := a.Guard(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) }))
+	send := func(body io.Reader) int {
+		r := httptest.NewRequest("POST", "/v1/apps/shop/events/bulk", body)
+		r.Header.Set("Content-Type", "application/x-ndjson")
+		r.ContentLength = -1
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		return w.Code
+	}
+
+	body, sender := io.Pipe()
+	slow := make(chan int)
+	go func() { slow <- send(body) }()
+	if _, err := sender.Write(make([]byte, unsaid+2)); err != nil { // which returns once it is read
+		t.Fatal(err)
+	}
+	if _, err := sender.Write([]byte("x")); err != nil {
+		t.Fatal(err)
+	}
+	if status := send(strings.NewReader("fast")); status != 200 {
+		t.Errorf("behind a bulk that stalls: %d", status)
+	}
+	if err := sender.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if status := <-slow; status != 200 {
+		t.Errorf("the bulk that stalled: %d", status)
+	}
+}
+
 // Many at once are all either answered or refused, and no place is lost.
 func TestNoPlaceIsLost(t *testing.T) {
 	c := small()

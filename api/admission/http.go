@@ -37,13 +37,14 @@ func (a *Admission) Guard(h http.Handler) http.Handler {
 		if p, is := auth.From(r.Context()); is {
 			who, sender = limit.Name(p), senderOf(p)
 		}
-		release, err := a.hold(class, sender, bodyOf(r))
+		most := bodyOf(class, r)
+		release, err := a.hold(class, sender, most)
 		if err != nil {
 			refused(w, err)
 			return
 		}
 		defer release()
-		readAhead(w, r)
+		readAhead(w, r, most)
 
 		leave, err := a.Enter(r.Context(), class, who)
 		if err != nil {
@@ -72,8 +73,7 @@ const readWithin = time.Minute
 // waiting. What is read is what the body counts for, and one byte more, by which a route
 // sees that a body is too long. The rest of one that did not say how long it is is left to
 // its route, and so is an error of reading.
-func readAhead(w http.ResponseWriter, r *http.Request) {
-	most := bodyOf(r)
+func readAhead(w http.ResponseWriter, r *http.Request, most int64) {
 	if most == 0 {
 		return
 	}
@@ -95,11 +95,14 @@ type failing struct{ err error }
 
 func (f failing) Read([]byte) (int, error) { return 0, f.err }
 
-// bodyOf returns how many bytes a body counts for.
-func bodyOf(r *http.Request) int64 {
+// bodyOf returns how many bytes a body counts for. Of many events all is read ahead, however
+// long it is: there are few places, and whoever may record may take them.
+func bodyOf(class Class, r *http.Request) int64 {
 	switch {
 	case r.Body == nil || r.Body == http.NoBody:
 		return 0
+	case r.ContentLength < 0 && class == Batch:
+		return maxBody
 	case r.ContentLength < 0:
 		return unsaid
 	}
