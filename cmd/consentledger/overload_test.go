@@ -2,14 +2,15 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -216,36 +217,51 @@ func TestReportsDoNotBlockChecks(t *testing.T) {
 		Data: t.TempDir(), HTTP: "127.0.0.1:0", NATSListen: "127.0.0.1:0", Demo: true,
 		Limits: server.Limits{AtOnce: map[string]int{"heavy": 2}},
 	})
-	// Two who send their question slowly work on it, and two wait.
-	for range 4 {
-		c, err := net.Dial("tcp", strings.TrimPrefix(r.http, "http://"))
-		if err != nil {
-			t.Fatal(err)
+	// Eight ask for reports without end: two work on it, two wait, and the others come again.
+	ctx, stop := context.WithCancel(t.Context())
+	var asking sync.WaitGroup
+	defer asking.Wait()
+	defer stop()
+	var refused, wrong atomic.Int64
+	for range 8 {
+		asking.Go(func() {
+			for ctx.Err() == nil {
+				switch status, after := askReport(ctx, r); {
+				case status == http.StatusServiceUnavailable && after != "":
+					refused.Add(1)
+				case status != http.StatusOK && ctx.Err() == nil:
+					wrong.Add(1)
+				}
+			}
+		})
+	}
+	eventually(t, "refused", func() string {
+		if refused.Load() == 0 {
+			return "nobody is refused"
 		}
-		defer c.Close()
-		if _, err := fmt.Fprintf(c, "POST /v1/apps/smartkey/export HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\nContent-Length: 500\r\n\r\n{",
-			strings.TrimPrefix(r.http, "http://")); err != nil {
-			t.Fatal(err)
-		}
-	}
-	full := func() bool {
-		heavy := classOf(t, limitsOf(t, r), "http", "heavy")
-		return heavy.Working == 2 && heavy.Waiting == 2
-	}
-	for !full() {
-		time.Sleep(time.Millisecond)
-	}
-	resp, err := http.Get(r.http + "/v1/apps/smartkey/reports/deadlines")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusServiceUnavailable || resp.Header.Get("Retry-After") == "" {
-		t.Errorf("a fifth: %s", resp.Status)
-	}
+		return "refused"
+	})
 	for range 50 {
 		if got := may(t, r, "user-1", "personalisation"); got == "unknown" {
 			t.Fatal("a check beside them has no answer")
 		}
 	}
+	if n := wrong.Load(); n > 0 {
+		t.Errorf("%d were neither answered nor told when to come again", n)
+	}
+}
+
+// askReport asks for a report, and returns the status and when to come again.
+func askReport(ctx context.Context, r *running) (status int, after string) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, r.http+"/v1/apps/smartkey/reports/deadlines", nil)
+	if err != nil {
+		return 0, ""
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return 0, ""
+	}
+	defer resp.Body.Close()
+	_, _ = io.Copy(io.Discard, resp.Body)
+	return resp.StatusCode, resp.Header.Get("Retry-After")
 }
