@@ -360,6 +360,7 @@ func TestAnotherRootThanOthersSigned(t *testing.T) {
 			if err == nil {
 				b.sites[1].run()
 				err = b.sites[1].failed()
+				b.sites[1].end() // the fault is seen a moment before the process is told
 			}
 			if _, is := errors.AsType[*FaultError](err); !is && name != "a record is gone" {
 				t.Errorf("got %v, want a fault", err)

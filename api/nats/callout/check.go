@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"consentledger/api/nats/natsservice"
@@ -241,7 +242,8 @@ func (w *watcher) letIn(ctx context.Context, nc *nats.Conn, address, password st
 // long for the answer is told so, or hung up on.
 func refused(err error) bool {
 	return errors.Is(err, nats.ErrAuthorization) || errors.Is(err, nats.ErrAuthExpired) ||
-		errors.Is(err, io.EOF) || strings.Contains(strings.ToLower(err.Error()), "authentication timeout")
+		errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || // it closes before it has read all
+		strings.Contains(strings.ToLower(err.Error()), "authentication timeout")
 }
 
 // How long the password of a check is good, and who comes by it stays.
