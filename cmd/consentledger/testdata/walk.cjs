@@ -13,12 +13,29 @@ const looks = [
   { locale: 'en-GB', colorScheme: 'dark', width: 390 }, { locale: 'zh-CN', colorScheme: 'light', width: 1280 },
 ].slice(0, process.env.CONSENTLEDGER_ROUNDS ? 4 : 2)
 
+// loadAfterClicks makes a click end once the page that it leads to is there, its style too: else
+// it ends when the first of it has come.
+function loadAfterClicks(page) {
+  for (const one of [page, Object.getPrototypeOf(page.locator('body'))]) {
+    if (one.clicked) continue
+    const click = one.clicked = one.click
+    one.click = async function (...args) {
+      await click.apply(this, args)
+      await (this.page ? this.page() : this).waitForLoadState('load')
+    }
+  }
+}
+
 async function look(page, name, { locale, colorScheme, width }, paper = false) {
   const where = `${name} ${locale} ${colorScheme} ${width}`
   const lang = await page.getAttribute('html', 'lang')
   if (lang !== (locale === 'zh-CN' ? (paper ? 'zh' : 'zh-CN') : 'en')) fault(where, `is in ${lang}`)
   const wide = await page.evaluate(() => document.documentElement.scrollWidth)
-  if (wide > width) fault(where, `is ${wide} wide`)
+  if (wide > width) {
+    const beyond = await page.evaluate(width => [...document.querySelectorAll('body *')].filter(e =>
+      !e.closest('.wide') && e.getBoundingClientRect().right + scrollX > width).map(e => e.outerHTML.slice(0, 200)), width)
+    fault(where, `is ${wide} wide: ${beyond.slice(-3)}`)
+  }
   const text = await page.innerText('body')
   const key = text.match(/\b(page|col|state|kind|type|lane|today|status|reason|problem|case|step|field|choice|form|hint|refused|actor|filter|system|person|intake|audit|register|minors|retention|live|point|access|hook|file|band|then)\.[a-z][a-z-]*/)
   if (key && !paper) fault(where, `shows the name of a text, ${key[0]}`)
@@ -125,6 +142,7 @@ async function papers(page, open, one) {
     const { locale, colorScheme, width } = one
     const context = await browser.newContext({ locale, colorScheme, viewport: { width, height: 900 } })
     const page = await context.newPage()
+    loadAfterClicks(page)
     page.on('request', r => { if (!r.url().startsWith(base + '/')) fault(page.url(), `asks ${r.url()}`) })
     page.on('console', m => { if (m.type() === 'error' && !/4(00|04|09|22)/.test(m.text())) fault(page.url(), `says ${m.text()}`) })
     const open = async (to, name, status = 200) => {
