@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -53,6 +54,16 @@ func Ask(c *cobra.Command, method string, in any, parts ...string) ([]byte, erro
 // Begin begins a job. The ids of a file are handed over in parts; whoever was cut
 // off in between begins again with the same --id.
 func Begin(c *cobra.Command, in rest.NewErasure, file string) ([]byte, error) {
+	ids := c.InOrStdin()
+	if file != "" && file != "-" { // a file that cannot be read begins nothing
+		f, err := files.OpenInput(file)
+		if err != nil {
+			return nil, exit.Usage(fmt.Errorf("--file: %w", err))
+		}
+		defer f.Close()
+		ids = f
+	}
+
 	answer, err := Ask(c, http.MethodPost, in)
 	if err != nil {
 		return nil, err
@@ -71,7 +82,7 @@ func Begin(c *cobra.Command, in rest.NewErasure, file string) ([]byte, error) {
 	if job.State != "draft" { // it was begun before
 		return answer, nil
 	}
-	if err := handOver(c, job.ID, file); err != nil {
+	if err := handOver(c, job.ID, ids); err != nil {
 		return nil, fmt.Errorf("job %s is a draft, and erases nobody: %w", job.ID, err)
 	}
 	if job.NeedsApprover {
@@ -83,17 +94,8 @@ func Begin(c *cobra.Command, in rest.NewErasure, file string) ([]byte, error) {
 // idsInPart is how many ids are handed over at once.
 const idsInPart = 5000
 
-// handOver hands over the ids of a file.
-func handOver(c *cobra.Command, job, file string) error {
-	in := c.InOrStdin()
-	if file != "-" {
-		f, err := files.OpenInput(file)
-		if err != nil {
-			return exit.Usage(fmt.Errorf("--file: %w", err))
-		}
-		defer f.Close()
-		in = f
-	}
+// handOver hands over ids, a line each.
+func handOver(c *cobra.Command, job string, in io.Reader) error {
 	part := rest.ErasurePart{Part: 1}
 	send := func() error {
 		if len(part.Subjects) == 0 {
