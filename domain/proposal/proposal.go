@@ -199,13 +199,11 @@ func (all Proposals) checkMade(id, by, until string, who ident.By, at deadline.I
 
 // CheckDecision refuses to let somebody approve or decline a proposal at a moment.
 func (all Proposals) CheckDecision(id, by string, who ident.By, at deadline.Instant) error {
-	p, err := all.open(id, at)
-	switch {
-	case err != nil:
+	p, err := all.openTo(id, by, who, at)
+	if err != nil {
 		return err
-	case who.Anonymous() || by != who.Principal:
-		return errUnknownPrincipal
-	case p.By == by:
+	}
+	if p.By == by {
 		return refusal.New(refusal.SamePrincipal,
 			"who proposed this may not decide on it: it takes another principal, and all keys of one holder are one; "+
 				"to take it back, withdraw it")
@@ -214,16 +212,23 @@ func (all Proposals) CheckDecision(id, by string, who ident.By, at deadline.Inst
 }
 
 func (all Proposals) checkTakenBack(id, by string, who ident.By, at deadline.Instant) error {
-	p, err := all.open(id, at)
-	switch {
-	case err != nil:
+	p, err := all.openTo(id, by, who, at)
+	if err != nil {
 		return err
-	case who.Anonymous() || by != who.Principal:
-		return errUnknownPrincipal
-	case p.By != by:
+	}
+	if p.By != by {
 		return refusal.New(refusal.NotTheProposer, "only who proposed this may withdraw it: approve it or decline it")
 	}
 	return nil
+}
+
+// openTo returns a proposal that is open, to a principal who is known and speaks for themself.
+func (all Proposals) openTo(id, by string, who ident.By, at deadline.Instant) (Proposal, error) {
+	p, err := all.open(id, at)
+	if err == nil && (who.Anonymous() || by != who.Principal) {
+		err = errUnknownPrincipal
+	}
+	return p, err
 }
 
 // checkFollows refuses what the ledger says of a proposal if it does not follow.
