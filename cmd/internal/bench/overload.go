@@ -44,8 +44,8 @@ func newBenchOverload() *cobra.Command {
 				return exit.Usage(errors.New("--clients is 4 at least, --times 2, and --population, --rounds and " +
 					"--for are greater than zero"))
 			}
-			if c.output != "table" && c.output != "json" {
-				return exit.Usage(fmt.Errorf("-o %s: want table or json", c.output))
+			if err := checkOutput(c.output); err != nil {
+				return err
 			}
 			return c.run(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},

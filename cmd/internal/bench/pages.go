@@ -44,8 +44,8 @@ func newBenchPages() *cobra.Command {
 			if c.persons < 1 || c.history < 1 || c.times < 1 {
 				return exit.Usage(errors.New("--persons, --history and --times are greater than zero"))
 			}
-			if c.output != "table" && c.output != "json" {
-				return exit.Usage(fmt.Errorf("-o %s: want table or json", c.output))
+			if err := checkOutput(c.output); err != nil {
+				return err
 			}
 			return c.run(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"consentledger/cmd/internal/buildinfo"
+	"consentledger/cmd/internal/exit"
 
 	"github.com/jedib0t/go-pretty/v6/table"
 )
@@ -152,4 +153,12 @@ func clientsText(n int) string {
 		return ""
 	}
 	return fmt.Sprint(n)
+}
+
+// checkOutput refuses a way to print that there is not.
+func checkOutput(output string) error {
+	if output != "table" && output != "json" {
+		return exit.Usage(fmt.Errorf("-o %s: want table or json", output))
+	}
+	return nil
 }
