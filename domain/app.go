@@ -183,7 +183,7 @@ func (s Service) Fold(f Fact, own lists.Own) Service {
 // Decide answers cmd with the facts it makes true. At is when it happened, as
 // its source says; recorded is the ledger's time.
 func (s Service) Decide(cmd Command, ref Reference, at, recorded deadline.Instant) ([]Event, error) {
-	if err := checkDoor(ref.By, cmd); err != nil {
+	if err := checkSender(ref.By, cmd); err != nil {
 		return nil, err
 	}
 

@@ -33,7 +33,7 @@ func EvolveCalendars(c deadline.Calendars, f Fact) deadline.Calendars {
 // DecideCalendars answers cmd with the facts it makes true, where c is what was
 // published before.
 func DecideCalendars(c deadline.Calendars, cmd Command, by ident.By) ([]Event, error) {
-	if err := checkDoor(by, cmd); err != nil {
+	if err := checkSender(by, cmd); err != nil {
 		return nil, err
 	}
 	p, ok := cmd.(PublishCalendar)

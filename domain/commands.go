@@ -115,8 +115,8 @@ func Clamp(cmd Command, claimed, recorded deadline.Instant) (at, kept deadline.I
 	return claimed, 0
 }
 
-// checkDoor refuses what no app may say.
-func checkDoor(b ident.By, cmd Command) error {
+// checkSender refuses what no app may say.
+func checkSender(b ident.By, cmd Command) error {
 	by := commandRuleOf(cmd).By
 	if say, says := cmd.(Say); says {
 		by = RuleOf(say.Event).By

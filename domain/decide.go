@@ -49,7 +49,7 @@ func (r Reference) asker() Subject {
 // happened, as its source says; recorded is the ledger's time. A refusal is a
 // [refusal.Refusal] and leaves no fact; a no is never refused for its time.
 func (s Subject) Decide(cmd Command, ref Reference, at, recorded deadline.Instant) ([]Event, error) {
-	if err := checkDoor(ref.By, cmd); err != nil {
+	if err := checkSender(ref.By, cmd); err != nil {
 		return nil, err
 	}
 

@@ -152,7 +152,7 @@ func lastOf(d deadline.Due) string {
 
 // oweAgain answers OweAgain: what had no answer is owed again, by its own date.
 func (r Request) oweAgain(cmd OweAgain, ref Reference) ([]Event, error) {
-	if err := checkDoor(ref.By, cmd); err != nil {
+	if err := checkSender(ref.By, cmd); err != nil {
 		return nil, err
 	}
 	o := ref.Original

@@ -65,7 +65,7 @@ func (WarnObligation) isCommand()  {}
 // Decide answers commands about obligations. At is when it happened, as its
 // source says.
 func (d Duties) Decide(cmd Command, ref Reference, at, recorded deadline.Instant) ([]Event, error) {
-	if err := checkDoor(ref.By, cmd); err != nil {
+	if err := checkSender(ref.By, cmd); err != nil {
 		return nil, err
 	}
 

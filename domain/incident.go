@@ -79,7 +79,7 @@ func (i Incident) Decide(cmd Command, ref Reference, at, recorded deadline.Insta
 	if !ok {
 		return nil, notTaken(cmd, ident.IncidentNoun, "this is not about an incident")
 	}
-	if err := checkDoor(ref.By, cmd); err != nil {
+	if err := checkSender(ref.By, cmd); err != nil {
 		return nil, err
 	}
 

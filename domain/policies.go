@@ -32,7 +32,7 @@ func (p Policies) Fold(f Fact, own lists.Own) Policies {
 // Decide answers cmd with the facts it makes true. What is published already
 // is no news: no facts, no error.
 func (p Policies) Decide(cmd Command, by ident.By, recorded deadline.Instant) ([]Event, error) {
-	if err := checkDoor(by, cmd); err != nil {
+	if err := checkSender(by, cmd); err != nil {
 		return nil, err
 	}
 	switch cmd := cmd.(type) {

@@ -14,7 +14,7 @@ import (
 
 // take takes a step.
 func (r Request) take(cmd TakeStep, ref Reference, at, recorded deadline.Instant) ([]Event, error) {
-	if err := checkDoor(ref.By, cmd); err != nil {
+	if err := checkSender(ref.By, cmd); err != nil {
 		return nil, err
 	}
 

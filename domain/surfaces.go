@@ -40,7 +40,7 @@ func (s Surfaces) Fold(f Fact, own lists.Own) Surfaces {
 // Decide answers cmd with the facts it makes true. What is published already
 // is no news: no facts, no error.
 func (s Surfaces) Decide(cmd Command, ref Reference) ([]Event, error) {
-	if err := checkDoor(ref.By, cmd); err != nil {
+	if err := checkSender(ref.By, cmd); err != nil {
 		return nil, err
 	}
 

@@ -9,7 +9,7 @@
 // How long is too long depends on whether the line drains. A burst finds the line empty
 // before it, and is worked off: whoever is in it waits as long as [Bounds.Patience]. A line
 // that was never empty for [interval] stands because more comes than is done; then whoever
-// waited longer than [Bounds.Standing] is refused when their turn comes, so that what is
+// waited longer than [Bounds.Target] is refused when their turn comes, so that what is
 // answered was not in line for long. That is the rule of CoDel (RFC 8289), as servers use
 // it: a line is bounded by time, and its length by memory alone.
 //
@@ -55,7 +55,7 @@ type Bounds struct {
 	Places   int           // requests worked on at once
 	Line     int           // how many more may wait
 	Patience time.Duration // how long they wait at most
-	Standing time.Duration // and how long while the line is never empty; zero: as long
+	Target   time.Duration // and how long while the line is never empty, CoDel's target; zero: as long
 }
 
 // A Config says what a server takes.
@@ -85,10 +85,10 @@ func Default(processors int, memory int64, away bool) Config {
 		quick = 64 * processors
 	}
 	c.Bounds[Quick] = Bounds{
-		Places: quick, Line: max(quick, 64*processors), Patience: time.Second, Standing: 5 * time.Millisecond,
+		Places: quick, Line: max(quick, 64*processors), Patience: time.Second, Target: 5 * time.Millisecond,
 	}
 	c.Bounds[Record] = Bounds{
-		Places: 16 * processors, Line: 112 * processors, Patience: time.Second, Standing: 100 * time.Millisecond,
+		Places: 16 * processors, Line: 112 * processors, Patience: time.Second, Target: 100 * time.Millisecond,
 	}
 	c.Bounds[Batch] = Bounds{Places: 8, Line: 24, Patience: 5 * time.Second}
 	c.Bounds[Heavy] = Bounds{Places: max(1, processors/2), Line: 16, Patience: 5 * time.Second}
@@ -219,18 +219,18 @@ func (a *Admission) refuse(class Class, why Why) error {
 	return &Refusal{Class: class, Why: why, After: least + rand.N(least)}
 }
 
-// A Standing is how much of a class is under way.
-type Standing struct {
+// A Load is how much of a class is under way.
+type Load struct {
 	Class            Class
 	Working, Waiting int
 	Refused          int64 // since the server started
 }
 
-// Standing returns how much of every class is under way.
-func (a *Admission) Standing() (all []Standing) {
+// Loads returns how much of every class is under way.
+func (a *Admission) Loads() (all []Load) {
 	for c := Quick; c < classes; c++ {
 		working, waiting := a.lanes[c].count()
-		all = append(all, Standing{Class: c, Working: working, Waiting: waiting, Refused: a.lanes[c].refused.Load()})
+		all = append(all, Load{Class: c, Working: working, Waiting: waiting, Refused: a.lanes[c].refused.Load()})
 	}
 	return all
 }

@@ -73,8 +73,8 @@ func TestOneTooManyIsRefusedAtOnce(t *testing.T) {
 	if err := <-inLine; err != nil {
 		t.Errorf("whose turn it is: %v", err)
 	}
-	if s := a.Standing(); len(told) != 2 || s[Record-Quick].Refused != 2 || s[Record-Quick].Working != 0 {
-		t.Errorf("told %v, standing %v", told, s)
+	if s := a.Loads(); len(told) != 2 || s[Record-Quick].Refused != 2 || s[Record-Quick].Working != 0 {
+		t.Errorf("told %v, loads %v", told, s)
 	}
 }
 
@@ -201,7 +201,7 @@ func enterAll(t *testing.T, a *Admission, who string, n int) (leave []func()) {
 func TestALineThatStandsIsBoundedByTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := small()
-		c.Bounds[Quick] = Bounds{Places: 1, Line: 1000, Patience: time.Second, Standing: 5 * time.Millisecond}
+		c.Bounds[Quick] = Bounds{Places: 1, Line: 1000, Patience: time.Second, Target: 5 * time.Millisecond}
 		a := New(c)
 		var mu sync.Mutex
 		var longest time.Duration

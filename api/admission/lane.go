@@ -125,7 +125,7 @@ func (l *lane) leave(who string) {
 // long in a line that stands. Who has as many places as one may is passed over. The caller
 // holds mu.
 func (l *lane) advance(now time.Time) {
-	stands := l.bounds.Standing > 0 && len(l.line) > 0 && now.Sub(l.emptied) > interval
+	stands := l.bounds.Target > 0 && len(l.line) > 0 && now.Sub(l.emptied) > interval
 	for i := 0; i < len(l.line) && l.working < l.bounds.Places; {
 		w := l.line[i]
 		if l.holdsPart(w.who) {
@@ -134,7 +134,7 @@ func (l *lane) advance(now time.Time) {
 		}
 		l.line = slices.Delete(l.line, i, i+1)
 		less(l.waits, w.who)
-		if stands && now.Sub(w.came) > l.bounds.Standing {
+		if stands && now.Sub(w.came) > l.bounds.Target {
 			w.turn <- Full
 			continue
 		}

@@ -137,7 +137,7 @@ func (s server) fail(w http.ResponseWriter, r *http.Request, err error) {
 		http.Error(w, string(bad), http.StatusBadRequest)
 		return
 	}
-	if late, is := errors.AsType[unsealed](err); is {
+	if late, is := errors.AsType[uncovered](err); is {
 		w.Header().Set("Retry-After", "1")
 		http.Error(w, string(late), http.StatusServiceUnavailable)
 		return

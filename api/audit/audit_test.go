@@ -100,7 +100,7 @@ func someRecords(n int) (all [][]byte) {
 	return all
 }
 
-// add records and waits until they are sealed.
+// add records and waits until checkpoints cover them.
 func (h *testServer) add(records ...[]byte) {
 	h.t.Helper()
 	ctx := h.t.Context()
@@ -112,9 +112,9 @@ func (h *testServer) add(records ...[]byte) {
 	}
 	head, _ := h.store.Head(ctx)
 	for deadline := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
-		at, err := h.logs.Sealed()
+		at, err := h.logs.Covered()
 		if err != nil || time.Now().After(deadline) {
-			h.t.Fatalf("sealed up to %d of %d: %v", at, head, err)
+			h.t.Fatalf("covered up to %d of %d: %v", at, head, err)
 		}
 		if at >= head {
 			return
@@ -221,7 +221,7 @@ func TestRoutes(t *testing.T) {
 }
 
 // TestProofsAreWaitedFor: who asks before the record is there gets its proof
-// when it is sealed, and who asks for what never comes is told what to do.
+// when a checkpoint covers it, and who asks for what never comes is told what to do.
 func TestProofsAreWaitedFor(t *testing.T) {
 	h := newTestServer(t)
 	records := someRecords(3)
@@ -240,8 +240,8 @@ func TestProofsAreWaitedFor(t *testing.T) {
 		t.Errorf("what never comes: %s", body)
 	}
 	h.stop()
-	if _, body := h.get("/proof?wait=30s&event=01234567-89ab-cdef-0123-456789abcdef"); !strings.Contains(string(body), "nothing more is sealed") {
-		t.Errorf("when nothing more is sealed: %s", body)
+	if _, body := h.get("/proof?wait=30s&event=01234567-89ab-cdef-0123-456789abcdef"); !strings.Contains(string(body), "no more checkpoints are signed") {
+		t.Errorf("when no more checkpoints are signed: %s", body)
 	}
 }
 
@@ -280,7 +280,7 @@ func TestWhatWasNotSignedIsNotServed(t *testing.T) {
 		if bytes.Contains(body, []byte("slipped in")) {
 			t.Errorf("%s: it is given out", path)
 		}
-		if _, err := h.logs.Sealed(); err == nil || !strings.Contains(err.Error(), "the store does not hold record 5, at position 6, as it was signed") {
+		if _, err := h.logs.Covered(); err == nil || !strings.Contains(err.Error(), "the store does not hold record 5, at position 6, as it was signed") {
 			t.Errorf("%s: the logs say %v", path, err)
 		}
 		for _, whole := range []string{"/tile/entries/001.p/44", "/tile/0/000", "/checkpoint", "/proof?index=299"} {

@@ -18,11 +18,11 @@ import (
 // longestWait is for how long a request may wait for a checkpoint.
 const longestWait = 30 * time.Second
 
-// An unsealed says that no checkpoint covered a record while somebody waited,
+// An uncovered says that no checkpoint covered a record while somebody waited,
 // and what to do.
-type unsealed string
+type uncovered string
 
-func (e unsealed) Error() string { return string(e) }
+func (e uncovered) Error() string { return string(e) }
 
 // ProofRoute is what the route of proofs takes, which package rest describes.
 var ProofRoute = edge.Route{Query: []string{"event", "index", "wait"}, Flags: []string{"cosigned"}}
@@ -103,10 +103,10 @@ func (s server) await(ctx context.Context, wait time.Duration, do func() error) 
 	err := s.logs.Await(ctx, do)
 	switch {
 	case errors.Is(err, transparency.ErrStopped):
-		return unsealed("nothing more is sealed: /v1/status says why, under transparency; the record's receipt holds " +
+		return uncovered("no more checkpoints are signed: /v1/status says why, under transparency; the record's receipt holds " +
 			"all the same")
 	case errors.Is(err, transparency.ErrNotThere), errors.Is(err, transparency.ErrNotReady):
-		return unsealed(fmt.Sprintf("no checkpoint covered such a record within %s: a receipt holds all the same; "+
+		return uncovered(fmt.Sprintf("no checkpoint covered such a record within %s: a receipt holds all the same; "+
 			"ask again, and if it stays so, see transparency in /v1/status", wait))
 	}
 	return err

@@ -34,7 +34,7 @@ func (h *testServer) receipt(path, body string, headers ...string) wire.Receipt 
 	return r
 }
 
-func TestOperatorsHaveADoorOfTheirOwn(t *testing.T) {
+func TestOperatorsHaveEndpointsOfTheirOwn(t *testing.T) {
 	h := open(t)
 	h.furnish()
 	given := h.receipt(appEndpoint, event("e1", "ann", "consent.given", yes))
@@ -58,7 +58,7 @@ func TestOperatorsHaveADoorOfTheirOwn(t *testing.T) {
 	}
 	h.want(200, `"why":"service-ceased"`, "POST", "/v1/apps/demo/check", `{"subject":"ann","purpose":"mail"}`)
 	if _, spec := h.do("GET", "/openapi.json", ""); !strings.Contains(spec, "Where serve has no --authenticate") {
-		t.Error("the specification does not say that the operators' door is open")
+		t.Error("the specification does not say that the operators' endpoints are open")
 	}
 }
 

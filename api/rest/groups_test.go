@@ -101,8 +101,8 @@ func TestThatAGroupWasToldIsRecordedOnce(t *testing.T) {
 	}
 }
 
-// What the ledger says of itself comes in by no door.
-func TestWhatTheLedgerSaysOfItselfComesInByNoDoor(t *testing.T) {
+// What the ledger says of itself comes in by no endpoint.
+func TestWhatTheLedgerSaysOfItselfComesInByNoEndpoint(t *testing.T) {
 	h := openWithViews(t)
 	h.furnish()
 	h.want(200, "", "PUT", "/v1/apps/demo", strings.Replace(appJSON, "{", `{"group":"acme",`, 1))

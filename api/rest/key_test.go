@@ -72,7 +72,7 @@ func TestABatchWithAKeyIsRecordedOnce(t *testing.T) {
 }
 
 // What stands beside an opt-out refuses neither it nor what is in one batch with it.
-func TestNoDoorRefusesAnOptOutForWhatStandsBesideIt(t *testing.T) {
+func TestNoEndpointRefusesAnOptOutForWhatStandsBesideIt(t *testing.T) {
 	h := open(t)
 	h.furnish()
 	const path = "/v1/apps/demo/events"

@@ -214,7 +214,7 @@ func hasReceipts(t *testing.T, r *running, dir string) {
 	if err := errors.Join(err, json.Unmarshal([]byte(line), &e)); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "true", func() string { // once the record is sealed
+	eventually(t, "true", func() string { // once a checkpoint covers the record
 		text, err := cli(t, r, "receipt", "--app", "smartkey", e.Event)
 		return fmt.Sprint(err == nil && strings.Contains(text, `"consentledgerStatus": "withdrawn"`))
 	})

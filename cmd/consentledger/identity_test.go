@@ -512,7 +512,7 @@ func TestServeListensWhereOthersAreForNobodyUnknown(t *testing.T) {
 	}
 }
 
-// serveOf returns what the flags of serve say of its doors.
+// serveOf returns what the flags of serve say of its endpoints.
 func serveOf(t *testing.T, args []string) (s server.Config) {
 	t.Helper()
 	c := newServe()

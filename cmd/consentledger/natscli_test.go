@@ -193,12 +193,12 @@ func TestTheNATSToolOperates(t *testing.T) {
 		t.Errorf("behind the hold: %v", a)
 	}
 	if a := u.request("consent.v1.smartkey.record", event("h2", "hold.placed", ada, `{"reason":"litigation"}`)); a["code"] != "not-for-apps" {
-		t.Errorf("by the door for apps: %v", a)
+		t.Errorf("by the endpoint for apps: %v", a)
 	}
 	told := event("t", "group.told", "", `{"group":"acme","record":"7f3a"}`)
-	for _, door := range []string{"smartkey.record", "smartkey.operate", "acme.group"} {
-		if a := u.request("consent.v1."+door, told); a["code"] != "not-for-apps" || !strings.Contains(fmt.Sprint(a["detail"]), "the ledger says of itself") {
-			t.Errorf("what the ledger says of itself, to %s: %v", door, a)
+	for _, endpoint := range []string{"smartkey.record", "smartkey.operate", "acme.group"} {
+		if a := u.request("consent.v1."+endpoint, told); a["code"] != "not-for-apps" || !strings.Contains(fmt.Sprint(a["detail"]), "the ledger says of itself") {
+			t.Errorf("what the ledger says of itself, to %s: %v", endpoint, a)
 		}
 	}
 	u.run("pub", "consent.v1.smartkey.in.group.told", told)

@@ -20,7 +20,7 @@ func newRecord() *cobra.Command {
 	var app, kind, person, data, id, source, at string
 	var key signing.Key
 	var operator bool
-	var proof recording.Sealing
+	var proof recording.ProofWait
 	c := &cobra.Command{
 		Use:   "record [FILE|-]",
 		Short: "Record an event: a CloudEvent from a file, or one made of flags",

@@ -149,7 +149,7 @@ func eventually(t *testing.T, want string, ask func() string) {
 	}
 }
 
-func TestAnAppComesInThroughEveryDoor(t *testing.T) {
+func TestAnAppComesInThroughEveryEndpoint(t *testing.T) {
 	dir := t.TempDir()
 	r := start(t, dir, false)
 	if _, err := cli(t, r, "record", "--app", "smartkey", "--type", "consent.withdrawn", "--subject", "ada", "--data", `{"all":true}`); err == nil || !strings.Contains(err.Error(), "unknown-app") {

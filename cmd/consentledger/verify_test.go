@@ -35,8 +35,8 @@ func recordYes(t *testing.T, r *running, who string) string {
 	return id
 }
 
-// sealed waits until an event is in a published checkpoint.
-func sealed(t *testing.T, r *running, event string) {
+// covered waits until an event is in a published checkpoint.
+func covered(t *testing.T, r *running, event string) {
 	t.Helper()
 	eventually(t, "true", func() string {
 		_, err := cli(t, r, "log", "fetch-proof", "--app", "smartkey", "--event", event)
@@ -65,7 +65,7 @@ func copyDir(t *testing.T, from, to string) {
 }
 
 // tellThree starts a house in dir, tells it the yes of three people, and stops
-// it when all is sealed.
+// it when checkpoints cover all.
 func tellThree(t *testing.T, dir string, who ...string) {
 	t.Helper()
 	r := start(t, dir, false)
@@ -81,7 +81,7 @@ func tellThree(t *testing.T, dir string, who ...string) {
 	for _, w := range who {
 		last = recordYes(t, r, w)
 	}
-	sealed(t, r, last)
+	covered(t, r, last)
 	if err := r.stop(); err != nil {
 		t.Fatal(err)
 	}
@@ -125,7 +125,7 @@ func wayOut(t *testing.T, dir string) {
 		t.Errorf("what was signed is not kept: %v", err)
 	}
 	r := start(t, dir, false)
-	sealed(t, r, recordYes(t, r, "fay"))
+	covered(t, r, recordYes(t, r, "fay"))
 	if w, err := http.Get(r.http + "/log/smartkey/checkpoint"); err != nil || w.StatusCode != 200 {
 		t.Errorf("the checkpoint: %v, %v", w, err)
 	} else if text, err := io.ReadAll(w.Body); err != nil || !strings.HasPrefix(string(text), "example.com/after/smartkey\n") {

@@ -7,7 +7,7 @@ type By struct {
 	Actor     Actor
 	Principal string // who is authenticated; [Unauthenticated] until somebody is
 	Signer    string // whose signature over what was sent was verified; empty: none
-	App       bool   // it came through a door for apps
+	App       bool   // it came through an endpoint for apps
 }
 
 // An Actor is in what part somebody acts.
@@ -32,7 +32,7 @@ func (b By) Is(principal, signer string) bool {
 	return known && b.Principal == principal || b.Signer != "" && b.Signer == signer
 }
 
-// Ledger is the principal of what the ledger says of itself. No door lets
+// Ledger is the principal of what the ledger says of itself. No endpoint lets
 // anybody in by that name, see [ParsePrincipal].
 const Ledger = form.Ledger
 

@@ -232,7 +232,7 @@ func (d *DB) sync(b *pebble.Batch) error {
 		return err
 	}
 
-	p := promise{wal: wal, position: d.last}
+	p := watermark{wal: wal, position: d.last}
 	if seq := b.SeqNum(); seq > 0 {
 		p.sequence = uint64(seq) + uint64(b.Count())
 	}
@@ -258,16 +258,16 @@ func (d *DB) lost(ctx context.Context, w *write) error {
 	}
 }
 
-// sealAfter is how long the lane must have had nothing to do before it
-// writes a seal.
-const sealAfter = 3 * time.Millisecond
+// watermarkAfter is how long the lane must have had nothing to do before it
+// writes a watermark by itself.
+const watermarkAfter = 3 * time.Millisecond
 
 // mark is how far the records are durable.
 type mark struct {
-	mu       sync.Mutex
-	position eventstore.Position
-	promise  promise
-	more     chan struct{} // closed when the position next moves
+	mu        sync.Mutex
+	position  eventstore.Position
+	watermark watermark
+	more      chan struct{} // closed when the position next moves
 }
 
 // now returns the last durable position and a channel that is closed when
@@ -281,24 +281,24 @@ func (m *mark) now() (eventstore.Position, <-chan struct{}) {
 	return m.position, m.more
 }
 
-func (m *mark) move(p promise) {
+func (m *mark) move(p watermark) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if p.sequence > m.promise.sequence {
-		m.promise.wal, m.promise.sequence = p.wal, p.sequence
+	if p.sequence > m.watermark.sequence {
+		m.watermark.wal, m.watermark.sequence = p.wal, p.sequence
 	}
 	if p.position <= m.position {
 		return
 	}
-	m.position, m.promise.position = p.position, p.position
+	m.position, m.watermark.position = p.position, p.position
 	if m.more != nil {
 		close(m.more)
 		m.more = nil
 	}
 }
 
-func (m *mark) promised() promise {
+func (m *mark) watermarkNow() watermark {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.promise
+	return m.watermark
 }

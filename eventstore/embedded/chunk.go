@@ -18,7 +18,7 @@ import (
 //
 // The synced offset would say what was synced, but Pebble 2.1.7 leaves whole
 // blocks out of it (record/log_writer.go counts the last, partial block only),
-// and the first log of a database has none. Hence [promise].
+// and the first log of a database has none. Hence [watermark].
 type chunk struct {
 	at, end     int
 	first, last bool // of its record

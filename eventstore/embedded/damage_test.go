@@ -46,7 +46,7 @@ func TestFlippedBit(t *testing.T) {
 }
 
 // TestLastRecords flips every byte of the log's end, where the last records
-// acknowledged are, and the seal.
+// acknowledged are, and the watermark.
 func TestLastRecords(t *testing.T) {
 	t.Parallel()
 	files, want := history(t, rand.New(rand.NewPCG(1, 2)), false)
@@ -62,7 +62,7 @@ func TestLastRecords(t *testing.T) {
 }
 
 // history returns the files of a database that holds some thousand records in
-// tables and in the log, and the records. It returns once the seal is written.
+// tables and in the log, and the records. It returns once the watermark is written.
 func history(t *testing.T, rng *rand.Rand, clean bool) (map[string][]byte, []eventstore.Recorded) {
 	t.Helper()
 	fs := vfs.NewMem()
@@ -82,7 +82,7 @@ func history(t *testing.T, rng *rand.Rand, clean bool) (map[string][]byte, []eve
 	defer d.Close()
 	for {
 		got := files(t, fs)
-		if embedded.Sealed(memory(t, got), "db") == eventstore.Position(len(want)) {
+		if embedded.Watermark(memory(t, got), "db") == eventstore.Position(len(want)) {
 			return got, want
 		}
 	}

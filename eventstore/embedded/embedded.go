@@ -140,7 +140,7 @@ func Open(dir string, o Options) (_ *DB, err error) {
 	}
 
 	d.phase.Store(running)
-	d.working.Go(func() { d.guard(func() { d.lane.work(d.quit, d.writeAll, sealAfter, d.seal) }) })
+	d.working.Go(func() { d.guard(func() { d.lane.work(d.quit, d.writeAll, watermarkAfter, d.writeWatermark) }) })
 	return d, nil
 }
 
@@ -156,15 +156,15 @@ func newDB(dir string, o Options) *DB {
 	}
 }
 
-// rehearse opens the database without writing anything, to see whether what was
-// promised is there: once Pebble has opened it for good, it deletes the files
+// rehearse opens the database without writing anything, to see whether what
+// the watermark says is there: once Pebble has opened it for good, it deletes the files
 // that it holds for needless.
 func rehearse(dir string, o Options, found logs) error {
 	d := newDB(dir, o)
 	if err := d.openPebble(dir, o, Room{}, true); err != nil {
 		return err
 	}
-	return errors.Join(d.checkPromise(dir, found), d.pebble.Close())
+	return errors.Join(d.checkWatermark(dir, found), d.pebble.Close())
 }
 
 // openPebble opens the files. Pebble panics or calls Fatalf on some damaged
@@ -226,22 +226,22 @@ func (d *DB) recover(dir string, found logs) error {
 			return fmt.Errorf("embedded: flush %s: %w", dir, err)
 		}
 	}
-	if err := d.checkPromise(dir, found); err != nil {
+	if err := d.checkWatermark(dir, found); err != nil {
 		return err
 	}
-	d.mark.position, d.mark.promise.position = d.last, d.last
+	d.mark.position, d.mark.watermark.position = d.last, d.last
 	return nil
 }
 
-// checkPromise sets last, and returns an error if it is not what was promised.
-func (d *DB) checkPromise(dir string, found logs) error {
+// checkWatermark sets last, and returns an error if it is not what the watermark says.
+func (d *DB) checkWatermark(dir string, found logs) error {
 	last, err := d.lastPosition()
 	if err != nil {
 		return fmt.Errorf("embedded: %s: last position: %w", dir, err)
 	}
-	if last < found.promised.position {
-		return &CorruptError{File: found.promisedIn, Err: fmt.Errorf(
-			"record %d was durable, but the last that can be read is %d", found.promised.position, last)}
+	if last < found.watermark.position {
+		return &CorruptError{File: found.watermarkFile, Err: fmt.Errorf(
+			"record %d was durable, but the last that can be read is %d", found.watermark.position, last)}
 	}
 	d.last = last
 	return nil

@@ -8,13 +8,13 @@ import (
 
 var ReadFile = readFile
 
-// Sealed returns the last position that the logs in dir promise.
-func Sealed(fs vfs.FS, dir string) eventstore.Position {
+// Watermark returns the last position of which the logs in dir say that it is durable.
+func Watermark(fs vfs.FS, dir string) eventstore.Position {
 	found, err := scanDir(fs, dir)
 	if err != nil {
 		return 0
 	}
-	return found.promised.position
+	return found.watermark.position
 }
 
 // ScanDir returns what Open would refuse before Pebble sees it.
@@ -23,6 +23,6 @@ func ScanDir(fs vfs.FS, dir string) error {
 	return err
 }
 
-// Seal does what the lane does when it has been idle, and lets a panic
+// WriteWatermark does what the lane does when it has been idle, and lets a panic
 // out.
-func (d *DB) Seal() { d.seal() }
+func (d *DB) WriteWatermark() { d.writeWatermark() }

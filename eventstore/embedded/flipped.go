@@ -10,7 +10,7 @@ import (
 // chunk of what follows the last valid chunk, which ends at stop.
 //
 // That tells a flipped bit from a write that a crash cut short even where no
-// later batch promises anything: a CRC-32C gives every single bit of a chunk a
+// later watermark covers it: a CRC-32C gives every single bit of a chunk a
 // sum of its own, and what is left of a cut write is one bit away from valid by
 // chance alone: one time in 500,000 for a record of 1 KB, one in 16,000 for a
 // full block. Of two flipped bits it knows nothing.

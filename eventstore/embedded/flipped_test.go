@@ -16,10 +16,10 @@ import (
 	"consentledger/eventstore/embedded"
 )
 
-// TestFlippedBitBeforeTheSeal flips bits in the records that were acknowledged
-// last, right after they were: nothing in the log promises them. Of the last 50
+// TestFlippedBitBeforeTheWatermark flips bits in the records that were acknowledged
+// last, right after they were: no watermark in the log covers them. Of the last 50
 // bytes each has one bit flipped, or as many as CONSENTLEDGER_ROUNDS says.
-func TestFlippedBitBeforeTheSeal(t *testing.T) {
+func TestFlippedBitBeforeTheWatermark(t *testing.T) {
 	t.Parallel()
 	for name, sizes := range map[string][]int{
 		"small":         {100, 1, 0, 200},
@@ -31,7 +31,7 @@ func TestFlippedBitBeforeTheSeal(t *testing.T) {
 			seed := rand.Uint64()
 			t.Logf("seed %d", seed)
 			rng := rand.New(rand.NewPCG(seed, 0))
-			files, want := unsealed(t, rng, sizes)
+			files, want := unmarked(t, rng, sizes)
 			log, end := lastLog(files)
 			step := 1 + end/rounds.Of(t, 20) // not every byte
 			for at := rng.IntN(step); at < end-50; at += step {
@@ -48,9 +48,9 @@ func TestFlippedBitBeforeTheSeal(t *testing.T) {
 	}
 }
 
-// unsealed returns the files of a database, and its records, at a moment when
+// unmarked returns the files of a database, and its records, at a moment when
 // the last is acknowledged and nothing after it is written.
-func unsealed(t *testing.T, rng *rand.Rand, sizes []int) (map[string][]byte, []eventstore.Recorded) {
+func unmarked(t *testing.T, rng *rand.Rand, sizes []int) (map[string][]byte, []eventstore.Recorded) {
 	t.Helper()
 	for {
 		fs := vfs.NewMem()
@@ -61,7 +61,7 @@ func unsealed(t *testing.T, rng *rand.Rand, sizes []int) (map[string][]byte, []e
 			}
 		}
 		got := files(t, fs)
-		if embedded.Sealed(memory(t, got), "db") < eventstore.Position(len(sizes)) {
+		if embedded.Watermark(memory(t, got), "db") < eventstore.Position(len(sizes)) {
 			return got, readAll(t, d)
 		}
 	}
@@ -73,9 +73,9 @@ func TestFlippedBitInAPad(t *testing.T) {
 	t.Parallel()
 	const block, pad, guess = 32 << 10, 8, 32_000
 	rng := rand.New(rand.NewPCG(7, 8))
-	first, _ := unsealed(t, rng, []int{guess})
+	first, _ := unmarked(t, rng, []int{guess})
 	_, end := lastLog(first)
-	files, want := unsealed(t, rng, []int{guess + block - pad - end, 100})
+	files, want := unmarked(t, rng, []int{guess + block - pad - end, 100})
 	log, _ := lastLog(files)
 	if b := files[log][block-pad-1 : block+1]; b[0] != 0xff || !bytes.Equal(b[1:pad+1], make([]byte, pad)) || b[pad+1] == 0 {
 		t.Fatalf("there is no pad of %d bytes: %x", pad, b)
@@ -149,7 +149,7 @@ func without(acked map[eventstore.EventID]bool, got []eventstore.Recorded) int {
 // what was not synced: that is no damage.
 func TestACutWriteIsNoFlippedBit(t *testing.T) {
 	t.Parallel()
-	got, _ := unsealed(t, rand.New(rand.NewPCG(3, 4)), []int{300, 20})
+	got, _ := unmarked(t, rand.New(rand.NewPCG(3, 4)), []int{300, 20})
 	log, end := lastLog(got)
 	whole := got[log]
 	for at := end - 400; at < end; at++ {

@@ -134,7 +134,7 @@ func TestAFullDiskIsNotWrittenToAndRead(t *testing.T) {
 // it is nearly full, and every write fails from some moment on. Whatever is
 // written then, the process lives, says why, and reads.
 func TestADiskThatFillsUpKillsTheStoreAndNothingElse(t *testing.T) {
-	for _, first := range []string{"append", "row", "seal"} {
+	for _, first := range []string{"append", "row", "watermark"} {
 		disk := newMeasured(diskSize)
 		disk.silent, disk.strict = true, true
 		d, err := embedded.Open("db", embedded.Options{FS: disk})
@@ -145,8 +145,8 @@ func TestADiskThatFillsUpKillsTheStoreAndNothingElse(t *testing.T) {
 			t.Fatal(err)
 		}
 		disk.free.Store(0)
-		if first == "seal" {
-			go d.Seal() // which Pebble does not return from
+		if first == "watermark" {
+			go d.WriteWatermark() // which Pebble does not return from
 		}
 		for i := 0; d.Writable() == nil; i++ {
 			if first == "row" {
@@ -155,7 +155,7 @@ func TestADiskThatFillsUpKillsTheStoreAndNothingElse(t *testing.T) {
 				_ = put(t.Context(), d, "a", 1)
 			}
 		}
-		d.Seal() // as the lane does when it has had nothing to do for a while
+		d.WriteWatermark() // as the lane does when it has had nothing to do for a while
 		for what, err := range map[string]error{
 			"an append": put(t.Context(), d, "b", 0), "a change": d.Rows().Write(t.Context(), change("k")),
 			"a sync": d.Rows().Sync(t.Context()), "a purge": d.Rows().Purge(t.Context(), []byte("k")), "health": d.Writable(),

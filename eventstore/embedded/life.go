@@ -15,7 +15,7 @@ import (
 var ErrClosed = errors.New("embedded: the database is closed")
 
 // Close waits for the writes that have begun, ends every Follow, and closes the
-// files. After it the write-ahead log holds nothing but a seal, which tells the
+// files. After it the write-ahead log holds nothing but a watermark, which tells the
 // next Open whether the MANIFEST is whole; on a full disk it stays as it is.
 func (d *DB) Close() error {
 	d.quitOnce.Do(func() { close(d.quit) })
@@ -34,7 +34,7 @@ func (d *DB) Close() error {
 		if d.full() == nil {
 			d.phase.Store(flushing)
 			err = d.pebble.Flush()
-			d.seal()
+			d.writeWatermark()
 		}
 		d.phase.Store(closing)
 		return errors.Join(err, d.pebble.Close())

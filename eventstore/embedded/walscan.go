@@ -31,10 +31,10 @@ func (e *CorruptError) Unwrap() error { return e.Err }
 
 // logs is what the write-ahead logs and the MANIFEST were found to hold.
 type logs struct {
-	changes    int     // batches that change a key
-	promised   promise // the one with the last position
-	promisedIn string  // its file
-	doubtful   bool    // some file ends otherwise than Pebble ends it
+	changes       int       // batches that change a key
+	watermark     watermark // the one with the last position
+	watermarkFile string    // its file
+	doubtful      bool      // some file ends otherwise than Pebble ends it
 }
 
 // scanDir reads the files that Pebble would forgive too much: it takes any
@@ -209,11 +209,11 @@ const (
 )
 
 // batch looks at the record, which is a batch unless the file is a MANIFEST, and
-// returns its promise.
-func (s *scanner) batch() promise {
+// returns its watermark.
+func (s *scanner) batch() watermark {
 	b := s.record
 	if s.log == manifestID || len(b) < batchHeader {
-		return promise{}
+		return watermark{}
 	}
 
 	count := binary.LittleEndian.Uint32(b[8:])
@@ -223,13 +223,13 @@ func (s *scanner) batch() promise {
 	if count > 0 {
 		s.found.changes++
 	}
-	if b = b[batchHeader:]; len(b) < 2 || b[0] != logDataKind || b[1] != promiseSize {
-		return promise{}
+	if b = b[batchHeader:]; len(b) < 2 || b[0] != logDataKind || b[1] != watermarkSize {
+		return watermark{}
 	}
 
-	p, _ := parsePromise(b[2:])
-	if p.position > s.found.promised.position {
-		s.found.promised, s.found.promisedIn = p, s.name
+	p, _ := parseWatermark(b[2:])
+	if p.position > s.found.watermark.position {
+		s.found.watermark, s.found.watermarkFile = p, s.name
 	}
 	return p
 }

@@ -226,7 +226,7 @@ func (a *appending) lost(l *link, r reply) (over bool) {
 	s := a.store
 	ctx, cancel := context.WithTimeout(s.life, s.address.deadline) // a caller who leaves is no fault of the node
 	defer cancel()
-	there, length, err := s.standing(ctx, l, a.stream, a.expected, len(a.records))
+	there, length, err := s.tail(ctx, l, a.stream, a.expected, len(a.records))
 	if err != nil {
 		a.err = err
 		if _, is := errors.AsType[*FaultError](err); is {

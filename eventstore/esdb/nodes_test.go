@@ -108,12 +108,12 @@ type core struct {
 }
 
 type coreNode struct {
-	server *esdbserver.Server
-	door   *listener
-	life   net.Conn // by which its process says that it lives; nil: there is none
-	heard  time.Time
-	stale  bool      // it was replaced while it slept
-	awake  time.Time // since when it is back
+	server   *esdbserver.Server
+	listener *listener
+	life     net.Conn // by which its process says that it lives; nil: there is none
+	heard    time.Time
+	stale    bool      // it was replaced while it slept
+	awake    time.Time // since when it is back
 }
 
 // What a cluster takes for dead, how long it takes to elect, and how long a leader
@@ -177,8 +177,8 @@ func writeWhole(name, text string) error {
 }
 
 func (n *coreNode) serve() {
-	n.door = newListener(&net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 1})
-	go func() { _ = n.server.Serve(n.door) }()
+	n.listener = newListener(&net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 1})
+	go func() { _ = n.server.Serve(n.listener) }()
 }
 
 // greet reads what a connection is for: one line, "call 2", "life 2" or "do backup".
@@ -191,7 +191,7 @@ func (c *core) greet(conn net.Conn) {
 		_ = conn.Close()
 	case what == "call" && n >= 1 && n <= len(c.nodes):
 		c.mu.Lock()
-		d := c.nodes[n-1].door
+		d := c.nodes[n-1].listener
 		c.mu.Unlock()
 		if !d.hand(conn) {
 			_ = conn.Close()

@@ -195,9 +195,9 @@ func (s *Store) streamPage(
 	return page[1:], len(events) == pageLength, nil
 }
 
-// standing returns, read over l, how long a stream is, and up to count of its
+// tail returns, read over l, how long a stream is, and up to count of its
 // records after a revision.
-func (s *Store) standing(
+func (s *Store) tail(
 	ctx context.Context, l *link, stream eventstore.Stream, after eventstore.Revision, count int,
 ) (there []eventstore.Recorded, length eventstore.Revision, err error) {
 	events, err := l.read(ctx, s.newest(stream))

@@ -48,7 +48,7 @@ type duty struct {
 
 // A row is a row of the table obligations.
 type row struct {
-	standing
+	circumstances
 	duty     *duty
 	of       *class // the duty's, at hand
 	opened   deadline.Instant
@@ -61,8 +61,8 @@ type row struct {
 	provisional, binding, test bool
 }
 
-// A standing is what an obligation's state follows from.
-type standing struct {
+// Circumstances are what an obligation's state follows from.
+type circumstances struct {
 	settled, over, risk deadline.Instant
 	phase               deadline.DueState
 	outcome             State
@@ -71,28 +71,28 @@ type standing struct {
 }
 
 // at returns the state at a moment.
-func (s *standing) at(at deadline.Instant) State {
+func (c *circumstances) at(at deadline.Instant) State {
 	switch {
-	case s.settled != 0 && s.settled <= at:
-		return s.outcome
-	case s.phase == deadline.NotStarted:
+	case c.settled != 0 && c.settled <= at:
+		return c.outcome
+	case c.phase == deadline.NotStarted:
 		return StateNotStarted
-	case s.phase == deadline.Suspended && s.held:
+	case c.phase == deadline.Suspended && c.held:
 		return StateHeld
-	case s.phase == deadline.Suspended:
+	case c.phase == deadline.Suspended:
 		return StatePaused
-	case s.keep:
+	case c.keep:
 		return StateOpen
-	case s.over <= at:
+	case c.over <= at:
 		return StateOverdue
-	case s.risk <= at:
+	case c.risk <= at:
 		return StateAtRisk
 	}
 	return StateOpen
 }
 
-func (o *Obligation) standing() standing {
-	return standing{o.Settled, o.Due.Over, o.Due.Risk, o.Due.Phase, o.Outcome, o.Held, o.Kind == policy.DutyKeep}
+func (o *Obligation) circumstances() circumstances {
+	return circumstances{o.Settled, o.Due.Over, o.Due.Risk, o.Due.Phase, o.Outcome, o.Held, o.Kind == policy.DutyKeep}
 }
 
 // A line is a row that no index has yet.
@@ -176,18 +176,18 @@ func (x *index) addRow(n *line) {
 // its obligation.
 func (w *owed) add(n *line) (first bool) {
 	r := row{
-		standing:    n.standing(),
-		of:          n.of,
-		opened:      n.Opened,
-		number:      n.row,
-		from:        n.from,
-		to:          forever,
-		day:         n.Due.Day,
-		days:        int32(n.Days),
-		before:      -1,
-		provisional: n.Due.Provisional,
-		binding:     n.Binding,
-		test:        n.Test,
+		circumstances: n.circumstances(),
+		of:            n.of,
+		opened:        n.Opened,
+		number:        n.row,
+		from:          n.from,
+		to:            forever,
+		day:           n.Due.Day,
+		days:          int32(n.Days),
+		before:        -1,
+		provisional:   n.Due.Provisional,
+		binding:       n.Binding,
+		test:          n.Test,
 	}
 	if r.duty = w.find(n.Stream, n.of.id); r.duty != nil {
 		r.before = int32(r.duty.newest)
@@ -320,7 +320,7 @@ func (x *index) readRows(tx *readmodel.Tx) error {
 				return err
 			}
 			if o.of, err = classAt(x.classes, of); err == nil {
-				o.Kind = o.of.kind // which its standing depends on
+				o.Kind = o.of.kind // which its circumstances depend on
 				x.addRow(n)
 			}
 			return err

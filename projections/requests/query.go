@@ -262,7 +262,7 @@ func (r *reading) open(picks []pick, limit int) (list []Obligation, next Place, 
 
 // judge says how an obligation stands at the moment of the reading.
 func (r *reading) judge(o *Obligation) {
-	stands := o.standing()
+	stands := o.circumstances()
 	o.State = stands.at(r.At)
 	if o.State > StateOpen {
 		return

@@ -119,7 +119,7 @@ CREATE TABLE apps (
 const now = "9223372036854775807"
 
 // views judge what is open at the moment of the question, as
-// [standing.at] does.
+// [circumstances.at] does.
 const views = `
 CREATE VIEW obligation_history AS
 	SELECT s.app, d.stream, s.id, nullif(d.person, '') AS person, r.test,

@@ -6,8 +6,8 @@ import (
 	"fmt"
 )
 
-// ErrStopped says that nothing more is sealed. Sealed tells why.
-var ErrStopped = errors.New("nothing more is sealed")
+// ErrStopped says that no more checkpoints are signed. Covered tells why.
+var ErrStopped = errors.New("no more checkpoints are signed")
 
 // Await calls try, and calls it again at every new checkpoint, whosever it is,
 // until it says something else than [ErrNotThere] and [ErrNotReady]. When ctx is
@@ -16,7 +16,7 @@ var ErrStopped = errors.New("nothing more is sealed")
 func (l *Log) Await(ctx context.Context, try func() error) error {
 	for {
 		next := l.next()
-		_, ended := l.Sealed()
+		_, ended := l.Covered()
 		err := try()
 		if !errors.Is(err, ErrNotThere) && !errors.Is(err, ErrNotReady) {
 			return err

@@ -48,7 +48,7 @@ func TestWhatWasNotSignedIsNotServed(t *testing.T) {
 			t.Run(name+", "+how, func(t *testing.T) {
 				s := filled(t, 700)
 				s.start()
-				s.sealed("demo")
+				s.covered("demo")
 				s.shelf.mu.Lock()
 				c.tamper(s.shelf)
 				s.shelf.mu.Unlock()
@@ -105,7 +105,7 @@ func TestFilesDamagedMeanwhile(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s.t = t
 			s.start()
-			s.sealed("demo")
+			s.covered("demo")
 			file := filepath.Join(s.dir, "tiles", "demo", c.file)
 			if c.change == nil {
 				os.Remove(file)
@@ -162,14 +162,14 @@ func TestUnreadableStoreStops(t *testing.T) {
 	}
 	s.log.Records = b
 	s.run()
-	s.sealed("demo")
+	s.covered("demo")
 	b.broken.Store(true)
 	gone, cancel := context.WithCancel(t.Context())
 	cancel()
 	if _, err := s.log.Tile(gone, "demo", merkle.At(-1, 1, 700)); err == nil {
 		t.Error("somebody who is gone was answered")
 	}
-	if _, err := s.log.Sealed(); err != nil {
+	if _, err := s.log.Covered(); err != nil {
 		t.Errorf("somebody who is gone stopped the logs: %v", err)
 	}
 	if _, err := s.ask(1, 700); !errors.Is(err, errBroken) {
@@ -187,7 +187,7 @@ func TestManyReadersAtOnce(t *testing.T) {
 	s := newSite(t)
 	s.shelf.add("demo", numbered(0, 65_400)...)
 	s.start()
-	s.sealed("demo")
+	s.covered("demo")
 	var workers sync.WaitGroup
 	for k := range 12 {
 		workers.Go(func() {
@@ -213,7 +213,7 @@ func TestManyReadersAtOnce(t *testing.T) {
 		s.shelf.add("demo", numbered(i, i+3)...)
 	}
 	workers.Wait()
-	s.sealed("demo")
+	s.covered("demo")
 	s.end()
 }
 
@@ -222,7 +222,7 @@ func TestManyReadersAtOnce(t *testing.T) {
 func TestReadersWaitTheirTurn(t *testing.T) {
 	s := filled(t, 300)
 	s.start()
-	s.sealed("demo")
+	s.covered("demo")
 	for range readersLimit {
 		s.log.readers <- struct{}{}
 	}
@@ -238,7 +238,7 @@ func TestReadersWaitTheirTurn(t *testing.T) {
 	s.end()
 }
 
-// TestNothingIsReadAgain: whoever starts reads one record that was sealed before,
+// TestNothingIsReadAgain: whoever starts reads one record that was signed before,
 // the last, and those that were not. It is so after an orderly end and after a
 // kill, whatever the sizes, and with many apps. Only Check reads the rest.
 func TestNothingIsReadAgain(t *testing.T) {
@@ -255,7 +255,7 @@ func TestNothingIsReadAgain(t *testing.T) {
 						s.shelf.add(fmt.Sprint("app", i), numbered(0, 3)...)
 					}
 					s.start()
-					s.sealed("demo")
+					s.covered("demo")
 					at := s.dir
 					if killed { // what lies there then is all that is left
 						at = t.TempDir()
@@ -273,8 +273,8 @@ func TestNothingIsReadAgain(t *testing.T) {
 					s.shelf.counts()
 
 					s.start()
-					if c := s.sealed("demo"); c.Size != size+more {
-						t.Errorf("sealed %d records", c.Size)
+					if c := s.covered("demo"); c.Size != size+more {
+						t.Errorf("covered %d records", c.Size)
 					}
 					if followed, read, looked := s.shelf.counts(); int64(followed) != more || read != 0 || looked > 1 {
 						t.Errorf("%d records were followed, %d read, %d looked at; want %d, 0 and 1 at most", followed, read, looked, more)

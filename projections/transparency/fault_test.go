@@ -14,13 +14,13 @@ import (
 	"consentledger/eventstore"
 )
 
-// filled is a site with so many sealed records, stopped.
+// filled is a site with so many signed records, stopped.
 func filled(t *testing.T, n int64) *site {
 	t.Helper()
 	s := newSite(t)
 	s.shelf.add("demo", numbered(0, n)...)
 	s.start()
-	s.sealed("demo")
+	s.covered("demo")
 	s.end()
 	return s
 }
@@ -269,7 +269,7 @@ func TestKeepIsGuarded(t *testing.T) {
 			older := s.signedNow()
 			s.shelf.add("demo", numbered(200, 300)...)
 			s.start()
-			s.sealed("demo")
+			s.covered("demo")
 			s.end()
 			if name == "an older signed file was kept" {
 				change("demo.signed", func([]byte) []byte { return []byte(older) })(t, s)
@@ -303,7 +303,7 @@ func TestSignedButNotPublished(t *testing.T) {
 	}
 	s.shelf.add("demo", numbered(300, 500)...)
 	s.start()
-	c := s.sealed("demo")
+	c := s.covered("demo")
 	s.end()
 	signed := s.signedNow()
 	// The tiles are those of before, the signed checkpoint is the new one.
@@ -318,7 +318,7 @@ func TestSignedButNotPublished(t *testing.T) {
 		t.Errorf("before the tiles are built: %v", err)
 	}
 	s.run()
-	if got := s.sealed("demo"); got != c || s.signedNow() != signed {
+	if got := s.covered("demo"); got != c || s.signedNow() != signed {
 		t.Errorf("published %d %s, want %d %s", got.Size, got.Root, c.Size, c.Root)
 	}
 }
@@ -334,7 +334,7 @@ func TestSignedButNotPublishedIsChecked(t *testing.T) {
 		}
 		s.shelf.add("demo", numbered(700, 1000)...)
 		s.start()
-		s.sealed("demo")
+		s.covered("demo")
 		s.end()
 		if err := os.WriteFile(filepath.Join(s.dir, "tiles", "state"), state, 0o600); err != nil {
 			t.Fatal(err)
@@ -360,7 +360,7 @@ func TestSignedButNotPublishedIsChecked(t *testing.T) {
 func TestUnwritableKeep(t *testing.T) {
 	s := filled(t, 300)
 	s.start()
-	before := s.sealed("demo")
+	before := s.covered("demo")
 	// A directory in the place of the next file: no write can succeed, for
 	// whomever.
 	if err := os.MkdirAll(filepath.Join(s.dir, "keep", "demo.signed.next", "x"), 0o700); err != nil {
@@ -444,9 +444,9 @@ func FuzzSigned(f *testing.F) {
 	})
 }
 
-// BenchmarkSeal is a log that is built from its first record, sealed as it
+// BenchmarkCheckpoints is a log that is built from its first record, signed as it
 // grows.
-func BenchmarkSeal(b *testing.B) {
+func BenchmarkCheckpoints(b *testing.B) {
 	s := &shelf{}
 	record := bytes.Repeat([]byte{'x'}, 600)
 	for range 100_000 {
@@ -460,7 +460,7 @@ func BenchmarkSeal(b *testing.B) {
 		go func() { done <- l.Run(ctx) }()
 		var err error
 		for at := eventstore.Position(0); at < 199_999; time.Sleep(time.Millisecond) {
-			if at, err = l.Sealed(); err != nil {
+			if at, err = l.Covered(); err != nil {
 				b.Fatal(err)
 			}
 		}
@@ -496,7 +496,7 @@ func BenchmarkPace(b *testing.B) {
 		for i := range s.records {
 			s.records[i].ID, s.records[i].Position = idOf(n*1000+i), l.at+1+eventstore.Position(i)
 		}
-		if err := errors.Join(l.apply(b.Context(), s.records), l.seal(b.Context(), true)); err != nil {
+		if err := errors.Join(l.apply(b.Context(), s.records), l.checkpoint(b.Context(), true)); err != nil {
 			b.Fatal(err)
 		}
 	}

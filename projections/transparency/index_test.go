@@ -224,7 +224,7 @@ func TestOlderFilesGoOn(t *testing.T) {
 	s.asBefore("demo")
 	s.shelf.counts()
 	s.start()
-	c := s.sealed("demo")
+	c := s.covered("demo")
 	if followed, read, looked := s.shelf.counts(); followed != 0 || read != 0 || looked > 1 {
 		t.Errorf("%d records were followed, %d read, %d looked at", followed, read, looked)
 	}

@@ -55,7 +55,7 @@ func TestWhatIsLostIsNotMadeUp(t *testing.T) {
 			}
 			os.Chmod(filepath.Join(s.dir, "keep", "demo.key"), 0o600)
 			s.start()
-			if c := s.sealed("demo"); c.Size != 300 {
+			if c := s.covered("demo"); c.Size != 300 {
 				t.Errorf("brought back: %d records", c.Size)
 			}
 			s.end()

@@ -65,7 +65,7 @@ func (l *Log) tile(t *tree, p *published, tile merkle.Tile) ([]byte, error) {
 	return data, nil
 }
 
-// Find returns the index of a record in its app's log. One that is not sealed
+// Find returns the index of a record in its app's log. One that no checkpoint covers
 // yet has none.
 func (l *Log) Find(ctx context.Context, app ident.AppName, id eventstore.EventID) (int64, error) {
 	t, p, err := l.open(app)

@@ -17,7 +17,7 @@ import (
 var errRebuild = errors.New("the tiles are damaged")
 
 // Run brings the logs up to date and keeps them so until ctx is done or
-// something fails. A failure stops all of them: Sealed tells it.
+// something fails. A failure stops all of them: Covered tells it.
 func (l *Log) Run(ctx context.Context) error {
 	for {
 		err := l.round(ctx)
@@ -86,7 +86,7 @@ func (l *Log) round(ctx context.Context) error {
 		}
 		all := l.at >= head
 		if all || waiting >= sliceLimit {
-			if err := l.seal(ctx, all); err != nil {
+			if err := l.checkpoint(ctx, all); err != nil {
 				return fmt.Errorf("transparency at %d: %w", l.at, err)
 			}
 			waiting = 0
@@ -118,7 +118,7 @@ func rest(ctx context.Context, pace time.Duration) {
 }
 
 // resume looks whether the store still ends where an earlier process left it, or
-// goes on from there, and seals what that process left if nothing comes after it.
+// goes on from there, and signs what that process left if nothing comes after it.
 func (l *Log) resume(ctx context.Context) error {
 	if err := l.lastIsThere(ctx); err != nil {
 		return err
@@ -130,7 +130,7 @@ func (l *Log) resume(ctx context.Context) error {
 	if err != nil || l.at < head {
 		return err
 	}
-	return l.seal(ctx, true)
+	return l.checkpoint(ctx, true)
 }
 
 // apply adds records to their trees, in order.

@@ -415,13 +415,13 @@ func (l *Log) adopt(t *tree) error {
 // saveAfter is after how long the state of the tiles is saved at the latest.
 const saveAfter = 5 * time.Second
 
-// sealShared signs, if it is this process's turn, and publishes what was signed. All
+// checkpointShared signs, if it is this process's turn, and publishes what was signed. All
 // says that no record is missing, as far as this process can tell. What cannot be
 // read or written now is tried again.
-func (l *Log) sealShared(ctx context.Context, all bool) error {
+func (l *Log) checkpointShared(ctx context.Context, all bool) error {
 	ctx, cancel := context.WithTimeout(ctx, sharedTime)
 	defer cancel()
-	err := l.trySealShared(ctx, all)
+	err := l.tryCheckpointShared(ctx, all)
 	_, fault := errors.AsType[*FaultError](err)
 	if fault || errors.Is(err, errRebuild) {
 		return err
@@ -457,7 +457,7 @@ func (l *Log) passes(ctx context.Context, err error) bool {
 	return ctx.Err() == nil
 }
 
-func (l *Log) trySealShared(ctx context.Context, all bool) error {
+func (l *Log) tryCheckpointShared(ctx context.Context, all bool) error {
 	if err := l.Keep.look(ctx); err != nil {
 		return err
 	}
@@ -554,7 +554,7 @@ func (l *Log) publishShared(trees []*tree) error {
 
 // covers notes up to where every record is under a checkpoint that is published.
 func (l *Log) covers(trees []*tree) error {
-	sealed := l.at
+	covered := l.at
 	for _, t := range trees {
 		p := t.published.Load()
 		if p == nil || p.Size >= t.edge.Size {
@@ -564,12 +564,12 @@ func (l *Log) covers(trees []*tree) error {
 		if err != nil {
 			return fmt.Errorf("app %s: %w: %w", t.app, errRebuild, err)
 		}
-		sealed = min(sealed, first[0]-1)
+		covered = min(covered, first[0]-1)
 	}
 
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.sealed = sealed
+	l.covered = covered
 	return nil
 }
 
@@ -614,10 +614,10 @@ func (l *Log) followShared(ctx context.Context) error {
 
 	head, err := l.Records.Head(ctx)
 	if err != nil { // nobody knows whether something is missing
-		return l.sealShared(ctx, false)
+		return l.checkpointShared(ctx, false)
 	}
 	all := l.at >= head
-	if err := l.sealShared(ctx, all); err != nil {
+	if err := l.checkpointShared(ctx, all); err != nil {
 		return err
 	}
 	l.quiet = all && waiting == 0 && l.isCovered()
@@ -635,5 +635,5 @@ func (l *Log) isCovered() bool {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.trouble == nil && l.sealed >= l.at
+	return l.trouble == nil && l.covered >= l.at
 }

@@ -214,17 +214,17 @@ func TestManyProcessesSignOneLine(t *testing.T) {
 	}
 }
 
-// settled waits until all is sealed, whatever is in trouble meanwhile.
+// settled waits until all is covered, whatever is in trouble meanwhile.
 func (s *site) settled() {
 	s.t.Helper()
 	head, _ := s.shelf.Head(s.t.Context())
 	for deadline := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
-		at, err := s.log.Sealed()
+		at, err := s.log.Covered()
 		if err == nil && at >= head {
 			return
 		}
 		if time.Now().After(deadline) {
-			s.t.Fatalf("sealed up to %d of %d: %v", at, head, err)
+			s.t.Fatalf("covered up to %d of %d: %v", at, head, err)
 		}
 	}
 }
@@ -295,7 +295,7 @@ func TestWhatOthersSignedIsServed(t *testing.T) {
 	for deadline := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
 		_, err := s.log.Checkpoint("app")
 		published := err == nil && s.log.tree("app").published.Load().edge.Size == 1500
-		if covered, err = s.log.Sealed(); err == nil && published && covered >= 700*2 {
+		if covered, err = s.log.Covered(); err == nil && published && covered >= 700*2 {
 			break
 		}
 		if time.Now().After(deadline) {
@@ -472,7 +472,7 @@ func TestSharedKeyIsLost(t *testing.T) {
 	if err := b.open(1, ""); err != nil {
 		t.Fatal(err)
 	}
-	_, err := b.sites[1].log.Sealed()
+	_, err := b.sites[1].log.Covered()
 	if _, lost := errors.AsType[*LostError](err); !lost {
 		t.Errorf("got %v, want that the key is lost", err)
 	}
@@ -505,7 +505,7 @@ func TestShare(t *testing.T) {
 	alone.shelf.add("one", numbered(0, 300)...)
 	alone.shelf.add("two", numbered(0, 7)...)
 	alone.start()
-	before := map[ident.AppName]merkle.Checkpoint{"one": alone.sealed("one"), "two": alone.sealed("two")}
+	before := map[ident.AppName]merkle.Checkpoint{"one": alone.covered("one"), "two": alone.covered("two")}
 	key, err := alone.log.VerifierKey("one")
 	if err != nil {
 		t.Fatal(err)

@@ -15,7 +15,7 @@
 // before, nor for the same size with another root. If the records do not give
 // the tree that was signed, nothing more is signed until somebody has looked.
 //
-// This follows the store and not decoded events: what is sealed is what is
+// This follows the store and not decoded events: what is signed is what is
 // stored, whether or not this program can read it.
 package transparency
 
@@ -50,7 +50,7 @@ type Config struct {
 	Records Records
 	Keep    *Keep
 	Dir     string        // of the tiles
-	Pace    time.Duration // how long to rest once all is sealed, so that the next checkpoint covers more
+	Pace    time.Duration // how long to rest once all is covered, so that the next checkpoint covers more
 	Log     *slog.Logger  // nil: nothing is logged
 
 	// Halt is told of a [FaultError] before anything else happens. It may be told twice, also at once. Nil: nobody is.
@@ -68,13 +68,13 @@ type Log struct {
 	fromZero bool                        // the trees were built by this process from the first record; Run's
 	opened   map[ident.AppName]treeCheck // of the trees that an earlier process left; Check's
 
-	mu     sync.Mutex
-	trees  map[ident.AppName]*tree
-	sealed eventstore.Position // up to which all is signed and published
-	ended  error
-	news   chan struct{}           // closed at the next checkpoint, or when nothing more comes; nil: nobody waits
-	stop   context.CancelCauseFunc // ends the round that is under way
-	early  error                   // what would have ended a round before the first
+	mu      sync.Mutex
+	trees   map[ident.AppName]*tree
+	covered eventstore.Position // up to which all is signed and published
+	ended   error
+	news    chan struct{}           // closed at the next checkpoint, or when nothing more comes; nil: nobody waits
+	stop    context.CancelCauseFunc // ends the round that is under way
+	early   error                   // what would have ended a round before the first
 
 	trouble error     // why nothing can be signed or published now; of a keep that is shared
 	saved   time.Time // when the state was saved last; Run's, of a keep that is shared
@@ -169,7 +169,7 @@ func (l *Log) openTrees(ctx context.Context) error {
 		return err
 	}
 
-	l.trees, l.opened, l.at, l.sealed = map[ident.AppName]*tree{}, map[ident.AppName]treeCheck{}, s.position, s.position
+	l.trees, l.opened, l.at, l.covered = map[ident.AppName]*tree{}, map[ident.AppName]treeCheck{}, s.position, s.position
 	for _, app := range apps {
 		signed, err := l.Keep.open(ctx, app)
 		if err != nil {
@@ -180,7 +180,7 @@ func (l *Log) openTrees(ctx context.Context) error {
 			return err
 		}
 		if t.edge.Size > t.signed.Size {
-			l.sealed = 0 // not known yet
+			l.covered = 0 // not known yet
 		}
 		l.trees[app] = t
 		l.opened[app] = treeCheck{dir: t.dir, size: t.edge.Size, root: t.edge.Root(), signed: t.proven &&
@@ -218,7 +218,7 @@ func (l *Log) begin(ctx context.Context) error {
 
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.trees, l.at, l.sealed, l.fromZero = trees, 0, 0, true
+	l.trees, l.at, l.covered, l.fromZero = trees, 0, 0, true
 	return nil
 }
 
@@ -242,15 +242,15 @@ func (l *Log) tree(app ident.AppName) *tree {
 	return l.trees[app]
 }
 
-// Sealed returns the position up to which every record is in a published
+// Covered returns the position up to which every record is in a published
 // checkpoint, and what stopped the logs, if anything did.
-func (l *Log) Sealed() (eventstore.Position, error) {
+func (l *Log) Covered() (eventstore.Position, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if f := l.fault.Load(); f != nil {
-		return l.sealed, f
+		return l.covered, f
 	}
-	return l.sealed, cmp.Or(l.ended, l.trouble)
+	return l.covered, cmp.Or(l.ended, l.trouble)
 }
 
 // halt declares a fault: nothing is signed from now on.

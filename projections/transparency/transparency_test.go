@@ -218,19 +218,19 @@ func (s *site) end() {
 	}
 }
 
-// sealed waits until all is sealed and returns the checkpoint of an app.
-func (s *site) sealed(app ident.AppName) merkle.Checkpoint {
+// covered waits until all is covered and returns the checkpoint of an app.
+func (s *site) covered(app ident.AppName) merkle.Checkpoint {
 	s.t.Helper()
 	s.wait()
 	return s.checkpoint(app)
 }
 
-// wait waits until all is sealed.
+// wait waits until all is covered.
 func (s *site) wait() {
 	s.t.Helper()
 	head, _ := s.shelf.Head(s.t.Context())
 	for deadline := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
-		at, err := s.log.Sealed()
+		at, err := s.log.Covered()
 		if err != nil {
 			s.t.Fatal(err)
 		}
@@ -238,7 +238,7 @@ func (s *site) wait() {
 			break
 		}
 		if time.Now().After(deadline) {
-			s.t.Fatalf("sealed up to %d of %d", at, head)
+			s.t.Fatalf("covered up to %d of %d", at, head)
 		}
 	}
 }
@@ -273,7 +273,7 @@ func (s *site) verifier(app ident.AppName) note.Verifier {
 func (s *site) failed() error {
 	s.t.Helper()
 	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
-		if _, err := s.log.Sealed(); err != nil {
+		if _, err := s.log.Covered(); err != nil {
 			return err
 		}
 	}
@@ -302,7 +302,7 @@ func TestKnownAnswers(t *testing.T) {
 	for _, size := range []int64{1, 255, 256, 257, 65_536, 70_000} {
 		s.shelf.add("demo", numbered(before, size)...)
 		before = size
-		c := s.sealed("demo")
+		c := s.covered("demo")
 		if c.Size != size || hex.EncodeToString(c.Root[:]) != known[size] {
 			t.Errorf("%d records have the root %x, want %s", c.Size, c.Root, known[size])
 		}
@@ -352,7 +352,7 @@ func TestReadersSeeEveryWidth(t *testing.T) {
 	s := newSite(t)
 	s.shelf.add("demo", numbered(0, 700)...)
 	s.start()
-	s.sealed("demo")
+	s.covered("demo")
 	for n := range int64(3) {
 		for w := 1; w <= merkle.At(0, n, 700).W; w++ {
 			hashes, err := s.log.Tile(t.Context(), "demo", merkle.Tile{H: 8, L: 0, N: n, W: w})
@@ -382,7 +382,7 @@ func TestReadersSeeEveryWidth(t *testing.T) {
 }
 
 // TestWhatReadersHoldStays: a tile that somebody was given does not change when
-// the log grows, at whatever sizes it was sealed.
+// the log grows, at whatever sizes it was signed.
 func TestWhatReadersHoldStays(t *testing.T) {
 	s := newSite(t)
 	s.start()
@@ -391,7 +391,7 @@ func TestWhatReadersHoldStays(t *testing.T) {
 	for size := int64(0); size < 5000; {
 		n := size + 1 + rand.Int64N(600)
 		s.shelf.add("demo", numbered(size, n)...)
-		size = s.sealed("demo").Size
+		size = s.covered("demo").Size
 		for level := -1; level < 2; level++ {
 			tile := merkle.At(level, size>>(merkle.Height*(max(0, level)+1)), size)
 			if tile.W == 0 {
@@ -415,7 +415,7 @@ func TestProofs(t *testing.T) {
 	s := newSite(t)
 	s.shelf.add("demo", numbered(0, 66_000)...)
 	s.start()
-	c := s.sealed("demo")
+	c := s.covered("demo")
 	v := s.verifier("demo")
 	for _, i := range []int64{0, 1, 255, 256, 65_535, 65_536, 65_999, rand.Int64N(66_000), rand.Int64N(66_000)} {
 		at, err := s.log.Find(t.Context(), "demo", idOf(int(i)))
@@ -501,7 +501,7 @@ func TestAppsApart(t *testing.T) {
 	for i := range int64(900) {
 		s.shelf.add([]string{"one", "two", "three"}[i%3], numbered(i, i+1)...)
 	}
-	s.sealed("one")
+	s.covered("one")
 	for k, app := range []ident.AppName{"one", "two", "three"} {
 		var e merkle.Edge
 		for i := range int64(300) {
@@ -561,7 +561,7 @@ func TestRebuildAndRestart(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.start()
-	s.sealed("one")
+	s.covered("one")
 	s.end()
 	if got := s.everything(); !reflect.DeepEqual(got, want) {
 		t.Errorf("built again there are %d files, before %d, or they differ", len(got), len(want))

@@ -147,7 +147,7 @@ func (s *Service) respond(ctx context.Context, m *nats.Msg) {
 
 	user, refused := s.user(ctx, q)
 	s.Ways.NoteDenied("nats", refused)
-	text, err := s.Keys.seal(q, user, refused)
+	text, err := s.Keys.encode(q, user, refused)
 	if err == nil {
 		err = m.Respond(text)
 	}

@@ -134,7 +134,7 @@ func (w *watcher) hear(m *nats.Msg) {
 	}
 
 	w.asked[secret] = q.misled
-	if text, err := s.Keys.seal(q, s.probe(q, now), nil); err == nil {
+	if text, err := s.Keys.encode(q, s.probe(q, now), nil); err == nil {
 		_ = m.Respond(text) // a second answer, where a ledger gives one, too, is not looked at
 	}
 }

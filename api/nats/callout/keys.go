@@ -112,8 +112,8 @@ func (k Keys) open(m *nats.Msg) (*question, error) {
 	return q, nil
 }
 
-// seal returns the answer to a question: a user, or why there is none.
-func (k Keys) seal(q *question, user *jwt.UserClaims, refused error) ([]byte, error) {
+// encode returns the answer to a question: a user, or why there is none.
+func (k Keys) encode(q *question, user *jwt.UserClaims, refused error) ([]byte, error) {
 	answer := jwt.NewAuthorizationResponseClaims(q.UserNkey)
 	answer.Audience = q.Server.ID
 	if refused != nil {

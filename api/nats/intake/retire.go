@@ -12,8 +12,8 @@ import (
 // which kept what was taken for seven days: JetStream does not make a work
 // queue of it, nor another stream beside it that listens to the same subjects.
 //
-// The old one is sealed first, so that nothing comes in behind its last
-// message: until the new one stands a publisher is refused, and sends again. If
+// The old one is closed to writers first (JetStream calls that sealed), so that
+// nothing comes in behind its last message: until the new one stands a publisher is refused, and sends again. If
 // this dies in between, the old stream is still there and the next start goes
 // on. It is not for two ledgers at once.
 func retireOldStream(ctx context.Context, c Config, js jetstream.JetStream) error {

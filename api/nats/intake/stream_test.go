@@ -106,7 +106,7 @@ func TestAnOlderStreamIsEmptiedAndMadeAnew(t *testing.T) {
 	l := &faulty{Ledger: openLedger(t), broken: "7"}
 	c := Config{Conn: nc, Ledger: l, Seal: flip, Unseal: flip, Workers: 64}
 
-	// The first start dies before everything is taken; the stream is sealed.
+	// The first start dies before everything is taken; the stream takes nothing any more.
 	ctx, stop := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- Run(ctx, c, nil) }()

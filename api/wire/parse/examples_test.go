@@ -120,7 +120,7 @@ func comesBack(t *testing.T, l *ledger.Ledger, kind string, r ledger.Request, re
 	}
 }
 
-func TestWhatOnlyOperatorsSayComesThroughNoDoorForApps(t *testing.T) {
+func TestWhatOnlyOperatorsSayComesThroughNoEndpointForApps(t *testing.T) {
 	l := smartkeytest.Ledger(t)
 	for i, e := range Examples(l.Now()) {
 		r, err := Event("smartkey", bytes.Replace(e.Event, []byte("user-1"), fmt.Appendf(nil, "user-%d", i), 1))

@@ -55,7 +55,7 @@ func parts() []part {
 		{"replay", (*bench).replay},
 		{"rebuild", (*bench).rebuild},
 		{"lag", (*bench).lag},
-		{"seal", (*bench).seal},
+		{"seal", (*bench).checkpoints},
 		{"verify", (*bench).verify},
 		{"disk", (*bench).disk},
 		{"memory", (*bench).memory},

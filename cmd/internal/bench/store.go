@@ -216,7 +216,7 @@ func rebuildLogs(m *measuredServer, dir string) (rate float64, err error) {
 
 	begun := time.Now()
 	defer runLogs(m.ctx, logs)()
-	if err := sealedUpTo(m.ctx, logs, head); err != nil {
+	if err := coveredUpTo(m.ctx, logs, head); err != nil {
 		return 0, err
 	}
 	return float64(head) / time.Since(begun).Seconds(), nil

@@ -17,17 +17,17 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// A Sealing is how long somebody waits for the proof of what was recorded,
+// A ProofWait is how long somebody waits for the proof of what was recorded,
 // and where it goes.
-type Sealing struct {
+type ProofWait struct {
 	wait time.Duration // zero: no proof is wanted
 	file string        // empty: the proof is printed
 }
 
-const longestSealing = 30 * time.Second
+const longestWait = 30 * time.Second
 
 // Flags gives a verb the flags of the proof.
-func (s *Sealing) Flags(c *cobra.Command) {
+func (s *ProofWait) Flags(c *cobra.Command) {
 	f := c.Flags()
 	f.DurationVar(&s.wait, "wait-sealed", 0,
 		"wait until the record is under a signed checkpoint, for so long at the most, up to 30s, and print the proof")
@@ -36,20 +36,20 @@ func (s *Sealing) Flags(c *cobra.Command) {
 }
 
 // Check refuses flags that contradict each other, before anything is recorded.
-func (s *Sealing) Check(c *cobra.Command) error {
+func (s *ProofWait) Check(c *cobra.Command) error {
 	switch asked := c.Flags().Changed("wait-sealed"); {
-	case asked && (s.wait <= 0 || s.wait > longestSealing):
+	case asked && (s.wait <= 0 || s.wait > longestWait):
 		return exit.Usage(fmt.Errorf("--wait-sealed: want a time above zero and up to %s, as in --wait-sealed=10s, "+
-			"with the equals sign", longestSealing))
+			"with the equals sign", longestWait))
 	case s.file != "" && !asked:
-		return exit.Usage(errors.New("--proof wants --wait-sealed: there is no proof before the record is sealed"))
+		return exit.Usage(errors.New("--proof wants --wait-sealed: there is no proof before a checkpoint covers the record"))
 	}
 	return files.CheckOut("--proof", s.file)
 }
 
 // Print prints a receipt and, if it is wanted, the proof: as JSON in the same
 // object, else below it. What becomes of the proof, the receipt is printed.
-func (s *Sealing) Print(c *cobra.Command, app string, receipt json.RawMessage) error {
+func (s *ProofWait) Print(c *cobra.Command, app string, receipt json.RawMessage) error {
 	show := func() error {
 		if err := output.One(c, receipt, "event_id", "position"); err != nil {
 			return err
@@ -118,7 +118,7 @@ func Reason(c *cobra.Command, receipt json.RawMessage) error {
 }
 
 // proof fetches the proof of what a receipt is of.
-func (s *Sealing) proof(c *cobra.Command, app string, receipt json.RawMessage) ([]byte, error) {
+func (s *ProofWait) proof(c *cobra.Command, app string, receipt json.RawMessage) ([]byte, error) {
 	var r struct {
 		EventID string `json:"event_id"`
 	}

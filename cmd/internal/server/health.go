@@ -54,7 +54,7 @@ func (h *Server) status(ctx context.Context) rest.StatusReport {
 		add(r.Projection.Name(), at, err)
 	}
 
-	at, err := h.Logs.Sealed()
+	at, err := h.Logs.Covered()
 	add("transparency", at, err)
 	reacted, err := h.Reactor.State()
 	add("reactor", reacted.Position, err)

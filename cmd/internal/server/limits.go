@@ -144,7 +144,7 @@ func (h *Server) limitsReport() *rest.Limits {
 		name   string
 		places *admission.Admission
 	}{{"http", h.places}, {"nats", h.natsPlaces}} {
-		for _, s := range road.places.Standing() {
+		for _, s := range road.places.Loads() {
 			b := road.places.Config().Bounds[s.Class]
 			if b.Places == 0 {
 				continue
@@ -162,7 +162,7 @@ func (h *Server) limitsReport() *rest.Limits {
 func (h *Server) measureLimits(tell telemetry.Tell) error {
 	working := map[admission.Class]int{}
 	for _, places := range []*admission.Admission{h.places, h.natsPlaces} {
-		for _, s := range places.Standing() {
+		for _, s := range places.Loads() {
 			working[s.Class] += s.Working
 		}
 	}

@@ -17,9 +17,9 @@ import (
 	"consentledger/projections/transparency"
 )
 
-// sealPace is how long the logs rest after a checkpoint that covers all: it
+// checkpointPace is how long the logs rest after a checkpoint that covers all: it
 // bounds how many are signed, and is most of how far they are behind.
-const sealPace = 200 * time.Millisecond
+const checkpointPace = 200 * time.Millisecond
 
 // KeepDir is where a data directory has the logs' signing keys.
 func KeepDir(data string) string { return filepath.Join(data, "log") }
@@ -151,7 +151,7 @@ func (h *Server) OpenLogs(ctx context.Context) error {
 		return err
 	}
 	c.Records = fed{h.Dir.Store, h.Dir.Ledger}
-	c.Pace, c.Log, c.Halt, c.Turn = sealPace, h.Log, h.Dir.ReadOnly.halt, h.turns.turn(workCheckpoints)
+	c.Pace, c.Log, c.Halt, c.Turn = checkpointPace, h.Log, h.Dir.ReadOnly.halt, h.turns.turn(workCheckpoints)
 	if h.Logs, err = transparency.Open(ctx, c); err != nil {
 		return err
 	}

@@ -128,7 +128,7 @@ func (h *Server) measureFollowers(ctx context.Context, tell telemetry.Tell) erro
 		tell(telemetry.ProjectionProgress, share(at, head), name)
 		tell(telemetry.ProjectionStopped, number(stopped != nil), name)
 	}
-	at, _ := h.Logs.Sealed()
+	at, _ := h.Logs.Covered()
 	tell(telemetry.CheckpointLag, float64(behind(at).seconds))
 	reacted, _ := h.Reactor.State()
 	tell(telemetry.FollowUpLag, float64(behind(reacted.Position).seconds))
@@ -203,7 +203,7 @@ func (h *Server) measureIntake(ctx context.Context, tell telemetry.Tell) error {
 
 // measureObligations says what is owed.
 func (h *Server) measureObligations(ctx context.Context, tell telemetry.Tell) error {
-	counts, err := h.requests.Standing(ctx, h.Dir.Ledger.Now())
+	counts, err := h.requests.CountStates(ctx, h.Dir.Ledger.Now())
 	if err != nil {
 		return err
 	}

@@ -33,7 +33,7 @@ func (h *Server) answers(r *projections.Runner) func(context.Context) error {
 // logsAreRead returns an error as long as the transparency logs do not cover
 // what was there at the start, or if they stopped.
 func (h *Server) logsAreRead(ctx context.Context) error {
-	at, err := h.Logs.Sealed()
+	at, err := h.Logs.Covered()
 	if err != nil {
 		return err // nothing is signed any more, wherever it stands
 	}

@@ -99,7 +99,7 @@ func (h *Server) stoppedByDisk() error {
 		errs = append(errs, err)
 	}
 
-	_, err := h.Logs.Sealed()
+	_, err := h.Logs.Covered()
 	errs = append(errs, err)
 	_, err = h.Reactor.State()
 	errs = append(errs, err)

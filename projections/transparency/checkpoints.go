@@ -12,9 +12,9 @@ import (
 	"consentledger/projections/transparency/merkle"
 )
 
-// seal signs and publishes every tree that has grown. All says that no record
+// checkpoint signs and publishes every tree that has grown. All says that no record
 // is missing: a tree that is smaller than was signed is a fault then.
-func (l *Log) seal(ctx context.Context, all bool) error {
+func (l *Log) checkpoint(ctx context.Context, all bool) error {
 	trees := l.everyTree()
 	complete := true
 	var grown []*tree
@@ -134,6 +134,6 @@ func (l *Log) saveState(trees []*tree) error {
 
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.sealed = l.at
+	l.covered = l.at
 	return nil
 }

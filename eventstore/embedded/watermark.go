@@ -8,47 +8,47 @@ import (
 	"consentledger/eventstore"
 )
 
-// A promise says what was durable when a batch was written. Every batch begins
+// A watermark says what was durable when a batch was written. Every batch begins
 // with one, as log data, which Pebble keeps in the write-ahead log and nowhere
-// else. If the log cannot be read as far as a later batch in it promises, it is
-// damaged; without a promise, what cannot be read was perhaps never synced,
+// else. If the log cannot be read as far as the watermark of a later batch in it says, it is
+// damaged; without a watermark, what cannot be read was perhaps never synced,
 // and lost in a crash as anything may be that nobody was told is safe, unless
 // one flipped bit explains it, see [flipped].
-type promise struct {
+type watermark struct {
 	wal      uint64              // the log that sequence was written to
 	sequence uint64              // of Pebble's, the first not durable
 	position eventstore.Position // the last durable record
 }
 
-// promiseSize is the size of what format returns.
-const promiseSize = 25
+// watermarkSize is the size of what format returns.
+const watermarkSize = 25
 
-// promiseTag tells promises from other log data.
-const promiseTag = 'p'
+// watermarkTag tells watermarks from other log data.
+const watermarkTag = 'p'
 
-func (p promise) format() []byte {
-	b := append(make([]byte, 0, promiseSize), promiseTag)
+func (p watermark) format() []byte {
+	b := append(make([]byte, 0, watermarkSize), watermarkTag)
 	b = binary.BigEndian.AppendUint64(b, p.wal)
 	b = binary.BigEndian.AppendUint64(b, p.sequence)
 	return binary.BigEndian.AppendUint64(b, uint64(p.position))
 }
 
-func parsePromise(b []byte) (promise, bool) {
-	if len(b) < promiseSize || b[0] != promiseTag {
-		return promise{}, false
+func parseWatermark(b []byte) (watermark, bool) {
+	if len(b) < watermarkSize || b[0] != watermarkTag {
+		return watermark{}, false
 	}
-	return promise{
+	return watermark{
 		wal:      binary.BigEndian.Uint64(b[1:]),
 		sequence: binary.BigEndian.Uint64(b[9:]),
 		position: eventstore.Position(binary.BigEndian.Uint64(b[17:])),
 	}, true
 }
 
-// batch returns a batch, with room for size bytes, that begins with the promise
+// batch returns a batch, with room for size bytes, that begins with the watermark
 // of now.
 func (d *DB) batch(size int) *pebble.Batch {
 	b := d.pebble.NewBatchWithSize(size)
-	_ = b.LogData(d.mark.promised().format(), nil) // never fails
+	_ = b.LogData(d.mark.watermarkNow().format(), nil) // never fails
 	return b
 }
 
@@ -62,12 +62,12 @@ func ended(b *pebble.Batch) *pebble.Batch {
 	return b
 }
 
-// seal writes a batch that is nothing but a promise, so that damage of more than
+// writeWatermark writes a batch that is nothing but a watermark, so that damage of more than
 // one bit to the last record that was acknowledged is followed by a batch that
 // tells. It is synced,
 // since Pebble leaves what is not in its own memory until the next sync.
-func (d *DB) seal() {
-	if d.mark.promised() == (promise{}) || d.Dead() || d.full() != nil {
+func (d *DB) writeWatermark() {
+	if d.mark.watermarkNow() == (watermark{}) || d.Dead() || d.full() != nil {
 		return
 	}
 	b := d.batch(0)

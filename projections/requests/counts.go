@@ -6,9 +6,9 @@ import (
 	"consentledger/projections/readmodel"
 )
 
-// Standing counts what all apps owe at a moment, by state, without what is owed to
+// CountStates counts what all apps owe at a moment, by state, without what is owed to
 // tests. It is counted in memory, for whoever asks again and again.
-func (v *View) Standing(ctx ctx, at deadline.Instant) (counts map[State]int64, err error) {
+func (v *View) CountStates(ctx ctx, at deadline.Instant) (counts map[State]int64, err error) {
 	counts = map[State]int64{}
 	err = v.db.View(ctx, func(tx *readmodel.Tx, position eventstore.Position) error {
 		if err := v.catchUp(tx, position); err != nil {

@@ -24,7 +24,7 @@ func TestWhatStandsIsWhatTheSummaryCounts(t *testing.T) {
 	w.Tell("robot", domain.Say{Event: domain.SubjectMarkedTest{Reason: "load"}})
 
 	v := viewOf(t, w.Entries())
-	got, err := v.Standing(t.Context(), w.Time())
+	got, err := v.CountStates(t.Context(), w.Time())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,15 +16,15 @@ import (
 	"consentledger/projections/transparency/verify"
 )
 
-// seal measures what sealing costs the record path: one server is loaded in
+// checkpoints measures what signing checkpoints costs the record path: one server is loaded in
 // turns, while its transparency logs are written and while they are not.
-func (b *bench) seal(ctx context.Context) error {
+func (b *bench) checkpoints(ctx context.Context) error {
 	for _, clients := range b.counts(64, 256) {
 		err := b.serverWithout(ctx, "seal", []string{"logs"}, func(m *measuredServer) error {
 			if err := b.fill(m, newcomerLoad, b.population); err != nil {
 				return err
 			}
-			return b.sealRow(m, clients)
+			return b.checkpointRow(m, clients)
 		})
 		if err != nil {
 			return err
@@ -33,25 +33,25 @@ func (b *bench) seal(ctx context.Context) error {
 	return nil
 }
 
-// A sealRow gathers the rounds of a measurement of sealing.
-type sealRow struct {
+// A checkpointRow gathers the rounds of a measurement of checkpoints.
+type checkpointRow struct {
 	rate, rateWithout, ratio, self, work, workWithout, lag sample
 }
 
-// sealRow measures rounds of four slices: without, with, with, without, so that
+// checkpointRow measures rounds of four slices: without, with, with, without, so that
 // what a ledger loses by growing weighs on both alike.
-func (b *bench) sealRow(m *measuredServer, clients int) error {
+func (b *bench) checkpointRow(m *measuredServer, clients int) error {
 	o := order{Subject: recordSubject, Load: plainLoad, Clients: clients, For: b.slice}
-	var r sealRow
+	var r checkpointRow
 	for range b.rounds {
 		before, err := m.measure(o)
 		if err != nil {
 			return err
 		}
 		var with [2]slice
-		if err := m.sealing(func() (err error) {
+		if err := m.withCheckpoints(func() (err error) {
 			for i := range with {
-				if with[i], err = m.sealedSend(o, &r.lag); err != nil {
+				if with[i], err = m.sendCovered(o, &r.lag); err != nil {
 					return err
 				}
 			}
@@ -67,18 +67,18 @@ func (b *bench) sealRow(m *measuredServer, clients int) error {
 	}
 
 	add := func(name, unit, how string, s sample) { b.report.add("seal", clients, name, unit, how, s...) }
-	add("rate", "1/s", "events recorded over NATS while they are sealed", r.rate)
-	add("rate unsealed", "1/s", "the same while nothing is sealed, before and after", r.rateWithout)
+	add("rate", "1/s", "events recorded over NATS while checkpoints are signed", r.rate)
+	add("rate unsealed", "1/s", "the same while none is signed, before and after", r.rateWithout)
 	add("ratio", "of unsealed", "rate / rate unsealed, round by round", r.ratio)
 	add("ratio unsealed", "of unsealed", "unsealed after / unsealed before: how far rates differ by themselves", r.self)
-	add("CPU", "µs", "of this process for an event, projections and sealing included", r.work)
-	add("CPU unsealed", "µs", "the same without sealing", r.workWithout)
+	add("CPU", "µs", "of this process for an event, projections and checkpoints included", r.work)
+	add("CPU unsealed", "µs", "the same without checkpoints", r.workWithout)
 	add("lag", "s", "from a durable record to the published checkpoint that covers it, asked every 50 ms under that "+
 		"load", r.lag)
 	return nil
 }
 
-func (r *sealRow) add(before slice, with [2]slice, after slice) {
+func (r *checkpointRow) add(before slice, with [2]slice, after slice) {
 	rate, without := (with[0].rate()+with[1].rate())/2, (before.rate()+after.rate())/2
 	r.rate.add(rate)
 	r.rateWithout.add(without)
@@ -88,21 +88,21 @@ func (r *sealRow) add(before slice, with [2]slice, after slice) {
 	r.workWithout.add((before.work + after.work) / 2)
 }
 
-// sealing runs the transparency logs while f runs, which begins when they are
+// withCheckpoints runs the transparency logs while f runs, which begins when they are
 // up to date.
-func (m *measuredServer) sealing(f func() error) error {
+func (m *measuredServer) withCheckpoints(f func() error) error {
 	if err := m.OpenLogs(m.ctx); err != nil {
 		return err
 	}
 	defer runLogs(m.ctx, m.Logs)()
-	if _, err := m.sealAll(); err != nil {
+	if _, err := m.coverAll(); err != nil {
 		return err
 	}
 	return f()
 }
 
 // runLogs runs logs until stop is called. What they fail of, whoever waits until
-// something is sealed is told.
+// something is covered is told.
 func runLogs(ctx context.Context, logs *transparency.Log) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	ended := make(chan struct{})
@@ -110,8 +110,8 @@ func runLogs(ctx context.Context, logs *transparency.Log) (stop func()) {
 	return func() { cancel(); <-ended }
 }
 
-// sealedSend sends an order, and meanwhile asks how long sealing takes.
-func (m *measuredServer) sealedSend(o order, lags *sample) (slice, error) {
+// sendCovered sends an order, and meanwhile asks how long it takes until a checkpoint covers all.
+func (m *measuredServer) sendCovered(o order, lags *sample) (slice, error) {
 	type result struct {
 		slice
 		err error
@@ -122,7 +122,7 @@ func (m *measuredServer) sealedSend(o order, lags *sample) (slice, error) {
 		sent <- result{t, err}
 	}()
 	for {
-		took, err := m.sealAll()
+		took, err := m.coverAll()
 		if err != nil {
 			return slice{}, errors.Join(err, (<-sent).err)
 		}
@@ -135,23 +135,23 @@ func (m *measuredServer) sealedSend(o order, lags *sample) (slice, error) {
 	}
 }
 
-// sealAll waits until all that is durable now is sealed, and returns how long
+// coverAll waits until all that is durable now is covered, and returns how long
 // that took.
-func (m *measuredServer) sealAll() (time.Duration, error) {
+func (m *measuredServer) coverAll() (time.Duration, error) {
 	begun := time.Now()
 	head, err := m.Dir.Ledger.Head(m.ctx)
 	if err != nil {
 		return 0, err
 	}
-	err = sealedUpTo(m.ctx, m.Logs, head)
+	err = coveredUpTo(m.ctx, m.Logs, head)
 	return time.Since(begun), err
 }
 
-// sealedUpTo waits until a position is sealed. It looks a hundred times a second:
+// coveredUpTo waits until a position is covered. It looks a hundred times a second:
 // more often it would be a load of its own.
-func sealedUpTo(ctx context.Context, logs *transparency.Log, head eventstore.Position) error {
+func coveredUpTo(ctx context.Context, logs *transparency.Log, head eventstore.Position) error {
 	for {
-		at, err := logs.Sealed()
+		at, err := logs.Covered()
 		if err == nil {
 			err = context.Cause(ctx)
 		}
@@ -168,7 +168,7 @@ func (b *bench) verify(ctx context.Context) error {
 		if err := b.fill(m, plainLoad, b.events); err != nil {
 			return err
 		}
-		if _, err := m.sealAll(); err != nil {
+		if _, err := m.coverAll(); err != nil {
 			return err
 		}
 		key, err := server.VerifierKeyOf(ctx, m.Config.Data, ident.AppName(demo.App))
