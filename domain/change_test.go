@@ -49,7 +49,7 @@ func complete(d policy.Document) policy.Document {
 	}
 	d.Permissions = []policy.Permission{{ID: "network", Title: "Network", Purposes: []policy.PurposeID{"net"}}}
 	d.Minors = policy.Minors{AdultAge: 18, ChildBelowPolicy: 15, ChildBelowLaw: 14}
-	d.Texts = []policy.Text{{Locale: "en", Hash: content.Hash{8}, Standing: policy.Authoritative}}
+	d.Texts = []policy.Text{{Locale: "en", Hash: content.Hash{8}, Force: policy.Authoritative}}
 	return d
 }
 

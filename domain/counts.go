@@ -109,7 +109,7 @@ func (p Proof) whole() bool {
 // bindingIn reports whether the version has an authoritative text in a locale.
 func (y *yes) bindingIn(locale string) bool {
 	for _, t := range y.version.Document.Texts {
-		if t.Standing == policy.Authoritative && form.SameLocale(t.Locale, locale) {
+		if t.Force == policy.Authoritative && form.SameLocale(t.Locale, locale) {
 			return true
 		}
 	}

@@ -83,7 +83,7 @@ func (y *yes) evidence() Evidence {
 // to be another.
 func (y *yes) authoritative() bool {
 	for _, t := range y.version.Document.Texts {
-		if t.Hash == y.cmd.Text && t.Standing == policy.Authoritative {
+		if t.Hash == y.cmd.Text && t.Force == policy.Authoritative {
 			return true
 		}
 	}

@@ -37,7 +37,7 @@ var popup = SurfacePublished{ID: content.Hash{7}, Publisher: "release", Surface:
 func shown() Reference {
 	r := ref()
 	doc := r.Policies.Versions()[0].Document
-	doc.Texts = []policy.Text{{Locale: "en", Hash: content.Hash{8}, Standing: policy.Authoritative}, {Locale: "zh", Hash: content.Hash{10}, Standing: policy.Translation}}
+	doc.Texts = []policy.Text{{Locale: "en", Hash: content.Hash{8}, Force: policy.Authoritative}, {Locale: "zh", Hash: content.Hash{10}, Force: policy.Translation}}
 	r.Policies = Policies{}.Evolve(Fact{Event: PolicyPublished{Version: v1, Document: doc, Effective: t0}})
 	r.Surfaces = r.Surfaces.Evolve(Fact{Event: popup})
 	r.Service = r.Service.Evolve(Fact{Event: AppRegistered{App{Name: "demo", Environment: Production}}})

@@ -148,7 +148,7 @@ func TestThePageOnSQLIsRightForPostgreSQL(t *testing.T) {
 		return strings.TrimSpace(said)
 	}
 	ask("CREATE ROLE dashboard")
-	views(t, projectiontest.Database(t, server, readmodel.Options{Name: "consentledger", Reader: "dashboard"}))
+	views(t, projectiontest.Database(t, server, readmodel.Options{Name: "consentledger", ReadRole: "dashboard"}))
 
 	const reader = "SET ROLE dashboard; SET search_path = consentledger_views; "
 	all := slices.Clone(p.psql)

@@ -90,7 +90,7 @@ func (a Approvals) Propose(ctx context.Context, app ident.AppName, w Wish, by st
 		}
 	}
 
-	read := a.reader(app)
+	read := a.commandOf(app)
 	cmd, err := c.request(app, [2]string{by, ledger.PendingApprover})
 	if err != nil {
 		return proposal.Proposal{}, err
@@ -127,7 +127,7 @@ func (a Approvals) Approve(ctx context.Context, d ledger.Decision) (proposal.Pro
 	if err := a.checkOther(ctx, d); err != nil {
 		return proposal.Proposal{}, err
 	}
-	return a.Ledger.Approve(ctx, d, a.reader(d.App))
+	return a.Ledger.Approve(ctx, d, a.commandOf(d.App))
 }
 
 // Decline records that another principal declines a proposal, for a reason.
@@ -175,7 +175,7 @@ func (a Approvals) Finish(ctx context.Context, apps []ident.AppName) error {
 			if p.Decided != proposal.Approved {
 				continue
 			}
-			_, err := a.Ledger.FinishProposal(ctx, app, p.ID, a.reader(app))
+			_, err := a.Ledger.FinishProposal(ctx, app, p.ID, a.commandOf(app))
 			if _, refused := errors.AsType[refusal.Refusal](err); err != nil && !refused {
 				failed = errors.Join(failed, err)
 			}
@@ -191,8 +191,8 @@ type command struct {
 	Proof   *Proof         `json:"proof,omitempty"`
 }
 
-// reader returns what makes requests of an app of what was kept.
-func (a Approvals) reader(app ident.AppName) ledger.ReadCommand {
+// commandOf returns what makes requests of an app of what was kept.
+func (a Approvals) commandOf(app ident.AppName) ledger.ReadCommand {
 	return func(kept []byte, by [2]string) (ledger.Request, error) {
 		var c command
 		if err := json.Unmarshal(kept, &c); err != nil {

@@ -72,7 +72,7 @@ type ExportRequest struct {
 	Roles    []string `json:"roles,omitzero" doc:"open only the texts in these roles, as in details"`
 	Lang     string   `json:"lang,omitzero" doc:"of the report: en, zh"`
 	Cosigned bool     `json:"cosigned,omitzero" doc:"of the newest tree that a quorum of witnesses signed, which may lack the newest records"`
-	wire.Reader
+	wire.Accessor
 }
 
 // Export writes the bundle that was asked for into a file, which is the
@@ -160,7 +160,7 @@ func (x *Exporter) tree(app ident.AppName, cosigned bool) (merkle.Checkpoint, []
 func (x *Exporter) open(
 	ctx context.Context, s bundle.Selection, ask ExportRequest, principal string, records, parts int,
 ) (bundle.Opener, error) {
-	access := wire.AccessOf(ask.Reader, domain.AccessExport)
+	access := wire.AccessOf(ask.Accessor, domain.AccessExport)
 	access.From, access.To, access.Roles, access.Records, access.Parts = s.From, s.To, ask.Roles, records, parts
 	for _, id := range ask.Events {
 		e, err := eventstore.ParseEventID(id)

@@ -30,7 +30,7 @@ type ReceiptRequest struct {
 	Form     string `json:"form,omitzero" doc:"kantara (default) or iso27560"`
 	Disclose bool   `json:"disclose,omitzero" doc:"with the person's own words, for the person"`
 	Cosigned bool   `json:"cosigned,omitzero" doc:"proven in the newest tree that a quorum of witnesses signed"`
-	wire.Reader
+	wire.Accessor
 }
 
 // Receipt returns the receipt of a person's answer, in a form that others read.
@@ -186,7 +186,7 @@ func (x *Exporter) document(ctx context.Context, p published.Policy, version con
 func (x *Exporter) words(
 	ctx context.Context, e codec.Entry, ask ReceiptRequest, principal string,
 ) ([]bundle.Part, error) {
-	access := wire.AccessOf(ask.Reader, domain.AccessReceipt)
+	access := wire.AccessOf(ask.Accessor, domain.AccessReceipt)
 	access.Subject, access.Events, access.Records = e.Stream.ID, []ident.EventID{ident.EventID(e.ID)}, 1
 	for _, p := range e.Parts {
 		if p.Ref == e.Stream.ID {

@@ -31,7 +31,7 @@ type Role string
 
 const (
 	Writer        Role = "app-writer"
-	Reader        Role = "app-reader"
+	AppReader     Role = "app-reader"
 	Support       Role = "support-agent"
 	Officer       Role = "privacy-officer"
 	Approver      Role = "approver"
@@ -47,7 +47,7 @@ var Roles = []struct {
 	Says string
 }{
 	{Writer, "the back end of an app: records what persons say, asks what may be done and what to ask"},
-	{Reader, "a program that asks where persons stand, and records nothing"},
+	{AppReader, "a program that asks where persons stand, and records nothing"},
 	{Support, "helps one person after the other: sees where they stand, and their requests"},
 	{Officer, "answers for the app: publishes policies, works on requests, records what operators record"},
 	{Approver, "the second person: approves or declines what another principal proposed"},

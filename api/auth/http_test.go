@@ -190,7 +190,7 @@ func TestNobodyComesInWithoutAGoodKey(t *testing.T) {
 // Paths that are written otherwise lead to no app that is not one's own.
 func TestPathsAreReadInOneWay(t *testing.T) {
 	b := newBench(t)
-	key, _ := b.issue(Wish{Roles: []Role{Reader}, Apps: []ident.AppName{"shop"}})
+	key, _ := b.issue(Wish{Roles: []Role{AppReader}, Apps: []ident.AppName{"shop"}})
 	for _, path := range []string{
 		"/v1/apps/bank/activity", "/v1/apps/shop/../bank/activity", "/v1/apps/shop/%2e%2e/bank/activity", "/v1/apps/shop%2f..%2fbank/activity",
 		"//v1/apps/bank/activity", "/v1//apps/bank/activity", "/v1/apps/bank/./activity", "/v1/apps/BANK/activity", "/v1/apps/bank%00/activity",

@@ -106,7 +106,7 @@ func (b *bench) notes(app ident.AppName) (said []string) {
 
 func TestAKeyLetsInWhoItIsFor(t *testing.T) {
 	b := newBench(t)
-	key, l := b.issue(Wish{Name: "the shop", Roles: []Role{Writer, Reader}, Apps: []ident.AppName{"shop"}})
+	key, l := b.issue(Wish{Name: "the shop", Roles: []Role{Writer, AppReader}, Apps: []ident.AppName{"shop"}})
 	p, err := b.Authenticate(key.Reveal())
 	if err != nil || p.Pseudonym != l.Principal || p.Key != key.ID || !p.In("shop") || p.In("bank") || !p.May(Record) || p.May(Erase) {
 		t.Errorf("%+v, %v", p, err)
@@ -313,7 +313,7 @@ func TestKeysThatNobodyGets(t *testing.T) {
 		"that ends in years":                     {Name: "a", Roles: []Role{Writer}, Apps: shop, Lasts: 400 * day},
 		"of an auditor for a year":               {Name: "a", Roles: []Role{Auditor}, Apps: shop, Lasts: 300 * day},
 		"of who publishes and records":           {Name: "a", Roles: []Role{Officer, Writer}, Apps: shop, Lasts: day},
-		"of an administrator who reads":          {Name: "a", Roles: []Role{Administrator, Reader}, AllApps: true, Lasts: day},
+		"of an administrator who reads":          {Name: "a", Roles: []Role{Administrator, AppReader}, AllApps: true, Lasts: day},
 		"of an administrator of an app":          {Name: "a", Roles: []Role{Administrator}, Apps: shop, Lasts: day},
 		"for an app that is not there":           {Name: "a", Roles: []Role{Writer}, Apps: []ident.AppName{"nosuch"}, Lasts: day},
 		"of somebody who has none":               {Name: "a", Principal: "p-nobody", Roles: []Role{Writer}, Apps: shop, Lasts: day},
@@ -328,7 +328,7 @@ func TestKeysThatNobodyGets(t *testing.T) {
 	if list, err := b.List(t.Context()); err != nil || len(list) != 1 {
 		t.Errorf("%d keys, %v", len(list), err)
 	}
-	if _, l := b.issue(Wish{Principal: writer.Principal, Roles: []Role{Reader}, Apps: shop}); l.Principal != writer.Principal {
+	if _, l := b.issue(Wish{Principal: writer.Principal, Roles: []Role{AppReader}, Apps: shop}); l.Principal != writer.Principal {
 		t.Errorf("a second key is another principal's: %+v", l)
 	}
 }

@@ -86,21 +86,21 @@ var Operations = []Row{
 
 	{Operation: Record, Says: "record what persons of the app say", Roles: []Role{Writer}},
 	{Operation: Group, Says: "record what is said to every app of a group", Roles: []Role{Writer}},
-	{Operation: Check, Says: `ask "may we?"`, Roles: []Role{Writer, Reader, Support, Officer}},
-	{Operation: Prompt, Says: "ask what must be asked of a person", Roles: []Role{Writer, Reader, Officer}},
+	{Operation: Check, Says: `ask "may we?"`, Roles: []Role{Writer, AppReader, Support, Officer}},
+	{Operation: Prompt, Says: "ask what must be asked of a person", Roles: []Role{Writer, AppReader, Officer}},
 
 	{Operation: Mint, Says: "mint a token by which one person's own browser or phone speaks", Roles: []Role{Writer}},
 
-	{Operation: ReadPerson, Says: "where one person stands, and their history", Roles: []Role{Reader, Support, Officer, Auditor}},
+	{Operation: ReadPerson, Says: "where one person stands, and their history", Roles: []Role{AppReader, Support, Officer, Auditor}},
 	{Operation: ReadPolicy, Says: "the app, its policies, surfaces and calendars; by when something would be owed", Any: true},
-	{Operation: Count, Says: "how many persons stand where, how much was recorded", Roles: []Role{Reader, Officer, Approver, Auditor, Regulator, Viewer}},
+	{Operation: Count, Says: "how many persons stand where, how much was recorded", Roles: []Role{AppReader, Officer, Approver, Auditor, Regulator, Viewer}},
 	{Operation: ReadCases, Says: "requests and incidents", Roles: []Role{Support, Officer, Approver, Auditor}},
 	{Operation: ReadDeadlines, Says: "what is owed by when, and what was late", Roles: []Role{Support, Officer, Approver, Auditor, Regulator}},
 	{Operation: ReadReports, Says: "the audit report and the registers", Roles: []Role{Officer, Auditor, Regulator}},
-	{Operation: ReadLog, Says: "proofs, tiles and checkpoints of the transparency log", Roles: []Role{Writer, Reader, Officer, Approver, Auditor, Regulator, Viewer}},
+	{Operation: ReadLog, Says: "proofs, tiles and checkpoints of the transparency log", Roles: []Role{Writer, AppReader, Officer, Approver, Auditor, Regulator, Viewer}},
 	{Operation: Replay, Says: "history of any span, person and type", Roles: []Role{Officer, Auditor}},
 	{Operation: Export, Says: "take evidence away", Roles: []Role{Officer, Auditor}},
-	{Operation: Listen, Says: "hear on NATS what becomes of obligations and consents", Roles: []Role{Writer, Reader, Officer}},
+	{Operation: Listen, Says: "hear on NATS what becomes of obligations and consents", Roles: []Role{Writer, AppReader, Officer}},
 	{Operation: Receipt, Says: "a person's own receipt", Roles: []Role{Support, Officer}},
 
 	{Operation: Publish, Says: "publish policies, surfaces and calendars", Roles: []Role{Officer}},
@@ -318,7 +318,7 @@ func RouteOf(method, path string) (Route, bool) {
 // records no consents to it, and who hands out keys reads no persons.
 var apart = [][2]Role{
 	{Writer, Officer},
-	{Administrator, Writer}, {Administrator, Reader}, {Administrator, Support}, {Administrator, Officer},
+	{Administrator, Writer}, {Administrator, AppReader}, {Administrator, Support}, {Administrator, Officer},
 	{Administrator, Approver}, {Administrator, Auditor},
 }
 

@@ -69,7 +69,7 @@ func TestTheTableIsWhole(t *testing.T) {
 // Nobody may publish or listen in an app that is not theirs, whatever pattern covers it.
 func TestSubjectsOfOthersAreCoveredByNone(t *testing.T) {
 	p := Principal{Key: "k", Bindings: []Binding{{
-		Roles: []Role{Writer, Reader, Officer, Support, Approver, Auditor, Regulator, Viewer}, Apps: []ident.AppName{"shop"},
+		Roles: []Role{Writer, AppReader, Officer, Support, Approver, Auditor, Regulator, Viewer}, Apps: []ident.AppName{"shop"},
 	}}}
 	publish, subscribe := p.Permissions()
 	if len(publish) < 20 || len(subscribe) != 2 {

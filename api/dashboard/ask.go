@@ -23,11 +23,11 @@ type ask struct {
 	now      time.Time
 	App      string // the app that the page is about; empty: there is none yet
 
-	reader http.Header // who reads and why, for an answer that is recorded
-	sent   *sent       // a form of the page that was not taken; nil: none
-	status int         // of the page; zero: 200, or what is said of the form
-	writer http.ResponseWriter
-	made   *madeKey // a key that a form of the page made, shown this once; nil: none
+	accessor http.Header // who reads and why, for an answer that is recorded
+	sent     *sent       // a form of the page that was not taken; nil: none
+	status   int         // of the page; zero: 200, or what is said of the form
+	writer   http.ResponseWriter
+	made     *madeKey // a key that a form of the page made, shown this once; nil: none
 }
 
 // A problem is what the API said instead of an answer.
@@ -116,7 +116,7 @@ func (a *ask) request(method, path string, body any) (*http.Request, error) {
 	} else if who := a.Header["Authorization"]; who != nil {
 		r.Header["Authorization"] = who
 	}
-	for name, values := range a.reader {
+	for name, values := range a.accessor {
 		r.Header[name] = values
 	}
 	if body != nil {

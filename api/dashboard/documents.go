@@ -53,7 +53,7 @@ func getAudit(a *ask, query url.Values, into *recorder) error {
 		}
 	}
 
-	a.reader = http.Header{"Consent-Reason": {reason}, "Consent-By": {url.PathEscape(by)}}
+	a.accessor = http.Header{"Consent-Reason": {reason}, "Consent-By": {url.PathEscape(by)}}
 	return a.get(a.of("/reports/audit"), query, into)
 }
 

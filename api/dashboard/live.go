@@ -38,9 +38,9 @@ func (d *dashboard) stream(w http.ResponseWriter, r *http.Request) {
 		path += "?" + url.Values{"after": {after}}.Encode()
 	}
 
-	a.reader = http.Header{"Accept": {"text/event-stream"}}
+	a.accessor = http.Header{"Accept": {"text/event-stream"}}
 	if last := r.Header.Get("Last-Event-Id"); last != "" {
-		a.reader.Set("Last-Event-ID", last)
+		a.accessor.Set("Last-Event-ID", last)
 	}
 
 	asked, err := a.request(http.MethodGet, path, nil)

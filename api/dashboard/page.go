@@ -134,7 +134,7 @@ func (p *page) Rows(caption string, rows []obligation) any {
 	}{p, caption, rows}
 }
 
-// Book is what the page Audit shows of accesses, or of what left the house, for its template.
+// Book is what the page Audit shows of accesses, or of what left the organisation, for its template.
 func (p *page) Book(name string) any {
 	of := p.Data.(*audits)
 	return struct {

@@ -39,7 +39,7 @@ var document = policy.Document{
 	Categories: []policy.Category{{ID: "clicks", Title: "Clicks", Section: "I"}},
 	Acts:       []policy.Act{{ID: "agree", Title: "Agree", Section: "I", Counts: policy.GeneralConsent}},
 	Minors:     policy.Minors{AdultAge: 18, ChildBelowPolicy: 14, ChildBelowLaw: 14},
-	Texts:      []policy.Text{{Locale: "en", Hash: content.Hash{1}, Standing: policy.Sample}},
+	Texts:      []policy.Text{{Locale: "en", Hash: content.Hash{1}, Force: policy.Sample}},
 }
 
 // A world is a ledger whose process may die and start again.

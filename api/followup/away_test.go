@@ -60,7 +60,7 @@ func TestTheStoreComesBackAndSoDoFollowUps(t *testing.T) {
 			t.Fatal(err)
 		}
 		a := &absent{Ledger: l}
-		r := &followup.Reactor{Ledger: a, Log: slog.New(slog.NewTextHandler(&w.log, nil)), Rows: &w.rows, Every: 1}
+		r := &followup.Process{Ledger: a, Log: slog.New(slog.NewTextHandler(&w.log, nil)), Rows: &w.rows, Every: 1}
 		ctx, cancel := context.WithCancel(t.Context())
 		var workers sync.WaitGroup
 		workers.Go(func() {

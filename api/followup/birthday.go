@@ -33,7 +33,7 @@ var turns = []struct {
 
 // learnAge takes note of when the person's band of age changes next. What says
 // nothing of the birth date leaves what is known of it.
-func (r *Reactor) learnAge(ctx context.Context, e codec.Entry, x domain.AgeRecorded) error {
+func (r *Process) learnAge(ctx context.Context, e codec.Entry, x domain.AgeRecorded) error {
 	born, said, err := r.bornOn(ctx, e)
 	if err != nil {
 		return err
@@ -55,7 +55,7 @@ func (r *Reactor) learnAge(ctx context.Context, e codec.Entry, x domain.AgeRecor
 
 // bornOn returns the birth date that a record says, if it says one; zero if that is
 // no date.
-func (r *Reactor) bornOn(ctx context.Context, e codec.Entry) (born time.Time, said bool, err error) {
+func (r *Process) bornOn(ctx context.Context, e codec.Entry) (born time.Time, said bool, err error) {
 	text, said, err := r.birthDate(ctx, e)
 	if err != nil || !said {
 		return time.Time{}, said, err
@@ -73,7 +73,7 @@ func (r *Reactor) bornOn(ctx context.Context, e codec.Entry) (born time.Time, sa
 
 // birthDate reads a birth date. The access is recorded once for every record that
 // has one, however often it is read: the id says what is read.
-func (r *Reactor) birthDate(ctx context.Context, e codec.Entry) (domain.Personal, bool, error) {
+func (r *Process) birthDate(ctx context.Context, e codec.Entry) (domain.Personal, bool, error) {
 	if !slices.ContainsFunc(e.Parts, func(p codec.Part) bool { return p.Role == birthDateRole }) {
 		return "", false, nil
 	}
@@ -97,7 +97,7 @@ func (r *Reactor) birthDate(ctx context.Context, e codec.Entry) (domain.Personal
 }
 
 // schedule waits for the next birthday that changes the band.
-func (r *Reactor) schedule(stream ident.StreamID, band domain.AgeBand) {
+func (r *Process) schedule(stream ident.StreamID, band domain.AgeBand) {
 	b, ok := r.birthdays[stream]
 	if !ok {
 		return
@@ -116,13 +116,13 @@ func (r *Reactor) schedule(stream ident.StreamID, band domain.AgeBand) {
 	r.forget(stream) // grown up
 }
 
-func (r *Reactor) forget(stream ident.StreamID) {
+func (r *Process) forget(stream ident.StreamID) {
 	delete(r.birthdays, stream)
 	r.waiting.remove(stream.String())
 }
 
 // turn records that a person is in the next band of age.
-func (r *Reactor) turn(
+func (r *Process) turn(
 	stream ident.StreamID, fact eventstore.EventID, band domain.AgeBand, at deadline.Instant,
 ) func(context.Context) error {
 	return func(ctx context.Context) error {
@@ -145,7 +145,7 @@ func bandAt(born time.Time, at deadline.Instant) domain.AgeBand {
 	return band
 }
 
-func (r *Reactor) zone(ctx context.Context, app ident.AppName) (*time.Location, error) {
+func (r *Process) zone(ctx context.Context, app ident.AppName) (*time.Location, error) {
 	ref, err := r.Ledger.App(ctx, app)
 	if err != nil {
 		return nil, err

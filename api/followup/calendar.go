@@ -21,7 +21,7 @@ func (a *app) learnCalendar(e codec.Entry) {
 
 // moveTouched lets the due dates be computed again that a calendar may change, once for
 // every stream.
-func (r *Reactor) moveTouched(
+func (r *Process) moveTouched(
 	ctx context.Context, name ident.AppName, x domain.CalendarPublished,
 ) error {
 	a := r.app(name)
@@ -48,7 +48,7 @@ func (r *Reactor) moveTouched(
 
 // move computes the due dates of a stream again, by the calendar that was
 // published last.
-func (r *Reactor) move(a *app, stream ident.StreamID, key, why string) {
+func (r *Process) move(a *app, stream ident.StreamID, key, why string) {
 	r.follow(key, 0, stream, "calendar "+hex.EncodeToString(a.newest[:])+why, 0,
 		domain.MoveObligations{Calendar: a.newest})
 }
@@ -61,14 +61,14 @@ func outdatedKey(stream ident.StreamID) string { return "outdated " + stream.Str
 
 // checkCalendar finds a due date that was computed on older calendars than the
 // log has before it, as by a process that had not heard of them.
-func (r *Reactor) checkCalendar(a *app, o *openDuty, e codec.Entry) {
+func (r *Process) checkCalendar(a *app, o *openDuty, e codec.Entry) {
 	if a.newest != (ident.EventID{}) && outdated(o.due, a.calendars) {
 		r.move(a, o.stream, outdatedKey(o.stream), " after "+e.ID.String())
 	}
 }
 
 // forgetCalendar forgets what was to be moved and is.
-func (r *Reactor) forgetCalendar(stream ident.StreamID, x domain.ObligationMoved) {
+func (r *Process) forgetCalendar(stream ident.StreamID, x domain.ObligationMoved) {
 	if x.Why == obligation.MovedCalendar {
 		r.waiting.remove(calendarKey(stream, x.By))
 		r.waiting.remove(outdatedKey(stream))
@@ -92,7 +92,7 @@ func outdated(d deadline.Due, k deadline.Calendars) bool {
 }
 
 // ship publishes the calendars that the program comes with for an app.
-func (r *Reactor) ship(stream ident.StreamID, app domain.App) {
+func (r *Process) ship(stream ident.StreamID, app domain.App) {
 	for _, k := range r.Shipped {
 		if k.Jurisdiction != app.Jurisdiction {
 			continue
@@ -111,7 +111,7 @@ func (r *Reactor) ship(stream ident.StreamID, app domain.App) {
 
 // learnShipped forgets what was to be shipped and is published: once there is a
 // notice, what is reported of its year is no news.
-func (r *Reactor) learnShipped(app ident.AppName, k deadline.Calendar) {
+func (r *Process) learnShipped(app ident.AppName, k deadline.Calendar) {
 	r.waiting.remove(shippedKey(app, k))
 	if !k.Projected {
 		k.Reported = true

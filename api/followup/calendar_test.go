@@ -20,7 +20,7 @@ func TestAnAppHasTheShippedCalendarsOfItsJurisdiction(t *testing.T) {
 		said := deadline.Calendar{Jurisdiction: "CN", Year: 2001, Reported: true, Source: "a package", Off: []deadline.Date{deadline.NewDate(2001, 1, 1)}, Partial: true} // of a year that is announced
 		for range 2 {                                                                                                                                                     // and again after a restart
 			ctx, cancel := context.WithCancel(t.Context())
-			r := &followup.Reactor{Ledger: w.Ledger, Shipped: []deadline.Calendar{year("CN", 2000), year("CN", 2001), year("DE", 2000), said}}
+			r := &followup.Process{Ledger: w.Ledger, Shipped: []deadline.Calendar{year("CN", 2000), year("CN", 2001), year("DE", 2000), said}}
 			done := make(chan error, 1)
 			go func() { done <- r.Run(ctx) }()
 			synctest.Wait()

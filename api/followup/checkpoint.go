@@ -19,7 +19,7 @@ import (
 	"consentledger/eventstore/memory"
 )
 
-// A checkpoint is what a Reactor knew as of a record. It is derived: it can be
+// A checkpoint is what a Process knew as of a record. It is derived: it can be
 // thrown away at any time, and then the log is read from its beginning. Before it is
 // used the record is read again, and must be the same.
 //
@@ -78,7 +78,7 @@ const keepEvery = 50_000
 
 // keepSometimes keeps a checkpoint if enough came since the last. One that cannot be
 // kept, as on a full disk, is kept later: nothing waits for it.
-func (r *Reactor) keepSometimes(ctx context.Context) {
+func (r *Process) keepSometimes(ctx context.Context) {
 	every := r.Every
 	if every == 0 {
 		every = max(keepEvery, r.items())
@@ -89,14 +89,14 @@ func (r *Reactor) keepSometimes(ctx context.Context) {
 }
 
 // part keeps a checkpoint at the end.
-func (r *Reactor) part(ctx context.Context) {
+func (r *Process) part(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
 	r.keep(ctx)
 }
 
 // keep keeps a checkpoint, unless there is something to be done first.
-func (r *Reactor) keep(ctx context.Context) {
+func (r *Process) keep(ctx context.Context) {
 	if due, waits := r.waiting.next(); r.Rows == nil || r.torn || r.at == r.kept || waits && due == 0 {
 		return
 	}
@@ -109,7 +109,7 @@ func (r *Reactor) keep(ctx context.Context) {
 
 // write writes the shares, then the head, and takes away what was there before with
 // it: should another process have done so meanwhile, its checkpoint stands.
-func (r *Reactor) write(ctx context.Context) error {
+func (r *Process) write(ctx context.Context) error {
 	h, c := head{of: r.at}, eventstore.Change{}
 	state, _ := r.State()
 	h.doubtful = uint64(state.Doubtful)
@@ -131,7 +131,7 @@ func (r *Reactor) write(ctx context.Context) error {
 
 // pile writes shares, and adds to a change that they are to be there, and that older
 // ones are not.
-func (r *Reactor) pile(
+func (r *Process) pile(
 	ctx context.Context, prefix string, list iter.Seq2[share, error], c *eventstore.Change,
 ) (p pile, err error) {
 	sum := sha256.New()
@@ -207,7 +207,7 @@ var errNone = errors.New("it is none of this program and log")
 
 // resume takes up what the newest checkpoint knows. Another process may put a newer
 // one in its place meanwhile.
-func (r *Reactor) resume(ctx context.Context) error {
+func (r *Process) resume(ctx context.Context) error {
 	r.forgetAll()
 	if r.Rows == nil {
 		return r.shelf.empty(ctx)
@@ -238,7 +238,7 @@ func (r *Reactor) resume(ctx context.Context) error {
 }
 
 // forgetAll begins anew.
-func (r *Reactor) forgetAll() {
+func (r *Process) forgetAll() {
 	r.birthdays, r.apps, r.groups = map[ident.StreamID]birthday{}, map[ident.AppName]*app{}, map[ident.AppName]string{}
 	r.waiting = timetable{}
 	if r.shelf.rows = r.Rows; r.Rows == nil {
@@ -246,7 +246,7 @@ func (r *Reactor) forgetAll() {
 	}
 }
 
-func (r *Reactor) takeUp(ctx context.Context, text []byte) error {
+func (r *Process) takeUp(ctx context.Context, text []byte) error {
 	h, ok := parseHead(text)
 	if !ok {
 		return errNone
@@ -294,7 +294,7 @@ func (r *Reactor) takeUp(ctx context.Context, text []byte) error {
 }
 
 // stands finds out whether a record is where it was.
-func (r *Reactor) stands(ctx context.Context, m mark) error {
+func (r *Process) stands(ctx context.Context, m mark) error {
 	last, err := r.Ledger.Head(ctx)
 	if err != nil {
 		return err
@@ -317,7 +317,7 @@ func (r *Reactor) stands(ctx context.Context, m mark) error {
 
 // takeOpen makes the rows of the shelf from a checkpoint. They are of no record until all
 // of them are there.
-func (r *Reactor) takeOpen(ctx context.Context, of mark) error {
+func (r *Process) takeOpen(ctx context.Context, of mark) error {
 	if err := r.shelf.empty(ctx); err != nil {
 		return err
 	}
@@ -336,7 +336,7 @@ func (r *Reactor) takeOpen(ctx context.Context, of mark) error {
 }
 
 // check finds out whether the shares of a checkpoint are as they were written.
-func (r *Reactor) check(ctx context.Context, prefix string, of mark, want pile) error {
+func (r *Process) check(ctx context.Context, prefix string, of mark, want pile) error {
 	sum, found := sha256.New(), uint32(0)
 	for row, err := range r.Rows.Scan(ctx, sharesOf(prefix, of.position)) {
 		if err != nil {
@@ -352,7 +352,7 @@ func (r *Reactor) check(ctx context.Context, prefix string, of mark, want pile) 
 }
 
 // read yields the shares of a checkpoint.
-func (r *Reactor) read(ctx context.Context, prefix string, of mark) iter.Seq2[*share, error] {
+func (r *Process) read(ctx context.Context, prefix string, of mark) iter.Seq2[*share, error] {
 	return func(yield func(*share, error) bool) {
 		for row, err := range r.Rows.Scan(ctx, sharesOf(prefix, of.position)) {
 			if err != nil {
@@ -372,7 +372,7 @@ func (r *Reactor) read(ctx context.Context, prefix string, of mark) iter.Seq2[*s
 }
 
 // readApp reads what the few streams of an app say, up to a position.
-func (r *Reactor) readApp(ctx context.Context, name ident.AppName, until eventstore.Position) error {
+func (r *Process) readApp(ctx context.Context, name ident.AppName, until eventstore.Position) error {
 	r.app(name)
 	for _, own := range []ident.StreamID{ident.ServiceStream(name), ident.CalendarStream(name),
 		ident.PolicyStream(name)} {
@@ -406,7 +406,7 @@ func placesIn(list []codec.Entry) (places []recordPlace) {
 }
 
 // records reads records again.
-func (r *Reactor) records(ctx context.Context, places []recordPlace) (list []codec.Entry, err error) {
+func (r *Process) records(ctx context.Context, places []recordPlace) (list []codec.Entry, err error) {
 	for _, p := range places {
 		e, err := r.record(ctx, p)
 		if err != nil {
@@ -417,7 +417,7 @@ func (r *Reactor) records(ctx context.Context, places []recordPlace) (list []cod
 	return list, nil
 }
 
-func (r *Reactor) record(ctx context.Context, p recordPlace) (codec.Entry, error) {
+func (r *Process) record(ctx context.Context, p recordPlace) (codec.Entry, error) {
 	for e, err := range r.Ledger.Stream(ctx, p.stream) {
 		if err != nil {
 			return codec.Entry{}, err

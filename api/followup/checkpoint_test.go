@@ -21,11 +21,11 @@ import (
 )
 
 // recalls holds what the newest checkpoint knows against what the log says: after
-// every reactor that ends, in every test.
+// every process that ends, in every test.
 func (w *world) recalls(rows *memory.Rows) {
 	w.t.Helper()
-	recalled := w.memory(rows, func(ctx context.Context, r *followup.Reactor) (followup.Memory, error) { return r.Recalled(ctx) })
-	read := w.memory(nil, func(ctx context.Context, r *followup.Reactor) (followup.Memory, error) {
+	recalled := w.memory(rows, func(ctx context.Context, r *followup.Process) (followup.Memory, error) { return r.Recalled(ctx) })
+	read := w.memory(nil, func(ctx context.Context, r *followup.Process) (followup.Memory, error) {
 		return r.Reads(ctx, recalled.At)
 	})
 	if recalled.At == 0 || !reflect.DeepEqual(recalled, read) {
@@ -34,13 +34,13 @@ func (w *world) recalls(rows *memory.Rows) {
 	}
 }
 
-func (w *world) memory(rows eventstore.Rows, get func(context.Context, *followup.Reactor) (followup.Memory, error)) followup.Memory {
+func (w *world) memory(rows eventstore.Rows, get func(context.Context, *followup.Process) (followup.Memory, error)) followup.Memory {
 	w.t.Helper()
 	l, err := w.open()
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	m, err := get(context.Background(), &followup.Reactor{Ledger: l, Rows: rows})
+	m, err := get(context.Background(), &followup.Process{Ledger: l, Rows: rows})
 	if err != nil {
 		w.t.Error(err)
 	}
@@ -84,7 +84,7 @@ func (w *world) withdraws(persons ...string) {
 	synctest.Wait()
 }
 
-// runs lets a reactor run for a while, and returns how many records it was told of.
+// runs lets a process run for a while, and returns how many records it was told of.
 func (w *world) runs(rows eventstore.Rows) (told int) {
 	w.t.Helper()
 	l, err := w.open()
@@ -94,7 +94,7 @@ func (w *world) runs(rows eventstore.Rows) (told int) {
 	c := &counted{Ledger: l}
 	ctx, stop := context.WithTimeout(context.Background(), time.Second)
 	defer stop()
-	if err := (&followup.Reactor{Ledger: c, Rows: rows, Log: slog.New(slog.NewTextHandler(&w.log, nil))}).Run(ctx); err != nil {
+	if err := (&followup.Process{Ledger: c, Rows: rows, Log: slog.New(slog.NewTextHandler(&w.log, nil))}).Run(ctx); err != nil {
 		w.t.Error(err)
 	}
 	return c.told

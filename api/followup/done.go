@@ -30,7 +30,7 @@ func (a *app) keepDone(e codec.Entry) {
 // metBefore returns what was recorded earlier and meets what opens only now: steps
 // of an incident, and of a person what was done since the start of its clock. The
 // person's history is read only if there is any.
-func (r *Reactor) metBefore(
+func (r *Process) metBefore(
 	ctx context.Context, a *app, e occasion, start deadline.Instant, metBy []string,
 ) (since []codec.Entry, err error) {
 	switch e.history.Noun {

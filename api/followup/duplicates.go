@@ -18,7 +18,7 @@ type duplicates struct {
 
 // learnDuplicate takes note of a step of a request. What is owed again follows
 // whichever came first, the duplicate or the end: both may be under way at once.
-func (r *Reactor) learnDuplicate(a *app, e codec.Entry, s domain.Stepped) {
+func (r *Process) learnDuplicate(a *app, e codec.Entry, s domain.Stepped) {
 	if e.Stream.Noun != ident.RequestNoun {
 		return
 	}
@@ -52,7 +52,7 @@ func (r *Reactor) learnDuplicate(a *app, e codec.Entry, s domain.Stepped) {
 
 // learnMistake takes note that records of a person were a mistake: a link may be among
 // them, by which a request went on in another person's. Whether one is, the request knows.
-func (r *Reactor) learnMistake(ctx context.Context, a *app, e codec.Entry) error {
+func (r *Process) learnMistake(ctx context.Context, a *app, e codec.Entry) error {
 	d := &a.duplicates
 	if e.Stream.Noun != ident.SubjectNoun || len(d.goOn) == 0 {
 		return nil
@@ -83,7 +83,7 @@ func (d *duplicates) end(id string) {
 
 // oweAgain lets a request be owed again, because of the end of the one in which
 // it went on, or of what told that it goes on there.
-func (r *Reactor) oweAgain(b ident.StreamID, original string, because codec.Entry) {
+func (r *Process) oweAgain(b ident.StreamID, original string, because codec.Entry) {
 	r.follow(owedAgainKey(b), 0, b, "owed again since "+because.ID.String(), 0, domain.OweAgain{Original: original})
 }
 

@@ -21,7 +21,7 @@ import (
 
 // learnDuty takes note of what a fact is to obligations: one may be about an
 // obligation, meet some, void some, and open others, in this order.
-func (r *Reactor) learnDuty(ctx context.Context, e codec.Entry) error {
+func (r *Process) learnDuty(ctx context.Context, e codec.Entry) error {
 	a := r.app(e.Stream.App)
 	if err := r.fetch(ctx, a, e); err != nil {
 		return err
@@ -73,7 +73,7 @@ func (r *Reactor) learnDuty(ctx context.Context, e codec.Entry) error {
 
 // fetch brings to hand what a fact may be to: what is open in its stream, if it says what
 // became of that, and what is open in its place, if it may meet, void or stop any of it.
-func (r *Reactor) fetch(ctx context.Context, a *app, e codec.Entry) error {
+func (r *Process) fetch(ctx context.Context, a *app, e codec.Entry) error {
 	switch x := e.Event.(type) {
 	case domain.ObligationOpened, domain.ObligationMoved, domain.ObligationMet, domain.ObligationVoided,
 		domain.ObligationAtRisk, domain.ObligationOverdue:
@@ -117,7 +117,7 @@ func dutyStream(app ident.AppName, cause ident.EventID) ident.StreamID {
 
 // openOwed takes note of what a fact says is owed since. Of one that does not say so,
 // what is owed is recorded.
-func (r *Reactor) openOwed(ctx context.Context, a *app, e codec.Entry) error {
+func (r *Process) openOwed(ctx context.Context, a *app, e codec.Entry) error {
 	if e.Stream.Noun != ident.SubjectNoun || !domain.SaysOwed(e.Rules) {
 		return r.open(ctx, a, e)
 	}
@@ -140,7 +140,7 @@ func (r *Reactor) openOwed(ctx context.Context, a *app, e codec.Entry) error {
 
 // learnSaid takes note of an obligation that the fact itself says, from which it
 // follows: what an earlier one opened may be void since, and it may be met already.
-func (r *Reactor) learnSaid(ctx context.Context, a *app, e, o codec.Entry, x domain.ObligationOpened) error {
+func (r *Process) learnSaid(ctx context.Context, a *app, e, o codec.Entry, x domain.ObligationOpened) error {
 	opened := &opening{wanted: wanted{
 		stream: o.Stream,
 		since:  ident.EventID(e.ID),
@@ -183,7 +183,7 @@ func (a *app) dutyOf(x obligation.Obligation, kind string) (policy.DutyRule, boo
 // open lets what a policy promises follow from a fact. The version that was in
 // force when it happened binds; if that promised nothing, the one that was when
 // the ledger took it: what comes late from before a promise is owed like the rest.
-func (r *Reactor) open(ctx context.Context, a *app, e codec.Entry) error {
+func (r *Process) open(ctx context.Context, a *app, e codec.Entry) error {
 	kind := e.Kind()
 	if !a.policies.Open(kind) {
 		return nil
@@ -233,7 +233,7 @@ func (o occasion) stream() ident.StreamID {
 }
 
 // openFor lets follow what is owed on an occasion that is about a scope.
-func (r *Reactor) openFor(ctx context.Context, a *app, e occasion, scope policy.Scope) error {
+func (r *Process) openFor(ctx context.Context, a *app, e occasion, scope policy.Scope) error {
 	o := domain.Occasion{Kind: e.kind, Event: e.Event, Scope: scope, Crossed: e.crossed()}
 	for _, at := range []deadline.Instant{min(e.At, e.Recorded), e.Recorded} {
 		who, err := r.promisee(ctx, a, e.history, at)
@@ -265,7 +265,7 @@ type ending struct {
 
 // ends asks the person's history what a fact took away. Of a person who never
 // said yes it does not ask.
-func (r *Reactor) ends(ctx context.Context, a *app, e codec.Entry) (ending, error) {
+func (r *Process) ends(ctx context.Context, a *app, e codec.Entry) (ending, error) {
 	switch e.Event.(type) {
 	case domain.ConsentRefused, domain.RecordVoided, domain.AgeRecorded:
 	default:
@@ -300,7 +300,7 @@ func (a *app) reach(d policy.DutyRule, rule deadline.Rule) bool {
 
 // promisee returns whose promises bind: that matters only where a version
 // reduces rights.
-func (r *Reactor) promisee(
+func (r *Process) promisee(
 	ctx context.Context, a *app, stream ident.StreamID, at deadline.Instant,
 ) (domain.Subject, error) {
 	if stream.Noun != ident.SubjectNoun || !a.policies.Reduced(at) {
@@ -312,7 +312,7 @@ func (r *Reactor) promisee(
 // openOne lets a duty follow from a fact, on one rule. In an incident it does so
 // once: one that is classified anew is the same incident, and what was owed for
 // it is owed, or done, already.
-func (r *Reactor) openOne(ctx context.Context, a *app, e occasion, x domain.Owed, at deadline.Instant) error {
+func (r *Process) openOne(ctx context.Context, a *app, e occasion, x domain.Owed, at deadline.Instant) error {
 	if e.Stream.Noun == ident.IncidentNoun && !a.owes(e.Stream.ID, x.Duty.Kind, x.Rule.ID) {
 		return nil
 	}
@@ -399,7 +399,7 @@ func (a *app) start(e codec.Entry, d policy.DutyRule, rule deadline.Rule) deadli
 }
 
 // meet lets a fact meet what is open in its place, or shall open there.
-func (r *Reactor) meet(a *app, e codec.Entry) {
+func (r *Process) meet(a *app, e codec.Entry) {
 	p := a.places[placeOf(e.Stream)]
 	if p == nil {
 		return
@@ -421,7 +421,7 @@ func (r *Reactor) meet(a *app, e codec.Entry) {
 	}
 }
 
-func (r *Reactor) meetOne(o *openDuty, kind string, e codec.Entry) {
+func (r *Process) meetOne(o *openDuty, kind string, e codec.Entry) {
 	members := domain.Members(e.Event)
 	if !policy.MeetsBy(o.metBy, kind, members) || !domain.IsOf(o.target, members) {
 		return
@@ -457,7 +457,7 @@ func (o *openDuty) before(at deadline.Instant) bool {
 // voidReplies lets the replies be void that are owed to a person, or will be:
 // those since one fact, or all if none is named. Somebody who is there no more
 // cannot be replied to; what is to be stopped or deleted stays so.
-func (r *Reactor) voidReplies(a *app, person ident.StreamID, since ident.EventID, reason string) {
+func (r *Process) voidReplies(a *app, person ident.StreamID, since ident.EventID, reason string) {
 	p := a.places[person]
 	if p == nil {
 		return
@@ -479,7 +479,7 @@ func (r *Reactor) voidReplies(a *app, person ident.StreamID, since ident.EventID
 
 // renew lets what an earlier fact opened by a duty be void, since a later one
 // opens it anew: nobody owes the same twice. What is about to be met is not.
-func (r *Reactor) renew(ctx context.Context, a *app, by *opening, on []string) error {
+func (r *Process) renew(ctx context.Context, a *app, by *opening, on []string) error {
 	if err := r.fetchPlace(ctx, a, by.place); err != nil {
 		return err
 	}
@@ -504,7 +504,7 @@ func (r *Reactor) renew(ctx context.Context, a *app, by *opening, on []string) e
 	return nil
 }
 
-func (r *Reactor) voidOne(o *openDuty, reason string) {
+func (r *Process) voidOne(o *openDuty, reason string) {
 	if key := o.key("void"); !r.waiting.has(key) {
 		r.follow(key, 0, o.stream, "void "+o.id+" "+reason, 0, domain.VoidObligation{ID: o.id, Reason: reason})
 	}
@@ -512,14 +512,14 @@ func (r *Reactor) voidOne(o *openDuty, reason string) {
 
 // follow lets a command follow on a stream once it is due. Its id says what it
 // follows from and, since a record's id derives from it, in which stream.
-func (r *Reactor) follow(
+func (r *Process) follow(
 	key string, due deadline.Instant, stream ident.StreamID, id string, at deadline.Instant, cmd domain.Command,
 ) {
 	r.waiting.add(key, due, stream, func(ctx context.Context) error { return r.followNow(ctx, stream, id, at, cmd) })
 }
 
 // followNow executes what follows.
-func (r *Reactor) followNow(
+func (r *Process) followNow(
 	ctx context.Context, stream ident.StreamID, id string, at deadline.Instant, cmd domain.Command,
 ) error {
 	_, err := r.Ledger.ExecuteOn(ctx, stream, requestFor(stream.App, id+" in "+stream.String(), at, cmd))

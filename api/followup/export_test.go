@@ -10,15 +10,15 @@ import (
 	"consentledger/eventstore"
 )
 
-// Memory is all that a Reactor remembers, and what it will do later, in words.
+// Memory is all that a Process remembers, and what it will do later, in words.
 type Memory struct {
 	At     eventstore.Position
 	Shares []string
 	Later  []string
 }
 
-// Recalled returns what a Reactor that starts remembers before it follows the log.
-func (r *Reactor) Recalled(ctx context.Context) (Memory, error) {
+// Recalled returns what a Process that starts remembers before it follows the log.
+func (r *Process) Recalled(ctx context.Context) (Memory, error) {
 	if err := r.resume(ctx); err != nil {
 		return Memory{}, err
 	}
@@ -27,7 +27,7 @@ func (r *Reactor) Recalled(ctx context.Context) (Memory, error) {
 
 // Reads returns what it remembers once it has read the log up to a position, and
 // has done nothing.
-func (r *Reactor) Reads(ctx context.Context, until eventstore.Position) (Memory, error) {
+func (r *Process) Reads(ctx context.Context, until eventstore.Position) (Memory, error) {
 	r.forgetAll()
 	for entries, err := range r.Ledger.Follow(ctx, 0) {
 		if err != nil {
@@ -45,7 +45,7 @@ func (r *Reactor) Reads(ctx context.Context, until eventstore.Position) (Memory,
 	return Memory{}, ctx.Err()
 }
 
-func (r *Reactor) memory(ctx context.Context) (Memory, error) {
+func (r *Process) memory(ctx context.Context) (Memory, error) {
 	m := Memory{At: r.at.position}
 	if err := r.shelve(ctx); err != nil {
 		return Memory{}, err
@@ -95,7 +95,7 @@ const (
 const Many = many
 
 // AtHand returns how many streams r has at hand, of those in which something is open.
-func (r *Reactor) AtHand() (n int) {
+func (r *Process) AtHand() (n int) {
 	for _, a := range r.apps {
 		n += len(a.streams) + len(a.places)
 	}

@@ -2,7 +2,7 @@
 // executes commands whose ids derive from cause and target, so that doing it
 // twice, or in several processes, does nothing more. Where several processes serve one
 // ledger, each of them learns what is to come and one at a time acts, see
-// [Reactor.Turn]: the others hear from the log what it has done.
+// [Process.Turn]: the others hear from the log what it has done.
 //
 // It knows what is still to come: nothing is due before all that was recorded is known.
 // What is owed lies in rows, most of it being due in weeks; the rest is in memory. Now and then, and when it ends, it keeps a checkpoint of that
@@ -13,7 +13,7 @@
 // Duties. A fact opens what the policies promise for its kind. A fact of a person's
 // history says itself what is owed since; of any other, and of those recorded before
 // facts did, that is recorded here, in a stream that is named after the fact. A later fact in the same place (of the person, the
-// incident, the app as a whole) meets it, also if it came before the reactor
+// incident, the app as a whole) meets it, also if it came before the process
 // did. What is open is said to be at risk, then overdue, and is computed again
 // when a calendar is published. Who has data is taken from the log before the
 // fact, never from what is known since, so that every process says the same.
@@ -28,7 +28,7 @@
 // pseudonym leads from one app to no other, and no outside id is in the log: so
 // the first app that records it keeps what was said sealed beside the fact, with
 // the person's own key. If it is not recorded a minute later that all were told,
-// a reactor opens that, which is a recorded access, and asks them all again by
+// the process opens that, which is a recorded access, and asks them all again by
 // the same id. Of who is erased in between the other apps hear nothing.
 package followup
 
@@ -55,7 +55,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// A Ledger is what a Reactor stands on.
+// A Ledger is what a Process stands on.
 type Ledger interface {
 	Follow(ctx context.Context, after eventstore.Position) iter.Seq2[[]codec.Entry, error]
 	Head(ctx context.Context) (eventstore.Position, error)
@@ -69,9 +69,9 @@ type Ledger interface {
 	Now() deadline.Instant
 }
 
-// A Reactor reacts. Fill in the first two fields; the rest of the zero Reactor
+// A Process follows up. Fill in the first two fields; the rest of the zero Process
 // is ready.
-type Reactor struct {
+type Process struct {
 	Ledger Ledger
 	Log    *slog.Logger
 
@@ -108,7 +108,7 @@ type Reactor struct {
 	err   error
 }
 
-// A State is how far a Reactor is.
+// A State is how far a Process is.
 type State struct {
 	Position eventstore.Position // of the last record that it knows
 	Waiting  int                 // follow-ups whose time has not come
@@ -117,23 +117,23 @@ type State struct {
 }
 
 // State returns how far r is, and what keeps it from going on, if something does.
-func (r *Reactor) State() (State, error) {
+func (r *Process) State() (State, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.state, r.err
 }
 
-func (r *Reactor) note(change func(*State)) {
+func (r *Process) note(change func(*State)) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	change(&r.state)
 	r.state.Waiting = r.waiting.Len() + r.shelf.timed
 }
 
-// Run reacts until ctx is done, which is no error, or a record cannot be read. While
-// something that it needs is away it says so in [Reactor.State], and tries again. It is
+// Run follows up until ctx is done, which is no error, or a record cannot be read. While
+// something that it needs is away it says so in [Process.State], and tries again. It is
 // called once.
-func (r *Reactor) Run(ctx context.Context) error {
+func (r *Process) Run(ctx context.Context) error {
 	resumed := false
 	for wait := firstTry; ; wait = min(2*wait, lookAgain) {
 		before := r.at
@@ -144,7 +144,7 @@ func (r *Reactor) Run(ctx context.Context) error {
 			}
 			return nil
 		}
-		err = fmt.Errorf("react after %d: %w", r.at.position, err)
+		err = fmt.Errorf("follow up after %d: %w", r.at.position, err)
 		r.failed(err)
 		if _, unreadable := errors.AsType[*codec.UnreadableError](err); unreadable {
 			return err
@@ -166,7 +166,7 @@ const lookAgain = 5 * time.Second
 
 // attempt runs until something goes wrong. What is known is read from the checkpoint at
 // first, and again where it was learned in part.
-func (r *Reactor) attempt(ctx context.Context, resumed *bool) error {
+func (r *Process) attempt(ctx context.Context, resumed *bool) error {
 	if r.torn || !*resumed {
 		r.at, r.kept, r.torn = mark{}, mark{}, false
 		r.note(func(s *State) { s.Position, s.Doubtful = 0, 0 })
@@ -184,7 +184,7 @@ func (r *Reactor) attempt(ctx context.Context, resumed *bool) error {
 }
 
 // failed takes down what keeps r from going on; nil: nothing does.
-func (r *Reactor) failed(err error) {
+func (r *Process) failed(err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.err = err
@@ -192,7 +192,7 @@ func (r *Reactor) failed(err error) {
 
 // run does what is due once everything is known that was recorded before it
 // was: what has been done by then is not said to be undone.
-func (r *Reactor) run(ctx context.Context) error {
+func (r *Process) run(ctx context.Context) error {
 	for ctx.Err() == nil {
 		now := r.Ledger.Now()
 		head, err := r.Ledger.Head(ctx)
@@ -215,14 +215,14 @@ func (r *Reactor) run(ctx context.Context) error {
 }
 
 // acts reports whether this process follows up now.
-func (r *Reactor) acts() bool { return r.Turn == nil || r.Turn() }
+func (r *Process) acts() bool { return r.Turn == nil || r.Turn() }
 
 // turnEvery is how often is looked whose turn it is, while another process has it and
 // something is due.
 const turnEvery = 500 * time.Millisecond
 
 // wait follows the log until something was read, or the next follow-up is due.
-func (r *Reactor) wait(ctx context.Context) error {
+func (r *Process) wait(ctx context.Context) error {
 	due, ok, err := r.soonest(ctx)
 	if err != nil {
 		return err
@@ -240,7 +240,7 @@ func (r *Reactor) wait(ctx context.Context) error {
 }
 
 // listen follows the log until something was read, or follow is done.
-func (r *Reactor) listen(ctx, follow context.Context) error {
+func (r *Process) listen(ctx, follow context.Context) error {
 	for entries, err := range r.Ledger.Follow(follow, r.at.position) {
 		if follow.Err() != nil && ctx.Err() == nil {
 			return nil // it is time
@@ -269,7 +269,7 @@ func (r *Reactor) listen(ctx, follow context.Context) error {
 }
 
 // learn takes note of what follows from e, and of what has been done.
-func (r *Reactor) learn(ctx context.Context, e codec.Entry) error {
+func (r *Process) learn(ctx context.Context, e codec.Entry) error {
 	r.learnApp(e)
 	switch x := e.Event.(type) {
 	case domain.CalendarPublished:
@@ -289,7 +289,7 @@ func (r *Reactor) learn(ctx context.Context, e codec.Entry) error {
 
 // learnApp takes note of what the few streams say of which an app has one each:
 // after a checkpoint they are read again, and it has nothing of them.
-func (r *Reactor) learnApp(e codec.Entry) {
+func (r *Process) learnApp(e codec.Entry) {
 	a := r.app(e.Stream.App)
 	switch x := e.Event.(type) {
 	case domain.AppRegistered:
@@ -315,7 +315,7 @@ func versionKey(app ident.AppName, version content.Hash) string {
 }
 
 // takeEffect records that a version binds from now on.
-func (r *Reactor) takeEffect(app ident.AppName, version content.Hash) func(context.Context) error {
+func (r *Process) takeEffect(app ident.AppName, version content.Hash) func(context.Context) error {
 	return func(ctx context.Context) error {
 		_, err := r.Ledger.Execute(ctx,
 			requestFor(app, "effective "+version.String(), 0, domain.Say{Event: domain.PolicyEffective{Version: version}}))
@@ -346,7 +346,7 @@ const (
 )
 
 // fire does what is due.
-func (r *Reactor) fire(ctx context.Context, now deadline.Instant) error {
+func (r *Process) fire(ctx context.Context, now deadline.Instant) error {
 	for {
 		due := r.waiting.pop(now, many)
 		r.torn = r.torn || len(due) > 0 // what is taken out and not done is in no checkpoint
@@ -367,7 +367,7 @@ func (r *Reactor) fire(ctx context.Context, now deadline.Instant) error {
 
 // do waits until everything is done, so that their appends share the disk's
 // syncs.
-func (r *Reactor) do(ctx context.Context, due []*entry) error {
+func (r *Process) do(ctx context.Context, due []*entry) error {
 	var lane [lanes][]*entry
 	for _, e := range due {
 		i := maphash.Comparable(seed, e.todo.on()) % lanes
@@ -396,7 +396,7 @@ func (r *Reactor) do(ctx context.Context, due []*entry) error {
 var seed = maphash.MakeSeed()
 
 // follows does one follow-up, in a trace with a link to what it follows from.
-func (r *Reactor) follows(ctx context.Context, e *entry) error {
+func (r *Process) follows(ctx context.Context, e *entry) error {
 	if e.cause != nil {
 		linked, span := r.Traces.Linked(ctx, *e.cause, "follow up")
 		defer span.End()
@@ -406,7 +406,7 @@ func (r *Reactor) follows(ctx context.Context, e *entry) error {
 }
 
 // traceOf returns the trace in which a record was made; nil if there is none.
-func (r *Reactor) traceOf(e codec.Entry) *trace.SpanContext {
+func (r *Process) traceOf(e codec.Entry) *trace.SpanContext {
 	span, traced := r.Traces.Of(e.ID)
 	if !traced {
 		return nil
@@ -415,7 +415,7 @@ func (r *Reactor) traceOf(e codec.Entry) *trace.SpanContext {
 }
 
 // insist does one follow-up until the ledger has taken or refused it.
-func (r *Reactor) insist(ctx context.Context, e *entry) error {
+func (r *Process) insist(ctx context.Context, e *entry) error {
 	for wait := firstTry; ; wait = min(2*wait, lastTry) {
 		err := e.todo.do(ctx, r, e.due)
 		if err == nil || ctx.Err() != nil {
@@ -437,7 +437,7 @@ func (r *Reactor) insist(ctx context.Context, e *entry) error {
 	}
 }
 
-func (r *Reactor) log() *slog.Logger {
+func (r *Process) log() *slog.Logger {
 	if r.Log == nil {
 		return slog.Default()
 	}

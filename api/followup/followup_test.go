@@ -85,9 +85,9 @@ func (w *world) tell(person string, cmd domain.Command) {
 	}
 }
 
-// react starts a reactor in a process of its own, with a ledger of its own on
+// react starts one in a process of its own, with a ledger of its own on
 // the same store, and returns how to stop it.
-func (w *world) react() (r *followup.Reactor, stop func()) {
+func (w *world) react() (r *followup.Process, stop func()) {
 	l, err := w.open()
 	if err != nil {
 		w.t.Fatal(err)
@@ -96,7 +96,7 @@ func (w *world) react() (r *followup.Reactor, stop func()) {
 	if n := len(w.spare); n > 0 {
 		rows, w.spare = w.spare[n-1], w.spare[:n-1]
 	}
-	r = &followup.Reactor{Ledger: l, Log: slog.New(slog.NewTextHandler(&w.log, nil)), Rows: rows, Every: 1}
+	r = &followup.Process{Ledger: l, Log: slog.New(slog.NewTextHandler(&w.log, nil)), Rows: rows, Every: 1}
 	ctx, cancel := context.WithCancel(context.Background())
 	var workers sync.WaitGroup
 	workers.Go(func() {
@@ -194,7 +194,7 @@ func document(name string) domain.PublishPolicy {
 		Categories: []policy.Category{{ID: "clicks", Title: "Clicks"}},
 		Acts:       []policy.Act{{ID: "agree", Title: "Agree", Counts: policy.GeneralConsent}},
 		Minors:     policy.Minors{AdultAge: 18, ChildBelowPolicy: 15, ChildBelowLaw: 14},
-		Texts:      []policy.Text{{Locale: "en", Hash: content.Hash{1}, Standing: policy.Sample}},
+		Texts:      []policy.Text{{Locale: "en", Hash: content.Hash{1}, Force: policy.Sample}},
 	}
 	version, err := policydoc.Hash(d)
 	if err != nil {

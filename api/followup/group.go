@@ -23,7 +23,7 @@ const patience = deadline.Hour / 60
 // learnGroup lets the other apps be told what was said to a group, unless it is
 // recorded that they were. The apps are those that the log has in the group
 // before the fact: to one that joins later nobody has said it.
-func (r *Reactor) learnGroup(e codec.Entry) {
+func (r *Process) learnGroup(e codec.Entry) {
 	switch x := e.Event.(type) {
 	case domain.Noted:
 		if x.Kind == catalog.GroupTold && e.RecordedBy == ident.Ledger {
@@ -53,7 +53,7 @@ func (r *Reactor) learnGroup(e codec.Entry) {
 
 // tellLater lets apps be told what was said to their group, once those who were to
 // tell them had their time.
-func (r *Reactor) tellLater(e codec.Entry, apps []ident.AppName) {
+func (r *Process) tellLater(e codec.Entry, apps []ident.AppName) {
 	r.waiting.put(groupKey(e.ID.String()), e.Recorded.Add(patience), telling{e, apps})
 }
 
@@ -65,7 +65,7 @@ type telling struct {
 
 func (t telling) on() ident.StreamID { return t.fact.Stream }
 
-func (t telling) do(ctx context.Context, r *Reactor, _ deadline.Instant) error {
+func (t telling) do(ctx context.Context, r *Process, _ deadline.Instant) error {
 	return r.tellGroup(ctx, t.fact, t.apps)
 }
 
@@ -83,7 +83,7 @@ func groupKey(record string) string { return "group told of " + record }
 // the same id: who was told answers as before. What the source did not date
 // happened when the first app took it. Of who was erased since there is nothing
 // left to tell.
-func (r *Reactor) tellGroup(ctx context.Context, e codec.Entry, apps []ident.AppName) error {
+func (r *Process) tellGroup(ctx context.Context, e codec.Entry, apps []ident.AppName) error {
 	text, ok, err := r.saidToGroup(ctx, e)
 	if err != nil || !ok {
 		return err
@@ -118,7 +118,7 @@ func (r *Reactor) tellGroup(ctx context.Context, e codec.Entry, apps []ident.App
 
 // saidToGroup opens what was said to a group. That is recorded once, whoever
 // does it.
-func (r *Reactor) saidToGroup(ctx context.Context, e codec.Entry) (domain.Personal, bool, error) {
+func (r *Process) saidToGroup(ctx context.Context, e codec.Entry) (domain.Personal, bool, error) {
 	i := slices.IndexFunc(e.Parts, func(p codec.Part) bool { return p.Role == ledger.GroupRole })
 	opened, err := r.Ledger.Access(ctx, ledger.Access{
 		App: e.Stream.App, ID: "group event of " + e.ID.String(), Actor: string(ident.System), RecordedBy: "react",

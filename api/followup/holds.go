@@ -10,7 +10,7 @@ import (
 
 // learnHold lets a legal hold, or its end, stop or restart what is to be deleted
 // of a person: what is open, and what shall open from now on.
-func (r *Reactor) learnHold(a *app, e codec.Entry) {
+func (r *Process) learnHold(a *app, e codec.Entry) {
 	_, placed := e.Event.(domain.HoldPlaced)
 	if placed {
 		a.held[e.Stream] = true
@@ -36,7 +36,7 @@ func (r *Reactor) learnHold(a *app, e codec.Entry) {
 
 // hold stops the clock of one obligation, from the later of the hold's times,
 // or restarts it from the earlier of the release's. Done again it does nothing.
-func (r *Reactor) hold(o *openDuty, e codec.Entry) {
+func (r *Process) hold(o *openDuty, e codec.Entry) {
 	_, released := e.Event.(domain.HoldReleased)
 	_, placed := e.Event.(domain.HoldPlaced)
 	if o.kind != policy.DutyDelete || placed == released {

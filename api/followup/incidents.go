@@ -20,7 +20,7 @@ import (
 // learnBegun remembers when a fact of every kind happened first in an incident,
 // and under the empty kind when the incident began. Clocks that were started
 // without it are started anew, if they began too late.
-func (r *Reactor) learnBegun(a *app, e codec.Entry) {
+func (r *Process) learnBegun(a *app, e codec.Entry) {
 	s, step := e.Event.(domain.Stepped)
 	if e.Stream.Noun != ident.IncidentNoun || !step {
 		return
@@ -56,7 +56,7 @@ func (a *app) firsts(incident string) map[string]deadline.Instant {
 
 // learnReopened forgets that what follows from the end of an incident was owed: once
 // it ends again, a summary is owed of all of it. What is open of that stays.
-func (r *Reactor) learnReopened(a *app, e codec.Entry, s domain.Stepped) {
+func (r *Process) learnReopened(a *app, e codec.Entry, s domain.Stepped) {
 	if s.Kind != "incident.reopened" {
 		return
 	}
@@ -119,7 +119,7 @@ func (a *app) stepsBefore(incident string, metBy []string) []codec.Entry {
 
 // learnIncident completes what is known of an obligation that follows from an
 // incident.
-func (r *Reactor) learnIncident(a *app, o *openDuty, x obligation.Obligation) {
+func (r *Process) learnIncident(a *app, o *openDuty, x obligation.Obligation) {
 	if o.cause.Noun != ident.IncidentNoun {
 		return
 	}
@@ -132,7 +132,7 @@ func (r *Reactor) learnIncident(a *app, o *openDuty, x obligation.Obligation) {
 
 // restart starts the clock of an obligation of an incident at what it runs from,
 // if it was started later than that.
-func (r *Reactor) restart(a *app, o *openDuty) {
+func (r *Process) restart(a *app, o *openDuty) {
 	from, runs := o.runsFrom()
 	if !runs {
 		return

@@ -20,7 +20,7 @@ type crossing struct {
 // same person in which a grant ended by a fact of this one: an opt-out, a link that
 // lets earlier ones cross, or the news that the end of a link was a mistake. Nothing
 // is asked of whom no link was ever heard.
-func (r *Reactor) openLinked(ctx context.Context, a *app, e codec.Entry) error {
+func (r *Process) openLinked(ctx context.Context, a *app, e codec.Entry) error {
 	if x, links := e.Event.(domain.SubjectLinked); links {
 		a.linked[e.Stream.ID], a.linked[x.Other] = struct{}{}, struct{}{}
 	}
@@ -67,7 +67,7 @@ func mayCross(e domain.Event) bool {
 
 // openLost lets follow what is owed for one history, for every opt-out of another
 // one by which a grant ended there.
-func (r *Reactor) openLost(ctx context.Context, a *app, k *kin, name string) error {
+func (r *Process) openLost(ctx context.Context, a *app, k *kin, name string) error {
 	before, after, err := k.around(ctx, name)
 	if err != nil {
 		return err

@@ -179,7 +179,7 @@ func TestWhatWasRecordedBeforeOwesNothingInLinkedHistories(t *testing.T) {
 		w := newWorldOf(t, true)
 		ctx, stop := context.WithCancel(t.Context())
 		done := make(chan error, 1)
-		go func() { done <- (&followup.Reactor{Ledger: earlier{w.Ledger}}).Run(ctx) }()
+		go func() { done <- (&followup.Process{Ledger: earlier{w.Ledger}}).Run(ctx) }()
 		w.tell("", promising(nil))
 		w.tell("account", domain.GiveConsent{Act: "agree", Purposes: []policy.PurposeID{"ads"}})
 		w.link("account", "phone", domain.SubjectLinked{Proof: "login"})

@@ -11,7 +11,7 @@ import (
 	"consentledger/eventstore/codec"
 )
 
-// An app is what a Reactor remembers of one: what was published and noted, and
+// An app is what a Process remembers of one: what was published and noted, and
 // what is owed. Of what is owed no more it remembers nothing.
 type app struct {
 	policies  domain.Policies
@@ -93,7 +93,7 @@ func (o *opening) key() string {
 	return "open " + o.stream.String() + " " + string(o.kind) + " " + string(o.rule)
 }
 
-func (r *Reactor) app(name ident.AppName) *app {
+func (r *Process) app(name ident.AppName) *app {
 	a := r.apps[name]
 	if a == nil {
 		a = &app{meets: map[string]bool{}, reached: map[string]bool{}, began: map[string]map[string]deadline.Instant{},

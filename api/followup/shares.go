@@ -16,7 +16,7 @@ import (
 // A share is what a checkpoint says of one app, or a part of that: of each list at
 // most some items, so that none takes much memory to write. Of an app there is at
 // least one, which says also what there is one of. What is open stands in shares of its
-// own: see [Reactor.openShares].
+// own: see [Process.openShares].
 type share struct {
 	app     ident.AppName
 	reached []string // duties and rules that a count of persons has opened
@@ -80,7 +80,7 @@ const shareItems = 1000
 const openItems = 200
 
 // items returns about how many items a checkpoint would have.
-func (r *Reactor) items() int {
+func (r *Process) items() int {
 	n := len(r.birthdays) + r.shelf.streams
 	for _, a := range r.apps {
 		n += len(a.agreed) + len(a.done) + len(a.crossed) + len(a.places) + len(a.duplicates.ended)
@@ -88,9 +88,9 @@ func (r *Reactor) items() int {
 	return n
 }
 
-// shares returns all that is remembered, but for what is open and what [Reactor.learnApp]
+// shares returns all that is remembered, but for what is open and what [Process.learnApp]
 // is told again.
-func (r *Reactor) shares(yield func(share) bool) {
+func (r *Process) shares(yield func(share) bool) {
 	ages, told := r.ages(), r.toBeTold()
 	for _, name := range slices.Sorted(maps.Keys(r.apps)) {
 		s := r.apps[name].share()
@@ -104,7 +104,7 @@ func (r *Reactor) shares(yield func(share) bool) {
 }
 
 // openShares yields what is open.
-func (r *Reactor) openShares(ctx context.Context) iter.Seq2[share, error] {
+func (r *Process) openShares(ctx context.Context) iter.Seq2[share, error] {
 	return func(yield func(share, error) bool) {
 		for _, name := range slices.Sorted(maps.Keys(r.apps)) {
 			s := share{app: name}
@@ -129,7 +129,7 @@ func (r *Reactor) openShares(ctx context.Context) iter.Seq2[share, error] {
 }
 
 // ages returns the records of birth dates, by app.
-func (r *Reactor) ages() map[ident.AppName][]age {
+func (r *Process) ages() map[ident.AppName][]age {
 	list := map[ident.AppName][]age{}
 	for stream, b := range r.birthdays {
 		list[stream.App] = append(list[stream.App], age{b.fact, b.band})
@@ -141,7 +141,7 @@ func (r *Reactor) ages() map[ident.AppName][]age {
 }
 
 // toBeTold returns what is to be told to groups, by app.
-func (r *Reactor) toBeTold() map[ident.AppName][]untold {
+func (r *Process) toBeTold() map[ident.AppName][]untold {
 	list := map[ident.AppName][]untold{}
 	for _, e := range r.waiting.heap {
 		if t, is := e.todo.(telling); is {
@@ -257,7 +257,7 @@ func cut[T any](list, part *[]T) bool {
 }
 
 // recall takes up what a share says.
-func (r *Reactor) recall(ctx context.Context, s *share) error {
+func (r *Process) recall(ctx context.Context, s *share) error {
 	a := r.apps[s.app]
 	a.recall(s)
 	steps, err := r.records(ctx, s.steps)
@@ -298,7 +298,7 @@ func (r *Reactor) recall(ctx context.Context, s *share) error {
 }
 
 // recallOpen puts what is open into the rows of the shelf.
-func (r *Reactor) recallOpen(ctx context.Context, s *share) error {
+func (r *Process) recallOpen(ctx context.Context, s *share) error {
 	a := r.app(s.app)
 	for _, row := range s.open {
 		b, err := readBundle([]byte(row))
@@ -359,7 +359,7 @@ func (a *app) recall(s *share) {
 }
 
 // recallOpenings takes up what shall open, and what opened last.
-func (r *Reactor) recallOpenings(ctx context.Context, a *app, s *share) error {
+func (r *Process) recallOpenings(ctx context.Context, a *app, s *share) error {
 	var opened []*opening
 	for _, x := range slices.Concat(s.openings, s.opened) {
 		since, err := r.records(ctx, x.since)

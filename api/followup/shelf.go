@@ -14,7 +14,7 @@ import (
 	"consentledger/eventstore"
 )
 
-// A shelf is where a Reactor keeps what is open. There may be millions of obligations,
+// A shelf is where a Process keeps what is open. There may be millions of obligations,
 // most of them due in weeks, so they lie in rows. In memory is what the records are about
 // that are learned now: it is fetched before, and put back once they are learned.
 //
@@ -44,7 +44,7 @@ func (f *shelf) disown(ctx context.Context) error {
 }
 
 // fetchStream brings what is open in a stream to hand.
-func (r *Reactor) fetchStream(ctx context.Context, a *app, stream ident.StreamID) error {
+func (r *Process) fetchStream(ctx context.Context, a *app, stream ident.StreamID) error {
 	key := streamKey(stream)
 	if a.streams[key] != nil {
 		return nil
@@ -77,7 +77,7 @@ func (r *Reactor) fetchStream(ctx context.Context, a *app, stream ident.StreamID
 }
 
 // fetchPlace brings to hand all that is open in a place, in the order in which it opened.
-func (r *Reactor) fetchPlace(ctx context.Context, a *app, id ident.StreamID) error {
+func (r *Process) fetchPlace(ctx context.Context, a *app, id ident.StreamID) error {
 	if p := a.places[id]; p != nil && p.whole {
 		return nil
 	}
@@ -109,7 +109,7 @@ func (r *Reactor) fetchPlace(ctx context.Context, a *app, id ident.StreamID) err
 
 // shelve puts back all that is at hand, in one change. The rows are as of the last record
 // then, unless something was taken out that is not done.
-func (r *Reactor) shelve(ctx context.Context) error {
+func (r *Process) shelve(ctx context.Context) error {
 	next := r.shelf
 	var c eventstore.Change
 	for _, a := range r.apps {
@@ -300,7 +300,7 @@ func (f *shelf) due(ctx context.Context, now deadline.Instant, n int) (list []*e
 }
 
 // takeDue takes out what is to be said of obligations by now, at most n.
-func (r *Reactor) takeDue(ctx context.Context, now deadline.Instant, n int) ([]*entry, error) {
+func (r *Process) takeDue(ctx context.Context, now deadline.Instant, n int) ([]*entry, error) {
 	list, err := r.shelf.due(ctx, now, n)
 	if err != nil || len(list) == 0 {
 		return nil, err
@@ -327,7 +327,7 @@ func (r *Reactor) takeDue(ctx context.Context, now deadline.Instant, n int) ([]*
 }
 
 // soonest returns when the first follow-up is due.
-func (r *Reactor) soonest(ctx context.Context) (deadline.Instant, bool, error) {
+func (r *Process) soonest(ctx context.Context) (deadline.Instant, bool, error) {
 	due, waits := r.waiting.next()
 	timed, any, err := r.shelf.next(ctx)
 	if any && (!waits || timed < due) {

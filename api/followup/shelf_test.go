@@ -192,7 +192,7 @@ func TestWhatIsDueAndNotDoneIsDoneByTheNextProcess(t *testing.T) {
 		ctx, cancel := context.WithCancel(context.Background())
 		done := make(chan error)
 		go func() {
-			done <- (&followup.Reactor{Ledger: s, Rows: rows, Every: 1, Log: slog.New(slog.DiscardHandler)}).Run(ctx)
+			done <- (&followup.Process{Ledger: s, Rows: rows, Every: 1, Log: slog.New(slog.DiscardHandler)}).Run(ctx)
 		}()
 		synctest.Wait()
 		s.stuck.Store(true)

@@ -32,7 +32,7 @@ type entry struct {
 // A followUp is what is to be done on a stream.
 type followUp interface {
 	on() ident.StreamID
-	do(ctx context.Context, r *Reactor, due deadline.Instant) error
+	do(ctx context.Context, r *Process, due deadline.Instant) error
 }
 
 // A call is a followUp of few words.
@@ -43,7 +43,7 @@ type call struct {
 
 func (c call) on() ident.StreamID { return c.stream }
 
-func (c call) do(ctx context.Context, _ *Reactor, _ deadline.Instant) error { return c.f(ctx) }
+func (c call) do(ctx context.Context, _ *Process, _ deadline.Instant) error { return c.f(ctx) }
 
 // Len returns how many entries wait.
 func (t *timetable) Len() int { return len(t.heap) }

@@ -32,7 +32,7 @@ func TestWhoseTurnItIsFollowsUp(t *testing.T) {
 				t.Fatal(err)
 			}
 			// Each has its own rows: what is kept of one is derived, and of no use to others.
-			r := &followup.Reactor{Ledger: l, Log: slog.New(slog.NewTextHandler(&w.log, nil)), Rows: new(memory.Rows), Every: 1, Turn: turn[i].Load}
+			r := &followup.Process{Ledger: l, Log: slog.New(slog.NewTextHandler(&w.log, nil)), Rows: new(memory.Rows), Every: 1, Turn: turn[i].Load}
 			workers.Go(func() {
 				if err := r.Run(ctx); err != nil {
 					t.Error(err)

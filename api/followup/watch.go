@@ -13,7 +13,7 @@ import (
 
 // learnOpened takes note of an obligation that opened, whoever opened it. Its stream is at
 // hand.
-func (r *Reactor) learnOpened(a *app, e codec.Entry, x domain.ObligationOpened) {
+func (r *Process) learnOpened(a *app, e codec.Entry, x domain.ObligationOpened) {
 	if a.find(e.Stream, x.Obligation.ID) != nil {
 		return
 	}
@@ -49,7 +49,7 @@ func (r *Reactor) learnOpened(a *app, e codec.Entry, x domain.ObligationOpened) 
 }
 
 // meetBefore lets what came first count for an obligation that opened.
-func (r *Reactor) meetBefore(o *openDuty, before *opening) {
+func (r *Process) meetBefore(o *openDuty, before *opening) {
 	r.waiting.remove(before.key())
 	o.about = before.about
 	for _, fact := range before.facts {
@@ -62,7 +62,7 @@ func (r *Reactor) meetBefore(o *openDuty, before *opening) {
 }
 
 // learnChange takes note of what became of an obligation.
-func (r *Reactor) learnChange(a *app, e codec.Entry) {
+func (r *Process) learnChange(a *app, e codec.Entry) {
 	switch x := e.Event.(type) {
 	case domain.ObligationMoved:
 		r.learnMoved(a, e, x)
@@ -84,7 +84,7 @@ func (r *Reactor) learnChange(a *app, e codec.Entry) {
 	}
 }
 
-func (r *Reactor) learnMoved(a *app, e codec.Entry, x domain.ObligationMoved) {
+func (r *Process) learnMoved(a *app, e codec.Entry, x domain.ObligationMoved) {
 	r.forgetCalendar(e.Stream, x)
 	o := a.find(e.Stream, x.ID)
 	if o == nil {
@@ -100,7 +100,7 @@ func (r *Reactor) learnMoved(a *app, e codec.Entry, x domain.ObligationMoved) {
 }
 
 // close forgets an obligation, and what was to be done about it.
-func (r *Reactor) close(a *app, o *openDuty) {
+func (r *Process) close(a *app, o *openDuty) {
 	if o == nil {
 		return
 	}
@@ -115,7 +115,7 @@ func (o *openDuty) key(what string) string { return what + " " + o.stream.String
 
 // watch waits for the moments at which little time is left, and none, unless
 // they were said before. Of what has no date there are none.
-func (r *Reactor) watch(a *app, o *openDuty) {
+func (r *Process) watch(a *app, o *openDuty) {
 	o.unwatch()
 	if o.due.State != deadline.Running || o.overdue == o.due.Until {
 		return
@@ -146,7 +146,7 @@ func (o *openDuty) warning(late bool) warning { return warning{o.stream, o.id, o
 
 func (w warning) on() ident.StreamID { return w.stream }
 
-func (w warning) do(ctx context.Context, r *Reactor, due deadline.Instant) error {
+func (w warning) do(ctx context.Context, r *Process, due deadline.Instant) error {
 	what := "risk"
 	if w.late {
 		what = "late"

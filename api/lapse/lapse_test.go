@@ -103,7 +103,7 @@ func (w *world) publish(number int, stale ...policy.PurposeID) {
 		Categories: []policy.Category{{ID: "clicks", Title: "Clicks"}},
 		Acts:       []policy.Act{{ID: "agree", Title: "Agree", Counts: policy.GeneralConsent}},
 		Minors:     policy.Minors{AdultAge: 18, ChildBelowPolicy: 15, ChildBelowLaw: 14},
-		Texts:      []policy.Text{{Locale: "en", Hash: content.Hash{1}, Standing: policy.Sample}},
+		Texts:      []policy.Text{{Locale: "en", Hash: content.Hash{1}, Force: policy.Sample}},
 	}
 	var err error
 	if w.current, err = policydoc.Hash(d); err != nil {

@@ -23,7 +23,7 @@ type DiffRequest struct {
 	Action  string `json:"action,omitzero" doc:"collect, use (the default), provide, publish or export"`
 	From    string `json:"from" format:"date-time"`
 	To      string `json:"to" format:"date-time"`
-	wire.Reader
+	wire.Accessor
 }
 
 // Diff is what changed, for every purpose for which something did.
@@ -74,7 +74,7 @@ func (d Diff) Reading(ctx context.Context, l Ledger, app ident.AppName, r DiffRe
 		}
 	}
 
-	a := wire.AccessOf(r.Reader, domain.AccessReplay)
+	a := wire.AccessOf(r.Accessor, domain.AccessReplay)
 	a.From, a.To, a.Records = from, to, len(events)
 	a.Subject, _, err = l.Pseudonym(ctx, app, who)
 	return a, err

@@ -35,7 +35,7 @@ func (a Lawful) Reading(
 	if err != nil {
 		return domain.DataAccessed{}, err
 	}
-	x := wire.AccessOf(r.Reader, domain.AccessReplay)
+	x := wire.AccessOf(r.Accessor, domain.AccessReplay)
 	x.From, x.To, x.Records = q.from, q.q.At, len(a.Findings)
 	if r.Subject != "" {
 		x.Subject, _, err = l.Pseudonym(ctx, app, q.who)

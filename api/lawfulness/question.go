@@ -26,7 +26,7 @@ type LawfulRequest struct {
 	To      string `json:"to,omitzero" format:"date-time" doc:"included; not in the future"`
 	Cursor  string `json:"cursor,omitzero" doc:"next of the page before"`
 	Limit   int    `json:"limit,omitzero" doc:"at most so many findings on a page, up to 1000; 100 if not said"`
-	wire.Reader
+	wire.Accessor
 }
 
 // Lawful is a page of findings. Nothing in it counts what was not known at its
@@ -178,7 +178,7 @@ func (r LawfulRequest) next(p place) string {
 	p.Of = r.sum()
 	text, err := json.Marshal(p)
 	if err != nil {
-		panic("past: a cursor does not make JSON: " + err.Error())
+		panic("lawfulness: a cursor does not make JSON: " + err.Error())
 	}
 	return base64.RawURLEncoding.EncodeToString(text)
 }

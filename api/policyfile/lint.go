@@ -286,9 +286,9 @@ func (l *linter) rest() {
 	}
 
 	for i, t := range l.doc.Texts {
-		if t.Standing != policy.Authoritative {
+		if t.Force != policy.Authoritative {
 			l.warn(fmt.Sprintf("/texts/%d", i), "text-not-authoritative",
-				"locale %s: the text is a %s, and no authoritative one is named", t.Locale, t.Standing)
+				"locale %s: the text is a %s, and no authoritative one is named", t.Locale, t.Force)
 		}
 	}
 }

@@ -92,7 +92,7 @@ func watched() policy.Document {
 		Recipients: []policy.Recipient{{ID: "acme", Title: "Acme", Section: "I", Purposes: []policy.PurposeID{"all"}}},
 		Acts:       []policy.Act{{ID: "agree", Title: "Agree", Section: "I", Counts: policy.GeneralConsent}, {ID: "use", Title: "Use", Section: "I"}},
 		Minors:     policy.Minors{AdultAge: 18, ChildBelowPolicy: 14, ChildBelowLaw: 14},
-		Texts:      []policy.Text{{Locale: "en", Hash: content.Hash{1}, Standing: policy.Authoritative}},
+		Texts:      []policy.Text{{Locale: "en", Hash: content.Hash{1}, Force: policy.Authoritative}},
 	}
 }
 

@@ -43,7 +43,7 @@ func itemOf(ask domain.Ask, policies domain.Policies, locale string) wire.Prompt
 		Separate: ask.Separate, Explicit: ask.Explicit,
 		Policy: ask.Policy, Version: ask.Version.String(),
 		Text: wire.PromptText{Locale: ask.Text.Locale, Hash: ask.Text.Hash.String(),
-			Standing: ask.Text.Standing.String(), URL: "/v1/blobs/" + ask.Text.Hash.String()},
+			Standing: ask.Text.Force.String(), URL: "/v1/blobs/" + ask.Text.Hash.String()},
 	}
 	if ask.NotBefore != 0 {
 		item.NotBefore = ask.NotBefore.String()

@@ -28,7 +28,7 @@ type auditIn struct {
 	To     string `query:"to" doc:"RFC 3339, not included; absent: until now"`
 	Format string `query:"format" doc:"json (the default), csv (a zip), md or html"`
 	Lang   string `query:"lang" doc:"en (the default) or zh; JSON has codes alone"`
-	ReaderIn
+	AccessorIn
 }
 
 type registerIn struct {
@@ -73,7 +73,7 @@ func (s *server) audit(ctx context.Context, in *auditIn) (*fileOut, error) {
 		return nil, bad("format: " + err.Error())
 	}
 
-	who, err := in.reader()
+	who, err := in.accessor()
 	if err != nil {
 		return nil, err
 	}

@@ -60,7 +60,7 @@ func (r recorded) headers() (lines []string) {
 	return lines
 }
 
-// analytics opens a house whose policy asks for analytics, which ada has given.
+// analytics opens a server whose policy asks for analytics, which ada has given.
 func analytics(t *testing.T) *testServer {
 	t.Helper()
 	h := open(t)

@@ -57,7 +57,7 @@ func (s *server) evidenceRoutes(api huma.API) {
 }
 
 // describeProof lists a route that package audit serves: it is a route of the same
-// house, and operators have it over NATS.
+// server, and operators have it over NATS.
 func describeProof(api huma.API) {
 	param := func(name, in, doc string) *huma.Param {
 		return &huma.Param{

@@ -32,7 +32,7 @@ func (c *cabinet) Receipt(_ context.Context, _ ident.AppName, ask audit.ReceiptR
 }
 
 // TestEvidenceOverHTTP: what is asked reaches whoever makes it, and everything
-// else is refused as a problem (house.ask wants problem+json) before that.
+// else is refused as a problem (server.ask wants problem+json) before that.
 func TestEvidenceOverHTTP(t *testing.T) {
 	h := open(t)
 	c := &cabinet{err: transparency.ErrNotThere}

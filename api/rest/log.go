@@ -31,7 +31,7 @@ type replayIn struct {
 	Access  string `query:"access" doc:"of data.accessed: only accesses of this kind, as in export"`
 	Last    string `query:"last" doc:"only the newest so many, 1 to 1000"`
 	Replays string `query:"replays" doc:"true: also the records of who replayed, which are left out unless type asks for them"`
-	ReaderIn
+	AccessorIn
 }
 
 type replayBody struct {
@@ -90,7 +90,7 @@ A replay that breaks off ends with a line {"error": {...}}. Ask again after the 
 }
 
 func (s *server) replay(ctx context.Context, in *replayIn) (*huma.StreamResponse, error) {
-	who, err := in.reader()
+	who, err := in.accessor()
 	if err != nil {
 		return nil, s.fail(ctx, "replay", err)
 	}
@@ -99,16 +99,16 @@ func (s *server) replay(ctx context.Context, in *replayIn) (*huma.StreamResponse
 	}
 
 	return s.replayOf(ctx, wire.ReplayRequest{
-		App:     in.App,
-		Subject: in.Person,
-		Type:    in.Type,
-		From:    in.From,
-		To:      in.To,
-		After:   in.After,
-		Access:  in.Access,
-		Last:    in.Last,
-		Replays: in.Replays == "true",
-		Reader:  who,
+		App:      in.App,
+		Subject:  in.Person,
+		Type:     in.Type,
+		From:     in.From,
+		To:       in.To,
+		After:    in.After,
+		Access:   in.Access,
+		Last:     in.Last,
+		Replays:  in.Replays == "true",
+		Accessor: who,
 	})
 }
 
@@ -131,7 +131,7 @@ func (s *server) replayOf(ctx context.Context, r wire.ReplayRequest) (*huma.Stre
 			"app: there is no such app, or it is none of this key's; without app every one is replayed")})
 	}
 
-	if selection, err = s.recordReplay(ctx, r.Reader, selection); err != nil {
+	if selection, err = s.recordReplay(ctx, r.Accessor, selection); err != nil {
 		return nil, s.fail(ctx, "replay", err)
 	}
 

@@ -20,7 +20,7 @@ type MinorsRequest struct {
 	Cursor string `json:"cursor,omitzero" doc:"next of the page before"`
 	Limit  string `json:"limit,omitzero" doc:"at most so many, 1 to 1000 (default 100)"`
 	Min    string `json:"min_position,omitzero" doc:"wait up to 10 s until the answer holds at least this position"`
-	wire.Reader
+	wire.Accessor
 }
 
 // A MinorBand is how many minors are of an age.
@@ -90,7 +90,7 @@ func (s *server) minors(ctx context.Context, in *minorsIn) (*out[MinorsAnswer], 
 		return nil, err
 	}
 
-	access := wire.AccessOf(ask.Reader, domain.AccessReplay)
+	access := wire.AccessOf(ask.Accessor, domain.AccessReplay)
 	access.Records = len(list)
 	if err := s.recordReading(ctx, app, access); err != nil {
 		return nil, err

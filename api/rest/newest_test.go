@@ -60,7 +60,7 @@ func next(t *testing.T, lines <-chan string, begins string) string {
 	}
 }
 
-// streams lets a house have the route, and returns its address.
+// streams lets a server have the route, and returns its address.
 func (h *testServer) streams(t *testing.T, s *live.Streams) (address string, may *atomic.Bool) {
 	may = new(atomic.Bool)
 	may.Store(true)

@@ -75,7 +75,7 @@ type seqIn struct {
 type readIn struct {
 	Seq string `path:"seq" doc:"the message's sequence"`
 	App string `query:"app" doc:"for which app a message is read that was sent to no registered one: the access is recorded with it; else left out"`
-	ReaderIn
+	AccessorIn
 }
 
 type seenIn struct {
@@ -132,7 +132,7 @@ func (s *server) showRejected(ctx context.Context, in *readIn) (*out[RejectedOri
 		return nil, err
 	}
 
-	reader, err := in.reader()
+	who, err := in.accessor()
 	if err != nil {
 		return nil, err
 	}
@@ -142,7 +142,7 @@ func (s *server) showRejected(ctx context.Context, in *readIn) (*out[RejectedOri
 		return nil, err
 	}
 
-	access := wire.AccessOf(reader, domain.AccessRejected)
+	access := wire.AccessOf(who, domain.AccessRejected)
 	access.Records, access.Parts = 1, 1
 	opened, err := s.access(ctx, app, access)
 	if err != nil {
@@ -159,7 +159,7 @@ func (s *server) showRejected(ctx context.Context, in *readIn) (*out[RejectedOri
 }
 
 // readsFor returns the app that an access to a message is recorded with: the one
-// that it was sent to, or if that is none, the one that the reader names.
+// that it was sent to, or if that is none, the one that the accessor names.
 func (s *server) readsFor(ctx context.Context, seq uint64, named string) (ident.AppName, error) {
 	app, err := s.Rejected.App(ctx, seq)
 	switch {

@@ -158,7 +158,7 @@ func (s *server) routes(mux *http.ServeMux) huma.API {
 	s.computeRoute(api)
 	s.promptRoutes(api)
 	s.voidRoute(api)
-	s.pastRoutes(api)
+	s.lawfulnessRoutes(api)
 	s.eraseRoute(api)
 	s.proposalRoutes(api)
 	s.keptProofRoutes(api)

@@ -116,7 +116,7 @@ var doc = policy.Document{
 	Purposes: []policy.Purpose{{ID: "mail", Title: "Mail", Section: "I", Actions: []policy.Action{policy.Collect, policy.Use}, Basis: policy.BasisConsent}},
 	Acts:     []policy.Act{{ID: "click", Title: "Click", Section: "I", Counts: policy.ExplicitConsent}},
 	Minors:   policy.Minors{AdultAge: 18, ChildBelowPolicy: 14, ChildBelowLaw: 14},
-	Texts:    []policy.Text{{Locale: "en", Hash: sha256.Sum256([]byte(text)), Standing: policy.Authoritative}},
+	Texts:    []policy.Text{{Locale: "en", Hash: sha256.Sum256([]byte(text)), Force: policy.Authoritative}},
 }
 
 const text = "We send mail."

@@ -24,7 +24,7 @@ type WhoRequest struct {
 	Status  string `json:"status,omitzero" doc:"given (the default), refused, withdrawn, expired, stale, ask-again or never-asked"`
 	Cursor  string `json:"cursor,omitzero" doc:"next of the page before"`
 	Limit   string `json:"limit,omitzero" doc:"look at so many people at most, 1 to 1000 (default 100)"`
-	wire.Reader
+	wire.Accessor
 }
 
 // A Somebody is a person who stands there.
@@ -99,7 +99,7 @@ func (s *server) who(ctx context.Context, in *whoIn) (*out[WhoAnswer], error) {
 			rows = append(rows, r)
 		}
 	}
-	a.People, err = s.named(ctx, app, ask.Reader, rows)
+	a.People, err = s.named(ctx, app, ask.Accessor, rows)
 	if err != nil {
 		return nil, err
 	}
@@ -108,14 +108,14 @@ func (s *server) who(ctx context.Context, in *whoIn) (*out[WhoAnswer], error) {
 
 // named opens by which ids the app knows the people of rows, once that is recorded.
 func (s *server) named(
-	ctx context.Context, app ident.AppName, reader wire.Reader, rows []consents.Row,
+	ctx context.Context, app ident.AppName, accessor wire.Accessor, rows []consents.Row,
 ) ([]Somebody, error) {
 	people := []Somebody{}
 	if len(rows) == 0 {
 		return people, nil
 	}
 
-	access := wire.AccessOf(reader, domain.AccessNames)
+	access := wire.AccessOf(accessor, domain.AccessNames)
 	access.Roles, access.Records, access.Parts = []string{bindingRole}, len(rows), len(rows)
 	opened, err := s.access(ctx, app, access)
 	if err != nil {

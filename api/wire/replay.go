@@ -19,7 +19,7 @@ type ReplayRequest struct {
 	Access  string `json:"access,omitzero" doc:"of data.accessed: only accesses of this kind, as in export"`
 	Last    string `json:"last,omitzero" doc:"only the newest so many, 1 to 1000"`
 	Replays bool   `json:"replays,omitzero" doc:"also the records of who replayed, which are left out unless type asks for them"`
-	Reader
+	Accessor
 }
 
 // AppendLine appends e as one line of a replay: the same bytes wherever the

@@ -59,7 +59,7 @@ Verify it with: consentledger verify bundle FILE --key KEY`,
 	f.BoolVar(&x.ask.Disclose, "disclose", false, "open the personal texts")
 	f.StringSliceVar(&x.ask.Events, "event", nil, "with --disclose: open only those of these records")
 	f.StringSliceVar(&x.ask.Roles, "role", nil, "with --disclose: open only those in these roles, as in details")
-	history.ReaderFlags(c, &x.ask.Reader)
+	history.AccessorFlags(c, &x.ask.Accessor)
 	c.MarkFlagRequired("app")
 	c.MarkFlagRequired("out")
 	return c

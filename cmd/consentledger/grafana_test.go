@@ -255,7 +255,7 @@ func TestDashboardsAskForTablesThatThereAre(t *testing.T) {
 		as := func(user string) string { return pg.Address("consentledger") + " user=" + user }
 		r := startWith(t, server.Config{
 			Data: t.TempDir(), HTTP: "127.0.0.1:0", NATSListen: "127.0.0.1:0",
-			Views: as("ledger"), ViewsReader: "dashboards",
+			Views: as("ledger"), ViewsRole: "dashboards",
 		})
 		askAsDashboards(t, r, openTables(t, "pgx", as("dashboards")))
 	})

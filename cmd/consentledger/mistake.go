@@ -3,8 +3,8 @@ package main
 import (
 	"consentledger/api/rest"
 	"consentledger/cmd/internal/commandline"
+	"consentledger/cmd/internal/lawfulnessview"
 	"consentledger/cmd/internal/output"
-	"consentledger/cmd/internal/pastview"
 	"consentledger/cmd/internal/recording"
 	"consentledger/cmd/internal/remote"
 
@@ -119,7 +119,7 @@ To void, see void records and void build.`,
 			if err != nil {
 				return err
 			}
-			return pastview.PrintPreview(c, answer)
+			return lawfulnessview.PrintPreview(c, answer)
 		},
 	}
 	commandline.AppFlag(c, &app)

@@ -138,7 +138,7 @@ func TestAVoidTakesTwoPrincipals(t *testing.T) {
 		!strings.Contains(voided, `"recorded_by":"`+d.officer.Principal+`"`) {
 		t.Errorf("%s\n%s", done, voided)
 	}
-	if out, err := d.as(d.keys[auth.Reader].Key, "check", "--app", "shop", "--subject", "wilhelmina", "--purpose", "personalisation", "-o", "jsonl"); err == nil || !strings.Contains(out, "never-asked") {
+	if out, err := d.as(d.keys[auth.AppReader].Key, "check", "--app", "shop", "--subject", "wilhelmina", "--purpose", "personalisation", "-o", "jsonl"); err == nil || !strings.Contains(out, "never-asked") {
 		t.Errorf("%s %v", out, err)
 	}
 

@@ -19,7 +19,7 @@ import (
 	"github.com/nats-io/nats.go"
 )
 
-// openUnread opens a house whose projections are lost, and lets nothing read the
+// openUnread opens a server whose projections are lost, and lets nothing read the
 // log.
 func openUnread(t *testing.T, dir string) *server.Server {
 	t.Helper()

@@ -43,6 +43,6 @@ there a second after the record. Verify it offline with: consentledger verify re
 	c.Flags().BoolVar(&ask.Disclose, "disclose", false, "with the person's own words; say who reads them and why")
 	c.Flags().BoolVar(&ask.Cosigned, "cosigned", false,
 		"in the newest tree that a quorum of witnesses signed, with their signatures")
-	history.ReaderFlags(c, &ask.Reader)
+	history.AccessorFlags(c, &ask.Accessor)
 	return c
 }

@@ -54,7 +54,7 @@ func newRejectedList() *cobra.Command {
 func newRejectedShow() *cobra.Command {
 	var raw bool
 	var app string
-	var reader wire.Reader
+	var accessor wire.Accessor
 	c := &cobra.Command{
 		Use: "show SEQ", Short: "Show one with what was sent, which may be personal: who reads it and why is recorded",
 		Args:    cobra.ExactArgs(1),
@@ -62,7 +62,7 @@ func newRejectedShow() *cobra.Command {
 		RunE: func(c *cobra.Command, args []string) error {
 			query := url.Values{}
 			commandline.SetIf(query, "app", app)
-			body, err := remote.Get(c, rejectedPath(args[0], "?"+query.Encode()), reader.Headers()...)
+			body, err := remote.Get(c, rejectedPath(args[0], "?"+query.Encode()), accessor.Headers()...)
 			if err != nil {
 				return err
 			}
@@ -77,7 +77,7 @@ func newRejectedShow() *cobra.Command {
 			return err
 		},
 	}
-	history.ReaderFlags(c, &reader)
+	history.AccessorFlags(c, &accessor)
 	c.Flags().StringVar(&app, "app", "",
 		"of a message that was sent to no registered app: for which app it is read; the access is recorded with it")
 	c.Flags().BoolVar(&raw, "raw", false, "print the bytes that were sent, and nothing else")

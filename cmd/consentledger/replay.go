@@ -70,7 +70,7 @@ each, and exit code 8 if one differs. Of the logs the roots are compared.`,
 	f.StringVar(&r.To, "to", "", "end before the first record of this time or later, RFC 3339")
 	f.StringVar(&r.After, "after", "", "only what comes after this position")
 	f.BoolVar(&r.Replays, "replays", false, "also the records of who replayed")
-	history.ReaderFlags(c, &r.Reader)
+	history.AccessorFlags(c, &r.Accessor)
 	f.BoolVar(&check, "check", false, "build every projection once more, and compare")
 	output.FlagOr(c, "jsonl")
 	c.AddCommand(newReplayDiff())

@@ -16,7 +16,7 @@ import (
 
 func newReportAudit() *cobra.Command {
 	var app, from, to string
-	var who wire.Reader
+	var who wire.Accessor
 	query := url.Values{}
 	c := &cobra.Command{
 		Use:   "audit",
@@ -31,7 +31,7 @@ derived again for it. It holds no personal data. That it was made is recorded.`,
 	c.Flags().StringVar(&from, "from", "",
 		"begin with the first record of this time or later, RFC 3339 (default: the beginning)")
 	c.Flags().StringVar(&to, "to", "", "end before the first record of this time or later, RFC 3339 (default: now)")
-	history.ReaderFlags(c, &who)
+	history.AccessorFlags(c, &who)
 	c.RunE = func(*cobra.Command, []string) error {
 		commandline.SetIf(query, "from", from)
 		commandline.SetIf(query, "to", to)

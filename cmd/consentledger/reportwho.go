@@ -35,7 +35,7 @@ recorded first, page by page, and without --reason, --why and --by nothing is sh
 	f := c.Flags()
 	f.StringVar(&q.Purpose, "purpose", "", "the purpose")
 	f.StringVar(&q.Status, "status", "", "given (the default), refused, withdrawn, expired, stale or ask-again")
-	history.ReaderFlags(c, &q.Reader)
+	history.AccessorFlags(c, &q.Accessor)
 	c.MarkFlagRequired("purpose")
 	output.Flag(c)
 	return c

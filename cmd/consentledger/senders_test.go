@@ -17,7 +17,7 @@ import (
 func TestAMessageIsOfWhoShowsAKeyInIt(t *testing.T) {
 	g := guard(t)
 	writer, bank := g.keys[auth.Writer], g.issue("--role", "app-writer", "--app", "bank")
-	reader := g.keys[auth.Reader]
+	reader := g.keys[auth.AppReader]
 	nc := g.connect(writer)
 	record := func(id, kind, data, header, key string) *nats.Msg {
 		t.Helper()

@@ -67,8 +67,8 @@ func serveVerb() (_ *cobra.Command, check func(*cobra.Command) error) {
 		"the certificates that the authority's must come from, as PEM (default: those that this machine trusts)")
 	f.DurationVar(&s.StampEvery, "timestamp-every", 24*time.Hour, "how often checkpoints are stamped")
 	serveflags.Places(c, &s.Store, &s.Vault, &s.VaultKeys, &s.Views)
-	f.StringVar(&s.ViewsReader, "views-reader", "",
-		"a role of PostgreSQL, as of a dashboard, that may read the views; also by "+server.ViewsReaderVariable+" (default: none)")
+	f.StringVar(&s.ViewsRole, "views-reader", "",
+		"a role of PostgreSQL, as of a dashboard, that may read the views; also by "+server.ViewsRoleVariable+" (default: none)")
 	f.BoolVar(&s.Metrics, "metrics", false, "show metrics at /metrics, as Prometheus reads them")
 	f.StringVar(&s.Measures, "metrics-listen", "",
 		"where metrics are shown at /metrics to whoever asks, without a key, on a network of its own (default: nowhere)")
@@ -85,7 +85,7 @@ func serveVerb() (_ *cobra.Command, check func(*cobra.Command) error) {
 	serveflags.NATS(c, &s.NATS)
 	serveflags.Telling(c, &s.Telling)
 	f.BoolVar(&s.Demo, "demo", false, "with a sample app, SmartKey, its policy and simulated users")
-	configfile.FromEnvironment(f, "views-reader", server.ViewsReaderVariable)
+	configfile.FromEnvironment(f, "views-reader", server.ViewsRoleVariable)
 	configfile.FromEnvironment(f, "process", server.ProcessVariable)
 	return c, check
 }

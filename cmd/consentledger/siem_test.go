@@ -181,7 +181,7 @@ func TestWhoIsRefusedIsToldToASIEM(t *testing.T) {
 			t.Errorf("%s %s: %d %s", method, path, status, text)
 		}
 	}
-	auditor, reader := g.keys[auth.Auditor], g.keys[auth.Reader]
+	auditor, reader := g.keys[auth.Auditor], g.keys[auth.AppReader]
 	refused(401, "", "GET", "/v1/apps/shop/requests")
 	refused(401, "clk_SECRET", "GET", "/v1/apps/shop/requests")
 	refused(403, reader.Key, "GET", "/v1/apps/shop/requests")

@@ -64,7 +64,7 @@ func copyDir(t *testing.T, from, to string) {
 	}
 }
 
-// tellThree starts a house in dir, tells it the yes of three people, and stops
+// tellThree starts a server in dir, tells it the grants of three people, and stops
 // it when checkpoints cover all.
 func tellThree(t *testing.T, dir string, who ...string) {
 	t.Helper()

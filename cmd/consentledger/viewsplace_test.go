@@ -32,7 +32,7 @@ func TestReadModelsElsewhere(t *testing.T) {
 		return strings.TrimSpace(said)
 	}
 	sql("CREATE ROLE dashboard")
-	c := ledgerserver.Config{Data: t.TempDir(), HTTP: "127.0.0.1:0", NATSListen: "127.0.0.1:0", Views: server.Address("postgres"), ViewsReader: "dashboard"}
+	c := ledgerserver.Config{Data: t.TempDir(), HTTP: "127.0.0.1:0", NATSListen: "127.0.0.1:0", Views: server.Address("postgres"), ViewsRole: "dashboard"}
 	r := startWith(t, c)
 	furnish(t, r)
 	record := func(who, kind, data string) {
@@ -107,8 +107,8 @@ func TestWhereReadModelsAreIsSaidOnce(t *testing.T) {
 		{ledgerserver.Config{}, map[string]string{ledgerserver.ViewsFileVariable: file}, "connection string"},
 		{ledgerserver.Config{Views: "esdb://127.0.0.1:1"}, nil, "read models are in PostgreSQL"},
 		{ledgerserver.Config{Views: "postgres://u:secret@h/x?sslmode=maybe"}, nil, "--views: connection string"},
-		{ledgerserver.Config{ViewsReader: "dashboard"}, nil, "say where PostgreSQL is"},
-		{ledgerserver.Config{}, map[string]string{ledgerserver.ViewsReaderVariable: "dashboard"}, "say where PostgreSQL is"},
+		{ledgerserver.Config{ViewsRole: "dashboard"}, nil, "say where PostgreSQL is"},
+		{ledgerserver.Config{}, map[string]string{ledgerserver.ViewsRoleVariable: "dashboard"}, "say where PostgreSQL is"},
 	} {
 		t.Run(tt.says, func(t *testing.T) {
 			for name, value := range tt.environment {
@@ -123,7 +123,7 @@ func TestWhereReadModelsAreIsSaidOnce(t *testing.T) {
 	}
 }
 
-// openUnrun opens a house that nothing runs in yet.
+// openUnrun opens a server that nothing runs in yet.
 func openUnrun(t *testing.T, c ledgerserver.Config) *ledgerserver.Server {
 	t.Helper()
 	h := &ledgerserver.Server{Config: c, Log: slog.New(slog.DiscardHandler)}
@@ -138,7 +138,7 @@ func openUnrun(t *testing.T, c ledgerserver.Config) *ledgerserver.Server {
 	return h
 }
 
-// TestOneProcessProjectsForAll has two houses of one ledger read what one of them
+// TestOneProcessProjectsForAll has two servers of one ledger read what one of them
 // projects. Who waits for a position gets it in both, also once the one that projected
 // has gone.
 func TestOneProcessProjectsForAll(t *testing.T) {
@@ -166,7 +166,7 @@ func TestOneProcessProjectsForAll(t *testing.T) {
 		return sync.OnceFunc(func() { cancel(); <-done })
 	}
 	handler, apps := first.Handler(), 0
-	register := func(houses ...*ledgerserver.Server) {
+	register := func(servers ...*ledgerserver.Server) {
 		t.Helper()
 		apps++
 		if w := ask(handler, "PUT", fmt.Sprintf("/v1/apps/app%d", apps), `{"handler":"Demo","environment":"test","jurisdiction":"CN","time_zone":"Asia/Shanghai","locales":["en"]}`); w.Code != http.StatusOK {
@@ -176,7 +176,7 @@ func TestOneProcessProjectsForAll(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, h := range houses {
+		for _, h := range servers {
 			if err := h.Wait(t.Context(), head); err != nil {
 				t.Fatal(err)
 			}

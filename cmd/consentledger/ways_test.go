@@ -74,7 +74,7 @@ func TestATokenOfAProviderIsAsGoodAsAKey(t *testing.T) {
 	if status, text := g.ask(tokenOf(t, idp, "nobody"), "GET", "/v1/apps/shop", ""); status != 403 || !strings.Contains(text, `"code":"unmapped"`) {
 		t.Errorf("of no group: %d %s", status, text)
 	}
-	if out, err := g.as(tokenOf(t, idp, string(auth.Reader)), "app", "list"); err != nil || !strings.Contains(out, "shop") {
+	if out, err := g.as(tokenOf(t, idp, string(auth.AppReader)), "app", "list"); err != nil || !strings.Contains(out, "shop") {
 		t.Errorf("a verb with a token: %s %v", out, err)
 	}
 	status, text := by[auth.Writer]("POST", "/v1/apps/shop/events",
@@ -150,7 +150,7 @@ func TestACertificateIsAsGoodAsAKey(t *testing.T) {
 	if status, _ := by(own, "nobody", "")("GET", "/v1/apps/shop", ""); status != 403 {
 		t.Errorf("a certificate without a role: %d", status)
 	}
-	if status, _ := by(other, string(auth.Reader), "")("GET", "/v1/apps/shop", ""); status != 0 {
+	if status, _ := by(other, string(auth.AppReader), "")("GET", "/v1/apps/shop", ""); status != 0 {
 		t.Errorf("a certificate of another authority: %d", status)
 	}
 	if status, _ := by(own, string(auth.Officer), "clk_x")("GET", "/v1/apps/shop", ""); status != 401 {

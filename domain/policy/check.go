@@ -111,7 +111,7 @@ func (c *checker) head() {
 	for i, t := range d.Texts {
 		path := fmt.Sprintf("texts[%d]", i)
 		c.declare(path+".locale", "text", t.Locale, t.Locale != "")
-		oneOf(c, path+".standing", t.Standing)
+		oneOf(c, path+".standing", t.Force)
 		if t.Hash == (content.Hash{}) {
 			c.report(path+".hash", "is missing")
 		}

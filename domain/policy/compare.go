@@ -277,7 +277,7 @@ func ages(m Minors) map[string]string {
 func texts(list []Text) map[string]string {
 	m := map[string]string{}
 	for _, t := range list {
-		m[t.Locale] = t.Standing.String() + " " + t.Hash.String()
+		m[t.Locale] = t.Force.String() + " " + t.Hash.String()
 	}
 	return m
 }

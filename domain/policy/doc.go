@@ -12,6 +12,6 @@
 //
 // Words. A purpose is what personal data is processed for; its legal basis is why that
 // is lawful. A ground is one entry of an enumeration, under a code that never changes.
-// A duty is what is owed when something happened. A text has a standing: it binds, it
+// A duty is what is owed when something happened. A text has a force: it binds, it
 // translates, or it is a sample.
 package policy

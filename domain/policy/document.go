@@ -183,9 +183,9 @@ type Minors struct {
 
 // A Text is the policy as people read it, by the hash of its bytes.
 type Text struct {
-	Locale   string
-	Hash     content.Hash
-	Standing TextStanding
+	Locale string
+	Hash   content.Hash
+	Force  TextForce
 }
 
 // Purpose returns the purpose with that id, and whether there is one.

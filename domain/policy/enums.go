@@ -64,22 +64,22 @@ func ParseConsentKind(s string) (ConsentKind, error) {
 	return form.ParseCode[ConsentKind](s, consentKinds, "a kind of consent")
 }
 
-// A TextStanding says whether a text binds.
-type TextStanding uint8
+// A TextForce says whether a text binds.
+type TextForce uint8
 
 const (
-	Authoritative TextStanding = iota + 1
+	Authoritative TextForce = iota + 1
 	Translation
 	Sample // shows what a text looks like, and binds nobody
 )
 
-var textStandings = form.Codes{"", "authoritative", "translation", "sample"}
+var textForces = form.Codes{"", "authoritative", "translation", "sample"}
 
-func (s TextStanding) String() string { return textStandings.Name(uint8(s)) }
+func (s TextForce) String() string { return textForces.Name(uint8(s)) }
 
-// ParseTextStanding reads what [TextStanding.String] writes.
-func ParseTextStanding(s string) (TextStanding, error) {
-	return form.ParseCode[TextStanding](s, textStandings, "a standing")
+// ParseTextForce reads what [TextForce.String] writes.
+func ParseTextForce(s string) (TextForce, error) {
+	return form.ParseCode[TextForce](s, textForces, "a standing")
 }
 
 // A ChannelKind is what a channel is made of.

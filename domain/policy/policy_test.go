@@ -53,7 +53,7 @@ func TestEveryProblemSaysWhere(t *testing.T) {
 		{"no text", func(d *Document) { d.Texts = nil }, "texts"},
 		{"a text twice in one language", func(d *Document) { d.Texts = append(d.Texts, d.Texts[0]) }, "texts[1].locale"},
 		{"a text without a hash", func(d *Document) { d.Texts[0].Hash = content.Hash{} }, "texts[0].hash"},
-		{"a text without a standing", func(d *Document) { d.Texts[0].Standing = 0 }, "texts[0].standing"},
+		{"a text without force", func(d *Document) { d.Texts[0].Force = 0 }, "texts[0].standing"},
 		{"no purposes", func(d *Document) { d.Purposes, d.Permissions = nil, nil }, "purposes"},
 		{"a purpose twice", func(d *Document) { d.Purposes[1].ID = "mail" }, "purposes[1].id"},
 		{"a purpose with a bad id", func(d *Document) { d.Purposes[1].ID = "The Law" }, "purposes[1].id"},
@@ -112,7 +112,7 @@ func TestEveryValueOfAPolicyHasOneText(t *testing.T) {
 	formtest.Pairs(t, ParseAction, "", "collect", "use", "provide", "publish", "export")
 	formtest.Pairs(t, ParseLegalBasis, "", "consent", "contract", "legal-duty", "emergency", "news", "disclosed", "other-law")
 	formtest.Pairs(t, ParseConsentKind, "none", "none", "general", "explicit", "separate", "written", "guardian")
-	formtest.Pairs(t, ParseTextStanding, "", "authoritative", "translation", "sample")
+	formtest.Pairs(t, ParseTextForce, "", "authoritative", "translation", "sample")
 	formtest.Pairs(t, ParseChannelKind, "", "in-app", "phone", "email", "sms", "push", "announcement", "letter")
 	formtest.Pairs(t, ParseChannelUse, "", "complaint", "contact", "request", "change", "incident", "cessation")
 }

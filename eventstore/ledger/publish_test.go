@@ -31,7 +31,7 @@ func TestAPolicyIsPublishedOnceItIsKept(t *testing.T) {
 	}
 	text := []byte("We show ads.")
 	d := document
-	d.Texts = []policy.Text{{Locale: "en", Hash: sha256.Sum256(text), Standing: policy.Sample}}
+	d.Texts = []policy.Text{{Locale: "en", Hash: sha256.Sum256(text), Force: policy.Sample}}
 	canonical, err := policydoc.Marshal(d)
 	if err != nil {
 		t.Fatal(err)
@@ -57,7 +57,7 @@ func TestAPolicyIsPublishedOnceItIsKept(t *testing.T) {
 	must(t, l, publish)
 
 	// A text that is not kept is found too.
-	d.Texts = append(d.Texts, policy.Text{Locale: "zh", Hash: content.Hash{7}, Standing: policy.Sample})
+	d.Texts = append(d.Texts, policy.Text{Locale: "zh", Hash: content.Hash{7}, Force: policy.Sample})
 	if canonical, err = policydoc.Marshal(d); err != nil {
 		t.Fatal(err)
 	}

@@ -116,7 +116,7 @@ type textV1 struct {
 func publish(tx *readmodel.Tx, e codec.Entry, p domain.PolicyPublished) error {
 	list := make([]textV1, 0, len(p.Document.Texts))
 	for _, t := range p.Document.Texts {
-		list = append(list, textV1{Locale: t.Locale, Hash: t.Hash.String(), Standing: t.Standing.String()})
+		list = append(list, textV1{Locale: t.Locale, Hash: t.Hash.String(), Standing: t.Force.String()})
 	}
 
 	texts, err := json.Marshal(list)

@@ -23,7 +23,7 @@ type Version struct {
 	Published eventstore.Position
 	Recorded  deadline.Instant
 	Event     eventstore.EventID
-	Texts     []policy.Text // locales and standings
+	Texts     []policy.Text // locales and whether they bind
 	Purposes  int
 	Material  []string
 	Stale     []policy.PurposeID
@@ -98,11 +98,11 @@ func scanVersion(scan func(...any) error, more ...any) (Version, error) {
 		if err != nil {
 			return x, err
 		}
-		standing, err := policy.ParseTextStanding(t.Standing)
+		force, err := policy.ParseTextForce(t.Standing)
 		if err != nil {
 			return x, err
 		}
-		x.Texts = append(x.Texts, policy.Text{Locale: t.Locale, Hash: h, Standing: standing})
+		x.Texts = append(x.Texts, policy.Text{Locale: t.Locale, Hash: h, Force: force})
 	}
 	if err = json.Unmarshal(material, &x.Material); err != nil {
 		return x, err

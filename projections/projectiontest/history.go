@@ -32,7 +32,7 @@ func Document(title string, more ...policy.PurposeID) policy.Document {
 		Name: "privacy", Title: []policy.LocalText{{Locale: "en", Text: title}}, Jurisdiction: "CN",
 		TimeZone: "Asia/Shanghai",
 		Acts:     []policy.Act{{ID: "click", Title: "Click", Section: "1", Counts: policy.ExplicitConsent}},
-		Texts:    []policy.Text{{Locale: "en", Hash: content.Hash{1}, Standing: policy.Authoritative}},
+		Texts:    []policy.Text{{Locale: "en", Hash: content.Hash{1}, Force: policy.Authoritative}},
 	}
 	for _, id := range append([]policy.PurposeID{"location", "marketing"}, more...) {
 		d.Purposes = append(d.Purposes,

@@ -48,8 +48,8 @@ type Options struct {
 	// "consentledger".
 	Name string
 
-	// Reader is a role that may read the views; empty: none but the ledger's own.
-	Reader string
+	// ReadRole is a role that may read the views; empty: none but the ledger's own.
+	ReadRole string
 
 	// Later is told what could not be done yet, and is tried again. Nil: nobody is.
 	Later func(error)
@@ -69,9 +69,9 @@ func NewDatabase(at *postgres.Address, o Options) (*Database, error) {
 		return nil, fmt.Errorf("name of read models %q: it is 1 to 32 of a-z, 0-9 and _, and begins with a letter, "+
 			"but not with pg_", o.Name)
 	}
-	if o.Reader != "" && !roleName.MatchString(o.Reader) {
+	if o.ReadRole != "" && !roleName.MatchString(o.ReadRole) {
 		return nil, fmt.Errorf("role %q: a role's name is 1 to 63 letters, digits, _, $ and -, and begins with a "+
-			"letter or _", o.Reader)
+			"letter or _", o.ReadRole)
 	}
 	return &Database{at: at, options: o, shapes: map[string]string{}}, nil
 }
@@ -223,9 +223,9 @@ func (d *Database) explain(err error) error {
 	case is && e.Code == "42501":
 		return d.away(fmt.Errorf("the ledger's user may not do what it has to: run, as the owner of the database, "+
 			"GRANT CREATE ON DATABASE ... TO that user: %w", err))
-	case is && e.Code == "42704" && d.options.Reader != "":
+	case is && e.Code == "42704" && d.options.ReadRole != "":
 		return d.away(fmt.Errorf(`the role that is to read the views is not there: run, as an administrator, CREATE ROLE "%s" LOGIN: %w`,
-			d.options.Reader, err))
+			d.options.ReadRole, err))
 	}
 	return d.away(err)
 }
@@ -416,7 +416,7 @@ func (s *shape) positions(ctx context.Context, tx pgx.Tx) (string, error) {
 
 // grant lets the role that reads do so. It gets the views, not the tables below.
 func (s *shape) grant(ctx context.Context, tx pgx.Tx) error {
-	if s.options.Reader == "" {
+	if s.options.ReadRole == "" {
 		return nil
 	}
 
@@ -430,9 +430,9 @@ func (s *shape) grant(ctx context.Context, tx pgx.Tx) error {
 		return err
 	}
 
-	script := fmt.Sprintf(`GRANT USAGE ON SCHEMA "%s" TO "%s"`, s.views(), s.options.Reader)
+	script := fmt.Sprintf(`GRANT USAGE ON SCHEMA "%s" TO "%s"`, s.views(), s.options.ReadRole)
 	for _, name := range all {
-		script += fmt.Sprintf(`; GRANT SELECT ON "%s".%s TO "%s"`, s.views(), name, s.options.Reader)
+		script += fmt.Sprintf(`; GRANT SELECT ON "%s".%s TO "%s"`, s.views(), name, s.options.ReadRole)
 	}
 
 	_, err = tx.Exec(ctx, script)

@@ -173,7 +173,7 @@ func TestReadersAreToldOfAnotherWriter(t *testing.T) {
 // has read as much, and the role that reads may read them all along, and nothing else.
 func TestANewShapeIsShownOnceItIsComplete(t *testing.T) {
 	ask(t, common, "CREATE ROLE dashboard")
-	d := database(t, common.Address("postgres"), readmodel.Options{Name: "shown", Reader: "dashboard"})
+	d := database(t, common.Address("postgres"), readmodel.Options{Name: "shown", ReadRole: "dashboard"})
 	old := opened(t, d, oldShape)
 	oldTurn := d.Turn("x")
 	for p := range eventstore.Position(5) {
@@ -244,7 +244,7 @@ func TestWhatIsNotThereIsSaid(t *testing.T) {
 		options readmodel.Options
 		says    string
 	}{
-		{common.Address("postgres"), readmodel.Options{Name: "said", Reader: "nobody"}, `CREATE ROLE "nobody" LOGIN`},
+		{common.Address("postgres"), readmodel.Options{Name: "said", ReadRole: "nobody"}, `CREATE ROLE "nobody" LOGIN`},
 		{strings.Replace(common.Address("postgres"), "bench", "poor", 1), readmodel.Options{Name: "said"}, "GRANT CREATE ON DATABASE"},
 		{strings.Replace(common.Address("postgres"), "dbname=postgres", "dbname=none", 1), readmodel.Options{}, "which holds the read models"},
 	} {
@@ -255,7 +255,7 @@ func TestWhatIsNotThereIsSaid(t *testing.T) {
 	}
 	at, err := postgres.ParseAddress(common.Address("postgres"))
 	must(t, err)
-	for _, bad := range []readmodel.Options{{Name: "Upper"}, {Name: "pg_mine"}, {Name: `a"b`}, {Reader: `a"b`}} {
+	for _, bad := range []readmodel.Options{{Name: "Upper"}, {Name: "pg_mine"}, {Name: `a"b`}, {ReadRole: `a"b`}} {
 		if _, err := readmodel.NewDatabase(at, bad); err == nil {
 			t.Errorf("%+v is taken", bad)
 		}

@@ -304,7 +304,7 @@ func (r *report) answered(surface content.Hash, locale string, text, version con
 		return
 	}
 	for _, t := range r.of.policies[version].Texts {
-		if t.Locale == locale || locale == "" && t.Standing == policy.Authoritative {
+		if t.Locale == locale || locale == "" && t.Force == policy.Authoritative {
 			r.see(view{locale: t.Locale, text: t.Hash, version: true})
 		}
 	}

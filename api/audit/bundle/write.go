@@ -43,7 +43,7 @@ type Maker struct {
 type Opener func(ctx context.Context, record []byte) ([]Part, error)
 
 // Write writes the bundle of a selection. What was written before an error is
-// no bundle, and must not leave the house.
+// no bundle, and must not leave the organisation.
 func (m Maker) Write(ctx context.Context, w io.Writer, s Selection) (Manifest, error) {
 	p := packer{Maker: m, zip: zip.NewWriter(w), tally: newTally(), named: map[string]bool{}, texts: map[string]bool{}}
 	p.reading.Manifest = Manifest{

@@ -97,7 +97,7 @@ func document() policy.Document {
 		Title:    []policy.LocalText{{Locale: "en", Text: "Privacy"}},
 		Purposes: []policy.Purpose{{ID: "account", Title: "Account", Actions: []policy.Action{policy.Use}, Basis: policy.BasisConsent}},
 		Acts:     []policy.Act{{ID: "agree", Title: "Agree", Counts: policy.ExplicitConsent}},
-		Texts:    []policy.Text{{Locale: "en", Hash: content.Hash{1}, Standing: policy.Authoritative}},
+		Texts:    []policy.Text{{Locale: "en", Hash: content.Hash{1}, Force: policy.Authoritative}},
 	}
 }
 

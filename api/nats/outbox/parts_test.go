@@ -38,7 +38,7 @@ func (w *world) promise() {
 		Acts:          []policy.Act{{ID: "agree", Title: "Agree", Counts: policy.GeneralConsent}},
 		Recipients:    []policy.Recipient{{ID: "adhouse", Title: "Ad house", Purposes: []policy.PurposeID{"ads"}}, {ID: "shop", Title: "Shop", Purposes: []policy.PurposeID{"ads"}}},
 		Minors:        policy.Minors{AdultAge: 18, ChildBelowPolicy: 15, ChildBelowLaw: 14},
-		Texts:         []policy.Text{{Locale: "en", Hash: content.Hash{1}, Standing: policy.Sample}},
+		Texts:         []policy.Text{{Locale: "en", Hash: content.Hash{1}, Force: policy.Sample}},
 		DeadlineRules: []deadline.Rule{{ID: "d15", Source: "1", Unit: deadline.UnitCalendarDay, Length: 15, TimeZone: "Asia/Shanghai", ClockStart: "Withdrawn"}},
 		Duties: []policy.DutyRule{
 			{ID: "reply", Section: "1", On: []string{"consent.withdrawn"}, Kind: policy.DutyReply, Rules: []deadline.RuleID{"d15"}, MetBy: []string{"withdrawal.confirmed"}},

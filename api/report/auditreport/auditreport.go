@@ -1,4 +1,4 @@
-// Package auditreport gives account of an app: the audit report, and the registers
+// Package auditreport makes the audit report of an app, and the registers
 // that the law asks for. Both are counted from the log alone: the same history
 // makes the same bytes. What is not of the history stands apart, in [Outside].
 //

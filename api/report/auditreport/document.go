@@ -60,7 +60,7 @@ func speak(lang string, versions ...published.Policy) speaker {
 func (s speaker) say(key string, args ...any) string {
 	text, ok := s.words[key]
 	if !ok {
-		panic("account: no words for " + key)
+		panic("auditreport: no words for " + key)
 	}
 	if len(args) == 0 {
 		return text

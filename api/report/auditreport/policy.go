@@ -160,7 +160,7 @@ func groundGaps(d policy.Document, add func(code, section, about string)) {
 	if d.Minors.ChildBelowPolicy != d.Minors.ChildBelowLaw {
 		add(gapAge, "", "")
 	}
-	if !slices.ContainsFunc(d.Texts, func(t policy.Text) bool { return t.Standing == policy.Authoritative }) {
+	if !slices.ContainsFunc(d.Texts, func(t policy.Text) bool { return t.Force == policy.Authoritative }) {
 		add(gapText, "", "")
 	}
 }

@@ -41,15 +41,15 @@ func question[Q any](data []byte, what string) (Q, error) {
 	return q, NoEmpty(data)
 }
 
-// Reader reads who is about to read, from the headers of a request.
-func Reader(reason, why, by string) (wire.Reader, error) {
-	r := wire.Reader{Reason: reason}
+// Accessor reads who is about to read, from the headers of a request.
+func Accessor(reason, why, by string) (wire.Accessor, error) {
+	r := wire.Accessor{Reason: reason}
 	var err error
 	if r.Why, err = url.PathUnescape(why); err == nil {
 		r.By, err = url.PathUnescape(by)
 	}
 	if err != nil {
-		return wire.Reader{}, malformed("%s and %s are percent-encoded UTF-8", wire.WhyHeader, wire.ByHeader)
+		return wire.Accessor{}, malformed("%s and %s are percent-encoded UTF-8", wire.WhyHeader, wire.ByHeader)
 	}
 	return r, nil
 }

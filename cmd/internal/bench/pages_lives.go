@@ -50,7 +50,7 @@ func (c *Crowd) lives(persons int) (events [][]byte) {
 	return events
 }
 
-// affairs returns what operators record of the app: incidents, and what left the house.
+// affairs returns what operators record of the app: incidents, and what left the organisation.
 func (c *Crowd) affairs() (events [][]byte) {
 	add := func(kind, data string) {
 		events = append(events, fmt.Appendf(nil, `{"specversion":"1.0","id":"%s-%d","source":"smartkey/desk","type":"%s",`+

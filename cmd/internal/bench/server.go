@@ -92,7 +92,7 @@ func (m *measuredServer) work() error {
 		must("transparency", func() error { return m.Logs.Run(m.ctx) })
 	}
 	if m.has("reactor") {
-		must("reactor", func() error { return m.Reactor.Run(m.ctx) })
+		must("reactor", func() error { return m.FollowUp.Run(m.ctx) })
 	}
 	if m.has("outbox") {
 		must("outbox", func() error { return m.Outbox.Run(m.ctx) })
@@ -148,7 +148,7 @@ func (m *measuredServer) settle() (time.Duration, error) {
 }
 
 // quietFor is how far apart are the looks that must find nothing new for the
-// server to be at rest: what the reactor does takes a disk sync or two.
+// server to be at rest: what the follow-up process does takes a disk sync or two.
 const quietFor = 20 * time.Millisecond
 
 // rest waits until nothing more follows from what was recorded.
@@ -178,14 +178,14 @@ func (m *measuredServer) rest() error {
 	return nil
 }
 
-// followed reports whether the reactor and the outbox have seen all up to head.
+// followed reports whether the follow-up process and the outbox have seen all up to head.
 func (m *measuredServer) followed(head eventstore.Position) (bool, error) {
-	reacted, err := m.Reactor.State()
+	followed, err := m.FollowUp.State()
 	if err != nil {
 		return false, err
 	}
 	told, err := m.Outbox.State()
-	return (!m.has("reactor") || reacted.Position >= head) && (!m.has("outbox") || told >= head), err
+	return (!m.has("reactor") || followed.Position >= head) && (!m.has("outbox") || told >= head), err
 }
 
 // close ends the load, then the server in serve's order.

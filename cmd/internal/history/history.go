@@ -45,7 +45,7 @@ func replayServer(c *cobra.Command, r wire.ReplayRequest, do func(json.RawMessag
 		return err
 	}
 	defer answer.Close()
-	AskWhy(c, "", r.Reader)
+	AskWhy(c, "", r.Accessor)
 	lines := bufio.NewReader(answer)
 	for {
 		line, err := lines.ReadBytes('\n')
@@ -136,9 +136,9 @@ func Ask(c *cobra.Command, data, app, path string, r any,
 	return gojson.Marshal(a)
 }
 
-// ReaderFlags are how somebody says who reads and why. It is recorded before
+// AccessorFlags are how somebody says who reads and why. It is recorded before
 // anything is shown.
-func ReaderFlags(c *cobra.Command, r *wire.Reader) {
+func AccessorFlags(c *cobra.Command, r *wire.Accessor) {
 	f := c.Flags()
 	f.StringVar(&r.Reason, "reason", "",
 		"a code for why it is read, as in subject-request, dispute, authority or audit; recorded")
@@ -148,7 +148,7 @@ func ReaderFlags(c *cobra.Command, r *wire.Reader) {
 
 // AskWhy asks for the reason that somebody did not give to the server. In a
 // directory nothing is recorded.
-func AskWhy(c *cobra.Command, data string, r wire.Reader) {
+func AskWhy(c *cobra.Command, data string, r wire.Accessor) {
 	if data == "" && r.Reason == "" {
 		fmt.Fprintln(c.ErrOrStderr(),
 			"no reason was given, and what is read is recorded without one: say why with --reason, as in --reason audit")

@@ -46,7 +46,7 @@ var stairs = map[string][]string{
 		"cmd/internal/demo",   // plays the sample app on a ledger that somebody else has opened
 		"cmd/internal/server", // opens data directories, and serves
 		"cmd/internal/accesskeys", "cmd/internal/serveflags",
-		"cmd/internal/history", "cmd/internal/pastview", "cmd/internal/backupfiles", "cmd/internal/vaultkeys", "cmd/internal/restore", "cmd/internal/doctor",
+		"cmd/internal/history", "cmd/internal/lawfulnessview", "cmd/internal/backupfiles", "cmd/internal/vaultkeys", "cmd/internal/restore", "cmd/internal/doctor",
 		"cmd/internal/migrate", "cmd/internal/verifier", "cmd/internal/bench",
 		"cmd/consentledger", // verbs and flags
 	},

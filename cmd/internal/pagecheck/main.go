@@ -1,4 +1,4 @@
-// Command pagecheck looks at HTML files as a reader does who is not of this house:
+// Command pagecheck looks at HTML files as a reader does who does not belong to this project:
 // the W3C's checker (vnu) reads them, axe-core looks at them in a real Chromium on a
 // telephone of 390 pixels, and they are printed. It prints what is wrong, one line
 // each, and ends with exit code 1 if anything is.

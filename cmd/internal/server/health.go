@@ -56,8 +56,8 @@ func (h *Server) status(ctx context.Context) rest.StatusReport {
 
 	at, err := h.Logs.Covered()
 	add("transparency", at, err)
-	reacted, err := h.Reactor.State()
-	add("reactor", reacted.Position, err)
+	followed, err := h.FollowUp.State()
+	add("reactor", followed.Position, err)
 	if h.turns.has(workFollowUps) { // the other processes tell nothing
 		at, err = h.Outbox.State()
 		add("outbox", at, err)
@@ -132,7 +132,7 @@ func (h *Server) ready(ctx context.Context) []rest.Check {
 		ask("projection "+r.Projection.Name(), h.answers(r))
 	}
 	ask("transparency", h.logsAreRead)
-	ask("reactor", h.reactorHasRead)
+	ask("reactor", h.followUpHasRead)
 
 	answers := make([][]rest.Check, len(asked))
 	var all sync.WaitGroup

@@ -130,8 +130,8 @@ func (h *Server) measureFollowers(ctx context.Context, tell telemetry.Tell) erro
 	}
 	at, _ := h.Logs.Covered()
 	tell(telemetry.CheckpointLag, float64(behind(at).seconds))
-	reacted, _ := h.Reactor.State()
-	tell(telemetry.FollowUpLag, float64(behind(reacted.Position).seconds))
+	followed, _ := h.FollowUp.State()
+	tell(telemetry.FollowUpLag, float64(behind(followed.Position).seconds))
 	if h.turns.has(workFollowUps) {
 		tell(telemetry.OutboxLag, float64(behind(h.told()).seconds))
 	}

@@ -40,10 +40,10 @@ func (h *Server) logsAreRead(ctx context.Context) error {
 	return h.Reach.Check(ctx, "transparency", at, nil)
 }
 
-// reactorHasRead returns an error until the follow-up process knows all that
+// followUpHasRead returns an error until the follow-up process knows all that
 // was recorded before the start: nothing falls due before that.
-func (h *Server) reactorHasRead(ctx context.Context) error {
-	state, err := h.Reactor.State()
+func (h *Server) followUpHasRead(ctx context.Context) error {
+	state, err := h.FollowUp.State()
 	if err != nil {
 		return err
 	}
@@ -53,7 +53,7 @@ func (h *Server) reactorHasRead(ctx context.Context) error {
 // Reading returns who still reads what was there at the start, in words. What
 // has stopped reads no more.
 func (h *Server) Reading(ctx context.Context) (still []string) {
-	checks := []func(context.Context) error{h.logsAreRead, h.reactorHasRead}
+	checks := []func(context.Context) error{h.logsAreRead, h.followUpHasRead}
 	for _, r := range h.Runners {
 		checks = append(checks, h.answers(r))
 	}

@@ -101,7 +101,7 @@ func (h *Server) stoppedByDisk() error {
 
 	_, err := h.Logs.Covered()
 	errs = append(errs, err)
-	_, err = h.Reactor.State()
+	_, err = h.FollowUp.State()
 	errs = append(errs, err)
 	for _, err := range errs {
 		if err != nil && diskFull(err) {

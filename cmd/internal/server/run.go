@@ -202,8 +202,8 @@ func (h *Server) follow(w *workers) {
 	w.Go(func() { h.runLogs(w.ctx) })
 	w.must("checkpoints", func() error { return h.turns.during(w.ctx, workCheckpoints, h.showLogs) })
 	w.Go(func() {
-		if err := h.Reactor.Run(w.ctx); err != nil {
-			h.Log.Error("the reactor stopped", "error", err)
+		if err := h.FollowUp.Run(w.ctx); err != nil {
+			h.Log.Error("the follow-up process stopped", "error", err)
 		}
 	})
 	w.must("follow-ups", func() error { return h.turns.during(w.ctx, workFollowUps, h.followUp) })

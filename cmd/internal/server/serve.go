@@ -77,8 +77,8 @@ type Config struct {
 	BackupTo   string // a file with who may read backups; empty: whom a request names
 	Process    string // what this process is called, where several serve one ledger; empty: see [processName]
 
-	Views       string // where the read models are instead of the data directory; empty: see [ViewsPlace]
-	ViewsReader string // a role of PostgreSQL that may read them; empty: none
+	Views     string // where the read models are instead of the data directory; empty: see [ViewsPlace]
+	ViewsRole string // a role of PostgreSQL that may read them; empty: none
 
 	Metrics   bool   // HTTP shows them
 	Measures  string // where they are shown to whoever asks; empty: nowhere
@@ -140,7 +140,7 @@ type Server struct {
 	views     *readmodel.Database // nil: the read models are files
 	feedKey   []byte
 	Runners   []*projections.Runner
-	Reactor   *followup.Reactor
+	FollowUp  *followup.Process
 	Outbox    *outbox.Outbox
 	changes   *outbox.Outbox // of consents; nil: they are not told on NATS
 	hooks     *webhook.Hooks
@@ -163,7 +163,7 @@ type Server struct {
 }
 
 // followUp tells apps what was recorded until ctx is done, and finishes
-// what another process may have left undone. The reactor asks itself whose turn it is:
+// what another process may have left undone. The follow-up process asks itself whose turn it is:
 // it has to know all that was recorded.
 func (h *Server) followUp(ctx context.Context) error {
 	if h.turns.many() {
@@ -268,7 +268,7 @@ func (h *Server) openFollowers() error {
 		return err
 	}
 
-	h.Reactor = &followup.Reactor{
+	h.FollowUp = &followup.Process{
 		Ledger:  h.Dir.Ledger,
 		Log:     h.Log,
 		Shipped: shipped.Published(),

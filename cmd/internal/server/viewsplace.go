@@ -22,9 +22,9 @@ import (
 // else may read them. A connection string may hold a password, so it may come from a
 // file, and is never kept.
 const (
-	ViewsVariable       = "CONSENTLEDGER_VIEWS"
-	ViewsFileVariable   = "CONSENTLEDGER_VIEWS_FILE"
-	ViewsReaderVariable = "CONSENTLEDGER_VIEWS_READER"
+	ViewsVariable     = "CONSENTLEDGER_VIEWS"
+	ViewsFileVariable = "CONSENTLEDGER_VIEWS_FILE"
+	ViewsRoleVariable = "CONSENTLEDGER_VIEWS_READER"
 )
 
 var ViewsPlace = Location{
@@ -54,15 +54,15 @@ func (h *Server) database() (*readmodel.Database, error) {
 	if err != nil {
 		return nil, err
 	}
-	reader := h.Config.ViewsReader
-	if reader == "" {
-		reader = os.Getenv(ViewsReaderVariable)
+	role := h.Config.ViewsRole
+	if role == "" {
+		role = os.Getenv(ViewsRoleVariable)
 	}
 	if address == "" {
-		if reader != "" {
+		if role != "" {
 			return nil, exit.Usage(fmt.Errorf("--views-reader, or %s, names a role of PostgreSQL, and the read "+
 				"models are files: "+
-				"say where PostgreSQL is, with --views, %s or %s", ViewsReaderVariable, ViewsVariable, ViewsFileVariable))
+				"say where PostgreSQL is, with --views, %s or %s", ViewsRoleVariable, ViewsVariable, ViewsFileVariable))
 		}
 		return nil, nil
 	}
@@ -75,7 +75,7 @@ func (h *Server) database() (*readmodel.Database, error) {
 		return nil, exit.Usage(fmt.Errorf("--views: %w", err))
 	}
 	later := func(err error) { h.Log.Warn("read models", "error", err) }
-	models, err := readmodel.NewDatabase(at, readmodel.Options{Reader: reader, Later: later})
+	models, err := readmodel.NewDatabase(at, readmodel.Options{ReadRole: role, Later: later})
 	if err != nil {
 		return nil, exit.Usage(fmt.Errorf("--views: %w", err))
 	}

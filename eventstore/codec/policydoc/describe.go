@@ -21,17 +21,17 @@ func Fields(pointer string) []string { return shape.Fields(Shape(), pointer) }
 func Choices(t reflect.Type) []string { return choices[t] }
 
 var choices = map[reflect.Type][]string{
-	reflect.TypeFor[policy.Action]():       shape.Choices(policy.ParseAction),
-	reflect.TypeFor[policy.LegalBasis]():   shape.Choices(policy.ParseLegalBasis),
-	reflect.TypeFor[policy.ConsentKind]():  shape.Choices(policy.ParseConsentKind),
-	reflect.TypeFor[policy.TextStanding](): shape.Choices(policy.ParseTextStanding),
-	reflect.TypeFor[policy.ChannelKind]():  shape.Choices(policy.ParseChannelKind),
-	reflect.TypeFor[policy.ChannelUse]():   shape.Choices(policy.ParseChannelUse),
-	reflect.TypeFor[policy.DutyEach]():     shape.Choices(policy.ParseDutyEach),
-	reflect.TypeFor[deadline.Unit]():       shape.Choices(deadline.ParseUnit),
-	reflect.TypeFor[deadline.Direction]():  shape.Choices(deadline.ParseDirection),
-	reflect.TypeFor[deadline.Roll]():       shape.Choices(deadline.ParseRoll),
-	reflect.TypeFor[deadline.Result]():     shape.Choices(deadline.ParseResult),
+	reflect.TypeFor[policy.Action]():      shape.Choices(policy.ParseAction),
+	reflect.TypeFor[policy.LegalBasis]():  shape.Choices(policy.ParseLegalBasis),
+	reflect.TypeFor[policy.ConsentKind](): shape.Choices(policy.ParseConsentKind),
+	reflect.TypeFor[policy.TextForce]():   shape.Choices(policy.ParseTextForce),
+	reflect.TypeFor[policy.ChannelKind](): shape.Choices(policy.ParseChannelKind),
+	reflect.TypeFor[policy.ChannelUse]():  shape.Choices(policy.ParseChannelUse),
+	reflect.TypeFor[policy.DutyEach]():    shape.Choices(policy.ParseDutyEach),
+	reflect.TypeFor[deadline.Unit]():      shape.Choices(deadline.ParseUnit),
+	reflect.TypeFor[deadline.Direction](): shape.Choices(deadline.ParseDirection),
+	reflect.TypeFor[deadline.Roll]():      shape.Choices(deadline.ParseRoll),
+	reflect.TypeFor[deadline.Result]():    shape.Choices(deadline.ParseResult),
 }
 
 // Pattern returns the regular expression that a value of a type matches as a text;

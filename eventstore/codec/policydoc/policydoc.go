@@ -86,14 +86,14 @@ func Hash(d policy.Document) (content.Hash, error) {
 var (
 	marshalers = json.JoinMarshalers(
 		write(policy.ParseAction), write(policy.ParseLegalBasis), write(policy.ParseConsentKind),
-		write(policy.ParseTextStanding), write(policy.ParseChannelKind), write(policy.ParseChannelUse),
+		write(policy.ParseTextForce), write(policy.ParseChannelKind), write(policy.ParseChannelUse),
 		write(deadline.ParseUnit), write(deadline.ParseDirection),
 		write(deadline.ParseRoll), write(deadline.ParseResult), write(content.ParseHash), write(policy.ParseCheckLog),
 		write(policy.ParseDutyEach),
 	)
 	unmarshalers = json.JoinUnmarshalers(
 		read(policy.ParseAction), read(policy.ParseLegalBasis), read(policy.ParseConsentKind),
-		read(policy.ParseTextStanding), read(policy.ParseChannelKind), read(policy.ParseChannelUse),
+		read(policy.ParseTextForce), read(policy.ParseChannelKind), read(policy.ParseChannelUse),
 		read(deadline.ParseUnit), read(deadline.ParseDirection),
 		read(deadline.ParseRoll), read(deadline.ParseResult), read(content.ParseHash), read(policy.ParseCheckLog),
 		read(policy.ParseDutyEach),

@@ -55,7 +55,7 @@ func TestTheBytesAreThese(t *testing.T) {
 			Basis: policy.BasisLegalDuty, Separate: true, ConsentLasts: 12,
 		}},
 		Acts:  []policy.Act{{ID: "click"}, {ID: "sign", Counts: policy.WrittenConsent}},
-		Texts: []policy.Text{{Locale: "en", Hash: content.Hash{7}, Standing: policy.Sample}},
+		Texts: []policy.Text{{Locale: "en", Hash: content.Hash{7}, Force: policy.Sample}},
 	}
 	const want = `{"acts":[{"id":"click"},{"counts":"written","id":"sign"}],"jurisdiction":"CN","name":"privacy",` +
 		`"purposes":[{"actions":["collect","export"],"basis":"legal-duty","consent_lasts_months":12,"id":"mail","separate":true,"title":"Send <mail> é"}],` +

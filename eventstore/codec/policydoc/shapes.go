@@ -197,9 +197,9 @@ type minorsV1 struct {
 }
 
 type textV1 struct {
-	Locale   string              `json:"locale,omitempty" must:"yes" doc:"a language tag, as in zh-CN"`
-	Hash     content.Hash        `json:"hash,omitzero" doc:"of the bytes of the text; a file names the text by file instead"`
-	Standing policy.TextStanding `json:"standing,omitzero" must:"yes" doc:"whether the text binds"`
+	Locale string           `json:"locale,omitempty" must:"yes" doc:"a language tag, as in zh-CN"`
+	Hash   content.Hash     `json:"hash,omitzero" doc:"of the bytes of the text; a file names the text by file instead"`
+	Force  policy.TextForce `json:"standing,omitzero" must:"yes" doc:"whether the text binds"`
 }
 
 func fromDomain(d policy.Document) documentV1 {

@@ -21,10 +21,10 @@ type lawfulIn struct {
 	Subject string `query:"subject" doc:"account:ID, device:ID or ID; better asked in a body"`
 	Cursor  string `query:"cursor" doc:"next of the page before"`
 	Limit   string `query:"limit" doc:"at most so many findings on a page, up to 1000; 100 if not said"`
-	ReaderIn
+	AccessorIn
 }
 
-func (s *server) pastRoutes(api huma.API) {
+func (s *server) lawfulnessRoutes(api huma.API) {
 	bodied[lawfulness.DiffRequest](s, api, "diff-person", http.MethodPost, "/v1/apps/{app}/replay/diff",
 		"What changed for a person between two moments, and by which events", maxBody, func(ctx context.Context, in *checkBody) (*out[lawfulness.Diff], error) {
 			var r lawfulness.DiffRequest
@@ -57,20 +57,20 @@ func (s *server) pastRoutes(api huma.API) {
 					return nil, err
 				}
 			}
-			who, err := in.reader()
+			who, err := in.accessor()
 			if err != nil {
 				return nil, err
 			}
 			return s.lawful(ctx, in.App, lawfulness.LawfulRequest{
-				Subject: in.Subject,
-				Purpose: in.Purpose,
-				Action:  in.Action,
-				At:      in.At,
-				From:    in.From,
-				To:      in.To,
-				Cursor:  in.Cursor,
-				Limit:   limit,
-				Reader:  who,
+				Subject:  in.Subject,
+				Purpose:  in.Purpose,
+				Action:   in.Action,
+				At:       in.At,
+				From:     in.From,
+				To:       in.To,
+				Cursor:   in.Cursor,
+				Limit:    limit,
+				Accessor: who,
 			})
 		})
 	isRecorded(api, "/v1/apps/{app}/lawful")

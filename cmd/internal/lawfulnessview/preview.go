@@ -1,4 +1,4 @@
-package pastview
+package lawfulnessview
 
 import (
 	"encoding/json"

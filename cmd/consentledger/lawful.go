@@ -9,8 +9,8 @@ import (
 	"consentledger/cmd/internal/commandline"
 	"consentledger/cmd/internal/exit"
 	"consentledger/cmd/internal/history"
+	"consentledger/cmd/internal/lawfulnessview"
 	"consentledger/cmd/internal/output"
-	"consentledger/cmd/internal/pastview"
 	"consentledger/domain/ident"
 	"consentledger/eventstore/ledger"
 
@@ -33,7 +33,7 @@ not count. Exit code 8 says that something changed, 0 that nothing did.`,
 			if err := r.Check(); err != nil {
 				return commandline.WrongFlag(err)
 			}
-			history.AskWhy(c, data, r.Reader)
+			history.AskWhy(c, data, r.Accessor)
 			var d lawfulness.Diff
 			answer, err := history.Ask(c, data, app, "/replay/diff", r,
 				func(ctx context.Context, l *ledger.Ledger, name ident.AppName) (any, error) {
@@ -43,7 +43,7 @@ not count. Exit code 8 says that something changed, 0 that nothing did.`,
 				err = json.Unmarshal(answer, &d)
 			}
 			if err == nil {
-				err = pastview.PrintDiff(c, answer, d)
+				err = lawfulnessview.PrintDiff(c, answer, d)
 			}
 			if err == nil && d.Differs() {
 				err = exit.Differs(errors.New("something changed between the two moments"))
@@ -58,7 +58,7 @@ not count. Exit code 8 says that something changed, 0 that nothing did.`,
 	f.StringVar(&r.Action, "action", "", "collect, use, provide, publish or export (default: use)")
 	f.StringVar(&r.From, "from", "", "the first of the two moments, RFC 3339")
 	f.StringVar(&r.To, "to", "", "the second of the two moments, RFC 3339")
-	history.ReaderFlags(c, &r.Reader)
+	history.AccessorFlags(c, &r.Accessor)
 	commandline.Require(c, "subject", "from", "to")
 	output.Flag(c)
 	return c
@@ -82,8 +82,8 @@ after_withdrawal is not empty were answered yes although a no counts from before
 			if err := r.Check(); err != nil {
 				return commandline.WrongFlag(err)
 			}
-			history.AskWhy(c, data, r.Reader)
-			return pastview.Lawful(c, data, app, r)
+			history.AskWhy(c, data, r.Accessor)
+			return lawfulnessview.Lawful(c, data, app, r)
 		},
 	}
 	f := c.Flags()
@@ -95,7 +95,7 @@ after_withdrawal is not empty were answered yes although a no counts from before
 	f.StringVar(&r.At, "at", "", "a moment, RFC 3339, instead of a span")
 	f.StringVar(&r.From, "from", "", "the beginning of a span, included, RFC 3339")
 	f.StringVar(&r.To, "to", "", "its end, RFC 3339: here it is included, too")
-	history.ReaderFlags(c, &r.Reader)
+	history.AccessorFlags(c, &r.Accessor)
 	commandline.Require(c, "purpose")
 	output.Flag(c)
 	return c

@@ -1,6 +1,6 @@
-// Package pastview prints where persons stood in the past: differences between two moments, and findings
+// Package lawfulnessview prints where persons stood in the past: differences between two moments, and findings
 // of whether something was lawful.
-package pastview
+package lawfulnessview
 
 import (
 	"context"

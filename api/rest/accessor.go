@@ -13,15 +13,17 @@ import (
 	"consentledger/eventstore/ledger"
 )
 
-// ReaderIn is who is about to read, and why, in the headers of a request
+// AccessorIn is who is about to read, and why, in the headers of a request
 // without a body.
-type ReaderIn struct {
+type AccessorIn struct {
 	Reason string `header:"Consent-Reason" doc:"a code for why it is read, as in audit or incident; recorded"`
 	Why    string `header:"Consent-Why" doc:"the same in words, UTF-8, percent-encoded; recorded, sealed"`
 	By     string `header:"Consent-By" doc:"who reads it, UTF-8, percent-encoded; recorded, sealed"`
 }
 
-func (in ReaderIn) reader() (wire.Reader, error) { return parse.Reader(in.Reason, in.Why, in.By) }
+func (in AccessorIn) accessor() (wire.Accessor, error) {
+	return parse.Accessor(in.Reason, in.Why, in.By)
+}
 
 // recordReading records that history is about to be shown to somebody, before it
 // is. While that cannot be recorded nothing is shown. An answer of nothing shows
@@ -48,7 +50,7 @@ func (s *server) access(ctx context.Context, app ident.AppName, a domain.DataAcc
 // recordReplay records who is about to see a selection, in every app of which it
 // has records. It returns the selection as it was counted: what is recorded
 // meanwhile, the access itself included, is not of it.
-func (s *server) recordReplay(ctx context.Context, who wire.Reader, sel ledger.Selection) (ledger.Selection, error) {
+func (s *server) recordReplay(ctx context.Context, who wire.Accessor, sel ledger.Selection) (ledger.Selection, error) {
 	var err error
 	if sel.Until, err = s.Ledger.Head(ctx); err != nil {
 		return sel, err

@@ -12,7 +12,7 @@ import (
 )
 
 // What an auditor asks of the ledger itself: is this file ours, who looked at whom, and what
-// left the house. All three are on the page Audit.
+// left the organisation. All three are on the page Audit.
 
 // audits is that page.
 type audits struct {
@@ -97,7 +97,7 @@ type hook struct {
 	Types []string `json:"types"`
 }
 
-// leavingTypes are the records of what leaves the house.
+// leavingTypes are the records of what leaves the organisation.
 var leavingTypes = []string{
 	"disclosure.made", "recipient.added", "recipient.changed", "recipient.removed", "entrustment.agreed",
 	"entrustment.ended",
@@ -162,7 +162,7 @@ func (p *audits) accesses(a *ask, kind string) error {
 	})
 }
 
-// readLeft reads what left the house: to whom data were given by record, what was exported,
+// readLeft reads what left the organisation: to whom data were given by record, what was exported,
 // and where webhooks send.
 func readLeft(a *ask) (any, error) {
 	page := &audits{Book: "left"}
