@@ -17,32 +17,32 @@ import (
 
 // A NewKeyRequest is the body of POST /v1/access/keys.
 type NewKeyRequest struct {
-	Name      string   `json:"name"`
-	Principal string   `json:"principal,omitempty"` // of who has a key already
-	Roles     []string `json:"roles"`
-	Apps      []string `json:"apps,omitempty"`
-	AllApps   bool     `json:"all_apps,omitempty"`
-	Days      int      `json:"days"` // until it ends
+	Name      string   `json:"name" doc:"whose it is, for those who look after keys"`
+	Principal string   `json:"principal,omitempty" doc:"of who has a key already; absent: somebody new"`
+	Roles     []string `json:"roles" doc:"as in writer; docs/access.md lists them"`
+	Apps      []string `json:"apps,omitempty" doc:"in which the roles hold"`
+	AllApps   bool     `json:"all_apps,omitempty" doc:"they hold in every app, instead of apps"`
+	Days      int      `json:"days" minimum:"1" doc:"until it ends"`
 }
 
 // A RotateRequest is the body of POST /v1/access/keys/{id}/rotate.
 type RotateRequest struct {
-	OverlapHours int `json:"overlap_hours"` // for how long the older key goes on
+	OverlapHours int `json:"overlap_hours" minimum:"0" doc:"for how long the older key goes on"`
 }
 
 // A KeyAnswer is what is told of a key. The key itself is told once, when it is made.
 type KeyAnswer struct {
 	ID        string   `json:"id"`
-	Key       string   `json:"key,omitempty"`
-	Principal string   `json:"principal"`
-	Name      string   `json:"name"`
+	Key       string   `json:"key,omitempty" doc:"the key itself, shown once, when it is made"`
+	Principal string   `json:"principal" doc:"the pseudonym by which records name who has it"`
+	Name      string   `json:"name" doc:"empty: it was erased"`
 	Roles     []Role   `json:"roles"`
 	Apps      []string `json:"apps,omitempty"`
 	AllApps   bool     `json:"all_apps,omitzero"`
-	Created   string   `json:"created"`
-	Expires   string   `json:"expires"`
-	Revoked   string   `json:"revoked,omitempty"`
-	State     string   `json:"state"` // good, ended or revoked
+	Created   string   `json:"created" format:"date-time"`
+	Expires   string   `json:"expires" format:"date-time"`
+	Revoked   string   `json:"revoked,omitempty" format:"date-time"`
+	State     string   `json:"state" enum:"good,ended,revoked"`
 }
 
 // A KeyList is the answer to GET /v1/access/keys.

@@ -19,7 +19,7 @@ import (
 // A PrincipalAnswer is who a pseudonym of records is, as far as the ledger knows.
 type PrincipalAnswer struct {
 	Principal string      `json:"principal"`
-	Names     []string    `json:"names"` // of its keys; none: they were erased
+	Names     []string    `json:"names" doc:"of its keys; none: they were erased"`
 	Keys      []KeyAnswer `json:"keys"`
 }
 

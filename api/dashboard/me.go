@@ -36,14 +36,14 @@ func readMe(a *ask) (any, error) {
 
 // signedIns is who is signed in, for an administrator.
 type signedIns struct {
-	Sessions   []session.Row
+	Sessions   []session.SessionRow
 	Principals []string // whose sessions these are, each once
 	Done       string   // whose sessions were ended
 	Wrong      *problem
 }
 
 func readSessions(a *ask) (any, error) {
-	var list session.List
+	var list session.SessionList
 	if err := a.get("/v1/access/sessions", nil, &list); err != nil {
 		return nil, err
 	}

@@ -81,7 +81,7 @@ func describe(doc *huma.OpenAPI, rehearsing bool) {
 	problem := &huma.MediaType{Schema: doc.Components.Schemas.Schema(typeFor[wire.Problem](), true, "")}
 	for path, item := range doc.Paths {
 		for method, op := range operations(item) {
-			describeErrors(op, path, problem)
+			describeErrors(op, method, path, problem)
 			describePages(op, method)
 			describeTag(doc, op, method)
 			if route, _ := auth.RouteOf(method, path); route.Operation == auth.Public {
@@ -97,7 +97,7 @@ func describe(doc *huma.OpenAPI, rehearsing bool) {
 }
 
 // describeErrors says which problems a route may answer with.
-func describeErrors(op *huma.Operation, path string, problem *huma.MediaType) {
+func describeErrors(op *huma.Operation, method, path string, problem *huma.MediaType) {
 	content := map[string]*huma.MediaType{"application/problem+json": problem}
 	if strings.HasPrefix(path, "/log/") {
 		content["text/plain"] = &huma.MediaType{Schema: aText} // as every client of tiles expects
@@ -118,7 +118,7 @@ func describeErrors(op *huma.Operation, path string, problem *huma.MediaType) {
 	add(http.StatusInternalServerError, "The program is mistaken; its log says where")
 	add(http.StatusServiceUnavailable, "The ledger cannot tell now; ask again")
 
-	if strings.Contains(path, "{") || len(op.Parameters) > 0 || op.RequestBody != nil {
+	if method != http.MethodGet || strings.Contains(path, "{") || len(op.Parameters) > 0 {
 		add(http.StatusNotFound, "There is no such thing")
 		add(http.StatusConflict, "It is not possible as things are now")
 		add(http.StatusUnprocessableEntity, "It is refused; code and detail say why")

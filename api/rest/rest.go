@@ -96,6 +96,7 @@ type Config struct {
 	Ready     func(ctx context.Context) []Check
 	Alarms    func(ctx context.Context) []Alarm // nil: there are none
 	Principal func(ctx context.Context) string  // who was authenticated; nil or empty: "unauthenticated"
+	Described []Described                       // what others answer beside this package
 	Version   string
 	Log       *slog.Logger    // nil: nothing is logged
 	Traces    *tracing.Traces // nil: nothing is traced
@@ -203,6 +204,7 @@ func (s *server) routes(mux *http.ServeMux) huma.API {
 
 	s.healthRoutes(api, mux)
 	s.asyncRoute(api)
+	s.describeOthers(api.OpenAPI())
 	describe(api.OpenAPI(), s.Ledger != nil) // over NATS, which has the same description, there are no dry runs
 	return api
 }

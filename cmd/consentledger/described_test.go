@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -20,9 +21,11 @@ import (
 	"consentledger/api/auth"
 	"consentledger/api/policyfile"
 	"consentledger/api/wire/parse"
+	"consentledger/cmd/internal/server"
 	"consentledger/domain/deadline"
 	"consentledger/eventstore/codec/policydoc"
 
+	"filippo.io/age"
 	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
@@ -31,7 +34,8 @@ import (
 const casesOfOperation = 30
 
 var fewerCases = map[string]int{
-	"check-projections": 2, "export": 4, "report-audit": 6, "move-app": 4,
+	"check-projections": 2, "export": 4, "report-audit": 6, "move-app": 4, "make-backup": 4, "rotate-vault-keys": 2,
+	"retire-vault-keys": 4,
 }
 
 // neverGood are operations that have no good answer here, and why.
@@ -45,7 +49,13 @@ var neverGood = map[string]string{
 	"disclose-proof": "no proof is kept, and it takes two",
 	"destroy-proof":  "no proof is kept, and it takes two",
 	"open-proof":     "no proof is kept",
+
+	"retire-vault-keys": "no copy of the newer file was made",
 }
+
+// tellsKeys are the operations whose answers name keys that the others ask with: nothing is
+// learned of them, so that none of these keys is revoked.
+var tellsKeys = map[string]bool{"list-keys": true, "name-principal": true, "who-am-i": true, "list-sessions": true}
 
 // goodQueries are queries of operations whose parameters go together.
 var goodQueries = map[string]url.Values{
@@ -102,7 +112,16 @@ type described struct {
 // describedLedger starts one.
 func describedLedger(t *testing.T) *described {
 	t.Helper()
-	g := guard(t)
+	reader, err := age.GenerateX25519Identity()
+	if err != nil {
+		t.Fatal(err)
+	}
+	readers := filepath.Join(t.TempDir(), "readers")
+	if err := os.WriteFile(readers, []byte(reader.Recipient().String()+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+
+	g := guardAs(t, server.Config{Data: t.TempDir(), BackupTo: readers, Access: server.Access{Authenticate: true}})
 	d := &described{guarded: g, keysOf: map[auth.Role]string{}, said: map[string]bool{}, last: map[string]string{}}
 	for _, r := range auth.Roles {
 		d.keysOf[r.Role] = g.admin
@@ -213,6 +232,11 @@ func (d *described) goodBodies() map[string][]string {
 		"diff-person":      {`{"subject":"user-1","from":"1","to":"40"}`, `{"subject":"user-1","from":"%NOW%","to":"%NOW%"}`},
 		"query-incidents":  {`{}`},
 		"rotate-webhook":   {`{"overlap_hours":1}`},
+		"issue-key":        {`{"name":"%ID%","roles":["reader"],"apps":["shop"],"days":30}`, `{"name":"%ID%","roles":["auditor","approver"],"all_apps":true,"days":1}`},
+		"rotate-key":       {`{"overlap_hours":1}`},
+		"mint-token":       {`{"subject":"user-1"}`, `{"subject":"user-2","actions":["record","check"],"minutes":5}`},
+		"end-sessions":     {`{"principal":"p-abcdefghijkl"}`},
+		"make-backup":      {`{}`},
 	}
 }
 
@@ -267,6 +291,7 @@ type operation struct {
 // late are the operations that need what others began, and those that end something.
 var late = map[string]int{
 	"approve-proposal": 3, "decline-proposal": 3, "withdraw-proposal": 4, "remove-webhook": 4,
+	"rotate-key": 3, "revoke-key": 4, "erase-principal": 5, "rotate-vault-keys": 5, "retire-vault-keys": 6,
 	"add-to-erasure": 3, "start-erasure": 4, "cancel-erasure": 5, "certify-erasure": 6, "erase-subject": 6, "move-app": 7,
 }
 
@@ -349,7 +374,7 @@ func (d *described) try(op operation, number int) (status int) {
 			d.Errorf("%s: %s\n\t%s %s %.300s\n\t%d %.500s", op.id, fault, r.Method, r.URL, sent, resp.StatusCode, answer)
 		}
 	}
-	if resp.StatusCode < 300 && op.id != "list-keys" { // whose ids would be revoked
+	if resp.StatusCode < 300 && !tellsKeys[op.id] {
 		before, _, _ := strings.Cut(op.path, "/{"+"id}")
 		d.learnText(string(answer), before[strings.LastIndex(before, "/")+1:])
 	}

@@ -15,9 +15,9 @@ import (
 
 // A Me is the answer to GET /v1/access/me.
 type Me struct {
-	Principal string           `json:"principal"`
+	Principal string           `json:"principal" doc:"the pseudonym by which records name who asks"`
 	Bindings  []Binding        `json:"bindings"`
-	May       []auth.Operation `json:"may"` // in one app at least
+	May       []auth.Operation `json:"may" doc:"in one app at least"`
 }
 
 // A Binding is roles in some apps, or in all of them.
@@ -27,29 +27,29 @@ type Binding struct {
 	AllApps bool        `json:"all_apps,omitzero"`
 }
 
-// A List is the answer to GET /v1/access/sessions.
-type List struct {
-	Sessions []Row `json:"sessions"`
+// A SessionList is the answer to GET /v1/access/sessions.
+type SessionList struct {
+	Sessions []SessionRow `json:"sessions"`
 }
 
-// A Row is what an administrator is told of a session.
-type Row struct {
+// A SessionRow is what an administrator is told of a session.
+type SessionRow struct {
 	Principal string `json:"principal"`
-	Way       Way    `json:"way"`
-	Begun     string `json:"begun"`
-	Seen      string `json:"seen"`
-	Ends      string `json:"ends"`
+	Way       Way    `json:"way" doc:"how they signed in"`
+	Begun     string `json:"begun" format:"date-time"`
+	Seen      string `json:"seen" format:"date-time"`
+	Ends      string `json:"ends" format:"date-time"`
 }
 
 // An EndRequest is the body of POST /v1/access/sessions/end.
 type EndRequest struct {
-	Principal string `json:"principal"`
+	Principal string `json:"principal" doc:"whose sessions end, as in p-abcdefghijkl"`
 }
 
 // An EndAnswer is the answer to it.
 type EndAnswer struct {
 	Principal string `json:"principal"`
-	Ended     int    `json:"ended"`
+	Ended     int    `json:"ended" doc:"how many sessions there were"`
 }
 
 // Patterns are the routes of [Handler].
@@ -131,10 +131,10 @@ func (h *handler) me(r *http.Request) (any, error) {
 
 func (h *handler) list(r *http.Request) (any, error) {
 	all, err := h.sessions.List(r.Context())
-	answer := List{Sessions: []Row{}}
+	answer := SessionList{Sessions: []SessionRow{}}
 	for _, l := range all {
 		answer.Sessions = append(answer.Sessions,
-			Row{l.Principal, l.Way, l.Begun.String(), l.Seen.String(), l.Ends.String()})
+			SessionRow{l.Principal, l.Way, l.Begun.String(), l.Seen.String(), l.Ends.String()})
 	}
 	return answer, err
 }

@@ -22,16 +22,16 @@ const Pattern = "POST /v1/apps/{app}/tokens"
 
 // A Request is its body.
 type Request struct {
-	Subject string   `json:"subject"`           // the person, as events name them
-	Actions []string `json:"actions,omitempty"` // of record, check and prompt; none: record
-	Minutes int      `json:"minutes,omitempty"` // that it lasts, 60 at most; zero: 10
+	Subject string   `json:"subject" doc:"the person, as events name them"`
+	Actions []string `json:"actions,omitempty" enum:"record,check,prompt" doc:"absent: record"`
+	Minutes int      `json:"minutes,omitempty" minimum:"0" maximum:"60" doc:"that it lasts; absent: 10"`
 }
 
 // An Answer is the token. It is told this once, and kept nowhere.
 type Answer struct {
 	Token   string   `json:"token"`
 	Actions []Action `json:"actions"`
-	Expires string   `json:"expires"`
+	Expires string   `json:"expires" format:"date-time"`
 }
 
 // Handler returns the route. Where nobody is authenticated the signer is nil, and there

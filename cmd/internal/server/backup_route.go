@@ -21,7 +21,7 @@ import (
 
 // A BackupRequest is the body of POST /v1/backup.
 type BackupRequest struct {
-	Recipients string `json:"recipients"` // as a file of age has them, one a line
+	Recipients string `json:"recipients,omitempty" doc:"as a file of age has them, one a line; absent: those of the server's --backup-recipients"`
 }
 
 // makeBackup answers with both files of a backup, each encrypted for those whom the

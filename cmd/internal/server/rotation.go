@@ -40,15 +40,15 @@ type rotation struct {
 
 // A KeysReport is the answer to GET /v1/vault/keys.
 type KeysReport struct {
-	State   string           `json:"state"` // current, rewrapping or rewrapped
-	Epoch   uint32           `json:"epoch"` // the current one
+	State   string           `json:"state" enum:"current,rewrapping,rewrapped" doc:"rewrapped: an older epoch wraps nothing, and is still there"`
+	Epoch   uint32           `json:"epoch" doc:"the current one"`
 	Epochs  []uint32         `json:"epochs"`
-	Wrapped map[uint32]int64 `json:"wrapped"` // how many keys each epoch wraps
-	Sum     string           `json:"sum"`     // of the file of the keys
-	Total   int64            `json:"total,omitzero"`
+	Wrapped map[uint32]int64 `json:"wrapped" doc:"how many keys each epoch wraps"`
+	Sum     string           `json:"sum" doc:"of the file of the keys"`
+	Total   int64            `json:"total,omitzero" doc:"to be wrapped anew, when that began"`
 	Done    int64            `json:"done,omitzero"`
-	Error   string           `json:"error,omitzero"`
-	Swept   int64            `json:"swept"` // tombstones, since the server started
+	Error   string           `json:"error,omitzero" doc:"why the last try ended"`
+	Swept   int64            `json:"swept" doc:"tombstones, since the server started"`
 }
 
 const (

@@ -15,7 +15,7 @@ import (
 
 // A RetireRequest is the body of POST /v1/vault/keys/retire.
 type RetireRequest struct {
-	Sum string `json:"sum"` // what a copy of the file of the keys ends with
+	Sum string `json:"sum" doc:"what a copy of the file of the keys ends with, as in sum 0123456789abcdef"`
 }
 
 // vaultKeys answers what becomes of the vault's keys. Where several processes share the

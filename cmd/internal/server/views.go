@@ -4,18 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"net/http"
-	"slices"
 	"time"
 
 	"consentledger/api/audit"
 	"consentledger/api/auth"
-	"consentledger/api/auth/session"
-	"consentledger/api/auth/token"
 	"consentledger/api/nats/intake"
 	"consentledger/api/rest"
-	"consentledger/api/siem"
 	"consentledger/cmd/consentledger/law"
 	"consentledger/cmd/internal/buildinfo"
 	"consentledger/cmd/internal/views"
@@ -151,6 +146,7 @@ func (h *Server) Handler() http.Handler {
 		Webhooks:  h.hooks,
 		Erasures:  restErasures{h.erasing, h},
 		Wait:      h,
+		Described: h.described(),
 		Status:    h.status,
 		Ready:     h.ready,
 		Alarms:    h.alarms,
@@ -163,38 +159,14 @@ func (h *Server) Handler() http.Handler {
 		Streams:   &h.streams,
 		Still:     auth.Still,
 	}))
-	mux.Handle("/v1/access/", auth.Handler(h.keys, h.Log))
-	of := session.Handler(h.sessions, h.Log)
-	for _, pattern := range session.Patterns {
-		mux.Handle(pattern, of)
-	}
-
-	mux.Handle(token.Pattern, token.Handler(h.tokens, h.Log))
-	events := siem.Source{
-		Log: h.Dir.Ledger, Trail: h.trail, Barrier: h.Dir.Store.Barrier, Version: buildinfo.Version,
-	}
-	mux.Handle(siem.Pattern, siem.Handler(events, h.Logs.Logged, h.Log))
-	for pattern, answer := range h.keeping() {
-		mux.HandleFunc(pattern, answer)
+	for _, r := range h.besides() {
+		mux.Handle(r.Pattern, r.handler)
 	}
 	if page := h.Measured.page(); page != nil && (h.Config.Metrics || h.Config.Measures == "") {
 		mux.Handle("GET /metrics", page)
 	}
 	return mux
 }
-
-// keeping are the routes by which the ledger is backed up, and its vault gets new keys.
-func (h *Server) keeping() map[string]http.HandlerFunc {
-	return map[string]http.HandlerFunc{
-		"POST /v1/backup":            h.makeBackup,
-		"GET /v1/vault/keys":         h.vaultKeys,
-		"POST /v1/vault/keys/rotate": h.rotateKeys,
-		"POST /v1/vault/keys/retire": h.retireKeys,
-	}
-}
-
-// KeepingPatterns are the patterns of those routes, which are not in OpenAPI.
-func KeepingPatterns() []string { return slices.Sorted(maps.Keys(new(Server).keeping())) }
 
 // ShippedLaw returns what the program knows of the law. Its files are part of
 // the program: one that cannot be read is a mistake in it.
