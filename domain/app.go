@@ -166,14 +166,14 @@ func (s Service) Fold(f Fact, own lists.Own) Service {
 	case BuildDisputed:
 		s.disputes = lists.Add(own, s.disputes, e)
 	case ExemptionInvoked:
-		s.exemptions = lists.Add(own, s.exemptions, exemption{e, f.yesFrom(), 0, f.ID})
+		s.exemptions = lists.Add(own, s.exemptions, exemption{e, f.later(), 0, f.ID})
 	case ExemptionEnded:
 		s.exemptions = endExemption(own, s.exemptions, e, f)
 	case ServiceCeased:
-		s.ceased, s.ceasedBy = f.noFrom(), f.ID
+		s.ceased, s.ceasedBy = f.earlier(), f.ID
 	case Noted:
 		s.proposals = s.proposals.After(e.Kind, e.Fields, f.ID, f.Recorded)
-		s.Register = s.Register.After(own, e.Kind, e.Fields, f.ID, f.yesFrom())
+		s.Register = s.Register.After(own, e.Kind, e.Fields, f.ID, f.later())
 	default:
 		mustBeIdle(e, ident.ServiceNoun)
 	}

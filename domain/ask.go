@@ -31,7 +31,7 @@ const (
 	PromptSignal    PromptReason = "signal"    // likewise: a machine's signal said no, and not the person
 	PromptExpired   PromptReason = "expired"
 	PromptStale     PromptReason = "policy-changed"     // not allowed until then
-	PromptUnclear   PromptReason = "order-not-provable" // a no and a yes
+	PromptUnclear   PromptReason = "order-not-provable" // an opt-out and a grant
 	PromptMaterial  PromptReason = "material-change"    // still allowed
 	PromptToRead    PromptReason = "acknowledge"        // a change that is not material
 	PromptGuardian  PromptReason = "guardian"
@@ -129,7 +129,7 @@ func (s *Subject) changes(v published.Policy, ref Reference, locale string, at d
 // it. That is no consent to what it changed.
 func (s *Subject) heardOf(v published.Policy, ref Reference, at deadline.Instant) bool {
 	for _, y := range s.said {
-		if y.no == 0 && y.yesFrom() <= at && y.given().Version == v.Version && !isVoided(y, &ref) {
+		if y.no == 0 && y.later() <= at && y.given().Version == v.Version && !isVoided(y, &ref) {
 			return true
 		}
 	}
@@ -140,8 +140,8 @@ func (s *Subject) heardOf(v published.Policy, ref Reference, at deadline.Instant
 // with a version, zero if they did not.
 func (s *Subject) refusedVersion(v content.Hash, ref Reference, at deadline.Instant) (since deadline.Instant) {
 	for _, n := range s.said {
-		if e, ok := n.Event.(ConsentRefused); ok && e.Version == v && n.noFrom() <= at && !isVoided(n, &ref) {
-			since = max(since, n.noFrom())
+		if e, ok := n.Event.(ConsentRefused); ok && e.Version == v && n.earlier() <= at && !isVoided(n, &ref) {
+			since = max(since, n.earlier())
 		}
 	}
 	return since

@@ -45,7 +45,7 @@ type PublishSurface struct {
 // Decide computes has a command of its own.
 type Say struct{ Event Event }
 
-// GiveConsent asks to record a yes. Without purposes it means every purpose
+// GiveConsent asks to record a grant. Without purposes it means every purpose
 // that the act can cover; a zero Version means the one in force.
 type GiveConsent struct {
 	Policy   string
@@ -70,7 +70,7 @@ type GiveConsent struct {
 	FilteredBy string // of an import: the principal by whose list of erased persons it was filtered; empty: not said
 }
 
-// RefuseConsent asks to record a no to a question. Without purposes it means
+// RefuseConsent asks to record an opt-out to a question. Without purposes it means
 // those of the control that was used.
 type RefuseConsent struct {
 	Scope   policy.Scope

@@ -52,7 +52,7 @@ type CommandRule struct {
 	By      Sender       // who may send it; of [Say]: by the row of what is said
 	Clamped bool         // a time to come that it claims is now, as that of every opt-out
 
-	optOut func(Command) bool // whether a person says no by it; nil: never
+	optOut func(Command) bool // whether it is an opt-out; nil: never
 }
 
 // commandRuleOf returns the row of a command.
@@ -79,16 +79,16 @@ func asksToWithdraw(cmd Command) bool {
 	return slices.Contains(cmd.(OpenRequest).Types, request.Withdraw)
 }
 
-// IsNo reports whether a person says no by cmd. It is never refused for its
+// TakesAway reports whether cmd refuses or withdraws. Such a command is never refused for its
 // time, whoever had the person's outside id then. What ends a history, or the
 // part of somebody in it, is none: it is about who is meant, not about what may
 // be done.
-func IsNo(cmd Command) bool {
+func TakesAway(cmd Command) bool {
 	optOut := commandRuleOf(cmd).optOut
 	return optOut != nil && optOut(cmd)
 }
 
-// IsOptOut reports whether a person says no by a command: it takes away, or the
+// IsOptOut reports whether a command is an opt-out: it takes away, or the
 // person objects to a decision by a machine. What stands beside it does not refuse it.
 func IsOptOut(cmd Command) bool {
 	if say, ok := cmd.(Say); ok {
@@ -97,10 +97,10 @@ func IsOptOut(cmd Command) bool {
 			return rule.OptOut
 		}
 	}
-	return IsNo(cmd)
+	return TakesAway(cmd)
 }
 
-// Clamp returns the time that a fact carries for what its source claims: a no
+// Clamp returns the time that a fact carries for what its source claims: an opt-out
 // from the future is from now, with the claim kept beside it. A claim of
 // nothing is now.
 func Clamp(cmd Command, claimed, recorded deadline.Instant) (at, kept deadline.Instant) {
@@ -109,7 +109,7 @@ func Clamp(cmd Command, claimed, recorded deadline.Instant) (at, kept deadline.I
 		return recorded, 0
 	case claimed <= recorded:
 		return claimed, 0
-	case commandRuleOf(cmd).Clamped || IsNo(cmd):
+	case commandRuleOf(cmd).Clamped || TakesAway(cmd):
 		return recorded, claimed
 	}
 	return claimed, 0

@@ -20,7 +20,7 @@ type Reference struct {
 	Policies Policies
 	Surfaces Surfaces
 	By       ident.By        // who asks
-	Linked   []ident.EventID // the yeses of linked histories, for whoever confirms them
+	Linked   []ident.EventID // the grants of linked histories, for whoever confirms them
 
 	Calendars deadline.Calendars
 	Person    *Subject // whom a request is of; nil: nobody who is known
@@ -47,7 +47,7 @@ func (r Reference) asker() Subject {
 
 // Decide answers cmd with the facts that it makes true. At is when it
 // happened, as its source says; recorded is the ledger's time. A refusal is a
-// [refusal.Refusal] and leaves no fact; a no is never refused for its time.
+// [refusal.Refusal] and leaves no fact; an opt-out is never refused for its time.
 func (s Subject) Decide(cmd Command, ref Reference, at, recorded deadline.Instant) ([]Event, error) {
 	if err := checkSender(ref.By, cmd); err != nil {
 		return nil, err
@@ -145,13 +145,13 @@ func present(cmd PresentNotice, ref Reference, at, recorded deadline.Instant) (E
 }
 
 // refuse answers RefuseConsent. Who is asked about a changed policy refuses what
-// it added: the old scope of a yes stays as it was. A machine's signal answers no
+// it added: the old scope of a grant stays as it was. A machine's signal answers no
 // question, and leaves nothing if it says nothing new: see [policy.Signals].
 func (s Subject) refuse(cmd RefuseConsent, ref Reference, at, recorded deadline.Instant) ([]Event, error) {
 	control, _ := s.controlOf(cmd.Notice, cmd.Control, ref)
 	agree(&cmd.Initial, control.Initial)
 	now := max(at, recorded)
-	scope, unknown, err := s.checkNo(cmd.about(control), cmd.Guardian, ref, now)
+	scope, unknown, err := s.checkOptOut(cmd.about(control), cmd.Guardian, ref, now)
 	if err != nil {
 		return nil, err
 	}
@@ -169,7 +169,7 @@ func (s Subject) refuse(cmd RefuseConsent, ref Reference, at, recorded deadline.
 		Policy: cmd.Policy, Version: cmd.Version, Locale: cmd.Locale, Act: cmd.Act,
 		Details: cmd.Details, Notice: cmd.Notice, Build: cmd.Build, Control: cmd.Control, Initial: cmd.Initial,
 	}
-	// A no is kept, whatever it says that it answers.
+	// An opt-out is kept, whatever it says that it answers.
 	if f, ok := s.notice(cmd.Notice); ok {
 		n := f.Event.(NoticePresented)
 		e.Surface = n.Surface
@@ -215,7 +215,7 @@ func (s Subject) controlOf(notice ident.EventID, id surface.ControlID, ref Refer
 }
 
 func (s Subject) withdraw(cmd WithdrawConsent, ref Reference, now deadline.Instant) ([]Event, error) {
-	scope, unknown, err := s.checkNo(cmd.Scope, cmd.Guardian, ref, now)
+	scope, unknown, err := s.checkOptOut(cmd.Scope, cmd.Guardian, ref, now)
 	if err != nil {
 		return nil, err
 	}
@@ -234,25 +234,25 @@ func (s Subject) withdraw(cmd WithdrawConsent, ref Reference, now deadline.Insta
 	}}, nil
 }
 
-// checkNo returns what a no is about: the purposes that some version declares,
-// and the names that none does. A no that names one purpose wrongly still holds
+// checkOptOut returns what an opt-out is about: the purposes that some version declares,
+// and the names that none does. An opt-out that names one purpose wrongly still holds
 // for the others; one that names nothing else is refused, so that somebody
 // looks at it. So is a guardian's by somebody who is none.
-func (s Subject) checkNo(
-	no policy.Scope, g GuardianRef, ref Reference, now deadline.Instant,
+func (s Subject) checkOptOut(
+	asked policy.Scope, g GuardianRef, ref Reference, now deadline.Instant,
 ) (scope policy.Scope, unknown string, err error) {
 	if g != "" && !s.GuardianAt(g, now) {
 		return scope, "", errNoGuardian
 	}
-	if no.All {
+	if asked.All {
 		return policy.Scope{All: true}, "", nil // whatever it names beside
 	}
-	if len(no.Purposes) == 0 {
-		return no, "", ref.checkScope(no)
+	if len(asked.Purposes) == 0 {
+		return asked, "", ref.checkScope(asked)
 	}
 
 	var names []string
-	for _, id := range no.Purposes {
+	for _, id := range asked.Purposes {
 		name := strings.Trim(refusal.Quote(string(id)), `"`)
 		switch {
 		case ref.Policies.Declares(id):
@@ -265,13 +265,13 @@ func (s Subject) checkNo(
 	}
 
 	if len(scope.Purposes) == 0 {
-		return scope, "", ref.checkScope(no)
+		return scope, "", ref.checkScope(asked)
 	}
 	return scope, strings.Join(names, ","), nil
 }
 
-// maxUnknown is how many names a no keeps that no policy declares: a record has
-// room for so many, and a no is not refused for those that follow.
+// maxUnknown is how many names an opt-out keeps that no policy declares: a record has
+// room for so many, and an opt-out is not refused for those that follow.
 const maxUnknown = 50
 
 var errNoGuardian = refusal.At(refusal.UnknownGuardian, "data.guardian",
@@ -293,7 +293,7 @@ func (ref Reference) shown(ids []policy.PurposeID) []policy.PurposeID {
 	return out
 }
 
-// checkScope refuses a no that names nothing, or a purpose that no version
+// checkScope refuses an opt-out that names nothing, or a purpose that no version
 // ever declared: taken as it is, it would leave the consent that was meant.
 func (ref Reference) checkScope(s policy.Scope) error {
 	if s.All == (len(s.Purposes) > 0) {

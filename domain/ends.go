@@ -6,18 +6,18 @@ import (
 	"consentledger/domain/policy"
 )
 
-// Ends returns for which purposes a fact of the history takes away a yes that
-// was said before it, when it is no withdrawal: a refusal after a yes, a void of
-// a yes, an age at which a guardian's yes lapses. That a guardian is one no more
-// takes nothing away: their yes stands until the child is of age, or somebody
-// withdraws it. A purpose may be named whose yes was over already.
+// Ends returns for which purposes a fact of the history takes away a grant that
+// was said before it, when it is no withdrawal: a refusal after a grant, a void of
+// a grant, an age at which a guardian's grant lapses. That a guardian is one no more
+// takes nothing away: their grant stands until the child is of age, or somebody
+// withdraws it. A purpose may be named whose grant was over already.
 func (s Subject) Ends(f Fact) []policy.PurposeID {
 	var ids []policy.PurposeID
 	for _, y := range s.said {
 		if y.ID == f.ID {
 			break
 		}
-		if y.no == 0 && y.Recorded <= f.Recorded && s.endsYes(y, f) {
+		if y.no == 0 && y.Recorded <= f.Recorded && s.endsGrant(y, f) {
 			for _, item := range y.items {
 				if item.Short == "" && !slices.Contains(ids, item.Purpose) && s.endsPurpose(item.Purpose, f) {
 					ids = append(ids, item.Purpose)
@@ -28,7 +28,7 @@ func (s Subject) Ends(f Fact) []policy.PurposeID {
 	return ids
 }
 
-func (s Subject) endsYes(y *said, f Fact) bool {
+func (s Subject) endsGrant(y *said, f Fact) bool {
 	switch e := f.Event.(type) {
 	case ConsentRefused:
 		return true

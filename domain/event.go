@@ -25,9 +25,9 @@ func mustBeIdle(e Event, noun ident.Noun) {
 // A Fact is an event as the ledger took it.
 type Fact struct {
 	ID       ident.EventID
-	At       deadline.Instant // when it happened, as its source says; for a no never after Recorded
+	At       deadline.Instant // when it happened, as its source says; for an opt-out never after Recorded
 	Recorded deadline.Instant // when the ledger took it
-	Claimed  deadline.Instant // what a no said before it was clamped to Recorded; else zero
+	Claimed  deadline.Instant // what an opt-out said before it was clamped to Recorded; else zero
 	Source   Source           // who numbered it; zero: nobody
 	Sequence uint64           // the source's own number, zero if it gave none
 	Rules    uint8            // by which it folds, see [Rules]; zero: those before they had a number

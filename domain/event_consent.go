@@ -33,7 +33,7 @@ func ofItems(e Event, room []policy.PurposeID) []policy.PurposeID {
 	return room
 }
 
-// ConsentGiven records a yes. Items say what it covers, and what it does not
+// ConsentGiven records a grant. Items say what it covers, and what it does not
 // and why: what falls short is recorded and does not count.
 type ConsentGiven struct {
 	Policy  string
@@ -64,7 +64,7 @@ type ConsentGiven struct {
 	Hindered []Hindered
 }
 
-// An End is when a yes ends for one of its purposes.
+// An End is when a grant ends for one of its purposes.
 type End struct {
 	Purpose policy.PurposeID
 	Until   deadline.Instant
@@ -80,20 +80,20 @@ type Proof struct {
 // A GuardianRef names a guardian by the pseudonym of their own vault entry.
 type GuardianRef string
 
-// An Item is one purpose of a yes.
+// An Item is one purpose of a grant.
 type Item struct {
 	Purpose policy.PurposeID
 	Short   Shortfall // empty: it counts
 }
 
-// A Hindered is a purpose of a yes that counts, and allowed nothing when it was
+// A Hindered is a purpose of a grant that counts, and allowed nothing when it was
 // recorded.
 type Hindered struct {
 	Purpose policy.PurposeID
 	Why     Hindrance
 }
 
-// ConsentRefused records a no to a question.
+// ConsentRefused records an opt-out to a question.
 type ConsentRefused struct {
 	Scope   policy.Scope
 	Policy  string
@@ -109,19 +109,19 @@ type ConsentRefused struct {
 	Initial surface.State      // of the control, before the person touched it
 
 	Guardian GuardianRef   // who said it; empty: the person
-	Unknown  string        // names in the no that no policy declares, with commas: see [refusal.Quote]
+	Unknown  string        // names in the opt-out that no policy declares, with commas: see [refusal.Quote]
 	Rests    []policy.Rest // purposes of the scope that go on: they rest on something else than consent
 	Signal   bool          // Act is a machine's signal, and no statement of the person
 }
 
-// ConsentWithdrawn records a no after whatever was said before. It needs no
-// yes before it and no reason.
+// ConsentWithdrawn records an opt-out after whatever was said before. It needs no
+// grant before it and no reason.
 type ConsentWithdrawn struct {
 	Scope    policy.Scope
 	Details  Personal
 	Build    string
 	Guardian GuardianRef   // who said it; empty: the person
-	Unknown  string        // names in the no that no policy declares, with commas: see [refusal.Quote]
+	Unknown  string        // names in the opt-out that no policy declares, with commas: see [refusal.Quote]
 	Rests    []policy.Rest // purposes of the scope that go on: they rest on something else than consent
 	Act      policy.ActID  // how it was said; empty: not known
 	Signal   bool          // Act is a machine's signal, and no statement of the person

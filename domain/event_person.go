@@ -40,7 +40,7 @@ var personEvents = []EventRule{
 }
 
 // RecordVoided records that facts of this stream were recorded by mistake. A
-// voided yes is gone; a voided no still stands in the way of the yes before it.
+// voided grant is gone; a voided opt-out still stands in the way of the grant before it.
 // Of other facts see [refusal.Code] NotVoidable: some have a way of their own to end.
 type RecordVoided struct {
 	Records  []ident.EventID
@@ -58,7 +58,7 @@ type RecordDisputed struct {
 }
 
 // ExemptionInvoked records that the handler processes without consent, on a
-// ground of its policy. It never overrides a no.
+// ground of its policy. It never overrides an opt-out.
 type ExemptionInvoked struct {
 	List          ExemptionList
 	Code          string
@@ -111,8 +111,8 @@ type GuardianEnded struct {
 	Reason   string
 }
 
-// SubjectLinked records that another history is of the same person. A no
-// crosses at once, a yes only when it is confirmed.
+// SubjectLinked records that another history is of the same person. An opt-out
+// crosses at once, a grant only when it is confirmed.
 type SubjectLinked struct {
 	Other    string // the other's pseudonym
 	Proof    string // how it is known, by a code: login, same-device, operator

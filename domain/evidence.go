@@ -7,7 +7,7 @@ import (
 	"consentledger/domain/surface"
 )
 
-// A Quality is how much a recorded yes proves when somebody disputes it.
+// A Quality is how much a recorded grant proves when somebody disputes it.
 type Quality uint8
 
 const (
@@ -27,7 +27,7 @@ func ParseQuality(s string) (Quality, error) {
 	return form.ParseCode[Quality](s, qualities, "a quality of evidence")
 }
 
-// Evidence is the quality of a yes, and what it lacks.
+// Evidence is the quality of a grant, and what it lacks.
 type Evidence struct {
 	Quality Quality
 	Missing []Lack
@@ -36,30 +36,30 @@ type Evidence struct {
 // A Lack is something that evidence should have, by a code that never changes.
 type Lack string
 
-// A LackRule is a row of the table of what a yes needs to prove what it says.
+// A LackRule is a row of the table of what a grant needs to prove what it says.
 type LackRule struct {
 	Lack  Lack
 	Grave bool // without it the evidence is weak
 	Says  string
-	lacks func(y *yes) bool
+	lacks func(y *grant) bool
 }
 
 // LackRules is the table.
 var LackRules = []LackRule{
-	{"presentation", true, "which presentation the person answered", func(y *yes) bool { return y.notice == nil }},
-	{"surface", true, "which screen of which build was shown", func(y *yes) bool { return y.surface == nil }},
-	{"text", true, "which text was shown", func(y *yes) bool { return y.cmd.Text == (content.Hash{}) }},
-	{"control", true, "which control was used", func(y *yes) bool { return y.control == nil }},
-	{"initial-state", true, "what the control showed before it was touched", func(y *yes) bool { return y.initial == surface.Unknown }},
-	{"locale", false, "in which language it was shown", func(y *yes) bool { return y.cmd.Locale == "" }},
-	{"screenshot", false, "a picture of the screen in that language", func(y *yes) bool { return y.surface != nil && y.shown.Screenshot == (content.Hash{}) }},
-	{"authoritative-text", false, "that the text binds: it is a translation or a sample", func(y *yes) bool { return !y.authoritative() }},
-	{"refuse-option", false, "that refusing was no further away", func(y *yes) bool { return y.surface != nil && !y.refusable() }},
-	{"principal", false, "who recorded it: nobody is authenticated and nothing is signed", func(y *yes) bool { return y.ref.By.Anonymous() }},
+	{"presentation", true, "which presentation the person answered", func(y *grant) bool { return y.notice == nil }},
+	{"surface", true, "which screen of which build was shown", func(y *grant) bool { return y.surface == nil }},
+	{"text", true, "which text was shown", func(y *grant) bool { return y.cmd.Text == (content.Hash{}) }},
+	{"control", true, "which control was used", func(y *grant) bool { return y.control == nil }},
+	{"initial-state", true, "what the control showed before it was touched", func(y *grant) bool { return y.initial == surface.Unknown }},
+	{"locale", false, "in which language it was shown", func(y *grant) bool { return y.cmd.Locale == "" }},
+	{"screenshot", false, "a picture of the screen in that language", func(y *grant) bool { return y.surface != nil && y.shown.Screenshot == (content.Hash{}) }},
+	{"authoritative-text", false, "that the text binds: it is a translation or a sample", func(y *grant) bool { return !y.authoritative() }},
+	{"refuse-option", false, "that refusing was no further away", func(y *grant) bool { return y.surface != nil && !y.refusable() }},
+	{"principal", false, "who recorded it: nobody is authenticated and nothing is signed", func(y *grant) bool { return y.ref.By.Anonymous() }},
 }
 
 // evidence finds what y lacks.
-func (y *yes) evidence() Evidence {
+func (y *grant) evidence() Evidence {
 	if y.cmd.Import {
 		return Evidence{Quality: Imported}
 	}
@@ -81,7 +81,7 @@ func (y *yes) evidence() Evidence {
 
 // authoritative reports whether the text that was shown binds, or is not known
 // to be another.
-func (y *yes) authoritative() bool {
+func (y *grant) authoritative() bool {
 	for _, t := range y.version.Document.Texts {
 		if t.Hash == y.cmd.Text && t.Force == policy.Authoritative {
 			return true
@@ -92,7 +92,7 @@ func (y *yes) authoritative() bool {
 
 // refusable reports whether some control of the surface refuses and is no
 // further away than the one that was used.
-func (y *yes) refusable() bool {
+func (y *grant) refusable() bool {
 	for _, c := range y.surface.Controls {
 		if c.Refuses && (y.control == nil || c.Steps <= y.control.Steps) {
 			return true

@@ -11,14 +11,14 @@ import (
 	"consentledger/domain/surface"
 )
 
-// The limits on a yes. A no has none.
+// The limits on a grant. An opt-out has none.
 const (
 	FutureSkew = 5 * deadline.Minute // how far ahead of the ledger's a source's clock may be
-	lateLimit  = 30 * deadline.Day   // how late a yes may come that is not an import
+	lateLimit  = 30 * deadline.Day   // how late a grant may come that is not an import
 )
 
-// A yes is a wish to consent with everything that decides whether it counts.
-type yes struct {
+// A grant is a wish to consent with everything that decides whether it counts.
+type grant struct {
 	cmd     GiveConsent
 	ref     *Reference
 	version *published.Policy
@@ -53,7 +53,7 @@ func (s Subject) give(cmd GiveConsent, ref Reference, at, recorded deadline.Inst
 		return nil, err
 	}
 
-	y := yes{cmd: cmd, ref: &ref, at: at, now: max(at, recorded), before: &s, initial: cmd.Initial, build: cmd.Build}
+	y := grant{cmd: cmd, ref: &ref, at: at, now: max(at, recorded), before: &s, initial: cmd.Initial, build: cmd.Build}
 	if err := y.look(); err != nil {
 		return nil, err
 	}
@@ -70,7 +70,7 @@ func (s Subject) give(cmd GiveConsent, ref Reference, at, recorded deadline.Inst
 
 // look finds what was shown and done: the presentation, its surface and
 // control, the version and the act.
-func (y *yes) look() (err error) {
+func (y *grant) look() (err error) {
 	var surface content.Hash
 	if surface, err = y.present(); err != nil {
 		return err
@@ -93,10 +93,10 @@ func (y *yes) look() (err error) {
 	return nil
 }
 
-// kindOf returns what kind of consent the yes is. Who sends it may say that it
+// kindOf returns what kind of consent the grant is. Who sends it may say that it
 // is less than its act can be, never that it is more: a general act stays
 // general. A written consent and a guardian's are made by their document.
-func (y *yes) kindOf() policy.ConsentKind {
+func (y *grant) kindOf() policy.ConsentKind {
 	switch y.cmd.Kind {
 	case policy.NoConsent:
 		return y.act.Counts
@@ -114,8 +114,8 @@ func (y *yes) kindOf() policy.ConsentKind {
 	return y.cmd.Kind
 }
 
-// present takes over what the presentation says that the yes answers.
-func (y *yes) present() (surface content.Hash, err error) {
+// present takes over what the presentation says that the grant answers.
+func (y *grant) present() (surface content.Hash, err error) {
 	if y.cmd.Notice == (ident.EventID{}) {
 		return content.Hash{}, nil
 	}
@@ -157,7 +157,7 @@ func agree[E comparable](said *E, shown E) bool {
 }
 
 // find finds the surface and the control on it.
-func (y *yes) find(id content.Hash) error {
+func (y *grant) find(id content.Hash) error {
 	if id == (content.Hash{}) {
 		if y.ref.publishedBuild(y.ref.By, y.build, y.cmd.Control) {
 			return errOwnSurface
@@ -200,8 +200,8 @@ func (y *yes) find(id content.Hash) error {
 	return nil
 }
 
-// person finds what the person's history says about the yes.
-func (y *yes) person() error {
+// person finds what the person's history says about the grant.
+func (y *grant) person() error {
 	if y.cmd.Guardian != "" {
 		y.kind = policy.GuardianConsent
 		if !y.before.GuardianAt(y.cmd.Guardian, y.now) {
@@ -216,17 +216,17 @@ func (y *yes) person() error {
 	return nil
 }
 
-// stale reports whether the yes is to more than an earlier one covers. If there
+// stale reports whether the grant is to more than an earlier one covers. If there
 // is one version, nothing can be more.
-func (y *yes) stale(p policy.PurposeID) bool {
+func (y *grant) stale(p policy.PurposeID) bool {
 	return len(y.ref.Policies.Versions()) > 1 &&
 		y.ref.adds(p, y.before.Standing(p, y.now, *y.ref), y.version.Version)
 }
 
-// items says what a yes covers. A yes to nothing in particular covers what its
+// items says what a grant covers. A grant to nothing in particular covers what its
 // control offers, or else every purpose whose basis is consent; those that
 // want more than it gives fall short of it, each with its reason.
-func (y *yes) items() ([]Item, error) {
+func (y *grant) items() ([]Item, error) {
 	ids := y.cmd.Purposes
 	y.named = len(ids)
 	if len(ids) == 0 && y.control != nil {
@@ -268,7 +268,7 @@ func demandsSeparate(inForce published.Bindings, id policy.PurposeID) bool {
 	return ok && v.Document.Over != "" && p.Separate
 }
 
-func (y *yes) given(items []Item) ConsentGiven {
+func (y *grant) given(items []Item) ConsentGiven {
 	c := y.cmd
 	g := ConsentGiven{
 		Policy: y.version.Document.Name, Version: y.version.Version, Locale: c.Locale, Text: c.Text,

@@ -7,13 +7,13 @@ import (
 	"consentledger/domain/policy"
 )
 
-// A Hindrance says why a yes that counts allows nothing when it is recorded.
-// Unlike a [Shortfall] it is no fault of the yes: what comes later may lift it.
+// A Hindrance says why a grant that counts allows nothing when it is recorded.
+// Unlike a [Shortfall] it is no fault of the grant: what comes later may lift it.
 type Hindrance string
 
 const (
-	OptOutStands  Hindrance = "opt-out-stands"          // it is not proven that the yes is the last word
-	PolicyChanged Hindrance = "policy-changed"          // the yes is to an older version
+	OptOutStands  Hindrance = "opt-out-stands"          // it is not proven that the grant is the last word
+	PolicyChanged Hindrance = "policy-changed"          // the grant is to an older version
 	NewerEnded    Hindrance = "newer-consent-ended"     // and the newest one counts
 	OwnEnded      Hindrance = "consent-over"            // it had ended when it was recorded
 	OtherBasis    Hindrance = "other-legal-basis"       // the purpose rests on no consent
@@ -34,7 +34,7 @@ var HindranceTexts = map[Hindrance]string{
 	NotStanding: "the person's state does not allow it; see the answer to check",
 }
 
-// Weigh returns the event of f, a yes that was just decided on, with what keeps
+// Weigh returns the event of f, a grant that was just decided on, with what keeps
 // its purposes from being allowed. Of any other event it returns it as it is.
 func (s Subject) Weigh(f Fact, ref Reference) Event {
 	e, ok := f.Event.(ConsentGiven)
@@ -42,7 +42,7 @@ func (s Subject) Weigh(f Fact, ref Reference) Event {
 		return f.Event
 	}
 
-	at := f.yesFrom()
+	at := f.later()
 	inForce := ref.Policies.AllInForce(at)
 	simple := s.simple(ref) && !e.endsBy(at)
 	after := s
@@ -75,7 +75,7 @@ func (s Subject) Weigh(f Fact, ref Reference) Event {
 	return e
 }
 
-// simple reports whether nothing that is known can stand in the way of a yes that
+// simple reports whether nothing that is known can stand in the way of a grant that
 // counts by itself: there is one version, and the person never said no nor for
 // how long.
 func (s *Subject) simple(ref Reference) bool {

@@ -35,17 +35,17 @@ func (i Incident) Fold(f Fact, own lists.Own) Incident {
 
 	rule, _ := catalog.StepRuleOf(e.Kind)
 	if i.At == 0 {
-		i.At = f.noFrom()
+		i.At = f.earlier()
 	}
 
 	if e.Late() {
-		i.Marks = catalog.AfterLate(i.Marks, rule, f.noFrom(), i.taken)
+		i.Marks = catalog.AfterLate(i.Marks, rule, f.earlier(), i.taken)
 	} else {
 		i.Marks, i.State = i.Marks.After(rule), i.stateAfter(e.Kind)
 	}
 
 	i.Steps = lists.Add(own, i.Steps, e.Kind)
-	i.taken = lists.Add(own, i.taken, catalog.Taken{Step: e.Kind, At: f.noFrom()})
+	i.taken = lists.Add(own, i.taken, catalog.Taken{Step: e.Kind, At: f.earlier()})
 	return i
 }
 

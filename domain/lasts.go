@@ -5,10 +5,10 @@ import (
 	"consentledger/domain/policy"
 )
 
-// ends returns when a yes ends as a whole, and which of its purposes end before
+// ends returns when a grant ends as a whole, and which of its purposes end before
 // that: where the policy says for how long a consent lasts it ends by then,
 // whatever was asked for. What does not count has no end.
-func (y *yes) ends(items []Item) (until deadline.Instant, before []End) {
+func (y *grant) ends(items []Item) (until deadline.Instant, before []End) {
 	until = y.cmd.Until
 	var ends []End
 	counted, same := 0, true
@@ -36,7 +36,7 @@ func (y *yes) ends(items []Item) (until deadline.Instant, before []End) {
 // the policy does not say. The day on which it is given is not counted, and the
 // period ends with the day of the same number, or else with the last day of
 // the month (Civil Code 201 to 203), in the time of the app.
-func (y *yes) lasts(p policy.Purpose) deadline.Instant {
+func (y *grant) lasts(p policy.Purpose) deadline.Instant {
 	if p.ConsentLasts == 0 {
 		return 0
 	}
@@ -45,7 +45,7 @@ func (y *yes) lasts(p policy.Purpose) deadline.Instant {
 }
 
 // zone returns the time zone of the app, or else that of the policy.
-func (y *yes) zone() deadline.Zone {
+func (y *grant) zone() deadline.Zone {
 	for _, name := range []string{y.ref.Service.App.TimeZone, y.version.Document.TimeZone} {
 		if z, err := deadline.ParseZone(name); err == nil {
 			return z

@@ -15,7 +15,7 @@ func (s Subject) Links() []link.Link { return s.links }
 // [Subject.Whole] does for every link there is.
 func (s Subject) With(l link.Link, other Subject) Subject {
 	return s.crossing(other, func(n *said) (deadline.Instant, bool) {
-		return l.Voided, l.Until == 0 || n.noFrom() < l.Until
+		return l.Voided, l.Until == 0 || n.earlier() < l.Until
 	})
 }
 
@@ -60,7 +60,7 @@ func (s Subject) checkConfirms(ids []ident.EventID, ref Reference) error {
 	return nil
 }
 
-// Answers returns the ids of the yeses that stand in the history's own facts.
+// Answers returns the ids of the grants that stand in the history's own facts.
 func (s Subject) Answers() []ident.EventID {
 	var ids []ident.EventID
 	for _, y := range s.said {

@@ -28,7 +28,7 @@ func (s Subject) Lost(after Subject, at deadline.Instant, ref Reference) (lost [
 		case Refused, Withdrawn:
 			lost = append(lost, Loss{p, st.Because[0]})
 		case AskAgain:
-			if n, _ := lastNo(after.nos(nil, p, at), &ref); n != nil {
+			if n, _ := lastOptOut(after.optOuts(nil, p, at), &ref); n != nil {
 				lost = append(lost, Loss{p, n.ID})
 			}
 		case NeverAsked, Given, Expired, Stale:
@@ -38,7 +38,7 @@ func (s Subject) Lost(after Subject, at deadline.Instant, ref Reference) (lost [
 	return lost
 }
 
-// granted returns the purposes that a yes of the history names and that it counts for.
+// granted returns the purposes that a grant of the history names and that it counts for.
 func (s Subject) granted() (ids []policy.PurposeID) {
 	for _, y := range s.said {
 		for _, item := range y.items {

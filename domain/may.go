@@ -61,7 +61,7 @@ const (
 // May answers q from what the person said and the policy promised. The first
 // that applies decides: the service is over; the data are held or restricted;
 // a child's guardian is missing; the purpose is not declared so; the purpose's
-// basis; the consent. An exemption comes last and never overrides a no.
+// basis; the consent. An exemption comes last and never overrides an opt-out.
 //
 // A version that q names may only restrict: what the version in force does not
 // allow is allowed by no other.
@@ -184,8 +184,8 @@ func (s Subject) consented(a *Answer, ref Reference, q Question, p policy.Purpos
 	}
 }
 
-// agreedTo returns why the yes does not cover what q asks about; empty: it
-// does. A yes covers what its policy said, not what a later one adds.
+// agreedTo returns why the grant does not cover what q asks about; empty: it
+// does. A grant covers what its policy said, not what a later one adds.
 func (ref Reference) agreedTo(st Standing, q Question) Why {
 	v, _ := ref.Policies.Version(st.Version)
 	p, _ := v.Document.Purpose(q.Purpose)

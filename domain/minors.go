@@ -45,9 +45,9 @@ func (s Subject) Band(at deadline.Instant) (AgeBand, ident.EventID) {
 		if a.voided != 0 {
 			continue
 		}
-		from := a.yesFrom()
+		from := a.later()
 		if a.band == ChildUnder14 {
-			from = a.noFrom()
+			from = a.earlier()
 		}
 		if from <= at {
 			known = a
@@ -98,22 +98,22 @@ func (s Subject) CheckAsks(cmd OpenRequest, at deadline.Instant) error {
 // Guardians returns everybody who is or was the person's guardian.
 func (s Subject) Guardians() []Guardianship { return s.guardians }
 
-// lapsed reports whether y is a guardian's yes that no longer counts at the
+// lapsed reports whether y is a guardian's grant that no longer counts at the
 // moment at, because the child is 14 by then. It returns since when. An age that
-// was voided restores no yes from before it was.
+// was voided restores no grant from before it was.
 func (s *Subject) lapsed(y *said, at deadline.Instant) (deadline.Instant, bool) {
 	if y.kind != policy.GuardianConsent {
 		return 0, false
 	}
 	for _, a := range s.ages {
-		if a.band > ChildUnder14 && a.yesFrom() <= at && (a.voided == 0 || !y.saidAfter(a.voided)) {
-			return a.yesFrom(), true
+		if a.band > ChildUnder14 && a.later() <= at && (a.voided == 0 || !y.saidAfter(a.voided)) {
+			return a.later(), true
 		}
 	}
 	return 0, false
 }
 
-// tooYoung reports whether y is a yes of one's own from before one was 14, as
+// tooYoung reports whether y is a grant of one's own from before one was 14, as
 // far as is known at the moment at: who is found to be a child was one before.
 // If that was a mistake, what was said by then is asked for again.
 func (s *Subject) tooYoung(y *said, at deadline.Instant) bool {
@@ -123,21 +123,21 @@ func (s *Subject) tooYoung(y *said, at deadline.Instant) bool {
 	child, until, mistake := false, deadline.Instant(0), false // until zero: to this day; or until it was found to be a mistake
 	for _, a := range s.ages {
 		switch {
-		case a.band == ChildUnder14 && a.noFrom() <= at:
+		case a.band == ChildUnder14 && a.earlier() <= at:
 			child, until, mistake = true, a.voided, a.voided != 0
-		case a.band > ChildUnder14 && a.yesFrom() <= at && a.voided == 0 && (until == 0 || a.yesFrom() < until):
-			until, mistake = a.yesFrom(), false
+		case a.band > ChildUnder14 && a.later() <= at && a.voided == 0 && (until == 0 || a.later() < until):
+			until, mistake = a.later(), false
 		}
 	}
-	return child && (until == 0 || y.yesFrom() < until || mistake && !y.saidAfter(until))
+	return child && (until == 0 || y.later() < until || mistake && !y.saidAfter(until))
 }
 
-// unfounded reports whether y is the yes of somebody whose verification as the
+// unfounded reports whether y is the grant of somebody whose verification as the
 // person's guardian was a mistake.
 func (s *Subject) unfounded(y *said) bool {
 	mistaken := false
 	for _, h := range s.guardians {
-		if y.more().guardian == "" || h.Guardian != y.more().guardian || h.From > y.yesFrom() {
+		if y.more().guardian == "" || h.Guardian != y.more().guardian || h.From > y.later() {
 			continue
 		}
 		if h.Voided == 0 {
@@ -148,11 +148,11 @@ func (s *Subject) unfounded(y *said) bool {
 	return mistaken
 }
 
-// mayLift reports whether the yes y can bring back what the no n took, apart
-// from when they were said: whoever said no for a child is who says yes. A
-// guardian's no stands until the same guardian says yes too; it lapses when the
+// mayLift reports whether the grant y can bring back what the opt-out n took, apart
+// from when they were said: whoever opted out for a child is who grants. A
+// guardian's opt-out stands until the same guardian grants too; it lapses when the
 // child is 14, if it is from before that, and when the child is an adult. After
-// the child's own no, a guardian's yes takes the child's own beside it.
+// the child's own opt-out, a guardian's grant takes the child's own beside it.
 func (s *Subject) mayLift(y, n *said, p policy.PurposeID, at deadline.Instant, ref *Reference) bool {
 	switch {
 	case y.more().guardian == n.more().guardian, n.more().voided != 0 && y.saidAfter(n.more().voided):
@@ -160,19 +160,19 @@ func (s *Subject) mayLift(y, n *said, p policy.PurposeID, at deadline.Instant, r
 	case n.more().guardian == "":
 		return s.assented(n, p, at, ref)
 	}
-	then, _ := s.Band(n.noFrom())
-	now, _ := s.Band(y.yesFrom())
+	then, _ := s.Band(n.earlier())
+	now, _ := s.Band(y.later())
 	if y.more().guardian == "" && (now == Adult || then == ChildUnder14 && now.Minor() && now != ChildUnder14) {
 		return true
 	}
 	return s.mistaken(n.more().guardian, y) || s.assented(n, p, at, ref)
 }
 
-// assented reports whether who said the no n said yes later, even by a yes that
+// assented reports whether who said the opt-out n granted later, even by a grant that
 // does not count by itself because of the person's age.
 func (s *Subject) assented(n *said, p policy.PurposeID, at deadline.Instant, ref *Reference) bool {
 	for _, y := range s.said {
-		if y.no != 0 || y.more().guardian != n.more().guardian || y.yesFrom() > at || !y.overrides(&n.Fact) ||
+		if y.no != 0 || y.more().guardian != n.more().guardian || y.later() > at || !y.overrides(&n.Fact) ||
 			isVoided(y, ref) || s.unfounded(y) {
 			continue
 		}
@@ -185,7 +185,7 @@ func (s *Subject) assented(n *said, p policy.PurposeID, at deadline.Instant, ref
 }
 
 // mistaken reports whether every verification of a guardian was voided before
-// the yes y was said.
+// the grant y was said.
 func (s *Subject) mistaken(g GuardianRef, y *said) bool {
 	any := false
 	for _, h := range s.guardians {
@@ -214,7 +214,7 @@ func (s Subject) recordAge(e AgeRecorded, ref Reference, at deadline.Instant) ([
 }
 
 // processed reports whether the person's data may have been processed: they
-// said yes to something once.
+// granted something once.
 func (s Subject) processed() bool {
 	for _, y := range s.said {
 		if y.no == 0 {

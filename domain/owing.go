@@ -50,7 +50,7 @@ func (ref Reference) Owed(o Occasion, s Subject, at deadline.Instant) (owed []Ow
 		case p.Purpose != "":
 			scope = policy.Scope{Purposes: []policy.PurposeID{p.Purpose}}
 		case ending && !ends.All && len(ends.Purposes) == 0:
-			continue // no yes was taken away, or what goes on rests on none
+			continue // no grant was taken away, or what goes on rests on none
 		case ending:
 			scope, keeps = ends, kept
 		}
@@ -98,8 +98,8 @@ func (s Subject) Owes(f Fact, kind string, ref Reference) ([]obligation.Owing, e
 		held = false
 	}
 
-	owed, promised := ref.Owed(o, s, f.noFrom())
-	at := f.noFrom()
+	owed, promised := ref.Owed(o, s, f.earlier())
+	at := f.earlier()
 	if !promised {
 		at = f.Recorded
 		owed, _ = ref.Owed(o, s, at)
@@ -137,7 +137,7 @@ func (x Owed) owing(ref Reference, at deadline.Instant) obligation.Owing {
 // is owed has no date yet.
 func StartsAt(d policy.DutyRule, f Fact, rule deadline.Rule) deadline.Instant {
 	if d.Start == policy.StartOwn || d.Start == policy.StartStream || strings.Contains(d.Start, ".") {
-		return f.noFrom()
+		return f.earlier()
 	}
 	date, err := deadline.ParseDate(policy.FieldOf(Members(f.Event), d.Start))
 	zone, bad := deadline.ParseZone(rule.TimeZone)

@@ -205,9 +205,9 @@ func TestASingleUseIsUsedUp(t *testing.T) {
 }
 
 // Drawn are: up to twelve facts of a person and of a device of theirs, which a
-// tablet is linked to, on wrong clocks, in any order, some twice: yeses and nos of the person, of the mother
+// tablet is linked to, on wrong clocks, in any order, some twice: grants and opt-outs of the person, of the mother
 // and of the father, with and without numbers of their source, of a build or of
-// none; refusals, nos to everything, revoked permissions; ages, guardians who
+// none; refusals, opt-outs to everything, revoked permissions; ages, guardians who
 // are verified and who are not any more; links that open, close and open again,
 // on both sides; exemptions, disputes, marks, single uses, holds and their ends;
 // newer versions of the policy; and voids of any of them, alone or by build.
@@ -316,7 +316,7 @@ func (d *drawing) voidOf(id int) Event {
 	return RecordVoided{Records: []ident.EventID{{byte(id)}}, Reason: "x", By: [2]string{"a", "b"}}
 }
 
-// withdraw adds the no that must hold, with the newest number of its source.
+// withdraw adds the opt-out that must hold, with the newest number of its source.
 func (d *drawing) withdraw() {
 	d.recorded++
 	f := Fact{ID: ident.EventID{50}, At: min(d.time(), d.recorded), Recorded: d.recorded}

@@ -140,7 +140,7 @@ func (r Request) Fold(f Fact, own lists.Own) Request {
 	}
 	switch e := f.Event.(type) {
 	case RequestReceived:
-		r.Received, r.At, r.Recorded, r.Marks, r.rounds = e, f.noFrom(), f.Recorded, e.marks(), 1
+		r.Received, r.At, r.Recorded, r.Marks, r.rounds = e, f.earlier(), f.Recorded, e.marks(), 1
 	case Stepped:
 		return r.step(e, f, own)
 	default:
@@ -163,9 +163,9 @@ func (e RequestReceived) marks() catalog.Marks {
 func (r Request) step(e Stepped, f Fact, own lists.Own) Request {
 	rule, _ := catalog.StepRuleOf(e.Kind)
 	before := r.taken
-	r.taken = lists.Add(own, r.taken, catalog.Taken{Step: e.Kind, At: f.noFrom()})
+	r.taken = lists.Add(own, r.taken, catalog.Taken{Step: e.Kind, At: f.earlier()})
 	if e.Late() {
-		r.Marks = catalog.AfterLate(r.Marks, rule, f.noFrom(), before)
+		r.Marks = catalog.AfterLate(r.Marks, rule, f.earlier(), before)
 		return r
 	}
 
@@ -173,14 +173,14 @@ func (r Request) step(e Stepped, f Fact, own lists.Own) Request {
 	switch {
 	case rule.Closes:
 		for _, t := range request.NamedIn(e.Fields, r.left()) {
-			r.answers = lists.Add(own, r.answers, answer{t, f.noFrom(), f.Recorded})
+			r.answers = lists.Add(own, r.answers, answer{t, f.earlier(), f.Recorded})
 		}
 		r.Done = slices.Concat(r.Done, request.NamedIn(e.Fields, r.left()))
 		if len(r.left()) == 0 {
 			r.Marks, r.Outcome = r.Marks.After(catalog.StepRule{Clears: []catalog.Mark{catalog.Open}}), e.Kind
 		}
 	case rule.Voids:
-		r.Outcome, r.closed = e.Kind, closing{f.noFrom(), f.Recorded, e.Field("of")}
+		r.Outcome, r.closed = e.Kind, closing{f.earlier(), f.Recorded, e.Field("of")}
 	case e.Kind == "fee.quoted":
 		r.fee = e.Field("amount")
 	case e.Kind == catalog.Reopened:

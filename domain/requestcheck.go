@@ -55,7 +55,7 @@ func (r Request) extend(cmd TakeStep, recorded deadline.Instant, k deadline.Cale
 }
 
 // checkReply refuses an answer to what was not asked, or has its answer, and a
-// no without coded grounds, reasons, remedies or a second person (PIPL 50).
+// rejection without coded grounds, reasons, remedies or a second person (PIPL 50).
 func (r Request) checkReply(cmd TakeStep, ref Reference) error {
 	if names := policy.FieldOf(cmd.Fields, "types"); names != "" {
 		left := r.left()

@@ -65,7 +65,7 @@ func (r Request) receive(cmd OpenRequest, ref Reference, at, recorded deadline.I
 	return events, err
 }
 
-// unpromised says that no policy promises a reply, and that a no was kept all
+// unpromised says that no policy promises a reply, and that an opt-out was kept all
 // the same.
 func (cmd OpenRequest) unpromised() error {
 	text := "the app has no policy in force: no promise says by when to reply"

@@ -101,7 +101,7 @@ func (s Subject) checkUsed(e ConsentUsed) error {
 	}
 
 	for _, id := range e.Consents {
-		y, ok := s.yes(id)
+		y, ok := s.grant(id)
 		switch {
 		case !ok:
 			return refusal.At(refusal.UnknownRecord, "data.consents", "a consent to use up is not of this person")
@@ -114,7 +114,8 @@ func (s Subject) checkUsed(e ConsentUsed) error {
 	return nil
 }
 
-func (s Subject) yes(id ident.EventID) (said, bool) {
+// grant returns what was granted by a record of this history.
+func (s Subject) grant(id ident.EventID) (said, bool) {
 	for _, y := range s.said {
 		if y.ID == id && y.no == 0 {
 			return *y, true

@@ -167,7 +167,7 @@ func TestWhatWasShownCannotBeContradicted(t *testing.T) {
 	}
 }
 
-// A refusal says what a yes says of what was touched, and none is refused for
+// A refusal says what a grant says of what was touched, and none is refused for
 // what it says of that.
 func TestARefusalNamesTheControlThatWasUsed(t *testing.T) {
 	r := shown()

@@ -28,7 +28,7 @@ func (s Subject) news(
 	return policy.Scope{All: scope.All, Purposes: left}, ident.EventID{}
 }
 
-// actOf returns how a no was said; empty: not known.
+// actOf returns how an opt-out was said; empty: not known.
 func actOf(e Event) policy.ActID {
 	switch e := e.(type) {
 	case ConsentRefused:
@@ -82,7 +82,7 @@ func (s Subject) Repeats(cmd Command, ref Reference) (ident.EventID, bool) {
 	return of, of != ident.EventID{}
 }
 
-// isSignal reports whether a no is a machine's signal, by which act.
+// isSignal reports whether an opt-out is a machine's signal, by which act.
 func isSignal(e Event) (policy.ActID, bool) {
 	switch e := e.(type) {
 	case ConsentRefused:
@@ -93,7 +93,7 @@ func isSignal(e Event) (policy.ActID, bool) {
 	return "", false
 }
 
-// signalBehind returns the signal by which the no was said that a standing rests
+// signalBehind returns the signal by which the opt-out was said that a standing rests
 // on; empty: it rests on none.
 func (s *Subject) signalBehind(st Standing) policy.ActID {
 	if st.Status != Refused && st.Status != Withdrawn && st.Status != AskAgain {
@@ -107,7 +107,7 @@ func (s *Subject) signalBehind(st Standing) policy.ActID {
 	return ""
 }
 
-// An Opposition is a machine's signal that says no where the person said yes, by
+// An Opposition is a machine's signal that opts out where the person granted, by
 // a deliberate act: before it, so that it stands in the way, or after it.
 type Opposition struct {
 	Signal  policy.ActID // empty: there is none
@@ -117,22 +117,22 @@ type Opposition struct {
 // opposed returns the newest signal that is at odds with what the person said of
 // a purpose themselves.
 func (s *Subject) opposed(p policy.PurposeID, at deadline.Instant, ref *Reference) (o Opposition) {
-	nos := s.nos(nil, p, at)
-	for _, n := range nos {
+	optOuts := s.optOuts(nil, p, at)
+	for _, n := range optOuts {
 		if act, signal := isSignal(n.Event); signal && !isVoided(n, ref) {
 			o = Opposition{act, n.ID}
 		}
 	}
-	agrees := func(y *said) bool { return y.agrees(p, at) && !isVoided(y, ref) && unrefused(y, nos, p, ref) }
+	agrees := func(y *said) bool { return y.agrees(p, at) && !isVoided(y, ref) && unrefused(y, optOuts, p, ref) }
 	if o.Signal == "" || !slices.ContainsFunc(s.said, agrees) {
 		return Opposition{}
 	}
 	return o
 }
 
-// agrees reports whether y is a yes to a purpose that counts by itself.
+// agrees reports whether y is a grant to a purpose that counts by itself.
 func (y *said) agrees(p policy.PurposeID, at deadline.Instant) bool {
-	if y.no != 0 || y.yesFrom() > at {
+	if y.no != 0 || y.later() > at {
 		return false
 	}
 	item := y.item(p)
@@ -140,9 +140,9 @@ func (y *said) agrees(p policy.PurposeID, at deadline.Instant) bool {
 }
 
 // unrefused reports whether of those who said no to a purpose nobody but
-// machines did after a yes, beyond doubt or not.
-func unrefused(y *said, nos []*said, p policy.PurposeID, ref *Reference) bool {
-	for _, n := range slices.Backward(nos) {
+// machines did after a grant, beyond doubt or not.
+func unrefused(y *said, optOuts []*said, p policy.PurposeID, ref *Reference) bool {
+	for _, n := range slices.Backward(optOuts) {
 		if _, signal := isSignal(n.Event); signal {
 			continue
 		}

@@ -29,7 +29,7 @@ func TestASignalIsNoStatement(t *testing.T) {
 		name   string
 		given  []Fact
 		when   Command
-		then   []policy.PurposeID // of the no that is recorded; nil: nothing is
+		then   []policy.PurposeID // of the opt-out that is recorded; nil: nothing is
 		repeat byte               // of which fact it is a repeat; zero: of none
 	}{
 		{"the first is a no", nil, gpc, []policy.PurposeID{"ads"}, 0},
@@ -207,9 +207,9 @@ func TestAConsentSaysWhatHindersIt(t *testing.T) {
 		{"an opt-out that it is not later than", one, []Fact{no(1, june-5, june-5)}, GiveConsent{Act: "agree", Purposes: ads.Purposes}, june - 9, "[{ads opt-out-stands}]"},
 		{"no opt-out that it is later than", one, []Fact{no(1, june-5, june-5)}, GiveConsent{Act: "agree", Purposes: ads.Purposes}, june, "[]"},
 		{"an older version", two, nil, GiveConsent{Act: "agree", Version: v1, Purposes: ads.Purposes}, june, "[{ads policy-changed}]"},
-		{"a newer consent that ended", one, []Fact{grant(1, june-5, june-5, untilThen(june-2))}, GiveConsent{Act: "agree", Purposes: ads.Purposes}, june - 9, "[{ads newer-consent-ended}]"},
+		{"a newer consent that ended", one, []Fact{grantOf(1, june-5, june-5, untilThen(june-2))}, GiveConsent{Act: "agree", Purposes: ads.Purposes}, june - 9, "[{ads newer-consent-ended}]"},
 		{"it came late, and is over", one, nil, GiveConsent{Act: "agree", Purposes: ads.Purposes, Until: june - 1}, june - 9, "[{ads consent-over}]"},
-		{"the same after an older one without end", one, []Fact{grant(1, june-20, june-20, nil)}, GiveConsent{Act: "agree", Purposes: ads.Purposes, Until: june - 1}, june - 9, "[{ads consent-over}]"},
+		{"the same after an older one without end", one, []Fact{grantOf(1, june-20, june-20, nil)}, GiveConsent{Act: "agree", Purposes: ads.Purposes, Until: june - 1}, june - 9, "[{ads consent-over}]"},
 		{"what falls short says so itself", one, nil, GiveConsent{Act: "agree", Purposes: []policy.PurposeID{"face"}}, june, "[]"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

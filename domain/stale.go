@@ -7,19 +7,19 @@ import (
 	"consentledger/domain/published"
 )
 
-// staleOf returns what a standing yes no longer covers; nil if it is not stale.
+// staleOf returns what a standing grant no longer covers; nil if it is not stale.
 func (s *Subject) staleOf(st Standing, id policy.PurposeID, at deadline.Instant, ref *Reference) *published.Staleness {
 	if st.Status != Stale {
 		return nil
 	}
-	y, _ := s.yes(st.Because[0])
+	y, _ := s.grant(st.Because[0])
 	return ref.Policies.Stale(y.agreement(), id, at)
 }
 
-// given returns what a yes says; of a no it must not be asked.
+// given returns what a grant says; of an opt-out it must not be asked.
 func (y *said) given() ConsentGiven { return y.Event.(ConsentGiven) }
 
-// agreement returns what a yes was given to.
+// agreement returns what a grant was given to.
 func (y *said) agreement() published.Agreement {
 	e := y.given()
 	return published.Agreement{
@@ -27,7 +27,7 @@ func (y *said) agreement() published.Agreement {
 	}
 }
 
-// Alone reports whether a yes is a separate consent to one purpose and nothing
+// Alone reports whether a grant is a separate consent to one purpose and nothing
 // else; see [Standing].
 func (e ConsentGiven) Alone() bool { return alone(e.Kind, e.Items) }
 
@@ -37,7 +37,7 @@ func alone(k policy.ConsentKind, items []Item) bool {
 }
 
 // adds reports whether agreeing to the version h would be agreeing to more than
-// the standing yes st covers: then it takes an explicit consent, and refusing it
+// the standing grant st covers: then it takes an explicit consent, and refusing it
 // refuses no more than that.
 func (ref Reference) adds(id policy.PurposeID, st Standing, h content.Hash) bool {
 	return (st.Status == Given || st.Status == Stale) &&

@@ -19,9 +19,9 @@ const (
 	Given
 	Refused
 	Withdrawn
-	Expired  // a yes ran out
-	Stale    // a yes to a policy that has changed since
-	AskAgain // a no and a yes whose order no clock proves, or a voided no
+	Expired  // a grant ran out
+	Stale    // a grant to a policy that has changed since
+	AskAgain // an opt-out and a grant whose order no clock proves, or a voided opt-out
 )
 
 var statusNames = [...]string{"never-asked", "given", "refused", "withdrawn", "expired", "stale", "ask-again"}
@@ -42,24 +42,24 @@ func ParseStatus(t string) (Status, error) {
 type Standing struct {
 	Status   Status
 	Since    deadline.Instant // from when on it holds; zero if never asked
-	Until    deadline.Instant // when the yes ends, zero if it does not
+	Until    deadline.Instant // when the grant ends, zero if it does not
 	Policy   string
-	Version  content.Hash // what the yes was given to
+	Version  content.Hash // what the grant was given to
 	Act      policy.ActID // how it was given
 	Because  []ident.EventID
-	Short    Shortfall    // why the newest yes does not count, if one falls short
-	Guardian GuardianRef  // who gave the yes for the person; empty: the person
-	Evidence Quality      // of the yes
+	Short    Shortfall    // why the newest grant does not count, if one falls short
+	Guardian GuardianRef  // who gave the grant for the person; empty: the person
+	Evidence Quality      // of the grant
 	Disputed bool         // somebody says that a fact behind it is wrong
 	Numbers  []uint64     // of the facts in Because, as their sources gave them; zero: none; nil: no fact has one
-	Signal   policy.ActID // the machine's signal by which a no was said; empty: the person said it
+	Signal   policy.ActID // the machine's signal by which an opt-out was said; empty: the person said it
 	Opposed  Opposition   // a signal that is at odds with the person's own word
-	Rules    uint8        // of the yes, see [Rules]
-	Alone    bool         // the yes is a separate consent to this purpose and nothing else
+	Rules    uint8        // of the grant, see [Rules]
+	Alone    bool         // the grant is a separate consent to this purpose and nothing else
 }
 
 // By returns the status that a standing has come to by the moment at, by time
-// and by what was published: its yes ran out, or grew stale.
+// and by what was published: its grant ran out, or grew stale.
 func (st Standing) By(at deadline.Instant, p policy.PurposeID, policies Policies) Status {
 	if st.Status != Given && st.Status != Stale {
 		return st.Status
@@ -81,7 +81,7 @@ func (st Standing) agreement() published.Agreement {
 
 // Standing returns where the person stands with purpose at the moment at, as
 // far as the facts folded into s know. Facts that count from later on are left
-// out; see [Fact] for when a yes and a no count.
+// out; see [Fact] for when a grant and an opt-out count.
 func (s Subject) Standing(p policy.PurposeID, at deadline.Instant, ref Reference) Standing {
 	st := s.standing(p, at, &ref)
 	if s.signals {
@@ -121,68 +121,68 @@ func (s *Subject) disputedWithBuild(id ident.EventID, ref *Reference) bool {
 }
 
 // standing looks at every answer once for every purpose that is asked about, on
-// every yes: it copies none of them.
+// every grant: it copies none of them.
 func (s *Subject) standing(p policy.PurposeID, at deadline.Instant, ref *Reference) Standing {
 	var few [4]*said
-	nos := s.nos(few[:0], p, at)
-	no, voids := lastNo(nos, ref)
-	var yes, blocked *said     // the yes that counts longest; the newest that a no stands in the way of
+	optOuts := s.optOuts(few[:0], p, at)
+	last, voids := lastOptOut(optOuts, ref)
+	var best, blocked *said    // the grant that counts longest; the newest that an opt-out stands in the way of
 	var fell *said             // the newest that falls short
-	var until deadline.Instant // when yes ends, by itself or with a newer one
+	var until deadline.Instant // when best ends, by itself or with a newer one
 	var short Shortfall
 	for _, y := range s.said {
-		if y.no != 0 || y.yesFrom() > at || isVoided(y, ref) {
+		if y.no != 0 || y.later() > at || isVoided(y, ref) {
 			continue
 		}
 		item := y.item(p)
 		switch {
 		case item == nil:
 		case item.Short != "" || s.tooYoung(y, at) || s.unfounded(y):
-			if fell == nil || y.yesFrom() >= fell.yesFrom() {
+			if fell == nil || y.later() >= fell.later() {
 				fell, short = y, item.Short
 			}
 			if short == "" {
 				short = NeedsGuardian
 			}
-		case !stands(y, nos, p, ref):
-			if blocked == nil || y.yesFrom() >= blocked.yesFrom() {
+		case !stands(y, optOuts, p, ref):
+			if blocked == nil || y.later() >= blocked.later() {
 				blocked = y
 			}
-		case !s.speaks(y, nos, p, at, ref):
-			// somebody else's no still holds
-		case yes == nil || s.longer(y, yes, p, at, ref):
-			yes = y
+		case !s.speaks(y, optOuts, p, at, ref):
+			// somebody else's opt-out still holds
+		case best == nil || s.longer(y, best, p, at, ref):
+			best = y
 		}
 	}
 
-	if yes != nil {
-		yes, until = s.newest(yes, nos, p, at, ref)
+	if best != nil {
+		best, until = s.newest(best, optOuts, p, at, ref)
 	}
 
 	switch {
-	case yes != nil:
-		st := s.given(yes, p, at, ref)
+	case best != nil:
+		st := s.given(best, p, at, ref)
 		st.Until = until
-		if fell != nil && fell.yesFrom() > yes.yesFrom() {
+		if fell != nil && fell.later() > best.later() {
 			st.Short = short
 		}
 		return st
-	case no != nil && (blocked == nil || blocked.yesFrom() <= no.noFrom()):
-		return Standing{Status: no.no, Since: no.noFrom(), Because: []ident.EventID{no.ID}, Short: short}
-	case no != nil:
-		return Standing{Status: AskAgain, Since: no.noFrom(), Because: []ident.EventID{no.ID, blocked.ID}, Short: short}
+	case last != nil && (blocked == nil || blocked.later() <= last.earlier()):
+		return Standing{Status: last.no, Since: last.earlier(), Because: []ident.EventID{last.ID}, Short: short}
+	case last != nil:
+		return Standing{Status: AskAgain, Since: last.earlier(), Because: []ident.EventID{last.ID, blocked.ID}, Short: short}
 	case len(voids) > 0:
 		return Standing{Status: AskAgain, Because: voids, Short: short}
 	}
 	return Standing{Short: short}
 }
 
-// nos appends the nos about a purpose that count at the moment at, voided ones
+// optOuts appends the opt-outs about a purpose that count at the moment at, voided ones
 // too. A history may hold thousands of answers: who looks for what stands in the
 // way of each looks at these alone, and begins with the last.
-func (s *Subject) nos(list []*said, p policy.PurposeID, at deadline.Instant) []*said {
+func (s *Subject) optOuts(list []*said, p policy.PurposeID, at deadline.Instant) []*said {
 	for i, n := range s.said {
-		if n.no == 0 || n.noFrom() > at || !n.more().scope.Covers(p) {
+		if n.no == 0 || n.earlier() > at || !n.more().scope.Covers(p) {
 			continue
 		}
 		if len(list) == cap(list) {
@@ -193,13 +193,13 @@ func (s *Subject) nos(list []*said, p policy.PurposeID, at deadline.Instant) []*
 	return list
 }
 
-// lastNo returns the newest of nos, nil if there is none, and those that were
+// lastOptOut returns the newest of optOuts, nil if there is none, and those that were
 // voided.
-func lastNo(nos []*said, ref *Reference) (last *said, voids []ident.EventID) {
-	for _, n := range nos {
+func lastOptOut(optOuts []*said, ref *Reference) (last *said, voids []ident.EventID) {
+	for _, n := range optOuts {
 		if isVoided(n, ref) {
 			voids = append(voids, n.ID)
-		} else if last == nil || newerNo(n, last) {
+		} else if last == nil || newerOptOut(n, last) {
 			last = n
 		}
 	}
@@ -232,10 +232,10 @@ func (s Subject) Voided(id ident.EventID, ref Reference) (build ident.EventID, i
 	return ident.EventID{}, false
 }
 
-// stands reports whether none of the nos that count is in the way of the yes y.
-// A voided no is: voiding it never restores a yes.
-func stands(y *said, nos []*said, p policy.PurposeID, ref *Reference) bool {
-	for _, n := range slices.Backward(nos) {
+// stands reports whether none of the opt-outs that count is in the way of the grant y.
+// A voided opt-out is: voiding it never restores a grant.
+func stands(y *said, optOuts []*said, p policy.PurposeID, ref *Reference) bool {
+	for _, n := range slices.Backward(optOuts) {
 		if !y.overrides(&n.Fact) && !n.leaves(y, p, ref) {
 			return false
 		}
@@ -243,33 +243,33 @@ func stands(y *said, nos []*said, p policy.PurposeID, ref *Reference) bool {
 	return true
 }
 
-// leaves reports whether the no n leaves the yes y as it is: it refuses only
+// leaves reports whether the opt-out n leaves the grant y as it is: it refuses only
 // what a version added, and y is to one from before.
 func (n *said) leaves(y *said, p policy.PurposeID, ref *Reference) bool {
 	return slices.Contains(n.more().added, p) &&
 		ref.Policies.Precedes(y.given().Version, n.Event.(ConsentRefused).Version)
 }
 
-// declined returns since when what came after the version of a yes is refused,
-// zero if it is not. A no that was voided refuses nothing, and restores nothing.
+// declined returns since when what came after the version of a grant is refused,
+// zero if it is not. An opt-out that was voided refuses nothing, and restores nothing.
 func (s *Subject) declined(
 	p policy.PurposeID, version content.Hash, at deadline.Instant, ref Reference,
 ) (since deadline.Instant) {
 	for _, n := range s.said {
-		if !slices.Contains(n.more().added, p) || n.noFrom() > at || isVoided(n, &ref) {
+		if !slices.Contains(n.more().added, p) || n.earlier() > at || isVoided(n, &ref) {
 			continue
 		}
 		if ref.Policies.Precedes(version, n.Event.(ConsentRefused).Version) {
-			since = max(since, n.noFrom())
+			since = max(since, n.earlier())
 		}
 	}
 	return since
 }
 
-// speaks reports whether whoever said the yes y may lift every no before it:
+// speaks reports whether whoever said the grant y may lift every opt-out before it:
 // see [Subject.mayLift].
-func (s *Subject) speaks(y *said, nos []*said, p policy.PurposeID, at deadline.Instant, ref *Reference) bool {
-	for _, n := range slices.Backward(nos) {
+func (s *Subject) speaks(y *said, optOuts []*said, p policy.PurposeID, at deadline.Instant, ref *Reference) bool {
+	for _, n := range slices.Backward(optOuts) {
 		if n.more().guardian != y.more().guardian && !n.leaves(y, p, ref) && !s.mayLift(y, n, p, at, ref) {
 			return false
 		}
@@ -277,17 +277,17 @@ func (s *Subject) speaks(y *said, nos []*said, p policy.PurposeID, at deadline.I
 	return true
 }
 
-// newerNo orders nos by when they count from; of two at once a withdrawal
+// newerOptOut orders opt-outs by when they count from; of two at once a withdrawal
 // comes before a refusal.
-func newerNo(a, b *said) bool {
-	if a.noFrom() != b.noFrom() {
-		return a.noFrom() > b.noFrom()
+func newerOptOut(a, b *said) bool {
+	if a.earlier() != b.earlier() {
+		return a.earlier() > b.earlier()
 	}
 	return a.no == Withdrawn && b.no == Refused
 }
 
-// longer reports whether the yes a says more than b at the moment at: it has
-// not run out and b has, or is not stale and b is, or else it is newer. A yes
+// longer reports whether the grant a says more than b at the moment at: it has
+// not run out and b has, or is not stale and b is, or else it is newer. A grant
 // that comes late to an old text takes nothing from one to a newer text.
 func (s *Subject) longer(a, b *said, p policy.PurposeID, at deadline.Instant, ref *Reference) bool {
 	_, overA := s.over(a, p, at)
@@ -301,20 +301,20 @@ func (s *Subject) longer(a, b *said, p policy.PurposeID, at deadline.Instant, re
 			return staleB
 		}
 	}
-	return a.yesFrom() >= b.yesFrom()
+	return a.later() >= b.later()
 }
 
-// newest returns the yes that decides in the end, and when it ends: y, which says
+// newest returns the grant that decides in the end, and when it ends: y, which says
 // the most, unless another one is over that was not said before y. For the
 // newest answer counts: when it ends, none from before it takes its place. Of
 // several that are over it is the first that ended.
 func (s *Subject) newest(
-	y *said, nos []*said, p policy.PurposeID, at deadline.Instant, ref *Reference,
+	y *said, optOuts []*said, p policy.PurposeID, at deadline.Instant, ref *Reference,
 ) (decides *said, until deadline.Instant) {
 	decides, until = y, y.endOf(p)
 	ended, _ := s.over(y, p, at)
 	for _, z := range s.said {
-		if z == y || z.no != 0 || z.Rules == 0 || y.follows(&z.Fact) || !s.counts(z, nos, p, at, ref) {
+		if z == y || z.no != 0 || z.Rules == 0 || y.follows(&z.Fact) || !s.counts(z, optOuts, p, at, ref) {
 			continue
 		}
 		if end := z.endOf(p); end != 0 && (until == 0 || end < until) {
@@ -327,17 +327,17 @@ func (s *Subject) newest(
 	return decides, until
 }
 
-// counts reports whether a yes is one for a purpose at the moment at, whether it
+// counts reports whether a grant is one for a purpose at the moment at, whether it
 // is over by then or not: it is no mistake, does not fall short, and no no is in
 // its way.
-func (s *Subject) counts(y *said, nos []*said, p policy.PurposeID, at deadline.Instant, ref *Reference) bool {
+func (s *Subject) counts(y *said, optOuts []*said, p policy.PurposeID, at deadline.Instant, ref *Reference) bool {
 	item := y.item(p)
-	return item != nil && item.Short == "" && y.yesFrom() <= at && !isVoided(y, ref) && !s.tooYoung(y, at) &&
+	return item != nil && item.Short == "" && y.later() <= at && !isVoided(y, ref) && !s.tooYoung(y, at) &&
 		!s.unfounded(y) &&
-		stands(y, nos, p, ref) && s.speaks(y, nos, p, at, ref)
+		stands(y, optOuts, p, ref) && s.speaks(y, optOuts, p, at, ref)
 }
 
-// over reports whether a yes ran out for a purpose by the moment at, was used
+// over reports whether a grant ran out for a purpose by the moment at, was used
 // up, or was a guardian's for who is a child no more; and since when.
 func (s *Subject) over(y *said, p policy.PurposeID, at deadline.Instant) (since deadline.Instant, is bool) {
 	if until := y.endOf(p); until != 0 && until <= at {
@@ -347,12 +347,12 @@ func (s *Subject) over(y *said, p policy.PurposeID, at deadline.Instant) (since 
 		since = y.more().used
 	}
 	if lapse, lapsed := s.lapsed(y, at); lapsed && (since == 0 || lapse < since) {
-		since = max(lapse, y.yesFrom())
+		since = max(lapse, y.later())
 	}
 	return since, since != 0
 }
 
-// endOf returns when a yes ends for a purpose, zero if it does not.
+// endOf returns when a grant ends for a purpose, zero if it does not.
 func (y *said) endOf(p policy.PurposeID) deadline.Instant {
 	for _, e := range y.more().ends {
 		if e.Purpose == p && (y.more().until == 0 || e.Until < y.more().until) {
@@ -362,7 +362,7 @@ func (y *said) endOf(p policy.PurposeID) deadline.Instant {
 	return y.more().until
 }
 
-// item returns what a yes says of a purpose, nil if nothing.
+// item returns what a grant says of a purpose, nil if nothing.
 func (y *said) item(p policy.PurposeID) *Item {
 	for i := range y.items {
 		if y.items[i].Purpose == p {
@@ -375,7 +375,7 @@ func (y *said) item(p policy.PurposeID) *Item {
 func (s *Subject) given(y *said, p policy.PurposeID, at deadline.Instant, ref *Reference) Standing {
 	e := y.given()
 	st := Standing{
-		Status: Given, Since: y.yesFrom(), Until: y.endOf(p), Policy: e.Policy, Version: e.Version, Act: e.Act,
+		Status: Given, Since: y.later(), Until: y.endOf(p), Policy: e.Policy, Version: e.Version, Act: e.Act,
 		Because: []ident.EventID{y.ID}, Guardian: e.Guardian, Evidence: e.Evidence.Quality,
 		Alone: alone(y.kind, y.items), Rules: y.Rules,
 	}

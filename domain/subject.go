@@ -38,19 +38,19 @@ type Subject struct {
 	signals     bool        // some no is a machine's signal
 }
 
-// said is a yes or a no. There is one for nearly every record of everybody who is in
+// said is a grant or an opt-out. There is one for nearly every record of everybody who is in
 // memory, so what few say lies apart.
 type said struct {
 	Fact
-	items   Derived // of a yes, as its event has them
+	items   Derived // of a grant, as its event has them
 	kind    policy.ConsentKind
-	no      Status // Refused or Withdrawn; zero for a yes
+	no      Status // Refused or Withdrawn; zero for a grant
 	crossed bool   // it was said in a linked history
 	ended   bool   // nobody said it: the history ended
 	rest    *rest  // nil: all of it is zero; shared: it is never changed
 }
 
-// Derived are the purposes of a yes. They stand in its event, and beside it for speed:
+// Derived are the purposes of a grant. They stand in its event, and beside it for speed:
 // whoever keeps a state leaves them out, and calls [Subject.Derive] on what was kept.
 type Derived []Item
 
@@ -65,12 +65,12 @@ func (s Subject) Derive() {
 
 // A rest is what most answers do not say.
 type rest struct {
-	scope  policy.Scope       // of a no
-	added  []policy.PurposeID // of a no: those of which only what a version added is refused
-	until  deadline.Instant   // of a yes
+	scope  policy.Scope       // of an opt-out
+	added  []policy.PurposeID // of an opt-out: those of which only what a version added is refused
+	until  deadline.Instant   // of a grant
 	ends   []End
 	voided deadline.Instant // zero: not
-	used   deadline.Instant // of a single-use yes; zero: not yet
+	used   deadline.Instant // of a single-use grant; zero: not yet
 
 	guardian GuardianRef // who said it; empty: the person
 }
@@ -151,22 +151,22 @@ type PermissionState struct {
 // Permissions returns the last word on every OS permission that was heard of.
 func (s Subject) Permissions() []PermissionState { return s.permissions }
 
-// yesFrom is when a yes begins to count: the later of its two times.
-func (f *Fact) yesFrom() deadline.Instant { return max(f.At, f.Recorded) }
+// later is when a grant begins to count: the later of its two times.
+func (f *Fact) later() deadline.Instant { return max(f.At, f.Recorded) }
 
-// noFrom is when a no begins to count: the earlier of its two times.
-func (f *Fact) noFrom() deadline.Instant { return min(f.At, f.Recorded) }
+// earlier is when an opt-out begins to count: the earlier of its two times.
+func (f *Fact) earlier() deadline.Instant { return min(f.At, f.Recorded) }
 
-// saidAfter reports whether both times of a yes are after the moment at which
-// something was found to be a mistake: no fast clock makes a yes of before it
+// saidAfter reports whether both times of a grant are after the moment at which
+// something was found to be a mistake: no fast clock makes a grant of before it
 // one of after it.
-func (f *Fact) saidAfter(at deadline.Instant) bool { return f.noFrom() > at }
+func (f *Fact) saidAfter(at deadline.Instant) bool { return f.earlier() > at }
 
-// overrides reports whether the yes y was said after the no n, so that no
+// overrides reports whether the grant y was said after the opt-out n, so that no
 // wrong clock can make it seem so. If one source numbered both, its numbers
-// decide, unless both times say that the no is later: then the source counted
-// anew, or two devices count under one name, and the no stands. A yes with the
-// lower number stays behind its no, whatever the clocks say: a source that
+// decide, unless both times say that the opt-out is later: then the source counted
+// anew, or two devices count under one name, and the opt-out stands. A grant with the
+// lower number stays behind its opt-out, whatever the clocks say: a source that
 // counts anew takes a new name, or the person is asked again. Without numbers y
 // must be later in both of its times.
 func (y *Fact) overrides(n *Fact) bool {
@@ -176,14 +176,14 @@ func (y *Fact) overrides(n *Fact) bool {
 	return y.At > n.At && y.Recorded > n.Recorded
 }
 
-// outdated reports whether both times say that the no n is later than the yes
+// outdated reports whether both times say that the opt-out n is later than the grant
 // y. A clock that is ahead of the ledger's proves nothing: y was said no later
 // than it was recorded. Facts of before the rule are outdated by nothing.
 func (y *Fact) outdated(n *Fact) bool {
-	return max(y.Rules, n.Rules) > 0 && n.At > y.noFrom() && n.Recorded > y.Recorded
+	return max(y.Rules, n.Rules) > 0 && n.At > y.earlier() && n.Recorded > y.Recorded
 }
 
-// follows reports whether the yes y was said after the yes z, or with it and
+// follows reports whether the grant y was said after the grant z, or with it and
 // recorded after it.
 func (y *Fact) follows(z *Fact) bool {
 	numbered := y.Source == z.Source && y.Sequence != 0 && z.Sequence != 0
@@ -197,7 +197,7 @@ func (s Subject) Evolve(f Fact) Subject { return s.Fold(f, lists.Shared) }
 func (s Subject) Fold(f Fact, own lists.Own) Subject {
 	s.known = lists.Add(own, s.known, known{f.ID, RuleOf(f.Event).lasts})
 	if s.since == 0 {
-		s.since, s.began = f.Recorded, f.noFrom()
+		s.since, s.began = f.Recorded, f.earlier()
 	}
 
 	switch e := f.Event.(type) {
@@ -215,17 +215,17 @@ func (s Subject) Fold(f Fact, own lists.Own) Subject {
 		s.said = lists.Add(own, s.said,
 			&said{Fact: f, no: Withdrawn, rest: &rest{scope: policy.Scope{All: true}}, ended: true})
 	case ConsentUsed:
-		s.said = use(own, s.said, e.Consents, f.noFrom())
+		s.said = use(own, s.said, e.Consents, f.earlier())
 	case PermissionRevoked:
 		if len(e.Withdraws) > 0 {
 			s.said = lists.Add(own, s.said,
 				&said{Fact: f, no: Withdrawn, rest: &rest{scope: policy.Scope{Purposes: e.Withdraws}}})
 		}
-		s.permissions = permit(s.permissions, PermissionState{e.Permission, Revoked, f.noFrom(), f.ID})
+		s.permissions = permit(s.permissions, PermissionState{e.Permission, Revoked, f.earlier(), f.ID})
 	case PermissionGranted:
-		s.permissions = permit(s.permissions, PermissionState{e.Permission, Granted, f.yesFrom(), f.ID})
+		s.permissions = permit(s.permissions, PermissionState{e.Permission, Granted, f.later(), f.ID})
 	case PermissionDenied:
-		s.permissions = permit(s.permissions, PermissionState{e.Permission, Denied, f.noFrom(), f.ID})
+		s.permissions = permit(s.permissions, PermissionState{e.Permission, Denied, f.earlier(), f.ID})
 	case NoticePresented:
 		s.notices = lists.Add(own, s.notices, f)
 	case PolicyAcknowledged:
@@ -246,23 +246,23 @@ func (s Subject) foldPerson(f Fact, own lists.Own) Subject {
 	case AgeRecorded:
 		s.ages = lists.Add(own, s.ages, aged{f, e.Band, 0})
 	case GuardianVerified:
-		s.guardians = lists.Add(own, s.guardians, Guardianship{Guardian: e.Guardian, From: f.yesFrom(), Because: f.ID})
+		s.guardians = lists.Add(own, s.guardians, Guardianship{Guardian: e.Guardian, From: f.later(), Because: f.ID})
 	case GuardianEnded:
-		s.guardians = endGuardian(own, s.guardians, e.Guardian, f.noFrom())
+		s.guardians = endGuardian(own, s.guardians, e.Guardian, f.earlier())
 	case SubjectLinked:
-		s.links = lists.Add(own, s.links, link.Link{Other: e.Other, From: f.noFrom(), Because: f.ID, Rules: f.Rules})
+		s.links = lists.Add(own, s.links, link.Link{Other: e.Other, From: f.earlier(), Because: f.ID, Rules: f.Rules})
 	case SubjectUnlinked:
-		s.links = link.End(own, s.links, e.Other, f.yesFrom(), f.ID)
+		s.links = link.End(own, s.links, e.Other, f.later(), f.ID)
 	case ExemptionInvoked:
-		s.exemptions = lists.Add(own, s.exemptions, exemption{e, f.yesFrom(), 0, f.ID})
+		s.exemptions = lists.Add(own, s.exemptions, exemption{e, f.later(), 0, f.ID})
 	case ExemptionEnded:
 		s.exemptions = endExemption(own, s.exemptions, e, f)
 	case HoldPlaced:
-		s.holds = lists.Add(own, s.holds, span{from: f.noFrom(), id: f.ID})
+		s.holds = lists.Add(own, s.holds, span{from: f.earlier(), id: f.ID})
 	case HoldReleased:
 		s.holds = endSpans(own, s.holds, f)
 	case RestrictionApplied:
-		s.limits = lists.Add(own, s.limits, span{from: f.noFrom(), id: f.ID})
+		s.limits = lists.Add(own, s.limits, span{from: f.earlier(), id: f.ID})
 	case RestrictionLifted:
 		s.limits = endSpans(own, s.limits, f)
 	case SubjectMarkedTest:
@@ -278,7 +278,7 @@ func (s Subject) foldPerson(f Fact, own lists.Own) Subject {
 	case ProofDisclosed, DestructionOrdered, ProofDestroyed:
 		s.proof = s.foldProof(f)
 	case RequestMade:
-		s.requests = lists.Add(own, s.requests, made{e, f.noFrom()})
+		s.requests = lists.Add(own, s.requests, made{e, f.earlier()})
 	case Noted:
 		// nothing that is answered follows from it
 	default:
@@ -349,7 +349,7 @@ func endGuardian(own lists.Own, all []Guardianship, g GuardianRef, at deadline.I
 func endSpans(own lists.Own, all []span, f Fact) []span {
 	return lists.Altered(own, all, func(s *span) {
 		if s.until == 0 {
-			s.until, s.endedBy = f.yesFrom(), f.ID
+			s.until, s.endedBy = f.later(), f.ID
 		}
 	})
 }

@@ -132,7 +132,7 @@ func TestStanding(t *testing.T) {
 	}
 }
 
-// bare is the evidence of a yes that says nothing but itself.
+// bare is the evidence of a grant that says nothing but itself.
 var bare = Evidence{Weak, []Lack{"presentation", "surface", "text", "control", "initial-state", "locale", "authoritative-text", "principal"}}
 
 func TestDecide(t *testing.T) {
@@ -207,8 +207,8 @@ func TestMay(t *testing.T) {
 	}
 }
 
-// Whatever the clocks of the yeses say, and in whatever order their facts
-// arrive before it, the no that the ledger took last stands.
+// Whatever the clocks of the grants say, and in whatever order their facts
+// arrive before it, the opt-out that the ledger took last stands.
 func TestNoWrongClockTurnsANoIntoAYes(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)

@@ -56,10 +56,10 @@ type dispute struct {
 }
 
 // void returns s without what was recorded by mistake. What let more be done is
-// gone: a yes, an age that is no child's, a guardian's verification, an
+// gone: a grant, an age that is no child's, a guardian's verification, an
 // exemption, the end of a hold or of a link. What let less be done still stands
-// in the way of what was said before it: voiding a no, a child's age or a link
-// that a no had crossed restores nothing, and the person is asked again.
+// in the way of what was said before it: voiding an opt-out, a child's age or a link
+// that an opt-out had crossed restores nothing, and the person is asked again.
 func (s Subject) void(ids []ident.EventID, f Fact, own lists.Own) Subject {
 	hit := func(id ident.EventID) bool { return slices.Contains(ids, id) }
 	s.said = lists.Altered(own, s.said, func(x **said) {

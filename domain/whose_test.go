@@ -15,7 +15,7 @@ import (
 	"consentledger/domain/request"
 )
 
-// by says who said a yes or a no: a guardian.
+// by says who said a grant or an opt-out: a guardian.
 func by(g GuardianRef, f Fact) Fact {
 	switch e := f.Event.(type) {
 	case ConsentGiven:
@@ -28,7 +28,7 @@ func by(g GuardianRef, f Fact) Fact {
 	return f
 }
 
-// tooYoungYes is a child's own yes, as Decide records it.
+// tooYoungYes is a child's own grant, as Decide records it.
 func tooYoungYes(id byte, at deadline.Instant) Fact {
 	f := yes(id, at, at)
 	f.Event = ConsentGiven{Policy: "privacy", Version: v1, Act: "agree", Kind: policy.GeneralConsent, Items: []Item{{Purpose: "ads", Short: NeedsGuardian}}}

@@ -17,7 +17,7 @@
 //	| Record  | tries again with the same id until its context ends; then [Unknown], which names the id | may be recorded or not; recording the same [Event] again, with that id, settles it |
 //	| Keep    | nil, at once, once it is on this machine's disk | is sent by Run when the ledger answers again, also after a restart, each person's in order |
 //	| Check   | an error, and an Answer that is not allowed and whose status is "unknown" | |
-//	| Allowed | the same Answer without the error; a yes no older than Config.Remember, if that is set | |
+//	| Allowed | the same Answer without the error; an "allowed" no older than Config.Remember, if that is set | |
 //
 // An opt-out counts in this process at once: from the moment that Record or Keep is
 // called with one until the ledger has it, Allowed says no for that person, whatever was

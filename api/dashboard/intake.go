@@ -42,14 +42,14 @@ type dayCount struct {
 }
 
 type rejectedMessage struct {
-	Seq     uint64 `json:"seq"`
-	App     string `json:"app"`
-	At      string `json:"at"`
-	Code    string `json:"code"`
-	Path    string `json:"path"`
-	MayBeNo bool   `json:"may_be_no"`
-	Seen    bool   `json:"seen"`
-	Why     string `json:"why"`
+	Seq         uint64 `json:"seq"`
+	App         string `json:"app"`
+	At          string `json:"at"`
+	Code        string `json:"code"`
+	Path        string `json:"path"`
+	MayBeOptOut bool   `json:"may_be_no"`
+	Seen        bool   `json:"seen"`
+	Why         string `json:"why"`
 }
 
 // lately is how many days back the page shows what came in.

@@ -31,8 +31,8 @@ type alarm struct {
 }
 
 type rejected struct {
-	MayBeNo bool `json:"may_be_no"`
-	Seen    bool `json:"seen"`
+	MayBeOptOut bool `json:"may_be_no"`
+	Seen        bool `json:"seen"`
 }
 
 // readiness is whether the ledger can do its work, and each check of that for who may
@@ -115,7 +115,7 @@ func (t *today) health(a *ask) error {
 	if err := a.get("/v1/rejected", nil, &all); err != nil && !isForbidden(err) {
 		return err
 	}
-	t.Rejected = slices.DeleteFunc(all.Rejected, func(r rejected) bool { return !r.MayBeNo || r.Seen })
+	t.Rejected = slices.DeleteFunc(all.Rejected, func(r rejected) bool { return !r.MayBeOptOut || r.Seen })
 	return nil
 }
 

@@ -256,7 +256,7 @@ func (r *Process) openFor(ctx context.Context, a *app, e occasion, scope policy.
 	return nil
 }
 
-// An ending is which purposes lost their yes by a fact of which that is to be
+// An ending is which purposes lost their grant by a fact of which that is to be
 // asked: a withdrawal says it itself.
 type ending struct {
 	asked    bool
@@ -264,7 +264,7 @@ type ending struct {
 }
 
 // ends asks the person's history what a fact took away. Of a person who never
-// said yes it does not ask.
+// granted anything it does not ask.
 func (r *Process) ends(ctx context.Context, a *app, e codec.Entry) (ending, error) {
 	switch e.Event.(type) {
 	case domain.ConsentRefused, domain.RecordVoided, domain.AgeRecorded:

@@ -460,7 +460,7 @@ func TestWhatTheLawKeepsIsNotOrderedDeleted(t *testing.T) {
 	}
 }
 
-// A no is not refused because so much is owed since that no record has room for it:
+// An opt-out is not refused because so much is owed since that no record has room for it:
 // then that is recorded after it.
 func TestWhatNoRecordHasRoomForIsRecordedAfterTheFact(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

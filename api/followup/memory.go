@@ -22,7 +22,7 @@ type app struct {
 	owed      map[string]map[string]bool             // incidents: what was opened, by kind and rule, see openOne
 	reached   map[string]bool                        // duties and rules that a count of persons has opened
 	held      map[ident.StreamID]bool                // persons whose data a legal hold keeps
-	agreed    map[string]struct{}                    // the pseudonyms of persons who ever said yes
+	agreed    map[string]struct{}                    // the pseudonyms of persons who ever granted anything
 	linked    map[string]struct{}                    // and of those who were ever linked to another
 	crossed   map[crossing]struct{}                  // opt-outs by which grants of other histories ended
 	done      map[string]deadline.Instant            // of persons of whom something was done that may meet what is owed: the latest time of it

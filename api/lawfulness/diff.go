@@ -42,13 +42,13 @@ type Moment struct {
 }
 
 // A PurposeDifference is what changed for one purpose. ByTime says that time alone
-// changed something: a yes ran out, a version began to bind.
+// changed something: a grant ran out, a version began to bind.
 type PurposeDifference struct {
 	Purpose string          `json:"purpose"`
 	Changed bool            `json:"changed" doc:"false: it changed, and came back to what it was"`
 	Before  Stand           `json:"before"`
 	After   Stand           `json:"after"`
-	ByTime  bool            `json:"by_time,omitzero" doc:"time alone changed it: a yes ran out, or a version began to bind"`
+	ByTime  bool            `json:"by_time,omitzero" doc:"time alone changed it: a grant ran out, or a version began to bind"`
 	By      []ChangingEvent `json:"by" doc:"the events that changed it, in the order in which they were known"`
 }
 

@@ -273,18 +273,18 @@ func (l *lawful) lookAtAnswer(ctx context.Context, p person, e codec.Entry, x do
 	return nil
 }
 
-// after returns the no that counts from before an answer, if one does.
+// after returns the opt-out that counts from before an answer, if one does.
 func after(stood Stand, later *Later) *Withdrawn {
-	if isNo(stood) {
+	if denied(stood) {
 		return &Withdrawn{stood.Events, true}
 	}
-	if later != nil && isNo(later.Stood) {
+	if later != nil && denied(later.Stood) {
 		return &Withdrawn{later.Stood.Events, false}
 	}
 	return nil
 }
 
-func isNo(s Stand) bool {
+func denied(s Stand) bool {
 	switch s.Status {
 	case domain.Refused.String(), domain.Withdrawn.String(), domain.AskAgain.String():
 		return true

@@ -53,7 +53,7 @@ type Finding struct {
 	Changes []StandChange `json:"changes,omitempty" doc:"in the span, as they became known"`
 	Later   *Later        `json:"later,omitempty" doc:"what was learnt since that says otherwise; it is not counted"`
 
-	After *Withdrawn `json:"after_withdrawal,omitempty" doc:"the answer was yes although a no that counts from before it is known by now"`
+	After *Withdrawn `json:"after_withdrawal,omitempty" doc:"the answer was yes although an opt-out that counts from before it is known by now"`
 }
 
 // An Answered is an answer as it was given.
@@ -72,7 +72,7 @@ type Answered struct {
 	Recipient string   `json:"recipient,omitzero"`
 }
 
-// A StandChange is what an event changed, or time alone: a yes ran out, a version
+// A StandChange is what an event changed, or time alone: a grant ran out, a version
 // began to bind.
 type StandChange struct {
 	By    *ChangingEvent `json:"by,omitempty" doc:"absent: time alone"`
@@ -85,7 +85,7 @@ type Later struct {
 	By    []ChangingEvent `json:"by" doc:"the events that came later and changed it"`
 }
 
-// Withdrawn is a no that was there before a yes was answered.
+// Withdrawn is an opt-out that was there before "allowed" was answered.
 type Withdrawn struct {
 	Events []string `json:"events"`
 	Known  bool     `json:"known_then" doc:"the ledger knew it when it answered"`

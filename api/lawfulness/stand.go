@@ -36,12 +36,12 @@ type Stand struct {
 	Basis    string           `json:"basis,omitzero"`
 	Policy   string           `json:"policy,omitzero" doc:"the policy that answers"`
 	Version  string           `json:"version,omitzero" doc:"of that policy"`
-	Consent  string           `json:"consent_version,omitzero" doc:"the version that the yes was given to"`
-	Act      string           `json:"act,omitzero" doc:"how the yes was given"`
-	Evidence string           `json:"evidence,omitzero" doc:"how much the yes proves: strong, partial, weak or imported"`
+	Consent  string           `json:"consent_version,omitzero" doc:"the version that the grant was to"`
+	Act      string           `json:"act,omitzero" doc:"how it was granted"`
+	Evidence string           `json:"evidence,omitzero" doc:"how much the grant proves: strong, partial, weak or imported"`
 	Since    string           `json:"since,omitzero" format:"date-time"`
 	Until    string           `json:"until,omitzero" format:"date-time"`
-	Short    string           `json:"short,omitzero" doc:"why the newest yes does not count"`
+	Short    string           `json:"short,omitzero" doc:"why the newest grant does not count"`
 	Guardian bool             `json:"guardian,omitzero"`
 	Disputed bool             `json:"disputed,omitzero"`
 	Ground   *ExemptionGround `json:"ground,omitempty" doc:"of what is processed without consent"`

@@ -54,7 +54,7 @@ func Check(
 	return answerOf(m, s, q, asOf), nil
 }
 
-// may answers a question. A no may come from what this process knows; a yes, and
+// may answers a question. "Not allowed" may come from what this process knows; "allowed", and
 // that the question is wrong, only from what any process has recorded.
 func may(
 	ctx context.Context, l Stater, app ident.AppName, who ident.PersonKey, q domain.Question, asOf ledger.AsOf,

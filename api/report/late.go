@@ -21,7 +21,7 @@ type LateYes struct {
 }
 
 // LateOf returns the public form of a list.
-func LateOf(list []requests.LateYes) []LateYes {
+func LateOf(list []requests.LateAnswer) []LateYes {
 	out := []LateYes{}
 	for _, y := range list {
 		out = append(out, LateYes{y.Person, y.Purpose, Time(y.Valid), Time(y.Answered), y.Check, Time(y.Withdrawn),

@@ -23,7 +23,7 @@ type VoidedCount struct {
 	Answers int64  `json:"answers"`
 }
 
-// An OpposedCount is how many people said yes to a purpose themselves where a
+// An OpposedCount is how many people granted a purpose themselves where a
 // machine's signal says no.
 type OpposedCount struct {
 	Purpose string `json:"purpose"`

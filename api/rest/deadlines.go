@@ -27,7 +27,7 @@ type Requests interface {
 		ctx context.Context, q requests.Query,
 	) ([]requests.Obligation, requests.Place, requests.Summary, eventstore.Position, error)
 	Each(ctx context.Context, q requests.Query, do func(requests.Obligation) error) (eventstore.Position, error)
-	LateYeses(ctx context.Context, q requests.Query) ([]requests.LateYes, eventstore.Position, error)
+	LateAnswers(ctx context.Context, q requests.Query) ([]requests.LateAnswer, eventstore.Position, error)
 	Cases(ctx context.Context, q requests.CaseQuery) ([]requests.Case, eventstore.Position, error)
 	Case(
 		ctx context.Context, s ident.StreamID, k requests.Known, at deadline.Instant,
@@ -258,7 +258,7 @@ func (s *server) report(
 		a, summary := obligationsOf(q, d, list, next, asOf), report.SummaryOf(sum)
 		a.Summary = &summary
 		q.Known, q.Limit = requests.Known{Past: true, At: asOf}, maxRows
-		late, _, err := s.Requests.LateYeses(ctx, q)
+		late, _, err := s.Requests.LateAnswers(ctx, q)
 		if err != nil {
 			return nil, "", behind(err)
 		}

@@ -69,7 +69,7 @@ func (s *server) late(ctx context.Context, app string, l LateQuery) (*fileOut, e
 		return nil, err
 	}
 
-	list, asOf, err := s.Requests.LateYeses(ctx, q)
+	list, asOf, err := s.Requests.LateAnswers(ctx, q)
 	if err != nil {
 		return nil, behind(err)
 	}

@@ -15,7 +15,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 )
 
-// An Opposed is a person who said yes to a purpose where a machine's signal says no.
+// An Opposed is a person who granted a purpose where a machine's signal opts out.
 type Opposed struct {
 	Person  string   `json:"person" doc:"a pseudonym"`
 	Purpose string   `json:"purpose"`

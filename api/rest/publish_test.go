@@ -94,7 +94,7 @@ func TestADiffCountsWhoAgreedBeforeAPurposeWasGivenUp(t *testing.T) {
 }
 
 // A specific policy is compared with the general one over which it prevails,
-// and counted are those whose yes is by the old one.
+// and counted are those whose grant is by the old one.
 func TestASpecificPolicyIsComparedWithTheGeneralOne(t *testing.T) {
 	h := openWithViews(t)
 	general := h.furnish()

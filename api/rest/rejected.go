@@ -32,15 +32,15 @@ type Rejected interface {
 // A RejectedMessage says that a message was not taken, and why. It holds
 // nothing that was sent.
 type RejectedMessage struct {
-	Seq     uint64 `json:"seq"`
-	App     string `json:"app" doc:"invalid: the subject names no registered app"`
-	At      string `json:"at" format:"date-time" doc:"when it was rejected"`
-	Code    string `json:"code" example:"unknown-purpose"`
-	Path    string `json:"path,omitempty" example:"data.purposes" doc:"the member that was refused; absent: the event as a whole"`
-	MayBeNo bool   `json:"may_be_no" doc:"it is a refusal or a withdrawal, or nobody can tell: health is red until it is seen"`
-	InSeq   uint64 `json:"in_seq" doc:"its sequence in the stream of incoming events"`
-	Seen    bool   `json:"seen"`
-	Why     string `json:"why,omitempty" doc:"why it may rest"`
+	Seq         uint64 `json:"seq"`
+	App         string `json:"app" doc:"invalid: the subject names no registered app"`
+	At          string `json:"at" format:"date-time" doc:"when it was rejected"`
+	Code        string `json:"code" example:"unknown-purpose"`
+	Path        string `json:"path,omitempty" example:"data.purposes" doc:"the member that was refused; absent: the event as a whole"`
+	MayBeOptOut bool   `json:"may_be_no" doc:"it is a refusal or a withdrawal, or nobody can tell: health is red until it is seen"`
+	InSeq       uint64 `json:"in_seq" doc:"its sequence in the stream of incoming events"`
+	Seen        bool   `json:"seen"`
+	Why         string `json:"why,omitempty" doc:"why it may rest"`
 }
 
 // A RejectedOriginal is a message as it was sent. It may hold personal data.

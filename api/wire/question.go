@@ -42,7 +42,7 @@ type CheckAnswer struct {
 	Band      string `json:"band,omitzero" doc:"of age: under-14, 14, 15-17 or adult; absent: not known"`
 	Guardian  bool   `json:"guardian,omitzero" doc:"a guardian gave the consent"`
 	Evidence  string `json:"evidence,omitzero" doc:"how much the consent proves: strong, partial, weak or imported"`
-	Short     string `json:"short,omitzero" doc:"why the newest yes does not count"`
+	Short     string `json:"short,omitzero" doc:"why the newest grant does not count"`
 	Doubtful  bool   `json:"doubtful,omitzero" doc:"allowed on a ground that the law does not clearly admit"`
 	Disputed  bool   `json:"disputed,omitzero" doc:"somebody says that an event behind the answer is wrong"`
 	Signal    string `json:"signal,omitzero" doc:"the machine's signal, such as gpc, by which the refusal or withdrawal was said"`

@@ -24,7 +24,7 @@ type Receipt struct {
 	Rests    string `json:"rests,omitzero" doc:"of a refusal or withdrawal: the purposes that go on since they rest on another legal basis than consent, and on which, as in tax=legal-duty, with commas"`
 	Repeats  bool   `json:"repeats,omitzero" doc:"a machine's signal, such as gpc, or a link that is open already, which says nothing new: event_id is the record that said it, and no other was made"`
 	Reason   string `json:"reason,omitzero" doc:"short, rests or repeats in sentences"`
-	// Of a no only: nothing else is taken in part.
+	// Of an opt-out only: nothing else is taken in part.
 	Unknown string `json:"unknown,omitzero" doc:"purposes, with commas in a refusal or withdrawal that no policy declares: it holds for the others; correct the names and send a new event"`
 
 	NotUnderstood string `json:"not_understood,omitzero" doc:"of an opt-out: the members that were not understood, with commas. It is taken without them; what they said is kept, sealed"`

@@ -74,7 +74,7 @@ func newLawful() *cobra.Command {
 about the purpose: where they stood, as it was known then, and on what it rests;
 every answer to "may we?" that was recorded; and beside both what arrived later,
 which is shown and not counted. Exempt processing has its ground. Rows whose column
-after_withdrawal is not empty were answered yes although a no counts from before.`,
+after_withdrawal is not empty were answered "allowed" although an opt-out counts from before.`,
 		Example: `  consentledger lawful --app smartkey --purpose personalisation --at 2026-03-01T00:00:00Z
   consentledger lawful --app smartkey --purpose personalisation --subject user-2 --from 2026-03-01T00:00:00Z --to 2026-04-01T00:00:00Z`,
 		Args: cobra.NoArgs,

@@ -355,7 +355,7 @@ func (a *asker) withdrawAndAsk(ctx context.Context, b *book, client, n int, coun
 		}
 		return answer.Allowed, answer.Status != "unknown"
 	}
-	for i := range a.f.members { // they remember the yes
+	for i := range a.f.members { // they remember the grant
 		if allowed, known := ask(i); known && allowed {
 			count.allowed.Add(1)
 		}

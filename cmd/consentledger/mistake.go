@@ -15,7 +15,7 @@ func newVoid() *cobra.Command {
 	c := &cobra.Command{
 		Use: "void", Short: "Void what was recorded by mistake",
 		Long: `Void what was recorded by mistake. It takes two persons and the document that shows
-the mistake. A yes that is voided counts for nothing; a no that is voided restores
+the mistake. A grant that is voided counts for nothing; an opt-out that is voided restores
 nothing, and the person is asked again. See void preview for whom it would touch.
 
 Where serve has --authenticate the two are principals: who runs this proposes the void, and

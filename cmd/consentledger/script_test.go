@@ -303,7 +303,7 @@ func scriptBirthday(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Setenv(args[1], yesterday.AddDate(0, 0, -3).Format(time.RFC3339))
 }
 
-// scriptAgrees records a yes of many people through one build: agrees N BUILD.
+// scriptAgrees records a grant of many people through one build: agrees N BUILD.
 func scriptAgrees(ts *testscript.TestScript, neg bool, args []string) {
 	n, err := strconv.Atoi(args[0])
 	ts.Check(err)

@@ -23,7 +23,7 @@ import (
 	"consentledger/projections/transparency/merkle"
 )
 
-// recordYes records a yes of somebody and returns its event.
+// recordYes records a grant of somebody and returns its event.
 func recordYes(t *testing.T, r *running, who string) string {
 	t.Helper()
 	out, err := cli(t, r, "record", "--app", "smartkey", "--type", "consent.given", "--subject", who, "--data", `{"act":"agree-popup"}`, "-o", "jsonl")

@@ -1,6 +1,6 @@
 package policy
 
-// A Scope is which purposes a no is about: those named, or all there are and
+// A Scope is which purposes an opt-out is about: those named, or all there are and
 // will be.
 type Scope struct {
 	All      bool

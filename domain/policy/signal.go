@@ -9,9 +9,9 @@ import (
 // policy may name others, see [policy.Act].
 //
 // A signal is a state, and no statement: a browser sends it with every page, for
-// every app. So it never gives consent; the first of its kind is a no like any
+// every app. So it never gives consent; the first of its kind is an opt-out like any
 // other, for nobody can tell that it is not meant; and what repeats it is no news.
-// A yes that the person says after it stands against its repeats, as it would
+// A grant that the person says after it stands against its repeats, as it would
 // against the first: a person who is asked in spite of a signal, and agrees, is
 // not asked anew by every page (so the regulations on the CCPA, 7025(c)(3)). Where
 // a signal and a person's own word are at odds, [Standing.Opposed] says so.

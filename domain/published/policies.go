@@ -95,7 +95,7 @@ func (p Policies) binding(name string, at deadline.Instant) *Policy {
 
 // A Bindings is every policy's version that binds at a moment, the specific ones
 // first: they prevail, and the general one fills their gaps. The versions are
-// shared, for every yes looks here: do not change them.
+// shared, for every grant looks here: do not change them.
 type Bindings []*Policy
 
 // AllInForce returns the versions that bind at the moment at.

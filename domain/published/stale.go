@@ -21,8 +21,8 @@ type Staleness struct {
 	By       Policy            // the first version that made it so
 	Whole    bool              // the purpose means something else now
 	Added    policy.StaleScope // or else: what was added to it
-	Specific bool              // by is of another policy than the yes is to: a specific one, or the general one again
-	Separate bool              // by demands a consent of its own, and the yes is none
+	Specific bool              // by is of another policy than the grant is to: a specific one, or the general one again
+	Separate bool              // by demands a consent of its own, and the grant is none
 }
 
 // Stale returns what the versions in force at the moment at made stale of a
@@ -156,7 +156,7 @@ func (p Policies) Adds(id policy.PurposeID, to Agreement, stale bool, h content.
 	return false
 }
 
-// Precedes reports whether a yes to the version a may stand although what the
+// Precedes reports whether a grant to the version a may stand although what the
 // version b added was refused: a took over before b, or is of the general policy
 // and b of a specific one.
 func (p Policies) Precedes(a, b content.Hash) bool {

@@ -26,7 +26,7 @@ type Surface struct {
 	Controls []Control
 	Approver string // who looked at it; a principal, not the publisher
 
-	NoRefusal bool // it is said that no control refuses: that weakens every yes
+	NoRefusal bool // it is said that no control refuses: that weakens every grant
 }
 
 // A Locale is what a screen shows in one language.
@@ -46,7 +46,7 @@ type Control struct {
 	ID       ControlID
 	Label    string // the key of its string
 	Act      policy.ActID
-	Purposes []policy.PurposeID // what a yes by it is about; empty: what the act covers
+	Purposes []policy.PurposeID // what a grant by it is about; empty: what the act covers
 	Initial  State
 	Refuses  bool
 	Steps    int
@@ -58,7 +58,7 @@ type State uint8
 const (
 	Unknown State = iota
 	Unticked
-	Ticked // before the person came: it is no yes
+	Ticked // before the person came: it is no grant
 	Button // has no state
 )
 
@@ -81,7 +81,7 @@ func (s Surface) Control(id ControlID) (Control, bool) {
 	return Control{}, false
 }
 
-// Offers reports whether a yes by c is about the purpose.
+// Offers reports whether a grant by c is about the purpose.
 func (c Control) Offers(p policy.PurposeID) bool {
 	for _, id := range c.Purposes {
 		if id == p {
@@ -102,7 +102,7 @@ func (s Surface) Locale(name string) (Locale, bool) {
 }
 
 // Check refuses a surface that does not fit the policy that it shows, or that leaves out
-// what a yes by it would have to prove. Of a version that was never published the policy
+// what a grant by it would have to prove. Of a version that was never published the policy
 // is nil. Surfaces from before a check stay as they are.
 func (s Surface) Check(shows *policy.Document, by ident.By) error {
 	switch {

@@ -30,7 +30,7 @@ type Envelope struct {
 	Stream     ident.StreamID
 	At         deadline.Instant
 	Recorded   deadline.Instant
-	Claimed    deadline.Instant // what a no said before it was clamped
+	Claimed    deadline.Instant // what an opt-out said before it was clamped
 	Actor      string           // person, guardian, operator, system or authority
 	RecordedBy string           // the authenticated principal
 	OnBehalfOf string

@@ -51,7 +51,7 @@ func TestLinesOfEveryDayAreReadByHand(t *testing.T) {
 			byHand++
 		}
 	}
-	if byHand != 9 { // that of a yes that has a proof is not
+	if byHand != 9 { // that of a grant that has a proof is not
 		t.Errorf("%d of the samples were read by hand", byHand)
 	}
 }

@@ -21,7 +21,7 @@ import (
 
 // Three processes on a cluster whose leader is replaced again and again, while the one
 // before still believes that it leads and answers reads from the past. One process
-// gives a receipt for a no, the two others are asked at once.
+// gives a receipt for an opt-out, the two others are asked at once.
 func TestNoProcessBelievesADeposedLeader(t *testing.T) {
 	tries := rounds.Of(t, 60)
 	nodes, address := serveCluster(t)

@@ -247,8 +247,8 @@ func TestWhoIsErasedIsForgottenAndComesBackAsSomebodyNew(t *testing.T) {
 	}
 }
 
-// After an erasure a clock that was put back makes a no seem older than it is.
-// Were it refused, the yes that was said before it would stand.
+// After an erasure a clock that was put back makes an opt-out seem older than it is.
+// Were it refused, the grant that was said before it would stand.
 func TestANoThatSeemsOlderThanAnErasureIsNotLost(t *testing.T) {
 	for _, tt := range []struct {
 		name string

@@ -13,7 +13,7 @@ import (
 // the same store. One sentence is to be kept: once any process has given a receipt
 // for an opt-out, no process answers "allowed" against it.
 //
-// A process may not know what another has just recorded: a person's no, a link, a
+// A process may not know what another has just recorded: a person's opt-out, a link, a
 // policy, a calendar, an app. All of it is in the log, and everything that is kept in
 // memory of the log is in the cache of folds, which takes in what the feed hears. So
 // one thing is enough for all: [freshness.now] passes a barrier of the store, and
@@ -22,7 +22,7 @@ import (
 // the store it does nothing.
 //
 // Whoever answers "allowed", or decides by what an app has published, asks now first.
-// Three others need not. A no may be answered from what is in memory, see
+// Three others need not. An opt-out may be answered from what is in memory, see
 // [AsOf.Cached]: if it is out of date nothing is done that might be. A decision on one stream
 // is appended behind the revision that it was decided on, and loses the race if
 // that was old. And whoever follows the log is told of nothing that the cache has

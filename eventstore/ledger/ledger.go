@@ -6,12 +6,12 @@
 // outside id, and a row of theirs what is older than the end of who was not
 // erased. After that nothing that comes late joins a history that began later,
 // and an import must say by whose list of erased persons it was filtered, see
-// [domain.Subject.Predates]. But for a no: it begins a history, or joins that of
+// [domain.Subject.Predates]. But for an opt-out: it begins a history, or joins that of
 // whoever has the id now, as of the moment in which it comes. The ledger cannot
-// tell a no of the earlier person that comes late, or twice, from one of the
-// next person whose clock is slow; and a no that is refused would not stand in
-// the way of the yes that was said before it and comes after it. So somebody
-// who was erased may have a history again that holds this one no: it says that
+// tell an opt-out of the earlier person that comes late, or twice, from one of the
+// next person whose clock is slow; and an opt-out that is refused would not stand in
+// the way of the grant that was said before it and comes after it. So somebody
+// who was erased may have a history again that holds this one opt-out: it says that
 // nothing may be done, leads to nothing that was erased, and is erased like any
 // other. Who wants none of it stops sending before they erase.
 //
@@ -95,7 +95,7 @@ type Request struct {
 	Group   []byte     // what other apps are to be told too, see [GroupRole]; nil: nothing
 	Command domain.Command
 
-	overtaken bool // a no from before the person's history began
+	overtaken bool // an opt-out from before the person's history began
 
 	approved *approval     // nil: nobody approved it
 	sealed   []codec.Plain // what is sealed beside it, of a request about the app
@@ -133,7 +133,7 @@ type Receipt struct {
 	Event    eventstore.EventID // the first of the facts
 	Position eventstore.Position
 	Stream   ident.StreamID // of a request, an incident or obligations; else zero
-	Unknown  string         // names in a no that no policy declares, with commas; it holds for the others
+	Unknown  string         // names in an opt-out that no policy declares, with commas; it holds for the others
 
 	// Near are the near misses of the person's outside id, with commas: each its
 	// kind and in what it differs, with spaces. They are as they are when the
@@ -147,7 +147,7 @@ type Receipt struct {
 
 	Counts  Counting // of a consent
 	Short   string   // of a consent that does not count for all it names, as in "face=separate-consent-missing,ads=opt-out-stands"
-	Rests   string   // of a no: what goes on, and what it rests on, as in "tax=legal-duty"
+	Rests   string   // of an opt-out: what goes on, and what it rests on, as in "tax=legal-duty"
 	Repeats bool     // nothing new, as of a machine's signal or a link: the receipt is of the record that said it
 }
 
@@ -443,7 +443,7 @@ func (l *Ledger) commit(ctx context.Context, r resolved, f *fold, extra []codec.
 // knew it by another name. An opt-out is recorded once more: that is harmless, and
 // to take one for another is not.
 func (l *Ledger) formerly(ctx context.Context, r resolved, f *fold, digest [16]byte) (Receipt, bool, error) {
-	if r.Former == (Name{}) || domain.IsNo(r.Command) {
+	if r.Former == (Name{}) || domain.TakesAway(r.Command) {
 		return Receipt{}, false, nil
 	}
 	before, ok, err := l.answer(ctx, r.stream, f, r.key.RequestID(r.Former.Source, r.Former.ID))
@@ -474,7 +474,7 @@ func grown(stream ident.StreamID, records []eventstore.Record, f *fold) (*fold, 
 // Now returns the time at which everything that was recorded counts: now, but
 // never before the newest Recorded that was given out. Within a stream these
 // run ahead of the clock when requests come fast, and the clock may be set
-// back; a no must not wait for either.
+// back; an opt-out must not wait for either.
 func (l *Ledger) Now() deadline.Instant { return max(l.now(), deadline.Instant(l.newest.Load())) }
 
 // stamp returns a time to record at: now, but never before the newest that was

@@ -330,8 +330,8 @@ func TestAskingTooSoonAfterANoOfALinkedHistory(t *testing.T) {
 	}
 }
 
-// TestWhatAnotherProcessPublishedIsKnownHere lets one process publish, and say a
-// no, while another has all that it knows in memory.
+// TestWhatAnotherProcessPublishedIsKnownHere lets one process publish, and say an
+// opt-out, while another has all that it knows in memory.
 func TestWhatAnotherProcessPublishedIsKnownHere(t *testing.T) {
 	w := newWorld()
 	one := w.open(t)

@@ -10,7 +10,7 @@ import (
 	"consentledger/eventstore/ledger"
 )
 
-// An answer is a yes or a no that the ledger took, as the model remembers it.
+// An answer is a grant or an opt-out that the ledger took, as the model remembers it.
 type answer struct {
 	id          eventstore.EventID
 	yes         bool
@@ -22,7 +22,7 @@ type answer struct {
 	build       string
 	confirms    []ident.EventID
 	signal      bool             // a machine says it
-	until       deadline.Instant // of a yes; zero: it does not end
+	until       deadline.Instant // of a grant; zero: it does not end
 	gone        bool             // voided, alone or with its build
 	voided      deadline.Instant // when it was, alone; zero: not
 }
@@ -58,7 +58,7 @@ type model struct {
 	words   []*word
 }
 
-// after reports whether a yes was said after a no beyond doubt: later in both
+// after reports whether a grant was said after an opt-out beyond doubt: later in both
 // times, or by the count of the one source that numbered both, unless both times
 // say otherwise. Nothing was said later than it was taken.
 func after(y, n *answer) bool {
@@ -77,7 +77,7 @@ func (m *model) signalled(r ledger.Request) bool {
 	})
 }
 
-// A way is how a no came from one history to another: over how many links, and
+// A way is how an opt-out came from one history to another: over how many links, and
 // until when none of them was known to be a mistake.
 type way struct {
 	links int
@@ -87,7 +87,7 @@ type way struct {
 // never is after everything.
 const never = deadline.Instant(1 << 60)
 
-// crosses reports whether a no of another history reached who, and by which way:
+// crosses reports whether an opt-out of another history reached who, and by which way:
 // whoever was the same person when it was said, or later.
 func (m *model) crosses(who string, n *answer) (best way, is bool) {
 	moments := []deadline.Instant{never}
@@ -133,38 +133,38 @@ func (m *model) same(who string, at deadline.Instant) map[string]way {
 	return found
 }
 
-// nos returns every no that is in who's way, those that were mistakes included:
+// optOuts returns every opt-out that is in who's way, those that were mistakes included:
 // each as who has it. One that was a mistake itself, and came over a link that
 // was one too, is known to be none since the first of the two was found. Those
 // that came over more links than links are left out.
-func (m *model) nos(who string, links int) (nos []*answer) {
+func (m *model) optOuts(who string, links int) (optOuts []*answer) {
 	for _, n := range m.answers {
 		if n.yes {
 			continue
 		}
 		if n.in == who {
-			nos = append(nos, n)
+			optOuts = append(optOuts, n)
 		} else if w, is := m.crosses(who, n); is && w.links <= links {
 			there := *n
 			if w.held != never && (n.voided == 0 || w.held < n.voided) {
 				there.voided = w.held
 			}
-			nos = append(nos, &there)
+			optOuts = append(optOuts, &there)
 		}
 	}
-	return nos
+	return optOuts
 }
 
-// mayBe reports whether who may be allowed at the moment at: there is a yes in
-// their own history that counts and has not ended, was said after every no that
-// is in its way, and was said by whoever may take each of them back; and no yes
-// has ended that was not said before it. Links says over how many links a no may
+// mayBe reports whether who may be allowed at the moment at: there is a grant in
+// their own history that counts and has not ended, was said after every opt-out that
+// is in its way, and was said by whoever may take each of them back; and no grant
+// has ended that was not said before it. Links says over how many links an opt-out may
 // have come to be in the way.
 func (m *model) mayBe(who string, at deadline.Instant, links int) (by *answer, is bool) {
-	nos := m.nos(who, links)
+	optOuts := m.optOuts(who, links)
 	for _, y := range m.answers {
-		if y.yes && !y.gone && y.in == who && !y.over(at) && m.counts(y) && !slices.ContainsFunc(nos, func(n *answer) bool { return !after(y, n) || !m.lifts(y, n) }) &&
-			!slices.ContainsFunc(m.answers, func(z *answer) bool { return m.ends(z, nos, at) && z.in == who && !newer(y, z) }) {
+		if y.yes && !y.gone && y.in == who && !y.over(at) && m.counts(y) && !slices.ContainsFunc(optOuts, func(n *answer) bool { return !after(y, n) || !m.lifts(y, n) }) &&
+			!slices.ContainsFunc(m.answers, func(z *answer) bool { return m.ends(z, optOuts, at) && z.in == who && !newer(y, z) }) {
 			return y, true
 		}
 	}
@@ -173,22 +173,22 @@ func (m *model) mayBe(who string, at deadline.Instant, links int) (by *answer, i
 
 func (a *answer) over(at deadline.Instant) bool { return a.until != 0 && a.until <= at }
 
-// newer reports whether the yes y was said after the yes z, or with it and came
+// newer reports whether the grant y was said after the grant z, or with it and came
 // later.
 func newer(y, z *answer) bool {
 	numbered := y.source == z.source && y.number != 0 && z.number != 0
 	return after(y, z) || !numbered && y.said == z.said && y.taken > z.taken
 }
 
-// ends reports whether the yes z is over by the moment at, and counted until
+// ends reports whether the grant z is over by the moment at, and counted until
 // then beyond doubt: somebody's own, of whom nobody said how old they are,
-// of no build, which may be voided for a time to come, and said after every no.
-func (m *model) ends(z *answer, nos []*answer, at deadline.Instant) bool {
+// of no build, which may be voided for a time to come, and said after every opt-out.
+func (m *model) ends(z *answer, optOuts []*answer, at deadline.Instant) bool {
 	aged := slices.ContainsFunc(m.words, func(w *word) bool { return w.in == z.in && w.guardian == "" })
-	return z.yes && !z.gone && z.by == "" && z.build == "" && z.over(at) && !aged && !slices.ContainsFunc(nos, func(n *answer) bool { return n.by != "" || !after(z, n) })
+	return z.yes && !z.gone && z.by == "" && z.build == "" && z.over(at) && !aged && !slices.ContainsFunc(optOuts, func(n *answer) bool { return n.by != "" || !after(z, n) })
 }
 
-// counts reports whether a yes may count for who said it: a child's own does
+// counts reports whether a grant may count for who said it: a child's own does
 // not, nor a guardian's for who is a child no more, nor that of somebody who
 // was the guardian by mistake.
 func (m *model) counts(y *answer) bool {
@@ -219,9 +219,9 @@ func (m *model) mistaken(who, guardian string) bool {
 	return any
 }
 
-// lifts reports whether who said the yes y may take back the no n: its own
+// lifts reports whether who said the grant y may take back the opt-out n: its own
 // speaker may, and anybody after it was found to be a mistake, or once its
-// speaker said yes too. A guardian's no may lapse as soon as an age was told.
+// speaker said yes too. A guardian's opt-out may lapse as soon as an age was told.
 func (m *model) lifts(y, n *answer) bool {
 	if y.by == n.by || n.voided != 0 && min(y.said, y.taken) > n.voided {
 		return true
@@ -277,7 +277,7 @@ func (m *model) unlink(who, other string, id eventstore.EventID, at deadline.Ins
 	}
 }
 
-// confirmed reports whether every answer that a yes confirms is a yes of a
+// confirmed reports whether every answer that a grant confirms is a grant of a
 // history that was linked, by no mistake, and was none itself.
 func (m *model) confirmed(y *answer) bool {
 	for _, id := range y.confirms {

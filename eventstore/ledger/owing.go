@@ -18,7 +18,7 @@ import (
 //
 // Two things are recorded apart, as all of it once was, by whoever follows the log:
 // what is owed for another history than the fact's own, since an append moves one
-// stream; and what no record has room for, or cannot be computed: a no is refused for
+// stream; and what no record has room for, or cannot be computed: an opt-out is refused for
 // neither.
 
 // owing says in each fact what is owed since.

@@ -75,7 +75,7 @@ func TestAFactSaysWhatIsOwedSince(t *testing.T) {
 	w := newWorld()
 	l := w.open(t)
 	promising(t, l)
-	must(t, l, requestOf("early no", domain.RefuseConsent{Scope: policy.Scope{All: true}})) // takes no yes away
+	must(t, l, requestOf("early no", domain.RefuseConsent{Scope: policy.Scope{All: true}})) // takes no grant away
 	w.now += 1000
 	must(t, l, requestOf("yes", yes))
 	must(t, l, requestOf("no", domain.RefuseConsent{Scope: policy.Scope{All: true}}))

@@ -124,7 +124,7 @@ func likely(req Request) domain.Command {
 // theirs, not the next one's. But an opt-out is never refused for its time:
 // whether it comes late, or from a clock that is slow, nobody can tell.
 func (l *Ledger) checkEarlier(ctx context.Context, req Request, s domain.Subject, at deadline.Instant) error {
-	if domain.IsNo(req.Command) {
+	if domain.TakesAway(req.Command) {
 		return nil
 	}
 
@@ -181,15 +181,15 @@ func (l *Ledger) mustFilter(ctx context.Context, req Request) (bool, error) {
 }
 
 // overtaken returns the request as a history takes it that began later than
-// the request says: a no from before the end of an earlier person's is from now,
+// the request says: an opt-out from before the end of an earlier person's is from now,
 // and what it claimed is kept beside. It counts for whoever has the outside id
 // now, even if it was the earlier one's and comes late: then the next one is
-// asked once more than needed, which is less than a no that is lost. Of an
-// outside id that nobody has now it begins a history, so that a yes that was
+// asked once more than needed, which is less than an opt-out that is lost. Of an
+// outside id that nobody has now it begins a history, so that a grant that was
 // said before it and comes after it does not stand; also after an erasure, see
 // the package's comment.
 func (l *Ledger) overtaken(ctx context.Context, req Request, s domain.Subject) (Request, error) {
-	if req.At == 0 || req.Person == (ident.PersonKey{}) || !domain.IsNo(req.Command) ||
+	if req.At == 0 || req.Person == (ident.PersonKey{}) || !domain.TakesAway(req.Command) ||
 		s.Since() != 0 && req.At >= s.Since() {
 		return req, nil
 	}
@@ -203,7 +203,7 @@ func (l *Ledger) overtaken(ctx context.Context, req Request, s domain.Subject) (
 
 // fill puts into the command the pseudonym of the other person that the
 // request names, and records a link on the other's side first: if what follows
-// fails, only nos have crossed.
+// fails, only opt-outs have crossed.
 func (l *Ledger) fill(ctx context.Context, req Request, ref domain.Reference, p *vault.Person) (Request, error) {
 	if req.Other == (ident.PersonKey{}) {
 		return req, nil

@@ -71,7 +71,7 @@ func (g *gambler) think() ledger.Request {
 	return r
 }
 
-// answer makes r a yes or a no: a person's own, a guardian's, or one that
+// answer makes r a grant or an opt-out: a person's own, a guardian's, or one that
 // confirms what was said elsewhere.
 func (g *gambler) answer(r *ledger.Request) {
 	build := g.pick([]string{"", "bad"})
@@ -112,7 +112,7 @@ func (g *gambler) guardianOf(who string) string {
 	return g.pick(guardians)
 }
 
-// elsewhere returns an answer to confirm: mostly a yes of a linked history.
+// elsewhere returns an answer to confirm: mostly a grant of a linked history.
 func (g *gambler) elsewhere(who string) []ident.EventID {
 	for _, i := range g.Perm(len(g.model.answers)) {
 		a := g.model.answers[i]
@@ -165,7 +165,7 @@ func (g *gambler) undo(r *ledger.Request) {
 }
 
 // deliver hands a request to the ledger, and what is new in the log to the
-// model. What was taken is answered as it was; a no is refused only when its
+// model. What was taken is answered as it was; an opt-out is refused only when its
 // guardian is none.
 func (g *gambler) deliver(r ledger.Request) {
 	receipt, err := g.l.Execute(g.Context(), r)
@@ -175,7 +175,7 @@ func (g *gambler) deliver(r ledger.Request) {
 	news := g.news(r)
 	said, _ := r.Command.(domain.Say)
 	_, link := said.Event.(domain.SubjectLinked)
-	switch isNo := domain.IsNo(r.Command); {
+	switch takesAway := domain.TakesAway(r.Command); {
 	case link && err == nil && receipt.Event == (eventstore.EventID{}):
 		g.fail("a link has a receipt of no record: %+v", receipt)
 	case link && receipt.Repeats:
@@ -184,11 +184,11 @@ func (g *gambler) deliver(r ledger.Request) {
 		g.fail("a signal that was known: %t, and it left %d answers and %+v", known, news, receipt)
 	case known:
 		g.saw["signals that were known"]++
-	case err != nil && (code(err) == "" || was || isNo && code(err) != refusal.UnknownGuardian):
+	case err != nil && (code(err) == "" || was || takesAway && code(err) != refusal.UnknownGuardian):
 		g.fail("was not taken: %v", err)
 	case was && (before != receipt || news > 0):
 		g.fail("again: %v and %v, and %d answers", before, receipt, news)
-	case err == nil && !was && isNo && news != 1:
+	case err == nil && !was && takesAway && news != 1:
 		g.fail("a no left %d answers", news)
 	case err == nil && receipt.Event != (eventstore.EventID{}):
 		g.taken[r.ID] = receipt
@@ -352,7 +352,7 @@ func count(b bool) int {
 }
 
 // Drawn are forty histories of four persons and two guardians, through the
-// ledger as its callers use it: yeses, withdrawals, refusals and requests that
+// ledger as its callers use it: grants, withdrawals, refusals and requests that
 // withdraw, of a build or of none, by the person or by a guardian, some of them
 // confirming what was said elsewhere; guardians who are verified and end, ages;
 // links and their ends, on both sides; voids of any of these, alone or by build;
@@ -360,7 +360,7 @@ func count(b bool) int {
 // order, twice, across restarts, and through two processes in turns.
 //
 // The invariant: nobody may whose model, which knows nothing of how the ledger
-// decides, has a no in the way of every yes.
+// decides, has an opt-out in the way of every grant.
 // followsWhatIsStored fails if whoever follows is told of something else than
 // what the store has: what this process wrote it does not read again.
 func followsWhatIsStored(t *testing.T, l *ledger.Ledger) {

@@ -20,7 +20,7 @@ type AsOf struct {
 	KnownAt deadline.Instant
 
 	// Cached takes what this process knows, which may lack what another has just
-	// recorded: enough for whoever takes only a no from it. See [State.Cached].
+	// recorded: enough for whoever takes only an opt-out from it. See [State.Cached].
 	Cached bool
 }
 
@@ -30,7 +30,7 @@ type State struct {
 	Reference domain.Reference
 	Position  eventstore.Position // the last record of the person that counts; zero: none
 	Stream    string              // empty if the person is not known
-	Cached    bool                // another process may have recorded more: no yes may be taken from it; set with an error too
+	Cached    bool                // another process may have recorded more: no grant may be taken from it; set with an error too
 }
 
 // State answers from the ledger's own fold: it is never behind. Somebody who

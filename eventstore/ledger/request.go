@@ -191,7 +191,7 @@ func (l *Ledger) asks(ctx context.Context, req Request, ref domain.Reference) (*
 	if err := (domain.Subject{}).CheckAsks(likely(req).(domain.OpenRequest), recorded); err != nil {
 		return nil, err
 	}
-	if err := l.possible(cmd, ref, req); err != nil && !keepsNo(cmd, err) {
+	if err := l.possible(cmd, ref, req); err != nil && !keepsOptOut(cmd, err) {
 		return nil, err
 	}
 
@@ -213,7 +213,7 @@ func (l *Ledger) goesOn(ctx context.Context, app ident.AppName, who ident.Person
 // or erased. A letter that was long on its way is a request like any other.
 func (l *Ledger) checkAsksEarlier(ctx context.Context, req Request, at deadline.Instant) error {
 	earlier, err := l.isEarlier(ctx, lookup(req.App, req.Person), at)
-	if err != nil || !earlier || domain.IsNo(req.Command) {
+	if err != nil || !earlier || domain.TakesAway(req.Command) {
 		return err
 	}
 	return refusal.Refusal{Code: refusal.EarlierPerson, Path: "time",
@@ -227,9 +227,9 @@ func (l *Ledger) possible(cmd domain.OpenRequest, ref domain.Reference, req Requ
 	return err
 }
 
-// keepsNo reports whether there is a no in a request that cannot be taken since
-// nobody promised anything: the no needs no promise.
-func keepsNo(cmd domain.OpenRequest, err error) bool {
+// keepsOptOut reports whether there is an opt-out in a request that cannot be taken since
+// nobody promised anything: the opt-out needs no promise.
+func keepsOptOut(cmd domain.OpenRequest, err error) bool {
 	no, ok := errors.AsType[refusal.Refusal](err)
 	return ok && no.Code == refusal.NoPolicy && slices.Contains(cmd.Types, request.Withdraw)
 }

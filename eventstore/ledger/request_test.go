@@ -226,7 +226,7 @@ func TestARequestToStopSaysWhatGoesOn(t *testing.T) {
 }
 
 // TestANoNeedsNoPolicy asks for a withdrawal of an app that has no policy yet,
-// and of one whose first policy is younger than the no.
+// and of one whose first policy is younger than the opt-out.
 func TestANoNeedsNoPolicy(t *testing.T) {
 	w := newWorld()
 	l := w.open(t)

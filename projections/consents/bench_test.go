@@ -157,7 +157,7 @@ func yes(version content.Hash, purposes ...policy.PurposeID) domain.ConsentGiven
 
 var agreed, agreedTo domain.Event
 
-// turn returns what somebody says: of twenty events twelve are yeses and two
+// turn returns what somebody says: of twenty events twelve are grants and two
 // take something back.
 func (c *crowd) turn() domain.Event {
 	switch n := c.n % 20; {

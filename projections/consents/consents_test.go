@@ -105,7 +105,7 @@ func TestAPublicationMakesAConsentStaleWhenItIsRead(t *testing.T) {
 }
 
 // Counts, rows and what a change touches say where people stand when they are
-// asked, not when the last fact came: a yes that ran out by then, or that a version
+// asked, not when the last fact came: a grant that ran out by then, or that a version
 // which began to bind made stale, is none any more.
 func TestListsAndCountsAreOfTheMomentThatIsAskedAbout(t *testing.T) {
 	w := projectiontest.NewTeller(t)

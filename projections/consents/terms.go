@@ -15,7 +15,7 @@ type terms struct {
 	policy  string
 	version content.Hash
 	act     policy.ActID
-	alone   bool  // the yes was to one purpose alone, and of a kind that is a separate consent
+	alone   bool  // the grant was to one purpose alone, and of a kind that is a separate consent
 	rules   uint8 // by which it folds
 }
 
@@ -23,7 +23,7 @@ func termsOf(s *domain.Standing) terms {
 	return terms{s.Policy, s.Version, s.Act, s.Alone, s.Rules}
 }
 
-// agree numbers the terms of a yes. They are written with the first yes to them,
+// agree numbers the terms of a grant. They are written with the first grant to them,
 // whether it comes to count or not, so that numbers do not depend on batches.
 func (b *batch) agree(x domain.ConsentGiven, rules uint8) error {
 	t := terms{x.Policy, x.Version, x.Act, x.Alone(), rules}

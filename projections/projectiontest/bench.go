@@ -38,7 +38,7 @@ func (h Histories) SubjectUntil(
 // Remembers reports that what was added is in memory.
 func (h Histories) Remembers(ident.StreamID, eventstore.Position) bool { return true }
 
-// BenchmarkApply applies batches of 1,000: a yes or a withdrawal, of many
+// BenchmarkApply applies batches of 1,000: a grant or a withdrawal, of many
 // people who take turns. Hear is given each before it is applied, outside of the
 // time that is measured.
 func BenchmarkApply(b *testing.B, open func(testing.TB) Model, hear func([]codec.Entry)) {
@@ -63,7 +63,7 @@ func BenchmarkApply(b *testing.B, open func(testing.TB) Model, hear func([]codec
 	}
 }
 
-// answered is the nth entry of a history of so many people: a yes to two
+// answered is the nth entry of a history of so many people: a grant to two
 // purposes and a withdrawal of one in turns.
 func answered(n, people int) codec.Entry {
 	who := uint64(n%people) * 0x9e3779b97f4a7c15

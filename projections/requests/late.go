@@ -8,10 +8,10 @@ import (
 	"consentledger/eventstore/codec"
 )
 
-// A LateYes is an answer "you may" about a moment at which, as was learned
+// A LateAnswer is an answer "you may" about a moment at which, as was learned
 // later, the person had said no already: asked between the two times of a
 // withdrawal that came late. It was right by what was known.
-type LateYes struct {
+type LateAnswer struct {
 	Person     string // a pseudonym
 	Purpose    string
 	Valid      deadline.Instant // the moment that was asked about
@@ -47,18 +47,18 @@ func (b *batch) withdraw(e codec.Entry, scope policy.Scope) error {
 	return err
 }
 
-// LateYeses returns the answers that a later withdrawal of q's app, and person
+// LateAnswers returns the answers that a later withdrawal of q's app, and person
 // if q names one, shows to have been about a moment after it: at most q.Limit,
 // in the order of the withdrawals. Answers are known as far as they are logged.
-func (v *View) LateYeses(ctx ctx, q Query) (list []LateYes, asOf eventstore.Position, err error) {
+func (v *View) LateAnswers(ctx ctx, q Query) (list []LateAnswer, asOf eventstore.Position, err error) {
 	asOf, err = v.read(ctx, q, func(r *reading) error {
-		list, err = r.lateYeses()
+		list, err = r.lateAnswers()
 		return err
 	})
 	return list, asOf, err
 }
 
-func (r *reading) lateYeses() (list []LateYes, err error) {
+func (r *reading) lateAnswers() (list []LateAnswer, err error) {
 	var s statement
 	s.add("SELECT a.person, a.purpose, a.valid, a.recorded, a.event, w.at, w.recorded, w.event FROM late w JOIN "+
 		"answers a"+
@@ -77,7 +77,7 @@ func (r *reading) lateYeses() (list []LateYes, err error) {
 	}
 
 	err = r.tx.Each(s.text.String(), s.args, func(scan func(...any) error) error {
-		var y LateYes
+		var y LateAnswer
 		var valid, answered, at, recorded int64
 		err := scan(&y.Person, &y.Purpose, &valid, &answered, &y.Check, &at, &recorded, &y.Withdrawal)
 		y.Valid, y.Answered, y.Withdrawn, y.Recorded = deadline.Instant(valid), deadline.Instant(answered), deadline.Instant(at), deadline.Instant(recorded)

@@ -118,7 +118,7 @@ func (r *report) policy(version content.Hash) string {
 	return strings.TrimSpace(r.of.policies[version].Name + " " + version.String())
 }
 
-// purpose is a purpose's title in the version, and its id. A no names no
+// purpose is a purpose's title in the version, and its id. An opt-out names no
 // version: then it is the title of any that has the purpose.
 func (r *report) purpose(version content.Hash, id policy.PurposeID) string {
 	document, ok := r.of.policies[version]

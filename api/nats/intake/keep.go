@@ -28,15 +28,15 @@ import (
 
 // A refused message was not taken, and is to be kept.
 type refused struct {
-	subject string
-	header  nats.Header
-	data    []byte
-	why     refusal.Refusal
-	mayBeNo bool
-	inSeq   uint64    // in [InStream]; zero: it did not come from there
-	id      string    // the same for the same message, however often it is kept
-	came    time.Time // to the server, or to the ledger
-	again   bool      // it may be with the rejected already
+	subject     string
+	header      nats.Header
+	data        []byte
+	why         refusal.Refusal
+	mayBeOptOut bool
+	inSeq       uint64    // in [InStream]; zero: it did not come from there
+	id          string    // the same for the same message, however often it is kept
+	came        time.Time // to the server, or to the ledger
+	again       bool      // it may be with the rejected already
 }
 
 // A keeper puts what was not taken with the rejected messages.
@@ -67,14 +67,14 @@ func (k keeper) put(ctx context.Context, m refused) (at uint64, err error) {
 
 	out := &nats.Msg{Subject: subject.Of(app, "rejected"), Data: sealed, Header: nats.Header{
 		headerApp: {app}, headerCode: {string(m.why.Code)}, headerPath: {wire.PathOf(m.why)},
-		headerSeq: {strconv.FormatUint(m.inSeq, 10)}, headerMayBeNo: {strconv.FormatBool(m.mayBeNo)},
+		headerSeq: {strconv.FormatUint(m.inSeq, 10)}, headerMayBeOptOut: {strconv.FormatBool(m.mayBeOptOut)},
 		jetstream.MsgIDHeader: {m.id},
 	}}
 	at, err = k.file(ctx, out, m.id, m.again)
 	if err == nil && k.Turned != nil {
 		k.Turned(m.why.Code)
 	}
-	if err == nil && m.mayBeNo {
+	if err == nil && m.mayBeOptOut {
 		err = k.unseen(ctx, at, out)
 	}
 	if err != nil {
@@ -223,7 +223,7 @@ func (k keeper) keepUntold(stop context.Context, m *nats.Msg, hint string, faile
 
 	one := refused{
 		subject: m.Subject, header: m.Header, data: m.Data, why: why,
-		mayBeNo: mayBeNo(m.Subject, m.Data, hint), id: "request-" + rand.Text(),
+		mayBeOptOut: mayBeOptOut(m.Subject, m.Data, hint), id: "request-" + rand.Text(),
 		came: k.Ledger.Now().Time(),
 	}
 	ctx := context.WithoutCancel(stop)
@@ -233,7 +233,7 @@ func (k keeper) keepUntold(stop context.Context, m *nats.Msg, hint string, faile
 			return
 		}
 		k.Log.Error("a message that was refused, and whose sender asked for no answer, cannot be kept", "code",
-			why.Code, "may_be_no", one.mayBeNo, "err", err)
+			why.Code, "may_be_no", one.mayBeOptOut, "err", err)
 		if stop.Err() != nil {
 			return
 		}
@@ -248,9 +248,9 @@ func (k keeper) keepInTime(ctx context.Context, m refused) error {
 	return k.keep(ctx, m)
 }
 
-// mayBeNo reports whether a message may be a no: by the type in its subject, or
+// mayBeOptOut reports whether a message may be an opt-out: by the type in its subject, or
 // by what it says itself.
-func mayBeNo(sentTo string, data []byte, hint string) bool {
+func mayBeOptOut(sentTo string, data []byte, hint string) bool {
 	said, has := subject.Type(sentTo)
 	return has && parse.MayBeOptOut(nil, said) || parse.MayBeOptOut(data, hint)
 }

@@ -37,7 +37,7 @@ func TestARefusedRequestThatWantsNoAnswerIsKept(t *testing.T) {
 		data          []byte
 		code          refusal.Code
 		app           string
-		mayBeNo       bool
+		mayBeOptOut   bool
 	}{
 		{"a purpose that no policy has", record, no, refusal.UnknownPurpose, "smartkey", true},
 		{"no event at all", record, []byte("user-1 says no"), refusal.Malformed, "smartkey", true},
@@ -50,10 +50,10 @@ func TestARefusedRequestThatWantsNoAnswerIsKept(t *testing.T) {
 		d.post(c.subject, c.data)
 		d.until(c.name+" is kept", func() bool { return len(d.list()) == before+1 })
 		m := d.list()[before]
-		if m.Code != c.code || m.App != c.app || m.MayBeNo != c.mayBeNo || m.InSeq != 0 {
+		if m.Code != c.code || m.App != c.app || m.MayBeOptOut != c.mayBeOptOut || m.InSeq != 0 {
 			t.Errorf("%s: %+v", c.name, m)
 		}
-		if got := d.unseen() - unseen; got != map[bool]int{true: 1}[c.mayBeNo] {
+		if got := d.unseen() - unseen; got != map[bool]int{true: 1}[c.mayBeOptOut] {
 			t.Errorf("%s: %d more are unseen", c.name, got)
 		}
 		if _, o, err := d.read(m.Seq); err != nil || o.Subject != c.subject || !bytes.Equal(o.Data, c.data) {
@@ -150,7 +150,7 @@ func TestAnEventOfAnotherRoadIsRecordedByThatRoad(t *testing.T) {
 	m := &nats.Msg{Subject: "consent.v1.family.group", Data: event("1", "consent.withdrawn", "user-1", `{"all":true}`)}
 	h.config.KeepUntold(t.Context(), m, refusal.Refusal{Code: refusal.UnknownApp, Text: "no app is registered with this group"})
 	d := rejectedServer{h, &Rejections{Config: h.config}}
-	if list := d.list(); len(list) != 1 || list[0].App != invalidApp || !list[0].MayBeNo || d.unseen() != 1 {
+	if list := d.list(); len(list) != 1 || list[0].App != invalidApp || !list[0].MayBeOptOut || d.unseen() != 1 {
 		t.Fatalf("%+v", list)
 	}
 	if r, err := d.Retry(t.Context(), 1); err != nil || r.Position != 7 || got.Subject != m.Subject || !bytes.Equal(got.Data, m.Data) || d.unseen() != 0 {

@@ -136,7 +136,7 @@ func TestMessagesThatAreGoneFromTheStreamAreTold(t *testing.T) {
 			// It is red until somebody looked at it, and for that it is listed.
 			n := 0
 			for _, m := range d.list() {
-				if m.Code != LostMessages || m.App != invalidApp || !m.MayBeNo || !strings.HasPrefix(m.Path, InStream+" ") {
+				if m.Code != LostMessages || m.App != invalidApp || !m.MayBeOptOut || !strings.HasPrefix(m.Path, InStream+" ") {
 					t.Errorf("%+v", m)
 				}
 				n++

@@ -76,7 +76,7 @@ func TestWhatWasRejectedForItsTimeIsTakenAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	m := &nats.Msg{Subject: "consent.v1.smartkey.rejected", Data: sealed, Header: nats.Header{
-		headerApp: {"smartkey"}, headerCode: {"malformed"}, headerPath: {"time"}, headerMayBeNo: {"true"}, headerSeq: {"7"},
+		headerApp: {"smartkey"}, headerCode: {"malformed"}, headerPath: {"time"}, headerMayBeOptOut: {"true"}, headerSeq: {"7"},
 	}}
 	ack, err := d.js.PublishMsg(t.Context(), m)
 	if err != nil {

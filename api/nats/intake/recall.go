@@ -27,7 +27,7 @@ import (
 // Every key begins with "n/". Every value is JSON with a version.
 //
 //	n/m             how far the stream was seen, see marks
-//	n/u sequence    a rejected message that may be a no and that nobody looked at
+//	n/u sequence    a rejected message that may be an opt-out and that nobody looked at
 //	n/l number      a loss, until somebody looked at it
 //	n/h number      who drains the stream, where several processes take turns, see term
 //

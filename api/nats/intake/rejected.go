@@ -24,25 +24,25 @@ import (
 // The headers of a rejected message. They hold nothing that was sent, but for
 // the name of a registered app. The body is sealed.
 const (
-	headerApp     = "Consent-App"
-	headerCode    = "Consent-Code"
-	headerPath    = "Consent-Path"
-	headerMayBeNo = "Consent-May-Be-No"
-	headerSeq     = "Consent-In-Sequence"
+	headerApp         = "Consent-App"
+	headerCode        = "Consent-Code"
+	headerPath        = "Consent-Path"
+	headerMayBeOptOut = "Consent-May-Be-No"
+	headerSeq         = "Consent-In-Sequence"
 )
 
 // A RejectedMessage is an event that was not taken, and why. It says nothing
 // about a person.
 type RejectedMessage struct {
-	Seq     uint64       `json:"seq"`
-	App     string       `json:"app"` // "invalid": the subject names no registered app
-	At      time.Time    `json:"at"`  // of the rejection
-	Code    refusal.Code `json:"code"`
-	Path    string       `json:"path,omitempty"` // the member that was refused; empty: the event as a whole
-	MayBeNo bool         `json:"may_be_no"`      // a refusal, a withdrawal, or nobody can tell
-	InSeq   uint64       `json:"in_seq"`         // of [InStream]; zero: it came as a request that wanted no answer
-	Seen    bool         `json:"seen"`
-	Why     string       `json:"why,omitempty"` // as MarkSeen was told
+	Seq         uint64       `json:"seq"`
+	App         string       `json:"app"` // "invalid": the subject names no registered app
+	At          time.Time    `json:"at"`  // of the rejection
+	Code        refusal.Code `json:"code"`
+	Path        string       `json:"path,omitempty"` // the member that was refused; empty: the event as a whole
+	MayBeOptOut bool         `json:"may_be_no"`      // a refusal, a withdrawal, or nobody can tell
+	InSeq       uint64       `json:"in_seq"`         // of [InStream]; zero: it came as a request that wanted no answer
+	Seen        bool         `json:"seen"`
+	Why         string       `json:"why,omitempty"` // as MarkSeen was told
 }
 
 // An Original is a message as it was sent, and what was wrong with it. It may
@@ -65,7 +65,7 @@ const invalidApp = string(ident.NoApp)
 // reject keeps m, sealed. Doing it twice is harmless.
 func (d *drain) reject(m jetstream.Msg, meta *jetstream.MsgMetadata, r refusal.Refusal, hint string) error {
 	one := d.refused(m, meta)
-	one.why, one.mayBeNo = r, mayBeNo(m.Subject(), m.Data(), hint)
+	one.why, one.mayBeOptOut = r, mayBeOptOut(m.Subject(), m.Data(), hint)
 	return d.keeper().keep(d.ctx, one)
 }
 
@@ -86,7 +86,7 @@ func messageID(meta *jetstream.MsgMetadata) string {
 }
 
 // Rejections are the messages that were rejected in the last 30 days, and those
-// before them that may be a no and that nobody looked at. Many may use them at
+// before them that may be an opt-out and that nobody looked at. Many may use them at
 // once.
 type Rejections struct {
 	Config
@@ -255,7 +255,7 @@ func (r *Rejections) open(ctx context.Context) (s streams, err error) {
 }
 
 // message reads what stands beside the sealed bytes. One whose flag cannot be
-// read may be a no.
+// read may be an opt-out.
 func (r *Rejections) message(seq uint64, raw *jetstream.RawStreamMsg) RejectedMessage {
 	if raw == nil {
 		return RejectedMessage{}
@@ -264,11 +264,11 @@ func (r *Rejections) message(seq uint64, raw *jetstream.RawStreamMsg) RejectedMe
 	why, seen := r.tally.seen(seq)
 	return RejectedMessage{
 		Seq: seq, App: raw.Header.Get(headerApp), At: raw.Time, Code: refusal.Code(raw.Header.Get(headerCode)),
-		Path: raw.Header.Get(headerPath), MayBeNo: flagged(raw), InSeq: inSeq, Seen: seen, Why: why,
+		Path: raw.Header.Get(headerPath), MayBeOptOut: flagged(raw), InSeq: inSeq, Seen: seen, Why: why,
 	}
 }
 
-func flagged(raw *jetstream.RawStreamMsg) bool { return raw.Header.Get(headerMayBeNo) != "false" }
+func flagged(raw *jetstream.RawStreamMsg) bool { return raw.Header.Get(headerMayBeOptOut) != "false" }
 
 // one returns a message from where it is still.
 func (r *Rejections) one(ctx context.Context, s streams, seq uint64) (*jetstream.RawStreamMsg, error) {

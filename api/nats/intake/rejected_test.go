@@ -109,7 +109,7 @@ func TestWhatIsNotTakenIsKeptSealed(t *testing.T) {
 	ctx := t.Context()
 	d.publish("consent.given", event("1", "consent.given", "user-1", `{"act":"nod"}`))
 	d.until("a yes is rejected", func() bool { return len(d.list()) == 1 })
-	if m := d.list()[0]; m.Code != refusal.UnknownAct || m.Path != "data.act" || m.App != "smartkey" || m.MayBeNo || d.unseen() != 0 {
+	if m := d.list()[0]; m.Code != refusal.UnknownAct || m.Path != "data.act" || m.App != "smartkey" || m.MayBeOptOut || d.unseen() != 0 {
 		t.Errorf("%+v", m)
 	}
 	if _, err := d.Retry(ctx, 1); !wire.IsRefusal(err) {
@@ -200,12 +200,12 @@ func TestWhatWasSentIsNowhereInTheClear(t *testing.T) {
 	}
 }
 
-// What may be a no is counted until somebody looked at it, whatever becomes of
+// What may be an opt-out is counted until somebody looked at it, whatever becomes of
 // the stream of rejected messages meanwhile.
 func TestANoOutlivesTheStreamUntilItIsSeen(t *testing.T) {
 	d := openRejected(t)
 	ctx := t.Context()
-	d.publish("consent.given", event("0", "consent.given", "user-1", `{"act":"nod"}`)) // a yes
+	d.publish("consent.given", event("0", "consent.given", "user-1", `{"act":"nod"}`)) // a grant
 	d.until("the yes is rejected", func() bool { return len(d.list()) == 1 })
 	for range 3 {
 		d.publish("what", []byte(`no`))
@@ -218,12 +218,12 @@ func TestANoOutlivesTheStreamUntilItIsSeen(t *testing.T) {
 	if err := stream.DeleteMsg(ctx, 3); err != nil || d.unseen() != 3 || len(d.list()) != 4 {
 		t.Errorf("one deleted from the midst: %d unseen, %v, %v", d.unseen(), d.list(), err)
 	}
-	// As when 30 days have passed: the yes is gone, the noes are not.
+	// As when 30 days have passed: the grant is gone, the opt-outs are not.
 	if err := stream.Purge(ctx, jetstream.WithPurgeSequence(4)); err != nil || d.unseen() != 3 {
 		t.Errorf("the oldest are gone: %d, %v", d.unseen(), err)
 	}
 	list := d.list()
-	if len(list) != 3 || list[0].Seq != 2 || list[1].Seq != 3 || list[2].Seq != 4 || !list[0].MayBeNo || list[0].Code != refusal.Malformed || list[0].InSeq != 2 {
+	if len(list) != 3 || list[0].Seq != 2 || list[1].Seq != 3 || list[2].Seq != 4 || !list[0].MayBeOptOut || list[0].Code != refusal.Malformed || list[0].InSeq != 2 {
 		t.Errorf("listed: %+v", list)
 	}
 	if page, err := d.List(ctx, 2, 1); err != nil || len(page) != 1 || page[0].Seq != 3 {
@@ -330,7 +330,7 @@ func TestAMessageIsRejectedOnceHoweverLateItComesAgain(t *testing.T) {
 	d := &drain{Config: c, js: js, ctx: ctx}
 	for _, d := range []*drain{d, d, {Config: c, js: js, ctx: ctx}} { // the last one is another process
 		reject(d)
-		probe := &nats.Msg{Subject: "consent.v1.probe.rejected", Header: nats.Header{jetstream.MsgIDHeader: {nats.NewInbox()}, headerMayBeNo: {"false"}}}
+		probe := &nats.Msg{Subject: "consent.v1.probe.rejected", Header: nats.Header{jetstream.MsgIDHeader: {nats.NewInbox()}, headerMayBeOptOut: {"false"}}}
 		if _, err := js.PublishMsg(ctx, probe); err != nil {
 			t.Fatal(err)
 		}
@@ -405,11 +405,11 @@ func TestTheSubjectSaysWhatMayBeSaid(t *testing.T) {
 	no := event("2", "consent.withdrawn", "user-1", `{"all":true}`)
 	broken := event("3", "consent.given", "user-1", `{"act":7}`)
 	for _, c := range []struct {
-		name, kind string
-		data       []byte
-		header     nats.Header
-		path       string // of the refusal; "taken": there is none
-		mayBeNo    bool
+		name, kind  string
+		data        []byte
+		header      nats.Header
+		path        string // of the refusal; "taken": there is none
+		mayBeOptOut bool
 	}{
 		{"a yes where a no may be said", "consent.withdrawn", yes, nil, "type", true},
 		{"a no where a yes may be said", "consent.given", no, nil, "type", true},
@@ -432,7 +432,7 @@ func TestTheSubjectSaysWhatMayBeSaid(t *testing.T) {
 			}
 			d.until("it is rejected", func() bool { return len(d.list()) == 1 })
 			m := d.list()[0]
-			if m.Path != c.path || m.Code != refusal.Malformed || m.MayBeNo != c.mayBeNo || (d.unseen() == 1) != c.mayBeNo || len(d.faulty.taken()) != 0 {
+			if m.Path != c.path || m.Code != refusal.Malformed || m.MayBeOptOut != c.mayBeOptOut || (d.unseen() == 1) != c.mayBeOptOut || len(d.faulty.taken()) != 0 {
 				t.Errorf("%+v, %d unseen, taken %v", m, d.unseen(), d.faulty.taken())
 			}
 			if _, err := d.Retry(t.Context(), m.Seq); !wire.IsRefusal(err) || len(d.faulty.taken()) != 0 {

@@ -15,18 +15,18 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// A tally knows which rejected messages may be a no, and which were marked
+// A tally knows which rejected messages may be an opt-out, and which were marked
 // seen. It reads each message and each mark once and is brought up to date by
 // what is new, so that asking often costs little. It is kept nowhere: a new
 // process reads everything again.
 type tally struct {
-	mu     sync.Mutex
-	list   place
-	marks  place
-	unseen place
-	noes   map[uint64]bool   // the messages in the stream that may be a no
-	why    map[uint64]string // the marks, by message
-	kept   map[uint64]uint64 // the sequence in [UnseenBucket], by message
+	mu      sync.Mutex
+	list    place
+	marks   place
+	unseen  place
+	optOuts map[uint64]bool   // the messages in the stream that may be an opt-out
+	why     map[uint64]string // the marks, by message
+	kept    map[uint64]uint64 // the sequence in [UnseenBucket], by message
 }
 
 // The streams that a tally reads.
@@ -54,7 +54,7 @@ func (t *tally) update(ctx context.Context, s streams) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.list.behind(s.list.CachedInfo()) {
-		t.noes = map[uint64]bool{}
+		t.optOuts = map[uint64]bool{}
 	}
 	if t.marks.behind(s.marks.CachedInfo()) {
 		t.why = map[uint64]string{}
@@ -65,7 +65,7 @@ func (t *tally) update(ctx context.Context, s streams) error {
 
 	err := t.list.read(ctx, s.list, rejectedSubjects, func(raw *jetstream.RawStreamMsg) {
 		if flagged(raw) {
-			t.noes[raw.Sequence] = true
+			t.optOuts[raw.Sequence] = true
 		}
 	})
 	if err != nil {
@@ -78,9 +78,9 @@ func (t *tally) update(ctx context.Context, s streams) error {
 		return err
 	}
 
-	for seq := range t.noes { // those that are over 30 days old are gone; what nobody saw is kept
+	for seq := range t.optOuts { // those that are over 30 days old are gone; what nobody saw is kept
 		if seq < s.list.CachedInfo().State.FirstSeq {
-			delete(t.noes, seq)
+			delete(t.optOuts, seq)
 		}
 	}
 	return nil
@@ -147,7 +147,7 @@ func (t *tally) seen(seq uint64) (why string, seen bool) {
 	return why, seen
 }
 
-// Unseen returns how many rejected messages may be a no and were not marked
+// Unseen returns how many rejected messages may be an opt-out and were not marked
 // seen, however old. Health is red until it is zero. It asks the server three
 // times, and once more for each message and mark that is new since it was
 // asked last.
@@ -174,7 +174,7 @@ func (r *Rejections) Unseen(ctx context.Context) (int, error) {
 func (t *tally) count() (unseen int, done []uint64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for seq := range t.noes {
+	for seq := range t.optOuts {
 		if _, seen := t.why[seq]; !seen {
 			unseen++
 		}
@@ -183,7 +183,7 @@ func (t *tally) count() (unseen int, done []uint64) {
 	for seq := range t.kept {
 		if _, seen := t.why[seq]; seen {
 			done = append(done, seq)
-		} else if !t.noes[seq] {
+		} else if !t.optOuts[seq] {
 			unseen++
 		}
 	}
@@ -198,7 +198,7 @@ type noLonger struct{ seen, gone []uint64 }
 func (t *tally) compare(known map[uint64]bool) (lost noLonger, found []uint64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	is := func(seq uint64) bool { _, kept := t.kept[seq]; return kept || t.noes[seq] }
+	is := func(seq uint64) bool { _, kept := t.kept[seq]; return kept || t.optOuts[seq] }
 	for _, seq := range slices.Sorted(maps.Keys(known)) {
 		if _, seen := t.why[seq]; seen {
 			lost.seen = append(lost.seen, seq)
@@ -207,7 +207,7 @@ func (t *tally) compare(known map[uint64]bool) (lost noLonger, found []uint64) {
 		}
 	}
 
-	for _, all := range []iter.Seq[uint64]{maps.Keys(t.noes), maps.Keys(t.kept)} {
+	for _, all := range []iter.Seq[uint64]{maps.Keys(t.optOuts), maps.Keys(t.kept)} {
 		for seq := range all {
 			if _, seen := t.why[seq]; !seen && !known[seq] {
 				found = append(found, seq)

@@ -64,7 +64,7 @@ func isBinary(header nats.Header) bool {
 // apart gives an opt-out whose id may be another's an id of its own. The message is
 // what tells it from others: delivered again it is the same.
 func apart(req ledger.Request, unencoded []string, message string) ledger.Request {
-	if slices.Contains(unencoded, "ce-id") && domain.IsNo(req.Command) {
+	if slices.Contains(unencoded, "ce-id") && domain.TakesAway(req.Command) {
 		req.ID += " " + message
 		req.Raw, req.Former = ledger.Name{}, ledger.Name{}
 	}
@@ -78,7 +78,7 @@ func (k keeper) tellUnencoded(ctx context.Context, app ident.AppName, m refused,
 		return nil
 	}
 
-	m.mayBeNo, m.again = true, true
+	m.mayBeOptOut, m.again = true, true
 	m.why = refusal.Refusal{Code: UnencodedID, Path: names[0], Text: strings.Join(names, ", ") +
 		" has a question mark, which some clients write for what is not ASCII: different ids may have become one. " +
 		"This event was recorded. Put what is not ASCII into structured mode, or make ids of ASCII alone, without " +

@@ -91,7 +91,7 @@ func TestAPanicOverOneMessageEndsNothing(t *testing.T) {
 	d.post(record, event("panic", "consent.given", "user-1", `{"act":"agree"}`)) // and asks for no answer
 	d.until("both are kept", func() bool { return len(d.list()) == 2 })
 	for _, m := range d.list() {
-		if m.Code != wire.Unavailable || m.MayBeNo != (m.InSeq > 0) {
+		if m.Code != wire.Unavailable || m.MayBeOptOut != (m.InSeq > 0) {
 			t.Errorf("%+v", m)
 		}
 	}

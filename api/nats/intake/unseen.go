@@ -13,7 +13,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// UnseenBucket keeps the rejected messages that may be a no until somebody
+// UnseenBucket keeps the rejected messages that may be an opt-out until somebody
 // looked at them, beyond the 30 days of [RejectedStream] and whether or not
 // the ledger runs meanwhile. They lie there sealed, as they do in the stream,
 // under the sequence that they have in it. It has no limit of its own: when
@@ -24,7 +24,7 @@ const UnseenBucket = "CONSENT_REJECTED_UNSEEN"
 // harmless.
 func keepUnseen(ctx context.Context, js jetstream.JetStream, seq uint64, m *nats.Msg) error {
 	header := nats.Header{}
-	for _, name := range []string{headerApp, headerCode, headerPath, headerMayBeNo, headerSeq} {
+	for _, name := range []string{headerApp, headerCode, headerPath, headerMayBeOptOut, headerSeq} {
 		header[name] = m.Header[name]
 	}
 	subject := "$KV." + UnseenBucket + "." + strconv.FormatUint(seq, 10)
@@ -50,7 +50,7 @@ func (t *tally) outlived(after uint64) (seqs []uint64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for _, seq := range slices.Sorted(maps.Keys(t.kept)) {
-		if seq > after && !t.noes[seq] {
+		if seq > after && !t.optOuts[seq] {
 			seqs = append(seqs, seq)
 		}
 	}

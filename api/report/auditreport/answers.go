@@ -43,7 +43,7 @@ func (c *counting) asked(id policy.PurposeID) *Asked {
 	return a
 }
 
-// everything is the name under which a no to all there is is counted.
+// everything is the name under which an opt-out to all there is is counted.
 const everything = "*"
 
 func (c *counting) scoped(s policy.Scope, note func(*Asked)) {

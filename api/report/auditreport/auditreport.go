@@ -104,7 +104,7 @@ type Purpose struct {
 	Automated  bool     `json:"automated_decision"`
 }
 
-// Consents counts the yeses of the span: statements, not persons. One yes may be
+// Consents counts the grants of the span: statements, not persons. One grant may be
 // about many purposes; what was voided later counts as it was given.
 type Consents struct {
 	Given     int64   `json:"given"`
@@ -134,7 +134,7 @@ type Share struct {
 	Percent string `json:"percent"`
 }
 
-// Noes counts the noes of the span, however they were said.
+// Noes counts the opt-outs of the span, however they were said.
 type Noes struct {
 	Refused     int64 `json:"refused"`
 	Withdrawn   int64 `json:"withdrawn"`

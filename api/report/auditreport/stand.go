@@ -101,8 +101,8 @@ func (c *counting) ranOut(to deadline.Instant) {
 	}
 }
 
-// settle ends the waiting for a pair: of a yes only for the changes up to the
-// version that it is to, of a no for all.
+// settle ends the waiting for a pair: of a grant only for the changes up to the
+// version that it is to, of an opt-out for all.
 func (c *counting) settle(p pair, version content.Hash, note func(*Change)) {
 	var wait []int
 	reached := version == (content.Hash{})

@@ -14,10 +14,10 @@ var optOut = []string{"all", "purposes", "guardian"}
 var consentKinds = []kind{
 	{name: "consent.given", read: as(consentGiven), example: `"policy": "privacy", "locale": "en", "act": "confirm-next", "kind": "explicit", "purposes": ["personalisation"],
 		"build": "5.2.1+1203", "initial": "button", "until": "{in a year}", "details": {"screen": "sign-up"}`},
-	{name: "consent.refused", no: true, optOut: optOut, fans: true, read: as(consentRefused), example: `"purposes": ["promotion-evaluation"], "policy": "privacy", "locale": "en", "act": "agree-popup"`},
-	{name: "consent.withdrawn", no: true, optOut: optOut, fans: true, read: as(consentWithdrawn), example: `"purposes": ["personalisation"], "details": {"screen": "settings"}`},
+	{name: "consent.refused", lessens: true, optOut: optOut, fans: true, read: as(consentRefused), example: `"purposes": ["promotion-evaluation"], "policy": "privacy", "locale": "en", "act": "agree-popup"`},
+	{name: "consent.withdrawn", lessens: true, optOut: optOut, fans: true, read: as(consentWithdrawn), example: `"purposes": ["personalisation"], "details": {"screen": "settings"}`},
 	{name: "consent.requested", read: as(consentRequested), example: `"purposes": ["customer-research"], "reason": "feature-used", "locale": "en"`},
-	{name: "consent.used", no: true, read: as(consentUsed), example: `"consents": ["01234567-89ab-cdef-0123-456789abcdef"]`},
+	{name: "consent.used", lessens: true, read: as(consentUsed), example: `"consents": ["01234567-89ab-cdef-0123-456789abcdef"]`},
 }
 
 // The data of consents.

@@ -18,7 +18,7 @@ type Example struct {
 }
 
 // Examples returns one event of every type, as one may send it at the moment
-// at: a yes would be too old later. Ids and numbers are of that moment too, so
+// at: a grant would be too old later. Ids and numbers are of that moment too, so
 // that the examples of two moments are two events. Acts, purposes, grounds, the
 // permission and the text are those of the sample app SmartKey.
 func Examples(at deadline.Instant) []Example {

@@ -16,7 +16,7 @@ type kind struct {
 	name    string
 	alias   string // another name by which it may be sent and asked for; records have the first
 	about   about
-	no      bool     // it takes away, or shows that something must not be done
+	lessens bool     // it takes away, or shows that something must not be done
 	optOut  []string // not nil: a person says no by it, and these members of its data say to what, see [parseLoosely]
 	fans    bool     // it may be said to all apps of a group at once
 	read    func(*reader, []byte) domain.Command

@@ -25,7 +25,7 @@ func noteKinds() []kind {
 		if rule.Person {
 			k.about = aPerson
 			if rule.OptOut {
-				k.no, k.optOut = true, []string{rule.Fields[0].Name}
+				k.lessens, k.optOut = true, []string{rule.Fields[0].Name}
 			}
 		}
 		list = append(list, k)

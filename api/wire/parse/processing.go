@@ -11,9 +11,9 @@ var processingKinds = []kind{
 	{name: "exemption.invoked", about: either, read: as(exemptionInvoked), example: `"list": "collect", "code": "EXC-C4", "purposes": ["safety"], "actions": ["use"],
 		"justification": "was in danger and could not be asked", "reason": "life-in-danger", "approver": "operator:bo", "until": "{in a year}"`},
 	{name: "exemption.ended", about: either, read: as(exemptionEnded), example: `"exemption": "01234567-89ab-cdef-0123-456789abcdef"`},
-	{name: "hold.placed", no: true, read: as(holdPlaced), example: `"reason": "litigation", "authority": "Intermediate People's Court"`},
+	{name: "hold.placed", lessens: true, read: as(holdPlaced), example: `"reason": "litigation", "authority": "Intermediate People's Court"`},
 	{name: "hold.released", read: reasoned(func(s string) domain.Event { return domain.HoldReleased{Reason: s} }), example: `"reason": "judgment-final"`},
-	{name: "restriction.applied", no: true, read: reasoned(func(s string) domain.Event { return domain.RestrictionApplied{Reason: s} }), example: `"reason": "cannot-be-deleted-yet"`},
+	{name: "restriction.applied", lessens: true, read: reasoned(func(s string) domain.Event { return domain.RestrictionApplied{Reason: s} }), example: `"reason": "cannot-be-deleted-yet"`},
 	{name: "restriction.lifted", read: reasoned(func(s string) domain.Event { return domain.RestrictionLifted{Reason: s} }), example: `"reason": "deleted"`},
 }
 

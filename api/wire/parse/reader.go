@@ -191,7 +191,7 @@ func (r *reader) purposes(names []string) []policy.PurposeID {
 	return ids
 }
 
-// denied reads the purposes of a no. One that cannot be read does not undo the
+// denied reads the purposes of an opt-out. One that cannot be read does not undo the
 // others: it goes on as it came, and the domain knows no purpose of that name.
 func (r *reader) denied(names []string) []policy.PurposeID {
 	readable := slices.ContainsFunc(names, func(s string) bool {

@@ -20,7 +20,7 @@ import (
 // operators.
 func requestKinds() []kind {
 	list := []kind{{
-		name: "request.received", about: either, no: true, optOut: []string{"types", "channel", "purposes", "guardian"},
+		name: "request.received", about: either, lessens: true, optOut: []string{"types", "channel", "purposes", "guardian"},
 		fans: true, read: as(requestReceived),
 		example: `"types": ["complaint", "withdraw", "question"], "channel": "feedback", "authenticated": true, "purposes": ["personalisation"], "text": "Why do I see this? I do not want it."`,
 	}}

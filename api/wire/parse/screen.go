@@ -15,8 +15,8 @@ var screenKinds = []kind{
 	{name: "notice.presented", read: as(noticePresented), example: `"policy": "privacy", "locale": "en", "text": "` + sampleText + `", "kind": "enhanced",
 		"build": "5.2.1+1203", "read": {"scrolled": true, "opened": false}`},
 	{name: "permission.granted", read: permission(domain.Granted), example: `"permission": "network"`},
-	{name: "permission.denied", no: true, optOut: []string{"permission"}, read: permission(domain.Denied), example: `"permission": "network"`},
-	{name: "permission.revoked", no: true, optOut: []string{"permission"}, read: permission(domain.Revoked), example: `"permission": "network", "details": {"where": "system settings"}`},
+	{name: "permission.denied", lessens: true, optOut: []string{"permission"}, read: permission(domain.Denied), example: `"permission": "network"`},
+	{name: "permission.revoked", lessens: true, optOut: []string{"permission"}, read: permission(domain.Revoked), example: `"permission": "network", "details": {"where": "system settings"}`},
 }
 
 // The data of what was on a screen.

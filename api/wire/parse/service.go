@@ -7,7 +7,7 @@ import (
 )
 
 var serviceKinds = []kind{
-	{name: "service.ceased", about: theApp, no: true, read: reasoned(func(s string) domain.Event { return domain.ServiceCeased{Reason: s} }), example: `"reason": "product-ended"`},
+	{name: "service.ceased", about: theApp, lessens: true, read: reasoned(func(s string) domain.Event { return domain.ServiceCeased{Reason: s} }), example: `"reason": "product-ended"`},
 	{name: "signer.registered", about: theApp, read: as(signerRegistered), example: `"name": "backend", "key": "11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="`},
 	{name: "policy.effective", about: theApp, read: as(policyEffective), example: `"version": "` + sampleText + `"`},
 }

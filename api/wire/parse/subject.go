@@ -7,13 +7,13 @@ import (
 )
 
 var subjectKinds = []kind{
-	{name: "age.recorded", no: true, read: as(ageRecorded), example: `"band": "15-17", "basis": "declared", "birth_date": "2009-06-30"`},
+	{name: "age.recorded", lessens: true, read: as(ageRecorded), example: `"band": "15-17", "basis": "declared", "birth_date": "2009-06-30"`},
 	{name: "guardian.verified", read: as(guardianVerified), example: `"guardian": "account:parent-1", "proof": {"document": "` + sampleText + `", "method": "in-person", "checked_by": "operator:ann"}, "identity": "the mother"`},
-	{name: "guardian.ended", no: true, read: as(guardianEnded), example: `"guardian": "account:parent-1", "reason": "court-order"`},
-	{name: "subject.linked", no: true, fans: true, read: as(subjectLinked), example: `"other": "device:tablet-1", "proof": "login"`},
+	{name: "guardian.ended", lessens: true, read: as(guardianEnded), example: `"guardian": "account:parent-1", "reason": "court-order"`},
+	{name: "subject.linked", lessens: true, fans: true, read: as(subjectLinked), example: `"other": "device:tablet-1", "proof": "login"`},
 	{name: "subject.unlinked", fans: true, read: as(subjectUnlinked), example: `"other": "device:tablet-1", "reason": "logout"`},
-	{name: "subject.reassigned", no: true, fans: true, read: reasoned(func(s string) domain.Event { return domain.SubjectReassigned{Reason: s} }), example: `"reason": "number-reassigned"`},
-	{name: "subject.closed", no: true, fans: true, read: reasoned(func(s string) domain.Event { return domain.SubjectClosed{Reason: s} }), example: `"reason": "account-deleted"`},
+	{name: "subject.reassigned", lessens: true, fans: true, read: reasoned(func(s string) domain.Event { return domain.SubjectReassigned{Reason: s} }), example: `"reason": "number-reassigned"`},
+	{name: "subject.closed", lessens: true, fans: true, read: reasoned(func(s string) domain.Event { return domain.SubjectClosed{Reason: s} }), example: `"reason": "account-deleted"`},
 	{name: "subject.test", alias: "subject.marked_test", fans: true, read: reasoned(func(s string) domain.Event { return domain.SubjectMarkedTest{Reason: s} }), example: `"reason": "load-test"`},
 }
 

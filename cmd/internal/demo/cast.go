@@ -49,7 +49,7 @@ func (s *Simulation) cast(ctx context.Context) error {
 		// Somebody who turns out to be a child, without a guardian.
 		Event("cast-6", "consent.given", "user-6", time.Time{}, agree),
 		Event("cast-6-age", "age.recorded", "user-6", time.Time{}, Object{"band": "under-14", "basis": "declared"}),
-		// A yes by a build whose yeses are void.
+		// A grant by a build whose grants are void.
 		Event("cast-7", "consent.given", "user-7", time.Time{},
 			Object{"act": "agree-popup", "locale": "en", "build": tickedBuild}),
 		// A question that was asked just now, by the road of apps.

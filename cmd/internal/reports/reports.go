@@ -88,7 +88,7 @@ func PrintDeadlines(c *cobra.Command, app string, q rest.DeadlineQuery) error {
 	return output.One(c, output.Object(whole))
 }
 
-// printLate prints the yeses of late withdrawals below a report, if there are
+// printLate prints the grants of late withdrawals below a report, if there are
 // any.
 func printLate(c *cobra.Command, first []byte) error {
 	late, err := output.Member(first, "answered_after_withdrawal")

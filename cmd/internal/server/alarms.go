@@ -103,7 +103,7 @@ func (h *Server) rejectedAlarms(ctx context.Context) []rest.Alarm {
 	var list []rest.Alarm
 	place := map[[2]string]int{}
 	for _, m := range messages {
-		if !m.MayBeNo || m.Seen {
+		if !m.MayBeOptOut || m.Seen {
 			continue
 		}
 		key := [2]string{alarmOf(m), m.App}

@@ -227,7 +227,7 @@ type restRejected struct{ messages *intake.Rejections }
 func rejectedMessage(m intake.RejectedMessage) rest.RejectedMessage {
 	return rest.RejectedMessage{
 		Seq: m.Seq, App: m.App, At: deadline.At(m.At).String(), Code: string(m.Code), Path: m.Path,
-		MayBeNo: m.MayBeNo, InSeq: m.InSeq, Seen: m.Seen, Why: m.Why,
+		MayBeOptOut: m.MayBeOptOut, InSeq: m.InSeq, Seen: m.Seen, Why: m.Why,
 	}
 }
 

@@ -53,13 +53,13 @@ func (o *order) check(record []byte) error {
 	return l.times()
 }
 
-// maxAhead is how far ahead of the ledger's clock a yes may be, in
+// maxAhead is how far ahead of the ledger's clock a grant may be, in
 // milliseconds.
 const maxAhead = int64(domain.FutureSkew)
 
-// times checks the times of a record against each other: a no is never later
+// times checks the times of a record against each other: an opt-out is never later
 // than it was recorded, what it claimed beyond that is kept beside it, and a
-// yes is not later by more than clocks differ.
+// grant is not later by more than clocks differ.
 func (l line) times() error {
 	switch kind := string(l.kind); {
 	case l.claimed != 0 && (l.at != l.recorded || l.claimed <= l.recorded):

@@ -6,14 +6,14 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// MayBeOptOut reports whether a message that could not be taken may be a no: a
+// MayBeOptOut reports whether a message that could not be taken may be an opt-out: a
 // refusal, a withdrawal, a permission that was revoked, or anything else after
 // which less may be done. TypeHint is its
 // type if the headers say it; else the message itself is asked. What cannot be
 // told may be one.
 func MayBeOptOut(structuredOrData []byte, typeHint string) bool {
 	if typeHint != "" {
-		return isNo(typeHint)
+		return lessens(typeHint)
 	}
 
 	d := jsontext.NewDecoder(bytes.NewBuffer(structuredOrData), jsontext.AllowDuplicateNames(true),
@@ -38,7 +38,7 @@ func MayBeOptOut(structuredOrData []byte, typeHint string) bool {
 		}
 		if isType {
 			text, err := jsontext.AppendUnquote(nil, v)
-			if err != nil || isNo(string(text)) {
+			if err != nil || lessens(string(text)) {
 				return true
 			}
 			found = true
@@ -47,7 +47,7 @@ func MayBeOptOut(structuredOrData []byte, typeHint string) bool {
 	return !found
 }
 
-func isNo(name string) bool {
+func lessens(name string) bool {
 	k, known := kinds[name]
-	return k.no || !known
+	return k.lessens || !known
 }
