@@ -18,7 +18,8 @@
 //
 // Beside the places there are three bounds. One principal holds no more than a part of the
 // places of a class, of its line, and of the bytes of bodies, each by itself, so that
-// others get through. The bodies that are held have a bound in bytes, and those of questions
+// others get through. Over NATS, where nobody tells a receiver who sent a message, all of
+// one app hold no more than a part of the places, too. The bodies that are held have a bound in bytes, and those of questions
 // hold at most half of it. And once the process has more memory than its ceiling, it takes
 // nothing new but questions until it has less.
 //
@@ -62,12 +63,16 @@ type Bounds struct {
 type Config struct {
 	Bounds [classes]Bounds
 	Share  float64      // the part of the places, of the line and of Bodies that one principal may hold; zero: all
+	Apps   float64      // the part of the places that all of one app may hold by Try; zero: all
 	Bodies int64        // bytes of bodies that are held at once
 	Memory int64        // bytes that the process may have; zero: no ceiling
 	Used   func() int64 // how many it has; nil: as the runtime says
 
 	Refused func(Class, Why) // is told of each refusal; nil: nobody
 }
+
+// share is the part that one principal may hold, over HTTP as over NATS.
+const share = 0.75
 
 // Default returns what a machine with so many processors takes, in so much memory. Away
 // says that questions wait for a store elsewhere.
@@ -79,7 +84,7 @@ type Config struct {
 // work leaves half of the processors to others. The line of questions and events is longer
 // than the places: a burst that is over at once is no overload.
 func Default(processors int, memory int64, away bool) Config {
-	c := Config{Share: 0.75, Bodies: 64 << 20, Memory: memory}
+	c := Config{Share: share, Bodies: 64 << 20, Memory: memory}
 	quick := 4 * processors
 	if away {
 		quick = 64 * processors
@@ -98,8 +103,12 @@ func Default(processors int, memory int64, away bool) Config {
 // DefaultNATS returns what is taken at once of requests over NATS. A back end sends many
 // over one connection, and they wait where their persons' earlier ones are: there is no
 // line. What the stream holds is not counted: it waits there.
+//
+// Who sends is known by the inbox that they name, and whoever may record in an app may name
+// any. In which app they record, the NATS server holds them to. So one app has its part,
+// too, which is larger than that of one principal: the rest of the app gets through.
 func DefaultNATS(memory int64) Config {
-	c := Config{Memory: memory}
+	c := Config{Share: share, Apps: 0.875, Memory: memory}
 	c.Bounds[Quick] = Bounds{Places: 1024}
 	c.Bounds[Record] = Bounds{Places: 1024}
 	return c
@@ -112,12 +121,13 @@ type Why string
 const (
 	Full     Why = "full"      // every place of the class is taken, and the line is full or too slow
 	TooMany  Why = "principal" // one principal holds its part of the places and the line, or of the bodies
+	OfApp    Why = "app"       // all of one app hold its part of the places
 	Bodies   Why = "bodies"    // the bodies that are held are too many bytes
 	NoMemory Why = "memory"    // the process has more memory than its ceiling
 )
 
 // Reasons are all of them.
-var Reasons = []string{string(Full), string(TooMany), string(Bodies), string(NoMemory)}
+var Reasons = []string{string(Full), string(TooMany), string(OfApp), string(Bodies), string(NoMemory)}
 
 // A Refusal says that something was not taken. Nothing of it was done.
 type Refusal struct {
@@ -130,6 +140,8 @@ func (r *Refusal) Error() string {
 	switch r.Why {
 	case TooMany:
 		return "you have too many requests of this kind under way: wait for their answers, or send fewer at once"
+	case OfApp:
+		return "this app has too many requests of this kind under way: wait for their answers, or send fewer at once"
 	case Bodies:
 		return "too many large bodies are being read at once"
 	case NoMemory:
@@ -150,7 +162,7 @@ type Admission struct {
 func New(c Config) *Admission {
 	a := &Admission{config: c}
 	for class, b := range c.Bounds {
-		a.lanes[class].open(b, c.Share)
+		a.lanes[class].open(b, c.Share, c.Apps)
 	}
 	a.bodies.open(c.Bodies, c.Share)
 	a.memory = memory{ceiling: c.Memory, used: c.Used}
@@ -179,14 +191,15 @@ func (a *Admission) Enter(ctx context.Context, class Class, who string) (leave f
 	return leave, err
 }
 
-// Try is [Admission.Enter] for who waits elsewhere: it takes a place that is there now.
-func (a *Admission) Try(class Class) (leave func(), err error) {
+// Try is [Admission.Enter] for who waits elsewhere: it takes a place that is there now, for a
+// request of somebody in an app. Empty: nobody is known, and nobody has a part.
+func (a *Admission) Try(class Class, who, app string) (leave func(), err error) {
 	if class != Quick && a.memory.full() {
 		return nil, a.refuse(class, NoMemory)
 	}
-	leave, taken := a.lanes[class].try()
-	if !taken {
-		return nil, a.refuse(class, Full)
+	leave, why := a.lanes[class].try(who, app)
+	if why != "" {
+		return nil, a.refuse(class, why)
 	}
 	return leave, nil
 }

@@ -62,7 +62,7 @@ func TestOneTooManyIsRefusedAtOnce(t *testing.T) {
 	if _, err := a.Enter(t.Context(), Record, ""); why(err) != Full {
 		t.Errorf("a third of a class with a place and a line of one: %v", err)
 	}
-	if _, err := a.Try(Record); why(err) != Full {
+	if _, err := a.Try(Record, "", ""); why(err) != Full {
 		t.Errorf("who does not wait: %v", err)
 	}
 	if !a.Busy() {
@@ -521,7 +521,7 @@ func TestARefusalSaysWhenToComeAgainAndThatNothingWasDone(t *testing.T) {
 	c := small()
 	c.Bounds[Record].Line = 0
 	a := New(c)
-	leave, err := a.Try(Record)
+	leave, err := a.Try(Record, "", "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -538,5 +538,53 @@ func TestARefusalSaysWhenToComeAgainAndThatNothingWasDone(t *testing.T) {
 	h.ServeHTTP(w, httptest.NewRequest("GET", "/livez", nil))
 	if !asked {
 		t.Errorf("health is refused: %d", w.Code)
+	}
+}
+
+// Over NATS nobody waits in line. One principal holds three quarters of the places at most,
+// in however many apps, and one app seven eighths, whatever names its requests go by.
+func TestOverNATSOnePrincipalAndOneAppLeavePlacesToOthers(t *testing.T) {
+	c := DefaultNATS(0)
+	c.Bounds[Record].Places = 16
+	a := New(c)
+	var leaves []func()
+	take := func(who, app string, want Why) {
+		t.Helper()
+		leave, err := a.Try(Record, who, app)
+		if why(err) != want {
+			t.Fatalf("%s in %s: %v, want %q", who, app, err, want)
+		}
+		if err == nil {
+			leaves = append(leaves, leave)
+		}
+	}
+
+	for i := range 12 {
+		take("ada", []string{"shop", "bank"}[i%2], "")
+	}
+	take("ada", "shop", TooMany)
+	take("ada", "club", TooMany)
+	take("bob", "shop", "")
+	take("", "", "")
+	take("bob", "shop", "")
+	take("bob", "bank", "")
+	take("eve", "shop", Full)
+	if r, is := errors.AsType[*Refusal](a.refuse(Record, OfApp)); !is || r.Problem().Status != http.StatusTooManyRequests {
+		t.Errorf("an app with its part is told %+v", r)
+	}
+
+	for _, leave := range leaves {
+		leave()
+	}
+	for i := range 14 {
+		take(string(rune('a'+i)), "shop", "")
+	}
+	take("z", "shop", OfApp)
+	take("z", "bank", "")
+	for _, leave := range leaves[len(leaves)-15:] {
+		leave()
+	}
+	if l := &a.lanes[Record]; l.working != 0 || len(l.works) > 0 || len(l.ofApps) > 0 {
+		t.Errorf("nobody works, and it remembers %d, %v, %v", l.working, l.works, l.ofApps)
 	}
 }

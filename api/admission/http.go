@@ -132,7 +132,7 @@ func (r *Refusal) Seconds() int { return max(1, int(math.Ceil(r.After.Seconds())
 // outcome is not unknown.
 func (r *Refusal) Problem() wire.Problem {
 	status := http.StatusServiceUnavailable
-	if r.Why == TooMany {
+	if r.Why == TooMany || r.Why == OfApp {
 		status = http.StatusTooManyRequests
 	}
 	return wire.Problem{

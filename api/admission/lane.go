@@ -16,6 +16,7 @@ type lane struct {
 	bounds    Bounds
 	mostWorks int // of one principal at once; zero: all
 	mostWaits int // of one principal in line
+	mostOfApp int // of all of one app at once; zero: all
 	refused   atomic.Int64
 
 	mu      sync.Mutex
@@ -24,6 +25,7 @@ type lane struct {
 	emptied time.Time // when the line was empty last; it counts while somebody is in it
 	works   map[string]int
 	waits   map[string]int
+	ofApps  map[string]int // of works, by the app that they are for; only of those who tried
 }
 
 // A waiter is a request in line.
@@ -33,8 +35,12 @@ type waiter struct {
 	turn chan Why // gets one value: empty: a place; else why there is none
 }
 
-func (l *lane) open(b Bounds, share float64) {
-	l.bounds, l.works, l.waits = b, map[string]int{}, map[string]int{}
+func (l *lane) open(b Bounds, share, apps float64) {
+	l.bounds = b
+	l.works, l.waits, l.ofApps = map[string]int{}, map[string]int{}, map[string]int{}
+	if apps > 0 {
+		l.mostOfApp = max(1, int(apps*float64(b.Places)))
+	}
 	if share > 0 {
 		l.mostWorks = max(1, int(share*float64(b.Places)))
 		l.mostWaits = max(1, int(share*float64(b.Line)))
@@ -167,15 +173,29 @@ func (l *lane) whyWaits(who string) Why {
 	return Full
 }
 
-// try takes a place that is there now, for nobody in particular.
-func (l *lane) try() (leave func(), taken bool) {
+// try takes a place that is there now, or says why there is none.
+func (l *lane) try(who, app string) (leave func(), why Why) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if !l.mayWork("") {
-		return nil, false
+	switch {
+	case l.holdsPart(who):
+		return nil, TooMany
+	case app != "" && l.mostOfApp > 0 && l.ofApps[app] >= l.mostOfApp:
+		return nil, OfApp
+	case l.working >= l.bounds.Places:
+		return nil, Full
 	}
-	l.take("")
-	return func() { l.leave("") }, true
+	l.take(who)
+	l.ofApps[app]++
+	return func() { l.leaveApp(who, app) }, ""
+}
+
+// leaveApp gives a place back that was taken by try.
+func (l *lane) leaveApp(who, app string) {
+	l.mu.Lock()
+	less(l.ofApps, app)
+	l.mu.Unlock()
+	l.leave(who)
 }
 
 // count returns how many have a place, and how many wait.

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"consentledger/api/auth"
 	"consentledger/api/rest"
 	"consentledger/cmd/internal/server"
 
@@ -264,4 +265,116 @@ func askReport(ctx context.Context, r *running) (status int, after string) {
 	defer resp.Body.Close()
 	_, _ = io.Copy(io.Discard, resp.Body)
 	return resp.StatusCode, resp.Header.Get("Retry-After")
+}
+
+// recordsAll sends withdrawals of one person, one after the other, and returns the codes of
+// those that were not recorded.
+func recordsAll(t *testing.T, nc *nats.Conn, app, person string, many int) (codes []string) {
+	t.Helper()
+	for n := range many {
+		m, err := nc.Request("consent.v1."+app+".record", withdrawalOf(person, fmt.Sprint(n)), time.Minute)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if code := m.Header.Get(micro.ErrorCodeHeader); code != "" {
+			codes = append(codes, code)
+		}
+	}
+	return codes
+}
+
+func withdrawalOf(person, id string) []byte {
+	return fmt.Appendf(nil, `{"specversion":"1.0","id":"%s-%s","source":"test","type":"consent.withdrawn","subject":"%s","data":{"all":true}}`,
+		person, id, person)
+}
+
+// refusedOverNATS returns how many events the server says that it refused over NATS.
+func refusedOverNATS(g *guarded) int64 {
+	g.Helper()
+	var s rest.StatusReport
+	_, text := g.ask(g.admin, "GET", "/v1/status", "")
+	if err := json.Unmarshal([]byte(text), &s); err != nil || s.Limits == nil {
+		g.Fatalf("status: %v, %s", err, text)
+	}
+	return classOf(g.T, *s.Limits, "nats", "record").Refused
+}
+
+// Of the requests over NATS one principal holds no more than its part, whatever it sends, and
+// one app no more than its own, whatever inboxes its requests name. So others are answered.
+func TestOnePrincipalOnNATSLeavesPlacesToOthers(t *testing.T) {
+	g := guardAs(t, server.Config{
+		Data: t.TempDir(), Access: server.Access{Authenticate: true},
+		Limits: server.Limits{AtOnce: map[string]int{"nats-record": 32}},
+	})
+	greedy := g.connect(g.keys[auth.Writer])
+	neighbour := g.connect(g.issue("--role", "app-writer", "--app", "shop", "--days", "1"))
+	other := g.connect(g.issue("--role", "app-writer", "--app", "bank", "--days", "1"))
+
+	// One sends more than there are places, and is told that it is its own part that is full.
+	var refused atomic.Int64
+	var wrong atomic.Pointer[string]
+	stop := make(chan struct{})
+	var all sync.WaitGroup
+	for client := range 64 {
+		all.Go(func() {
+			for n := 0; ; n++ {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				m, err := greedy.Request("consent.v1.shop.record", withdrawalOf("ada", fmt.Sprint(client, "-", n)), time.Minute)
+				if err != nil {
+					text := err.Error()
+					wrong.Store(&text)
+					return
+				}
+				switch code := m.Header.Get(micro.ErrorCodeHeader); code {
+				case "":
+				case "429":
+					refused.Add(1)
+				default:
+					text := code + " " + string(m.Data)
+					wrong.Store(&text)
+				}
+			}
+		})
+	}
+	eventually(t, "refused", func() string {
+		if refused.Load() == 0 && wrong.Load() == nil {
+			return "nobody is refused"
+		}
+		return "refused"
+	})
+	if codes := recordsAll(t, neighbour, "shop", "bob", 30); len(codes) > 0 {
+		t.Errorf("another principal of the app is refused beside it: %v", codes)
+	}
+	if codes := recordsAll(t, other, "bank", "bob", 30); len(codes) > 0 {
+		t.Errorf("another app is refused beside it: %v", codes)
+	}
+	close(stop)
+	all.Wait()
+	if text := wrong.Load(); text != nil {
+		t.Errorf("who sends too much is told %s", *text)
+	}
+
+	// By names of inboxes that are nobody's it gets no more than what its app may hold.
+	before := refusedOverNATS(g)
+	for n := 0; ; n++ {
+		for i := range 200 {
+			err := greedy.PublishRequest("consent.v1.shop.record", fmt.Sprintf("_INBOX.forged%d.x", i), withdrawalOf("ada", fmt.Sprint("f", n, "-", i)))
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := greedy.Flush(); err != nil {
+			t.Fatal(err)
+		}
+		if codes := recordsAll(t, other, "bank", fmt.Sprint("carl", n), 3); len(codes) > 0 {
+			t.Fatalf("another app is refused beside one that names inboxes of nobody: %v", codes)
+		}
+		if n >= 5 && refusedOverNATS(g) > before {
+			break
+		}
+	}
 }

@@ -6,14 +6,16 @@ import (
 
 	"consentledger/api/nats/natsservice"
 	"consentledger/api/wire"
+	"consentledger/domain/ident"
 
 	"github.com/nats-io/nats.go"
 )
 
 // An Admit says whether there is a place for a request now, where only so many are worked
-// on at once. The caller calls leave when it is answered. The error is a [Busy]; nothing
-// was recorded. Nil: there is always a place.
-type Admit func(question bool) (leave func(), err error)
+// on at once, of an app and of whoever named an inbox for the answer. The caller calls leave
+// when it is answered. The error is a [Busy]; nothing was recorded. Nil: there is always a
+// place.
+type Admit func(question bool, app ident.AppName, inbox string) (leave func(), err error)
 
 // A Busy is an error that says when to come again.
 type Busy interface {
@@ -28,7 +30,11 @@ func (s *service) enter(r *natsservice.Request, question bool) (leave func(), bu
 	if s.Admit == nil || r.Reply == "" {
 		return func() {}, nil
 	}
-	return s.Admit(question)
+	app, err := appOf(r.Subject)
+	if err != nil {
+		return func() {}, nil // it is answered what is wrong with its subject
+	}
+	return s.Admit(question, app, r.Reply)
 }
 
 // overloaded is the answer to who finds no place: a problem, or what is answered to a

@@ -30,3 +30,21 @@ func TestAnswersGoToInboxesOfOthersAlone(t *testing.T) {
 		}
 	}
 }
+
+func TestAnInboxHasTheNameOfWhoListensThere(t *testing.T) {
+	for reply, want := range map[string]string{
+		"_INBOX.abc.def":              "abc",
+		"_INBOX.cert-shop.x.1":        "cert-shop",
+		"_GR_.abc.def._INBOX.key.y.1": "key",
+		"_GR_.abc._INBOX.key":         "",
+		"_INBOX.abc":                  "",
+		"_INBOX..x":                   "",
+		"_R_.abc.def":                 "",
+		"consent.v1.shop.record":      "",
+		"":                            "",
+	} {
+		if got := subject.InboxName(reply); got != want {
+			t.Errorf("%q: %q, want %q", reply, got, want)
+		}
+	}
+}

@@ -14,9 +14,11 @@ import (
 	"time"
 
 	"consentledger/api/admission"
+	"consentledger/api/auth"
 	"consentledger/api/rest"
 	"consentledger/cmd/internal/exit"
 	"consentledger/cmd/internal/telemetry"
+	"consentledger/domain/ident"
 )
 
 // What one connection of HTTP may do, and how many there are. docs/limits.md has them.
@@ -117,13 +119,17 @@ func (h *Server) openLimits() error {
 	return nil
 }
 
-// admitNATS takes a place for a request over NATS.
-func (h *Server) admitNATS(question bool) (leave func(), err error) {
-	class := admission.Record
+// admitNATS takes a place for a request over NATS. As over HTTP, nobody has a part where
+// nobody is authenticated.
+func (h *Server) admitNATS(question bool, app ident.AppName, inbox string) (leave func(), err error) {
+	class, op := admission.Record, auth.Record
 	if question {
-		class = admission.Quick
+		class, op = admission.Quick, auth.Check
 	}
-	return h.natsPlaces.Try(class)
+	if h.keys == nil {
+		return h.natsPlaces.Try(class, "", "")
+	}
+	return h.natsPlaces.Try(class, h.keys.Asking(inbox, op, app), string(app))
 }
 
 // limitsReport says how much is under way, and how much may be.

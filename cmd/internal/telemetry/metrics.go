@@ -81,7 +81,7 @@ var (
 		Label: "why", Values: []string{"key", "role", "state", "provider", "link", "form", "rate", "session", "away"}}
 	Overload = &Metric{Name: "consentledger.overload.refused", Unit: "{request}", Kind: Counter,
 		Text:  "Requests that were refused because too much was under way, over HTTP and NATS, by why",
-		Label: "why", Values: []string{"full", "principal", "bodies", "memory"}}
+		Label: "why", Values: []string{"full", "principal", "app", "bodies", "memory"}}
 	Working = &Metric{Name: "consentledger.requests.working", Unit: "{request}", Kind: Gauge,
 		Text: "Requests that are being worked on, by their class", Label: "class", Values: []string{"quick", "record",
 			"batch", "heavy"}}
