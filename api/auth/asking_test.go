@@ -15,7 +15,7 @@ func TestWhoAsksOverNATSIsCountedByTheHolderOfTheirKey(t *testing.T) {
 	_, first := b.issue(Wish{Name: "back end", Roles: []Role{Writer}, Apps: []ident.AppName{"shop"}, Lasts: 24 * time.Hour})
 	_, second := b.issue(Wish{Name: "back end", Roles: []Role{Writer}, Apps: []ident.AppName{"shop"}, Lasts: 72 * time.Hour,
 		Principal: first.Principal})
-	_, reader := b.issue(Wish{Name: "reader", Roles: []Role{Reader}, Apps: []ident.AppName{"shop"}, Lasts: 72 * time.Hour})
+	_, reader := b.issue(Wish{Name: "reader", Roles: []Role{AppReader}, Apps: []ident.AppName{"shop"}, Lasts: 72 * time.Hour})
 	inbox := func(l Listed) string { return l.principal().Inbox() + ".x.1" }
 
 	for _, c := range []struct {
