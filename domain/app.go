@@ -166,16 +166,16 @@ func (s Service) Fold(f Fact, own lists.Own) Service {
 	case BuildDisputed:
 		s.disputes = lists.Add(own, s.disputes, e)
 	case ExemptionInvoked:
-		s.exemptions = lists.Add(own, s.exemptions, exemption{e, f.later(), 0, f.ID})
+		s.exemptions = lists.Add(own, s.exemptions, exemption{e, f.Later(), 0, f.ID})
 	case ExemptionEnded:
 		s.exemptions = endExemption(own, s.exemptions, e, f)
 	case ServiceCeased:
-		s.ceased, s.ceasedBy = f.earlier(), f.ID
+		s.ceased, s.ceasedBy = f.Earlier(), f.ID
 	case Noted:
 		s.proposals = s.proposals.After(e.Kind, e.Fields, f.ID, f.Recorded)
-		s.Register = s.Register.After(own, e.Kind, e.Fields, f.ID, f.later())
+		s.Register = s.Register.After(own, e.Kind, e.Fields, f.ID, f.Later())
 	default:
-		mustBeIdle(e, ident.ServiceNoun)
+		MustBeIdle(e, ident.ServiceNoun)
 	}
 	return s
 }
@@ -183,7 +183,7 @@ func (s Service) Fold(f Fact, own lists.Own) Service {
 // Decide answers cmd with the facts it makes true. At is when it happened, as
 // its source says; recorded is the ledger's time.
 func (s Service) Decide(cmd Command, ref Reference, at, recorded deadline.Instant) ([]Event, error) {
-	if err := checkSender(ref.By, cmd); err != nil {
+	if err := CheckSender(ref.By, cmd); err != nil {
 		return nil, err
 	}
 
@@ -211,7 +211,7 @@ func (s Service) Decide(cmd Command, ref Reference, at, recorded deadline.Instan
 	case Say:
 		return one(s.say(cmd.Event, ref, max(at, recorded)))
 	}
-	return nil, notTaken(cmd, ident.ServiceNoun, "this is not about an app as a whole")
+	return nil, NotTaken(cmd, ident.ServiceNoun, "this is not about an app as a whole")
 }
 
 func (s Service) say(e Event, ref Reference, at deadline.Instant) (Event, error) {
@@ -235,7 +235,7 @@ func (s Service) say(e Event, ref Reference, at deadline.Instant) (Event, error)
 	case ExemptionEnded:
 		return e, ended(s.exemptions, e)
 	case ServiceCeased:
-		if err := reasoned(e.Reason); err != nil {
+		if err := CheckReason(e.Reason); err != nil {
 			return e, err
 		}
 		return e, s.Register.CheckEnd(ref.Policies.NoticeRules(at), ref.Calendars, s.App.TimeZone, at)

@@ -129,7 +129,7 @@ func (s *Subject) changes(v published.Policy, ref Reference, locale string, at d
 // it. That is no consent to what it changed.
 func (s *Subject) heardOf(v published.Policy, ref Reference, at deadline.Instant) bool {
 	for _, y := range s.said {
-		if y.no == 0 && y.later() <= at && y.given().Version == v.Version && !isVoided(y, &ref) {
+		if y.no == 0 && y.Later() <= at && y.given().Version == v.Version && !isVoided(y, &ref) {
 			return true
 		}
 	}
@@ -140,8 +140,8 @@ func (s *Subject) heardOf(v published.Policy, ref Reference, at deadline.Instant
 // with a version, zero if they did not.
 func (s *Subject) refusedVersion(v content.Hash, ref Reference, at deadline.Instant) (since deadline.Instant) {
 	for _, n := range s.said {
-		if e, ok := n.Event.(ConsentRefused); ok && e.Version == v && n.earlier() <= at && !isVoided(n, &ref) {
-			since = max(since, n.earlier())
+		if e, ok := n.Event.(ConsentRefused); ok && e.Version == v && n.Earlier() <= at && !isVoided(n, &ref) {
+			since = max(since, n.Earlier())
 		}
 	}
 	return since
@@ -161,7 +161,7 @@ func (s Subject) knewBefore(v published.Policy, ref Reference) bool {
 
 // request answers RequestConsent: the person was asked, perhaps too soon.
 func (s Subject) request(cmd RequestConsent, ref Reference, at deadline.Instant) (Event, error) {
-	if err := reasoned(cmd.Reason); err != nil {
+	if err := CheckReason(cmd.Reason); err != nil {
 		return nil, err
 	}
 	if err := ref.checkScope(policy.Scope{Purposes: cmd.Purposes}); err != nil {

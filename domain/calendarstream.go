@@ -25,7 +25,7 @@ func (PublishCalendar) isCommand() {}
 func EvolveCalendars(c deadline.Calendars, f Fact) deadline.Calendars {
 	e, ok := f.Event.(CalendarPublished)
 	if !ok {
-		mustBeIdle(f.Event, ident.CalendarNoun)
+		MustBeIdle(f.Event, ident.CalendarNoun)
 	}
 	return c.Add(e.Calendar, f.Recorded)
 }
@@ -33,12 +33,12 @@ func EvolveCalendars(c deadline.Calendars, f Fact) deadline.Calendars {
 // DecideCalendars answers cmd with the facts it makes true, where c is what was
 // published before.
 func DecideCalendars(c deadline.Calendars, cmd Command, by ident.By) ([]Event, error) {
-	if err := checkSender(by, cmd); err != nil {
+	if err := CheckSender(by, cmd); err != nil {
 		return nil, err
 	}
 	p, ok := cmd.(PublishCalendar)
 	if !ok {
-		return nil, notTaken(cmd, ident.CalendarNoun, "this is not about a calendar")
+		return nil, NotTaken(cmd, ident.CalendarNoun, "this is not about a calendar")
 	}
 	k := p.Calendar
 	if c.Knows(k) {

@@ -115,8 +115,8 @@ func Clamp(cmd Command, claimed, recorded deadline.Instant) (at, kept deadline.I
 	return claimed, 0
 }
 
-// checkSender refuses what no app may say.
-func checkSender(b ident.By, cmd Command) error {
+// CheckSender refuses what no app may say.
+func CheckSender(b ident.By, cmd Command) error {
 	by := commandRuleOf(cmd).By
 	if say, says := cmd.(Say); says {
 		by = RuleOf(say.Event).By
@@ -130,9 +130,9 @@ func checkSender(b ident.By, cmd Command) error {
 var errNotForApps = refusal.New(refusal.NotForApps,
 	"this is recorded by an operator, never by an app; see consentledger record --operator")
 
-// notTaken refuses a command that a noun does not take. If its row says that the noun
+// NotTaken refuses a command that a noun does not take. If its row says that the noun
 // does, this program is mistaken.
-func notTaken(cmd Command, noun ident.Noun, text string) error {
+func NotTaken(cmd Command, noun ident.Noun, text string) error {
 	if slices.Contains(commandRuleOf(cmd).Nouns, noun) {
 		panic(fmt.Sprintf("domain: command %T has no case in the Decide of a %s stream", cmd, noun))
 	}

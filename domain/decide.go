@@ -23,33 +23,14 @@ type Reference struct {
 	Linked   []ident.EventID // the grants of linked histories, for whoever confirms them
 
 	Calendars deadline.Calendars
-	Person    *Subject // whom a request is of; nil: nobody who is known
-	Erased    bool     // somebody was erased from the app, or nobody knows; for whoever imports
-	Original  *Request // which a request is said to be a duplicate of; nil: there is none
-	Asker     *Subject // whom Original is of; nil: nobody who is known
-}
-
-// person returns whom a request is of, nobody's history if they are not known.
-func (r Reference) person() Subject {
-	if r.Person == nil {
-		return Subject{}
-	}
-	return *r.Person
-}
-
-// asker returns whom the original of a request is of, as person does.
-func (r Reference) asker() Subject {
-	if r.Asker == nil {
-		return Subject{}
-	}
-	return *r.Asker
+	Erased    bool // somebody was erased from the app, or nobody knows; for whoever imports
 }
 
 // Decide answers cmd with the facts that it makes true. At is when it
 // happened, as its source says; recorded is the ledger's time. A refusal is a
 // [refusal.Refusal] and leaves no fact; an opt-out is never refused for its time.
 func (s Subject) Decide(cmd Command, ref Reference, at, recorded deadline.Instant) ([]Event, error) {
-	if err := checkSender(ref.By, cmd); err != nil {
+	if err := CheckSender(ref.By, cmd); err != nil {
 		return nil, err
 	}
 
@@ -89,7 +70,7 @@ func (s Subject) Decide(cmd Command, ref Reference, at, recorded deadline.Instan
 		}
 		return s.say(cmd.Event, ref, max(at, recorded))
 	}
-	return nil, notTaken(cmd, ident.SubjectNoun, "this command is not about a person")
+	return nil, NotTaken(cmd, ident.SubjectNoun, "this command is not about a person")
 }
 
 func one(e Event, err error) ([]Event, error) {
@@ -277,21 +258,6 @@ const maxUnknown = 50
 var errNoGuardian = refusal.At(refusal.UnknownGuardian, "data.guardian",
 	"nobody of that id is verified as the person's guardian now, or the person is 18 and has none; see "+
 		"guardian.verified")
-
-// shown returns purposes as a request keeps them: a name that no version
-// declares may be anything, and is kept as [refusal.Quote] shows it.
-func (ref Reference) shown(ids []policy.PurposeID) []policy.PurposeID {
-	var out []policy.PurposeID
-	for _, id := range ids {
-		if !ref.Policies.Declares(id) {
-			id = policy.PurposeID(strings.Trim(refusal.Quote(string(id)), `"`))
-		}
-		if !slices.Contains(out, id) {
-			out = append(out, id)
-		}
-	}
-	return out
-}
 
 // checkScope refuses an opt-out that names nothing, or a purpose that no version
 // ever declared: taken as it is, it would leave the consent that was meant.

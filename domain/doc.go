@@ -8,8 +8,8 @@
 // wrong, and no message, however late, makes a consent out of a refusal.
 //
 // The nouns are [Service] (an app), [Policies] and [Surfaces] (of an app), [Subject]
-// (a person), [Request] (what a person asks for), [Incident], and [Duties] (what is
-// owed). Each has Decide, which turns a command into facts, and Evolve, which turns a
+// (a person); in domain/cases, above this package, a request, an incident and what is
+// owed. Each has Decide, which turns a command into facts, and Evolve, which turns a
 // fact into the next state; [DecideCalendars] and [EvolveCalendars] do so for
 // calendars. All are plain functions: they read no clock, no disk and no network, so
 // the same history always tells the same story.
@@ -22,7 +22,7 @@
 // type, [CountRules] says what a grant must be to count, [LackRules] what it should
 // prove. [May] answers "may we?", [Prompt] "what must we ask?".
 //
-// The packages below this one know no event, and nothing of where a person stands. They
+// The packages below this one, all but domain/cases, know no event, and nothing of where a person stands. They
 // compute; the event of what comes out is a type of this package, of the same shape.
 //
 //   - domain/policy is what a policy says and what changes from one version to the next;

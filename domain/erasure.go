@@ -46,7 +46,7 @@ func (s Subject) Erased() deadline.Instant { return s.erased }
 
 // erase decides an order. A legal hold stands above it.
 func (s Subject) erase(cmd OrderErasure, ref Reference, at deadline.Instant) (Event, error) {
-	if err := reasoned(cmd.Reason); err != nil {
+	if err := CheckReason(cmd.Reason); err != nil {
 		return nil, err
 	}
 	if !areTwo(cmd.By) {

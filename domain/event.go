@@ -14,9 +14,9 @@ import (
 //sumtype:decl
 type Event interface{ isEvent() }
 
-// mustBeIdle is called by a fold that has no case for an event: there is none to have if
+// MustBeIdle is called by a fold that has no case for an event: there is none to have if
 // its row says that nothing of the noun changes by it. Else this program is mistaken.
-func mustBeIdle(e Event, noun ident.Noun) {
+func MustBeIdle(e Event, noun ident.Noun) {
 	if r := RuleOf(e); !r.Idle || !slices.Contains(r.Nouns, noun) {
 		panic(fmt.Sprintf("domain: event %T has no case in the fold of a %s stream", e, noun))
 	}

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	. "consentledger/domain"
+	"consentledger/domain/cases"
 	"consentledger/domain/deadline"
 	"consentledger/domain/ident"
 	"consentledger/domain/policy"
@@ -93,11 +94,11 @@ var folds = map[ident.Noun]func(Fact){
 	ident.PolicyNoun:   func(f Fact) { Policies{}.Evolve(f) },
 	ident.SubjectNoun:  func(f Fact) { Subject{}.Evolve(f) },
 	ident.SurfaceNoun:  func(f Fact) { Surfaces{}.Evolve(f) },
-	ident.RequestNoun:  func(f Fact) { Request{}.Evolve(f) },
-	ident.IncidentNoun: func(f Fact) { Incident{}.Evolve(f) },
+	ident.RequestNoun:  func(f Fact) { cases.Request{}.Evolve(f) },
+	ident.IncidentNoun: func(f Fact) { cases.Incident{}.Evolve(f) },
 	ident.CalendarNoun: func(f Fact) { EvolveCalendars(deadline.Calendars{}, f) },
 	ident.ObligationNoun: func(f Fact) {
-		if _, took := (Duties{}).Evolve(f); !took {
+		if _, took := (cases.Duties{}).Evolve(f); !took {
 			panic("this is about no obligation")
 		}
 	},
@@ -123,9 +124,9 @@ var decides = map[ident.Noun]func(Command) error{
 	ident.PolicyNoun:     func(c Command) error { _, err := Policies{}.Decide(c, ident.By{}, 0); return err },
 	ident.SubjectNoun:    func(c Command) error { _, err := Subject{}.Decide(c, Reference{}, 0, 0); return err },
 	ident.SurfaceNoun:    func(c Command) error { _, err := Surfaces{}.Decide(c, Reference{}); return err },
-	ident.RequestNoun:    func(c Command) error { _, err := Request{}.Decide(c, Reference{}, 0, 0); return err },
-	ident.IncidentNoun:   func(c Command) error { _, err := Incident{}.Decide(c, Reference{}, 0, 0); return err },
-	ident.ObligationNoun: func(c Command) error { _, err := Duties{}.Decide(c, Reference{}, 0, 0); return err },
+	ident.RequestNoun:    func(c Command) error { _, err := cases.Request{}.Decide(c, cases.Reference{}, 0, 0); return err },
+	ident.IncidentNoun:   func(c Command) error { _, err := cases.Incident{}.Decide(c, Reference{}, 0, 0); return err },
+	ident.ObligationNoun: func(c Command) error { _, err := cases.Duties{}.Decide(c, Reference{}, 0, 0); return err },
 	ident.CalendarNoun:   func(c Command) error { _, err := DecideCalendars(deadline.Calendars{}, c, ident.By{}); return err },
 }
 

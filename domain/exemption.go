@@ -94,7 +94,7 @@ func exempt(all []exemption, q Question) (exemption, bool) {
 func endExemption(own lists.Own, all []exemption, end ExemptionEnded, f Fact) []exemption {
 	return lists.Altered(own, all, func(e *exemption) {
 		if e.id == end.Exemption {
-			e.until = f.earlier()
+			e.until = f.Earlier()
 		}
 	})
 }

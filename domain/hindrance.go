@@ -42,7 +42,7 @@ func (s Subject) Weigh(f Fact, ref Reference) Event {
 		return f.Event
 	}
 
-	at := f.later()
+	at := f.Later()
 	inForce := ref.Policies.AllInForce(at)
 	simple := s.simple(ref) && !e.endsBy(at)
 	after := s

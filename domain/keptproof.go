@@ -153,7 +153,7 @@ func (s Subject) disclose(cmd DiscloseProof) (Event, error) {
 	case !areTwo(cmd.By):
 		return nil, refusal.At(refusal.TwoPersons, "by", "disclosing a proof takes two different persons")
 	}
-	if err := reasoned(cmd.Reason); err != nil {
+	if err := CheckReason(cmd.Reason); err != nil {
 		return nil, err
 	}
 	if err := s.needProof(); err != nil {
@@ -167,7 +167,7 @@ func (s Subject) destroy(cmd DestroyProof, ref Reference, at deadline.Instant) (
 	if !cmd.Due && !areTwo(cmd.By) {
 		return nil, refusal.At(refusal.TwoPersons, "by", "destroying a proof takes two different persons")
 	}
-	if err := reasoned(cmd.Reason); err != nil {
+	if err := CheckReason(cmd.Reason); err != nil {
 		return nil, err
 	}
 	if err := s.needProof(); err != nil {

@@ -15,7 +15,7 @@ func (s Subject) Links() []link.Link { return s.links }
 // [Subject.Whole] does for every link there is.
 func (s Subject) With(l link.Link, other Subject) Subject {
 	return s.crossing(other, func(n *said) (deadline.Instant, bool) {
-		return l.Voided, l.Until == 0 || n.earlier() < l.Until
+		return l.Voided, l.Until == 0 || n.Earlier() < l.Until
 	})
 }
 

@@ -45,9 +45,9 @@ func (s Subject) Band(at deadline.Instant) (AgeBand, ident.EventID) {
 		if a.voided != 0 {
 			continue
 		}
-		from := a.later()
+		from := a.Later()
 		if a.band == ChildUnder14 {
-			from = a.earlier()
+			from = a.Earlier()
 		}
 		if from <= at {
 			known = a
@@ -106,8 +106,8 @@ func (s *Subject) lapsed(y *said, at deadline.Instant) (deadline.Instant, bool) 
 		return 0, false
 	}
 	for _, a := range s.ages {
-		if a.band > ChildUnder14 && a.later() <= at && (a.voided == 0 || !y.saidAfter(a.voided)) {
-			return a.later(), true
+		if a.band > ChildUnder14 && a.Later() <= at && (a.voided == 0 || !y.saidAfter(a.voided)) {
+			return a.Later(), true
 		}
 	}
 	return 0, false
@@ -123,13 +123,13 @@ func (s *Subject) tooYoung(y *said, at deadline.Instant) bool {
 	child, until, mistake := false, deadline.Instant(0), false // until zero: to this day; or until it was found to be a mistake
 	for _, a := range s.ages {
 		switch {
-		case a.band == ChildUnder14 && a.earlier() <= at:
+		case a.band == ChildUnder14 && a.Earlier() <= at:
 			child, until, mistake = true, a.voided, a.voided != 0
-		case a.band > ChildUnder14 && a.later() <= at && a.voided == 0 && (until == 0 || a.later() < until):
-			until, mistake = a.later(), false
+		case a.band > ChildUnder14 && a.Later() <= at && a.voided == 0 && (until == 0 || a.Later() < until):
+			until, mistake = a.Later(), false
 		}
 	}
-	return child && (until == 0 || y.later() < until || mistake && !y.saidAfter(until))
+	return child && (until == 0 || y.Later() < until || mistake && !y.saidAfter(until))
 }
 
 // unfounded reports whether y is the grant of somebody whose verification as the
@@ -137,7 +137,7 @@ func (s *Subject) tooYoung(y *said, at deadline.Instant) bool {
 func (s *Subject) unfounded(y *said) bool {
 	mistaken := false
 	for _, h := range s.guardians {
-		if y.more().guardian == "" || h.Guardian != y.more().guardian || h.From > y.later() {
+		if y.more().guardian == "" || h.Guardian != y.more().guardian || h.From > y.Later() {
 			continue
 		}
 		if h.Voided == 0 {
@@ -160,8 +160,8 @@ func (s *Subject) mayLift(y, n *said, p policy.PurposeID, at deadline.Instant, r
 	case n.more().guardian == "":
 		return s.assented(n, p, at, ref)
 	}
-	then, _ := s.Band(n.earlier())
-	now, _ := s.Band(y.later())
+	then, _ := s.Band(n.Earlier())
+	now, _ := s.Band(y.Later())
 	if y.more().guardian == "" && (now == Adult || then == ChildUnder14 && now.Minor() && now != ChildUnder14) {
 		return true
 	}
@@ -172,7 +172,7 @@ func (s *Subject) mayLift(y, n *said, p policy.PurposeID, at deadline.Instant, r
 // does not count by itself because of the person's age.
 func (s *Subject) assented(n *said, p policy.PurposeID, at deadline.Instant, ref *Reference) bool {
 	for _, y := range s.said {
-		if y.no != 0 || y.more().guardian != n.more().guardian || y.later() > at || !y.overrides(&n.Fact) ||
+		if y.no != 0 || y.more().guardian != n.more().guardian || y.Later() > at || !y.overrides(&n.Fact) ||
 			isVoided(y, ref) || s.unfounded(y) {
 			continue
 		}

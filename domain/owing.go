@@ -98,8 +98,8 @@ func (s Subject) Owes(f Fact, kind string, ref Reference) ([]obligation.Owing, e
 		held = false
 	}
 
-	owed, promised := ref.Owed(o, s, f.earlier())
-	at := f.earlier()
+	owed, promised := ref.Owed(o, s, f.Earlier())
+	at := f.Earlier()
 	if !promised {
 		at = f.Recorded
 		owed, _ = ref.Owed(o, s, at)
@@ -137,7 +137,7 @@ func (x Owed) owing(ref Reference, at deadline.Instant) obligation.Owing {
 // is owed has no date yet.
 func StartsAt(d policy.DutyRule, f Fact, rule deadline.Rule) deadline.Instant {
 	if d.Start == policy.StartOwn || d.Start == policy.StartStream || strings.Contains(d.Start, ".") {
-		return f.earlier()
+		return f.Earlier()
 	}
 	date, err := deadline.ParseDate(policy.FieldOf(Members(f.Event), d.Start))
 	zone, bad := deadline.ParseZone(rule.TimeZone)

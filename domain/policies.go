@@ -24,7 +24,7 @@ func (p Policies) Fold(f Fact, own lists.Own) Policies {
 	case PolicyPublished:
 		return Policies{p.With(published.Policy(e), own)}
 	default:
-		mustBeIdle(e, ident.PolicyNoun) // of one that begins to bind the version itself says from when on
+		MustBeIdle(e, ident.PolicyNoun) // of one that begins to bind the version itself says from when on
 	}
 	return p
 }
@@ -32,7 +32,7 @@ func (p Policies) Fold(f Fact, own lists.Own) Policies {
 // Decide answers cmd with the facts it makes true. What is published already
 // is no news: no facts, no error.
 func (p Policies) Decide(cmd Command, by ident.By, recorded deadline.Instant) ([]Event, error) {
-	if err := checkSender(by, cmd); err != nil {
+	if err := CheckSender(by, cmd); err != nil {
 		return nil, err
 	}
 	switch cmd := cmd.(type) {

@@ -72,7 +72,7 @@ func (ref Reference) Promised(s Subject, name string, at deadline.Instant) (publ
 // a general "Agree", in a way that counts for something.
 func (s *Subject) explicitlyAgreed(v content.Hash, ref Reference, at deadline.Instant) bool {
 	for _, y := range s.said {
-		if y.no != 0 || y.kind == policy.NoConsent || y.kind == policy.GeneralConsent || y.later() > at ||
+		if y.no != 0 || y.kind == policy.NoConsent || y.kind == policy.GeneralConsent || y.Later() > at ||
 			y.given().Version != v {
 			continue
 		}

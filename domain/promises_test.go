@@ -11,47 +11,11 @@ import (
 	"consentledger/domain/ident"
 	"consentledger/domain/policy"
 	"consentledger/domain/refusal"
-	"consentledger/domain/request"
 )
 
-func TestALetterIsAContactWhateverItAsksFor(t *testing.T) {
-	for _, tt := range []struct {
-		channel policy.ChannelID
-		types   []request.Type
-		want    string
-	}{
-		{"email", []request.Type{request.Access}, "d30 running, id30 not_started, d15 running"},
-		{"written", []request.Type{request.Access}, "d30 running, id30 not_started, d15 running"}, // whose kind is letter
-		{"app", []request.Type{request.Access}, "d30 running, id30 not_started"},
-		{"feedback", []request.Type{request.Copy}, "pausable running, eu running"},
-		{"email", []request.Type{request.Question}, "d15 running"}, // once, and not twice
-		{"email", []request.Type{request.Complaint}, "facts15 not_started, d15 running"},
-	} {
-		r := &run{t: t, ref: promises()}
-		doc := r.ref.Policies.Versions()[0].Document
-		for i := range doc.Rights {
-			if doc.Rights[i].ID == "contact" {
-				doc.Rights[i].Channels = []string{"email", "letter"}
-			}
-		}
-		doc.Channels = []policy.Channel{{ID: "written", Kind: policy.ChannelLetter}, {ID: "feedback", Kind: policy.ChannelInApp}}
-		r.ref.Policies = Policies{}.Evolve(Fact{Event: PolicyPublished{Version: v1, Document: doc, Effective: t0}})
-		if err := r.do(OpenRequest{Types: tt.types, Channel: tt.channel, Subject: "00ff"}, t0+deadline.Instant(deadline.Hour)); err != nil {
-			t.Fatal(err)
-		}
-		if got := r.states(); got != tt.want {
-			t.Errorf("%v by %s: %s, want %s", tt.types, tt.channel, got, tt.want)
-		}
-		for _, d := range r.Duties.All() {
-			if strings.HasSuffix(d.ID, "d15") && len(d.Types) != 1 {
-				t.Errorf("%v by %s: the contact's clock answers %v", tt.types, tt.channel, d.Types)
-			}
-		}
-	}
-}
-
 func TestAnEndThatIsDecidedTooEarlyIsAnsweredWithTheEarliestDay(t *testing.T) {
-	r := promises()
+	r := ref()
+	r.By = ident.By{Actor: ident.Operator, Principal: "officer"}
 	doc := r.Policies.Versions()[0].Document
 	doc.DeadlineRules = append(doc.DeadlineRules, deadline.Rule{ID: "end", Source: "IX(III)", Unit: deadline.UnitWorkingDay, Length: 15, Calendar: "CN", TimeZone: "Asia/Shanghai", ClockStart: "CessationNoticeDelivered", Result: deadline.ResultEarliestEffectiveDate})
 	r.Policies = Policies{}.Evolve(Fact{Event: PolicyPublished{Version: v1, Document: doc, Effective: t0}})
@@ -113,6 +77,31 @@ func TestAYearIsPublishedOnANoticeAlone(t *testing.T) {
 		}
 		if _, wrong := (deadline.Calendars{}).Publish(func() deadline.Calendar { k.Version = 1; return k }()); len(wrong) > 0 {
 			t.Errorf("%s: to compute by it: %v", name, wrong)
+		}
+	}
+}
+
+func TestAServiceDoesNotEndBeforeItsNoticeHasRun(t *testing.T) {
+	r := ref()
+	r.By = ident.By{Actor: ident.Operator, Principal: "officer"}
+	doc := r.Policies.Versions()[0].Document
+	doc.DeadlineRules = append(doc.DeadlineRules, deadline.Rule{ID: "end", Source: "IX(III)", Unit: deadline.UnitWorkingDay, Length: 15, Calendar: "CN", TimeZone: "Asia/Shanghai", ClockStart: "CessationNoticeDelivered", Result: deadline.ResultEarliestEffectiveDate})
+	r.Policies = Policies{}.Evolve(Fact{Event: PolicyPublished{Version: v1, Document: doc, Effective: t0}})
+	cease := Say{ServiceCeased{Reason: "over"}}
+	told := Service{}.Evolve(Fact{At: t0, Recorded: t0, Event: Noted{Kind: "cessation.notified"}})
+	for _, tt := range []struct {
+		name string
+		s    Service
+		at   deadline.Instant
+		code refusal.Code
+	}{
+		{"nobody was told", Service{}, t0 + deadline.Instant(100*deadline.Day), refusal.TooEarly},
+		{"a week later", told, t0 + deadline.Instant(7*deadline.Day), refusal.TooEarly},
+		{"two months later", told, t0 + deadline.Instant(60*deadline.Day), ""},
+	} {
+		_, err := tt.s.Decide(cease, r, tt.at, tt.at)
+		if got, _ := errors.AsType[refusal.Refusal](err); got.Code != tt.code {
+			t.Errorf("%s: %v", tt.name, err)
 		}
 	}
 }

@@ -1,10 +1,11 @@
 package domain
 
 import (
+	"strings"
+
 	"consentledger/domain/ident"
 	"consentledger/domain/refusal"
 	"consentledger/domain/surface"
-	"strings"
 )
 
 // Whoever publishes what a screen shows could make it say anything, and let themselves

@@ -32,7 +32,7 @@ func (s Subject) Whole(self string, of Histories) (Subject, error) {
 		return s, err
 	}
 	for i, r := range reached {
-		s = s.crossing(histories[i], func(n *said) (deadline.Instant, bool) { return r.Crosses(n.earlier(), n.Rules) })
+		s = s.crossing(histories[i], func(n *said) (deadline.Instant, bool) { return r.Crosses(n.Earlier(), n.Rules) })
 	}
 	return s, nil
 }

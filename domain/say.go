@@ -46,8 +46,8 @@ func (s Subject) say(e Event, ref Reference, at deadline.Instant) ([]Event, erro
 	return nil, refusal.New(refusal.WrongStream, "this is not said about a person, or not by itself")
 }
 
-// reasoned refuses a reason that is not a code: it is kept in the clear.
-func reasoned(reason string) error {
+// CheckReason refuses a reason that is not a code: it is kept in the clear.
+func CheckReason(reason string) error {
 	if !form.IsName(reason, 64) {
 		return refusal.At(refusal.ReasonMissing, "data.reason", `say why, by a code of 1 to 64 of a-z, 0-9 and "-"`)
 	}
@@ -60,7 +60,7 @@ func (s Subject) checkEnd(reason string) error {
 	if s.since == 0 {
 		return refusal.New(refusal.UnknownPerson, "nothing is known of this person, so there is nothing to end")
 	}
-	return reasoned(reason)
+	return CheckReason(reason)
 }
 
 func (e GuardianVerified) check() error {
@@ -76,7 +76,7 @@ func (e GuardianVerified) check() error {
 func (s Subject) checkGuardian(e GuardianEnded) error {
 	for _, g := range s.guardians {
 		if g.Guardian == e.Guardian && g.Until == 0 {
-			return reasoned(e.Reason)
+			return CheckReason(e.Reason)
 		}
 	}
 	return refusal.At(refusal.UnknownGuardian, "data.guardian",

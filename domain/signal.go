@@ -132,7 +132,7 @@ func (s *Subject) opposed(p policy.PurposeID, at deadline.Instant, ref *Referenc
 
 // agrees reports whether y is a grant to a purpose that counts by itself.
 func (y *said) agrees(p policy.PurposeID, at deadline.Instant) bool {
-	if y.no != 0 || y.later() > at {
+	if y.no != 0 || y.Later() > at {
 		return false
 	}
 	item := y.item(p)

@@ -131,21 +131,21 @@ func (s *Subject) standing(p policy.PurposeID, at deadline.Instant, ref *Referen
 	var until deadline.Instant // when best ends, by itself or with a newer one
 	var short Shortfall
 	for _, y := range s.said {
-		if y.no != 0 || y.later() > at || isVoided(y, ref) {
+		if y.no != 0 || y.Later() > at || isVoided(y, ref) {
 			continue
 		}
 		item := y.item(p)
 		switch {
 		case item == nil:
 		case item.Short != "" || s.tooYoung(y, at) || s.unfounded(y):
-			if fell == nil || y.later() >= fell.later() {
+			if fell == nil || y.Later() >= fell.Later() {
 				fell, short = y, item.Short
 			}
 			if short == "" {
 				short = NeedsGuardian
 			}
 		case !stands(y, optOuts, p, ref):
-			if blocked == nil || y.later() >= blocked.later() {
+			if blocked == nil || y.Later() >= blocked.Later() {
 				blocked = y
 			}
 		case !s.speaks(y, optOuts, p, at, ref):
@@ -163,14 +163,14 @@ func (s *Subject) standing(p policy.PurposeID, at deadline.Instant, ref *Referen
 	case best != nil:
 		st := s.given(best, p, at, ref)
 		st.Until = until
-		if fell != nil && fell.later() > best.later() {
+		if fell != nil && fell.Later() > best.Later() {
 			st.Short = short
 		}
 		return st
-	case last != nil && (blocked == nil || blocked.later() <= last.earlier()):
-		return Standing{Status: last.no, Since: last.earlier(), Because: []ident.EventID{last.ID}, Short: short}
+	case last != nil && (blocked == nil || blocked.Later() <= last.Earlier()):
+		return Standing{Status: last.no, Since: last.Earlier(), Because: []ident.EventID{last.ID}, Short: short}
 	case last != nil:
-		return Standing{Status: AskAgain, Since: last.earlier(), Because: []ident.EventID{last.ID, blocked.ID}, Short: short}
+		return Standing{Status: AskAgain, Since: last.Earlier(), Because: []ident.EventID{last.ID, blocked.ID}, Short: short}
 	case len(voids) > 0:
 		return Standing{Status: AskAgain, Because: voids, Short: short}
 	}
@@ -182,7 +182,7 @@ func (s *Subject) standing(p policy.PurposeID, at deadline.Instant, ref *Referen
 // way of each looks at these alone, and begins with the last.
 func (s *Subject) optOuts(list []*said, p policy.PurposeID, at deadline.Instant) []*said {
 	for i, n := range s.said {
-		if n.no == 0 || n.earlier() > at || !n.more().scope.Covers(p) {
+		if n.no == 0 || n.Earlier() > at || !n.more().scope.Covers(p) {
 			continue
 		}
 		if len(list) == cap(list) {
@@ -256,11 +256,11 @@ func (s *Subject) declined(
 	p policy.PurposeID, version content.Hash, at deadline.Instant, ref Reference,
 ) (since deadline.Instant) {
 	for _, n := range s.said {
-		if !slices.Contains(n.more().added, p) || n.earlier() > at || isVoided(n, &ref) {
+		if !slices.Contains(n.more().added, p) || n.Earlier() > at || isVoided(n, &ref) {
 			continue
 		}
 		if ref.Policies.Precedes(version, n.Event.(ConsentRefused).Version) {
-			since = max(since, n.earlier())
+			since = max(since, n.Earlier())
 		}
 	}
 	return since
@@ -280,8 +280,8 @@ func (s *Subject) speaks(y *said, optOuts []*said, p policy.PurposeID, at deadli
 // newerOptOut orders opt-outs by when they count from; of two at once a withdrawal
 // comes before a refusal.
 func newerOptOut(a, b *said) bool {
-	if a.earlier() != b.earlier() {
-		return a.earlier() > b.earlier()
+	if a.Earlier() != b.Earlier() {
+		return a.Earlier() > b.Earlier()
 	}
 	return a.no == Withdrawn && b.no == Refused
 }
@@ -301,7 +301,7 @@ func (s *Subject) longer(a, b *said, p policy.PurposeID, at deadline.Instant, re
 			return staleB
 		}
 	}
-	return a.later() >= b.later()
+	return a.Later() >= b.Later()
 }
 
 // newest returns the grant that decides in the end, and when it ends: y, which says
@@ -332,7 +332,7 @@ func (s *Subject) newest(
 // its way.
 func (s *Subject) counts(y *said, optOuts []*said, p policy.PurposeID, at deadline.Instant, ref *Reference) bool {
 	item := y.item(p)
-	return item != nil && item.Short == "" && y.later() <= at && !isVoided(y, ref) && !s.tooYoung(y, at) &&
+	return item != nil && item.Short == "" && y.Later() <= at && !isVoided(y, ref) && !s.tooYoung(y, at) &&
 		!s.unfounded(y) &&
 		stands(y, optOuts, p, ref) && s.speaks(y, optOuts, p, at, ref)
 }
@@ -347,7 +347,7 @@ func (s *Subject) over(y *said, p policy.PurposeID, at deadline.Instant) (since 
 		since = y.more().used
 	}
 	if lapse, lapsed := s.lapsed(y, at); lapsed && (since == 0 || lapse < since) {
-		since = max(lapse, y.later())
+		since = max(lapse, y.Later())
 	}
 	return since, since != 0
 }
@@ -375,7 +375,7 @@ func (y *said) item(p policy.PurposeID) *Item {
 func (s *Subject) given(y *said, p policy.PurposeID, at deadline.Instant, ref *Reference) Standing {
 	e := y.given()
 	st := Standing{
-		Status: Given, Since: y.later(), Until: y.endOf(p), Policy: e.Policy, Version: e.Version, Act: e.Act,
+		Status: Given, Since: y.Later(), Until: y.endOf(p), Policy: e.Policy, Version: e.Version, Act: e.Act,
 		Because: []ident.EventID{y.ID}, Guardian: e.Guardian, Evidence: e.Evidence.Quality,
 		Alone: alone(y.kind, y.items), Rules: y.Rules,
 	}

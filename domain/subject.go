@@ -151,16 +151,16 @@ type PermissionState struct {
 // Permissions returns the last word on every OS permission that was heard of.
 func (s Subject) Permissions() []PermissionState { return s.permissions }
 
-// later is when a grant begins to count: the later of its two times.
-func (f *Fact) later() deadline.Instant { return max(f.At, f.Recorded) }
+// Later is when a grant begins to count: the later of its two times.
+func (f *Fact) Later() deadline.Instant { return max(f.At, f.Recorded) }
 
-// earlier is when an opt-out begins to count: the earlier of its two times.
-func (f *Fact) earlier() deadline.Instant { return min(f.At, f.Recorded) }
+// Earlier is when an opt-out begins to count: the earlier of its two times.
+func (f *Fact) Earlier() deadline.Instant { return min(f.At, f.Recorded) }
 
 // saidAfter reports whether both times of a grant are after the moment at which
 // something was found to be a mistake: no fast clock makes a grant of before it
 // one of after it.
-func (f *Fact) saidAfter(at deadline.Instant) bool { return f.earlier() > at }
+func (f *Fact) saidAfter(at deadline.Instant) bool { return f.Earlier() > at }
 
 // overrides reports whether the grant y was said after the opt-out n, so that no
 // wrong clock can make it seem so. If one source numbered both, its numbers
@@ -180,7 +180,7 @@ func (y *Fact) overrides(n *Fact) bool {
 // y. A clock that is ahead of the ledger's proves nothing: y was said no later
 // than it was recorded. Facts of before the rule are outdated by nothing.
 func (y *Fact) outdated(n *Fact) bool {
-	return max(y.Rules, n.Rules) > 0 && n.At > y.earlier() && n.Recorded > y.Recorded
+	return max(y.Rules, n.Rules) > 0 && n.At > y.Earlier() && n.Recorded > y.Recorded
 }
 
 // follows reports whether the grant y was said after the grant z, or with it and
@@ -197,7 +197,7 @@ func (s Subject) Evolve(f Fact) Subject { return s.Fold(f, lists.Shared) }
 func (s Subject) Fold(f Fact, own lists.Own) Subject {
 	s.known = lists.Add(own, s.known, known{f.ID, RuleOf(f.Event).lasts})
 	if s.since == 0 {
-		s.since, s.began = f.Recorded, f.earlier()
+		s.since, s.began = f.Recorded, f.Earlier()
 	}
 
 	switch e := f.Event.(type) {
@@ -215,17 +215,17 @@ func (s Subject) Fold(f Fact, own lists.Own) Subject {
 		s.said = lists.Add(own, s.said,
 			&said{Fact: f, no: Withdrawn, rest: &rest{scope: policy.Scope{All: true}}, ended: true})
 	case ConsentUsed:
-		s.said = use(own, s.said, e.Consents, f.earlier())
+		s.said = use(own, s.said, e.Consents, f.Earlier())
 	case PermissionRevoked:
 		if len(e.Withdraws) > 0 {
 			s.said = lists.Add(own, s.said,
 				&said{Fact: f, no: Withdrawn, rest: &rest{scope: policy.Scope{Purposes: e.Withdraws}}})
 		}
-		s.permissions = permit(s.permissions, PermissionState{e.Permission, Revoked, f.earlier(), f.ID})
+		s.permissions = permit(s.permissions, PermissionState{e.Permission, Revoked, f.Earlier(), f.ID})
 	case PermissionGranted:
-		s.permissions = permit(s.permissions, PermissionState{e.Permission, Granted, f.later(), f.ID})
+		s.permissions = permit(s.permissions, PermissionState{e.Permission, Granted, f.Later(), f.ID})
 	case PermissionDenied:
-		s.permissions = permit(s.permissions, PermissionState{e.Permission, Denied, f.earlier(), f.ID})
+		s.permissions = permit(s.permissions, PermissionState{e.Permission, Denied, f.Earlier(), f.ID})
 	case NoticePresented:
 		s.notices = lists.Add(own, s.notices, f)
 	case PolicyAcknowledged:
@@ -246,23 +246,23 @@ func (s Subject) foldPerson(f Fact, own lists.Own) Subject {
 	case AgeRecorded:
 		s.ages = lists.Add(own, s.ages, aged{f, e.Band, 0})
 	case GuardianVerified:
-		s.guardians = lists.Add(own, s.guardians, Guardianship{Guardian: e.Guardian, From: f.later(), Because: f.ID})
+		s.guardians = lists.Add(own, s.guardians, Guardianship{Guardian: e.Guardian, From: f.Later(), Because: f.ID})
 	case GuardianEnded:
-		s.guardians = endGuardian(own, s.guardians, e.Guardian, f.earlier())
+		s.guardians = endGuardian(own, s.guardians, e.Guardian, f.Earlier())
 	case SubjectLinked:
-		s.links = lists.Add(own, s.links, link.Link{Other: e.Other, From: f.earlier(), Because: f.ID, Rules: f.Rules})
+		s.links = lists.Add(own, s.links, link.Link{Other: e.Other, From: f.Earlier(), Because: f.ID, Rules: f.Rules})
 	case SubjectUnlinked:
-		s.links = link.End(own, s.links, e.Other, f.later(), f.ID)
+		s.links = link.End(own, s.links, e.Other, f.Later(), f.ID)
 	case ExemptionInvoked:
-		s.exemptions = lists.Add(own, s.exemptions, exemption{e, f.later(), 0, f.ID})
+		s.exemptions = lists.Add(own, s.exemptions, exemption{e, f.Later(), 0, f.ID})
 	case ExemptionEnded:
 		s.exemptions = endExemption(own, s.exemptions, e, f)
 	case HoldPlaced:
-		s.holds = lists.Add(own, s.holds, span{from: f.earlier(), id: f.ID})
+		s.holds = lists.Add(own, s.holds, span{from: f.Earlier(), id: f.ID})
 	case HoldReleased:
 		s.holds = endSpans(own, s.holds, f)
 	case RestrictionApplied:
-		s.limits = lists.Add(own, s.limits, span{from: f.earlier(), id: f.ID})
+		s.limits = lists.Add(own, s.limits, span{from: f.Earlier(), id: f.ID})
 	case RestrictionLifted:
 		s.limits = endSpans(own, s.limits, f)
 	case SubjectMarkedTest:
@@ -278,11 +278,11 @@ func (s Subject) foldPerson(f Fact, own lists.Own) Subject {
 	case ProofDisclosed, DestructionOrdered, ProofDestroyed:
 		s.proof = s.foldProof(f)
 	case RequestMade:
-		s.requests = lists.Add(own, s.requests, made{e, f.earlier()})
+		s.requests = lists.Add(own, s.requests, made{e, f.Earlier()})
 	case Noted:
 		// nothing that is answered follows from it
 	default:
-		mustBeIdle(e, ident.SubjectNoun)
+		MustBeIdle(e, ident.SubjectNoun)
 	}
 	return s
 }
@@ -349,7 +349,7 @@ func endGuardian(own lists.Own, all []Guardianship, g GuardianRef, at deadline.I
 func endSpans(own lists.Own, all []span, f Fact) []span {
 	return lists.Altered(own, all, func(s *span) {
 		if s.until == 0 {
-			s.until, s.endedBy = f.later(), f.ID
+			s.until, s.endedBy = f.Later(), f.ID
 		}
 	})
 }

@@ -33,14 +33,14 @@ func (s Surfaces) Fold(f Fact, own lists.Own) Surfaces {
 	case SurfacePublished:
 		return Surfaces{lists.Add(own, s.list, e)}
 	}
-	mustBeIdle(f.Event, ident.SurfaceNoun)
+	MustBeIdle(f.Event, ident.SurfaceNoun)
 	return s
 }
 
 // Decide answers cmd with the facts it makes true. What is published already
 // is no news: no facts, no error.
 func (s Surfaces) Decide(cmd Command, ref Reference) ([]Event, error) {
-	if err := checkSender(ref.By, cmd); err != nil {
+	if err := CheckSender(ref.By, cmd); err != nil {
 		return nil, err
 	}
 
@@ -54,7 +54,7 @@ func (s Surfaces) Decide(cmd Command, ref Reference) ([]Event, error) {
 		}
 		return []Event{SurfacePublished{cmd.ID, cmd.Surface, ref.By.Principal, ref.By.Signer}}, nil
 	}
-	return nil, notTaken(cmd, ident.SurfaceNoun, "a surface stream takes surface.published only")
+	return nil, NotTaken(cmd, ident.SurfaceNoun, "a surface stream takes surface.published only")
 }
 
 // checkSurface refuses a surface that does not fit its policy.

@@ -128,7 +128,7 @@ func (s Subject) checkRecords(ids []ident.EventID, reason string) error {
 	if len(ids) == 0 {
 		return refusal.At(refusal.NothingNamed, "data.records", "name the records")
 	}
-	if err := reasoned(reason); err != nil {
+	if err := CheckReason(reason); err != nil {
 		return err
 	}
 	for _, id := range ids {
@@ -159,7 +159,7 @@ func (e BuildVoided) check() error {
 	if err := checkSpan(e.Build, e.From, e.To); err != nil {
 		return err
 	}
-	if err := reasoned(e.Reason); err != nil {
+	if err := CheckReason(e.Reason); err != nil {
 		return err
 	}
 	if err := twoPersons(e.By); err != nil {
@@ -172,7 +172,7 @@ func (e BuildDisputed) check() error {
 	if err := checkSpan(e.Build, e.From, e.To); err != nil {
 		return err
 	}
-	return reasoned(e.Reason)
+	return CheckReason(e.Reason)
 }
 
 func checkSpan(build string, from, to deadline.Instant) error {

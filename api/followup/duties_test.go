@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"consentledger/domain"
+	"consentledger/domain/cases"
 	"consentledger/domain/catalog"
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
@@ -80,7 +81,7 @@ func withdrawn(purposes ...policy.PurposeID) domain.WithdrawConsent {
 // their opening.
 func duties(w *world) []obligation.Duty {
 	w.t.Helper()
-	streams := map[ident.StreamID]domain.Duties{}
+	streams := map[ident.StreamID]cases.Duties{}
 	var order []ident.StreamID
 	for e := range w.told {
 		d, ok := streams[e.Stream].Evolve(e.Fact())

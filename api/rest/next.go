@@ -6,7 +6,7 @@ import (
 	"slices"
 
 	"consentledger/api/wire"
-	"consentledger/domain"
+	"consentledger/domain/cases"
 	"consentledger/domain/catalog"
 	"consentledger/domain/ident"
 	"consentledger/domain/request"
@@ -78,8 +78,8 @@ func (s *server) nextSteps(ctx context.Context, noun ident.Noun, in *nextIn) (*o
 		return nil, err
 	}
 
-	var request domain.Request
-	var incident domain.Incident
+	var request cases.Request
+	var incident cases.Incident
 	a := NextSteps{App: in.App, ID: in.ID, Steps: []NextStep{}, RecordedBy: s.principal(ctx)}
 	for e, err := range s.Ledger.Stream(ctx, ident.StreamID{Noun: noun, App: app, ID: in.ID}) {
 		if err != nil {
@@ -142,7 +142,7 @@ func nextStepOf(step catalog.NextStep, jurisdiction string) NextStep {
 // offerOriginals lists the earlier requests of the same person in which a request can go
 // on. Where there is none the step is left out. Of somebody who is not known any request
 // may be meant, and its id is asked for.
-func (s *server) offerOriginals(ctx context.Context, a *NextSteps, app ident.AppName, r domain.Request) error {
+func (s *server) offerOriginals(ctx context.Context, a *NextSteps, app ident.AppName, r cases.Request) error {
 	i := slices.IndexFunc(a.Steps, func(n NextStep) bool { return n.Type == "request.duplicate" })
 	if i < 0 || r.Received.Subject == "" {
 		return nil

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"consentledger/domain"
+	"consentledger/domain/cases"
 	"consentledger/domain/deadline"
 	"consentledger/domain/ident"
 	"consentledger/eventstore"
@@ -58,7 +59,7 @@ func Told(e codec.Entry) []codec.Entry {
 // OutgoingOf returns what is told of e, which duties know: those of its stream,
 // as they are with it or later. Of what a record says beside its event each has the
 // record's id and its number.
-func OutgoingOf(e codec.Entry, duties domain.Duties) (Outgoing, bool) {
+func OutgoingOf(e codec.Entry, duties cases.Duties) (Outgoing, bool) {
 	data := OutgoingData{App: string(e.Stream.App), Position: FormatPosition(e.Position)}
 	id, until, says := told(&data, e.Event)
 	d, ok := duties.Find(id)

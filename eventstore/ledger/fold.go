@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 
 	"consentledger/domain"
+	"consentledger/domain/cases"
 	"consentledger/domain/deadline"
 	"consentledger/domain/ident"
 	"consentledger/domain/lists"
@@ -37,7 +38,7 @@ type fold struct {
 
 	// by the noun of the stream, one of:
 	subject domain.Subject
-	duties  domain.Duties
+	duties  cases.Duties
 	*others
 }
 
@@ -47,8 +48,8 @@ type others struct {
 	service   domain.Service
 	policies  domain.Policies
 	surfaces  domain.Surfaces
-	request   domain.Request
-	incident  domain.Incident
+	request   cases.Request
+	incident  cases.Incident
 	calendars deadline.Calendars
 }
 

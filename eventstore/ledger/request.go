@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"consentledger/domain"
+	"consentledger/domain/cases"
 	"consentledger/domain/deadline"
 	"consentledger/domain/ident"
 	"consentledger/domain/policy"
@@ -106,9 +107,9 @@ func (l *Ledger) openRequest(ctx context.Context, req Request) (Receipt, error) 
 		return Receipt{}, err
 	}
 
-	ref.Person = &before
 	req.Command = cmd
-	receipt, err := l.settle(ctx, resolved{Request: req, ref: ref, stream: stream, key: p})
+	receipt, err := l.settle(ctx, resolved{Request: req, ref: ref, stream: stream, key: p,
+		parties: cases.Parties{Person: &before}})
 	return l.withItsNo(ctx, p, cmd.Cause, receipt, err)
 }
 
@@ -223,7 +224,7 @@ func (l *Ledger) checkAsksEarlier(ctx context.Context, req Request, at deadline.
 // possible returns why a request would be refused, whoever makes it.
 func (l *Ledger) possible(cmd domain.OpenRequest, ref domain.Reference, req Request) error {
 	recorded := l.Now()
-	_, err := (domain.Request{}).Decide(cmd, ref, atOf(req, recorded), recorded)
+	_, err := (cases.Request{}).Decide(cmd, cases.Reference{Reference: ref}, atOf(req, recorded), recorded)
 	return err
 }
 
@@ -287,7 +288,8 @@ func (l *Ledger) tryCase(
 	if err != nil {
 		return Receipt{}, err
 	}
-	if err := l.another(ctx, &ref, stream, f, req.Command); err != nil {
+	parties, err := l.parties(ctx, stream, f, req.Command)
+	if err != nil {
 		return Receipt{}, err
 	}
 
@@ -300,15 +302,15 @@ func (l *Ledger) tryCase(
 	if err != nil {
 		return Receipt{}, err
 	}
-	return l.settle(ctx, resolved{Request: req, ref: ref, stream: stream, key: k})
+	return l.settle(ctx, resolved{Request: req, ref: ref, stream: stream, key: k, parties: parties})
 }
 
-// another adds to ref the other request that one is, or is said to be, a
-// duplicate of, and the persons whom the two are of. It is read from the store:
-// another process may have opened it.
-func (l *Ledger) another(
-	ctx context.Context, ref *domain.Reference, stream ident.StreamID, f *fold, cmd domain.Command,
-) error {
+// parties returns the other request that one is, or is said to be, a duplicate of,
+// and the persons whom the two are of. It is read from the store: another process may
+// have opened it.
+func (l *Ledger) parties(
+	ctx context.Context, stream ident.StreamID, f *fold, cmd domain.Command,
+) (p cases.Parties, err error) {
 	id := ""
 	switch cmd := cmd.(type) {
 	case domain.OweAgain:
@@ -323,22 +325,22 @@ func (l *Ledger) another(
 	}
 	of := ident.RequestStream(stream.App, id)
 	if _, err := ident.ParseStreamID(of.String()); err != nil || of == stream {
-		return nil
+		return p, nil
 	}
 
 	original, err := l.foldUntil(ctx, of, 0)
 	if err != nil {
-		return err
+		return p, err
 	}
-	ref.Original = &original.request
-	if ref.Person, err = l.asker(ctx, stream.App, &f.request); err == nil {
-		ref.Asker, err = l.asker(ctx, stream.App, ref.Original)
+	p.Original = &original.request
+	if p.Person, err = l.asker(ctx, stream.App, &f.request); err == nil {
+		p.Asker, err = l.asker(ctx, stream.App, p.Original)
 	}
-	return err
+	return p, err
 }
 
 // asker returns whom a request is of; nil: nobody who is known.
-func (l *Ledger) asker(ctx context.Context, app ident.AppName, r *domain.Request) (*domain.Subject, error) {
+func (l *Ledger) asker(ctx context.Context, app ident.AppName, r *cases.Request) (*domain.Subject, error) {
 	if r.Received.Subject == "" {
 		return nil, nil
 	}
@@ -360,16 +362,16 @@ func (l *Ledger) caseKey(ctx context.Context, stream ident.StreamID, f *fold) (k
 }
 
 // Case returns what is known of a request.
-func (l *Ledger) Case(ctx context.Context, stream ident.StreamID) (domain.Request, error) {
+func (l *Ledger) Case(ctx context.Context, stream ident.StreamID) (cases.Request, error) {
 	f, err := l.fold(ctx, stream)
 	if err != nil {
-		return domain.Request{}, err
+		return cases.Request{}, err
 	}
 	return f.request, nil
 }
 
 // Duties returns the obligations of the stream of a request, or of a fact.
-func (l *Ledger) Duties(ctx context.Context, stream ident.StreamID) (domain.Duties, error) {
+func (l *Ledger) Duties(ctx context.Context, stream ident.StreamID) (cases.Duties, error) {
 	f, err := l.fold(ctx, stream)
 	if err != nil || stream.Noun == ident.ObligationNoun {
 		return f.dutiesOrNone(), err
@@ -377,9 +379,9 @@ func (l *Ledger) Duties(ctx context.Context, stream ident.StreamID) (domain.Duti
 	return f.request.Duties, nil
 }
 
-func (f *fold) dutiesOrNone() domain.Duties {
+func (f *fold) dutiesOrNone() cases.Duties {
 	if f == nil {
-		return domain.Duties{}
+		return cases.Duties{}
 	}
 	return f.duties
 }

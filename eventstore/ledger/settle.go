@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"consentledger/domain"
+	"consentledger/domain/cases"
 	"consentledger/domain/deadline"
 	"consentledger/domain/ident"
 	"consentledger/eventstore"
@@ -21,6 +22,8 @@ type resolved struct {
 	ref    domain.Reference
 	stream ident.StreamID
 	key    key
+
+	parties cases.Parties // of a request of a person
 
 	said  domain.Event  // in an access stream: what is recorded as it is
 	bound []codec.Plain // in an access stream, if the request names no person: what ties it to one
@@ -136,7 +139,7 @@ func (l *Ledger) decide(ctx context.Context, r resolved, f *fold, recorded deadl
 		}
 		return events, err
 	case ident.RequestNoun:
-		return f.request.Decide(r.Command, r.ref, at, recorded)
+		return f.request.Decide(r.Command, cases.Reference{Reference: r.ref, Parties: r.parties}, at, recorded)
 	case ident.IncidentNoun:
 		return f.incident.Decide(r.Command, r.ref, at, recorded)
 	case ident.ObligationNoun:

@@ -4,6 +4,7 @@ import (
 	"unsafe"
 
 	"consentledger/domain"
+	"consentledger/domain/cases"
 	"consentledger/domain/ident"
 	"consentledger/eventstore/codec/state"
 )
@@ -14,12 +15,12 @@ const defaultMemory = 128 << 20
 
 // another is what streams fold to that are not a person's.
 type another struct {
-	duties   domain.Duties
+	duties   cases.Duties
 	service  domain.Service
 	policies domain.Policies
 	surfaces domain.Surfaces
-	request  domain.Request
-	incident domain.Incident
+	request  cases.Request
+	incident cases.Incident
 }
 
 var anothers = state.New[another](state.Types{})

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"consentledger/domain"
+	"consentledger/domain/cases"
 	"consentledger/domain/catalog"
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
@@ -126,7 +127,7 @@ func (b *batch) receive(e codec.Entry, x domain.RequestReceived) error {
 
 	fact := e.Fact()
 	fact.Event = x
-	c.Marks = domain.Request{}.Evolve(fact).Marks.Names()
+	c.Marks = cases.Request{}.Evolve(fact).Marks.Names()
 	return b.writeCase(e, c)
 }
 
@@ -208,7 +209,7 @@ func (b *batch) foldRequest(e codec.Entry, x domain.Stepped, c *Case) error {
 		received.Types = append(received.Types, t)
 	}
 
-	r := domain.Request{}.Evolve(domain.Fact{At: c.At, Recorded: c.Recorded, Event: received})
+	r := cases.Request{}.Evolve(domain.Fact{At: c.At, Recorded: c.Recorded, Event: received})
 	err := b.steps(c, func(f domain.Fact) { r = r.Evolve(f) })
 	if err != nil {
 		return err
@@ -230,7 +231,7 @@ func (b *batch) foldRequest(e codec.Entry, x domain.Stepped, c *Case) error {
 }
 
 func (b *batch) foldIncident(c *Case) error {
-	var i domain.Incident
+	var i cases.Incident
 	err := b.steps(c, func(f domain.Fact) { i = i.Evolve(f) })
 	c.Marks, c.State = i.Marks.Names(), i.State
 	return err

@@ -8,6 +8,7 @@ import (
 
 	"consentledger/api/wire"
 	"consentledger/domain"
+	"consentledger/domain/cases"
 	"consentledger/domain/ident"
 	"consentledger/eventstore/codec"
 )
@@ -95,9 +96,9 @@ func written(event any) []byte {
 }
 
 // dutiesOf returns those that e is of. The fact that opens one says all of it.
-func dutiesOf(ctx context.Context, l Ledger, e codec.Entry) (domain.Duties, error) {
+func dutiesOf(ctx context.Context, l Ledger, e codec.Entry) (cases.Duties, error) {
 	if _, opens := e.Event.(domain.ObligationOpened); opens {
-		duties, _ := domain.Duties{}.Evolve(e.Fact())
+		duties, _ := cases.Duties{}.Evolve(e.Fact())
 		return duties, nil
 	}
 	return l.Duties(ctx, e.Stream)

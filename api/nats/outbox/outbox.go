@@ -40,7 +40,7 @@ import (
 	"consentledger/api/nats/intake"
 	"consentledger/api/nats/subject"
 	"consentledger/api/wire"
-	"consentledger/domain"
+	"consentledger/domain/cases"
 	"consentledger/domain/ident"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
@@ -93,7 +93,7 @@ func (p place) after() eventstore.Position {
 type Ledger interface {
 	Follow(ctx context.Context, after eventstore.Position) iter.Seq2[[]codec.Entry, error]
 	Head(ctx context.Context) (eventstore.Position, error)
-	Duties(ctx context.Context, stream ident.StreamID) (domain.Duties, error)
+	Duties(ctx context.Context, stream ident.StreamID) (cases.Duties, error)
 	Outside(ctx context.Context, app ident.AppName, pseudonym string) (ident.PersonKey, bool, error)
 }
 

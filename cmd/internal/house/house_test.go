@@ -24,8 +24,9 @@ var stairs = map[string][]string{
 		"domain/deadline", "domain/policy", "domain/catalog", // what is promised, and by when
 		"domain/surface", "domain/published", // what an app shows and has published
 		"domain/request", "domain/obligation", "domain/proposal", "domain/register", // what is asked, owed, proposed and noted
-		"domain/link", // whose histories are one person's
-		"domain",      // events, folds and decisions
+		"domain/link",  // whose histories are one person's
+		"domain",       // events, and how an app and a person fold and decide
+		"domain/cases", // how requests, incidents and obligations do
 	},
 	"api": {
 		"api/wire/tag", "api/nats/subject", // how names are written

@@ -1,8 +1,10 @@
-package domain
+package cases
 
 import (
 	"slices"
+	"strconv"
 
+	"consentledger/domain"
 	"consentledger/domain/catalog"
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
@@ -13,13 +15,6 @@ import (
 	"consentledger/domain/refusal"
 	"consentledger/domain/request"
 )
-
-// OweAgain asks to record that a request is owed an answer again, since the
-// one in which it went on has ended without one, or was found to be of another
-// person. As long as neither is so, or if the request did not go on there, it is no news.
-type OweAgain struct{ Original string }
-
-func (OweAgain) isCommand() {}
 
 // GoesOnIn returns the request in which this one goes on, as its duplicate;
 // empty if it goes on in none.
@@ -93,8 +88,8 @@ func (r Request) sameAsker(o Request, ref Reference) bool {
 	if a.Subject == b.Subject {
 		return true
 	}
-	_, here := link.Open(ref.person().links, b.Subject)
-	_, there := link.Open(ref.asker().links, a.Subject)
+	_, here := link.Open(ref.person().Links(), b.Subject)
+	_, there := link.Open(ref.asker().Links(), a.Subject)
 	return here && there
 }
 
@@ -105,7 +100,7 @@ func (r Request) mistaken(o Request, ref Reference) bool {
 	if a == b || a == "" || b == "" {
 		return false
 	}
-	return link.OnlyMistakes(ref.person().links, b) || link.OnlyMistakes(ref.asker().links, a)
+	return link.OnlyMistakes(ref.person().Links(), b) || link.OnlyMistakes(ref.asker().Links(), a)
 }
 
 // covers reports whether purposes include others. None named means all.
@@ -151,8 +146,8 @@ func lastOf(d deadline.Due) string {
 }
 
 // oweAgain answers OweAgain: what had no answer is owed again, by its own date.
-func (r Request) oweAgain(cmd OweAgain, ref Reference) ([]Event, error) {
-	if err := checkSender(ref.By, cmd); err != nil {
+func (r Request) oweAgain(cmd domain.OweAgain, ref Reference) ([]domain.Event, error) {
+	if err := domain.CheckSender(ref.By, cmd); err != nil {
 		return nil, err
 	}
 	o := ref.Original
@@ -170,30 +165,30 @@ func (r Request) oweAgain(cmd OweAgain, ref Reference) ([]Event, error) {
 	if len(types) == 0 {
 		return nil, nil
 	}
-	step := Stepped{Kind: catalog.Reopened,
+	step := domain.Stepped{Kind: catalog.Reopened,
 		Fields: policy.Fields(map[string]string{"reason": reason, "of": cmd.Original, "types": request.NamesOf(types)})}
 	restored, err := r.restore(types, ref.Calendars)
-	return append([]Event{step}, restored...), err
+	return append([]domain.Event{step}, restored...), err
 }
 
 // restore opens what was owed for some types when the request was closed
 // without an answer, as if it had not been closed: the clocks began when they
 // began, and stood still only as long as the request was there to stop them.
-func (r Request) restore(types []request.Type, k deadline.Calendars) ([]Event, error) {
-	var events []Event
+func (r Request) restore(types []request.Type, k deadline.Calendars) ([]domain.Event, error) {
+	var events []domain.Event
 	for _, x := range r.Duties.All() {
 		left := lists.Without(x.Types, func(t request.Type) bool { return !slices.Contains(types, t) })
 		if x.State != obligation.StateVoid || x.Voided != r.closed.recorded || len(left) == 0 {
 			continue
 		}
 
-		again, resumed, err := x.Restore("."+itoa(r.rounds+1), left, r.closed.at, k)
+		again, resumed, err := x.Restore("."+strconv.Itoa(r.rounds+1), left, r.closed.at, k)
 		if err != nil {
 			return nil, err
 		}
-		events = append(events, ObligationOpened(again))
+		events = append(events, domain.ObligationOpened(again))
 		for _, m := range resumed {
-			events = append(events, ObligationMoved(m))
+			events = append(events, domain.ObligationMoved(m))
 		}
 	}
 	return events, nil

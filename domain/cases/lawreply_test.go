@@ -1,4 +1,4 @@
-package domain_test
+package cases_test
 
 import (
 	"slices"

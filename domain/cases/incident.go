@@ -1,8 +1,9 @@
-package domain
+package cases
 
 import (
 	"slices"
 
+	"consentledger/domain"
 	"consentledger/domain/catalog"
 	"consentledger/domain/deadline"
 	"consentledger/domain/ident"
@@ -24,28 +25,28 @@ type Incident struct {
 }
 
 // Evolve returns i as it is after f.
-func (i Incident) Evolve(f Fact) Incident { return i.Fold(f, lists.Shared) }
+func (i Incident) Evolve(f domain.Fact) Incident { return i.Fold(f, lists.Shared) }
 
 // Fold is [Incident.Evolve] for a caller who owns as much of i as it says.
-func (i Incident) Fold(f Fact, own lists.Own) Incident {
-	e, ok := f.Event.(Stepped)
+func (i Incident) Fold(f domain.Fact, own lists.Own) Incident {
+	e, ok := f.Event.(domain.Stepped)
 	if !ok {
-		mustBeIdle(f.Event, ident.IncidentNoun)
+		domain.MustBeIdle(f.Event, ident.IncidentNoun)
 	}
 
 	rule, _ := catalog.StepRuleOf(e.Kind)
 	if i.At == 0 {
-		i.At = f.earlier()
+		i.At = f.Earlier()
 	}
 
 	if e.Late() {
-		i.Marks = catalog.AfterLate(i.Marks, rule, f.earlier(), i.taken)
+		i.Marks = catalog.AfterLate(i.Marks, rule, f.Earlier(), i.taken)
 	} else {
 		i.Marks, i.State = i.Marks.After(rule), i.stateAfter(e.Kind)
 	}
 
 	i.Steps = lists.Add(own, i.Steps, e.Kind)
-	i.taken = lists.Add(own, i.taken, catalog.Taken{Step: e.Kind, At: f.earlier()})
+	i.taken = lists.Add(own, i.taken, catalog.Taken{Step: e.Kind, At: f.Earlier()})
 	return i
 }
 
@@ -74,12 +75,12 @@ func (i Incident) stateAfter(kind catalog.Step) string {
 
 // Decide answers cmd with the facts that it makes true. At is when it happened,
 // as its source says; recorded is the ledger's time.
-func (i Incident) Decide(cmd Command, ref Reference, at, recorded deadline.Instant) ([]Event, error) {
-	s, ok := cmd.(TakeStep)
+func (i Incident) Decide(cmd domain.Command, ref domain.Reference, at, recorded deadline.Instant) ([]domain.Event, error) {
+	s, ok := cmd.(domain.TakeStep)
 	if !ok {
-		return nil, notTaken(cmd, ident.IncidentNoun, "this is not about an incident")
+		return nil, domain.NotTaken(cmd, ident.IncidentNoun, "this is not about an incident")
 	}
-	if err := checkSender(ref.By, cmd); err != nil {
+	if err := domain.CheckSender(ref.By, cmd); err != nil {
 		return nil, err
 	}
 
@@ -99,7 +100,7 @@ func (i Incident) Decide(cmd Command, ref Reference, at, recorded deadline.Insta
 		}
 		s.Fields = policy.WithField(s.Fields, catalog.LateField, "yes")
 	}
-	return []Event{Stepped(s)}, nil
+	return []domain.Event{domain.Stepped(s)}, nil
 }
 
 // takesLate reports whether a step that is not legal any more is kept: it was

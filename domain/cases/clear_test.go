@@ -1,4 +1,4 @@
-package domain_test
+package cases_test
 
 import (
 	"errors"
@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	. "consentledger/domain"
+	"consentledger/domain/cases"
 	"consentledger/domain/catalog"
 	"consentledger/domain/deadline"
 	"consentledger/domain/policy"
@@ -15,7 +16,7 @@ import (
 
 func TestNoStepTakesWhatIsPersonalIntoTheClear(t *testing.T) {
 	incident := func(step string, fields map[string]string) error {
-		_, err := Incident{}.Decide(TakeStep{Kind: catalog.Step(step), Fields: policy.Fields(fields)}, promises(), t0, t0)
+		_, err := cases.Incident{}.Decide(TakeStep{Kind: catalog.Step(step), Fields: policy.Fields(fields)}, promises().Reference, t0, t0)
 		return err
 	}
 	for _, step := range []string{

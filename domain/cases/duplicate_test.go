@@ -1,4 +1,4 @@
-package domain_test
+package cases_test
 
 import (
 	"errors"
@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	. "consentledger/domain"
+	"consentledger/domain/cases"
 	"consentledger/domain/catalog"
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
@@ -129,7 +130,7 @@ func TestADuplicateIsOwedAgainByItsOwnDate(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			a := told(t, asks("00ff", request.Copy, request.Access, request.Question), t0)
-			a.ref.Original = new(Request{}.Evolve(Fact{At: t0 - day, Recorded: t0 - day, Event: RequestReceived{Types: []request.Type{request.Copy, request.Access, request.Question}, Subject: "00ff"}}))
+			a.ref.Original = new(cases.Request{}.Evolve(Fact{At: t0 - day, Recorded: t0 - day, Event: RequestReceived{Types: []request.Type{request.Copy, request.Access, request.Question}, Subject: "00ff"}}))
 			b := told(t, asks("00ff", tt.this), t0+1, tt.before...)
 			was := map[string]deadline.Due{}
 			for _, d := range b.Duties.All() {

@@ -1,10 +1,12 @@
-package domain
+package cases
 
 import (
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
+	"consentledger/domain"
 	"consentledger/domain/catalog"
 	"consentledger/domain/deadline"
 	"consentledger/domain/ident"
@@ -15,7 +17,7 @@ import (
 	"consentledger/domain/request"
 )
 
-func (r Request) receive(cmd OpenRequest, ref Reference, at, recorded deadline.Instant) ([]Event, error) {
+func (r Request) receive(cmd domain.OpenRequest, ref Reference, at, recorded deadline.Instant) ([]domain.Event, error) {
 	if r.Recorded != 0 {
 		return nil, refusal.New(refusal.IllegalMove, "the request was received before")
 	}
@@ -41,13 +43,13 @@ func (r Request) receive(cmd OpenRequest, ref Reference, at, recorded deadline.I
 		v, ok = ref.Promised(who, cmd.Policy, recorded)
 	}
 	if !ok {
-		return nil, cmd.unpromised()
+		return nil, unpromised(cmd)
 	}
 
-	e := RequestReceived{
+	e := domain.RequestReceived{
 		Types: cmd.Types, Policy: v.Document.Name, Version: v.Version, Channel: cmd.Channel,
 		Authenticated: cmd.Authenticated,
-		Purposes:      ref.shown(cmd.Purposes), Subject: cmd.Subject, Text: cmd.Text, Document: cmd.Document,
+		Purposes:      shown(cmd.Purposes, ref.Policies), Subject: cmd.Subject, Text: cmd.Text, Document: cmd.Document,
 		Cause: cmd.Cause, Guardian: cmd.Guardian,
 	}
 	for _, t := range cmd.Types {
@@ -56,18 +58,18 @@ func (r Request) receive(cmd OpenRequest, ref Reference, at, recorded deadline.I
 		}
 	}
 
-	clocks, err := e.open(v.Document, "", at, ref)
-	events := append([]Event{e}, clocks...)
-	if n := who.repeats(cmd.Types, at); n > 0 {
-		events = append(events, Stepped{Kind: "request.repeated",
-			Fields: policy.Fields(map[string]string{"times": itoa(n), "days": itoa(int(repeatWindow / deadline.Day))})})
+	clocks, err := open(e, v.Document, "", at, ref.Reference)
+	events := append([]domain.Event{e}, clocks...)
+	if n := who.AskedBefore(cmd.Types, at); n > 0 {
+		events = append(events, domain.Stepped{Kind: "request.repeated",
+			Fields: policy.Fields(map[string]string{"times": strconv.Itoa(n), "days": strconv.Itoa(int(domain.RepeatWindow / deadline.Day))})})
 	}
 	return events, err
 }
 
 // unpromised says that no policy promises a reply, and that an opt-out was kept all
 // the same.
-func (cmd OpenRequest) unpromised() error {
+func unpromised(cmd domain.OpenRequest) error {
 	text := "the app has no policy in force: no promise says by when to reply"
 	if cmd.Cause != (ident.EventID{}) {
 		text += "; the withdrawal that is in it was recorded"
@@ -75,8 +77,25 @@ func (cmd OpenRequest) unpromised() error {
 	return refusal.New(refusal.NoPolicy, text)
 }
 
+// shown returns purposes as a request keeps them: a name that no version
+// declares may be anything, and is kept as [refusal.Quote] shows it.
+func shown(ids []policy.PurposeID, policies domain.Policies) []policy.PurposeID {
+	var out []policy.PurposeID
+	for _, id := range ids {
+		if !policies.Declares(id) {
+			id = policy.PurposeID(strings.Trim(refusal.Quote(string(id)), `"`))
+		}
+		if !slices.Contains(out, id) {
+			out = append(out, id)
+		}
+	}
+	return out
+}
+
 // open opens every rule that a type of the request has, each rule once.
-func (e RequestReceived) open(d policy.Document, suffix string, at deadline.Instant, ref Reference) ([]Event, error) {
+func open(
+	e domain.RequestReceived, d policy.Document, suffix string, at deadline.Instant, ref domain.Reference,
+) ([]domain.Event, error) {
 	types := map[deadline.RuleID][]request.Type{}
 	o := obligation.Rules{Kind: policy.DutyReply, Version: e.Version, RuleSet: ref.Policies.RuleSet(e.Version),
 		Suffix: suffix, Types: func(id deadline.RuleID) []request.Type { return types[id] }}
@@ -93,21 +112,21 @@ func (e RequestReceived) open(d policy.Document, suffix string, at deadline.Inst
 		}
 	}
 
-	start := func(r deadline.Rule) deadline.Instant { return e.startOf(r, at) }
+	start := func(r deadline.Rule) deadline.Instant { return startOf(e, r, at) }
 	cause := obligation.Cause{Kind: "request.received", Subject: e.Subject}
 	events, err := opened(o.Open(start, cause, ref.Calendars))
 	if err != nil {
 		return nil, err
 	}
 
-	byLaw, err := opened(e.byLaw(d, types, suffix).Open(start, cause, ref.Calendars))
+	byLaw, err := opened(byLaw(e, d, types, suffix).Open(start, cause, ref.Calendars))
 	return append(events, byLaw...), err
 }
 
 // byLaw returns the rules of the types for which the policy promises no date:
 // the law's, or none with the reason. Nobody's request is owed nothing.
-func (e RequestReceived) byLaw(
-	d policy.Document, promised map[deadline.RuleID][]request.Type, suffix string,
+func byLaw(
+	e domain.RequestReceived, d policy.Document, promised map[deadline.RuleID][]request.Type, suffix string,
 ) obligation.Rules {
 	types := map[deadline.RuleID][]request.Type{}
 	o := obligation.Rules{Kind: policy.DutyReply, Suffix: suffix,
@@ -128,7 +147,7 @@ func (e RequestReceived) byLaw(
 
 // startOf returns when a rule's clock starts for a request received at a
 // moment; zero if it waits for a step.
-func (e RequestReceived) startOf(r deadline.Rule, at deadline.Instant) deadline.Instant {
+func startOf(e domain.RequestReceived, r deadline.Rule, at deadline.Instant) deadline.Instant {
 	waits := slices.ContainsFunc(catalog.StepRules,
 		func(s catalog.StepRule) bool { return s.Starts != "" && s.Starts == r.ClockStart })
 	if waits && !(r.ClockStart == "IdentityVerified" && e.Authenticated) {

@@ -1,8 +1,9 @@
-package domain
+package cases
 
 import (
 	"slices"
 
+	"consentledger/domain"
 	"consentledger/domain/catalog"
 	"consentledger/domain/deadline"
 	"consentledger/domain/obligation"
@@ -14,7 +15,7 @@ import (
 //
 // What a step says can still refuse it: that the same person approved and records a
 // rejection, for one. Steps that happened before a later one are not among them.
-func (r Request) NextSteps(ref Reference, at deadline.Instant) []catalog.NextStep {
+func (r Request) NextSteps(ref domain.Reference, at deadline.Instant) []catalog.NextStep {
 	var all []catalog.NextStep
 	for _, rule := range catalog.StepRules {
 		if rule.Of != catalog.Request || rule.Found || r.At == 0 || catalog.Allow(r.Marks, rule) != nil {
@@ -28,7 +29,7 @@ func (r Request) NextSteps(ref Reference, at deadline.Instant) []catalog.NextSte
 }
 
 // next returns a step that the marks allow, and whether all that it must name is there.
-func (r Request) next(rule catalog.StepRule, ref Reference, at deadline.Instant) (catalog.NextStep, bool) {
+func (r Request) next(rule catalog.StepRule, ref domain.Reference, at deadline.Instant) (catalog.NextStep, bool) {
 	next := catalog.NextStep{StepRule: rule, Reasoned: rule.Kind == "request.rejected", Sealed: r.Received.Subject != ""}
 	if rule.Kind == "request.extended" {
 		// The earliest moment at which anybody can have been told says whether there is
@@ -55,7 +56,7 @@ func (r Request) next(rule catalog.StepRule, ref Reference, at deadline.Instant)
 
 // nextField returns what a field may say, and whether a list decides it.
 func (r Request) nextField(
-	f catalog.FieldRule, rule catalog.StepRule, ref Reference, at deadline.Instant,
+	f catalog.FieldRule, rule catalog.StepRule, ref domain.Reference, at deadline.Instant,
 ) (field catalog.NextField, listed bool) {
 	field.FieldRule = f
 	switch {
@@ -93,7 +94,7 @@ func (r Request) nextField(
 
 // channels returns by which ways the person can be answered: the policy's, and the one
 // by which the request came.
-func (r Request) channels(ref Reference) []catalog.Option {
+func (r Request) channels(ref domain.Reference) []catalog.Option {
 	came := catalog.Option{Code: string(r.Received.Channel)}
 	v, _ := ref.Policies.Version(r.Received.Version)
 	var all []catalog.Option
@@ -108,7 +109,7 @@ func (r Request) channels(ref Reference) []catalog.Option {
 
 // pausable returns the reasons for which a clock of the request can stand still now, but
 // for those that have a step of their own.
-func (r Request) pausable(ref Reference, at deadline.Instant) []catalog.Option {
+func (r Request) pausable(ref domain.Reference, at deadline.Instant) []catalog.Option {
 	var all []catalog.Option
 	for _, d := range r.Duties.All() {
 		for _, reason := range d.Rule.Pause {

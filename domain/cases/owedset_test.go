@@ -1,9 +1,10 @@
-package domain_test
+package cases_test
 
 import (
 	"testing"
 
 	. "consentledger/domain"
+	"consentledger/domain/cases"
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
 	"consentledger/domain/ident"
@@ -25,7 +26,7 @@ func TestWhatIsOwedNamesItsRuleSet(t *testing.T) {
 		if got := p.RuleSet(version); got != want {
 			t.Errorf("version %s: %s, want %s", version, got, want)
 		}
-		events, err := Duties{}.Decide(OpenDuties{Cause: obligation.Cause{Event: ident.EventID{7}, Kind: "consent.withdrawn"}, Rule: policy.DutyRule{Kind: policy.DutyStop}, Start: t0, Rules: rules[:1], Policy: version},
+		events, err := cases.Duties{}.Decide(OpenDuties{Cause: obligation.Cause{Event: ident.EventID{7}, Kind: "consent.withdrawn"}, Rule: policy.DutyRule{Kind: policy.DutyStop}, Start: t0, Rules: rules[:1], Policy: version},
 			Reference{Policies: p, By: ident.By{Actor: ident.System}}, t0, t0)
 		if err != nil || len(events) != 1 || events[0].(ObligationOpened).Obligation.RuleSet != want {
 			t.Errorf("version %s: %+v, %v", version, events, err)

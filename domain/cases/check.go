@@ -1,10 +1,10 @@
-package domain
+package cases
 
 import (
 	"slices"
-	"strconv"
 	"strings"
 
+	"consentledger/domain"
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
 	"consentledger/domain/ident"
@@ -14,10 +14,8 @@ import (
 	"consentledger/domain/request"
 )
 
-func itoa(n int) string { return strconv.Itoa(n) }
-
 // checkStep refuses a step that the table alone cannot judge.
-func (r Request) checkStep(cmd TakeStep, ref Reference) error {
+func (r Request) checkStep(cmd domain.TakeStep, ref Reference) error {
 	if r.Received.Subject == "" && cmd.Details != "" {
 		return refusal.At(refusal.Malformed, "data.details",
 			"of nobody that is known there is nobody's vault to seal a text in: keep it as a document and name its hash")
@@ -25,7 +23,7 @@ func (r Request) checkStep(cmd TakeStep, ref Reference) error {
 
 	switch cmd.Kind {
 	case "identity.requested", "identity.passed", "identity.failed":
-		known := r.list(ref, func(d policy.Document) []policy.Ground { return d.IdentityElements })
+		known := r.list(ref.Reference, func(d policy.Document) []policy.Ground { return d.IdentityElements })
 		return request.CheckElements(policy.FieldOf(cmd.Fields, "elements"), known)
 	case "request.answered", "request.rejected":
 		return r.checkReply(cmd, ref)
@@ -44,10 +42,10 @@ func (r Request) checkStep(cmd TakeStep, ref Reference) error {
 // extend extends what can be. That the person will be told extends nothing; and
 // that they were told some time ago is so from when it is recorded, unless there
 // is evidence of its own: else whoever is late would only have to say so.
-func (r Request) extend(cmd TakeStep, recorded deadline.Instant, k deadline.Calendars) ([]Event, error) {
+func (r Request) extend(cmd domain.TakeStep, recorded deadline.Instant, k deadline.Calendars) ([]domain.Event, error) {
 	told, _ := deadline.ParseInstant(policy.FieldOf(cmd.Fields, "notified"))
 	events, err := moved(r.Duties.Extend(doneAt(told, recorded, cmd.Evidence), k))
-	if err == nil && told > recorded.Add(FutureSkew) {
+	if err == nil && told > recorded.Add(domain.FutureSkew) {
 		return nil, refusal.At(refusal.IllegalMove, "data.notified",
 			"that is still to come: tell the person first, then record it")
 	}
@@ -56,7 +54,7 @@ func (r Request) extend(cmd TakeStep, recorded deadline.Instant, k deadline.Cale
 
 // checkReply refuses an answer to what was not asked, or has its answer, and a
 // rejection without coded grounds, reasons, remedies or a second person (PIPL 50).
-func (r Request) checkReply(cmd TakeStep, ref Reference) error {
+func (r Request) checkReply(cmd domain.TakeStep, ref Reference) error {
 	if names := policy.FieldOf(cmd.Fields, "types"); names != "" {
 		left := r.left()
 		for _, name := range strings.Split(names, ",") {
@@ -72,7 +70,7 @@ func (r Request) checkReply(cmd TakeStep, ref Reference) error {
 		return nil
 	}
 
-	rejections := r.list(ref, func(d policy.Document) []policy.Ground { return d.Rejections })
+	rejections := r.list(ref.Reference, func(d policy.Document) []policy.Ground { return d.Rejections })
 	for _, code := range strings.Split(policy.FieldOf(cmd.Fields, "codes"), ",") {
 		if !slices.ContainsFunc(rejections, func(g policy.Ground) bool { return g.Code == code }) {
 			return refusal.At(refusal.UnknownGround, "data.codes",
@@ -99,7 +97,7 @@ func (r Request) checkReply(cmd TakeStep, ref Reference) error {
 
 // list returns a list of the policy that a request is of. Of a specific policy
 // that has none it is the general one's, which fills its gaps (XI(I)).
-func (r Request) list(ref Reference, of func(policy.Document) []policy.Ground) []policy.Ground {
+func (r Request) list(ref domain.Reference, of func(policy.Document) []policy.Ground) []policy.Ground {
 	v, _ := ref.Policies.Version(r.Received.Version)
 	if len(of(v.Document)) > 0 || v.Document.Over == "" {
 		return of(v.Document)

@@ -1,9 +1,11 @@
-package domain
+package cases
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 
+	"consentledger/domain"
 	"consentledger/domain/catalog"
 	"consentledger/domain/deadline"
 	"consentledger/domain/obligation"
@@ -13,8 +15,8 @@ import (
 )
 
 // take takes a step.
-func (r Request) take(cmd TakeStep, ref Reference, at, recorded deadline.Instant) ([]Event, error) {
-	if err := checkSender(ref.By, cmd); err != nil {
+func (r Request) take(cmd domain.TakeStep, ref Reference, at, recorded deadline.Instant) ([]domain.Event, error) {
+	if err := domain.CheckSender(ref.By, cmd); err != nil {
 		return nil, err
 	}
 
@@ -44,7 +46,7 @@ func (r Request) take(cmd TakeStep, ref Reference, at, recorded deadline.Instant
 
 	if late { // what it would have done to a clock is judged already
 		cmd.Fields = policy.WithField(cmd.Fields, catalog.LateField, "yes")
-		return []Event{Stepped(cmd)}, nil
+		return []domain.Event{domain.Stepped(cmd)}, nil
 	}
 
 	if cmd.Kind == catalog.Reopened {
@@ -52,7 +54,7 @@ func (r Request) take(cmd TakeStep, ref Reference, at, recorded deadline.Instant
 	}
 
 	follows, err := r.follow(cmd, rule, ref, at, recorded)
-	return append([]Event{Stepped(cmd)}, follows...), err
+	return append([]domain.Event{domain.Stepped(cmd)}, follows...), err
 }
 
 // takesLate reports whether a step that is not legal any more is kept, since it was
@@ -64,7 +66,7 @@ func (r Request) takesLate(rule catalog.StepRule, at deadline.Instant) bool {
 
 // marksAt returns the marks as they were at a moment.
 func (r Request) marksAt(at deadline.Instant) catalog.Marks {
-	m := catalog.MarksAt(r.Received.marks(), at, r.taken)
+	m := catalog.MarksAt(marksOf(r.Received), at, r.taken)
 	if !r.Marks.Has(catalog.Open) && !r.answeredAfter(at) && len(r.left()) == 0 {
 		m = m.After(catalog.StepRule{Clears: []catalog.Mark{catalog.Open}})
 	}
@@ -78,8 +80,8 @@ func (r Request) answeredAfter(at deadline.Instant) bool {
 
 // follow returns what a step does to the clocks.
 func (r Request) follow(
-	cmd TakeStep, rule catalog.StepRule, ref Reference, at, recorded deadline.Instant,
-) ([]Event, error) {
+	cmd domain.TakeStep, rule catalog.StepRule, ref Reference, at, recorded deadline.Instant,
+) ([]domain.Event, error) {
 	early, late, k := min(at, recorded), max(at, recorded), ref.Calendars
 	switch {
 	case rule.PausesAsSaid:
@@ -108,7 +110,7 @@ func (r Request) follow(
 }
 
 // goOn lets clocks go on, and starts those that waited for the same.
-func (r Request) goOn(rule catalog.StepRule, at deadline.Instant, k deadline.Calendars) ([]Event, error) {
+func (r Request) goOn(rule catalog.StepRule, at deadline.Instant, k deadline.Calendars) ([]domain.Event, error) {
 	resumed, err := moved(r.Duties.Resume(rule.Resumes, at, k))
 	if err != nil || rule.Starts == "" {
 		return resumed, err
@@ -118,7 +120,7 @@ func (r Request) goOn(rule catalog.StepRule, at deadline.Instant, k deadline.Cal
 }
 
 // reply meets the obligations whose types all have their answer now.
-func (r Request) reply(cmd TakeStep, at deadline.Instant) []Event {
+func (r Request) reply(cmd domain.TakeStep, at deadline.Instant) []domain.Event {
 	done := slices.Concat(r.Done, request.NamedIn(cmd.Fields, r.left()))
 	return met(r.Duties.Meet(at, obligation.Cause{Kind: string(cmd.Kind)}, cmd.Evidence, func(x obligation.Duty) bool {
 		return x.Kind == policy.DutyReply &&
@@ -135,13 +137,13 @@ func (r Request) reply(cmd TakeStep, at deadline.Instant) []Event {
 // One that was closed without an answer is owed by the dates that it had: nobody
 // gets a new period by closing a request and opening it again. The fact then
 // names the types that are open again.
-func (r Request) reopen(cmd TakeStep, ref Reference, at deadline.Instant) ([]Event, error) {
+func (r Request) reopen(cmd domain.TakeStep, ref Reference, at deadline.Instant) ([]domain.Event, error) {
 	if r.endedWithoutAnswer() && !r.answeredThere(ref) {
 		types := r.left()
 		restored, err := r.restore(types, ref.Calendars)
-		step := Stepped(cmd)
+		step := domain.Stepped(cmd)
 		step.Fields = policy.WithField(cmd.Fields, "types", request.NamesOf(types))
-		return append([]Event{step}, restored...), err
+		return append([]domain.Event{step}, restored...), err
 	}
 
 	v, ok := ref.Policies.Version(r.Received.Version)
@@ -150,8 +152,8 @@ func (r Request) reopen(cmd TakeStep, ref Reference, at deadline.Instant) ([]Eve
 	}
 	again := r.Received
 	again.Authenticated = again.Authenticated || r.Marks.Has(catalog.IdentityKnown)
-	opened, err := again.open(v.Document, "."+itoa(r.rounds+1), at, ref)
-	return append([]Event{Stepped(cmd)}, opened...), err
+	opened, err := open(again, v.Document, "."+strconv.Itoa(r.rounds+1), at, ref.Reference)
+	return append([]domain.Event{domain.Stepped(cmd)}, opened...), err
 }
 
 // answeredThere reports whether a duplicate had its answer in the request in

@@ -1,4 +1,4 @@
-package domain_test
+package cases_test
 
 import (
 	"errors"
@@ -8,6 +8,7 @@ import (
 
 	. "consentledger/domain"
 	"consentledger/domain/amount"
+	"consentledger/domain/cases"
 	"consentledger/domain/catalog"
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
@@ -18,11 +19,14 @@ import (
 	"consentledger/domain/request"
 )
 
+const t0 deadline.Instant = 1767225600000 // 2026-01-01
+
+var v1, v2 = content.Hash{1}, content.Hash{2}
+
 // promises has rules of every kind that a request meets: from receipt, from
 // verification of identity and of facts, one that pauses and one that extends.
-func promises() Reference {
-	r := ref()
-	doc := r.Policies.Versions()[0].Document
+func promises() (r cases.Reference) {
+	doc := policy.Document{Name: "privacy", Purposes: []policy.Purpose{{ID: "ads", Basis: policy.BasisConsent}, {ID: "net", Basis: policy.BasisConsent}}}
 	cn := func(id deadline.RuleID, days int, start string, pause ...string) deadline.Rule {
 		return deadline.Rule{ID: id, Source: "policy", Unit: deadline.UnitWorkingDay, Length: days, Calendar: "CN", TimeZone: "Asia/Shanghai", ClockStart: start, Pause: pause}
 	}
@@ -38,15 +42,15 @@ func promises() Reference {
 	doc.IdentityElements = []policy.Ground{{Code: "IDE-4", Title: "phone number", Section: "XIII(3)"}, {Code: "IDE-6", Title: "ID number", Section: "XIII(3)"}}
 	r.Policies = Policies{}.Evolve(Fact{Event: PolicyPublished{Version: v1, Document: doc, Effective: t0}})
 	r.By = ident.By{Actor: ident.Operator, Principal: "officer"}
-	r.Original = new(Request{}.Evolve(Fact{At: t0, Recorded: t0, Event: RequestReceived{Types: []request.Type{request.Question}, Subject: "00ff"}}))
+	r.Original = new(cases.Request{}.Evolve(Fact{At: t0, Recorded: t0, Event: RequestReceived{Types: []request.Type{request.Question}, Subject: "00ff"}}))
 	return r
 }
 
 // A run is a request that is told from its beginning.
 type run struct {
 	t   *testing.T
-	ref Reference
-	Request
+	ref cases.Reference
+	cases.Request
 	n byte
 }
 
@@ -186,7 +190,7 @@ func TestEveryMoveIsRefusedWhereOneOfItsNeedsIsNotMet(t *testing.T) {
 			t.Errorf("%s: needs nothing", rule.Kind)
 		}
 		for wrong := -1; wrong < len(rule.Needs)+len(rule.Lacks); wrong++ {
-			r := Request{Received: RequestReceived{Version: v1, Types: []request.Type{request.Complaint}, Subject: "00ff"}, At: t0, Recorded: t0}
+			r := cases.Request{Received: RequestReceived{Version: v1, Types: []request.Type{request.Complaint}, Subject: "00ff"}, At: t0, Recorded: t0}
 			for i, mark := range append(rule.Needs[:len(rule.Needs):len(rule.Needs)], rule.Lacks...) {
 				if needed := i < len(rule.Needs); needed != (i == wrong) {
 					r.Marks = append(r.Marks, mark)
@@ -316,7 +320,7 @@ func TestADuplicateGoesOnWhereSomethingIsOwed(t *testing.T) {
 	gone := promises().Original.Evolve(Fact{Event: Stepped{Kind: "request.withdrawn"}})
 	for _, tt := range []struct {
 		name     string
-		original *Request
+		original *cases.Request
 		code     refusal.Code
 	}{
 		{"of an open one", promises().Original, ""},
@@ -345,7 +349,7 @@ func TestNothingThatAnAppSaysMovesARequest(t *testing.T) {
 
 func TestIncidents(t *testing.T) {
 	at := t0
-	i := Incident{}
+	i := cases.Incident{}
 	for _, tt := range []struct{ step, code string }{
 		{"incident.contained measures=off", "illegal-move"},
 		{"incident.suspected kind=leak what=table", ""},
@@ -369,7 +373,7 @@ func TestIncidents(t *testing.T) {
 			fields[name] = value
 		}
 		at++
-		events, err := i.Decide(TakeStep{Kind: catalog.Step(kind), Fields: policy.Fields(fields)}, promises(), at, at)
+		events, err := i.Decide(TakeStep{Kind: catalog.Step(kind), Fields: policy.Fields(fields)}, promises().Reference, at, at)
 		if got, _ := errors.AsType[refusal.Refusal](err); string(got.Code) != tt.code {
 			t.Fatalf("%s: %v, want %q", tt.step, err, tt.code)
 		}
@@ -379,30 +383,6 @@ func TestIncidents(t *testing.T) {
 	}
 	if !slices.Contains(i.Steps, "incident.closed") {
 		t.Error(i.Steps)
-	}
-}
-
-func TestAServiceDoesNotEndBeforeItsNoticeHasRun(t *testing.T) {
-	r := promises()
-	doc := r.Policies.Versions()[0].Document
-	doc.DeadlineRules = append(doc.DeadlineRules, deadline.Rule{ID: "end", Source: "IX(III)", Unit: deadline.UnitWorkingDay, Length: 15, Calendar: "CN", TimeZone: "Asia/Shanghai", ClockStart: "CessationNoticeDelivered", Result: deadline.ResultEarliestEffectiveDate})
-	r.Policies = Policies{}.Evolve(Fact{Event: PolicyPublished{Version: v1, Document: doc, Effective: t0}})
-	cease := Say{ServiceCeased{Reason: "over"}}
-	told := Service{}.Evolve(Fact{At: t0, Recorded: t0, Event: Noted{Kind: "cessation.notified"}})
-	for _, tt := range []struct {
-		name string
-		s    Service
-		at   deadline.Instant
-		code refusal.Code
-	}{
-		{"nobody was told", Service{}, t0 + deadline.Instant(100*deadline.Day), refusal.TooEarly},
-		{"a week later", told, t0 + deadline.Instant(7*deadline.Day), refusal.TooEarly},
-		{"two months later", told, t0 + deadline.Instant(60*deadline.Day), ""},
-	} {
-		_, err := tt.s.Decide(cease, r, tt.at, tt.at)
-		if got, _ := errors.AsType[refusal.Refusal](err); got.Code != tt.code {
-			t.Errorf("%s: %v", tt.name, err)
-		}
 	}
 }
 

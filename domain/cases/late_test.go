@@ -1,4 +1,4 @@
-package domain_test
+package cases_test
 
 import (
 	"errors"
@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	. "consentledger/domain"
+	"consentledger/domain/cases"
 	"consentledger/domain/catalog"
 	"consentledger/domain/deadline"
 	"consentledger/domain/policy"
@@ -59,10 +60,10 @@ func TestAStepOfAnIncidentThatArrivesLateIsTaken(t *testing.T) {
 		{"opened again before the end", append(closed, taking{3, "incident.reopened reason=more", "", false}, taking{3, "incident.reopened reason=more", "illegal-move", false}), "suspected", "open"},
 		{"opened without an end", []taking{{1, "incident.suspected kind=leak what=table", "", false}, {2, "incident.reopened reason=more", "illegal-move", false}}, "suspected", "open"},
 	} {
-		i := Incident{}
+		i := cases.Incident{}
 		for _, x := range tt.steps {
 			at, recorded := t0+deadline.Instant(x.day)*deadline.Instant(deadline.Day), t0+9*deadline.Instant(deadline.Day)
-			events, err := i.Decide(x.command(), promises(), at, recorded)
+			events, err := i.Decide(x.command(), promises().Reference, at, recorded)
 			if got, _ := errors.AsType[refusal.Refusal](err); string(got.Code) != x.code {
 				t.Fatalf("%s: %s: %v, want %q", tt.name, x.step, err, x.code)
 			}
@@ -95,7 +96,7 @@ func TestAStepOfARequestThatArrivesLateIsTakenAndMovesNoClock(t *testing.T) {
 		{"answered before it was withdrawn: whoever opens it again says so", []taking{{5, "request.withdrawn", "", false}, {4, "request.answered outcome=full channel=app", "illegal-move", false}}, ""},
 		{"dated before there was a request", []taking{{5, "request.withdrawn", "", false}, {-1, "request.acknowledged channel=app", "illegal-move", false}}, ""},
 	} {
-		r, ref := Request{}, promises()
+		r, ref := cases.Request{}, promises()
 		fold := func(at deadline.Instant, events []Event) {
 			for _, e := range events {
 				r = r.Evolve(Fact{At: at, Recorded: max(at, r.Recorded), Event: e})

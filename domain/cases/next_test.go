@@ -1,4 +1,4 @@
-package domain_test
+package cases_test
 
 import (
 	"slices"
@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	. "consentledger/domain"
+	"consentledger/domain/cases"
 	"consentledger/domain/catalog"
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
@@ -54,7 +55,7 @@ func TestWhatIsOfferedNextIsWhatIsTaken(t *testing.T) {
 			}
 			seen[state] = true
 
-			next := r.NextSteps(r.ref, at)
+			next := r.NextSteps(r.ref.Reference, at)
 			for _, rule := range catalog.StepRules {
 				i := slices.IndexFunc(next, func(n catalog.NextStep) bool { return n.Kind == rule.Kind })
 				if i < 0 {
@@ -89,7 +90,7 @@ func TestWhatIsOfferedNextIsWhatIsTaken(t *testing.T) {
 func TestWhatIsOfferedDependsOnTheClocks(t *testing.T) {
 	r := newRun(t, request.Copy)
 	offer := func(kind catalog.Step, at deadline.Instant) *catalog.NextStep {
-		all := r.NextSteps(r.ref, at)
+		all := r.NextSteps(r.ref.Reference, at)
 		if i := slices.IndexFunc(all, func(n catalog.NextStep) bool { return n.Kind == kind }); i >= 0 {
 			return &all[i]
 		}
@@ -110,21 +111,21 @@ func TestWhatIsOfferedDependsOnTheClocks(t *testing.T) {
 	if p := offer("clock.paused", t0.Add(2*deadline.Hour)); p != nil {
 		t.Errorf("both reasons have a step of their own: %+v", p)
 	}
-	if q := newRun(t, request.Question).NextSteps(r.ref, t0.Add(2*deadline.Hour)); slices.ContainsFunc(q, func(n catalog.NextStep) bool { return n.Kind == "request.extended" }) {
+	if q := newRun(t, request.Question).NextSteps(r.ref.Reference, t0.Add(2*deadline.Hour)); slices.ContainsFunc(q, func(n catalog.NextStep) bool { return n.Kind == "request.extended" }) {
 		t.Error("what has no longer period is offered one")
 	}
 }
 
 func TestWhatIsOfferedNextOfAnIncidentIsWhatIsTaken(t *testing.T) {
-	if got := (Incident{}).NextSteps(); got != nil {
+	if got := (cases.Incident{}).NextSteps(); got != nil {
 		t.Errorf("of none: %v", got)
 	}
 	type path struct {
-		i  Incident
+		i  cases.Incident
 		at deadline.Instant
 	}
 	first := Stepped{Kind: "incident.suspected", Fields: policy.Fields(map[string]string{"kind": "leak", "what": "table"})}
-	todo := []path{{Incident{}.Evolve(Fact{At: t0, Recorded: t0, Event: first}), t0}}
+	todo := []path{{cases.Incident{}.Evolve(Fact{At: t0, Recorded: t0, Event: first}), t0}}
 	seen := map[string]bool{}
 	for len(todo) > 0 {
 		p := todo[0]
@@ -144,7 +145,7 @@ func TestWhatIsOfferedNextOfAnIncidentIsWhatIsTaken(t *testing.T) {
 			if i >= 0 {
 				step = filled(t, next[i], p.at)
 			}
-			events, err := p.i.Decide(step, promises(), p.at+1, p.at+1)
+			events, err := p.i.Decide(step, promises().Reference, p.at+1, p.at+1)
 			if (err == nil) != (i >= 0) {
 				t.Errorf("%s: %s is offered %v: %v", state, rule.Kind, i >= 0, err)
 			}
