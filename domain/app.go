@@ -144,7 +144,8 @@ func (s Service) checkKey(e SignerRegistered) error {
 	for _, other := range s.signers {
 		if other.Key == e.Key && other.Name != e.Name {
 			return refusal.At(refusal.SamePrincipal, "data.key",
-				"the key is that of the signer "+refusal.Quote(other.Name)+": whoever signs with it is one principal; make "+
+				"the key is that of the signer "+refusal.Quote(other.Name)+
+					": whoever signs with it is one principal; make "+
 					"another key, see consentledger signer new")
 		}
 	}

@@ -56,7 +56,8 @@ func (s Subject) Decide(cmd Command, ref Reference, at, recorded deadline.Instan
 	case VoidRecords:
 		return one(s.voidRecords(cmd))
 	case OrderErasure:
-		if err := ref.Service.Register.CheckErasure(s.Requests(), s.ended, ref.Service.App.TimeZone, recorded); err != nil {
+		if err := ref.Service.Register.CheckErasure(s.Requests(), s.ended, ref.Service.App.TimeZone,
+			recorded); err != nil {
 			return nil, err
 		}
 		return one(s.erase(cmd, ref, recorded))

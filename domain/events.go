@@ -56,11 +56,12 @@ func (s Sender) String() string {
 type Views uint8
 
 const (
-	InConsents  Views = 1 << iota // the read model of consents
-	InRequests                    // that of requests, incidents and obligations
-	InPolicies                    // that of apps and policies
-	InReport                      // the audit report
-	InFollowUps                   // what follows by a later date or in another stream, beside what a policy's duties say
+	InConsents Views = 1 << iota // the read model of consents
+	InRequests                   // that of requests, incidents and obligations
+	InPolicies                   // that of apps and policies
+	InReport                     // the audit report
+	// what follows by a later date or in another stream, beside what a policy's duties say
+	InFollowUps
 )
 
 // Has reports whether one of the views is among v.

@@ -120,7 +120,8 @@ func (p ProofState) Opens(id ident.EventID, at deadline.Instant) (Disclosed, err
 		}
 		return d, nil
 	}
-	return Disclosed{}, refusal.New(refusal.UnknownRecord, "nobody decided to disclose this proof by a record of that id")
+	return Disclosed{}, refusal.New(refusal.UnknownRecord, "nobody decided to disclose this proof by a record of "+
+		"that id")
 }
 
 // proofFor returns for which duty the proof of a person is kept who is erased at a moment:
@@ -149,7 +150,8 @@ func (s Subject) spoke() bool {
 func (s Subject) disclose(cmd DiscloseProof) (Event, error) {
 	switch {
 	case !form.IsName(cmd.To, 64):
-		return nil, refusal.At(refusal.Incomplete, "to", `say who is shown it, by a code of 1 to 64 of a-z, 0-9 and "-"`)
+		return nil, refusal.At(refusal.Incomplete, "to",
+			`say who is shown it, by a code of 1 to 64 of a-z, 0-9 and "-"`)
 	case !areTwo(cmd.By):
 		return nil, refusal.At(refusal.TwoPersons, "by", "disclosing a proof takes two different persons")
 	}

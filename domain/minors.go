@@ -120,7 +120,8 @@ func (s *Subject) tooYoung(y *said, at deadline.Instant) bool {
 	if y.kind == policy.GuardianConsent {
 		return false
 	}
-	child, until, mistake := false, deadline.Instant(0), false // until zero: to this day; or until it was found to be a mistake
+	// until zero: to this day; or until it was found to be a mistake
+	child, until, mistake := false, deadline.Instant(0), false
 	for _, a := range s.ages {
 		switch {
 		case a.band == ChildUnder14 && a.Earlier() <= at:

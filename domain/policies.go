@@ -129,7 +129,8 @@ func (p Policies) again(cmd PublishPolicy, known *published.Policy, recorded dea
 	for _, id := range cmd.Stale {
 		if !slices.Contains(known.Stale, id) {
 			return refusal.At(refusal.AlreadyPublished, "stale",
-				"this version was published before, and "+refusal.Quote(string(id))+" is not asked again because of it"+way)
+				"this version was published before, and "+refusal.Quote(string(id))+
+					" is not asked again because of it"+way)
 		}
 	}
 	return nil

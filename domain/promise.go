@@ -36,7 +36,8 @@ func (ref Reference) Retained(s Subject, kind string, scope policy.Scope, at dea
 			if seen = append(seen, q.ID); q.KeepAfter == kind && scope.Covers(q.ID) {
 				rule := published.Retention(q, v.Document)
 				d := policy.DutyRule{ID: string(rule.ID), Section: q.Section, On: []string{kind},
-					Kind: policy.DutyDelete, Rules: []deadline.RuleID{rule.ID}, Each: policy.DutyEachSystem, MetBy: []string{"data.deleted", "restriction.applied"}}
+					Kind: policy.DutyDelete, Rules: []deadline.RuleID{rule.ID}, Each: policy.DutyEachSystem,
+					MetBy: []string{"data.deleted", "restriction.applied"}}
 				found = append(found, Promise{d, []deadline.Rule{rule}, v.Version, q.ID})
 			}
 		}

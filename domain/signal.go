@@ -18,7 +18,8 @@ func (s Subject) news(
 ) (fresh policy.Scope, said ident.EventID) {
 	left := slices.Clone(scope.Purposes)
 	for _, n := range s.said {
-		if n.no == 0 || n.crossed || n.more().guardian != g || !policy.SameSignal(actOf(n.Event), act) || isVoided(n, &ref) {
+		if n.no == 0 || n.crossed || n.more().guardian != g || !policy.SameSignal(actOf(n.Event), act) ||
+			isVoided(n, &ref) {
 			continue
 		}
 		if left = slices.DeleteFunc(left, n.more().scope.Covers); n.more().scope.All || !scope.All && len(left) == 0 {

@@ -170,7 +170,8 @@ func (s *Subject) standing(p policy.PurposeID, at deadline.Instant, ref *Referen
 	case last != nil && (blocked == nil || blocked.Later() <= last.Earlier()):
 		return Standing{Status: last.no, Since: last.Earlier(), Because: []ident.EventID{last.ID}, Short: short}
 	case last != nil:
-		return Standing{Status: AskAgain, Since: last.Earlier(), Because: []ident.EventID{last.ID, blocked.ID}, Short: short}
+		return Standing{Status: AskAgain, Since: last.Earlier(), Because: []ident.EventID{last.ID, blocked.ID},
+			Short: short}
 	case len(voids) > 0:
 		return Standing{Status: AskAgain, Because: voids, Short: short}
 	}
@@ -296,7 +297,8 @@ func (s *Subject) longer(a, b *said, p policy.PurposeID, at deadline.Instant, re
 		return overB
 	}
 	if a.given().Version != b.given().Version {
-		staleA, staleB := ref.Policies.Stale(a.agreement(), p, at) != nil, ref.Policies.Stale(b.agreement(), p, at) != nil
+		staleA, staleB := ref.Policies.Stale(a.agreement(), p, at) != nil,
+			ref.Policies.Stale(b.agreement(), p, at) != nil
 		if staleA != staleB {
 			return staleB
 		}

@@ -208,7 +208,8 @@ func (s Subject) Fold(f Fact, own lists.Own) Subject {
 			rest: &rest{scope: e.Scope, added: e.Added, guardian: e.Guardian}})
 		s.signals = s.signals || e.Signal
 	case ConsentWithdrawn:
-		s.said = lists.Add(own, s.said, &said{Fact: f, no: Withdrawn, rest: &rest{scope: e.Scope, guardian: e.Guardian}})
+		s.said = lists.Add(own, s.said, &said{Fact: f, no: Withdrawn,
+			rest: &rest{scope: e.Scope, guardian: e.Guardian}})
 		s.signals = s.signals || e.Signal
 	case SubjectReassigned, SubjectClosed:
 		s.ended = f.Recorded

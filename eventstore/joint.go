@@ -27,7 +27,8 @@ type Joint interface {
 
 // An AppendWith makes a change of rows and appends records. It never leaves the
 // records without the change. See [Appending].
-type AppendWith func(ctx context.Context, c Change, stream Stream, expected Revision, records ...Record) (Position, error)
+type AppendWith func(ctx context.Context, c Change, stream Stream, expected Revision,
+	records ...Record) (Position, error)
 
 // Appending returns how a change of rows and an append to store are made: as
 // [Joint] says if the store is one beside the rows. Else the change comes first, and

@@ -19,7 +19,9 @@ import (
 type Group struct {
 	History History
 	Runners []*Runner
-	Pace    time.Duration // how long to rest for every entry applied, so that the next Apply has more to do; at most half a second
+	// how long to rest for every entry applied, so that the next Apply has more to do; at most half
+	// a second
+	Pace time.Duration
 }
 
 // patience is how much longer than the first of them a projection may take to apply

@@ -19,7 +19,8 @@
 // Beside the places there are three bounds. One principal holds no more than a part of the
 // places of a class, of its line, and of the bytes of bodies, each by itself, so that
 // others get through. Over NATS, where nobody tells a receiver who sent a message, all of
-// one app hold no more than a part of the places, too. The bodies that are held have a bound in bytes, and those of questions
+// one app hold no more than a part of the places, too. The bodies that are held have a bound in
+// bytes, and those of questions
 // hold at most half of it. And once the process has more memory than its ceiling, it takes
 // nothing new but questions until it has less.
 //

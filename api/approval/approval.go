@@ -56,7 +56,8 @@ type Ledger interface {
 	Approve(ctx context.Context, d ledger.Decision, read ledger.ReadCommand) (proposal.Proposal, error)
 	Decline(ctx context.Context, d ledger.Decision) (proposal.Proposal, error)
 	TakeBack(ctx context.Context, d ledger.Decision) (proposal.Proposal, error)
-	FinishProposal(ctx context.Context, app ident.AppName, id string, read ledger.ReadCommand) (proposal.Proposal, error)
+	FinishProposal(ctx context.Context, app ident.AppName, id string, read ledger.ReadCommand) (proposal.Proposal,
+		error)
 	Proposals(ctx context.Context, app ident.AppName) ([]proposal.Proposal, error)
 	Proposed(ctx context.Context, app ident.AppName, id string) (proposal.Proposal, error)
 	Command(ctx context.Context, app ident.AppName, p proposal.Proposal, a ledger.Access) ([]byte, bool, error)

@@ -40,7 +40,8 @@ func (p Proof) check() error {
 	case p.Do != Disclose && p.Do != Destroy:
 		return malformed("proof.do", "proof.do: want disclose or destroy")
 	case (p.Subject == "") == (p.Person == ""):
-		return malformed("proof.subject", "proof.subject: say whose proof it is, by subject or by person, and not by both")
+		return malformed("proof.subject", "proof.subject: say whose proof it is, by subject or by person, and not "+
+			"by both")
 	case p.Sealed != nil:
 		return malformed("proof.sealed", "proof.sealed: leave it out: the ledger makes it of subject")
 	case p.Do == Destroy && p.To != "":
@@ -72,7 +73,8 @@ func (p *Proof) explain(err error) error {
 	if !is || no.Code != refusal.IDReused || p.Sealed == nil {
 		return err
 	}
-	no.Text = "a decision was proposed under this id before, and whether about the same person is told nobody: look at " +
+	no.Text = "a decision was proposed under this id before, and whether about the same person is told nobody: " +
+		"look at " +
 		"the proposals, and propose it under another id if it is not there"
 	return no
 }
@@ -83,7 +85,8 @@ func (p Proof) Command(by [2]string) (domain.Command, error) {
 	if p.Evidence != "" {
 		var err error
 		if evidence, err = content.ParseNamedHash(p.Evidence); err != nil {
-			return nil, malformed("proof.evidence", "proof.evidence: a hash is written sha256: and 64 lower-case hex digits")
+			return nil, malformed("proof.evidence", "proof.evidence: a hash is written sha256: and 64 lower-case "+
+				"hex digits")
 		}
 	}
 	if p.Do == Destroy {

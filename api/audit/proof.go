@@ -103,7 +103,8 @@ func (s server) await(ctx context.Context, wait time.Duration, do func() error) 
 	err := s.logs.Await(ctx, do)
 	switch {
 	case errors.Is(err, transparency.ErrStopped):
-		return uncovered("no more checkpoints are signed: /v1/status says why, under transparency; the record's receipt holds " +
+		return uncovered("no more checkpoints are signed: /v1/status says why, under transparency; the record's " +
+			"receipt holds " +
 			"all the same")
 	case errors.Is(err, transparency.ErrNotThere), errors.Is(err, transparency.ErrNotReady):
 		return uncovered(fmt.Sprintf("no checkpoint covered such a record within %s: a receipt holds all the same; "+

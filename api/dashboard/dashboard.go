@@ -38,8 +38,9 @@ const Root = "/ui/"
 
 // A Config says what stands behind the pages.
 type Config struct {
-	API      http.Handler      // answers as the HTTP API does
-	May      http.Handler      // answers with {} what the API would not refuse, and does nothing; nil: it refuses nobody
+	API http.Handler // answers as the HTTP API does
+	// answers with {} what the API would not refuse, and does nothing; nil: it refuses nobody
+	May      http.Handler
 	Sessions *session.Sessions // nil: nobody is authenticated, and every page says so
 	Version  string
 	Now      func() time.Time
@@ -105,15 +106,18 @@ func policyOf(more string) string {
 
 // A view is one page: read asks the API for what the page's template shows.
 type view struct {
-	name   string // of its template, of its title among the words
-	path   string // below Root; with {$} at its end where it is exact
-	menu   bool   // it stands in the menu
-	of     string // the route that it shows: whoever may not use it does not find the page in the menu; empty: everybody may
-	live   bool   // it stays new by itself, where there is JavaScript
-	post   bool   // its form names a person, who is to stand in no address
-	upload bool   // its form has a file: read looks at the form itself, and at its token
+	name string // of its template, of its title among the words
+	path string // below Root; with {$} at its end where it is exact
+	menu bool   // it stands in the menu
+	// the route that it shows: whoever may not use it does not find the page in the menu; empty:
+	// everybody may
+	of     string
+	live   bool // it stays new by itself, where there is JavaScript
+	post   bool // its form names a person, who is to stand in no address
+	upload bool // its form has a file: read looks at the form itself, and at its token
 	read   func(*ask) (any, error)
-	act    func(*ask) (to string, err error) // does what its forms say, and returns where to go next; nil: they record nothing
+	// does what its forms say, and returns where to go next; nil: they record nothing
+	act func(*ask) (to string, err error)
 
 	token bool // its forms are sent to another address
 }

@@ -76,7 +76,8 @@ func (d *dashboard) print(x document) http.HandlerFunc {
 			return
 		}
 		w.Header().Set("Content-Security-Policy",
-			"default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
+			"default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors "+
+				"'none'")
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
 		_, _ = w.Write(answer.body.Bytes()) // whoever went away asks again
 	}

@@ -249,8 +249,10 @@ func (d *dashboard) write(w http.ResponseWriter, v view, a *ask, p *page, err er
 		http.Error(w, "this page cannot be written", http.StatusInternalServerError)
 		return
 	}
-	challenge := d.Sessions == nil || len(a.Header["Authorization"]) > 0                             // else they sign in
-	if status == http.StatusUnauthorized && challenge && a.Header.Get("Sec-Fetch-Dest") != "empty" { // a script asks nobody for a key
+	// else they sign in
+	challenge := d.Sessions == nil || len(a.Header["Authorization"]) > 0
+	// a script asks nobody for a key
+	if status == http.StatusUnauthorized && challenge && a.Header.Get("Sec-Fetch-Dest") != "empty" {
 		w.Header().Set("WWW-Authenticate", `Basic realm="consentledger", charset="UTF-8"`)
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")

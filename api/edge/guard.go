@@ -91,11 +91,13 @@ func public(p string) bool {
 	switch p {
 	case "/", "/livez", "/readyz", "/healthz", "/v1/schemas", "/v1/errors":
 		return true
-	case "/ui/sign-in/callback", "/ui/setup": // an identity provider and a message lead there; what they show is nobody's
+	// an identity provider and a message lead there; what they show is nobody's
+	case "/ui/sign-in/callback", "/ui/setup":
 		return true
 	}
 
-	for _, prefix := range []string{"/openapi", "/asyncapi.json", "/v1/schemas/", "/v1/errors/", "/v1/blobs/", "/log/"} {
+	for _, prefix := range []string{"/openapi", "/asyncapi.json", "/v1/schemas/", "/v1/errors/", "/v1/blobs/",
+		"/log/"} {
 		if strings.HasPrefix(p, prefix) {
 			return true
 		}

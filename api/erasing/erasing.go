@@ -292,7 +292,8 @@ func (j *Jobs) Add(
 	}
 	if j.takesTwo(app) && by != job.By[0] {
 		return Job{}, refusal.Refusal{Code: refusal.NotTheProposer,
-			Text: "who began the job hands over its ids: another principal may only start it, or begin one of their own"}
+			Text: "who began the job hands over its ids: another principal may only start it, or begin one of " +
+				"their own"}
 	}
 	if part > job.Parts+1 {
 		return Job{}, refuse("part", "the next part is "+strconv.Itoa(job.Parts+1))

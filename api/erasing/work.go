@@ -234,7 +234,8 @@ func (j *Jobs) orderSome(ctx context.Context, job Job, some []vault.Pseudonym, r
 	}
 
 	for _, one := range each {
-		r.erased, r.already, r.kept, r.persons = r.erased+one.erased, r.already+one.already, r.kept+one.kept, r.persons+one.persons
+		r.erased, r.already, r.kept, r.persons = r.erased+one.erased, r.already+one.already, r.kept+one.kept,
+			r.persons+one.persons
 		r.rows, r.names = append(r.rows, one.rows...), append(r.names, one.names...)
 	}
 	r.after = some[len(some)-1]

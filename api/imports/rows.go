@@ -166,7 +166,8 @@ func (m Mapping) eachOfCSV(file io.Reader, visit func(row) error, bad func(Probl
 				Problem: "line " + fmt.Sprint(wrong.Line) + " is no row of CSV: " + wrong.Err.Error()}
 			if errors.Is(wrong.Err, csv.ErrFieldCount) {
 				p.Problem, p.Want = fmt.Sprintf("it has %d columns",
-					len(record)), fmt.Sprintf("%d, as in the head; a value with the separator in it stands in quotes", len(head))
+					len(record)), fmt.Sprintf("%d, as in the head; a value with the separator in it stands in "+
+					"quotes", len(head))
 			}
 			if err := bad(p); err != nil {
 				return err

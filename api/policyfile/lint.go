@@ -147,7 +147,8 @@ func (l *linter) separate(pointer string, p policy.Purpose, sensitive bool) {
 	case chinaLaw, unknownLaw:
 		if sensitive || does(policy.Provide, policy.Publish, policy.Export) {
 			l.warn(pointer, "separate-consent-missing",
-				"purpose %s: sensitive, provided, published or exported data need a separate consent%s", p.ID, l.cite("23, 25, 29, 39", ""))
+				"purpose %s: sensitive, provided, published or exported data need a separate consent%s", p.ID,
+				l.cite("23, 25, 29, 39", ""))
 		}
 	}
 }

@@ -151,7 +151,8 @@ func (s *server) publishCalendar(ctx context.Context, in *appBody) (*out[Calenda
 func parseCalendar(b []byte) (deadline.Calendar, error) {
 	var a CalendarDays
 	if err := json.Unmarshal(b, &a, json.RejectUnknownMembers(true)); err != nil {
-		return deadline.Calendar{}, bad(`want an object such as {"jurisdiction": "CN", "year": 2027, "off": ["2027-01-01"], "makeup": []}`)
+		return deadline.Calendar{},
+			bad(`want an object such as {"jurisdiction": "CN", "year": 2027, "off": ["2027-01-01"], "makeup": []}`)
 	}
 
 	k := deadline.Calendar{

@@ -149,7 +149,8 @@ func (s *server) deadlineRoutes(api huma.API) {
 	const path = "/v1/apps/{app}/reports/deadlines"
 	get := huma.Operation{OperationID: "report-deadlines", Method: http.MethodGet, Path: path, SkipValidateParams: true,
 		Summary: "The deadline report and its summary", Description: "JSON comes a page at a time, each with the " +
-			"summary of the whole. CSV, a workbook and a calendar hold all that is asked for.", Responses: reportAnswers(api)}
+			"summary of the whole. CSV, a workbook and a calendar hold all that is asked for.",
+		Responses: reportAnswers(api)}
 	huma.Register(api, get, func(ctx context.Context, in *deadlinesIn) (*pageOut, error) {
 		o, next, err := s.report(ctx, in.App, in.Accept, in.query())
 		if err != nil {

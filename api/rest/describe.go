@@ -14,8 +14,9 @@ import (
 
 // What an answer is that has no members of its own.
 var (
-	aText    = &huma.Schema{Type: huma.TypeString}
-	aFile    = &huma.Schema{Type: huma.TypeString, Extensions: map[string]any{"format": "binary"}} // Huma's own format adds a word that 3.0 does not have
+	aText = &huma.Schema{Type: huma.TypeString}
+	// Huma's own format adds a word that 3.0 does not have
+	aFile    = &huma.Schema{Type: huma.TypeString, Extensions: map[string]any{"format": "binary"}}
 	anObject = &huma.Schema{Type: huma.TypeObject, AdditionalProperties: true}
 )
 
@@ -65,7 +66,8 @@ const bearer = "key"
 func describe(doc *huma.OpenAPI, rehearsing bool) {
 	doc.Info.License = &huma.License{Name: "Apache-2.0", URL: "https://www.apache.org/licenses/LICENSE-2.0"}
 	doc.Info.Description = "The consent ledger. A parameter that a route does not know, that stands twice or is " +
-		"empty is refused. Bodies are JSON and say so in their Content-Type. Pages of other origins are not answered. " +
+		"empty is refused. Bodies are JSON and say so in their Content-Type. Pages of other origins are not " +
+		"answered. " +
 		"Every problem has a code that never changes; " + problems.Base + "{code} says what it means and what to do. " +
 		"A list that comes in pages says in the header Link where its first page and its next one are, if it is " +
 		"asked by GET; where a body asks, next goes into its cursor."

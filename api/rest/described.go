@@ -36,7 +36,8 @@ func (d Described) operation(schemas huma.Registry) *huma.Operation {
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(d.Query)) {
-		op.Parameters = append(op.Parameters, &huma.Param{Name: name, In: "query", Description: d.Query[name], Schema: aText})
+		op.Parameters = append(op.Parameters, &huma.Param{Name: name, In: "query", Description: d.Query[name],
+			Schema: aText})
 	}
 	if d.Body != nil {
 		op.RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{

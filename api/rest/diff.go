@@ -180,7 +180,8 @@ func compare(
 		return policies.CompareSpecific(old.Version, is), was.Name, nil
 	case was.Over == is.Name:
 		return c, "", refusal.Refusal{Code: refusal.Malformed, Path: "old", Text: fmt.Sprintf(
-			"old: %s prevails over %s: name the version of the general policy first, and then that of the specific one", refusal.Quote(was.Name), refusal.Quote(is.Name))}
+			"old: %s prevails over %s: name the version of the general policy first, and then that of the "+
+				"specific one", refusal.Quote(was.Name), refusal.Quote(is.Name))}
 	}
 
 	return c, "", refusal.Refusal{Code: refusal.Malformed, Path: "new", Text: fmt.Sprintf(

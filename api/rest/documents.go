@@ -50,7 +50,8 @@ func (s *server) documentRoutes(api huma.API) {
 	schemas := api.OpenAPI().Components.Schemas
 	audit := huma.Operation{OperationID: "report-audit", Method: http.MethodGet, Path: "/v1/apps/{app}/reports/audit",
 		SkipValidateParams: true,
-		Summary:            "The audit report of a span; it reads the log", Responses: answers(huma.SchemaFromType(schemas,
+		Summary:            "The audit report of a span; it reads the log",
+		Responses: answers(huma.SchemaFromType(schemas,
 			typeFor[auditreport.Report]()))}
 	huma.Register(api, audit, func(ctx context.Context, in *auditIn) (*fileOut, error) {
 		o, err := s.audit(ctx, in)

@@ -27,7 +27,8 @@ type Erasure struct {
 
 func (s *server) eraseRoute(api huma.API) {
 	bodied[Erasure](s, api, "erase-subject", http.MethodPost, "/v1/apps/{app}/subjects/erase",
-		"Erase a person: their key, their personal texts, and the outside ids that lead to them. It cannot be undone", maxBody, s.erase)
+		"Erase a person: their key, their personal texts, and the outside ids that lead to them. It cannot be "+
+			"undone", maxBody, s.erase)
 }
 
 type erasureBody struct {

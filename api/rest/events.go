@@ -57,7 +57,8 @@ type endpoint struct {
 func (s *server) eventRoutes(api huma.API) {
 	s.eventRoute(api, "record-events", "/v1/apps/{app}/events",
 		"Record one CloudEvent about a person, or a JSON array of up to 1000 with a result for each",
-		"The endpoint for apps. What only operators record is refused here. "+binaryMode, parse.Event, parse.BinaryEvent)
+		"The endpoint for apps. What only operators record is refused here. "+binaryMode, parse.Event,
+		parse.BinaryEvent)
 	s.eventRoute(api, "record-operator-events", "/v1/apps/{app}/operator/events",
 		"Record what operators record: one CloudEvent, or a JSON array of up to 1000",
 		"The endpoint for operators: voids, holds, restrictions, exemptions, signers, and everything about the app "+

@@ -57,12 +57,14 @@ func (s *server) feedRoutes(api huma.API) {
 			if err != nil {
 				return nil, err
 			}
-			return ok(Feed{in.App, "/v1/apps/" + url.PathEscape(in.App) + "/feeds/" + s.feedToken(name) + "/deadlines.ics"})
+			return ok(Feed{in.App, "/v1/apps/" + url.PathEscape(in.App) + "/feeds/" + s.feedToken(name) +
+				"/deadlines.ics"})
 		})
 	// A program that has the newest entries is told so in 304.
 	op := huma.Operation{OperationID: "deadline-feed", Method: http.MethodGet,
 		Path: "/v1/apps/{app}/feeds/{token}/deadlines.ics", Summary: "The calendar feed of an app's open deadlines",
-		Description: "Without personal data. A wrong token is answered as if there were no such feed.", SkipValidateParams: true}
+		Description:        "Without personal data. A wrong token is answered as if there were no such feed.",
+		SkipValidateParams: true}
 	op.Responses = map[string]*huma.Response{
 		"200": {Description: "The calendar", Content: map[string]*huma.MediaType{"text/calendar": {Schema: aText}}},
 		"304": {Description: "The program has the newest entries"},

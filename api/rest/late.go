@@ -39,7 +39,8 @@ func (s *server) lateRoute(api huma.API) {
 	const path = "/v1/apps/{app}/reports/late-withdrawals"
 	op := huma.Operation{OperationID: "report-late-withdrawals", Method: http.MethodPost, Path: path,
 		SkipValidateParams: true, SkipValidateBody: true, MaxBodyBytes: maxBody,
-		Summary: "Every yes that was answered between the two times of a late withdrawal", Responses: map[string]*huma.Response{"200": {Description: "The list", Content: map[string]*huma.MediaType{
+		Summary: "Every yes that was answered between the two times of a late withdrawal",
+		Responses: map[string]*huma.Response{"200": {Description: "The list", Content: map[string]*huma.MediaType{
 			"application/json": {Schema: huma.SchemaFromType(api.OpenAPI().Components.Schemas,
 				typeFor[LateYeses]())}, "text/csv": {Schema: aFile}}}}}
 	huma.Register(api, op, func(ctx context.Context, in *lateBody) (*fileOut, error) {

@@ -26,7 +26,8 @@ type lawfulIn struct {
 
 func (s *server) lawfulnessRoutes(api huma.API) {
 	bodied[lawfulness.DiffRequest](s, api, "diff-person", http.MethodPost, "/v1/apps/{app}/replay/diff",
-		"What changed for a person between two moments, and by which events", maxBody, func(ctx context.Context, in *checkBody) (*out[lawfulness.Diff], error) {
+		"What changed for a person between two moments, and by which events", maxBody,
+		func(ctx context.Context, in *checkBody) (*out[lawfulness.Diff], error) {
 			var r lawfulness.DiffRequest
 			if err := question(bytes.Clone(in.RawBody), &r); err != nil {
 				return nil, err
@@ -49,7 +50,8 @@ func (s *server) lawfulnessRoutes(api huma.API) {
 			return ok(d)
 		})
 	route(s, api, "get-lawful", http.MethodGet, "/v1/apps/{app}/lawful",
-		"Was it lawful, as it was known then? It reads the log, a page at a time", func(ctx context.Context, in *lawfulIn) (*out[lawfulness.Lawful], error) {
+		"Was it lawful, as it was known then? It reads the log, a page at a time",
+		func(ctx context.Context, in *lawfulIn) (*out[lawfulness.Lawful], error) {
 			limit := 0
 			if in.Limit != "" {
 				var err error

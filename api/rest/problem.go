@@ -64,7 +64,8 @@ func (s *server) fail(ctx context.Context, route string, err error) error {
 // recorders are the routes that record what their caller says. All others are
 // questions: whatever breaks there, the outcome of nothing is unknown.
 var recorders = map[string]bool{
-	"record-events": true, "record-operator-events": true, "record-group-event": true, "put-app": true, "move-app": true,
+	"record-events": true, "record-operator-events": true, "record-group-event": true, "put-app": true,
+	"move-app":         true,
 	"publish-calendar": true,
 	"publish-policy":   true, "publish-surface": true, "erase-subject": true, "begin-erasure": true,
 	"add-to-erasure": true,

@@ -41,7 +41,8 @@ type progressIn struct {
 
 func (s *server) progressRoute(api huma.API) {
 	route(s, api, "policy-progress", http.MethodGet, "/v1/apps/{app}/policies/{version}/progress",
-		"How many people agreed to a version, refused, or said nothing to it since it binds, tests left out", s.progress)
+		"How many people agreed to a version, refused, or said nothing to it since it binds, tests left out",
+		s.progress)
 }
 
 func (s *server) progress(ctx context.Context, in *progressIn) (*out[ProgressAnswer], error) {

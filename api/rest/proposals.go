@@ -95,7 +95,8 @@ func (s *server) proposalRoutes(api huma.API) {
 		id, verb, summary string
 		do                func(approval.Approvals, context.Context, ledger.Decision) (proposal.Proposal, error)
 	}{
-		{"approve-proposal", "approve", "Approve what another principal proposed, and record it. It is refused if what it is about has changed", approval.Approvals.Approve},
+		{"approve-proposal", "approve", "Approve what another principal proposed, and record it. It is refused if " +
+			"what it is about has changed", approval.Approvals.Approve},
 		{"decline-proposal", "decline", "Decline what another principal proposed", approval.Approvals.Decline},
 		{"withdraw-proposal", "withdraw", "Take back what one proposed oneself", approval.Approvals.TakeBack},
 	} {
@@ -111,7 +112,8 @@ func errNobodyKnown() error {
 	p := plain(http.StatusConflict,
 		"nobody is authenticated here, so that nobody can be another principal: name two in the command itself (by, "+
 			"approver, approved_by), or start serve with --authenticate")
-	p.Type, p.Title, p.Code = "urn:consentledger:problem:not-authenticating", "Nobody is authenticated here", "not-authenticating"
+	p.Type, p.Title, p.Code = "urn:consentledger:problem:not-authenticating", "Nobody is authenticated here",
+		"not-authenticating"
 	return failure{p}
 }
 

@@ -45,7 +45,8 @@ var ErrChecking = errors.New("the projections are being compared already")
 
 func (s *server) rebuildRoute(api huma.API) {
 	route(s, api, "check-projections", http.MethodPost, "/v1/replay/check",
-		"Build every projection once more from the first record, and compare; it reads the whole log", func(ctx context.Context, _ *struct{}) (*out[Rebuilt], error) {
+		"Build every projection once more from the first record, and compare; it reads the whole log",
+		func(ctx context.Context, _ *struct{}) (*out[Rebuilt], error) {
 			r, err := s.Rebuild(ctx)
 			if errors.Is(err, ErrChecking) {
 				return nil, failure{plain(http.StatusServiceUnavailable,

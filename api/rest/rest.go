@@ -73,15 +73,16 @@ type Blobs interface {
 
 // A Config is what the handler stands on.
 type Config struct {
-	Ledger    Ledger
-	Blobs     Blobs
-	Consents  Consents
-	Policies  Policies
-	Activity  Activity
-	Places    ledger.Index                               // nil: records of one type are looked for in the whole log
-	Requests  Requests                                   // nil: no routes of requests, incidents and obligations
-	Law       Law                                        // for questions by when something is owed
-	FeedKey   []byte                                     // whose digest of an app's name opens its calendar feed; nil: there is no feed
+	Ledger   Ledger
+	Blobs    Blobs
+	Consents Consents
+	Policies Policies
+	Activity Activity
+	Places   ledger.Index // nil: records of one type are looked for in the whole log
+	Requests Requests     // nil: no routes of requests, incidents and obligations
+	Law      Law          // for questions by when something is owed
+	// whose digest of an app's name opens its calendar feed; nil: there is no feed
+	FeedKey   []byte
 	Rejected  Rejected                                   // nil: there is no NATS, and so no routes of rejected messages
 	Evidence  Evidence                                   // nil: no routes of bundles and receipts
 	Proofs    ProofOpener                                // nil: no proof of who is erased is opened
@@ -229,7 +230,8 @@ func operations(item *huma.PathItem) map[string]*huma.Operation {
 
 func routeOf(op *huma.Operation) edge.Route {
 	r := edge.Route{
-		Records: op.Metadata[records] == true, Events: op.Metadata[takesOptOuts] == true, Tagged: op.Metadata[tagged] == true,
+		Records: op.Metadata[records] == true, Events: op.Metadata[takesOptOuts] == true,
+		Tagged: op.Metadata[tagged] == true,
 	}
 	if op.RequestBody != nil {
 		r.Types = slices.Sorted(maps.Keys(op.RequestBody.Content))

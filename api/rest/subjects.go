@@ -119,7 +119,8 @@ func (s *server) person(ctx context.Context, app, id string) (ident.AppName, ide
 }
 
 // errUnseen is the answer to who names an app that is none of theirs.
-var errUnseen error = refusal.Refusal{Code: refusal.UnknownApp, Text: "there is no such app, or it is none of this key's"}
+var errUnseen error = refusal.Refusal{Code: refusal.UnknownApp,
+	Text: "there is no such app, or it is none of this key's"}
 
 func (s *server) app(ctx context.Context, app string) (ident.AppName, error) {
 	name, err := ident.ParseAppName(app)

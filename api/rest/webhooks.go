@@ -92,7 +92,8 @@ func (s *server) webhookRoutes(api huma.API) {
 	bodied[NewWebhook](s, api, "add-webhook", http.MethodPost, all, "Add a webhook; its secret is shown this once",
 		maxBody, s.addWebhook)
 	bodied[WebhookRotation](s, api, "rotate-webhook", http.MethodPost, one+"/rotate",
-		"Make another secret, which is shown this once; the older ones sign as well for a while", maxBody, s.rotateWebhook)
+		"Make another secret, which is shown this once; the older ones sign as well for a while", maxBody,
+		s.rotateWebhook)
 	bodied[WebhookReplay](s, api, "replay-webhook", http.MethodPost, one+"/replay",
 		"Send again what was recorded behind a position", maxBody, s.replayWebhook)
 	route(s, api, "pause-webhook", http.MethodPost, one+"/pause", "Send nothing until it is resumed",

@@ -54,7 +54,8 @@ type whoIn struct {
 
 func (s *server) whoRoute(api huma.API) {
 	bodied[WhoRequest](s, api, "who-consented", http.MethodPost, "/v1/apps/{app}/consents/who",
-		"Who stands where with a purpose, by the app's own ids, tests left out; who reads and why is recorded first", maxBody, s.who)
+		"Who stands where with a purpose, by the app's own ids, tests left out; who reads and why is recorded "+
+			"first", maxBody, s.who)
 }
 
 func (s *server) who(ctx context.Context, in *whoIn) (*out[WhoAnswer], error) {

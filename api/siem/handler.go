@@ -79,7 +79,8 @@ func parse(query url.Values, apps []ident.AppName) (q Question, err error) {
 	if text := query.Get("limit"); text != "" {
 		q.Most, err = strconv.Atoi(text)
 		if err != nil || q.Most < 1 || q.Most > most {
-			return q, refusal.Refusal{Code: refusal.Malformed, Path: "limit", Text: "limit: is a number from 1 to 10000"}
+			return q, refusal.Refusal{Code: refusal.Malformed, Path: "limit",
+				Text: "limit: is a number from 1 to 10000"}
 		}
 	}
 

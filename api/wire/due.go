@@ -65,7 +65,8 @@ func DueOf(d deadline.Due, zone deadline.Zone, ruleSet content.Hash) Due {
 		s.DueInstantUTC, s.DueLocal = d.Until.Time().Format(time.RFC3339), zone.Local(d.Until)
 	case d.State == deadline.Running:
 		date := d.Date.String()
-		s.DueDate, s.Weekday, s.DueExclusiveUTC = &date, d.Date.Weekday().String()[:3], d.Until.Time().Format(time.RFC3339)
+		s.DueDate, s.Weekday, s.DueExclusiveUTC = &date, d.Date.Weekday().String()[:3],
+			d.Until.Time().Format(time.RFC3339)
 	}
 	return s
 }

@@ -41,9 +41,11 @@ func PathOf(r refusal.Refusal) string {
 		return "id"
 	case refusal.UnknownApp, refusal.AppIncomplete, refusal.WrongStream, refusal.NoPolicy, refusal.PolicyInvalid,
 		refusal.Malformed, refusal.TooLarge,
-		refusal.Incomplete, refusal.UnknownNotice, refusal.UnknownSurface, refusal.UnknownControl, refusal.UnknownGround,
+		refusal.Incomplete, refusal.UnknownNotice, refusal.UnknownSurface, refusal.UnknownControl,
+		refusal.UnknownGround,
 		refusal.UnknownLink,
-		refusal.UnknownGuardian, refusal.Contradicts, refusal.SamePrincipal, refusal.MaterialDropped, refusal.AlreadyUsed,
+		refusal.UnknownGuardian, refusal.Contradicts, refusal.SamePrincipal, refusal.MaterialDropped,
+		refusal.AlreadyUsed,
 		refusal.SamePerson,
 		refusal.BadSignature, refusal.UnknownSigner:
 	}

@@ -58,7 +58,8 @@ func newConfigInit() *cobra.Command {
 				return err
 			}
 			_, err := fmt.Fprintf(c.OutOrStdout(),
-				"wrote %[1]s\nnext:\n  consentledger config validate %[1]s\n  consentledger serve --config %[1]s\n", name)
+				"wrote %[1]s\nnext:\n  consentledger config validate %[1]s\n  consentledger serve --config "+
+					"%[1]s\n", name)
 			return err
 		},
 	}

@@ -45,7 +45,8 @@ all that they say.`,
 			return output.One(c, answer,
 				output.Said(answer, "rule", "state", "due_date", "weekday", "due_instant_utc", "due_local",
 					"before_roll", "earliest_effective_date",
-					"provisional", "safe_target_date", "safe_notice_date", "tail_exposed", "elapsed_units", "remaining_units", "units", "calendars")...)
+					"provisional", "safe_target_date", "safe_notice_date", "tail_exposed", "elapsed_units",
+					"remaining_units", "units", "calendars")...)
 		},
 	}
 	f := c.Flags()
@@ -64,7 +65,8 @@ all that they say.`,
 func newDeadlineRules() *cobra.Command {
 	var file string
 	c := &cobra.Command{Use: "list-rules", Aliases: []string{"rules"},
-		Short: "List the rules that are shipped, or those of a file", Args: cobra.NoArgs, RunE: func(c *cobra.Command, _ []string) error {
+		Short: "List the rules that are shipped, or those of a file", Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
 			rules, err := law.Rules()
 			if err == nil && file != "" {
 				rules, err = calculator.Rules(c, file)
@@ -78,7 +80,8 @@ func newDeadlineRules() *cobra.Command {
 				rows = append(rows, map[string]any{
 					"rule": r.ID, "length": r.Length, "unit": r.Unit.String(), "direction": r.Direction.String(),
 					"calendar":    r.Calendar,
-					"clock_start": r.ClockStart, "pause": strings.Join(r.Pause, " "), "source": r.Source, "rule_set": set,
+					"clock_start": r.ClockStart, "pause": strings.Join(r.Pause, " "), "source": r.Source,
+					"rule_set": set,
 				})
 			}
 			return output.Values(c, rows, "rule", "length", "unit", "direction", "calendar", "clock_start", "pause",

@@ -39,7 +39,8 @@ func newHold() *cobra.Command {
 			flag{"duty", "what it is called: 1 to 64 of a-z, 0-9 and -", true},
 			flag{"law", "which law, and where in it: a public text", true},
 			flag{"reason", "what it asks for: a public text", true},
-			flag{"keeps", "everything (default), or proof: who is erased goes, but for a sealed proof of what was agreed to",
+			flag{"keeps", "everything (default), or proof: who is erased goes, but for a sealed proof of what was " +
+				"agreed to",
 				false},
 			flag{"months", "for so many months after the end of a history", false},
 			flag{"until", "its last day, as in 2029-12-31", false},

@@ -39,7 +39,8 @@ its evidence is never stronger than that.`,
 	f.StringVar(&in.Without, "without", "",
 		"a file with the ids of persons who are left out, one a line: your list of erased persons")
 	f.StringVar(&in.FilteredBy, "filtered-by", "",
-		"who says that no erased person is in the file, as in operator:ann; needed once anybody was erased from the app")
+		"who says that no erased person is in the file, as in operator:ann; needed once anybody was erased from "+
+			"the app")
 	c.MarkFlagRequired("mapping")
 	c.AddCommand(newImportPreset())
 	return c

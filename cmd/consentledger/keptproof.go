@@ -88,7 +88,8 @@ func newKeptProofShow() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return output.One(c, answer, append(keptProofColumns, "erasure", "destruction", "destroyed", "disclosures")...)
+			return output.One(c, answer, append(keptProofColumns, "erasure", "destruction", "destroyed",
+				"disclosures")...)
 		},
 	}
 	commandline.AppFlag(c, &app)
@@ -116,7 +117,8 @@ an id is told nobody before two have decided.`,
 			d.ID = cmp.Or(d.ID, rand.Text())
 			answer, err := remote.Post(c, keptProofsPath(app)+"/"+do, d)
 			if err != nil {
-				wish := approval.Proof{ID: d.ID, Do: do, Subject: d.Subject, Person: d.Person, Reason: d.Reason, To: d.To,
+				wish := approval.Proof{ID: d.ID, Do: do, Subject: d.Subject, Person: d.Person, Reason: d.Reason,
+					To:       d.To,
 					Evidence: d.Evidence}
 				return recording.Propose(c, app, "proof", wish, err)
 			}

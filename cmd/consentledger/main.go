@@ -68,7 +68,8 @@ func newRoot() *cobra.Command {
 		newImport(), newWebhook())
 	addGrouped(root, privacyOfficers, newPolicy(), newRequest(), newObligation(), newIncident(), newService(),
 		newCalendar(), newDeadline(),
-		newReport(), newSubject(), newErasure(), newHold(), newKeptProof(), newReceipt(), newVoid(), newDispute(), newProposal())
+		newReport(), newSubject(), newErasure(), newHold(), newKeptProof(), newReceipt(), newVoid(), newDispute(),
+		newProposal())
 	addGrouped(root, auditors, newReplay(), newLawful(), newExport(), newLog(), newSIEM(), verifier.New())
 	addGrouped(root, operators, newServe(), newConfig(), newApp(), newAccess(), newDoctor(), newStatus(), newAlarms(),
 		newRejected(), newHealthcheck(),

@@ -85,10 +85,12 @@ func newMigrate() *cobra.Command {
 		"the empty event store that shall hold the records: EventStoreDB or KurrentDB, as in "+
 			server.EventStoreDB.Example+", or PostgreSQL, as in "+server.PostgreSQL.Example+" (default: the directory)")
 	f.StringVar(&m.ToAt.Vault, "to-vault", "",
-		"the empty PostgreSQL database that shall hold the persons, for several processes that serve the ledger, as in "+
+		"the empty PostgreSQL database that shall hold the persons, for several processes that serve the ledger, "+
+			"as in "+
 			server.PostgreSQL.Example+" (default: the directory)")
 	f.StringVar(&m.ToAt.Keys, "to-vault-keys", "",
-		"the file, or the directory for a file keys, into which the keys of the vault are copied, for their owner alone")
+		"the file, or the directory for a file keys, into which the keys of the vault are copied, for their owner "+
+			"alone")
 	f.BoolVar(&m.Dry, "dry-run", false, "copy nothing: tell what would be copied, and what stands in the way")
 	f.BoolVar(&m.Undo, "undo", false, "take a migration back, as long as nothing was recorded in its target")
 	output.Flag(c)

@@ -19,8 +19,9 @@ func newObligationMeet() *cobra.Command {
 		Use: "meet STREAM OBLIGATION", Aliases: []string{"met"}, Short: "Record that what was owed was done",
 		Long: `Record that what was owed was done. It counts from when it is recorded, unless a
 document shows that it was done before: name it with --evidence.`,
-		Example: "  consentledger obligation meet --app smartkey obligation-smartkey-0123456789abcdef stop.crm.own.stop",
-		Args:    cobra.ExactArgs(2),
+		Example: "  consentledger obligation meet --app smartkey obligation-smartkey-0123456789abcdef " +
+			"stop.crm.own.stop",
+		Args: cobra.ExactArgs(2),
 		RunE: func(c *cobra.Command, args []string) error {
 			data := map[string]any{"stream": args[0], "obligation": args[1]}
 			if err := recording.Evidence(data, evidence); err != nil {

@@ -32,7 +32,8 @@ func newPolicyLint() *cobra.Command {
 			failed := 0
 			var rows []finding
 			for _, f := range policyfile.Lint(file, publication.Beside(args[0])) {
-				rows = append(rows, finding{publication.Place(args[0], f), f.Line, f.Column, f.Severity.String(), f.Code,
+				rows = append(rows, finding{publication.Place(args[0], f), f.Line, f.Column, f.Severity.String(),
+					f.Code,
 					f.Message})
 				if f.Severity == policyfile.SeverityError {
 					failed++

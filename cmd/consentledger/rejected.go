@@ -100,7 +100,8 @@ func newRejectedRetry() *cobra.Command {
 func newRejectedSeen() *cobra.Command {
 	var why string
 	c := &cobra.Command{Use: "mark-seen SEQ", Aliases: []string{"seen"},
-		Short: "Say that somebody looked at one, and why it may rest", Args: cobra.ExactArgs(1), RunE: func(c *cobra.Command, args []string) error {
+		Short: "Say that somebody looked at one, and why it may rest", Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
 			_, err := remote.Post(c, rejectedPath(args[0], "/seen"), map[string]string{"why": why})
 			return err
 		}}

@@ -41,7 +41,8 @@ func caseList(many string, columns ...string) *cobra.Command {
 	var q rest.CaseQuery
 	c := &cobra.Command{Use: "list", Short: "List " + many + ", oldest first", Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			_, rows, err := remote.Pages(c, remote.App(app)+"/"+many+"/query", &q.Cursor, func() any { return q }, "cases")
+			_, rows, err := remote.Pages(c, remote.App(app)+"/"+many+"/query", &q.Cursor, func() any { return q },
+				"cases")
 			if err != nil {
 				return err
 			}
@@ -101,7 +102,8 @@ func obligationListCommand() *cobra.Command {
 	c := &cobra.Command{Use: "list", Short: "List what is owed by when", Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			q.Limit = "1000"
-			_, rows, err := remote.Pages(c, reports.ObligationPath(app), &q.Cursor, func() any { return q }, "obligations")
+			_, rows, err := remote.Pages(c, reports.ObligationPath(app), &q.Cursor, func() any { return q },
+				"obligations")
 			if err != nil {
 				return err
 			}

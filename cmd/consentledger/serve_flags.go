@@ -68,14 +68,17 @@ func serveVerb() (_ *cobra.Command, check func(*cobra.Command) error) {
 	f.DurationVar(&s.StampEvery, "timestamp-every", 24*time.Hour, "how often checkpoints are stamped")
 	serveflags.Places(c, &s.Store, &s.Vault, &s.VaultKeys, &s.Views)
 	f.StringVar(&s.ViewsRole, "views-reader", "",
-		"a role of PostgreSQL, as of a dashboard, that may read the views; also by "+server.ViewsRoleVariable+" (default: none)")
+		"a role of PostgreSQL, as of a dashboard, that may read the views; also by "+server.ViewsRoleVariable+
+			" (default: none)")
 	f.BoolVar(&s.Metrics, "metrics", false, "show metrics at /metrics, as Prometheus reads them")
 	f.StringVar(&s.Measures, "metrics-listen", "",
-		"where metrics are shown at /metrics to whoever asks, without a key, on a network of its own (default: nowhere)")
+		"where metrics are shown at /metrics to whoever asks, without a key, on a network of its own (default: "+
+			"nowhere)")
 	f.StringVar(&s.ESDB, "esdb-listen", "",
 		"where clients of EventStoreDB and KurrentDB may read the store, and write nothing (default: nowhere)")
 	f.StringVar(&s.Process, "process", "",
-		"what this process is called, where several serve one ledger; also by "+server.ProcessVariable+" (default: the host's name and something random)")
+		"what this process is called, where several serve one ledger; also by "+server.ProcessVariable+
+			" (default: the host's name and something random)")
 	serveflags.KEK(c, &s.KEK)
 	f.StringVar(&s.BackupTo, "backup-recipients", "",
 		"a file with who may read backups that are made over HTTP, an age recipient a line; needed with "+

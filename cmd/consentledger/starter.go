@@ -75,7 +75,9 @@ signed is written beside it, and its hash stands where that of the certificate w
 			if certificate == "" {
 				certificate = "unsigned.txt"
 				says := files.NewFile{Name: filepath.Join(filepath.Dir(file), certificate), Text: choice.Unsigned()}
-				if there, err := files.ReadOwnFile(says.Name, files.MaxPolicyFile); err != nil || string(there) != says.Text { // another screen of the build
+				// another screen of the build
+				if there, err := files.ReadOwnFile(says.Name, files.MaxPolicyFile); err != nil ||
+					string(there) != says.Text {
 					unsigned = append(unsigned, says)
 				}
 			}
@@ -94,7 +96,8 @@ signed is written beside it, and its hash stands where that of the certificate w
 	}
 	starters.Flags(c, &choice)
 	c.Flags().StringVar(&text, "text", "",
-		"the file with the text that the screen shows or leads to, in the folder of FILE (default: policy.LANGUAGE.txt)")
+		"the file with the text that the screen shows or leads to, in the folder of FILE (default: "+
+			"policy.LANGUAGE.txt)")
 	c.Flags().StringVar(&certificate, "certificate", "",
 		"the file with the certificate that the build is signed with, in the folder of FILE (default: a text that "+
 			"says that it is not signed)")

@@ -18,7 +18,8 @@ import (
 func (r Request) checkStep(cmd domain.TakeStep, ref Reference) error {
 	if r.Received.Subject == "" && cmd.Details != "" {
 		return refusal.At(refusal.Malformed, "data.details",
-			"of nobody that is known there is nobody's vault to seal a text in: keep it as a document and name its hash")
+			"of nobody that is known there is nobody's vault to seal a text in: keep it as a document and name "+
+				"its hash")
 	}
 
 	switch cmd.Kind {

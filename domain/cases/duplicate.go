@@ -53,13 +53,14 @@ func (r Request) checkOriginal(ref Reference) error {
 	case o.endedWithoutAnswer():
 		return no(refusal.IllegalMove, "that request was withdrawn, or is a duplicate itself: nothing is owed there")
 	case !r.sameAsker(*o, ref):
-		return no(refusal.IllegalMove, "that request is not known to be of the same person, asking by the same guardian or "+
-			"without one: answer each of the two")
+		return no(refusal.IllegalMove, "that request is not known to be of the same person, asking by the same "+
+			"guardian or without one: answer each of the two")
 	case o.At > r.At:
-		return no(refusal.IllegalMove, "that request came in later than this one: let the later one go on in the earlier")
+		return no(refusal.IllegalMove, "that request came in later than this one: let the later one go on in the "+
+			"earlier")
 	case !covers(o.Received.Purposes, r.Received.Purposes):
-		return no(refusal.IllegalMove, "that request is about other purposes: what this one asks of the rest would have no "+
-			"answer")
+		return no(refusal.IllegalMove, "that request is about other purposes: what this one asks of the rest "+
+			"would have no answer")
 	case r.Marks.Has(catalog.IdentityKnown) && !o.Marks.Has(catalog.IdentityKnown):
 		return no(refusal.IllegalMove, "this is the only one of the two of which it is known who asks: record "+
 			"identity.passed there first")
@@ -132,7 +133,8 @@ func (r Request) checkOwedThere(t request.Type, o Request) error {
 	there, owed := o.Duties.Binding(t)
 	if running && len(o.Duties.All()) > 0 && (!owed || there.Until > here.Until) {
 		return refusal.At(refusal.IllegalMove, "data.of",
-			"the answer to "+t.String()+" is owed later there, or its clock stands still: here it is owed by "+lastOf(here))
+			"the answer to "+t.String()+" is owed later there, or its clock stands still: here it is owed by "+
+				lastOf(here))
 	}
 	return nil
 }
@@ -160,7 +162,8 @@ func (r Request) oweAgain(cmd domain.OweAgain, ref Reference) ([]domain.Event, e
 		if !o.endedWithoutAnswer() {
 			return nil, nil
 		}
-		types, reason = lists.Without(types, func(t request.Type) bool { return o.answered(t, r) }), "original-unanswered"
+		types, reason = lists.Without(types, func(t request.Type) bool { return o.answered(t, r) }),
+			"original-unanswered"
 	}
 	if len(types) == 0 {
 		return nil, nil

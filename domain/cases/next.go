@@ -30,7 +30,8 @@ func (r Request) NextSteps(ref domain.Reference, at deadline.Instant) []catalog.
 
 // next returns a step that the marks allow, and whether all that it must name is there.
 func (r Request) next(rule catalog.StepRule, ref domain.Reference, at deadline.Instant) (catalog.NextStep, bool) {
-	next := catalog.NextStep{StepRule: rule, Reasoned: rule.Kind == "request.rejected", Sealed: r.Received.Subject != ""}
+	next := catalog.NextStep{StepRule: rule, Reasoned: rule.Kind == "request.rejected",
+		Sealed: r.Received.Subject != ""}
 	if rule.Kind == "request.extended" {
 		// The earliest moment at which anybody can have been told says whether there is
 		// something to extend at all.
@@ -62,7 +63,8 @@ func (r Request) nextField(
 	switch {
 	case f.Name == "elements":
 		field.Several = true
-		field.Options = catalog.OptionsOf(r.list(ref, func(d policy.Document) []policy.Ground { return d.IdentityElements }))
+		field.Options = catalog.OptionsOf(r.list(ref,
+			func(d policy.Document) []policy.Ground { return d.IdentityElements }))
 	case f.Name == "codes":
 		field.Several = true
 		field.Options = catalog.OptionsOf(r.list(ref, func(d policy.Document) []policy.Ground { return d.Rejections }))

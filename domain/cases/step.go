@@ -61,7 +61,8 @@ func (r Request) take(cmd domain.TakeStep, ref Reference, at, recorded deadline.
 // legal when it happened. An answer takes the request out of what is open without
 // a mark of its own, so the answers are looked at, too.
 func (r Request) takesLate(rule catalog.StepRule, at deadline.Instant) bool {
-	return rule.CanBeLate() && !rule.Found && catalog.Overtakes(r.taken, at) && catalog.Allow(r.marksAt(at), rule) == nil
+	return rule.CanBeLate() && !rule.Found && catalog.Overtakes(r.taken, at) &&
+		catalog.Allow(r.marksAt(at), rule) == nil
 }
 
 // marksAt returns the marks as they were at a moment.

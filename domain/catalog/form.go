@@ -87,7 +87,8 @@ func (r FieldRule) fits(s string) bool {
 var formNames = [...]string{"", `a name of 1 to 64 of a-z, 0-9 and "-"`, "a public text of 1 to 500 bytes",
 	"a date as in 2026-03-02",
 	"a hash: sha256: and 64 hex digits", "a number of 1 to 15 digits", `"yes" or "no"`, "the id of a record",
-	`an amount as in "12.50 CNY"`, "a time as in 2026-03-02T09:30:00Z", `codes of grounds with commas between them, as in "REJ-1,REJ-D2"`,
+	`an amount as in "12.50 CNY"`, "a time as in 2026-03-02T09:30:00Z",
+	`codes of grounds with commas between them, as in "REJ-1,REJ-D2"`,
 	"names with commas between them", "", "a reason of 1 to 64 of a-z, 0-9, _ and -",
 	`the code of a ground, as in "DIS-2"`,
 	"a principal as in operator:ann, and no e-mail address or phone number"}

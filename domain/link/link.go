@@ -15,9 +15,10 @@ type Link struct {
 	Other       string // the other's pseudonym
 	From, Until deadline.Instant
 	Because     ident.EventID
-	Voided      deadline.Instant // the link was a mistake: what had crossed stands in the way, and is no answer; zero: not
-	Rules       uint8            // of the fact that made it, as of every fact
-	endedBy     ident.EventID
+	// the link was a mistake: what had crossed stands in the way, and is no answer; zero: not
+	Voided  deadline.Instant
+	Rules   uint8 // of the fact that made it, as of every fact
+	endedBy ident.EventID
 }
 
 // Open returns which link to other is open, and whether one is.

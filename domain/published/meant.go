@@ -33,7 +33,8 @@ func (p Policies) Meant(name string, h content.Hash, at deadline.Instant) (*Poli
 
 	if v == nil {
 		return nil, refusal.At(refusal.UnknownPolicy, "data.policy",
-			fmt.Sprintf("no version of policy %s was in force then; name the version that was shown", refusal.Quote(name)))
+			fmt.Sprintf("no version of policy %s was in force then; name the version that was shown",
+				refusal.Quote(name)))
 	}
 	return v, nil
 }

@@ -38,7 +38,8 @@ func (r Register) CheckDecision(
 		}
 		if earliest := max(due.Earliest, due.SafeNotice); effective < earliest {
 			return refusal.At(refusal.TooEarly, "data.effective",
-				"the notice that is promised ("+rule.Source+") cannot run before that day: the service may end on "+earliest.String()+` at the earliest; to end it sooner all the same, say too_late "yes"`)
+				"the notice that is promised ("+rule.Source+") cannot run before that day: the service may end on "+
+					earliest.String()+` at the earliest; to end it sooner all the same, say too_late "yes"`)
 		}
 	}
 	return nil
@@ -69,7 +70,8 @@ func (r Register) checkDecided(timeZone string, at deadline.Instant) error {
 	}
 	if zone.Date(at) < r.decided {
 		return refusal.New(refusal.TooEarly,
-			"it was decided that the service ends on "+r.decided.String()+": to end it sooner, decide on another day, see consentledger service decide")
+			"it was decided that the service ends on "+r.decided.String()+
+				": to end it sooner, decide on another day, see consentledger service decide")
 	}
 	return nil
 }

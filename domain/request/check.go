@@ -16,7 +16,8 @@ func CheckElements(elements string, known []policy.Ground) error {
 	for code := range strings.SplitSeq(elements, ",") {
 		if !slices.ContainsFunc(known, func(g policy.Ground) bool { return g.Code == code }) {
 			return refusal.At(refusal.UnknownGround, "data.elements",
-				"name the elements by their codes in the policy's identity_elements, never by their values: "+codesOf(known))
+				"name the elements by their codes in the policy's identity_elements, never by their values: "+
+					codesOf(known))
 		}
 	}
 	return nil

@@ -318,7 +318,8 @@ func (e *Entry) readEnvelope(l readLine) (err error) {
 			"program wrote it", l.Rules, domain.Rules)
 	}
 
-	e.Actor, e.RecordedBy, e.OnBehalfOf, e.Rules, e.NotUnderstood = l.Actor, l.RecordedBy, l.OnBehalfOf, l.Rules, l.Unread
+	e.Actor, e.RecordedBy, e.OnBehalfOf, e.Rules, e.NotUnderstood = l.Actor, l.RecordedBy, l.OnBehalfOf, l.Rules,
+		l.Unread
 	if l.Request != nil {
 		e.Request.Sequence = l.Request.Sequence
 		if err = unhex(e.Request.ID[:], l.Request.ID); err != nil {

@@ -151,7 +151,8 @@ func publishedShape(e domain.PolicyPublished) (policyPublishedV2, error) {
 
 func scopeShapes(scopes []policy.StaleScope) (shapes []scopeV1) {
 	for _, s := range scopes {
-		shapes = append(shapes, scopeV1{Actions: names(s.Actions), Categories: s.Categories, Purpose: string(s.Purpose)})
+		shapes = append(shapes, scopeV1{Actions: names(s.Actions), Categories: s.Categories,
+			Purpose: string(s.Purpose)})
 	}
 	return shapes
 }

@@ -240,7 +240,8 @@ func dueShape(d deadline.Due) dueV1 {
 		Until: int64(d.Until),
 	}
 	for _, v := range d.Versions {
-		s.Versions = append(s.Versions, calendarVersionV1{Jurisdiction: v.Jurisdiction, Version: v.Version, Year: v.Year})
+		s.Versions = append(s.Versions, calendarVersionV1{Jurisdiction: v.Jurisdiction, Version: v.Version,
+			Year: v.Year})
 	}
 	return s
 }
@@ -252,7 +253,8 @@ func (s dueV1) due(r *reader) deadline.Due {
 		TimeZone: s.TimeZone,
 		State:    parse(r, s.State, deadline.ParseDueState), Start: deadline.Instant(s.Start), Extended: s.Extended,
 		DayZero: day(s.DayZero),
-		Date:    day(s.Date), Until: deadline.Instant(s.Until), BeforeRoll: day(s.BeforeRoll), CountedTo: day(s.CountedTo),
+		Date:    day(s.Date), Until: deadline.Instant(s.Until), BeforeRoll: day(s.BeforeRoll),
+		CountedTo:   day(s.CountedTo),
 		Earliest:    day(s.Earliest),
 		Provisional: s.Provisional, Gap: day(s.Gap), SafeTarget: day(s.SafeTarget), SafeNotice: day(s.SafeNotice),
 		TailExposed: s.TailExposed,

@@ -117,7 +117,8 @@ func (e Entry) Owed() []Entry {
 		return nil
 	}
 
-	cause := obligation.Cause{Event: ident.EventID(e.ID), Kind: e.Kind(), Stream: e.Stream.String(), Subject: e.Stream.ID}
+	cause := obligation.Cause{Event: ident.EventID(e.ID), Kind: e.Kind(), Stream: e.Stream.String(),
+		Subject: e.Stream.ID}
 	var owed []Entry
 	for _, w := range e.Owing {
 		for _, event := range domain.EventsOf(w, cause) {

@@ -162,7 +162,9 @@ func (d *DB) listener() *pebble.EventListener {
 	return &pebble.EventListener{
 		WALCreated:      func(i pebble.WALCreateInfo) { d.walNum.Store(uint64(i.FileNum)) },
 		BackgroundError: d.trouble,
-		DataCorruption:  func(i pebble.DataCorruptionInfo) { d.log.Error("pebble", "corruption", i.Details, "path", i.Path) },
+		DataCorruption: func(i pebble.DataCorruptionInfo) {
+			d.log.Error("pebble", "corruption", i.Details, "path", i.Path)
+		},
 	}
 }
 

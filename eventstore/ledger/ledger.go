@@ -145,10 +145,12 @@ type Receipt struct {
 	Person ident.PersonKey // whom the request was taken to be about; zero: nobody
 	ID     string          // what it was taken to be called
 
-	Counts  Counting // of a consent
-	Short   string   // of a consent that does not count for all it names, as in "face=separate-consent-missing,ads=opt-out-stands"
-	Rests   string   // of an opt-out: what goes on, and what it rests on, as in "tax=legal-duty"
-	Repeats bool     // nothing new, as of a machine's signal or a link: the receipt is of the record that said it
+	Counts Counting // of a consent
+	// of a consent that does not count for all it names, as in
+	// "face=separate-consent-missing,ads=opt-out-stands"
+	Short   string
+	Rests   string // of an opt-out: what goes on, and what it rests on, as in "tax=legal-duty"
+	Repeats bool   // nothing new, as of a machine's signal or a link: the receipt is of the record that said it
 }
 
 // Counting says whether a consent counts for all that it names.

@@ -135,7 +135,8 @@ func (l *Ledger) checkEarlier(ctx context.Context, req Request, s domain.Subject
 
 	if earlier {
 		return refusal.Refusal{Code: refusal.EarlierPerson, Path: "time",
-			Text: "the event is from before this person's history was ended or erased: it is of whoever had the id then"}
+			Text: "the event is from before this person's history was ended or erased: it is of whoever had the " +
+				"id then"}
 	}
 
 	predates, err := l.predates(ctx, req, s, at)

@@ -228,7 +228,8 @@ func (l *Ledger) DecideOnProof(ctx context.Context, req Request) (Receipt, error
 	for _, name := range names {
 		one := req
 		one.ID += " " + name.String() // an event id is of one stream
-		if receipt, err = l.decideOnOne(ctx, one, ref, k, vault.Order{App: string(req.App), Pseudonym: name}); err != nil {
+		if receipt, err = l.decideOnOne(ctx, one, ref, k, vault.Order{App: string(req.App),
+			Pseudonym: name}); err != nil {
 			return Receipt{}, err
 		}
 	}
@@ -552,7 +553,8 @@ func (l *Ledger) heldAgainst(ctx context.Context, stream ident.StreamID, kept ke
 			left--
 			i := slices.IndexFunc(e.Parts, func(p codec.Part) bool { return p.Role == k.Role })
 			if i < 0 || vault.Commitment(k.Opening, []byte(k.Text.Reveal())) != e.Parts[i].Commitment {
-				return nil, unreadable(e, fmt.Errorf("what was kept of its part %s is not what the record commits to", k.Role))
+				return nil, unreadable(e, fmt.Errorf("what was kept of its part %s is not what the record commits "+
+					"to", k.Role))
 			}
 		}
 	}

@@ -556,7 +556,8 @@ func (l *Ledger) madeEntry(ctx context.Context, app ident.AppName, p proposal.Pr
 		if m != asked {
 			continue
 		}
-		for e, err := range entries(l.store.ReadStream(ctx, eventstore.Stream(stream.String()), eventstore.Revision(i))) {
+		for e, err := range entries(l.store.ReadStream(ctx, eventstore.Stream(stream.String()),
+			eventstore.Revision(i))) {
 			if err != nil || ident.EventID(e.ID) == p.Made {
 				return e, err
 			}

@@ -18,7 +18,8 @@ func (l *Ledger) checkPublished(ctx context.Context, cmd domain.PublishPolicy) e
 	}
 
 	if err := l.checkKept(ctx, cmd.Version, "document",
-		"the document's canonical form is not kept under the version's hash: keep it before it is published"); err != nil {
+		"the document's canonical form is not kept under the version's hash: keep it before it is "+
+			"published"); err != nil {
 		return err
 	}
 	for _, t := range cmd.Document.Texts {

@@ -30,7 +30,8 @@ type State struct {
 	Reference domain.Reference
 	Position  eventstore.Position // the last record of the person that counts; zero: none
 	Stream    string              // empty if the person is not known
-	Cached    bool                // another process may have recorded more: no grant may be taken from it; set with an error too
+	// another process may have recorded more: no grant may be taken from it; set with an error too
+	Cached bool
 }
 
 // State answers from the ledger's own fold: it is never behind. Somebody who

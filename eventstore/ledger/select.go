@@ -21,20 +21,24 @@ import (
 // first at To or later ends it. So spans that meet share no record and leave
 // none out, although times run a little behind positions now and then.
 type Selection struct {
-	App      ident.AppName   // must be registered
-	Person   ident.PersonKey // wants App
-	Type     string          // as in consent.given, whatever its version; obligation.opened: also of facts that say what is owed since
+	App    ident.AppName   // must be registered
+	Person ident.PersonKey // wants App
+	// as in consent.given, whatever its version; obligation.opened: also of facts that say what is
+	// owed since
+	Type     string
 	From, To deadline.Instant
 	After    eventstore.Position
 	Until    eventstore.Position // zero: to the last there is
-	Replays  bool                // with the records of who replayed; they are left out otherwise, unless Type asks for them
-	Access   domain.AccessKind   // of records of accesses, only those of this kind
-	Last     int                 // only the newest so many; zero: all
+	// with the records of who replayed; they are left out otherwise, unless Type asks for them
+	Replays bool
+	Access  domain.AccessKind // of records of accesses, only those of this kind
+	Last    int               // only the newest so many; zero: all
 }
 
 // An Index knows where the records of a type lie in the log, as far as it has read it.
 type Index interface {
-	// Places returns the positions of an app's records of a type, or, empty, of any, behind one position and up to another:
+	// Places returns the positions of an app's records of a type, or, empty, of any, behind one
+	// position and up to another:
 	// the newest of them, at most limit, in their order; whether there are more; and how far the index
 	// has read the log. Of accesses it may be asked for those of one kind, see [PlaceOf].
 	Places(ctx context.Context, app ident.AppName, kind string, after, until eventstore.Position, limit int) (

@@ -26,8 +26,10 @@ type another struct {
 var anothers = state.New[another](state.Types{})
 
 const (
-	foldBytes     = int(unsafe.Sizeof(fold{})) + 2*int(unsafe.Sizeof(ident.StreamID{})) + 64 // the fold itself, and its place in the cache
-	calendarBytes = 16 << 10                                                                 // of a calendar, with the years that are counted by it
+	// the fold itself, and its place in the cache
+	foldBytes = int(unsafe.Sizeof(fold{})) + 2*int(unsafe.Sizeof(ident.StreamID{})) + 64
+	// of a calendar, with the years that are counted by it
+	calendarBytes = 16 << 10
 )
 
 // bytes returns about how many bytes of memory a fold takes. It is counted when

@@ -62,7 +62,8 @@ func (s *server) create(ctx context.Context, c *pgconn.PgConn, user, database st
 
 	_, err = c.Exec(ctx, script).ReadAll()
 	if code(err) == "42501" {
-		return refuse("the schema %s is not there, and the user %s may not make it: run, as the owner of the database, "+
+		return refuse("the schema %s is not there, and the user %s may not make it: run, as the owner of the "+
+			"database, "+
 			`GRANT CREATE ON DATABASE "%s" TO "%s"`, s.name, user, database, user)
 	}
 	return err
@@ -172,7 +173,8 @@ func (s *server) markOf(ctx context.Context, c *pgconn.PgConn, now identity) (ma
 func (s *server) differs(m eventstore.Mark, found [][]string) error {
 	if len(found) == 0 {
 		return s.broken("the record %s, which was at position %d, is not there any more: "+
-			"did a standby take over that did not have it, or was an old copy of the database put in place?", m.ID, m.Position)
+			"did a standby take over that did not have it, or was an old copy of the database put in place?",
+			m.ID, m.Position)
 	}
 	if id, err := eventstore.ParseEventID(found[0][0]); err != nil || id != m.ID {
 		return s.broken("at position %d there is the record %s, and there was %s", m.Position, found[0][0], m.ID)

@@ -172,7 +172,8 @@ func fresh(
 }
 
 func barrierCrowd(t *testing.T, here, there eventstore.Store) {
-	askCrowd(t, here, there, func(ctx context.Context, name eventstore.Stream, after eventstore.Revision) iter.Seq2[eventstore.Recorded, error] {
+	askCrowd(t, here, there, func(ctx context.Context, name eventstore.Stream,
+		after eventstore.Revision) iter.Seq2[eventstore.Recorded, error] {
 		if err := here.Barrier(ctx); err != nil {
 			t.Error(err)
 		}
@@ -181,7 +182,8 @@ func barrierCrowd(t *testing.T, here, there eventstore.Store) {
 }
 
 func freshCrowd(t *testing.T, here, there eventstore.Store) {
-	askCrowd(t, here, there, func(ctx context.Context, name eventstore.Stream, after eventstore.Revision) iter.Seq2[eventstore.Recorded, error] {
+	askCrowd(t, here, there, func(ctx context.Context, name eventstore.Stream,
+		after eventstore.Revision) iter.Seq2[eventstore.Recorded, error] {
 		return eventstore.ReadFresh(ctx, here, name, after)
 	})
 }

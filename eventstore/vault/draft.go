@@ -42,7 +42,8 @@ func (d *Draft) Add(p *Person, parts ...Part) error {
 
 // Append appends records to a stream, as [eventstore.Store] says, and keeps a
 // draft: never the records without it.
-type Append func(ctx context.Context, d Draft, stream eventstore.Stream, expected eventstore.Revision, records ...eventstore.Record) (eventstore.Position, error)
+type Append func(ctx context.Context, d Draft, stream eventstore.Stream, expected eventstore.Revision,
+	records ...eventstore.Record) (eventstore.Position, error)
 
 // Appending returns how records are appended to store together with what v keeps
 // of them: by one write if the vault's rows lie in the store's database, else the
@@ -51,7 +52,8 @@ type Append func(ctx context.Context, d Draft, stream eventstore.Stream, expecte
 // leads to somebody else by now: then the records are to be made anew.
 func (v *Vault) Appending(store eventstore.Store) Append {
 	appending := eventstore.Appending(store, v.rows)
-	return func(ctx context.Context, d Draft, stream eventstore.Stream, expected eventstore.Revision, records ...eventstore.Record) (pos eventstore.Position, err error) {
+	return func(ctx context.Context, d Draft, stream eventstore.Stream, expected eventstore.Revision,
+		records ...eventstore.Record) (pos eventstore.Position, err error) {
 		err = v.write(&d, func(c eventstore.Change) error {
 			pos, err = appending(ctx, c, stream, expected, records...)
 			return err

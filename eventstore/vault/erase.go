@@ -13,7 +13,8 @@ import (
 )
 
 // Erase deletes p: data key, parts and lookups, in one write, which is durable
-// on return, and has the rows' tables written anew without them. Until the given time a keyed tombstone for each lookup tells
+// on return, and has the rows' tables written anew without them. Until the given time a keyed
+// tombstone for each lookup tells
 // [Vault.ErasedAt] that there was an erasure. Erasing again is no error and
 // changes nothing, so who does not know how an Erase ended calls it again.
 func (v *Vault) Erase(ctx context.Context, p *Person, at, until time.Time) error {

@@ -168,8 +168,8 @@ func (v *View) query(
 ) (days []Day, tests int64, asOf eventstore.Position, err error) {
 	err = v.db.View(ctx, func(tx *readmodel.Tx, position eventstore.Position) error {
 		asOf = position
-		if err := tx.Row("SELECT count(DISTINCT t.person) FROM tests t CROSS JOIN people p ON p.number = t.person WHERE "+
-			"p.app = ?", []any{string(app)}, &tests); err != nil {
+		if err := tx.Row("SELECT count(DISTINCT t.person) FROM tests t CROSS JOIN people p ON p.number = t.person "+
+			"WHERE p.app = ?", []any{string(app)}, &tests); err != nil {
 			return err
 		}
 		return tx.Each(query, []any{string(app), from, to}, func(scan func(...any) error) error {

@@ -367,7 +367,8 @@ func (b *batch) publish(e *codec.Entry, p domain.PolicyPublished) error {
 
 	b.view.references.add(e.Stream.App, e.Position, e.Fact())
 	_, err = b.tx.Exec("INSERT INTO policies VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-		string(e.Stream.App), int64(e.Position), p.Version.String(), int64(p.Effective), string(stale), string(scopes), string(later), string(document))
+		string(e.Stream.App), int64(e.Position), p.Version.String(), int64(p.Effective), string(stale),
+		string(scopes), string(later), string(document))
 	return err
 }
 

@@ -148,7 +148,8 @@ func (v *View) Bands(
 ) (counts []BandCount, asOf eventstore.Position, err error) {
 	err = v.view(ctx, func(tx *readmodel.Tx, position eventstore.Position) error {
 		asOf = position
-		return tx.Each("SELECT band, count(*) FROM minors WHERE app = ? GROUP BY band ORDER BY band", []any{string(app)},
+		return tx.Each("SELECT band, count(*) FROM minors WHERE app = ? GROUP BY band ORDER BY band",
+			[]any{string(app)},
 			func(scan func(...any) error) error {
 				var band string
 				var c BandCount
@@ -195,11 +196,12 @@ func (v *View) Minors(
 
 		policies := v.references.at(app, position).Policies
 		for i, number := range numbers {
-			err := eachRow(tx, "s.number = ? AND s.guardian <> 0", []any{number}, app, Cursor{}, -1, func(r Row, _ int64) {
-				if r.By(at, r.Purpose, policies) == domain.Given {
-					list[i].Consents++
-				}
-			})
+			err := eachRow(tx, "s.number = ? AND s.guardian <> 0", []any{number}, app, Cursor{}, -1,
+				func(r Row, _ int64) {
+					if r.By(at, r.Purpose, policies) == domain.Given {
+						list[i].Consents++
+					}
+				})
 			if err != nil {
 				return err
 			}

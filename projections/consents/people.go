@@ -113,7 +113,8 @@ func (p *person) load(tx *readmodel.Tx) error {
 			var r row
 			var status string
 			err := scan(&p.number, &p.test, &p.linked, &p.minor, &p.builds,
-				&r.purpose, &status, &r.since, &r.until, &r.terms, &r.guardian, &r.events, &r.opposedBy, &r.opposedByEvent, &r.moment, &r.position)
+				&r.purpose, &status, &r.since, &r.until, &r.terms, &r.guardian, &r.events, &r.opposedBy,
+				&r.opposedByEvent, &r.moment, &r.position)
 			if p.written = true; err != nil || r.purpose == "" {
 				return err
 			}

@@ -87,8 +87,8 @@ func (b *batch) writeEnds() error {
 		if n > 0 {
 			continue
 		}
-		if _, err := b.tx.Exec("DELETE FROM ends WHERE app = ? AND whole = ? AND at = ? AND purpose = ? AND status = ? "+
-			"AND terms = ? AND people = 0", key...); err != nil {
+		if _, err := b.tx.Exec("DELETE FROM ends WHERE app = ? AND whole = ? AND at = ? AND purpose = ? AND "+
+			"status = ? AND terms = ? AND people = 0", key...); err != nil {
 			return err
 		}
 	}

@@ -36,7 +36,8 @@ CREATE TABLE apps (
 `
 
 // inColumns are what lies in texts, material, stale and locales. A document has a version of its own.
-var inColumns = []any{[]textV1{}, domain.PolicyPublished{}.Material, domain.PolicyPublished{}.Stale, domain.App{}.Locales}
+var inColumns = []any{[]textV1{}, domain.PolicyPublished{}.Material, domain.PolicyPublished{}.Stale,
+	domain.App{}.Locales}
 
 var shapes = readmodel.Shapes(inColumns...)
 
@@ -102,7 +103,8 @@ func register(tx *readmodel.Tx, e codec.Entry, a domain.App) error {
 	_, err = tx.Exec(`INSERT INTO apps VALUES (?, ?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT (app) DO UPDATE SET handler = excluded.handler, environment = excluded.environment, jurisdiction = excluded.jurisdiction,
 			time_zone = excluded.time_zone, locales = excluded.locales, updated_position = excluded.updated_position`,
-		string(e.Stream.App), a.Handler, a.Environment.String(), a.Jurisdiction, a.TimeZone, string(locales), int64(e.Recorded), int64(e.Position))
+		string(e.Stream.App), a.Handler, a.Environment.String(), a.Jurisdiction, a.TimeZone, string(locales),
+		int64(e.Recorded), int64(e.Position))
 	return err
 }
 

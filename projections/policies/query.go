@@ -79,7 +79,8 @@ func scanVersion(scan func(...any) error, more ...any) (Version, error) {
 		return x, err
 	}
 
-	x.Effective, x.Published, x.Recorded = deadline.Instant(effective), eventstore.Position(published), deadline.Instant(recorded)
+	x.Effective, x.Published, x.Recorded = deadline.Instant(effective), eventstore.Position(published),
+		deadline.Instant(recorded)
 	var err error
 	if x.Version, err = content.ParseHash(version); err != nil {
 		return x, err

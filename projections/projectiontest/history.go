@@ -37,7 +37,8 @@ func Document(title string, more ...policy.PurposeID) policy.Document {
 	for _, id := range append([]policy.PurposeID{"location", "marketing"}, more...) {
 		d.Purposes = append(d.Purposes,
 			policy.Purpose{ID: id, Title: string(id), Section: "1", Codes: []string{"P-" + string(id)},
-				Categories: []policy.CategoryID{"position"}, Actions: []policy.Action{policy.Use}, Basis: policy.BasisConsent, Retention: "a year"})
+				Categories: []policy.CategoryID{"position"}, Actions: []policy.Action{policy.Use},
+				Basis: policy.BasisConsent, Retention: "a year"})
 	}
 
 	d.Categories = []policy.Category{{ID: "position", Title: "Position", Section: "1"}}

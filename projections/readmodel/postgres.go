@@ -206,7 +206,8 @@ func (d *Database) locked(ctx context.Context, f func(context.Context, pgx.Tx) e
 		if _, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock($1)", turn.Key("ddl "+d.options.Name)); err != nil {
 			return err
 		}
-		if _, err := tx.Exec(ctx, "SET LOCAL lock_timeout = '2s'"); err != nil { // of somebody's query, which may not end
+		// of somebody's query, which may not end
+		if _, err := tx.Exec(ctx, "SET LOCAL lock_timeout = '2s'"); err != nil {
 			return err
 		}
 		return f(ctx, tx)

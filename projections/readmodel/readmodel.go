@@ -39,13 +39,16 @@ type DB struct {
 	close   func() error
 	gate    atomic.Pointer[func(context.Context) error]
 
-	meta    string                                        // the query for checkpoint and writer
-	move    func(*Tx, eventstore.Position) (int64, error) // moves the checkpoint from at, and returns how many rows it changed
-	keys    string                                        // the query for tables and the columns of their primary keys
-	note    func(error) error                             // remembers what an error says of the read model
-	applied func(context.Context) error                   // is called after every Apply; nil: nothing is to do
-	within  time.Duration                                 // how long an Apply may take, or a View that has no deadline; zero: as long as it likes
-	strict  bool                                          // at holds whatever becomes of an Apply: others may write, too
+	meta string // the query for checkpoint and writer
+	// moves the checkpoint from at, and returns how many rows it changed
+	move    func(*Tx, eventstore.Position) (int64, error)
+	keys    string                      // the query for tables and the columns of their primary keys
+	note    func(error) error           // remembers what an error says of the read model
+	applied func(context.Context) error // is called after every Apply; nil: nothing is to do
+	// how long an Apply may take, or a View that has no deadline; zero: as long as it likes
+	within time.Duration
+	// at holds whatever becomes of an Apply: others may write, too
+	strict bool
 
 	known bool                // owned by Apply, as at
 	at    eventstore.Position // the checkpoint, if known

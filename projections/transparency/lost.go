@@ -25,7 +25,8 @@ type LostError struct {
 
 func (e *LostError) Error() string {
 	return fmt.Sprintf("the log of %s was begun and signed, and %s is gone: bring it back from where you keep it; "+
-		"if it is lost for good, the log cannot go on: begin another under a new origin with consentledger log renew", e.App, e.File)
+		"if it is lost for good, the log cannot go on: begin another under a new origin with consentledger log "+
+		"renew", e.App, e.File)
 }
 
 // An OlderError says that the store ends before what was signed: it is an older

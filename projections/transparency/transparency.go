@@ -169,7 +169,8 @@ func (l *Log) openTrees(ctx context.Context) error {
 		return err
 	}
 
-	l.trees, l.opened, l.at, l.covered = map[ident.AppName]*tree{}, map[ident.AppName]treeCheck{}, s.position, s.position
+	l.trees, l.opened, l.at, l.covered = map[ident.AppName]*tree{}, map[ident.AppName]treeCheck{}, s.position,
+		s.position
 	for _, app := range apps {
 		signed, err := l.Keep.open(ctx, app)
 		if err != nil {

@@ -110,7 +110,8 @@ func (b *opening) claims() {
 		claim("how many rejected messages wait: %d", *m.Rejected)
 	}
 	if !m.Selection.whole() {
-		claim("the gaps in producers' numbers, %d, and the last revisions of streams, unless it is held against the log", len(m.Gaps))
+		claim("the gaps in producers' numbers, %d, and the last revisions of streams, unless it is held against "+
+			"the log", len(m.Gaps))
 	}
 
 	for _, l := range m.Selection.Linked {

@@ -83,6 +83,8 @@ func (t *tally) gaps() []Gap {
 			}
 		}
 	}
-	slices.SortFunc(gaps, func(a, b Gap) int { return cmp.Or(cmp.Compare(a.Source, b.Source), cmp.Compare(a.After, b.After)) })
+	slices.SortFunc(gaps, func(a, b Gap) int {
+		return cmp.Or(cmp.Compare(a.Source, b.Source), cmp.Compare(a.After, b.After))
+	})
 	return gaps
 }

@@ -63,7 +63,8 @@ func Verify(r io.ReaderAt, size int64, v note.Verifier, origin string) (*Opened,
 		file string
 		do   func() error
 	}{
-		{"", b.files}, {recordsFile, b.records}, {"", b.members}, {streamsFile, b.streams}, {partsFile, b.parts}, {manifestFile, b.derived}, {"", b.blobs}, {"", b.reports},
+		{"", b.files}, {recordsFile, b.records}, {"", b.members}, {streamsFile, b.streams}, {partsFile, b.parts},
+		{manifestFile, b.derived}, {"", b.blobs}, {"", b.reports},
 	} {
 		err := step.do()
 		if err != nil && step.file != "" {

@@ -2,7 +2,8 @@ package bundle
 
 // A wording is the report's language.
 type wording struct {
-	lang, title, overview, about, person, included, wholeLog, made, span, asked, beside, voids, gaps, rejected, unknown, linked, missing, partly string
+	lang, title, overview, about, person, included, wholeLog, made, span, asked, beside, voids, gaps, rejected,
+	unknown, linked, missing, partly string
 
 	timeline, andMore, whatWasShown, nothingNamed, theScreen, theText, versionText, build, proof, statement string
 	columns                                                                                                 []string

@@ -87,7 +87,8 @@ func parseWitness(fields []string) (Witness, error) {
 // LogKey returns the verifier key of the one log that the policy is about.
 func (p Policy) LogKey() (string, error) {
 	if len(p.Logs) != 1 {
-		return "", fmt.Errorf("the policy has %d log lines; to verify one log it has one, or the key is given beside it", len(p.Logs))
+		return "", fmt.Errorf("the policy has %d log lines; to verify one log it has one, or the key is given "+
+			"beside it", len(p.Logs))
 	}
 	return p.Logs[0], nil
 }

@@ -78,7 +78,8 @@ func (h *handler) route(takes edge.Route, do func(*http.Request) (any, error)) h
 		if h.sessions == nil {
 			p := edge.Plain(http.StatusConflict,
 				"nobody is authenticated here, so nobody is signed in: start serve with --authenticate")
-			p.Type, p.Title, p.Code = "urn:consentledger:problem:not-authenticating", "Nobody is authenticated here", "not-authenticating"
+			p.Type, p.Title, p.Code = "urn:consentledger:problem:not-authenticating",
+				"Nobody is authenticated here", "not-authenticating"
 			edge.Write(w, p)
 			return
 		}

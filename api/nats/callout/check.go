@@ -234,7 +234,8 @@ func (w *watcher) letIn(ctx context.Context, nc *nats.Conn, address, password st
 	if _, other, err := whoIs(ctx, nc); err == nil && own != "" && own == other {
 		return nil // it goes by our certificate, and so tells nothing of others
 	}
-	return &Misconfigured{address, "it lets in who comes without asking: give its authorization the auth_callout that " +
+	return &Misconfigured{address, "it lets in who comes without asking: give its authorization the auth_callout " +
+		"that " +
 		"the other servers have, with the issuer " + w.service.Keys.Issuer}
 }
 

@@ -51,7 +51,9 @@ var consumerSettings = []consumerSetting{
 	{"max_bytes", func(c *jetstream.ConsumerConfig) any { return c.MaxRequestMaxBytes }},
 	{"inactive_threshold", func(c *jetstream.ConsumerConfig) any { return c.InactiveThreshold }},
 	{"mem_storage", func(c *jetstream.ConsumerConfig) any { return c.MemoryStorage }},
-	{"pause_until", func(c *jetstream.ConsumerConfig) any { return c.PauseUntil != nil && time.Until(*c.PauseUntil) > 0 }},
+	{"pause_until", func(c *jetstream.ConsumerConfig) any {
+		return c.PauseUntil != nil && time.Until(*c.PauseUntil) > 0
+	}},
 	{"priority_policy", func(c *jetstream.ConsumerConfig) any { return c.PriorityPolicy }},
 	{"priority_groups", func(c *jetstream.ConsumerConfig) any { return len(c.PriorityGroups) }},
 	{"deliver_subject", func(c *jetstream.ConsumerConfig) any { return c.DeliverSubject != "" }},

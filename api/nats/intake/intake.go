@@ -270,10 +270,12 @@ func wanted() (in, rejected jetstream.StreamConfig, kv []jetstream.KeyValueConfi
 	rejected = jetstream.StreamConfig{
 		Name: RejectedStream, Description: "events that the ledger did not take, sealed",
 		Subjects: []string{rejectedSubjects},
-		Storage:  jetstream.FileStorage, MaxAge: 30 * 24 * time.Hour, Duplicates: 2 * time.Minute, // its ids are the ledger's own
+		// its ids are the ledger's own
+		Storage: jetstream.FileStorage, MaxAge: 30 * 24 * time.Hour, Duplicates: 2 * time.Minute,
 	}
 	kv = []jetstream.KeyValueConfig{
-		{Bucket: SeenBucket, Description: "rejected events that somebody looked at, and why they may rest", TTL: 60 * 24 * time.Hour},
+		{Bucket: SeenBucket, Description: "rejected events that somebody looked at, and why they may rest",
+			TTL: 60 * 24 * time.Hour},
 		{Bucket: UnseenBucket, Description: "rejected events that may be a no and that nobody looked at, sealed"},
 	}
 	return in, rejected, kv

@@ -87,7 +87,8 @@ func (k keeper) put(ctx context.Context, m refused) (at uint64, err error) {
 // ledger's own store.
 func (k keeper) unseen(ctx context.Context, at uint64, m *nats.Msg) error {
 	if k.Rows != nil {
-		if err := eventstore.WriteDurably(ctx, k.Rows, eventstore.Change{Put: []eventstore.Row{unseenRow(at)}}); err != nil {
+		if err := eventstore.WriteDurably(ctx, k.Rows,
+			eventstore.Change{Put: []eventstore.Row{unseenRow(at)}}); err != nil {
 			return err
 		}
 	}

@@ -355,8 +355,9 @@ func (w *witness) tellOne(ctx context.Context, number uint64, l *loss) (err erro
 	id := fmt.Sprintf("lost-%d-%d", number, l.At)
 	if l.Filed == 0 {
 		l.Filed, err = w.told.put(ctx, refused{
-			subject: "lost", why: refusal.Refusal{Code: LostMessages, Path: l.span(), Text: l.String()}, mayBeOptOut: true,
-			id: id, again: true,
+			subject: "lost", why: refusal.Refusal{Code: LostMessages, Path: l.span(), Text: l.String()},
+			mayBeOptOut: true,
+			id:          id, again: true,
 		})
 		if err != nil {
 			return err

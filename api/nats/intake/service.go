@@ -129,7 +129,8 @@ func (s *service) record(r *natsservice.Request) {
 		if len(odd) > 0 {
 			s.tellUnencoded(req.App, r.Msg, odd)
 		}
-		_ = r.Answer(nil, wire.AppendReceipt(make([]byte, 0, 192), receipt)) // the usual one fits; a lost one is asked for again
+		// the usual one fits; a lost one is asked for again
+		_ = r.Answer(nil, wire.AppendReceipt(make([]byte, 0, 192), receipt))
 	})
 	if !taken {
 		leave()

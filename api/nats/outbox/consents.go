@@ -271,7 +271,8 @@ func forget(ctx context.Context, js jetstream.JetStream, app ident.AppName, pseu
 			return fmt.Errorf("stream %s: %w", ChangesStream, err)
 		}
 		if n == 0 {
-			return fmt.Errorf("stream %s: its messages do not come, so those of a person who was erased are still there", ChangesStream)
+			return fmt.Errorf("stream %s: its messages do not come, so those of a person who was erased are still "+
+				"there", ChangesStream)
 		}
 		left -= min(n, left)
 	}

@@ -235,7 +235,8 @@ func (o *Outbox) sameHistory(ctx context.Context, told place) error {
 		return nil
 	}
 
-	for entries, err := range o.Ledger.Follow(ctx, told.at-1) { // the log has records behind it, so that it does not wait
+	// the log has records behind it, so that it does not wait
+	for entries, err := range o.Ledger.Follow(ctx, told.at-1) {
 		if err != nil {
 			return err
 		}
@@ -245,7 +246,8 @@ func (o *Outbox) sameHistory(ctx context.Context, told place) error {
 		}
 		return fmt.Errorf("stream %s tells of another record at position %d than the log has there: it is of another "+
 			"ledger, or this one was restored from before; "+
-			"give this one a stream of its own, or delete the stream: everything is told again with the same ids", o.Topic.stream(), told.at)
+			"give this one a stream of its own, or delete the stream: everything is told again with the same ids",
+			o.Topic.stream(), told.at)
 	}
 	return ctx.Err()
 }

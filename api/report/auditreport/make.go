@@ -174,7 +174,8 @@ func (c *counting) report(to deadline.Instant) Report {
 		r.Consents.ByPurpose = append(r.Consents.ByPurpose, *c.purposes[id])
 	}
 
-	r.Consents.ByVersion, r.Consents.ByAct, r.Consents.BySurface, r.Consents.ByLocale = c.versions.list(), c.acts.list(), c.surfaces.list(), c.locales.list()
+	r.Consents.ByVersion, r.Consents.ByAct, r.Consents.BySurface, r.Consents.ByLocale = c.versions.list(),
+		c.acts.list(), c.surfaces.list(), c.locales.list()
 	r.Consents.Short, r.Answers.Why = c.short.list(), c.why.list()
 	r.Consents.Evidence = []Share{}
 	for _, q := range c.evidence.list() {

@@ -272,7 +272,8 @@ func acts(r *ledger.Request, attrs attributes) error {
 func onBehalf(r *ledger.Request, attrs attributes) error {
 	o, ok := attrs.lookup("onbehalfof")
 	if ok && !IsName(o, 64) {
-		return wrong("onbehalfof", ` must be a name of 1 to 64 of a-z, 0-9 and "-", not a person's id: it is kept in the clear`)
+		return wrong("onbehalfof",
+			` must be a name of 1 to 64 of a-z, 0-9 and "-", not a person's id: it is kept in the clear`)
 	}
 	r.OnBehalfOf = o
 	return nil

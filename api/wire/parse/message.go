@@ -191,7 +191,8 @@ func binaryMembers(header map[string][]string, data []byte) (e loose, err error)
 }
 
 // StructuredOf writes an event in binary mode as a structured one that says the same:
-// for whoever keeps events until others are told of them. What is wrong with the event is for who parses it, but for headers that stand twice and decide what it
+// for whoever keeps events until others are told of them. What is wrong with the event is for who
+// parses it, but for headers that stand twice and decide what it
 // is, and for data that are no JSON.
 func StructuredOf(header map[string][]string, data []byte) ([]byte, error) {
 	if len(data) > MaxEvent {

@@ -66,7 +66,9 @@ func (u *unread) kept() ledger.Unread {
 	if len(u.claims) == 0 {
 		return ledger.Unread{}
 	}
-	slices.SortFunc(u.claims, func(a, b claim) int { return cmp.Or(cmp.Compare(a.path, b.path), cmp.Compare(a.text, b.text)) })
+	slices.SortFunc(u.claims, func(a, b claim) int {
+		return cmp.Or(cmp.Compare(a.path, b.path), cmp.Compare(a.text, b.text))
+	})
 
 	var names []string
 	pairs := make([][2]string, 0, len(u.claims))

@@ -20,8 +20,9 @@ import (
 // operators.
 func requestKinds() []kind {
 	list := []kind{{
-		name: "request.received", about: either, lessens: true, optOut: []string{"types", "channel", "purposes", "guardian"},
-		fans: true, read: as(requestReceived),
+		name: "request.received", about: either, lessens: true,
+		optOut: []string{"types", "channel", "purposes", "guardian"},
+		fans:   true, read: as(requestReceived),
 		example: `"types": ["complaint", "withdraw", "question"], "channel": "feedback", "authenticated": true, "purposes": ["personalisation"], "text": "Why do I see this? I do not want it."`,
 	}}
 	for _, rule := range catalog.StepRules {

@@ -48,7 +48,8 @@ func ParseRules(file []byte) ([]deadline.Rule, error) {
 	for i, x := range f.Rules {
 		r := deadline.Rule{ID: deadline.RuleID(x.ID), Source: x.Source, Length: x.Length,
 			ExtendedLength: x.ExtendedLength,
-			Calendar:       x.Calendar, TimeZone: x.Timezone, ClockStart: x.ClockStart, Pause: pauses(x.Pause), YearDay: deadline.YearDay(x.YearDay), Persons: x.Persons}
+			Calendar:       x.Calendar, TimeZone: x.Timezone, ClockStart: x.ClockStart, Pause: pauses(x.Pause),
+			YearDay: deadline.YearDay(x.YearDay), Persons: x.Persons}
 		err := first(
 			read(&r.Unit, x.Unit, deadline.ParseUnit), read(&r.Direction, x.Direction, deadline.ParseDirection),
 			read(&r.Roll, x.Roll, deadline.ParseRoll), read(&r.Result, x.Result, deadline.ParseResult))

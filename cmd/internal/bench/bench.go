@@ -45,11 +45,15 @@ type part struct {
 
 func parts() []part {
 	return []part{
-		{"record", func(b *bench, ctx context.Context) error { return b.record(ctx, "record", plainLoad, 1, 16, 64, 256) }},
+		{"record", func(b *bench, ctx context.Context) error {
+			return b.record(ctx, "record", plainLoad, 1, 16, 64, 256)
+		}},
 		{"personal", func(b *bench, ctx context.Context) error {
 			return b.record(ctx, "personal", personalLoad, 1, 16, 64, 256)
 		}},
-		{"withdrawals", func(b *bench, ctx context.Context) error { return b.record(ctx, "withdrawals", withdrawalLoad, 256) }},
+		{"withdrawals", func(b *bench, ctx context.Context) error {
+			return b.record(ctx, "withdrawals", withdrawalLoad, 256)
+		}},
 		{"append", (*bench).appendAlone},
 		{"check", (*bench).check},
 		{"replay", (*bench).replay},
@@ -96,7 +100,8 @@ func (c *benchConfig) flags(cmd *cobra.Command) {
 	f.IntSliceVar(&c.clients, "clients", nil,
 		"how many clients, or writers, at once (default: 1,16,64,256; append 1,256; check 1,64)")
 	f.StringSliceVar(&c.without, "without", nil,
-		"record, personal and withdrawals without some of what follows the log, to see what that costs: "+strings.Join(Followers, ", "))
+		"record, personal and withdrawals without some of what follows the log, to see what that costs: "+
+			strings.Join(Followers, ", "))
 	f.DurationVar(&c.slice, "for", 2*time.Second, "how long a slice of a measurement is")
 	f.IntVar(&c.rounds, "rounds", 5, "how many slices a measurement has; the median is reported")
 	f.IntVar(&c.population, "population", 10_000,

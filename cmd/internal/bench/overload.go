@@ -192,7 +192,8 @@ func (c *overloadConfig) load(
 		}
 	}
 	workers := []*worker{
-		{name: "record", clients: clients - clients/4, send: try("events", "application/cloudevents+json", crowd.Event)},
+		{name: "record", clients: clients - clients/4, send: try("events", "application/cloudevents+json",
+			crowd.Event)},
 		{name: "check", clients: clients / 4, send: try("check", "application/json", crowd.Question)},
 	}
 	if heavy {

@@ -44,7 +44,8 @@ func (c *Crowd) lives(persons int) (events [][]byte) {
 		case n%100 == 2:
 			add(n, "request.received", `{"types":["copy"],"channel":"app","authenticated":true}`)
 		case n%10 == 3:
-			add(n, "consent.given", `{"act":"agree-popup","locale":"en","purposes":["personalisation"],"until":"`+soon+`"}`)
+			add(n, "consent.given", `{"act":"agree-popup","locale":"en","purposes":["personalisation"],"until":"`+
+				soon+`"}`)
 		}
 	}
 	return events
@@ -53,8 +54,9 @@ func (c *Crowd) lives(persons int) (events [][]byte) {
 // affairs returns what operators record of the app: incidents, and what left the organisation.
 func (c *Crowd) affairs() (events [][]byte) {
 	add := func(kind, data string) {
-		events = append(events, fmt.Appendf(nil, `{"specversion":"1.0","id":"%s-%d","source":"smartkey/desk","type":"%s",`+
-			`"time":"%s","datacontenttype":"application/json","data":%s}`, c.run, c.count.Add(1), kind,
+		events = append(events, fmt.Appendf(nil,
+			`{"specversion":"1.0","id":"%s-%d","source":"smartkey/desk","type":"%s",`+
+				`"time":"%s","datacontenttype":"application/json","data":%s}`, c.run, c.count.Add(1), kind,
 			time.Now().UTC().Format("2006-01-02T15:04:05.000Z"), data))
 	}
 	for n := range 10 {

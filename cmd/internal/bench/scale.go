@@ -188,9 +188,10 @@ func (r *run) tasks() []task {
 	return []task{
 		{work: "record over HTTP", clients: r.Clients, times: 1, do: (*Program).record, peers: true},
 		{work: "check over HTTP", clients: r.Clients, times: 1, do: (*Program).check},
-		{work: fmt.Sprintf("batches of %d", r.Batch), clients: batchers, times: float64(r.Batch), do: func(p *Program, c *Crowd) func(context.Context) error {
-			return p.batch(func() []byte { return c.Events(r.Batch) })
-		}},
+		{work: fmt.Sprintf("batches of %d", r.Batch), clients: batchers, times: float64(r.Batch),
+			do: func(p *Program, c *Crowd) func(context.Context) error {
+				return p.batch(func() []byte { return c.Events(r.Batch) })
+			}},
 	}
 }
 
@@ -383,10 +384,12 @@ func (r *run) questions(ctx context.Context, p *Program) error {
 	}{
 		{"status", []string{"status"}},
 		{"first question about the past", []string{"state", "--app", App, "--subject", "bench-2", "--known-at", past}},
-		{"lawful of one person", []string{"lawful", "--app", App, "--purpose", "personalisation", "--subject", "bench-2", "--at", past, "--reason", "audit"}},
+		{"lawful of one person", []string{"lawful", "--app", App, "--purpose", "personalisation", "--subject",
+			"bench-2", "--at", past, "--reason", "audit"}},
 		{"report consents", []string{"report", "consents", "--app", App}},
 		{"report register processing", []string{"report", "register", "processing", "--app", App}},
-		{"report audit", []string{"report", "audit", "--app", App, "--from", year(-1), "--to", past, "--out", scratch, "--reason", "audit"}},
+		{"report audit", []string{"report", "audit", "--app", App, "--from", year(-1), "--to", past, "--out",
+			scratch, "--reason", "audit"}},
 	} {
 		err := r.ask(ctx, p, q.work, persons, func(ctx context.Context) error {
 			_, err := p.Verb(ctx, q.args...)

@@ -59,7 +59,8 @@ func ofDestroyed(c *cobra.Command, app, person string, until time.Time) (none er
 		return none, fmt.Errorf("the server's answer cannot be read: %w", err)
 	}
 	if p.Destroyed == "" {
-		return none, exit.NotFound(errors.New("it was ordered, and the log does not say yet that it was done: ask again"))
+		return none, exit.NotFound(errors.New("it was ordered, and the log does not say yet that it was done: ask " +
+			"again"))
 	}
 
 	ordered, erased, err := proofs(c, app, p.Erasure)
@@ -94,7 +95,8 @@ func proofs(c *cobra.Command, app, event string) (ordered, erased []byte, err er
 			return ordered, proof, nil
 		}
 	}
-	return nil, nil, exit.NotFound(errors.New("it was ordered, and the log does not say yet that it was done: ask again"))
+	return nil, nil, exit.NotFound(errors.New("it was ordered, and the log does not say yet that it was done: ask " +
+		"again"))
 }
 
 // awaitProof is fetchProof that waits until the log has the record: it is signed a moment

@@ -25,7 +25,8 @@ func Names(c *cobra.Command) {
 		Names(sub)
 	}
 
-	for flag, list := range map[string]func(*cobra.Command) []string{"app": knownApps, "purpose": knownPurposes, "version": knownVersions} {
+	for flag, list := range map[string]func(*cobra.Command) []string{"app": knownApps, "purpose": knownPurposes,
+		"version": knownVersions} {
 		if c.Flags().Lookup(flag) != nil && c.Runnable() {
 			c.RegisterFlagCompletionFunc(flag,
 				func(c *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {

@@ -65,7 +65,8 @@ func (f *File) Settings() int { return len(f.settings) }
 func parse(name string, text []byte) ([]setting, error) {
 	tree, err := parser.ParseBytes(text, 0)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %s", name, yaml.FormatError(err, false, false)) // without the lines: a secret may stand there
+		// without the lines: a secret may stand there
+		return nil, fmt.Errorf("%s: %s", name, yaml.FormatError(err, false, false))
 	}
 	if len(tree.Docs) > 1 {
 		return nil, fmt.Errorf("%s: it has %d documents: want one", name, len(tree.Docs))

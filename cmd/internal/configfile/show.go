@@ -47,7 +47,8 @@ func (f *File) Origins(root *cobra.Command) []Origin {
 				if file := strings.HasSuffix(variable, "_FILE"); file && holdsSecret(flag) {
 					o.Origin = fmt.Sprintf("file %s, by %s", o.Value, variable)
 				}
-				if holdsSecret(flag) || strings.HasSuffix(name, "-file") && !strings.HasSuffix(variable, "_FILE") { // it holds the content
+				// it holds the content
+				if holdsSecret(flag) || strings.HasSuffix(name, "-file") && !strings.HasSuffix(variable, "_FILE") {
 					o.Value = hidden
 				}
 			case said && s.secretFile:

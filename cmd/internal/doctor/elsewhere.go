@@ -98,7 +98,8 @@ func (d *Doctor) postgres(ctx context.Context, p part, address string) (there bo
 	case there:
 		d.say(p.check, "ok", fmt.Sprintf("PostgreSQL at %s has it in the database %s", at, database), "")
 	default:
-		d.say(p.check, "ok", fmt.Sprintf("PostgreSQL at %s can be written: serve makes what it needs in the database %s", at, database), "")
+		d.say(p.check, "ok", fmt.Sprintf("PostgreSQL at %s can be written: serve makes what it needs in the "+
+			"database %s", at, database), "")
 	}
 	return there && err == nil
 }

@@ -86,7 +86,8 @@ func (d *Doctor) authCallout(ctx context.Context, nc *nats.Conn) {
 		return
 	}
 	if err != nil {
-		d.say("auth-callout", "broken", err.Error(), "look at the permissions of the ledger's user; docs/access.md has them")
+		d.say("auth-callout", "broken", err.Error(), "look at the permissions of the ledger's user; "+
+			"docs/access.md has them")
 		return
 	}
 
@@ -94,7 +95,8 @@ func (d *Doctor) authCallout(ctx context.Context, nc *nats.Conn) {
 	if keys.XKey != "" {
 		with = ", encrypted for " + keys.XKey
 	}
-	d.say("auth-callout", "ok", fmt.Sprintf("asked for by %d servers, of the issuer %s%s", checked, keys.Issuer, with), "")
+	d.say("auth-callout", "ok", fmt.Sprintf("asked for by %d servers, of the issuer %s%s", checked, keys.Issuer,
+		with), "")
 }
 
 // certificate looks at the files that TLS is to be spoken with.
@@ -182,7 +184,9 @@ func (d *Doctor) unanswered(err error, at string, expected bool) {
 	var names x509.HostnameError
 	switch {
 	case errors.As(err, &names):
-		d.say("server", "broken", "the certificate of "+at+" is not for "+names.Host+", but for: "+strings.Join(namesOf(names.Certificate), ", "), "ask under a name that it has, with --server, or have it made for this one")
+		d.say("server", "broken", "the certificate of "+at+" is not for "+names.Host+", but for: "+
+			strings.Join(namesOf(names.Certificate), ", "), "ask under a name that it has, with --server, or have "+
+			"it made for this one")
 	case expected:
 		d.say("server", "broken", at+" does not answer: "+err.Error(),
 			"start it with consentledger serve, or name another with --server")

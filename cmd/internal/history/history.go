@@ -151,6 +151,7 @@ func AccessorFlags(c *cobra.Command, r *wire.Accessor) {
 func AskWhy(c *cobra.Command, data string, r wire.Accessor) {
 	if data == "" && r.Reason == "" {
 		fmt.Fprintln(c.ErrOrStderr(),
-			"no reason was given, and what is read is recorded without one: say why with --reason, as in --reason audit")
+			"no reason was given, and what is read is recorded without one: say why with --reason, as in --reason "+
+				"audit")
 	}
 }

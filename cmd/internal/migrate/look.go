@@ -176,8 +176,8 @@ func (m *Migration) lookAtMessages(ctx context.Context) (err error) {
 	}
 
 	if n := m.found.waiting; n > 0 {
-		m.obstacles.add(fmt.Errorf("%d messages wait in the embedded NATS server, which several processes do not have: "+
-			"let the server run until they are taken", n))
+		m.obstacles.add(fmt.Errorf("%d messages wait in the embedded NATS server, which several processes do not "+
+			"have: let the server run until they are taken", n))
 	}
 
 	n, err := intake.Unlooked(ctx, m.source.rows)

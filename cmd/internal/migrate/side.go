@@ -342,7 +342,8 @@ func (m *Migration) openTarget(ctx context.Context) (err error) {
 		return err
 	}
 	if err := errors.Join(m.isOurs(ctx, begun)...); err != nil {
-		if !begun && (s.remote != nil || s.shared != nil) { // nothing was written there: the directory goes on being none of ours
+		// nothing was written there: the directory goes on being none of ours
+		if !begun && (s.remote != nil || s.shared != nil) {
 			err = errors.Join(err, s.forget())
 		}
 		return err

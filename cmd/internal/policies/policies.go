@@ -31,7 +31,8 @@ func InForceUnless(c *cobra.Command, app, version string) (string, error) {
 			return v.Version, nil
 		}
 	}
-	return "", exit.NotFound(fmt.Errorf("no version of a policy of this app is in force; see consentledger policy list"))
+	return "", exit.NotFound(fmt.Errorf("no version of a policy of this app is in force; see consentledger policy " +
+		"list"))
 }
 
 // A Version is a version as policy list has it.

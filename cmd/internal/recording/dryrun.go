@@ -20,7 +20,8 @@ func DryRun(c *cobra.Command) {
 }
 
 func dryRunFlag(c *cobra.Command) {
-	c.Flags().Bool(remote.DryRunFlag, false, "print what would be recorded, or why it would be refused, and record nothing")
+	c.Flags().Bool(remote.DryRunFlag, false, "print what would be recorded, or why it would be refused, and "+
+		"record nothing")
 	remote.AsksFirst(c)
 }
 

@@ -42,7 +42,8 @@ func (s *ProofWait) Check(c *cobra.Command) error {
 		return exit.Usage(fmt.Errorf("--wait-sealed: want a time above zero and up to %s, as in --wait-sealed=10s, "+
 			"with the equals sign", longestWait))
 	case s.file != "" && !asked:
-		return exit.Usage(errors.New("--proof wants --wait-sealed: there is no proof before a checkpoint covers the record"))
+		return exit.Usage(errors.New("--proof wants --wait-sealed: there is no proof before a checkpoint covers " +
+			"the record"))
 	}
 	return files.CheckOut("--proof", s.file)
 }

@@ -24,11 +24,13 @@ import (
 // Flags gives the program the flags that say which server it asks, and with which key.
 func Flags(root *cobra.Command) {
 	f := root.PersistentFlags()
-	f.String("server", configfile.ServerDefault, "the running server's HTTP address (environment: "+configfile.ServerVariable+")")
+	f.String("server", configfile.ServerDefault, "the running server's HTTP address (environment: "+
+		configfile.ServerVariable+")")
 	if at := os.Getenv(configfile.ServerVariable); at != "" {
 		_ = f.Lookup("server").Value.Set(at) // a text takes every one; the default stays what it is
 	}
-	f.String("key-file", "", "a file with the key to show to the server (environment: "+KeyVariable+", "+KeyFileVariable+")")
+	f.String("key-file", "", "a file with the key to show to the server (environment: "+KeyVariable+", "+
+		KeyFileVariable+")")
 	configfile.FromEnvironment(f, "server", configfile.ServerVariable)
 	configfile.FromEnvironment(f, "key-file", KeyVariable, KeyFileVariable)
 }

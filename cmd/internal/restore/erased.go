@@ -108,7 +108,8 @@ func (r *Restoration) destroyAgain(ctx context.Context, people []person) error {
 		}
 	}
 	if len(people) > 0 {
-		r.told("proofs that the log says to destroy", int64(len(people)), fmt.Sprintf("%d of them destroyed again", again))
+		r.told("proofs that the log says to destroy", int64(len(people)),
+			fmt.Sprintf("%d of them destroyed again", again))
 	}
 	return nil
 }

@@ -83,7 +83,8 @@ func openBackup(flag, name string, want backup.Kind, ids []age.Identity) (*backu
 func match(log, vault *backupFile, older bool) error {
 	switch l, v := log.Head, vault.Head; {
 	case l.Use != v.Use:
-		return exit.Conflict(fmt.Errorf("--log is of a directory for %s, --vault of one for %s: they are of two ledgers", l.Use, v.Use))
+		return exit.Conflict(fmt.Errorf("--log is of a directory for %s, --vault of one for %s: they are of two "+
+			"ledgers", l.Use, v.Use))
 	case l.ID == v.ID:
 		return nil
 	case v.Position > l.Position:
@@ -92,7 +93,8 @@ func match(log, vault *backupFile, older bool) error {
 	case !older:
 		return exit.Conflict(fmt.Errorf("--vault is of %s, position %d, and --log of %s, position %d: use the vault "+
 			"that was made with it. "+
-			"If that is lost, --older-vault takes this one, and what was sealed since is lost", v.Made, v.Position, l.Made, l.Position))
+			"If that is lost, --older-vault takes this one, and what was sealed since is lost", v.Made,
+			v.Position, l.Made, l.Position))
 	}
 	return nil
 }

@@ -27,8 +27,12 @@ func (r *Restoration) load(ctx context.Context) (err error) {
 	rows := &rowBatch{to: r.dir.DB.Rows()}
 	l := &logBatch{to: r.dir.DB.Store()}
 	err = r.log.drain(ctx, sink{
-		file:   r.file,
-		begin:  func() (err error) { r.roots, err = treesOf(ctx, r.kept, r.Checkpoints); l.roots = r.roots; return err },
+		file: r.file,
+		begin: func() (err error) {
+			r.roots, err = treesOf(ctx, r.kept, r.Checkpoints)
+			l.roots = r.roots
+			return err
+		},
 		record: func(record eventstore.Recorded) error { return l.add(ctx, record) },
 		row:    func(row eventstore.Row) error { return rows.add(ctx, row) },
 	})

@@ -51,18 +51,23 @@ func Check(c *cobra.Command, s *server.Config, hosts []string) (err error) {
 func Places(c *cobra.Command, store, vault, keys, views *string) {
 	f := c.Flags()
 	f.StringVar(store, "store", "",
-		"the event store that holds the records instead of the data directory: EventStoreDB or KurrentDB, as in "+server.EventStoreDB.Example+
-			", or PostgreSQL, as in "+server.PostgreSQL.Example+"; also by "+server.StoreVariable+", or by a file that "+server.StoreFileVariable+" names (default: the data directory)")
+		"the event store that holds the records instead of the data directory: EventStoreDB or KurrentDB, as in "+
+			server.EventStoreDB.Example+
+			", or PostgreSQL, as in "+server.PostgreSQL.Example+"; also by "+server.StoreVariable+
+			", or by a file that "+server.StoreFileVariable+" names (default: the data directory)")
 	f.StringVar(vault, "vault", "",
 		"the PostgreSQL database that holds the persons instead of the data directory, for several processes that "+
 			"serve one ledger, as in "+
-			server.PostgreSQL.Example+"; also by "+server.VaultVariable+", or by a file that "+server.VaultFileVariable+" names (default: the data directory)")
+			server.PostgreSQL.Example+"; also by "+server.VaultVariable+", or by a file that "+
+			server.VaultFileVariable+" names (default: the data directory)")
 	f.StringVar(keys, "vault-keys", "",
 		"the file with the keys of the vault, the same for all processes, which consentledger keys new makes; also by "+
 			server.KeysVariable+" (default: keys in the data directory)")
 	f.StringVar(views, "views", "",
-		"the PostgreSQL database that holds the read models instead of the data directory, as in "+server.PostgreSQL.Example+
-			"; also by "+server.ViewsVariable+", or by a file that "+server.ViewsFileVariable+" names (default: the data directory)")
+		"the PostgreSQL database that holds the read models instead of the data directory, as in "+
+			server.PostgreSQL.Example+
+			"; also by "+server.ViewsVariable+", or by a file that "+server.ViewsFileVariable+
+			" names (default: the data directory)")
 	configfile.FromEnvironment(f, "store", server.StoreVariable, server.StoreFileVariable)
 	configfile.FromEnvironment(f, "vault", server.VaultVariable, server.VaultFileVariable)
 	configfile.FromEnvironment(f, "views", server.ViewsVariable, server.ViewsFileVariable)
@@ -105,7 +110,8 @@ func wayFlags(c *cobra.Command, w *server.Ways) {
 	f.StringSliceVar(&w.Scopes, "oidc-scopes", nil,
 		"what a sign-in asks the provider for beside openid, as in groups (default: nothing)")
 	f.StringVar(&w.ClientCA, "tls-client-ca", "",
-		"let in who has a certificate of these authorities (PEM), over HTTP, the embedded NATS server and --nats-callout")
+		"let in who has a certificate of these authorities (PEM), over HTTP, the embedded NATS server and "+
+			"--nats-callout")
 	f.StringVar(&w.Certificates, "tls-client-roles", "",
 		"the file (YAML) that says which certificates have which roles in which apps; it may be that of --oidc-roles")
 	f.StringArrayVar(&w.Origins, "allow-origin", nil,
@@ -145,13 +151,15 @@ func NATS(c *cobra.Command, e *server.ExternalNATS) {
 	f.StringVar(&e.Cert, "nats-cert", "", "our certificate (PEM) for --nats, if it asks for one")
 	f.StringVar(&e.Key, "nats-key", "", "the key (PEM) of --nats-cert")
 	f.StringVar(&e.Nkey, "nats-nkey", "",
-		"the file with the seed (SU...) of the ledger's user at --nats; also by "+server.NkeyVariable+" (default: none)")
+		"the file with the seed (SU...) of the ledger's user at --nats; also by "+server.NkeyVariable+
+			" (default: none)")
 	f.StringVar(&e.Callout, "nats-callout", "",
-		"answer the auth callout of --nats, so that it lets in who the ledger lets in: the file with the seed (SA...) of "+
-			"the account key that its auth_callout names as issuer; also by "+server.CalloutVariable+" (default: none)")
+		"answer the auth callout of --nats, so that it lets in who the ledger lets in: the file with the seed "+
+			"(SA...) of the account key that its auth_callout names as issuer; also by "+server.CalloutVariable+
+			" (default: none)")
 	f.StringVar(&e.CalloutXKey, "nats-callout-xkey", "",
-		"the file with the seed (SX...) of the curve key that its auth_callout names as xkey: what it asks is encrypted; "+
-			"also by "+server.XKeyVariable+" (default: none)")
+		"the file with the seed (SX...) of the curve key that its auth_callout names as xkey: what it asks is "+
+			"encrypted; also by "+server.XKeyVariable+" (default: none)")
 	configfile.FromEnvironment(f, "nats-nkey", server.NkeyVariable)
 	configfile.FromEnvironment(f, "nats-callout", server.CalloutVariable)
 	configfile.FromEnvironment(f, "nats-callout-xkey", server.XKeyVariable)
@@ -161,8 +169,8 @@ func NATS(c *cobra.Command, e *server.ExternalNATS) {
 func Telling(c *cobra.Command, t *server.Telling) {
 	f := c.Flags()
 	f.BoolVar(&t.Consents, "tell-consents", false,
-		"tell on NATS which consents are given, refused or withdrawn, expire or become stale, with the ids that the apps sent; "+
-			"it begins where it is turned on first, and goes on there when it was off")
+		"tell on NATS which consents are given, refused or withdrawn, expire or become stale, with the ids that "+
+			"the apps sent; it begins where it is turned on first, and goes on there when it was off")
 	f.BoolVar(&t.Private, "webhook-allow-private", false,
 		"let webhooks go to private and loopback addresses, and without TLS: for receivers on a network of one's own")
 }
@@ -170,6 +178,7 @@ func Telling(c *cobra.Command, t *server.Telling) {
 // KEK gives a verb the flag of what wraps the vault's keys.
 func KEK(c *cobra.Command, command *string) {
 	c.Flags().StringVar(command, "kek-command", "",
-		"a program that seals and unseals the file of the keys, as by a KMS; also by "+server.KEKVariable+" (default: the file is open)")
+		"a program that seals and unseals the file of the keys, as by a KMS; also by "+server.KEKVariable+
+			" (default: the file is open)")
 	configfile.FromEnvironment(c.Flags(), "kek-command", server.KEKVariable)
 }

@@ -56,7 +56,8 @@ func (e ExternalNATS) CheckNkey() error {
 			return nil
 		}
 	}
-	return exit.Usage(fmt.Errorf("--nats-nkey: %s holds no seed of a user (SU...), as nats auth nkey gen user prints it",
+	return exit.Usage(fmt.Errorf("--nats-nkey: %s holds no seed of a user (SU...), as nats auth nkey gen user "+
+		"prints it",
 		name))
 }
 

@@ -39,7 +39,8 @@ type ExternalNATS struct {
 // Check finds what is wrong with the flags before anything is opened.
 func (e ExternalNATS) Check() error {
 	if e.URL == "" && (e.Creds != "" || e.Nkey != "" || e.CA != "" || e.Cert != "" || e.Key != "") {
-		return exit.Usage(errors.New("--nats-creds, --nats-nkey, --nats-ca, --nats-cert and --nats-key go with --nats URL"))
+		return exit.Usage(errors.New("--nats-creds, --nats-nkey, --nats-ca, --nats-cert and --nats-key go with " +
+			"--nats URL"))
 	}
 	if (e.Cert == "") != (e.Key == "") {
 		return exit.Usage(errors.New("--nats-cert and --nats-key go together"))

@@ -61,7 +61,8 @@ func (s Config) CheckAccess() error {
 	}
 
 	if s.Access.Authenticate && s.Demo {
-		return exit.Usage(errors.New("--demo and --authenticate: the demo shows itself to whoever is on this machine; " +
+		return exit.Usage(errors.New("--demo and --authenticate: the demo shows itself to whoever is on this " +
+			"machine; " +
 			"authenticate with a directory of your own"))
 	}
 
@@ -78,8 +79,9 @@ func (s Config) CheckAccess() error {
 				"say --authenticate, with --tls-cert and --tls-key, or with --tls-elsewhere behind a proxy; "+
 				"or listen on 127.0.0.1", l.flag, l.at))
 		case s.Access.Cert == "" && !s.Access.Elsewhere:
-			return exit.Usage(fmt.Errorf("%s %s can be reached from other machines, and keys would be read on the way: "+
-				"say --tls-cert and --tls-key, or --tls-elsewhere if a proxy ends TLS before the ledger", l.flag, l.at))
+			return exit.Usage(fmt.Errorf("%s %s can be reached from other machines, and keys would be read on the "+
+				"way: say --tls-cert and --tls-key, or --tls-elsewhere if a proxy ends TLS before the ledger",
+				l.flag, l.at))
 		}
 	}
 

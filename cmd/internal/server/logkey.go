@@ -52,7 +52,8 @@ func VerifierOf(key, origin string) (note.Verifier, string, error) {
 
 	v, err := note.NewVerifier(BareKey(key))
 	if err != nil {
-		return nil, "", exit.Usage(errors.New("--key: this is not a verifier key; consentledger log show-key prints one"))
+		return nil, "", exit.Usage(errors.New("--key: this is not a verifier key; consentledger log show-key " +
+			"prints one"))
 	}
 	if origin == "" {
 		origin = v.Name()

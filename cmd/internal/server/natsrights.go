@@ -87,7 +87,8 @@ func OldServer(version string) error {
 	}
 	if a < 2 || a == 2 && b < 15 {
 		return fmt.Errorf("the NATS server is of version %s: before 2.15 a power failure can take acknowledged "+
-			"messages away even with sync_interval: always, and a consumer can vanish or stall; use 2.15 or later", version)
+			"messages away even with sync_interval: always, and a consumer can vanish or stall; use 2.15 or "+
+			"later", version)
 	}
 	return nil
 }

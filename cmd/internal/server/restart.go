@@ -14,7 +14,8 @@ import (
 // fails; then whoever supervises the process starts it again.
 func StartAnew() error {
 	var err error
-	for _, name := range []func() (string, error){os.Executable, func() (string, error) { return "/proc/self/exe", nil }} {
+	for _, name := range []func() (string, error){os.Executable,
+		func() (string, error) { return "/proc/self/exe", nil }} {
 		path, no := name()
 		if no == nil {
 			no = syscall.Exec(path, os.Args, os.Environ())

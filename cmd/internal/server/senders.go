@@ -22,6 +22,7 @@ func (h *Server) senders(op auth.Operation) intake.Sender {
 			return by, err
 		}
 		h.ways.NoteDenied("nats", err)
-		return "", refusal.Refusal{Code: refusal.Malformed, Path: "authorization", Text: "authorization: " + err.Error()}
+		return "", refusal.Refusal{Code: refusal.Malformed, Path: "authorization",
+			Text: "authorization: " + err.Error()}
 	}
 }

@@ -277,7 +277,9 @@ func (h *Server) openFollowers() error {
 		Turn:    h.turns.turn(workFollowUps),
 	}
 	h.erasing = &erasing.Jobs{Ledger: h.Dir.Ledger, Rows: h.Dir.Rows(), Log: h.Log, Busy: h.busy}
-	h.erasing.Two = func(app ident.AppName) bool { return h.approvals != nil && h.approvals.Needs(app, "erasure.ordered") }
+	h.erasing.Two = func(app ident.AppName) bool {
+		return h.approvals != nil && h.approvals.Needs(app, "erasure.ordered")
+	}
 	if h.keys != nil {
 		h.erasing.Still = h.roster().StillMay
 	}

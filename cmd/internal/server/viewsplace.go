@@ -106,8 +106,8 @@ func (h *Server) isOfStore(ctx context.Context, at eventstore.Position) error {
 	}
 	return fmt.Errorf("the read models at %s have read up to position %d, and the store ends at %d: they are of "+
 		"another ledger, "+
-		"or an older copy of the store was put in place; name another database with --views, or have them built again, "+
-		"as docs/sql.md says", h.views, at, head)
+		"or an older copy of the store was put in place; name another database with --views, or have them built "+
+		"again, as docs/sql.md says", h.views, at, head)
 }
 
 // viewsAnswer returns why the read models cannot be asked; nil: they can, or are files.

@@ -62,7 +62,8 @@ var (
 		Text: "How many records one disk sync made durable", Bounds: []float64{1, 2, 5, 10, 20, 50, 100, 200, 500,
 			1000}}
 	Folds = &Metric{Name: "consentledger.fold.lookups", Unit: "{lookup}", Kind: Counter,
-		Text: "How often a history was asked for, and whether the cache had it", Label: "result", Values: []string{"hit", "miss"}}
+		Text: "How often a history was asked for, and whether the cache had it", Label: "result",
+		Values: []string{"hit", "miss"}}
 	Rejected = &Metric{Name: "consentledger.rejected", Unit: "{message}", Kind: Counter,
 		Text: "Messages that were put with the rejected, by the code of the refusal", Label: "code", Limit: 120}
 
@@ -96,11 +97,13 @@ var (
 		Text: "Rejected messages that may be an opt-out, and that nobody has looked at"}
 
 	ProjectionLag = &Metric{Name: "consentledger.projection.lag", Unit: "s", Kind: Gauge,
-		Text: "How long ago the oldest record was recorded that a projection has not applied", Label: "projection", Values: projections}
+		Text:  "How long ago the oldest record was recorded that a projection has not applied",
+		Label: "projection", Values: projections}
 	ProjectionBehind = &Metric{Name: "consentledger.projection.behind", Unit: "{record}", Kind: Gauge,
 		Text: "Records that a projection has not applied, 10,000 at most", Label: "projection", Values: projections}
 	ProjectionProgress = &Metric{Name: "consentledger.projection.progress", Unit: "1", Kind: Gauge,
-		Text: "Which part of the log a projection has read: below 1 while it is built", Label: "projection", Values: projections}
+		Text: "Which part of the log a projection has read: below 1 while it is built", Label: "projection",
+		Values: projections}
 	ProjectionStopped = &Metric{Name: "consentledger.projection.stopped", Unit: "{projection}", Kind: Gauge,
 		Text: "1 if a projection stopped and reads no more, else 0", Label: "projection", Values: projections}
 	CheckpointLag = &Metric{Name: "consentledger.checkpoint.lag", Unit: "s", Kind: Gauge,
@@ -110,9 +113,11 @@ var (
 	OutboxLag = &Metric{Name: "consentledger.outbox.lag", Unit: "s", Kind: Gauge,
 		Text: "How long ago the oldest record was recorded that is not told on NATS"}
 	WebhookAttempts = &Metric{Name: "consentledger.webhook.attempts", Unit: "{attempt}", Kind: Counter,
-		Text: "How often an event was sent to a webhook, and whether it was taken", Label: "outcome", Values: []string{"taken", "failed"}}
+		Text: "How often an event was sent to a webhook, and whether it was taken", Label: "outcome",
+		Values: []string{"taken", "failed"}}
 	Webhooks = &Metric{Name: "consentledger.webhooks", Unit: "{webhook}", Kind: Gauge,
-		Text: "Webhooks by how they do: a failing one is tried again, a paused one is not", Label: "state", Values: []string{"well", "failing", "paused"}}
+		Text: "Webhooks by how they do: a failing one is tried again, a paused one is not", Label: "state",
+		Values: []string{"well", "failing", "paused"}}
 	Turns = &Metric{Name: "consentledger.turn", Unit: "{turn}", Kind: Gauge,
 		Text:  "1 if it is this process's turn at work that one process does at a time, else 0",
 		Label: "work", Values: []string{"intake", "follow-ups", "checkpoints"}}

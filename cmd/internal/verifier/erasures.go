@@ -52,7 +52,8 @@ func verifyBatch(c *cobra.Command, file string, t trust) error {
 		}
 	}
 	fmt.Fprintf(c.ErrOrStderr(), "signed by %s (%08x)%s\n", v.Name(), v.KeyHash(), t.beyond())
-	_, err = fmt.Fprintf(c.OutOrStdout(), "persons  %d of %s, each ordered and erased\n%slog      %s, %d records\n\n%s\n",
+	_, err = fmt.Fprintf(c.OutOrStdout(), "persons  %d of %s, each ordered and erased\n%slog      %s, %d "+
+		"records\n\n%s\n",
 		n, app, keptLine(kept), origin, size, says)
 	return err
 }

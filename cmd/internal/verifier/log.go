@@ -148,7 +148,8 @@ func (v LogToVerify) run(c *cobra.Command, at string) (err error) {
 		fmt.Fprintf(c.OutOrStdout(),
 			"the vault holds what the records commit to: %d personal texts computed again, %d persons found by their "+
 				"outside id, %d texts of erased persons, %d of nobody in the vault; %.0f texts/s\n",
-			holding.Commitments, holding.Bindings, holding.Erased, holding.Unkept, float64(holding.Commitments)/took.Seconds())
+			holding.Commitments, holding.Bindings, holding.Erased, holding.Unkept,
+			float64(holding.Commitments)/took.Seconds())
 	}
 
 	if n := len(memory.Seen); n > 0 {

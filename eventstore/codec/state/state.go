@@ -76,7 +76,8 @@ func (c *Coder[T]) Append(b []byte, v *T) ([]byte, error) {
 }
 
 // Read reads what Append wrote of a value, all of it, and returns about how many
-// bytes of memory it takes: what it holds in several places is there once. Bytes that Append did not write are an error, and never a panic.
+// bytes of memory it takes: what it holds in several places is there once. Bytes that Append did
+// not write are an error, and never a panic.
 func (c *Coder[T]) Read(b []byte) (v *T, size int, err error) {
 	if len(b) > math.MaxUint32 {
 		return nil, 0, errBytes

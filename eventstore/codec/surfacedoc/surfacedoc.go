@@ -148,7 +148,8 @@ func Hash(s surface.Surface) (content.Hash, error) {
 }
 
 func (v surfaceV1) surface() (s surface.Surface, err error) {
-	s = surface.Surface{Build: v.Build, Screen: v.Screen, Policy: v.Policy, Approver: v.Approver, NoRefusal: v.NoRefusal}
+	s = surface.Surface{Build: v.Build, Screen: v.Screen, Policy: v.Policy, Approver: v.Approver,
+		NoRefusal: v.NoRefusal}
 	if s.Signing, err = parse("signing", v.Signing); err != nil {
 		return s, err
 	}

@@ -22,7 +22,8 @@ var members = []struct {
 }{
 	{"actor", false}, {"at", false}, {"claimed", true}, {"data", false}, {"id", false}, {"not_understood", true},
 	{"on_behalf_of", true}, {"owing", true}, {"parts", true},
-	{"recorded", false}, {"recorded_by", false}, {"request", true}, {"rules", true}, {"stream", false}, {"type", false}, {"v", false},
+	{"recorded", false}, {"recorded_by", false}, {"request", true}, {"rules", true}, {"stream", false},
+	{"type", false}, {"v", false},
 }
 
 // parseLine reads a record: one line of RFC 8785 JSON with the members that a

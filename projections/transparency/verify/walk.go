@@ -117,7 +117,8 @@ func (w *walk) pass() {
 			from = w.Seen[w.passed-1].Size
 		}
 		w.report.add("checkpoint", -1,
-			"the first %d records are not those of the checkpoint seen before; the first that differs is from %d to %d", s.Size, from, s.Size-1)
+			"the first %d records are not those of the checkpoint seen before; the first that differs is from %d "+
+				"to %d", s.Size, from, s.Size-1)
 		w.passed, w.forked = len(w.Seen), true
 		return
 	}
