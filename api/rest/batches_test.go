@@ -29,6 +29,16 @@ func (s slowLedger) Execute(ctx context.Context, _ ledger.Request) (ledger.Recei
 	}
 }
 
+// alone executes the first of several requests by itself.
+func alone(execute func(context.Context, ledger.Request) (ledger.Receipt, error), wishes []ledger.Wish) []ledger.Result {
+	receipt, err := execute(wishes[0].Context, wishes[0].Request)
+	return []ledger.Result{{Receipt: receipt, Err: err}}
+}
+
+func (s slowLedger) ExecuteTogether(_ context.Context, wishes []ledger.Wish) []ledger.Result {
+	return alone(s.Execute, wishes)
+}
+
 // batchOf is a batch of one person's events, which are recorded one after the
 // other.
 func batchOf(n int) string {
@@ -151,6 +161,10 @@ func (f failingLedger) Execute(ctx context.Context, req ledger.Request) (ledger.
 		return ledger.Receipt{}, errors.New("the store is away")
 	}
 	return f.Ledger.Execute(ctx, req)
+}
+
+func (f failingLedger) ExecuteTogether(_ context.Context, wishes []ledger.Wish) []ledger.Result {
+	return alone(f.Execute, wishes)
 }
 
 // A person's later events wait with the one that cannot be recorded now, so that who sends

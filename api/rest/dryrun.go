@@ -135,6 +135,10 @@ func (l stage) Execute(ctx context.Context, req ledger.Request) (ledger.Receipt,
 	return l.of(ctx).Execute(ctx, req)
 }
 
+func (l stage) ExecuteTogether(ctx context.Context, wishes []ledger.Wish) []ledger.Result {
+	return l.of(ctx).ExecuteTogether(ctx, wishes)
+}
+
 func (l stage) Erase(ctx context.Context, req ledger.Request) (ledger.Receipt, error) {
 	return l.of(ctx).Erase(ctx, req)
 }

@@ -16,6 +16,7 @@ import (
 	"consentledger/eventstore/tracing"
 
 	"github.com/danielgtaylor/huma/v2"
+	"go.opentelemetry.io/otel/trace"
 )
 
 type eventsIn struct {
@@ -189,13 +190,42 @@ func (s *server) execute(ctx context.Context, req ledger.Request) (ledger.Receip
 		return ledger.Receipt{}, err
 	}
 	ctx, span := s.eventSpan(ctx, req)
-	defer span.End()
 	req.RecordedBy = s.principal(ctx)
 	receipt, err := s.Ledger.Execute(ctx, parse.Arrived(ctx, req, s.Ledger.Now()))
+	endSpan(span, err)
+	return receipt, err
+}
+
+func endSpan(span trace.Span, err error) {
 	if err != nil {
 		tracing.Fail(span, wire.ProblemOf(err).Code)
 	}
-	return receipt, err
+	span.End()
+}
+
+// executeTogether executes the first of several requests of one person, and returns what
+// became of those that it took: of one at least.
+func (s *server) executeTogether(ctx context.Context, requests []ledger.Request) []ledger.Result {
+	by, now := s.principal(ctx), s.Ledger.Now()
+	wishes, spans := make([]ledger.Wish, 0, len(requests)), make([]trace.Span, 0, len(requests))
+	for i, req := range requests {
+		if err := maySay(ctx, req); err != nil {
+			if i == 0 {
+				return []ledger.Result{{Err: err}}
+			}
+			break
+		}
+		own, span := s.eventSpan(ctx, req)
+		req.RecordedBy = by
+		wishes = append(wishes, ledger.Wish{Context: own, Request: parse.Arrived(own, req, now)})
+		spans = append(spans, span)
+	}
+
+	results := s.Ledger.ExecuteTogether(ctx, wishes)
+	for i, result := range results { // the spans of the others are begun again
+		endSpan(spans[i], result.Err)
+	}
+	return results
 }
 
 // lanes is how many persons' rows of one batch are recorded at once, so that
@@ -243,10 +273,18 @@ func newRecorder(d endpoint, app ident.AppName, with besides) *recorder {
 	return &recorder{endpoint: d, app: app, with: with, seed: maphash.MakeSeed()}
 }
 
+// A readEvent is one that was read, and the row in which it is answered.
+type readEvent struct {
+	row *Row
+	req ledger.Request
+	key string
+}
+
 // record records events, and returns what became of each.
 func (r *recorder) record(ctx context.Context, lines []line) []Row {
 	rows := make([]Row, len(lines))
-	var work [lanes][]func()
+	people := map[ident.PersonKey][]readEvent{}
+	var come [lanes][]ident.PersonKey // in the order of their first events
 	for i, l := range lines {
 		req, key, err := r.with.read(l.number, parse.ErrSignedForm,
 			func(key string) (ledger.Request, error) { return r.named(r.app, l.event, key) })
@@ -254,31 +292,71 @@ func (r *recorder) record(ctx context.Context, lines []line) []Row {
 			rows[i] = r.server.rowOf(ctx, ledger.Receipt{}, err)
 			continue
 		}
-		lane := maphash.Comparable(r.seed, req.Person) % lanes
-		work[lane] = append(work[lane], func() { rows[i] = r.inLane(ctx, lane, req, key) })
+
+		if lane := r.laneOf(req.Person); len(people[req.Person]) == 0 {
+			come[lane] = append(come[lane], req.Person)
+		}
+		people[req.Person] = append(people[req.Person], readEvent{&rows[i], req, key})
+	}
+
+	var work [lanes][]func()
+	for lane, persons := range come {
+		for _, person := range persons {
+			work[lane] = append(work[lane], func() { r.recordPerson(ctx, people[person]) })
+		}
 	}
 	run(work[:])
 	return rows
 }
 
-// inLane records a row. What comes behind one that could not be recorded now waits with
-// it: recorded first, it would begin a history which that row is too old for, or be
-// overtaken by it. Opt-outs do not wait.
-func (r *recorder) inLane(ctx context.Context, lane uint64, req ledger.Request, key string) Row {
-	if err := r.broken[lane][req.Person]; err != nil && !domain.IsOptOut(req.Command) {
-		return r.server.rowOf(ctx, ledger.Receipt{}, err)
-	}
+func (r *recorder) laneOf(person ident.PersonKey) uint64 {
+	return maphash.Comparable(r.seed, person) % lanes
+}
 
-	receipt, err := r.server.execute(ctx, req)
-	err = keyReused(key, err)
-	row := r.server.rowOf(ctx, receipt, err)
-	if row.Status >= http.StatusInternalServerError {
-		if r.broken[lane] == nil {
-			r.broken[lane] = map[ident.PersonKey]error{}
+// mostAtOnce is how many of a person's events are given to the ledger at once. Where it
+// takes one of them only, as of events that were sent before, it is given few.
+const mostAtOnce = 256
+
+// recordPerson records one person's events in their order. What comes behind one that
+// could not be recorded now waits with it: recorded first, it would begin a history which
+// that event is too old for, or be overtaken by it. Opt-outs do not wait.
+func (r *recorder) recordPerson(ctx context.Context, events []readEvent) {
+	person := events[0].req.Person
+	broken := &r.broken[r.laneOf(person)]
+	for most := mostAtOnce; len(events) > 0; {
+		if err := (*broken)[person]; err != nil {
+			r.recordBehind(ctx, events[0], err)
+			events = events[1:]
+			continue
 		}
-		r.broken[lane][req.Person] = err
+
+		requests := make([]ledger.Request, min(most, len(events)))
+		for i := range requests {
+			requests[i] = events[i].req
+		}
+		results := r.server.executeTogether(ctx, requests)
+		for i, result := range results {
+			err := keyReused(events[i].key, result.Err)
+			*events[i].row = r.server.rowOf(ctx, result.Receipt, err)
+			if events[i].row.Status >= http.StatusInternalServerError {
+				if *broken == nil {
+					*broken = map[ident.PersonKey]error{}
+				}
+				(*broken)[person] = err
+			}
+		}
+		events, most = events[len(results):], min(mostAtOnce, 2*len(results))
 	}
-	return row
+}
+
+// recordBehind records an event behind one that could not be recorded, if it is an opt-out.
+func (r *recorder) recordBehind(ctx context.Context, event readEvent, broken error) {
+	if !domain.IsOptOut(event.req.Command) {
+		*event.row = r.server.rowOf(ctx, ledger.Receipt{}, broken)
+		return
+	}
+	receipt, err := r.server.execute(ctx, event.req)
+	*event.row = r.server.rowOf(ctx, receipt, keyReused(event.key, err))
 }
 
 // run does the work of every lane and waits. A panic in a lane is one here.

@@ -42,6 +42,7 @@ import (
 // A Ledger is what rest uses of [ledger.Ledger].
 type Ledger interface {
 	Execute(ctx context.Context, req ledger.Request) (ledger.Receipt, error)
+	ExecuteTogether(ctx context.Context, wishes []ledger.Wish) []ledger.Result
 	State(ctx context.Context, app ident.AppName, who ident.PersonKey, asOf ledger.AsOf) (ledger.State, error)
 	App(ctx context.Context, app ident.AppName) (domain.Reference, error)
 	LogCheck(ctx context.Context, req ledger.Request, answered domain.CheckAnswered) error

@@ -15,12 +15,25 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
-// A besideStore counts the records that are read from streams of a store that is joint
-// with its rows, and may say that no record stands where a snapshot has it.
+// A besideStore counts appends, and the records that are read from streams, of a store that
+// is joint with its rows, and may say that no record stands where a snapshot has it.
 type besideStore struct {
 	eventstore.Joint
 	records   int
 	elsewhere bool
+	appends   int
+	before    func() error // each append; nil: nothing is
+}
+
+func (s *besideStore) AppendWith(ctx context.Context, c eventstore.Change, stream eventstore.Stream,
+	expected eventstore.Revision, records ...eventstore.Record) (eventstore.Position, error) {
+	if s.before != nil {
+		if err := s.before(); err != nil {
+			return 0, err
+		}
+	}
+	s.appends++
+	return s.Joint.AppendWith(ctx, c, stream, expected, records...)
 }
 
 func (s *besideStore) counting(seq iter.Seq2[eventstore.Recorded, error]) iter.Seq2[eventstore.Recorded, error] {

@@ -398,47 +398,99 @@ func (l *Ledger) commit(ctx context.Context, r resolved, f *fold, extra []codec.
 	if before, ok, err := l.formerly(ctx, r, f, digest); ok || err != nil {
 		return before, err
 	}
+	a, err := l.adds(ctx, r, f, extra, decide)
+	if err != nil || a == nil {
+		return Receipt{Position: f.position}, err
+	}
+	receipts, err := l.appendAll(ctx, r.key, stream, f, []*addition{a})
+	if err != nil {
+		return Receipt{}, err
+	}
+	return receipts[0], nil
+}
+
+// An addition is what a request adds to its stream: it is decided, and not appended yet.
+type addition struct {
+	app     ident.AppName
+	first   codec.Entry // of the facts
+	records []eventstore.Record
+	parts   []part
+	next    *fold // of the stream, with these records; its position is not known yet
+}
+
+// adds returns what a request adds to its stream, as far as that is folded; nil: nothing.
+func (l *Ledger) adds(ctx context.Context, r resolved, f *fold, extra []codec.Plain,
+	decide func(deadline.Instant) ([]domain.Event, error)) (*addition, error) {
+	req, k := r.Request, r.key
 	recorded := l.stamp(f.recorded)
 	events, err := l.decided(ctx, recorded, decide)
 	if err != nil || len(events) == 0 {
-		return Receipt{Position: f.position}, err
+		return nil, err
 	}
+
 	at, claimed := req.times(recorded)
 	env := codec.Envelope{
-		Stream: stream, At: at, Recorded: recorded, Claimed: claimed,
+		Stream: r.stream, At: at, Recorded: recorded, Claimed: claimed,
 		Actor: req.Actor, RecordedBy: req.RecordedBy, OnBehalfOf: req.OnBehalfOf,
-		Request:       codec.Request{ID: id, Digest: digest, Source: k.Source(req.Source), Sequence: req.Sequence},
+		Request: codec.Request{ID: k.RequestID(req.Source, req.ID), Digest: k.Digest(req.Body),
+			Source: k.Source(req.Source), Sequence: req.Sequence},
 		NotUnderstood: req.Unread.Names,
 	}
 	said := facts(env, k, events)
-	if stream.Noun == ident.SubjectNoun {
+	if r.stream.Noun == ident.SubjectNoun {
 		said = l.owing(said, f.subject, r.ref)
 	}
-	records, parts, err := l.encode(ctx, said, k, extra)
-	if err != nil {
-		return Receipt{}, err
+
+	a := &addition{app: req.App}
+	if a.records, a.parts, err = l.encode(ctx, said, k, extra); err != nil {
+		return nil, err
 	}
+	a.first = said[0]
+	a.next, err = grown(r.stream, a.records, f)
+	return a, err
+}
+
+// appendAll appends what requests add to one stream behind a fold, in their order and by
+// one write, and returns their receipts.
+func (l *Ledger) appendAll(
+	ctx context.Context, k key, stream ident.StreamID, behind *fold, all []*addition,
+) ([]Receipt, error) {
+	var records []eventstore.Record
+	var parts []part
+	for _, a := range all {
+		records, parts = append(records, a.records...), append(parts, a.parts...)
+	}
+
 	p, _ := k.(*vault.Person)
-	draft, err := l.draft(ctx, req.App, p, parts)
+	draft, err := l.draft(ctx, all[0].app, p, parts)
 	if err != nil {
-		return Receipt{}, err
+		return nil, err
 	}
-	next, err := grown(stream, records, f)
-	if err != nil {
-		return Receipt{}, err
+	newest := all[len(all)-1].next
+	if err := l.beside(&draft, p, stream, behind, newest); err != nil {
+		return nil, err
 	}
-	if err := l.beside(&draft, p, stream, f, next); err != nil {
-		return Receipt{}, err
-	}
-	pos, err := l.write(ctx, draft, eventstore.Stream(stream.String()), f.revision, records)
+	last, err := l.write(ctx, draft, eventstore.Stream(stream.String()), behind.revision, records)
 	if err != nil {
 		l.folds.forget(stream) // who knows what is there now
-		return Receipt{}, err
+		return nil, err
 	}
-	next.position = pos
-	l.due.add(stream, next, interval(next.revision))
-	l.folds.put(stream, next, pos)
-	return receiptOf(said[0].Envelope, pos, said[0].Event), nil
+
+	receipts := make([]Receipt, len(all))
+	for i, a := range all {
+		at := last
+		if i+1 < len(all) {
+			if at, err = l.placeOf(ctx, stream, a.next.revision); err != nil {
+				l.folds.forget(stream)
+				return nil, err // they are there, and whoever asks again gets the receipts
+			}
+		}
+		a.next.position = at
+		receipts[i] = receiptOf(a.first.Envelope, at, a.first.Event)
+		l.folds.put(stream, a.next, at)
+	}
+	l.due.add(stream, newest, interval(newest.revision))
+	return receipts, nil
 }
 
 // formerly returns the answer that an earlier program gave to a request, which

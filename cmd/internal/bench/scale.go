@@ -26,6 +26,8 @@ type Config struct {
 	Postgres   string        // where PostgreSQL's programs are; empty: it is not measured
 	JetStream  bool          // whether JetStream is measured
 	Dir        string        // where data directories are made
+	Keep       bool          // whether Dir stays, and a later run goes on with what is in it
+	loaded     loaded        // what is in it already
 	Progress   io.Writer
 }
 
@@ -60,9 +62,8 @@ func Scale(ctx context.Context, c Config) (_ []Figure, err error) {
 	defer func() { err = errors.Join(err, r.close()) }()
 
 	for _, p := range c.Programs {
-		r.say("%s: a data directory in %s", p.Name, p.Dir)
 		r.crowds[p] = NewCrowd(Uniform)
-		if err := p.Prepare(ctx, c.Policy); err != nil {
+		if err := r.open(ctx, p); err != nil {
 			return nil, err
 		}
 	}
@@ -73,8 +74,20 @@ func Scale(ctx context.Context, c Config) (_ []Figure, err error) {
 		if err := r.stop(ctx, persons); err != nil {
 			return r.figures, err
 		}
+		if err := r.note(); err != nil {
+			return r.figures, err
+		}
 	}
 	return r.figures, r.grown(ctx)
+}
+
+// open makes a program's data directory, or goes on with one that was kept.
+func (r *run) open(ctx context.Context, p *Program) error {
+	if r.loaded.Persons > 0 {
+		return r.resume(ctx, p)
+	}
+	r.say("%s: a data directory in %s", p.Name, p.Dir)
+	return p.Prepare(ctx, r.Policy)
 }
 
 func (r *run) openPeers(ctx context.Context) error {
@@ -121,6 +134,9 @@ func (r *run) add(f Figure, samples []float64) {
 // stop lets the population grow, and measures at its new size.
 func (r *run) stop(ctx context.Context, persons int) error {
 	if err := r.fill(ctx, persons); err != nil {
+		return err
+	}
+	if err := r.note(); err != nil {
 		return err
 	}
 

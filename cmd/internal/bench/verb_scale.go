@@ -23,6 +23,7 @@ type scaleConfig struct {
 	against string
 	choices []string
 	data    string
+	keep    string
 	output  string
 }
 
@@ -36,9 +37,13 @@ run it, serve in a process of its own, and loaded over HTTP: at every size of th
 questions and batches; at the end what grows with history: starts, and questions about the whole log.
 
 An earlier build (--against), PostgreSQL with a table of events (--postgres) and JetStream that syncs
-every message (--jetstream) are measured in turns with it, so that a ratio is of the same minutes.`,
+every message (--jetstream) are measured in turns with it, so that a ratio is of the same minutes.
+
+To load a million persons takes most of an hour. With --keep the directory stays, and the next run,
+of a later build too, measures those who are there and loads only whom --population has more.`,
 		Example: `  consentledger bench scale --population 10000,100000 --against ./consentledger-before
-  consentledger bench scale --population 10000,1000000 --choice uniform --postgres /usr/lib/postgresql/15/bin --jetstream`,
+  consentledger bench scale --population 10000,1000000 --choice uniform --postgres /usr/lib/postgresql/15/bin --jetstream
+  consentledger bench scale --population 1000000 --choice uniform --keep ./million`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := c.valid(); err != nil {
@@ -63,6 +68,8 @@ every message (--jetstream) are measured in turns with it, so that a ratio is of
 	f.BoolVar(&c.JetStream, "jetstream", false, "measure a stream that syncs every message, too")
 	f.StringVar(&c.data, "data", "",
 		"where the data directories are made, and removed again (default: the temporary directory)")
+	f.StringVar(&c.keep, "keep", "",
+		"a directory that stays: what is loaded into it need not be loaded again by the next run that names it")
 	f.StringVarP(&c.output, "output", "o", "table", "how to print: table or json")
 	return cmd
 }
@@ -86,6 +93,9 @@ func (c *scaleConfig) valid() error {
 	if c.History < 1 || c.Deep < 0 || c.Clients < 1 || c.Rounds < 1 || c.Slice <= 0 {
 		return errors.New("--history, --clients, --rounds and --for are greater than zero")
 	}
+	if c.keep != "" && (c.against != "" || c.data != "") {
+		return errors.New("--keep: the directory is of one build and has its own place: without --against and --data")
+	}
 	if c.output != "table" && c.output != "json" {
 		return fmt.Errorf("-o %s: want table or json", c.output)
 	}
@@ -93,8 +103,8 @@ func (c *scaleConfig) valid() error {
 }
 
 func (c *scaleConfig) run(ctx context.Context, out, progress io.Writer) (err error) {
-	var remove func() error
-	if c.Dir, c.Policy, remove, err = benchDir(c.data, "consentledger-scale-"); err != nil {
+	remove, err := c.makeDir()
+	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, remove()) }()
@@ -112,6 +122,24 @@ func (c *scaleConfig) run(ctx context.Context, out, progress io.Writer) (err err
 
 	figures, err := Scale(ctx, c.Config)
 	return errors.Join(err, printFigures(out, c.output, figures))
+}
+
+// makeDir makes the directory of the run, or opens the one that is kept.
+func (c *scaleConfig) makeDir() (remove func() error, err error) {
+	if c.keep == "" {
+		c.Dir, c.Policy, remove, err = benchDir(c.data, "consentledger-scale-")
+		return remove, err
+	}
+
+	if c.Policy, c.loaded, err = keptDir(c.keep); err != nil {
+		return nil, err
+	}
+	if c.loaded.Persons > uint64(c.Population[0]) {
+		return nil, fmt.Errorf("--population %d: %d persons are in %s already",
+			c.Population[0], c.loaded.Persons, c.keep)
+	}
+	c.Dir, c.Keep = c.keep, true
+	return func() error { return nil }, nil
 }
 
 // benchDir makes a directory for what is measured, with the sample policy in it.
