@@ -2,7 +2,9 @@ package main
 
 import (
 	"encoding/json"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"testing"
 
@@ -54,6 +56,41 @@ func TestBenchScaleMeasuresEveryWorkOfBothBuilds(t *testing.T) {
 	}
 	if ratio := "ratio: this build to it"; !slices.Contains(units["record over HTTP, 2 clients | the other build"], ratio) {
 		t.Errorf("no ratio of the two builds: %v", units)
+	}
+}
+
+func TestBenchScaleGoesOnInADirectoryThatItKept(t *testing.T) {
+	t.Parallel()
+	program, dir := build(t), filepath.Join(t.TempDir(), "kept")
+	for _, persons := range []string{"20", "30"} {
+		figures := benched(t, program, "scale", "--population", persons, "--history", "5", "--whole", "--deep", "0", "--clients", "2",
+			"--batch", "10", "--rounds", "1", "--for", "50ms", "--choice", "uniform", "--keep", dir)
+		if !slices.ContainsFunc(figures, func(f scale.Figure) bool {
+			return f.Work == "batches of 10, 16 clients, each of whole histories" && f.Value > 0
+		}) {
+			t.Errorf("%s persons: no figure of the load: %v", persons, figures)
+		}
+	}
+
+	text, err := os.ReadFile(filepath.Join(dir, "loaded.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var loaded struct{ Persons, Events int }
+	if err := json.Unmarshal(text, &loaded); err != nil || loaded.Persons != 30 || loaded.Events < 30*5 {
+		t.Errorf("kept %s, %v: want 30 persons, of 5 events and more", text, err)
+	}
+
+	for _, refused := range [][]string{
+		{"--population", "20", "--keep", dir},                    // more are there
+		{"--population", "40", "--keep", filepath.Dir(dir)},      // not one that was kept
+		{"--population", "40", "--keep", dir, "--data", "/tmp"},  // two places
+		{"--population", "40", "--whole", "--history", "2000"},   // no batch is so long
+		{"--population", "40", "--keep", dir, "--against", "it"}, // of one build
+	} {
+		if out, err := exec.Command(program, append([]string{"bench", "scale"}, refused...)...).CombinedOutput(); err == nil {
+			t.Errorf("bench scale %v: %s", refused, out)
+		}
 	}
 }
 

@@ -68,6 +68,26 @@ func (c *Crowd) Arrivals(size int) []byte {
 	return c.batch(size, func() []byte { return c.event(c.count.Add(1), c.Size.Add(1), day[0]) })
 }
 
+// Lives returns a batch of so many new persons with their whole history each, as an import
+// or a device that was offline sends it.
+func (c *Crowd) Lives(persons, history int) []byte {
+	return c.batch(persons*history, c.oneLife(history))
+}
+
+// oneLife returns the events of new persons, one after the other.
+func (c *Crowd) oneLife(history int) func() []byte {
+	var person uint64
+	told := history
+	return func() []byte {
+		if told == history {
+			person, told = c.Size.Add(1), 1
+			return c.event(c.count.Add(1), person, day[0])
+		}
+		told++
+		return c.EventOf(person)
+	}
+}
+
 // Events returns a batch of events of somebody in the crowd.
 func (c *Crowd) Events(size int) []byte { return c.batch(size, c.Event) }
 

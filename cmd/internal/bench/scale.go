@@ -17,6 +17,7 @@ type Config struct {
 	Policy     string        // the file of the policy that is published
 	Population []int         // how many persons there are at each stop, rising
 	History    int           // events of each person, once all have come
+	Whole      bool          // whether they are loaded person by person
 	Batch      int           // events of a batch
 	Deep       int           // events of the one person who has many; zero: nobody has
 	Choices    []Choice      // how persons are chosen
@@ -139,6 +140,11 @@ func (r *run) stop(ctx context.Context, persons int) error {
 	if err := r.note(); err != nil {
 		return err
 	}
+	for _, p := range r.Programs { // no slice pays for what the load left to do
+		if err := p.settle(ctx); err != nil {
+			return err
+		}
+	}
 
 	for _, choice := range r.Choices {
 		for _, crowd := range r.crowds {
@@ -167,28 +173,59 @@ func (r *run) fill(ctx context.Context, persons int) error {
 		if arriving <= 0 {
 			continue
 		}
-		size := min(r.Batch, arriving)
-		batches := (arriving + size - 1) / size
-		r.say("%s: %d persons come", p.Name, batches*size)
-		if _, err := drive(ctx, batchers, 0, batches,
-			p.batch(func() []byte { return crowd.Arrivals(size) })); err != nil {
-			return err
-		}
 
-		r.say("%s: each has %d events", p.Name, r.History)
-		more := batches * (r.History - 1)
-		if more == 0 {
-			continue
+		fill := r.fillMixed
+		if r.Whole {
+			fill = r.fillWhole
 		}
-		s, err := drive(ctx, batchers, 0, more, p.batch(func() []byte { return crowd.Events(size) }))
-		if err != nil {
+		if err := fill(ctx, p, persons, arriving); err != nil {
 			return err
 		}
-		r.add(Figure{Work: fmt.Sprintf("batches of %d, %d clients, while the population has its history", r.Batch,
-			batchers), Persons: persons, Program: p.Name, Unit: "events/s"},
-			[]float64{s.Rate() * float64(size)})
 	}
 	return nil
+}
+
+// fillMixed lets all persons come, and then events of anybody.
+func (r *run) fillMixed(ctx context.Context, p *Program, persons, arriving int) error {
+	crowd, size := r.crowds[p], min(r.Batch, arriving)
+	batches := (arriving + size - 1) / size
+	r.say("%s: %d persons come", p.Name, batches*size)
+	if _, err := drive(ctx, batchers, 0, batches,
+		p.batch(func() []byte { return crowd.Arrivals(size) })); err != nil {
+		return err
+	}
+
+	more := batches * (r.History - 1)
+	if more == 0 {
+		return nil
+	}
+	r.say("%s: each has %d events", p.Name, r.History)
+	s, err := drive(ctx, batchers, 0, more, p.batch(func() []byte { return crowd.Events(size) }))
+	if err == nil {
+		r.filled(p, persons, size, s, "while the population has its history")
+	}
+	return err
+}
+
+// fillWhole lets persons come with all of their events.
+func (r *run) fillWhole(ctx context.Context, p *Program, persons, arriving int) error {
+	crowd := r.crowds[p]
+	together := max(1, r.Batch/r.History)
+	batches := (arriving + together - 1) / together
+	r.say("%s: %d persons come, with %d events each", p.Name, batches*together, r.History)
+	s, err := drive(ctx, batchers, 0, batches,
+		p.batch(func() []byte { return crowd.Lives(together, r.History) }))
+	if err == nil {
+		r.filled(p, persons, together*r.History, s, "each of whole histories")
+	}
+	return err
+}
+
+// filled reports how fast a population was loaded.
+func (r *run) filled(p *Program, persons, size int, s Slice, how string) {
+	work := fmt.Sprintf("batches of %d, %d clients, %s", size, batchers, how)
+	r.add(Figure{Work: work, Persons: persons, Program: p.Name, Unit: "events/s"},
+		[]float64{s.Rate() * float64(size)})
 }
 
 // A task is one thing that is measured in slices.

@@ -43,7 +43,7 @@ To load a million persons takes most of an hour. With --keep the directory stays
 of a later build too, measures those who are there and loads only whom --population has more.`,
 		Example: `  consentledger bench scale --population 10000,100000 --against ./consentledger-before
   consentledger bench scale --population 10000,1000000 --choice uniform --postgres /usr/lib/postgresql/15/bin --jetstream
-  consentledger bench scale --population 1000000 --choice uniform --keep ./million`,
+  consentledger bench scale --population 1000000 --history 10 --whole --choice uniform --keep ./million`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := c.valid(); err != nil {
@@ -56,6 +56,8 @@ of a later build too, measures those who are there and loads only whom --populat
 	f.IntSliceVar(&c.Population, "population", []int{10_000, 100_000},
 		"how many persons there are when it measures, rising")
 	f.IntVar(&c.History, "history", 13, "how many events each person has")
+	f.BoolVar(&c.Whole, "whole", false,
+		"load persons with their whole history each, as an import does, instead of events of anybody")
 	f.IntVar(&c.Batch, "batch", 1000, "how many events a batch has, at most 1000")
 	f.IntVar(&c.Deep, "deep", 6_000, "how many events one person has in the end (zero: nobody has many)")
 	f.StringSliceVar(&c.choices, "choice", []string{"uniform", "zipf"},
@@ -86,6 +88,9 @@ func (c *scaleConfig) valid() error {
 
 	if len(c.Population) == 0 || !slices.IsSorted(c.Population) || c.Population[0] < 1 {
 		return errors.New("--population: want numbers of persons that rise, as in 10000,100000")
+	}
+	if c.Whole && c.History > c.Batch {
+		return fmt.Errorf("--whole: a batch of %d has no room for %d events of a person", c.Batch, c.History)
 	}
 	if c.Batch < 1 || c.Batch > 1000 {
 		return fmt.Errorf("--batch %d: want 1 to 1000", c.Batch)
