@@ -67,7 +67,8 @@ func (e Event) kind() Event {
 	return e
 }
 
-// How long events are kept, and how many at most.
+// How long events are kept, and how many at most: [Trail.Tidy] removes others, those that
+// there are most of.
 const (
 	Days = 90
 	Most = 100_000
@@ -143,6 +144,11 @@ type Trail struct {
 
 	mu      sync.Mutex
 	counted map[Event]*counted // by what they have in common
+
+	tidying  sync.Mutex
+	keptTo   uint64 // up to which number the kept ones were counted; zero: they never were
+	keptThen int    // how many there were
+	most     int    // zero: Most
 }
 
 // A counted is how often something was refused that is not written yet.
@@ -403,40 +409,4 @@ func (t *Trail) giveBack(events []Event) {
 		}
 		c.event, c.written = e, 0
 	}
-}
-
-// atOnce is how many events one round removes at most.
-const atOnce = 10_000
-
-// Tidy removes events whose time is over, and the oldest where there are too many.
-func (t *Trail) Tidy(ctx context.Context) error {
-	last, err := t.Newest(ctx)
-	gone, err2 := t.Gone(ctx)
-	if err := errors.Join(err, err2); err != nil {
-		return err
-	}
-
-	over := t.Now() - deadline.Instant((Days * 24 * time.Hour).Milliseconds())
-	var c eventstore.Change
-	for n, err := range t.After(ctx, gone) {
-		if err != nil {
-			return err
-		}
-		if (n.At >= over && last-n.Number < Most) || len(c.Delete) >= atOnce {
-			break
-		}
-		c.Delete = append(c.Delete, keyOf(n.Number))
-		gone = n.Number
-	}
-	if len(c.Delete) == 0 {
-		return nil
-	}
-
-	// Another process may be at it: what it removed stays removed.
-	c.Present = [][]byte{keyOf(gone)}
-	c.Put = []eventstore.Row{numberRow(oldest, gone+1)}
-	if err := t.Rows.Write(ctx, c); err != nil && !errors.Is(err, eventstore.ErrCondition) {
-		return fmt.Errorf("trail: %w", err)
-	}
-	return nil
 }

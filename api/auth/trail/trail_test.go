@@ -283,3 +283,110 @@ func TestNothingIsNotedWithoutATrail(t *testing.T) {
 	var tr *Trail
 	tr.Note(Event{Kind: SignInRefused})
 }
+
+// appendMany writes events in batches, each with a number of its own as its trace.
+func appendMany(t *testing.T, tr *Trail, many int, of func(i int) Event) {
+	t.Helper()
+	for i := 0; i < many; {
+		var batch []Event
+		for ; i < many && len(batch) < page; i++ {
+			batch = append(batch, of(i))
+		}
+		if err := tr.Append(t.Context(), batch...); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// counts returns how many events of each share are kept, and the number of the oldest.
+func counts(t *testing.T, tr *Trail) (many map[share]int, oldest map[share]uint64) {
+	t.Helper()
+	many, oldest = map[share]int{}, map[share]uint64{}
+	for _, n := range kept(t, tr, 0) {
+		of := share{n.Kind, n.Principal, n.Why}
+		if many[of]++; oldest[of] == 0 {
+			oldest[of] = n.Number
+		}
+	}
+	return many, oldest
+}
+
+// A flood of one kind, by one principal or by nobody that is known, pushes out its own events
+// and nothing else: what others did before it, and while it lasted, stays.
+func TestAFloodPushesOutItsOwnAlone(t *testing.T) {
+	const most = 5_000
+	tr := &Trail{Rows: new(memory.Rows), Now: now, most: most}
+	few := func(i int) Event {
+		return []Event{
+			{Kind: SignedIn, Way: "key", Principal: fmt.Sprint("p-", i%7)},
+			{Kind: Forbidden, Way: "http", Why: "role", Principal: fmt.Sprint("p-", i%7)},
+			{Kind: Unauthenticated, Way: "http", Why: "revoked-key"},
+			{Kind: SignInRefused, Why: "key"},
+		}[i%4]
+	}
+	appendMany(t, tr, 200, few)
+	appendMany(t, tr, most/2+300, func(int) Event {
+		return Event{Kind: Unauthenticated, Way: "http", Why: "unknown-key"}
+	})
+	appendMany(t, tr, most/2, func(int) Event {
+		return Event{Kind: Limited, Way: "http", Principal: "p-1", Why: "rate"}
+	})
+	appendMany(t, tr, 100, few)
+	before, _ := counts(t, tr)
+
+	if err := tr.Tidy(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	list, first := counts(t, tr)
+	all := 0
+	for of, n := range before {
+		all += list[of]
+		if flood := n > 1_000; flood != (list[of] < n) {
+			t.Errorf("of %d %v %d are left", n, of, list[of])
+		}
+	}
+	if all > most*9/10 || all < most*9/10-len(before) {
+		t.Errorf("%d are left of %d", all, most+600)
+	}
+	unknown, limited := share{Unauthenticated, "", "unknown-key"}, share{Limited, "p-1", "rate"}
+	if a, b := list[unknown], list[limited]; a != b {
+		t.Errorf("of two floods %d and %d are left", a, b)
+	}
+	if want := uint64(200 + before[unknown] - list[unknown] + 1); first[unknown] != want {
+		t.Errorf("of a flood the oldest that is left is %d, want %d", first[unknown], want)
+	}
+}
+
+// However many there are, a trail ends below its bound, and several processes
+// that thin it remove no more than one.
+func TestAFullTrailComesBelowItsBound(t *testing.T) {
+	const most = 1_000
+	rows := new(memory.Rows)
+	tr, other := &Trail{Rows: rows, Now: now, most: most}, &Trail{Rows: rows, Now: now, most: most}
+	appendMany(t, tr, 2*most, func(i int) Event {
+		return Event{Kind: SignedIn, Way: "key", Principal: fmt.Sprint("p-", i)}
+	})
+	for _, one := range []*Trail{tr, other, tr} {
+		if err := one.Tidy(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	list := kept(t, tr, 0)
+	if len(list) != most*9/10 {
+		t.Fatalf("%d of %d are left", len(list), most)
+	}
+	if first, last := list[0].Number, list[len(list)-1].Number; last != 2*most || first != last-uint64(len(list))+1 {
+		t.Errorf("of principals with one event each %d to %d are left, and not the newest %d", first, last, len(list))
+	}
+
+	// What comes then is counted from there.
+	for i, want := range []int{most, most * 9 / 10} {
+		appendMany(t, tr, most/10+i, func(int) Event { return Event{Kind: SignInRefused, Why: "key"} })
+		if err := tr.Tidy(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if got := len(kept(t, tr, 0)); got != want {
+			t.Errorf("%d are left, want %d", got, want)
+		}
+	}
+}
