@@ -715,3 +715,31 @@ func TestAnOrderThatIsNotRightBeginsNothing(t *testing.T) {
 		t.Errorf("%v, %v", list, err)
 	}
 }
+
+// TestWhoLookedAtPersonsIsNoPersonOfTheApp: their name is kept as persons are, and a job of
+// everybody names them, counts persons alone, and leaves them.
+func TestWhoLookedAtPersonsIsNoPersonOfTheApp(t *testing.T) {
+	w := newWorld(t)
+	for _, p := range people(3) {
+		w.must(t, p.ID, "g", domain.GiveConsent{Act: "agree"})
+	}
+	looked := ledger.Access{App: "demo", ID: "look", Actor: "operator", RecordedBy: "desk", DataAccessed: domain.DataAccessed{
+		Kind: domain.AccessReplay, Reason: "audit", Name: "an officer", Words: "the yearly audit"}}
+	if _, err := w.l.Access(t.Context(), looked); err != nil {
+		t.Fatal(err)
+	}
+
+	j := w.jobs(w.l)
+	b := begin()
+	b.Of = erasing.OfAll
+	if _, err := j.Begin(t.Context(), "demo", b); err != nil {
+		t.Fatal(err)
+	}
+	if job := until(t, j, erasing.Done); job.Persons != 3 || job.Erased != 3 || job.Kept != 0 || job.Already != 0 {
+		t.Errorf("of three persons and one who looked at them: %+v", job)
+	}
+	kept, err := j.Kept(t.Context(), "demo", "spring", 10)
+	if err != nil || len(kept) != 1 || kept[0].Code != string(refusal.UnknownPerson) {
+		t.Errorf("named are %v, %v", kept, err)
+	}
+}

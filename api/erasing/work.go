@@ -295,6 +295,12 @@ func (j *Jobs) orderOne(ctx context.Context, job Job, name vault.Pseudonym, r *r
 	switch {
 	case refused && no.Code == refusal.AlreadyOver, errors.Is(err, vault.ErrErased):
 		return j.gone(ctx, job, name, r)
+	case refused && no.Code == refusal.UnknownPerson && job.Of == OfAll:
+		// Who looked at persons of the app has an entry for their name, and nothing that was
+		// recorded of them: they are named, and are no person who was meant.
+		r.persons--
+		r.rows = append(r.rows, Refused{Person: name.String(), Code: string(no.Code), Text: no.Text})
+		return nil
 	case refused:
 		r.kept++
 		r.rows = append(r.rows, Refused{Person: name.String(), Code: string(no.Code), Text: no.Text})

@@ -6,12 +6,10 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"os"
 
 	"consentledger/api/rest"
 	"consentledger/cmd/internal/erasures"
 	"consentledger/cmd/internal/exit"
-	"consentledger/cmd/internal/files"
 	"consentledger/cmd/internal/output"
 	"consentledger/cmd/internal/remote"
 
@@ -95,6 +93,9 @@ func newErasureList() *cobra.Command {
 			}
 			rows, err := output.Member(answer, "jobs")
 			if err != nil {
+				return err
+			}
+			if err := erasures.Describe(c, rows); err != nil {
 				return err
 			}
 			return output.Rows(c, rows, erasures.Columns...)
@@ -187,6 +188,9 @@ is, and for each person a line with the two records and the proofs that both wer
 Whoever has the log's key verifies it offline: consentledger verify erasure FILE --key KEY`,
 		Example: "  consentledger erasure certify --app shop 7Q3F... --file erased.jsonl",
 		RunE: func(c *cobra.Command, args []string) error {
+			if err := erasures.CheckNew(file); err != nil {
+				return err
+			}
 			path, err := erasures.Path(c, args[0], "certificate")
 			if err != nil {
 				return err
@@ -200,15 +204,7 @@ Whoever has the log's key verifies it offline: consentledger verify erasure FILE
 				_, err = io.Copy(c.OutOrStdout(), r)
 				return err
 			}
-			if err := files.CheckOut("--file", file); err != nil {
-				return err
-			}
-			f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-			if err != nil {
-				return exit.Usage(fmt.Errorf("--file: %w", err))
-			}
-			_, err = io.Copy(f, r)
-			return errors.Join(err, f.Close())
+			return erasures.WriteNew(file, r)
 		},
 	}
 	c.Flags().StringVar(&file, "file", "", "write the certificate to this new file")

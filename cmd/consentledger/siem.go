@@ -12,6 +12,7 @@ import (
 	"consentledger/api/siem"
 	"consentledger/cmd/internal/commandline"
 	"consentledger/cmd/internal/exit"
+	"consentledger/cmd/internal/files"
 	"consentledger/cmd/internal/remote"
 	"consentledger/cmd/internal/siemfeed"
 
@@ -54,6 +55,10 @@ being renamed. What each event says: docs/siem.md.`,
 			}
 			if f.Every < 100*time.Millisecond {
 				return exit.Usage(errors.New("--every: is 100ms at least"))
+			}
+
+			if err := errors.Join(files.CheckOut("--cursor-file", f.Cursor), files.CheckOut("--to-file", f.File)); err != nil {
+				return err
 			}
 
 			f.Out = c.OutOrStdout()

@@ -307,6 +307,16 @@ func TestAFeedForASIEMGoesOn(t *testing.T) {
 		}
 	}
 	add("shop")
+	for _, flag := range []string{"--cursor-file", "--to-file"} {
+		below := filepath.Join(dir, "new")
+		_, err := cli(t, r, "siem", "export", flag, filepath.Join(below, "file"))
+		if err == nil || !strings.Contains(err.Error(), flag) || !strings.Contains(err.Error(), "make it first") {
+			t.Errorf("%s in a directory that is not there: %v", flag, err)
+		}
+		if _, err := os.Stat(below); err == nil {
+			t.Errorf("%s makes a directory", flag)
+		}
+	}
 	first := feed()
 	add("bank")
 	both := feed()

@@ -8,8 +8,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
 	"net/url"
+	"os"
 	"strings"
 	"time"
 
@@ -154,6 +156,62 @@ func Await(c *cobra.Command, answer []byte) error {
 			return err
 		}
 	}
+}
+
+// Describe puts into a list, of each job that waits for an approver, what the job says of
+// itself: its digest, too. For that the server reads all that was handed over, so that a list
+// does not have it.
+func Describe(c *cobra.Command, jobs []json.RawMessage) error {
+	for i, row := range jobs {
+		var job rest.ErasureJob
+		if err := json.Unmarshal(row, &job); err != nil {
+			return err
+		}
+		if job.State != "draft" || !job.NeedsApprover {
+			continue
+		}
+		answer, err := Ask(c, http.MethodGet, nil, job.ID)
+		if err != nil {
+			return err
+		}
+		jobs[i] = answer
+	}
+	return nil
+}
+
+// CheckNew refuses a file for a certificate that is there, before anything is asked; of an
+// empty name there is none.
+func CheckNew(file string) error {
+	if err := files.CheckOut("--file", file); err != nil || file == "" {
+		return err
+	}
+	info, err := os.Lstat(file)
+	if err != nil {
+		return nil // it is new
+	}
+	what := fmt.Sprintf("a file of %d bytes, written %s", info.Size(), info.ModTime().UTC().Format(time.RFC3339))
+	if !info.Mode().IsRegular() {
+		what = "no plain file"
+	}
+	return exit.Usage(fmt.Errorf("--file: %s is there already (%s), and is not written over: check it with "+
+		"consentledger verify erasure, and name a new file, or move it away", file, what))
+}
+
+// WriteNew writes a certificate to a new file. What could not be written whole is removed: it
+// verifies nowhere.
+func WriteNew(file string, r io.Reader) error {
+	f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return CheckNew(file)
+	}
+	if err != nil {
+		return exit.Usage(fmt.Errorf("--file: %w", err))
+	}
+	if _, err = io.Copy(f, r); err == nil {
+		return f.Close()
+	}
+	return fmt.Errorf("the certificate did not come whole, and %s is removed: %w", file,
+		errors.Join(err, f.Close(), os.Remove(file)))
 }
 
 // TellApprover says what a job waits for, and by which digest it is approved.

@@ -30,7 +30,7 @@ control characters and those that turn the order of reading are written as escap
 		},
 	}
 	c.AddCommand(newVerifyLog(), newVerifyProof(), newVerifyBundle(), newVerifyReceipt(), newVerifyTimestamp(),
-		newVerifyErasure())
+		newVerifyErasure(), newVerifyKeptProof())
 	return c
 }
 
