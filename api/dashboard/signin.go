@@ -322,7 +322,7 @@ func (d *dashboard) signOut(w http.ResponseWriter, r *http.Request) {
 		err = d.Sessions.End(r.Context(), one)
 	} else {
 		why = "everywhere"
-		_, err = d.Sessions.EndAll(r.Context(), one.Principal.Pseudonym, session.Everywhere)
+		err = d.Sessions.EndEverywhere(r.Context(), one)
 	}
 	if err != nil {
 		d.turnAway(w, r, err)

@@ -27,8 +27,8 @@ type SignIn struct {
 	scopes    []string
 
 	mu    sync.Mutex
-	at    oauth2.Endpoint // where the provider is asked
-	asked time.Time       // when the provider said so; zero: never
+	at    endpoints // where the provider is asked
+	asked time.Time // when the provider said so; zero: never
 }
 
 // NewSignIn returns a sign-in of a provider for a client that is registered there. A
@@ -226,12 +226,19 @@ func (s *SignIn) client(ctx context.Context, redirect string) (*oauth2.Config, e
 		return nil, err
 	}
 	return &oauth2.Config{
-		ClientID: s.Audience, ClientSecret: s.secret, Endpoint: at, RedirectURL: redirect, Scopes: s.scopes,
+		ClientID: s.Audience, ClientSecret: s.secret, Endpoint: at.Endpoint, RedirectURL: redirect, Scopes: s.scopes,
 	}, nil
 }
 
+// endpoints are where a provider is asked.
+type endpoints struct {
+	oauth2.Endpoint
+	revocation string // where tokens are taken back (RFC 7009); empty: nowhere
+	inBody     bool   // there the client says in the body who it is, since a header is not taken
+}
+
 // endpoints returns where the provider is asked. One caller asks it at a time.
-func (s *SignIn) endpoints(ctx context.Context) (oauth2.Endpoint, error) {
+func (s *SignIn) endpoints(ctx context.Context) (endpoints, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.Now()
@@ -243,17 +250,20 @@ func (s *SignIn) endpoints(ctx context.Context) (oauth2.Endpoint, error) {
 	defer cancel()
 	p, err := oidc.NewProvider(ctx, s.Issuer)
 	if err != nil {
-		return oauth2.Endpoint{}, s.away(err)
+		return endpoints{}, s.away(err)
 	}
-	at := p.Endpoint()
+	at := endpoints{Endpoint: p.Endpoint()}
 	for _, one := range []string{at.AuthURL, at.TokenURL} {
 		u, err := url.Parse(one)
 		if err != nil || u.Host == "" {
-			return oauth2.Endpoint{}, s.away(errors.New("it names an endpoint that is no URL"))
+			return endpoints{}, s.away(errors.New("it names an endpoint that is no URL"))
 		}
 		if err := checkLine(u); err != nil {
-			return oauth2.Endpoint{}, s.away(err)
+			return endpoints{}, s.away(err)
 		}
+	}
+	if at.revocation, at.inBody, err = revocationOf(p); err != nil {
+		s.Failed(err) // people can sign in all the same
 	}
 	s.at, s.asked = at, now
 	return at, nil

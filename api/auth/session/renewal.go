@@ -111,6 +111,7 @@ func (s *Sessions) ask(ctx context.Context, id string, of pair) ([]string, error
 		Present: [][]byte{isKey(hash)}, Put: []eventstore.Row{row}, Delete: [][]byte{claimKey(hash)},
 	})
 	if errors.Is(err, eventstore.ErrCondition) { // somebody ended it meanwhile
+		s.revoke(ctx, who.Refresh)
 		return nil, None
 	}
 	return who.Groups, err
@@ -146,4 +147,36 @@ func unseal(id string, sealed []byte) (string, error) {
 	}
 	token, err := with.Open(nil, sealed[:with.NonceSize()], sealed[with.NonceSize():], nil)
 	return string(token), err
+}
+
+// drop ends the session of an id, and has the provider take back its refresh token.
+func (s *Sessions) drop(ctx context.Context, id string) error {
+	refresh := s.refreshOf(ctx, id)
+	if err := s.remove(ctx, hashOf(id)); err != nil {
+		return err
+	}
+	s.revoke(ctx, refresh)
+	return nil
+}
+
+// refreshOf returns the refresh token of the session of an id; empty: it has none, or nobody
+// can tell.
+func (s *Sessions) refreshOf(ctx context.Context, id string) string {
+	of, err := s.read(ctx, hashOf(id))
+	if err != nil || of.renewal.Version == 0 {
+		return ""
+	}
+	token, err := unseal(id, of.renewal.Sealed)
+	if err != nil {
+		return ""
+	}
+	return token
+}
+
+// revoke has the provider take back the refresh token of a session that has ended; empty: it
+// has none. Whoever ended it may go away meanwhile.
+func (s *Sessions) revoke(ctx context.Context, refresh string) {
+	if refresh != "" && s.SignIn != nil {
+		s.SignIn.Revoke(context.WithoutCancel(ctx), refresh)
+	}
 }

@@ -3,6 +3,8 @@ package session_test
 import (
 	"errors"
 	"net/http"
+	"net/http/httptest"
+	"net/url"
 	"strings"
 	"sync"
 	"testing"
@@ -146,5 +148,116 @@ func TestWithoutARefreshTokenASessionLastsAsItsIDToken(t *testing.T) {
 	w.pass(2 * time.Minute)
 	if _, err := p.Find(t.Context(), long); !errors.Is(err, session.WasLong) {
 		t.Errorf("after an hour: %v", err)
+	}
+}
+
+// takesBack is where a provider takes tokens back.
+type takesBack struct {
+	mu    sync.Mutex
+	forms []url.Values // that came with the client's credentials
+	says  int
+}
+
+func (b *takesBack) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	client, secret, _ := r.BasicAuth()
+	if r.ParseForm() == nil && r.Method == http.MethodPost && client != "" && secret != "" {
+		b.forms = append(b.forms, r.PostForm)
+	}
+	if b.says == http.StatusFound {
+		w.Header().Set("Location", "/elsewhere")
+	}
+	w.WriteHeader(b.says)
+}
+
+// took returns which tokens came since it was asked last.
+func (b *takesBack) took(t *testing.T) (tokens []string) {
+	t.Helper()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, form := range b.forms {
+		if form.Get("token_type_hint") != "refresh_token" || !strings.HasPrefix(form.Get("token"), "eyJ") || len(form) != 2 {
+			t.Errorf("it is sent %v", form)
+		}
+		tokens = append(tokens, form.Get("token"))
+	}
+	b.forms = nil
+	return tokens
+}
+
+// Who signs out takes the refresh token out of the world: the provider is told to take it
+// back, once, in whichever way the session ends by its browser. What the provider says to
+// that keeps nobody signed in.
+func TestARefreshTokenIsTakenBackAtTheProvider(t *testing.T) {
+	w := newWorld(t, new(memory.Rows))
+	at := &takesBack{says: http.StatusOK}
+	s := httptest.NewServer(at)
+	t.Cleanup(s.Close)
+	w.revoke = s.URL + "/revoke"
+	p := w.process()
+	b := p.browser()
+	in := func() url.Values {
+		t.Helper()
+		b.arrive(b.depart("shop-privacy"))
+		return b.isIn("signed in").fields()
+	}
+
+	for what, all := range map[string]bool{"here": false, "everywhere": true} {
+		form := in()
+		if all {
+			form.Set("all", "yes")
+		}
+		if a := b.send("POST", "/ui/sign-out", form, own); a.status != http.StatusSeeOther || b.id() != "" {
+			t.Errorf("sign out %s: %d %s", what, a.status, a.body)
+		}
+		if tokens := at.took(t); len(tokens) != 1 {
+			t.Errorf("who signs out %s: %d tokens are taken back", what, len(tokens))
+		}
+	}
+
+	// Another sign-in of the same browser takes the place of the first.
+	in()
+	in()
+	if tokens := at.took(t); len(tokens) != 1 {
+		t.Errorf("of a session that was replaced %d tokens are taken back", len(tokens))
+	}
+	b.send("POST", "/ui/sign-out", b.isIn("still in").fields(), own)
+	if tokens := at.took(t); len(tokens) != 1 {
+		t.Errorf("of the one in its place %d tokens are taken back", len(tokens))
+	}
+
+	// An endpoint that does not do so, or leads elsewhere, or is not there keeps nobody in.
+	for _, says := range []int{http.StatusServiceUnavailable, http.StatusFound} {
+		at.mu.Lock()
+		at.says = says
+		at.mu.Unlock()
+		if a := b.send("POST", "/ui/sign-out", in(), own); a.status != http.StatusSeeOther || b.id() != "" {
+			t.Errorf("it says %d: %d %s", says, a.status, a.body)
+		}
+		tokens := at.took(t)
+		if len(tokens) != 1 {
+			t.Errorf("it says %d: %d tokens came", says, len(tokens))
+		}
+	}
+	form := in()
+	s.Close()
+	if a := b.send("POST", "/ui/sign-out", form, own); a.status != http.StatusSeeOther || b.id() != "" {
+		t.Errorf("nobody is there: %d %s", a.status, a.body)
+	}
+}
+
+// Where the provider says nothing of taking tokens back, or names a line that others can
+// write on, none is sent.
+func TestNoRefreshTokenIsSentWhereTheProviderSaysNothing(t *testing.T) {
+	for _, revoke := range []string{"", "http://id.example.com/revoke", "nowhere"} {
+		w := newWorld(t, new(memory.Rows))
+		w.revoke = revoke
+		p := w.process()
+		b := p.browser()
+		b.arrive(b.depart("shop-privacy"))
+		if a := b.send("POST", "/ui/sign-out", b.isIn("signed in").fields(), own); a.status != http.StatusSeeOther || b.id() != "" {
+			t.Errorf("%q: %d %s", revoke, a.status, a.body)
+		}
 	}
 }

@@ -297,10 +297,20 @@ func (s *Sessions) touch(ctx context.Context, hash string, seen, now deadline.In
 
 // End ends a session, because who is signed in says so.
 func (s *Sessions) End(ctx context.Context, one Session) error {
-	if err := s.remove(ctx, hashOf(one.id)); err != nil {
+	if err := s.drop(ctx, one.id); err != nil {
 		return err
 	}
 	s.signedOut(ctx, one.Principal.Pseudonym, Here)
+	return nil
+}
+
+// EndEverywhere ends all sessions of who is signed in, because they say so.
+func (s *Sessions) EndEverywhere(ctx context.Context, one Session) error {
+	refresh := s.refreshOf(ctx, one.id)
+	if _, err := s.EndAll(ctx, one.Principal.Pseudonym, Everywhere); err != nil {
+		return err
+	}
+	s.revoke(ctx, refresh)
 	return nil
 }
 
@@ -309,11 +319,13 @@ func (s *Sessions) Replace(ctx context.Context, id string) error {
 	if len(id) != idSize {
 		return nil
 	}
-	return s.remove(ctx, hashOf(id))
+	return s.drop(ctx, id)
 }
 
 // EndAll ends all sessions of a principal, in every process. Other sessions of theirs may
-// begin afterwards: who is to stay out loses their key or their role, too.
+// begin afterwards: who is to stay out loses their key or their role, too. Their refresh
+// tokens are gone with the rows; the provider cannot be told, since each is sealed under an id
+// that its browser alone has.
 func (s *Sessions) EndAll(ctx context.Context, principal string, how How) (ended int, err error) {
 	if principal == "" || len(principal) > 64 ||
 		strings.Trim(principal, "abcdefghijklmnopqrstuvwxyz0123456789-") != "" {

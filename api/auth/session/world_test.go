@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/rsa"
+	"encoding/json"
 	"fmt"
 	"html"
 	"io"
@@ -57,9 +58,10 @@ type world struct {
 	ledger *ledger.Ledger
 	names  auth.Pseudonyms
 
-	mu    sync.Mutex
-	at    deadline.Instant
-	roles *roles.File
+	mu     sync.Mutex
+	at     deadline.Instant
+	roles  *roles.File
+	revoke string // where the provider says that it takes tokens back; empty: nowhere
 }
 
 func newWorld(t *testing.T, rows eventstore.Rows) *world {
@@ -74,6 +76,9 @@ func newWorld(t *testing.T, rows eventstore.Rows) *world {
 	}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.idp.AddMiddleware(w.saysRevocation); err != nil {
 		t.Fatal(err)
 	}
 	if err := w.idp.Start(listener, nil); err != nil {
@@ -101,6 +106,31 @@ func newWorld(t *testing.T, rows eventstore.Rows) *world {
 	}
 	w.grant(groups)
 	return w
+}
+
+// saysRevocation adds to what the provider says of itself where it takes tokens back, which
+// mockoidc does not do.
+func (w *world) saysRevocation(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		w.mu.Lock()
+		at := w.revoke
+		w.mu.Unlock()
+		if at == "" || !strings.HasSuffix(r.URL.Path, "/.well-known/openid-configuration") {
+			next.ServeHTTP(rw, r)
+			return
+		}
+		var says map[string]any
+		said := httptest.NewRecorder()
+		next.ServeHTTP(said, r)
+		if err := json.Unmarshal(said.Body.Bytes(), &says); err != nil {
+			w.Error(err)
+		}
+		says["revocation_endpoint"] = at
+		rw.Header().Set("Content-Type", "application/json")
+		if err := json.NewEncoder(rw).Encode(says); err != nil {
+			w.Error(err)
+		}
+	})
 }
 
 func (w *world) now() deadline.Instant {
