@@ -64,6 +64,7 @@ type Config struct {
 	Trusted *x509.CertPool // the authorities of certificates; nil: nobody comes by one
 	Now     func() time.Time
 	Log     *slog.Logger
+	Count   func(Outcome) // is told of each question what came of it; nil: nobody is
 }
 
 // atOnce is how many questions are worked on at once. A token may have to wait for the
@@ -136,6 +137,7 @@ func (s *Service) respond(ctx context.Context, m *nats.Msg) {
 	defer cancel()
 	q, err := s.Keys.open(m)
 	if err != nil {
+		s.count(Unread)
 		if s.trouble.note(err, s.Now()) {
 			s.Log.Error("a NATS server asks whom to let in, and cannot be answered", "why", err)
 		}
@@ -147,6 +149,9 @@ func (s *Service) respond(ctx context.Context, m *nats.Msg) {
 
 	user, refused := s.user(ctx, q)
 	s.Ways.NoteDenied("nats", refused)
+	if !s.Keys.isProbe(q.secret(), s.Now()) { // a check of our own is no client's
+		s.count(outcomeOf(refused))
+	}
 	text, err := s.Keys.encode(q, user, refused)
 	if err == nil {
 		err = m.Respond(text)

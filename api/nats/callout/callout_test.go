@@ -201,8 +201,10 @@ func TestThePasswordOfACheckIsGoodForAMinute(t *testing.T) {
 // Who is refused at a server that asks stands in the trail, as at the embedded one. Nothing
 // does while nobody can tell who asks, and nothing of what they showed.
 func TestWhoIsRefusedIsInTheTrail(t *testing.T) {
+	var counted []Outcome
 	s := New(Config{
 		Keys: newKeys(t), Trusted: x509.NewCertPool(), Now: time.Now, Log: slog.New(slog.DiscardHandler),
+		Count: func(o Outcome) { counted = append(counted, o) },
 		Ways: auth.Ways{Keys: new(auth.Keys), Trail: &trail.Trail{
 			Rows: new(memory.Rows), Now: func() deadline.Instant { return deadline.At(time.Now()) },
 		}},
@@ -216,6 +218,20 @@ func TestWhoIsRefusedIsInTheTrail(t *testing.T) {
 		nil, // by a key, while the keys cannot be read
 	} {
 		s.respond(t.Context(), newNode(t).asks(s.Keys.Issuer, "", change))
+	}
+	s.respond(t.Context(), nats.NewMsg(Subject))
+	password, err := s.Keys.newProbe(s.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, change := range []func(*jwt.AuthorizationRequestClaims){
+		func(c *jwt.AuthorizationRequestClaims) { c.ConnectOptions.Password = password }, // a check of our own
+		func(c *jwt.AuthorizationRequestClaims) { c.ClientInformation.Kind = "Leafnode" },
+	} {
+		s.respond(t.Context(), newNode(t).asks(s.Keys.Issuer, "", change))
+	}
+	if want := []Outcome{NoKey, Credential, Away, Unread, OtherKind}; !slices.Equal(counted, want) {
+		t.Errorf("counted are %q, want %q", counted, want)
 	}
 
 	if err := s.Ways.Trail.Flush(t.Context()); err != nil {
@@ -258,5 +274,17 @@ func TestACheckThatAnotherProcessAnsweredNamesWhatItCannotRead(t *testing.T) {
 				t.Errorf("%s: %v, want %q", name, err, c.want)
 			}
 		})
+	}
+}
+
+// Every error by which somebody is not let in has an outcome that metrics know.
+func TestEveryRefusalIsCountedByItsReason(t *testing.T) {
+	for err, want := range map[error]Outcome{
+		nil: LetIn, auth.NoKey: NoKey, auth.UnknownKey: UnknownKey, auth.ExpiredKey: ExpiredKey, auth.RevokedKey: RevokedKey,
+		auth.HTTPAlone: Credential, auth.NotTheirs: Credential, auth.Unmapped("no role"): Unmapped, errKind: OtherKind, errAway: Away,
+	} {
+		if got := outcomeOf(err); got != want {
+			t.Errorf("%v: %s, want %s", err, got, want)
+		}
 	}
 }

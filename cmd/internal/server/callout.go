@@ -13,9 +13,11 @@ import (
 	"consentledger/api/nats/intake"
 	"consentledger/cmd/internal/exit"
 	"consentledger/cmd/internal/files"
+	"consentledger/cmd/internal/telemetry"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nkeys"
+	"go.opentelemetry.io/otel/metric"
 )
 
 // The variables that name files of secrets for a NATS server elsewhere, where no flag does.
@@ -135,8 +137,25 @@ func (h *Server) openCallout() error {
 	}
 	h.callouts = callout.New(callout.Config{
 		Conn: h.Conn, Keys: keys, Renew: h.Config.Access.natsRenew(), Ways: h.ways, Trusted: trusted, Now: time.Now,
-		Log: h.Log,
+		Log: h.Log, Count: h.Measured.asked,
 	})
+	return nil
+}
+
+// countCallouts counts what servers ask.
+func (m *measured) countCallouts(t *telemetry.Telemetry) error {
+	questions, err := telemetry.Callouts.Int64Counter(t.Meter)
+	if err != nil {
+		return err
+	}
+
+	// All are there from the beginning, so that a rate sees the first.
+	ctx, outcomes := context.Background(), map[callout.Outcome]metric.MeasurementOption{}
+	for _, o := range callout.Outcomes {
+		outcomes[o] = telemetry.Callouts.Of(string(o))
+		questions.Add(ctx, 0, outcomes[o])
+	}
+	m.asked = func(o callout.Outcome) { questions.Add(ctx, 1, outcomes[o]) }
 	return nil
 }
 

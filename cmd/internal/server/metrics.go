@@ -8,6 +8,7 @@ import (
 
 	"consentledger/api/admission"
 	"consentledger/api/auth/session"
+	"consentledger/api/nats/callout"
 	"consentledger/api/nats/intake"
 	"consentledger/cmd/internal/telemetry"
 	"consentledger/domain/refusal"
@@ -29,7 +30,8 @@ type measured struct {
 	limited   func()             // a request was one too many
 	sessions  session.Counter    // somebody signed in or out, or was refused
 	refused   func(admission.Class, admission.Why)
-	tried     func(taken bool) // an event was sent to a webhook
+	asked     func(callout.Outcome) // a NATS server asked whom to let in
+	tried     func(taken bool)      // an event was sent to a webhook
 }
 
 // newMeasured makes what is told as it happens, as far as anybody wants to know.
@@ -84,7 +86,7 @@ func newMeasured(t *telemetry.Telemetry) (m measured, err error) {
 	m.turned = func(code refusal.Code) {
 		rejected.Add(ctx, 1, telemetry.Rejected.Of(codes.Of(telemetry.Rejected, string(code))))
 	}
-	return m, m.countSessions(t)
+	return m, errors.Join(m.countSessions(t), m.countCallouts(t))
 }
 
 // measureWithin is how long it may take to look at everything: whoever asks has not for

@@ -80,6 +80,10 @@ var (
 	SignInRefusals = &Metric{Name: "consentledger.session.refusals", Unit: "{refusal}", Kind: Counter,
 		Text:  "How often a browser was not signed in, or not taken for who had signed in, by why",
 		Label: "why", Values: []string{"key", "role", "state", "provider", "link", "form", "rate", "session", "away"}}
+	Callouts = &Metric{Name: "consentledger.callout.questions", Unit: "{question}", Kind: Counter,
+		Text:  "Questions of NATS servers whom to let in (auth callout), by what came of them: let-in, or why nobody was",
+		Label: "outcome", Values: []string{"let-in", "no-key", "unknown-key", "expired-key", "revoked-key", "credential",
+			"unmapped", "kind", "away", "unread"}}
 	Overload = &Metric{Name: "consentledger.overload.refused", Unit: "{request}", Kind: Counter,
 		Text:  "Requests that were refused because too much was under way, over HTTP and NATS, by why",
 		Label: "why", Values: []string{"full", "principal", "app", "bodies", "memory"}}
@@ -144,7 +148,7 @@ var projections = slices.Sorted(slices.Values(views.Names()))
 // Metrics are all of them.
 var Metrics = []*Metric{
 	AppendDuration, AppendBatch, Folds, Rejected, Limited, Overload, Working, MemoryCeiling, SignIns, SignOuts,
-	SignInRefusals, IntakeWaiting, IntakeLag, Unseen,
+	SignInRefusals, Callouts, IntakeWaiting, IntakeLag, Unseen,
 	ProjectionLag, ProjectionBehind, ProjectionProgress, ProjectionStopped, CheckpointLag, FollowUpLag, OutboxLag,
 	WebhookAttempts, Webhooks, Turns, RebuildProgress,
 	Obligations, DiskFree, DiskReserve, DiskSize, Failures,
