@@ -32,7 +32,9 @@ const overloadHelp = `Measure how a server does that is asked for more than it c
 it, serve in a process of its own, and loaded over HTTP: first by so many clients (calm), then
 by ten times as many (overload), in turns. Three of four clients record, one asks "may we?";
 under overload some read lists and reports besides. A client that is refused waits as long as it is
-told. Reported is how long what was accepted took, how much was refused, and the memory.`
+told. Reported is how long what was accepted took, how much was refused, and the memory; and how
+long the clients' own process waited for a processor, which is part of every time that they
+measure: they share the machine with the server.`
 
 func newBenchOverload() *cobra.Command {
 	var c overloadConfig
@@ -74,7 +76,8 @@ type OverloadFigure struct {
 	P99      float64 `json:"p99_ms"`
 	Refused  int     `json:"refused"`
 	Accepted int     `json:"accepted"`
-	Memory   int64   `json:"resident_bytes"` // of the server, at the end of the slice
+	Memory   int64   `json:"resident_bytes"`    // of the server, at the end of the slice
+	Waits    float64 `json:"load_waits_p99_ms"` // of the clients' process, for a processor: once for each time it sleeps
 }
 
 func (c *overloadConfig) run(ctx context.Context, out, progress io.Writer) (err error) {
@@ -205,6 +208,7 @@ func (c *overloadConfig) load(
 
 	until, cancel := context.WithTimeout(ctx, c.slice)
 	defer cancel()
+	waited := schedulerWaits()
 	began := time.Now()
 	var all sync.WaitGroup
 	failed := make(chan error, 1)
@@ -227,6 +231,7 @@ func (c *overloadConfig) load(
 	default:
 	}
 	took := time.Since(began)
+	waits := quantileSince(waited, schedulerWaits(), 0.99) * 1e3
 	memory, err := p.Resident()
 	if err != nil {
 		return nil, err
@@ -244,7 +249,7 @@ func (c *overloadConfig) load(
 		figures = append(figures, OverloadFigure{
 			Load: name, Work: w.name, Clients: w.clients, Rate: float64(len(w.times)) / took.Seconds(), P50: at(0.50),
 			P99:     at(0.99),
-			Refused: w.refused, Accepted: len(w.times), Memory: memory,
+			Refused: w.refused, Accepted: len(w.times), Memory: memory, Waits: waits,
 		})
 	}
 	return figures, nil
@@ -342,8 +347,8 @@ func printOverload(out io.Writer, form string, all []OverloadFigure) error {
 	}
 
 	calm := map[string]float64{}
-	fmt.Fprintf(out, "%-9s %-7s %8s %12s %9s %9s %8s %9s %11s\n", "load", "work", "clients", "accepted/s", "p50, ms",
-		"p99, ms", "p99", "refused", "memory, MiB")
+	fmt.Fprintf(out, "%-9s %-7s %8s %12s %9s %9s %8s %9s %11s %21s\n", "load", "work", "clients", "accepted/s",
+		"p50, ms", "p99, ms", "p99", "refused", "memory, MiB", "clients' waits p99, ms")
 	for _, r := range rows {
 		ratio := ""
 		if was, has := calm[r.Work]; has && was > 0 {
@@ -351,8 +356,8 @@ func printOverload(out io.Writer, form string, all []OverloadFigure) error {
 		} else if !has && r.Load == "calm" {
 			calm[r.Work] = r.P99
 		}
-		fmt.Fprintf(out, "%-9s %-7s %8d %12.0f %9.1f %9.1f %8s %9d %11d\n", r.Load, r.Work, r.Clients, r.Rate, r.P50,
-			r.P99, ratio, r.Refused, r.Memory>>20)
+		fmt.Fprintf(out, "%-9s %-7s %8d %12.0f %9.1f %9.1f %8s %9d %11d %21.1f\n", r.Load, r.Work, r.Clients, r.Rate,
+			r.P50, r.P99, ratio, r.Refused, r.Memory>>20, r.Waits)
 	}
 	return nil
 }
