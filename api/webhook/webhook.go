@@ -31,6 +31,7 @@ import (
 	"time"
 
 	"consentledger/api/nats/outbox"
+	"consentledger/api/outgoing"
 	"consentledger/api/wire"
 	"consentledger/domain/ident"
 	"consentledger/domain/refusal"
@@ -170,7 +171,7 @@ func (h *Hooks) parseURL(text string) (string, error) {
 		return "", refuse("url", "what stands behind a # is sent to nobody: leave it out")
 	}
 
-	if addr, err := netip.ParseAddr(u.Hostname()); err == nil && !h.Private && !public(addr) {
+	if addr, err := netip.ParseAddr(u.Hostname()); err == nil && !h.Private && !outgoing.IsPublic(addr) {
 		return "", refuse("url", "its address is not of the internet: serve --webhook-allow-private allows it")
 	}
 	return u.String(), nil

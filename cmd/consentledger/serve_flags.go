@@ -61,6 +61,8 @@ func serveVerb() (_ *cobra.Command, check func(*cobra.Command) error) {
 	f.StringVar(&s.Witnesses, "witnesses", "",
 		"a file that names C2SP witnesses to show the logs to, in the form of a tlog-policy")
 	f.DurationVar(&s.WitnessEvery, "witness-every", time.Minute, "how often the logs are shown to their witnesses")
+	f.BoolVar(&s.WitnessPrivate, "witness-allow-private", false,
+		"let witnesses and the time-stamping authority be at private and loopback addresses, and behind a proxy there")
 	f.StringVar(&s.Authority, "timestamps", "",
 		"the URL of a time-stamping authority (RFC 3161) that stamps the logs' checkpoints")
 	f.StringVar(&s.AuthorityRoots, "timestamp-roots", "",

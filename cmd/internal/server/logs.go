@@ -2,14 +2,19 @@ package server
 
 import (
 	"context"
+	"crypto/tls"
+	"errors"
 	"fmt"
 	"iter"
+	"net"
+	"net/http"
 	"path/filepath"
 	"slices"
 	"sync"
 	"time"
 
 	"consentledger/api/audit/witness"
+	"consentledger/api/outgoing"
 	"consentledger/cmd/internal/exit"
 	"consentledger/cmd/internal/files"
 	"consentledger/eventstore"
@@ -50,6 +55,7 @@ func (h *Server) openWitnesses() error {
 	}
 
 	h.witnesses = &witness.Witnesses{
+		Client: h.auditClient(),
 		Logs:   h.Logs,
 		Policy: policy,
 		Shelf:  h.shelf(CosignedDir(h.Config.Data)),
@@ -72,6 +78,8 @@ func (h *Server) openStamps() error {
 	}
 
 	h.stamps = &witness.Stamps{
+		Client: h.auditClient(),
+
 		Logs:  h.Logs,
 		URL:   h.Config.Authority,
 		Roots: roots,
@@ -80,6 +88,24 @@ func (h *Server) openStamps() error {
 		Log:   h.Log,
 	}
 	return nil
+}
+
+// errPrivateWitness says that a name leads to an address that no witness is asked at.
+var errPrivateWitness = errors.New("its name leads to an address that is not of the internet; serve " +
+	"--witness-allow-private allows it")
+
+// auditClient returns what witnesses and the time-stamping authority are asked with. Their
+// addresses may come from a file that somebody else wrote: they lead into no network of one's
+// own unless that is allowed. A proxy of the environment counts as the address that it has.
+func (h *Server) auditClient() *http.Client {
+	t := http.DefaultTransport.(*http.Transport).Clone()
+	dialer := &net.Dialer{Timeout: 30 * time.Second}
+	if !h.Config.WitnessPrivate {
+		dialer.Control = outgoing.PublicAlone(errPrivateWitness)
+	}
+	t.DialContext = dialer.DialContext
+	t.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12}
+	return &http.Client{Transport: t, Timeout: time.Minute}
 }
 
 // shelf is where what others say of the logs is kept: a directory, or what all

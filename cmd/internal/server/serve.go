@@ -90,6 +90,8 @@ type Config struct {
 	Authority      string // that stamps checkpoints; empty: none does
 	AuthorityRoots string
 	StampEvery     time.Duration
+
+	WitnessPrivate bool // witnesses and the authority may be at addresses that are not of the internet
 }
 
 // Check refuses a configuration that cannot be, before anything is opened.
