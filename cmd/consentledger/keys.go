@@ -52,11 +52,12 @@ func newKeysNew() *cobra.Command {
 	}
 }
 
-const keysAdvanceHelp = `Begin a new epoch of keys: from now on the new key wraps, the older ones only unwrap.
+const keysAdvanceHelp = `Begin a new epoch of keys in a file that several processes have copies of.
 
-Give the file to every process that serves the ledger, and wait until all of them have
-it; they read it again by themselves. Then keys retire makes what was erased unreadable
-for good, in logs, standbys and backups as well.`
+Give the file to every process that serves the ledger; they read it again by themselves, and
+keys show says which of them have it. The new key wraps once all of them do, by keys rotate.
+Then keys retire makes what was erased unreadable for good, in logs, standbys and backups as
+well.`
 
 func newKeysAdvance() *cobra.Command {
 	return &cobra.Command{
@@ -74,7 +75,7 @@ func newKeysAdvance() *cobra.Command {
 				return err
 			}
 			_, err = fmt.Fprintf(c.OutOrStdout(), "%s has a new epoch. "+
-				"Give it to every process, then run keys retire.\n", args[0])
+				"Give it to every process, then run keys rotate.\n", args[0])
 			return err
 		},
 	}
@@ -84,8 +85,8 @@ const keysRetireHelp = `Wrap the keys of all living persons under the newest epo
 
 What is left of erased persons, in the server's log, on standbys and in backups, is
 readable for nobody after that, and so is every backup of the vault from before: make a
-new one afterwards, and destroy the copies of the old file. Every process must have the
-file with the newest epoch before: what one wraps under an older epoch is lost.`
+new one afterwards, and destroy the copies of the old file. It is refused while a process
+that serves the ledger does not have the newest epoch.`
 
 func newKeysRetire() *cobra.Command {
 	var at server.DirOptions

@@ -3,6 +3,9 @@ package main
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
+	"slices"
+	"strings"
 
 	"consentledger/cmd/internal/output"
 	"consentledger/cmd/internal/remote"
@@ -21,7 +24,10 @@ somebody else has the new keys.
 Once they are destroyed nobody reads what is left of erased persons, on old disks and in old
 backups of the vault, nor anything else in those backups.
 
-Where several processes share the vault use keys advance and keys retire.`
+Where several processes share the vault each has a copy of the file. There begin an epoch
+with keys advance, give the file to all of them, and then rotate, at any of them: it has the
+newest epoch wrap, and is refused while one of them does not have it; keys show says which.
+In the end keys retire destroys the older epochs.`
 
 func newKeysRotate() *cobra.Command {
 	var cp string
@@ -86,10 +92,37 @@ func printKeys(c *cobra.Command, answer []byte) error {
 		if n == k.Epoch {
 			does = "wraps"
 		}
-		rows = append(rows, map[string]any{
+		if n > k.Epoch {
+			does = "waits"
+		}
+		row := map[string]any{
 			"epoch": n, "does": does, "keys": k.Wrapped[n], "state": k.State, "sum": k.Sum, "done": k.Done,
 			"total": k.Total, "error": k.Error,
-		})
+		}
+		if len(k.Processes) > 0 {
+			row["processes"] = whoHas(k.Processes, n)
+		}
+		rows = append(rows, row)
 	}
-	return output.Values(c, rows, "epoch", "does", "keys", "state", "done", "total", "sum", "error")
+
+	columns := []string{"epoch", "does", "keys", "state", "done", "total"}
+	if len(k.Processes) > 0 {
+		columns = append(columns, "processes")
+	}
+	return output.Values(c, rows, append(columns, "sum", "error")...)
+}
+
+// whoHas says how many of the processes that share a vault have an epoch, and which do not.
+func whoHas(processes []server.KeysOf, epoch uint32) string {
+	var lack []string
+	for _, of := range processes {
+		if !slices.Contains(of.Epochs, epoch) {
+			lack = append(lack, of.Process)
+		}
+	}
+	text := fmt.Sprintf("%d of %d", len(processes)-len(lack), len(processes))
+	if len(lack) > 0 {
+		text += ", not " + strings.Join(lack, ", ")
+	}
+	return text
 }

@@ -138,6 +138,7 @@ type fleet struct {
 	options ledgerserver.DirOptions
 	nats    *natsCluster
 	pg      *pgserver.Server
+	copies  func(i int) string // the file of keys of one member; nil: all have the same
 
 	mu      sync.Mutex // of members: who is replaced
 	members []*child
@@ -169,7 +170,11 @@ func (f *fleet) launch(i int) *child {
 func (f *fleet) arguments(i int) []string {
 	name := fmt.Sprint("ledger-", i)
 	args := []string{"serve", "--data", filepath.Join(f.dir, name), "--http", "127.0.0.1:0", "--process", name}
-	return append(args, f.common...)
+	args = append(args, f.common...)
+	if f.copies != nil {
+		args = append(args, "--vault-keys", f.copies(i)) // the last one counts
+	}
+	return args
 }
 
 func (f *fleet) member(i int) *child {

@@ -69,18 +69,23 @@ func (v *Vault) AppKey(ctx context.Context, app string) (*AppKey, error) {
 	if err != nil || ok {
 		return a, err
 	}
-	if err := v.makeAppKey(ctx, app); err != nil && !errors.Is(err, eventstore.ErrCondition) {
-		return nil, err
+	for range tries {
+		err := v.makeAppKey(ctx, app)
+		if errors.Is(err, eventstore.ErrCondition) {
+			err = v.wrapsNow(ctx) // or somebody else was quicker
+		}
+		if err != nil {
+			return nil, err
+		}
+		if err := v.rows.Sync(ctx); err != nil {
+			return nil, fmt.Errorf("vault: key of app %q: %w", app, err)
+		}
+		a, ok, err := v.findAppKey(ctx, app)
+		if err != nil || ok {
+			return a, err
+		}
 	}
-	if err := v.rows.Sync(ctx); err != nil {
-		return nil, fmt.Errorf("vault: key of app %q: %w", app, err)
-	}
-
-	a, ok, err = v.findAppKey(ctx, app)
-	if err == nil && !ok {
-		err = fmt.Errorf("vault: key of app %q: written, and not there", app)
-	}
-	return a, err
+	return nil, fmt.Errorf("vault: key of app %q lost %d races", app, tries)
 }
 
 func (v *Vault) findAppKey(ctx context.Context, app string) (*AppKey, bool, error) {
@@ -124,13 +129,14 @@ func (v *Vault) makeAppKey(ctx context.Context, app string) error {
 	v.wrapping.RLock()
 	defer v.wrapping.RUnlock()
 	row := appRowKey(app)
-	wrapped, err := v.keys.Wrap(key, row)
+	wrapped, present, err := v.wrap(key, row)
 	if err != nil {
 		return fmt.Errorf("vault: key of app %q: %w", app, err)
 	}
 
 	err = v.rows.Write(ctx, eventstore.Change{
-		Absent: [][]byte{row},
+		Present: present,
+		Absent:  [][]byte{row},
 		Put: []eventstore.Row{{Key: row, Value: versioned(wrapped)},
 			{Key: erasedKey(app), Value: millis(time.Time{})}},
 	})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"consentledger/eventstore"
 )
@@ -54,7 +55,7 @@ func (v *Vault) Appending(store eventstore.Store) Append {
 	appending := eventstore.Appending(store, v.rows)
 	return func(ctx context.Context, d Draft, stream eventstore.Stream, expected eventstore.Revision,
 		records ...eventstore.Record) (pos eventstore.Position, err error) {
-		err = v.write(&d, func(c eventstore.Change) error {
+		err = v.write(ctx, &d, func(c eventstore.Change) error {
 			pos, err = appending(ctx, c, stream, expected, records...)
 			return err
 		})
@@ -71,7 +72,7 @@ func (v *Vault) Joint(store eventstore.Store) eventstore.Joint {
 }
 
 // write makes a draft by do, which makes a change.
-func (v *Vault) write(d *Draft, do func(eventstore.Change) error) error {
+func (v *Vault) write(ctx context.Context, d *Draft, do func(eventstore.Change) error) error {
 	if d.joining != nil {
 		v.wrapping.RLock()
 		defer v.wrapping.RUnlock()
@@ -89,6 +90,9 @@ func (v *Vault) write(d *Draft, do func(eventstore.Change) error) error {
 			v.people.forget(p)
 		}
 		if d.joining != nil {
+			if err := v.wrapsNow(ctx); err != nil {
+				return err
+			}
 			return ErrTaken
 		}
 		return ErrErased
@@ -112,11 +116,12 @@ func (v *Vault) enrolling(d *Draft) (eventstore.Change, error) {
 	}
 
 	j, entry := p.joins, entryKey(p.App, p.Pseudonym)
-	wrapped, err := v.keys.Wrap(j.dataKey, entry)
+	wrapped, present, err := v.wrap(j.dataKey, entry)
 	if err != nil {
 		return c, fmt.Errorf("vault: entry %s: %w", p.Pseudonym, err)
 	}
 
+	c.Present = append(slices.Clip(c.Present), present...)
 	lookup := lookupKey(p.App, j.mac)
 	c.Absent = append(c.Absent, lookup, entry)
 	c.Put = append(c.Put, eventstore.Row{Key: lookup, Value: versioned(p.Pseudonym[:])},

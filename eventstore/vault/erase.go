@@ -40,7 +40,11 @@ func (v *Vault) DeleteBut(ctx context.Context, p *Person, at, until time.Time, p
 	for range tries {
 		err := v.erase(ctx, p, at, until, proof)
 		if errors.Is(err, eventstore.ErrCondition) {
-			continue // a link was added, or somebody else erased
+			// A link was added, somebody else erased, or another epoch wraps.
+			if err := v.wrapsNow(ctx); err != nil {
+				return fmt.Errorf("vault: erase %s: %w", p.Pseudonym, err)
+			}
+			continue
 		}
 		if err != nil && !errors.Is(err, ErrErased) {
 			return fmt.Errorf("vault: erase %s: %w", p.Pseudonym, err)
@@ -116,10 +120,11 @@ func (v *Vault) erase(ctx context.Context, p *Person, at, until time.Time, proof
 	// A key that is on its way to its row is not to be left behind by a new epoch.
 	v.wrapping.RLock()
 	defer v.wrapping.RUnlock()
-	kept, err := v.proofRowsOf(p, app, macs, proof)
+	kept, present, err := v.proofRowsOf(p, app, macs, proof)
 	if err != nil {
 		return err
 	}
+	c.Present = append(c.Present, present...)
 	c.Put = append(c.Put, kept...)
 	return v.rows.Write(ctx, c)
 }

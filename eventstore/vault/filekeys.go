@@ -3,6 +3,7 @@ package vault
 import (
 	"bytes"
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -24,7 +25,7 @@ import (
 //
 // Whoever loses the file loses every personal part. One process at a time
 // changes it; another that has it open learns of a new epoch when it next wraps a
-// key, or unwraps one of that epoch.
+// key, or meets that epoch.
 type FileKeys struct {
 	path string
 	mode fs.FileMode // the most that others may
@@ -128,9 +129,17 @@ func (k *FileKeys) Wrap(plain, aad []byte) ([]byte, error) {
 	return k.ring.Wrap(plain, aad)
 }
 
+// WrapUnder is as [Keys] says.
+func (k *FileKeys) WrapUnder(epoch uint32, plain, aad []byte) ([]byte, error) {
+	if !k.has(epoch) {
+		k.refresh()
+	}
+	return k.ring.WrapUnder(epoch, plain, aad)
+}
+
 // Unwrap is as [Keys] says.
 func (k *FileKeys) Unwrap(wrapped, aad []byte) ([]byte, error) {
-	if !k.knows(wrapped) {
+	if len(wrapped) >= 4 && !k.has(binary.BigEndian.Uint32(wrapped)) {
 		k.refresh()
 	}
 	return k.ring.Unwrap(wrapped, aad)

@@ -16,7 +16,12 @@ type Keys interface {
 	// epoch's number, four bytes big-endian, and opens only with the same aad.
 	Wrap(plain, aad []byte) (wrapped []byte, err error)
 
-	// Unwrap returns what Wrap was given, or an error that holds no part of it.
+	// WrapUnder is Wrap under one of the epochs. If it is not among them the error wraps
+	// [ErrMissingEpoch].
+	WrapUnder(epoch uint32, plain, aad []byte) (wrapped []byte, err error)
+
+	// Unwrap returns what was wrapped, or an error that holds no part of it. If its epoch is
+	// not among them the error wraps [ErrMissingEpoch].
 	Unwrap(wrapped, aad []byte) ([]byte, error)
 }
 
@@ -57,18 +62,29 @@ func (r *ring) Wrap(plain, aad []byte) ([]byte, error) {
 	if len(r.epochs) == 0 {
 		return nil, errors.New("keys: no epoch")
 	}
-	number := r.epochs[len(r.epochs)-1].number
-	return r.seals[number].Seal(binary.BigEndian.AppendUint32(nil, number), nil, plain, aad), nil
+	return sealUnder(r.seals, r.epochs[len(r.epochs)-1].number, plain, aad), nil
 }
 
-// knows reports whether the epoch that wrapped something is among the ring's.
-func (r *ring) knows(wrapped []byte) bool {
-	if len(wrapped) < 4 {
-		return true
-	}
+// WrapUnder is as [Keys] says.
+func (r *ring) WrapUnder(epoch uint32, plain, aad []byte) ([]byte, error) {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
-	return r.seals[binary.BigEndian.Uint32(wrapped)] != nil
+	if r.seals[epoch] == nil {
+		return nil, missing(epoch)
+	}
+	return sealUnder(r.seals, epoch, plain, aad), nil
+}
+
+// sealUnder returns plain, sealed by an epoch, after the epoch's number.
+func sealUnder(seals map[uint32]cipher.AEAD, epoch uint32, plain, aad []byte) []byte {
+	return seals[epoch].Seal(binary.BigEndian.AppendUint32(nil, epoch), nil, plain, aad)
+}
+
+// has reports whether an epoch is among the ring's.
+func (r *ring) has(epoch uint32) bool {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return r.seals[epoch] != nil
 }
 
 // Unwrap is as [Keys] says.
@@ -82,7 +98,7 @@ func (r *ring) Unwrap(wrapped, aad []byte) ([]byte, error) {
 	seal := r.seals[number]
 	r.mu.RUnlock()
 	if seal == nil {
-		return nil, fmt.Errorf("keys: epoch %d is not among them", number)
+		return nil, missing(number)
 	}
 
 	plain, err := seal.Open(nil, nil, wrapped[4:], aad)

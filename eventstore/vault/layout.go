@@ -25,9 +25,11 @@ const (
 	nearsRows  = space + "n"
 	partRows   = space + "p"
 	keptRows   = space + "q"
+	heldRows   = space + "r"
 	orderRows  = space + "o"
 	foldRows   = space + "s"
 	tombRows   = space + "t"
+	wrapsRows  = space + "w"
 )
 
 var checkKey = []byte(space + "c")
@@ -83,6 +85,7 @@ func orderKey(app string, p Pseudonym) []byte { return rowKey(orderRows, app, p[
 
 func proofKey(app string, p Pseudonym) []byte { return rowKey(proofRows, app, p[:]) }
 func keptKey(app string, p Pseudonym) []byte  { return rowKey(keptRows, app, p[:]) }
+func heldKey(app string, p Pseudonym) []byte  { return rowKey(heldRows, app, p[:]) }
 func finderKeys(app string, f finder) []byte  { return rowKey(finderRows, app, f[:]) }
 func finderKey(app string, f finder, p Pseudonym) []byte {
 	return rowKey(finderRows, app, f[:], p[:])

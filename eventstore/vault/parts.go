@@ -32,7 +32,7 @@ func (v *Vault) Put(ctx context.Context, p *Person, parts ...Part) error {
 	if err := d.Add(p, parts...); err != nil {
 		return err
 	}
-	return v.write(&d, func(c eventstore.Change) error { return v.rows.Write(ctx, c) })
+	return v.write(ctx, &d, func(c eventstore.Change) error { return v.rows.Write(ctx, c) })
 }
 
 // Part returns the part of p that event has on stream in role, and whether

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"iter"
 	"time"
@@ -40,26 +41,28 @@ func (a *AppKey) finder(m mac) finder {
 }
 
 // proofRowsOf returns the rows of a new proof. The lookups of the person find it, those
-// included that lead to somebody else by now.
-func (v *Vault) proofRowsOf(p *Person, app *AppKey, macs []mac, proof Proof) ([]eventstore.Row, error) {
+// included that lead to somebody else by now. What must be present when they are written is
+// returned beside them.
+func (v *Vault) proofRowsOf(
+	p *Person, app *AppKey, macs []mac, proof Proof,
+) (rows []eventstore.Row, present [][]byte, err error) {
 	key := make([]byte, keySize)
 	rand.Read(key)
 	d, err := derive(key)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 
 	place := proofKey(p.App, p.Pseudonym)
-	wrapped, err := v.keys.Wrap(key, place)
+	wrapped, present, err := v.wrap(key, place)
 	if err != nil {
-		return nil, fmt.Errorf("vault: key of the proof of %s: %w", p.Pseudonym, err)
+		return nil, nil, fmt.Errorf("vault: key of the proof of %s: %w", p.Pseudonym, err)
 	}
 
 	if len(macs) > 1<<16-1 {
-		return nil, fmt.Errorf("vault: %s has %d lookups, more than a proof has finders", p.Pseudonym, len(macs))
+		return nil, nil, fmt.Errorf("vault: %s has %d lookups, more than a proof has finders", p.Pseudonym, len(macs))
 	}
 	finders := binary.BigEndian.AppendUint16(nil, uint16(len(macs)))
-	var rows []eventstore.Row
 	for _, m := range macs {
 		f := app.finder(m)
 		finders = append(finders, f[:]...)
@@ -73,7 +76,7 @@ func (v *Vault) proofRowsOf(p *Person, app *AppKey, macs []mac, proof Proof) ([]
 		eventstore.Row{Key: place, Value: versioned(when, wrapped)},
 		eventstore.Row{Key: keptKey(p.App, p.Pseudonym), Value: versioned(finders, sealed)},
 		eventstore.Row{Key: dueKey(at, p.App, p.Pseudonym), Value: versioned()},
-	), nil
+	), present, nil
 }
 
 // sealedProof is what a proof opens with beside its key: the proof of one person is not
@@ -212,7 +215,8 @@ func (v *Vault) destroyProof(ctx context.Context, o Order) error {
 		if err != nil {
 			return err
 		}
-		c.Delete = append(c.Delete, dueKey(int64(binary.BigEndian.Uint64(b)), o.App, o.Pseudonym))
+		c.Delete = append(c.Delete, dueKey(int64(binary.BigEndian.Uint64(b)), o.App, o.Pseudonym),
+			heldKey(o.App, o.Pseudonym))
 	}
 	if hasText {
 		finders, _, err := findersIn(o.Pseudonym, text)
@@ -244,6 +248,65 @@ func (v *Vault) Destructions(ctx context.Context) iter.Seq2[Order, error] {
 // ordered to be. It reads nothing of those that are kept for longer.
 func (v *Vault) DueProofs(ctx context.Context, now time.Time) iter.Seq2[Order, error] {
 	return v.dueProofs(ctx, dueRows, now.UnixMilli())
+}
+
+// Hold takes note that proofs which were due are kept by a legal hold: [Vault.DueProofs] yields
+// them no more, and [Vault.HeldProofs] does. One that is destroyed meanwhile stays so.
+func (v *Vault) Hold(ctx context.Context, orders ...Order) error {
+	for _, o := range orders {
+		if err := v.hold(ctx, o); err != nil {
+			return fmt.Errorf("vault: hold the proof of %s: %w", o.Pseudonym, err)
+		}
+	}
+	return nil
+}
+
+func (v *Vault) hold(ctx context.Context, o Order) error {
+	place := proofKey(o.App, o.Pseudonym)
+	value, ok, err := v.rows.Get(ctx, place)
+	if err != nil || !ok {
+		return err
+	}
+	b, err := body("key of the proof of "+o.Pseudonym.String(), value, timeBytes)
+	if err != nil {
+		return err
+	}
+
+	due := dueKey(int64(binary.BigEndian.Uint64(b)), o.App, o.Pseudonym)
+	err = v.rows.Write(ctx, eventstore.Change{
+		Present: [][]byte{place},
+		Delete:  [][]byte{due},
+		Put:     []eventstore.Row{{Key: heldKey(o.App, o.Pseudonym), Value: versioned()}},
+	})
+	if errors.Is(err, eventstore.ErrCondition) {
+		return nil
+	}
+	return err
+}
+
+// HeldApps yields the apps of which proofs are held, each once. It reads every held proof.
+func (v *Vault) HeldApps(ctx context.Context) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		last := ""
+		for row, err := range v.rows.Scan(ctx, []byte(heldRows)) {
+			var o Order
+			if err == nil {
+				o, err = parseNamed(row.Key[len(heldRows):])
+			}
+			if err == nil && o.App == last {
+				continue
+			}
+			if !yield(o.App, err) || err != nil {
+				return
+			}
+			last = o.App
+		}
+	}
+}
+
+// HeldProofs yields of whom an app keeps proofs that were due and are held.
+func (v *Vault) HeldProofs(ctx context.Context, app string) iter.Seq2[Pseudonym, error] {
+	return v.named(ctx, heldRows, app, Pseudonym{})
 }
 
 func (v *Vault) dueProofs(ctx context.Context, prefix string, now int64) iter.Seq2[Order, error] {

@@ -29,8 +29,11 @@
 //	v/o app pseudonym                  nothing: it was ordered to erase the person
 //	v/p app pseudonym event id role    part, sealed
 //	v/q app pseudonym                  its finders, counted (uint16); the proof, sealed under the key in v/j
+//	v/r app pseudonym                  nothing: the proof was due, instead of v/i, and a legal hold keeps it
 //	v/s app pseudonym name             what the person's records of a noun fold to, sealed; it can be done without
 //	v/t app tombstone mac, until (ms)  erased at (ms)
+//	v/w                                nothing: a row says which epoch wraps
+//	v/w epoch (uint32)                 nothing: that epoch wraps, see [Vault.Share]
 //
 // What is wrapped begins with the epoch of the key-encryption key. An entry's
 // row never changes but for its wrapping, so no reader needs a lock.
@@ -49,6 +52,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 
 	"consentledger/eventstore"
 )
@@ -104,6 +108,8 @@ type Vault struct {
 	// that Rewrap can wait for the keys that are on their way.
 	wrapping sync.RWMutex
 
+	wraps atomic.Uint32 // the epoch that wraps; zero: the newest of the keys
+
 	apps   sync.Map // app name to *AppKey
 	people cache
 }
@@ -116,13 +122,20 @@ func Open(ctx context.Context, rows eventstore.Rows, keys Keys) (*Vault, error) 
 	if err := v.checkKeys(ctx); err != nil {
 		return nil, err
 	}
+	if _, err := v.Wraps(ctx); errors.Is(err, ErrMissingEpoch) {
+		return nil, fmt.Errorf("%w: %w", ErrWrongKeys, err)
+	} else if err != nil {
+		return nil, err
+	}
 	return v, nil
 }
 
 // Over returns a vault under the same keys, whose rows are what over makes of this one's.
 // It remembers nobody yet.
 func (v *Vault) Over(over func(eventstore.Rows) eventstore.Rows) *Vault {
-	return &Vault{rows: over(v.rows), keys: v.keys}
+	o := &Vault{rows: over(v.rows), keys: v.keys}
+	o.wraps.Store(v.wraps.Load())
+	return o
 }
 
 var checkText = []byte("consentledger vault")

@@ -10,7 +10,7 @@ import (
 // wrapped yields every wrapped key of the vault, with the key of its row.
 func (v *Vault) wrapped(ctx context.Context) iter.Seq2[[2][]byte, error] {
 	return func(yield func([2][]byte, error) bool) {
-		for _, kind := range append([]keyKind{{string(checkKey), 0}, {appRows, 0}}, personal...) {
+		for _, kind := range wrappedKinds {
 			for row, err := range v.rows.Scan(ctx, []byte(kind.prefix)) {
 				var b []byte
 				if err == nil {

@@ -48,6 +48,7 @@ var rowKinds = []rowKind{
 	// Of several processes: see carry.go.
 	{Prefix: "t/", does: otherForm, what: "signing keys, signed checkpoints, what witnesses signed"},
 	{Prefix: "f/", does: otherForm, what: "the key of the calendar feeds"},
+	{Prefix: "keys/", does: madeAnew, what: "which processes have which keys of the vault", why: "each process says it when it starts"},
 	{Prefix: "m/", does: madeAnew, what: "that the vault is being moved", why: "it is of this migration"},
 }
 

@@ -123,7 +123,9 @@ func (h *Server) ready(ctx context.Context) []rest.Check {
 	}
 	ask("store", h.Dir.storeAnswers)
 	if h.Dir.shared != nil {
-		ask("vault", h.Dir.shared.answers)
+		ask("vault", func(ctx context.Context) error {
+			return errors.Join(h.Dir.shared.answers(ctx), h.rotation.lacks())
+		})
 	}
 	if h.views != nil {
 		ask("read models", h.viewsAnswer)

@@ -5,11 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
 	"sync"
 	"time"
 
 	"consentledger/cmd/internal/exit"
+	"consentledger/eventstore"
 	"consentledger/eventstore/vault"
 )
 
@@ -22,13 +22,20 @@ import (
 //     epochs are destroyed: not before, since a disk that dies then would take the only
 //     copy of the keys with it.
 //
+// Where several processes share the vault, the file gets its epoch where it is handed out, and
+// a row of the vault says that it wraps: see [WrapUnderNewest]. That is the commit point then.
+//
 // It also sweeps tombstones that have expired.
 type rotation struct {
 	vault *vault.Vault
 	keys  *vault.FileKeys
 	log   *slog.Logger
 	wake  chan struct{} // of size one
-	alone bool          // no other process has the vault
+
+	// Of several processes, see [rotation.among].
+	rows    eventstore.Rows // nil: no other process has the vault
+	process string
+	turn    func() bool
 
 	mu      sync.Mutex
 	total   int64 // to be wrapped anew, when that began
@@ -36,12 +43,16 @@ type rotation struct {
 	running bool
 	failed  string // why the last try ended
 	swept   int64
+
+	wraps    uint32 // the epoch that wraps, as a row says; zero: not known
+	missing  error  // that the keys lack it; nil: they have it
+	finished uint32 // the epoch under which everything was wrapped by this process
 }
 
 // A KeysReport is the answer to GET /v1/vault/keys.
 type KeysReport struct {
-	State   string           `json:"state" enum:"current,rewrapping,rewrapped" doc:"rewrapped: an older epoch wraps nothing, and is still there"`
-	Epoch   uint32           `json:"epoch" doc:"the current one"`
+	State   string           `json:"state" enum:"current,waiting,rewrapping,rewrapped" doc:"waiting: a newer epoch does not wrap yet; rewrapped: an older epoch wraps nothing, and is still there"`
+	Epoch   uint32           `json:"epoch" doc:"the one that wraps"`
 	Epochs  []uint32         `json:"epochs"`
 	Wrapped map[uint32]int64 `json:"wrapped" doc:"how many keys each epoch wraps"`
 	Sum     string           `json:"sum" doc:"of the file of the keys"`
@@ -49,17 +60,34 @@ type KeysReport struct {
 	Done    int64            `json:"done,omitzero"`
 	Error   string           `json:"error,omitzero" doc:"why the last try ended"`
 	Swept   int64            `json:"swept" doc:"tombstones, since the server started"`
+
+	Processes []KeysOf `json:"processes,omitzero" doc:"that share the vault, and were heard of in the last two minutes"`
 }
 
 const (
 	keysCurrent    = "current"    // one epoch
+	keysWaiting    = "waiting"    // a newer one does not wrap yet
 	keysRewrapping = "rewrapping" // an older one still wraps
 	keysRewrapped  = "rewrapped"  // an older one wraps nothing, and is still there
 )
 
 func newRotation(d *DataDir, log *slog.Logger) *rotation {
-	return &rotation{vault: d.Vault, keys: d.Keys, log: log, wake: make(chan struct{}, 1), alone: d.shared == nil}
+	return &rotation{vault: d.Vault, keys: d.Keys, log: log, wake: make(chan struct{}, 1)}
 }
+
+// openRotation makes the rotation of the vault's keys. Where several processes share the vault
+// a row says from now on which epoch wraps.
+func (h *Server) openRotation(ctx context.Context) error {
+	h.rotation = newRotation(h.Dir, h.Log)
+	if h.Dir.shared == nil {
+		return nil
+	}
+	h.rotation.among(h.Dir.shared, h.process, h.turns.turn(workFollowUps))
+	return h.Dir.Vault.Share(ctx)
+}
+
+// alone reports whether no other process has the vault.
+func (r *rotation) alone() bool { return r.rows == nil }
 
 const (
 	rotationRetry = time.Minute
@@ -72,6 +100,9 @@ func (r *rotation) run(ctx context.Context) {
 	defer sweep.Stop()
 	for ctx.Err() == nil {
 		var again <-chan time.Time
+		if !r.alone() { // the turn may be this process's by then
+			again = time.After(keysLookEvery)
+		}
 		if err := r.goOn(ctx); err != nil && ctx.Err() == nil {
 			r.log.Error("keys of persons could not be wrapped anew, and it is tried again", "error", err)
 			again = time.After(rotationRetry)
@@ -87,15 +118,26 @@ func (r *rotation) run(ctx context.Context) {
 	}
 }
 
-// goOn wraps anew what older epochs wrap. Of a vault that several processes share, keys
-// retire does it, once all of them have the new epoch.
+// goOn wraps anew what older epochs wrap. Of several processes the one that has the turn does
+// it. That two do it for a moment is harmless, see [vault.Vault.Rewrap].
 func (r *rotation) goOn(ctx context.Context) (err error) {
-	if !r.alone || len(r.keys.Epochs()) < 2 {
+	epochs := r.keys.Epochs()
+	if !r.isDue(epochs) {
 		return nil
 	}
-	old, err := r.older(ctx)
-	if err != nil || old == 0 {
+	if r.alone() {
+		// A vault that was moved from several processes to one has a row that says which wraps.
+		if err := r.vault.WrapUnder(ctx, epochs[len(epochs)-1]); err != nil {
+			return err
+		}
+	}
+	wraps, old, err := r.older(ctx)
+	if err != nil {
 		return err
+	}
+	if old == 0 {
+		r.finish(wraps)
+		return nil
 	}
 	r.begin(old)
 	defer func() { r.end(err) }()
@@ -103,6 +145,7 @@ func (r *rotation) goOn(ctx context.Context) (err error) {
 	began := time.Now()
 	n, err := r.vault.RewrapTelling(ctx, r.told)
 	if err == nil {
+		r.finish(wraps)
 		r.log.Info("keys were wrapped under the newest epoch", "keys", n, "took", time.Since(began))
 	}
 	return err
@@ -128,16 +171,29 @@ func (r *rotation) end(err error) {
 	}
 }
 
-// older returns how many keys an older epoch wraps.
-func (r *rotation) older(ctx context.Context) (n int64, err error) {
-	epochs := r.keys.Epochs()
+// finish takes note that nothing is to be done until another epoch than this one wraps.
+func (r *rotation) finish(wraps uint32) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.finished = wraps
+}
+
+// older returns which epoch wraps, and how many keys another one wraps.
+func (r *rotation) older(ctx context.Context) (wraps uint32, n int64, err error) {
+	wraps, err = r.vault.Wraps(ctx)
+	if err != nil {
+		return 0, 0, err
+	}
+	if epochs := r.keys.Epochs(); wraps == 0 {
+		wraps = epochs[len(epochs)-1]
+	}
 	by, err := r.vault.Epochs(ctx)
 	for number, count := range by {
-		if number != epochs[len(epochs)-1] {
+		if number != wraps {
 			n += count
 		}
 	}
-	return n, err
+	return wraps, n, err
 }
 
 func (r *rotation) sweep(ctx context.Context) {
@@ -145,13 +201,26 @@ func (r *rotation) sweep(ctx context.Context) {
 	if err != nil && ctx.Err() == nil {
 		r.log.Warn("tombstones that have expired were not swept, and it is tried again", "error", err)
 	}
+	if err := r.forgetProcesses(ctx); err != nil && ctx.Err() == nil {
+		r.log.Warn("processes that are gone were not forgotten, and it is tried again", "error", err)
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.swept += int64(n)
 }
 
-// rotate begins an epoch.
-func (r *rotation) rotate() error {
+// rotate begins an epoch; of several processes, it has the one wrap that all of them were given.
+func (r *rotation) rotate(ctx context.Context) error {
+	if !r.alone() {
+		if err := WrapUnderNewest(ctx, r.vault, r.keys, r.rows); err != nil {
+			return err
+		}
+		wraps, err := r.vault.Wraps(ctx)
+		r.log.Info("a newer epoch of the keys wraps in the vault, for all processes", "epoch", wraps)
+		r.sees(wraps, err)
+		return nil
+	}
+
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if epochs := r.keys.Epochs(); len(epochs) > 1 {
@@ -163,11 +232,16 @@ func (r *rotation) rotate() error {
 	}
 
 	r.log.Info("the keys of the vault have a new epoch", "epoch", r.keys.Epochs()[1])
+	r.wakeUp()
+	return nil
+}
+
+// wakeUp has run look what is to be done.
+func (r *rotation) wakeUp() {
 	select {
 	case r.wake <- struct{}{}:
 	default: // it is awake
 	}
-	return nil
 }
 
 // retire destroys all epochs but the current one, for somebody who has a copy of the file.
@@ -184,7 +258,7 @@ func (r *rotation) retire(ctx context.Context, sum string) error {
 			"keep it where the backups are not"))
 	}
 
-	old, err := r.older(ctx)
+	_, old, err := r.older(ctx)
 	if err != nil {
 		return err
 	}
@@ -208,18 +282,45 @@ func (r *rotation) report(ctx context.Context) (KeysReport, error) {
 	if err != nil {
 		return KeysReport{}, err
 	}
+	wraps, missing := r.vault.Wraps(ctx)
+	if missing != nil && !errors.Is(missing, vault.ErrMissingEpoch) {
+		return KeysReport{}, missing
+	}
+	var processes []KeysOf
+	if !r.alone() {
+		if processes, err = ReadKeysOf(ctx, r.rows, time.Now(), keysGoneAfter); err != nil {
+			return KeysReport{}, err
+		}
+	}
 
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	k := KeysReport{Epochs: r.keys.Epochs(), Wrapped: by, Sum: r.keys.Sum(), Error: r.failed, Swept: r.swept}
-	k.Epoch = k.Epochs[len(k.Epochs)-1]
+	k := KeysReport{
+		Epochs: r.keys.Epochs(), Wrapped: by, Sum: r.keys.Sum(), Error: r.failed, Swept: r.swept, Processes: processes,
+	}
+	newest := k.Epochs[len(k.Epochs)-1]
+	if k.Epoch = wraps; wraps == 0 {
+		k.Epoch = newest
+	}
+	if missing != nil {
+		k.Error = missing.Error()
+	}
+
+	total := int64(0)
+	for _, n := range by {
+		total += n
+	}
 	switch {
-	case len(k.Epochs) == 1:
-		k.State = keysCurrent
-	case r.running || slices.ContainsFunc(k.Epochs, func(n uint32) bool { return n != k.Epoch && by[n] > 0 }):
+	case r.alone() && r.running:
 		k.State, k.Total, k.Done = keysRewrapping, r.total, r.done
-	default:
+	case by[k.Epoch] < total: // of several processes another one may be at it
+		k.State, k.Total, k.Done = keysRewrapping, total, by[k.Epoch]
+	case newest > k.Epoch:
+		k.State = keysWaiting
+	case len(k.Epochs) > 1:
 		k.State = keysRewrapped
+	default:
+		k.State = keysCurrent
 	}
 	return k, nil
 }

@@ -18,18 +18,23 @@ type RetireRequest struct {
 	Sum string `json:"sum" doc:"what a copy of the file of the keys ends with, as in sum 0123456789abcdef"`
 }
 
-// vaultKeys answers what becomes of the vault's keys. Where several processes share the
-// vault, they share the file, too, and it is changed where it is handed out.
+// vaultKeys answers what becomes of the vault's keys.
 func (h *Server) vaultKeys(w http.ResponseWriter, r *http.Request) {
 	h.answerKeys(w, r, edge.Route{}, func(context.Context, []byte) error { return nil })
 }
 
 func (h *Server) rotateKeys(w http.ResponseWriter, r *http.Request) {
-	h.answerKeys(w, r, edge.Route{}, func(context.Context, []byte) error { return h.rotation.rotate() })
+	h.answerKeys(w, r, edge.Route{}, func(ctx context.Context, _ []byte) error { return h.rotation.rotate(ctx) })
 }
 
+// retireKeys destroys the older epochs. Where several processes share the vault each has a
+// copy of the file, and it is changed where it is handed out.
 func (h *Server) retireKeys(w http.ResponseWriter, r *http.Request) {
 	h.answerKeys(w, r, takesJSON, func(ctx context.Context, body []byte) error {
+		if h.Dir.shared != nil {
+			return exit.Conflict(errors.New("several processes share these keys: use consentledger keys retire on the " +
+				"file that they are handed out from"))
+		}
 		var asked RetireRequest
 		if err := json.Unmarshal(body, &asked); err != nil || asked.Sum == "" {
 			return exit.Usage(errors.New(`the body is not JSON of the form {"sum": "sum 0123456789abcdef"}`))
@@ -53,10 +58,6 @@ func (h *Server) answerKeys(
 	}
 
 	body, err := io.ReadAll(io.LimitReader(r.Body, files.MaxOwnFile))
-	if err == nil && h.Dir.shared != nil && r.Method != http.MethodGet {
-		err = exit.Conflict(errors.New("several processes share these keys: use consentledger keys advance and keys " +
-			"retire on the file that they are handed out from"))
-	}
 	if err == nil {
 		err = do(r.Context(), body)
 	}

@@ -241,6 +241,9 @@ func (h *Server) keep(w *workers) {
 	})
 	w.Go(func() { h.watchClock(w.ctx) })
 	w.Go(func() { h.rotation.run(w.ctx) })
+	if !h.rotation.alone() {
+		w.Go(func() { h.rotation.keepUp(w.ctx) })
+	}
 }
 
 // answer starts what takes questions and events. What it returns is full once NATS is

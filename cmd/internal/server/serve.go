@@ -245,8 +245,7 @@ func (h *Server) openDirectory(ctx context.Context) (err error) {
 		return err
 	}
 
-	h.rotation = newRotation(h.Dir, h.Log)
-	if err := errors.Join(h.openTurns(), h.openAccess(ctx)); err != nil {
+	if err := errors.Join(h.openTurns(), h.openRotation(ctx), h.openAccess(ctx)); err != nil {
 		return err
 	}
 	if _, err := h.Dir.Ledger.FinishErasures(ctx); err != nil {

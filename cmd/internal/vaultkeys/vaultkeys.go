@@ -10,12 +10,14 @@ import (
 	"consentledger/cmd/internal/exit"
 	"consentledger/cmd/internal/files"
 	"consentledger/cmd/internal/server"
+	"consentledger/eventstore"
 	"consentledger/eventstore/postgres"
 	"consentledger/eventstore/vault"
 )
 
 // Retire wraps what lives in the vault at an address under the newest epoch of a
-// file, destroys the older ones, and returns how many keys were wrapped.
+// file, destroys the older ones, and returns how many keys were wrapped. It is refused while
+// a process that serves the ledger lacks that epoch.
 func Retire(ctx context.Context, address, file string) (n int, err error) {
 	keys, err := vault.OpenSealedKeys(file, false, server.KEKOf(""))
 	if err != nil {
@@ -49,10 +51,27 @@ func Retire(ctx context.Context, address, file string) (n int, err error) {
 	if err != nil {
 		return 0, fmt.Errorf("the vault at %s, with the keys of %s: %w", at, file, err)
 	}
+	if err := wrapUnderNewest(ctx, v, keys, rows); err != nil {
+		return 0, err
+	}
 	if n, err = v.Rewrap(ctx); err != nil {
 		return n, err
 	}
 	return n, keys.Retire()
+}
+
+// wrapUnderNewest has the newest epoch of a file wrap, if it does not: nobody rotated the keys
+// while processes served, or none of them does.
+func wrapUnderNewest(ctx context.Context, v *vault.Vault, keys *vault.FileKeys, rows eventstore.Rows) error {
+	epochs := keys.Epochs()
+	if len(epochs) < 2 {
+		return exit.Conflict(errors.New("FILE has one epoch: there is none to destroy"))
+	}
+	wraps, err := v.Wraps(ctx)
+	if err != nil || wraps == 0 || wraps == epochs[len(epochs)-1] {
+		return err
+	}
+	return server.WrapUnderNewest(ctx, v, keys, rows)
 }
 
 // SumOfCopy returns the line that a file of keys ends with. The file is read to it: of a copy
