@@ -58,7 +58,7 @@ type Ledger interface {
 	Everybody(ctx context.Context, app ident.AppName, after vault.Pseudonym) iter.Seq2[vault.Pseudonym, error]
 	OrderErasure(ctx context.Context, req ledger.Request, name vault.Pseudonym) (ledger.Receipt, error)
 	FinishErasures(ctx context.Context) (int, error)
-	DestroyDue(ctx context.Context) (int, error)
+	DestroyDue(ctx context.Context, held *ledger.HeldProofs) (int, error)
 	Now() deadline.Instant
 }
 
@@ -101,6 +101,8 @@ type Job struct {
 	After   vault.Pseudonym
 	Ended   deadline.Instant // zero: it goes on
 	Error   string           // why it does not go on now, and is tried again; or why the ledger cancelled it
+
+	changes int64 // how often it was changed; zero: it is new, or of an older program
 }
 
 // Most are the bounds of what is handed over.
@@ -128,7 +130,9 @@ type Jobs struct {
 
 	Chunk int // persons between two writings of the tables; zero: 5,000
 
-	mu   sync.Mutex // of what is read, changed and written
+	// mu keeps the workers of this process from making a change again and again that another
+	// one was quicker with. What another process changes is seen by the rows, see rows.go.
+	mu   sync.Mutex
 	wake chan struct{}
 	once sync.Once
 }
@@ -168,8 +172,6 @@ func (j *Jobs) Begin(ctx context.Context, app ident.AppName, b Begin) (Job, erro
 	if err := b.check(); err != nil {
 		return Job{}, err
 	}
-	j.mu.Lock()
-	defer j.mu.Unlock()
 	job := Job{
 		ID: b.ID, App: app, Of: b.Of, ClosedBefore: b.ClosedBefore, Reason: b.Reason, By: b.By, Evidence: b.Evidence,
 		Began: j.Ledger.Now(), RecordedBy: b.RecordedBy, State: Draft,
@@ -180,14 +182,31 @@ func (j *Jobs) Begin(ctx context.Context, app ident.AppName, b Begin) (Job, erro
 	if b.Of != OfIDs && !two {
 		job.State = Running
 	}
-	if old, has, err := j.read(ctx, app, job.ID); err != nil || has {
+	return j.again(func() (Job, error) { return j.beginNew(ctx, job) })
+}
+
+// again does what changes a job until no other process was quicker.
+func (j *Jobs) again(do func() (Job, error)) (job Job, err error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for range tries {
+		if job, err = do(); !errors.Is(err, eventstore.ErrCondition) {
+			return job, err
+		}
+	}
+	return job, err
+}
+
+// beginNew writes a job, or returns the one of its id that was ordered alike.
+func (j *Jobs) beginNew(ctx context.Context, job Job) (Job, error) {
+	if old, has, err := j.read(ctx, job.App, job.ID); err != nil || has {
 		if err == nil && !old.same(job) {
 			err = refusal.Refusal{Code: refusal.IDReused, Path: "id", Text: "another job has this id"}
 		}
 		return old, err
 	}
 
-	open, err := j.open(ctx, app)
+	open, err := j.open(ctx, job.App)
 	if err != nil {
 		return Job{}, err
 	}
@@ -279,9 +298,13 @@ func (j *Jobs) Add(
 		names = append(names, name)
 	}
 	names = inOrder(names)
+	return j.again(func() (Job, error) { return j.addPart(ctx, app, id, by, part, names, unknown) })
+}
 
-	j.mu.Lock()
-	defer j.mu.Unlock()
+// addPart hands over a part whose ids were looked up.
+func (j *Jobs) addPart(
+	ctx context.Context, app ident.AppName, id, by string, part int, names []vault.Pseudonym, unknown int,
+) (Job, error) {
 	job, err := j.need(ctx, app, id)
 	if err != nil {
 		return Job{}, err
@@ -386,17 +409,17 @@ func (j *Jobs) Cancel(ctx context.Context, app ident.AppName, id string) (Job, e
 }
 
 func (j *Jobs) move(ctx context.Context, app ident.AppName, id string, how func(*Job) error) (Job, error) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	job, err := j.need(ctx, app, id)
-	if err != nil {
-		return Job{}, err
-	}
-	if err := how(&job); err != nil {
-		return Job{}, err
-	}
-	defer j.awake()
-	return job, j.write(ctx, job)
+	return j.again(func() (Job, error) {
+		job, err := j.need(ctx, app, id)
+		if err != nil {
+			return Job{}, err
+		}
+		if err := how(&job); err != nil {
+			return Job{}, err
+		}
+		defer j.awake()
+		return job, j.write(ctx, job)
+	})
 }
 
 // Get returns a job.

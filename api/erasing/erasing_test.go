@@ -45,14 +45,16 @@ var document = policy.Document{
 // A world is a ledger whose process may die and start again.
 type world struct {
 	store *memory.Store
-	rows  *memory.Rows
+	rows  eventstore.Rows
 	keys  vault.Keys
 	now   atomic.Int64
 	l     *ledger.Ledger
 }
 
-func newWorld(t *testing.T) *world {
-	w := &world{store: new(memory.Store), rows: new(memory.Rows), keys: vault.NewMemoryKeys()}
+func newWorld(t *testing.T) *world { return newWorldOn(t, new(memory.Rows)) }
+
+func newWorldOn(t *testing.T, rows eventstore.Rows) *world {
+	w := &world{store: new(memory.Store), rows: rows, keys: vault.NewMemoryKeys()}
 	w.now.Store(int64(epoch))
 	w.restart(t)
 	version, err := policydoc.Hash(document)

@@ -15,6 +15,7 @@ import (
 	"consentledger/domain/ident"
 	"consentledger/domain/policy"
 	"consentledger/eventstore"
+	"consentledger/eventstore/ledger"
 	"consentledger/projections/transparency/merkle"
 )
 
@@ -88,7 +89,7 @@ func TestAJobKeepsProofAndItIsDestroyedWhenItsDayIsOver(t *testing.T) {
 	}
 	over := zone.Midnight(deadline.NewDate(2027, 1, 1))
 	w.now.Store(int64(over) - 1000)
-	if n, err := w.l.DestroyDue(t.Context()); n != 0 || err != nil {
+	if n, err := w.l.DestroyDue(t.Context(), new(ledger.HeldProofs)); n != 0 || err != nil {
 		t.Fatal(n, err)
 	}
 	w.now.Store(int64(over))

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"iter"
 	"slices"
+	"strconv"
 	"strings"
 
 	"consentledger/domain/content"
@@ -23,6 +24,11 @@ import (
 //	erasing/1/<app>/kept/<id>/<n>     who of a chunk may not be erased, and why
 //	erasing/1/<app>/erased/<id>/<n>   the pseudonyms of a chunk who were erased
 //	erasing/1/<app>/begun/<id>/<n>    the pseudonyms of some whom a chunk has set about; it ends with the chunk
+//	erasing/1/<app>/turn/<id>         nothing: the job's changes are counted
+//	erasing/1/<app>/turn/<id>/<n>     nothing: the job was changed n times
+//
+// Whoever changes a job takes the row of its last change away, so that of two processes that
+// change what both have read one does, and the other reads the job again.
 const rows = "erasing/1/"
 
 // version is that of all rows.
@@ -50,6 +56,7 @@ type jobValue struct {
 	After        string    `json:"after,omitempty"`
 	Ended        int64     `json:"ended,omitempty"`
 	Error        string    `json:"error,omitempty"`
+	Changes      int64     `json:"changes,omitempty"`
 }
 
 func jobsOf(app ident.AppName) []byte { return []byte(rows + string(app) + "/job/") }
@@ -71,18 +78,30 @@ func erasedKeys(app ident.AppName, id string) []byte {
 	return fmt.Appendf(nil, "%s%s/erased/%s/", rows, app, id)
 }
 
+func turnKey(app ident.AppName, id string) []byte {
+	return fmt.Appendf(nil, "%s%s/turn/%s", rows, app, id)
+}
+
+func changeKey(app ident.AppName, id string, n int64) []byte {
+	return fmt.Appendf(turnKey(app, id), "/%012d", n)
+}
+
+// tries is how often a change is made anew that another process was quicker with.
+const tries = 100
+
 // write writes a job, and rows that belong to it, at once, and durably.
 func (j *Jobs) write(ctx context.Context, job Job, more ...eventstore.Row) error {
 	return j.change(ctx, job, eventstore.Change{Put: more})
 }
 
-// change writes a job together with what else changes, at once, and durably.
+// change writes a job together with what else changes, at once, and durably. If the job is not
+// as it was when it was read the error wraps [eventstore.ErrCondition], and nothing is written.
 func (j *Jobs) change(ctx context.Context, job Job, c eventstore.Change) error {
 	v := jobValue{
 		V: version, ID: job.ID, Of: job.Of, ClosedBefore: int64(job.ClosedBefore), Reason: job.Reason, By: job.By,
 		Began: int64(job.Began), RecordedBy: job.RecordedBy, State: job.State, Parts: job.Parts, Persons: job.Persons,
 		Unknown: job.Unknown, Erased: job.Erased, Already: job.Already, Kept: job.Kept, Part: job.Part,
-		Ended: int64(job.Ended), Error: job.Error,
+		Ended: int64(job.Ended), Error: job.Error, Changes: job.changes + 1,
 	}
 	if job.Evidence != (content.Hash{}) {
 		v.Evidence = job.Evidence.String()
@@ -99,7 +118,16 @@ func (j *Jobs) change(ctx context.Context, job Job, c eventstore.Change) error {
 		return err
 	}
 
-	c.Put = append(c.Put, eventstore.Row{Key: jobKey(job.App, job.ID), Value: text})
+	counted, now := turnKey(job.App, job.ID), changeKey(job.App, job.ID, v.Changes)
+	if job.changes == 0 { // it is new, or an older program wrote it
+		c.Absent = append(c.Absent, counted)
+		c.Put = append(c.Put, eventstore.Row{Key: counted, Value: []byte{version}})
+	} else {
+		last := changeKey(job.App, job.ID, job.changes)
+		c.Present, c.Delete = append(c.Present, last), append(c.Delete, last)
+	}
+	c.Put = append(c.Put, eventstore.Row{Key: now, Value: []byte{version}},
+		eventstore.Row{Key: jobKey(job.App, job.ID), Value: text})
 	if err := eventstore.WriteDurably(ctx, j.Rows, c); err != nil {
 		return fmt.Errorf("job %s: %w", job.ID, err)
 	}
@@ -112,7 +140,25 @@ func (j *Jobs) read(ctx context.Context, app ident.AppName, id string) (Job, boo
 		return Job{}, false, err
 	}
 	job, err := parseJob(app, text)
+	if err == nil && job.changes == 0 {
+		job.changes, err = j.changesOf(ctx, app, id)
+	}
 	return job, err == nil, err
+}
+
+// changesOf returns how often a job was changed that does not say so: an older program wrote it,
+// perhaps after a newer one had.
+func (j *Jobs) changesOf(ctx context.Context, app ident.AppName, id string) (n int64, err error) {
+	prefix := append(turnKey(app, id), '/')
+	for row, err := range j.Rows.Scan(ctx, prefix) {
+		if err != nil {
+			return 0, err
+		}
+		if n, err = strconv.ParseInt(string(row.Key[len(prefix):]), 10, 64); err != nil {
+			return 0, fmt.Errorf("how often job %s was changed cannot be read: %w", id, err)
+		}
+	}
+	return n, nil
 }
 
 func parseJob(app ident.AppName, text []byte) (job Job, err error) {
@@ -128,7 +174,7 @@ func parseJob(app ident.AppName, text []byte) (job Job, err error) {
 		ID: v.ID, App: app, Of: v.Of, ClosedBefore: deadline.Instant(v.ClosedBefore), Reason: v.Reason, By: v.By,
 		Began: deadline.Instant(v.Began), RecordedBy: v.RecordedBy, State: v.State, Parts: v.Parts, Persons: v.Persons,
 		Unknown: v.Unknown, Erased: v.Erased, Already: v.Already, Kept: v.Kept, Part: v.Part,
-		Ended: deadline.Instant(v.Ended), Error: v.Error,
+		Ended: deadline.Instant(v.Ended), Error: v.Error, changes: v.Changes,
 	}
 	if v.Evidence != "" {
 		if job.Evidence, err = content.ParseNamedHash(v.Evidence); err != nil {

@@ -3,6 +3,8 @@ package erasing
 import (
 	"context"
 	"errors"
+	"slices"
+	"strconv"
 	"time"
 
 	"consentledger/domain"
@@ -27,6 +29,7 @@ type round struct {
 	last                           bool
 	rows                           []Refused
 	names                          []vault.Pseudonym // who was erased
+	of                             Job               // as it was when the round began
 	begun                          [][]byte          // the rows of whom it has set about
 	suffix                         string            // of its rows: where it ended a chunk may have ended before
 }
@@ -45,7 +48,7 @@ func (j *Jobs) step(ctx context.Context, app ident.AppName, id string) (more boo
 	if err != nil {
 		return false, err
 	}
-	r := round{part: max(1, job.Part), after: job.After}
+	r := round{part: max(1, job.Part), after: job.After, of: job}
 	if err := j.recount(ctx, job, &r); err != nil {
 		return false, err
 	}
@@ -151,11 +154,18 @@ func (j *Jobs) recount(ctx context.Context, job Job, r *round) error {
 // finish notes what became of a chunk. It counts also if somebody cancelled the job
 // meanwhile.
 func (j *Jobs) finish(ctx context.Context, app ident.AppName, id string, r round) (Job, error) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
+	return j.again(func() (Job, error) { return j.finishRound(ctx, app, id, r) })
+}
+
+func (j *Jobs) finishRound(ctx context.Context, app ident.AppName, id string, r round) (Job, error) {
 	job, err := j.need(ctx, app, id)
 	if err != nil {
 		return Job{}, err
+	}
+	if job.changes != r.of.changes {
+		if err := j.leaveOut(ctx, job, &r); err != nil {
+			return Job{}, err
+		}
 	}
 
 	job.Erased += r.erased
@@ -172,6 +182,36 @@ func (j *Jobs) finish(ctx context.Context, app ident.AppName, id string, r round
 		}
 	}
 	return job, j.change(ctx, job, eventstore.Change{Put: rowsOf(app, id, r), Delete: r.begun})
+}
+
+// leaveOut takes from a round what another process has counted: one that slept believes in its
+// turn for a while, and works on a chunk beside the one that has it. Whom both ordered to erase
+// is counted by who is quicker.
+func (j *Jobs) leaveOut(ctx context.Context, job Job, r *round) error {
+	counted := map[vault.Pseudonym]bool{}
+	for name, err := range j.erased(ctx, job) {
+		if err != nil {
+			return err
+		}
+		counted[name] = true
+	}
+	before := len(r.names)
+	r.names = slices.DeleteFunc(slices.Clone(r.names), func(name vault.Pseudonym) bool { return counted[name] })
+	r.erased -= int64(before - len(r.names))
+	r.persons -= int64(before - len(r.names))
+	if job.Part == r.of.Part && job.After == r.of.After {
+		return nil // nobody has finished a chunk meanwhile
+	}
+
+	// The other one has met everybody up to where it is. Of a list it meets the others as well.
+	r.part, r.after, r.last = job.Part, job.After, false
+	r.already, r.kept, r.rows = 0, 0, nil
+	if job.Of == OfIDs {
+		r.names = nil
+	}
+	r.erased, r.persons = int64(len(r.names)), int64(len(r.names))
+	r.suffix = "/beside-" + strconv.FormatInt(job.changes, 10)
+	return nil
 }
 
 // order orders to erase the persons of one chunk. It ends early if the job is cancelled:

@@ -1,8 +1,10 @@
 package register
 
 import (
+	"encoding/hex"
 	"slices"
 	"strconv"
+	"strings"
 
 	"consentledger/domain/catalog"
 	"consentledger/domain/deadline"
@@ -200,4 +202,34 @@ func (k keeping) says(last deadline.Date) string {
 	}
 	return what + refusal.Quote(k.name) + " (" + k.reason + "; " + k.source + ") keeps this person's data " + end +
 		"; meanwhile they may be stored only, see restriction.applied"
+}
+
+// Holds names the legal holds that were declared and not ended, in their order: where it is the
+// same, the same holds are on the same persons.
+func (r Register) Holds() string {
+	var names []string
+	for _, k := range r.keepings {
+		if !k.duty {
+			names = append(names, hex.EncodeToString(k.id[:]))
+		}
+	}
+	return strings.Join(names, " ")
+}
+
+// NextRelease returns when a legal hold that said so ends by itself next, after a moment; zero:
+// none does.
+func (r Register) NextRelease(timeZone string, at deadline.Instant) (next deadline.Instant, err error) {
+	zone, err := deadline.ParseZone(timeZone)
+	if err != nil {
+		return 0, err
+	}
+	for _, k := range r.keepings {
+		if k.duty || k.until == 0 {
+			continue
+		}
+		if over := zone.End(k.until); over > at && (next == 0 || over < next) {
+			next = over
+		}
+	}
+	return next, nil
 }

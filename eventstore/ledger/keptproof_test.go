@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"strings"
 	"testing"
 
@@ -100,7 +101,7 @@ func (w *world) proofRows(t *testing.T) string {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if k := string(r.Key[2]); strings.Contains("efijlpqs", k) {
+		if k := string(r.Key[2]); strings.Contains("efijlpqrs", k) {
 			all = append(all, k)
 		}
 	}
@@ -166,12 +167,12 @@ func TestAProofIsKeptOfWhoIsErasedAndDestroyedInTheEnd(t *testing.T) {
 
 	// On its last day it is there; when that is over it goes, with a record.
 	w.now = over - 1
-	if n, err := l.DestroyDue(t.Context()); n != 0 || err != nil {
+	if n, err := l.DestroyDue(t.Context(), new(ledger.HeldProofs)); n != 0 || err != nil {
 		t.Errorf("on the last day %d are destroyed: %v", n, err)
 	}
 	w.now = over
 	for _, want := range []int{1, 0} {
-		if n, err := l.DestroyDue(t.Context()); n != want || err != nil {
+		if n, err := l.DestroyDue(t.Context(), new(ledger.HeldProofs)); n != want || err != nil {
 			t.Errorf("%d are destroyed, want %d: %v", n, want, err)
 		}
 	}
@@ -214,7 +215,7 @@ func TestTwoDestroyAProofBeforeItsDay(t *testing.T) {
 		t.Errorf("under a hold: %v", err)
 	}
 	w.now = over
-	if n, err := l.DestroyDue(t.Context()); n != 0 || err != nil {
+	if n, err := l.DestroyDue(t.Context(), new(ledger.HeldProofs)); n != 0 || err != nil {
 		t.Errorf("under a hold %d are destroyed when their day is over: %v", n, err)
 	}
 	must(t, l, declare("end", catalog.HoldEnded, map[string]string{"hold": "case", "reason": "judged"}))
@@ -286,7 +287,7 @@ func TestACrashLeavesNoProofHalfDestroyed(t *testing.T) {
 				_, err := dying.Erase(t.Context(), order("e1"))
 				if err == nil {
 					w.now = over
-					_, err = dying.DestroyDue(t.Context())
+					_, err = dying.DestroyDue(t.Context(), new(ledger.HeldProofs))
 				}
 				if broke = err != nil; broke && !errors.Is(err, errLost) {
 					t.Fatal(err)
@@ -300,7 +301,7 @@ func TestACrashLeavesNoProofHalfDestroyed(t *testing.T) {
 				if _, err := l.Erase(t.Context(), order("e1")); err != nil && code(err) != refusal.UnknownPerson {
 					t.Fatal(err)
 				}
-				if _, err := l.DestroyDue(t.Context()); err != nil {
+				if _, err := l.DestroyDue(t.Context(), new(ledger.HeldProofs)); err != nil {
 					t.Fatal(err)
 				}
 				if got := w.proofRows(t); got != "" {
@@ -454,5 +455,163 @@ func TestADamagedPartKeepsNobodyFromBeingErased(t *testing.T) {
 	opened, err := l.OpenProof(t.Context(), p, ident.EventID(made.Event), look("officer"))
 	if err != nil || len(opened.Parts) != 1 || len(opened.Lost) != 1 || opened.Lost[0] != given.Event.String() {
 		t.Errorf("%+v %v", opened, err)
+	}
+}
+
+// eraseMany has so many persons agree, and erases them but for the proof.
+func eraseMany(t *testing.T, l *ledger.Ledger, prefix string, n int) {
+	t.Helper()
+	for i := range n {
+		yes := requestOf("agreed", domain.GiveConsent{Act: "agree", Details: "my words"})
+		gone := order("gone")
+		yes.Person = ident.PersonKey{Kind: "account", ID: fmt.Sprint(prefix, i)}
+		gone.Person = yes.Person
+		must(t, l, yes)
+		if _, err := l.Erase(t.Context(), gone); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// countingRows count what is read of the rows: calls, and rows that a scan yields.
+type countingRows struct {
+	eventstore.Rows
+	n *int
+}
+
+func (c countingRows) Get(ctx context.Context, key []byte) ([]byte, bool, error) {
+	*c.n++
+	return c.Rows.Get(ctx, key)
+}
+
+func (c countingRows) Scan(ctx context.Context, prefix []byte) iter.Seq2[eventstore.Row, error] {
+	*c.n++
+	return func(yield func(eventstore.Row, error) bool) {
+		for r, err := range c.Rows.Scan(ctx, prefix) {
+			if *c.n++; !yield(r, err) {
+				return
+			}
+		}
+	}
+}
+
+// A heldWorld is a world in which so many are erased but for their proofs, whose last day is
+// over, and which a legal hold keeps.
+type heldWorld struct {
+	*world
+	l     *ledger.Ledger
+	reads int
+}
+
+func newHeldWorld(t *testing.T, n int) *heldWorld {
+	t.Helper()
+	w := &heldWorld{world: newWorld()}
+	w.via = func(r eventstore.Rows) eventstore.Rows { return countingRows{r, &w.reads} }
+	w.l = w.open(t)
+	begin(t, w.l)
+	keepsProof(t, w.l)
+	eraseMany(t, w.l, "user-", n)
+	w.hold(t, "h1", "case", "")
+	w.now = over
+	return w
+}
+
+func (w *heldWorld) hold(t *testing.T, id, name, until string) {
+	t.Helper()
+	fields := map[string]string{"hold": name, "reason": "evidence", "authority": "a court"}
+	if until != "" {
+		fields["until"] = until
+	}
+	must(t, w.l, declare(id, catalog.HoldDeclared, fields))
+}
+
+func (w *heldWorld) release(t *testing.T, id, name string) {
+	t.Helper()
+	must(t, w.l, declare(id, catalog.HoldEnded, map[string]string{"hold": name, "reason": "judged"}))
+}
+
+// look destroys what is due, which are so many, and returns what that read of the rows.
+func (w *heldWorld) look(t *testing.T, held *ledger.HeldProofs, want int) (reads int) {
+	t.Helper()
+	before := w.reads
+	if n, err := w.l.DestroyDue(t.Context(), held); n != want || err != nil {
+		t.Fatalf("%d are destroyed, want %d: %v", n, want, err)
+	}
+	return w.reads - before
+}
+
+// TestProofsUnderAHoldCostNothingUntilItEnds: that they are kept is found out once. From then on
+// a look reads as much of three as of thirty. When a hold ends, by itself or by a record, they
+// are destroyed that it kept, also by a process that has just started.
+func TestProofsUnderAHoldCostNothingUntilItEnds(t *testing.T) {
+	few, many := newHeldWorld(t, 3), newHeldWorld(t, 30)
+	var ofFew, held ledger.HeldProofs
+	few.look(t, &ofFew, 0)
+	first := many.look(t, &held, 0)
+	if got := many.proofRows(t); strings.Contains(got, "i") {
+		t.Errorf("some are still due: %s", got)
+	}
+	cost := many.look(t, &held, 0)
+	if of := few.look(t, &ofFew, 0); of != cost || cost >= first {
+		t.Errorf("a look at thirty reads %d, after the first one that read %d, and at three %d", cost, first, of)
+	}
+	if of := many.look(t, new(ledger.HeldProofs), 0); of <= cost {
+		t.Errorf("who has just started reads %d, and who has looked %d: this shows nothing", of, cost)
+	}
+
+	// Another hold comes, which says when it ends, and the first one is ended by a record.
+	w := many
+	w.hold(t, "h2", "claim", "2027-02-01")
+	w.release(t, "e1", "case")
+	w.look(t, &held, 0)
+	if again := w.look(t, &held, 0); again != cost {
+		t.Errorf("a look under the second hold reads %d, and under the first %d", again, cost)
+	}
+	zone, err := deadline.ParseZone("Asia/Shanghai")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.now = zone.Midnight(deadline.NewDate(2027, 2, 2)) - 1
+	w.look(t, &held, 0)
+
+	// A third one takes its place before it ends. That is ended while no process looks, and a
+	// fourth one is there by then.
+	w.hold(t, "h3", "claim", "2028-01-01")
+	w.now++
+	w.look(t, &held, 0)
+	w.release(t, "e3", "claim")
+	w.hold(t, "h4", "short", "2027-03-01")
+	w.look(t, new(ledger.HeldProofs), 0)
+	w.now = zone.Midnight(deadline.NewDate(2027, 3, 2))
+	w.look(t, &held, 30)
+	if got := w.proofRows(t); strings.ContainsAny(got, "fijqr") {
+		t.Errorf("the vault has %s", got)
+	}
+	if of := w.look(t, &held, 0); of != cost {
+		t.Errorf("of nobody a look reads %d, and of those that were held %d", of, cost)
+	}
+
+	// By a record alone, by a process that has just started.
+	few.release(t, "e1", "case")
+	few.look(t, new(ledger.HeldProofs), 3)
+}
+
+// TestTwoDestroyAProofThatWasHeld: nothing of it is left, also of what says that it is held.
+func TestTwoDestroyAProofThatWasHeld(t *testing.T) {
+	w, l, _ := stageOne(t)
+	must(t, l, declare("hold", catalog.HoldDeclared, map[string]string{"hold": "case", "reason": "evidence", "authority": "a court"}))
+	w.now = over
+	if n, err := l.DestroyDue(t.Context(), new(ledger.HeldProofs)); n != 0 || err != nil {
+		t.Fatal(n, err)
+	}
+	if got := w.proofRows(t); !strings.Contains(got, "r") || strings.Contains(got, "i") {
+		t.Fatalf("the vault has %s", got)
+	}
+	must(t, l, declare("end", catalog.HoldEnded, map[string]string{"hold": "case", "reason": "judged"}))
+	if _, err := l.DecideOnProof(t.Context(), decide(t, l, "d", destroys)); err != nil {
+		t.Fatal(err)
+	}
+	if got := w.proofRows(t); got != "" {
+		t.Errorf("the vault has %s", got)
 	}
 }
