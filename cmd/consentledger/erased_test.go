@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"consentledger/eventstore"
 	"consentledger/eventstore/embedded"
 	"consentledger/eventstore/vault"
 
@@ -57,9 +58,14 @@ func tracesOf(t *testing.T, dir string, kinds map[byte]sealedRow) map[string][]b
 	if err != nil {
 		t.Fatal(err)
 	}
+	return tracesIn(t, db.Rows(), keys, kinds)
+}
+
+func tracesIn(t *testing.T, rows eventstore.Rows, keys vault.Keys, kinds map[byte]sealedRow) map[string][]byte {
+	t.Helper()
 	found := map[string][]byte{}
 	for kind, is := range kinds {
-		for row, err := range db.Rows().Scan(t.Context(), []byte{'v', '/', kind}) {
+		for row, err := range rows.Scan(t.Context(), []byte{'v', '/', kind}) {
 			if err != nil {
 				t.Fatal(err)
 			}
