@@ -1,10 +1,12 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -40,20 +42,21 @@ func TestNothingOfWhoWasErasedIsInPostgreSQL(t *testing.T) {
 	}
 
 	dir := t.TempDir()
-	var r *running
-	begin := func() {
-		r = startWith(t, server.Config{
+	start := func(dir string) *running {
+		r := startWith(t, server.Config{
 			Data: dir, HTTP: "127.0.0.1:0", NATS: server.ExternalNATS{URL: road.ClientURL()}, Origin: "logs.example.com/erased",
 			Store: pg.Address("records"), Vault: pg.Address("persons"), Views: pg.Address("records"), VaultKeys: keys,
 		})
 		r.nats = road.ClientURL()
+		return r
 	}
+	var r *running
 	again := func() {
 		t.Helper()
 		if err := r.stop(); err != nil {
 			t.Fatal(err)
 		}
-		begin()
+		r = start(dir)
 	}
 	run := func(args ...string) {
 		t.Helper()
@@ -79,7 +82,7 @@ func TestNothingOfWhoWasErasedIsInPostgreSQL(t *testing.T) {
 		}
 	}
 
-	begin()
+	r = start(dir)
 	run("app", "add", "shop", "--handler", "Shop Ltd")
 	run("policy", "publish", "--app", "shop", "testdata/shop/policy.yaml")
 	live := func(person, words string) map[string][]byte {
@@ -127,8 +130,39 @@ func TestNothingOfWhoWasErasedIsInPostgreSQL(t *testing.T) {
 	if kept := fmt.Sprint(everywhere(proof)); !strings.Contains(kept, "a key of a proof,") || !strings.Contains(kept, "a sealed proof,") {
 		t.Fatalf("of the proof there is %s", kept)
 	}
-	run("kept-proof", "list", "--app", "shop")
-	run("kept-proof", "destroy", "--app", "shop", "--subject", "ottilie-1902", "--reason", "subject-request", "--by", "officer", "--by", "second")
+
+	// Two disclose it at one process, and one of them opens it at another, which destroys it.
+	other := start(t.TempDir())
+	at := func(r *running, args ...string) string {
+		t.Helper()
+		out, err := cli(t, r, args...)
+		if err != nil {
+			t.Fatalf("%s: %v %s", args[0], err, out)
+		}
+		return out
+	}
+	var disclosed struct {
+		Event string `json:"event_id"`
+	}
+	out := at(r, "kept-proof", "disclose", "--app", "shop", "--subject", "ottilie-1902", "--reason", "claim", "--to", "court", "--by", "officer", "--by", "second", "-o", "json")
+	if err := json.Unmarshal([]byte(out), &disclosed); err != nil || disclosed.Event == "" {
+		t.Fatal(out, err)
+	}
+	opened := filepath.Join(t.TempDir(), "opened.json")
+	at(other, "kept-proof", "open", "--app", "shop", "--disclosure", disclosed.Event, "--why", "the court asks", "--file", opened)
+	if text, err := os.ReadFile(opened); err != nil || !strings.Contains(string(text), "the-green-salon") || !strings.Contains(string(text), "ottilie-1902") {
+		t.Errorf("what the proof holds: %s, %v", text, err)
+	}
+	if out := at(other, "kept-proof", "list", "--app", "shop", "-o", "json"); !strings.Contains(out, "claims") || strings.Contains(out, "ottilie") {
+		t.Errorf("proofs: %s", out)
+	}
+	at(other, "kept-proof", "destroy", "--app", "shop", "--subject", "ottilie-1902", "--reason", "subject-request", "--by", "officer", "--by", "second")
+	if out := at(r, "kept-proof", "list", "--app", "shop", "-o", "json"); strings.Contains(out, "claims") {
+		t.Errorf("at the first process there still is %s", out)
+	}
+	if err := other.stop(); err != nil {
+		t.Fatal(err)
+	}
 	eventually(t, "[]", func() string { return fmt.Sprint(tables(proof)) })
 	again()
 	cleanUp()

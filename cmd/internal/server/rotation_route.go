@@ -32,8 +32,8 @@ func (h *Server) rotateKeys(w http.ResponseWriter, r *http.Request) {
 func (h *Server) retireKeys(w http.ResponseWriter, r *http.Request) {
 	h.answerKeys(w, r, takesJSON, func(ctx context.Context, body []byte) error {
 		if h.Dir.shared != nil {
-			return exit.Conflict(errors.New("several processes share these keys: use consentledger keys retire on the " +
-				"file that they are handed out from"))
+			return exit.Conflict(errors.New("several processes share these keys: use consentledger keys retire on " +
+				"the file that they are handed out from"))
 		}
 		var asked RetireRequest
 		if err := json.Unmarshal(body, &asked); err != nil || asked.Sum == "" {

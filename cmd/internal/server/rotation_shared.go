@@ -34,7 +34,7 @@ const (
 
 // A KeysOf is which epochs of the vault's keys one of several processes has.
 type KeysOf struct {
-	Process string    `json:"process"`
+	Process string    `json:"process" doc:"what it is called, see --process"`
 	Epochs  []uint32  `json:"epochs"`
 	Heard   time.Time `json:"heard"`
 }
@@ -47,7 +47,9 @@ type keysOfV1 struct {
 
 // ReadKeysOf returns which processes have said which epochs they have, in the order of their
 // names: those that were heard of within a time.
-func ReadKeysOf(ctx context.Context, rows eventstore.Rows, now time.Time, within time.Duration) (all []KeysOf, err error) {
+func ReadKeysOf(
+	ctx context.Context, rows eventstore.Rows, now time.Time, within time.Duration,
+) (all []KeysOf, err error) {
 	for row, err := range rows.Scan(ctx, []byte(keysRows)) {
 		if err != nil {
 			return nil, err
@@ -186,7 +188,8 @@ func WrapUnderNewest(ctx context.Context, v *vault.Vault, keys *vault.FileKeys, 
 	newest := epochs[len(epochs)-1]
 	wraps, err := v.Wraps(ctx)
 	if errors.Is(err, vault.ErrMissingEpoch) {
-		return exit.Conflict(fmt.Errorf("epoch %d wraps, and these keys do not have it: use the newest file of keys", wraps))
+		return exit.Conflict(fmt.Errorf("epoch %d wraps, and these keys do not have it: use the newest file of keys",
+			wraps))
 	}
 	if err != nil {
 		return err
@@ -204,8 +207,8 @@ func WrapUnderNewest(ctx context.Context, v *vault.Vault, keys *vault.FileKeys, 
 	}
 	switch {
 	case older > 0 && newest >= wraps:
-		return exit.Conflict(fmt.Errorf("a rotation is under way: %d keys are still wrapped under another epoch than %d; "+
-			"wait until consentledger keys show says rewrapped", older, wraps))
+		return exit.Conflict(fmt.Errorf("a rotation is under way: %d keys are still wrapped under another epoch than "+
+			"%d; wait until consentledger keys show says rewrapped", older, wraps))
 	case newest == wraps && len(epochs) > 1:
 		return exit.Conflict(fmt.Errorf("epoch %d wraps all keys already: destroy the older ones, with consentledger "+
 			"keys retire", wraps))
@@ -225,8 +228,8 @@ func WrapUnderNewest(ctx context.Context, v *vault.Vault, keys *vault.FileKeys, 
 		}
 	}
 	if len(lack) > 0 {
-		return exit.Conflict(fmt.Errorf("%d of %d processes do not have epoch %d yet: %s; give them the file of keys, or "+
-			"stop them (one that was killed is taken for gone after %s)", len(lack), len(all), newest,
+		return exit.Conflict(fmt.Errorf("%d of %d processes do not have epoch %d yet: %s; give them the file of keys, "+
+			"or stop them (one that was killed is taken for gone after %s)", len(lack), len(all), newest,
 			strings.Join(lack, ", "), keysGoneAfter))
 	}
 
