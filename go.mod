@@ -26,6 +26,7 @@ require (
 	github.com/nats-io/nkeys v0.4.17
 	github.com/notaryproject/tspclient-go v1.0.0
 	github.com/oauth2-proxy/mockoidc v0.0.0-20261103160011-e06ed0b7cb7f
+	github.com/pmezard/go-difflib v1.0.0
 	github.com/prometheus/client_golang v1.24.1
 	github.com/prometheus/otlptranslator v1.0.0
 	github.com/rogpeppe/go-internal v1.16.0

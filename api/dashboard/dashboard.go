@@ -131,6 +131,7 @@ var views = []view{
 	{name: "person", path: "person", menu: true, post: true, read: readPerson},
 	{name: "minors", path: "minors", menu: true, post: true, token: true, read: readMinors},
 	{name: "policies", path: "policies", menu: true, read: readPolicies},
+	{name: "policy", path: "policy", read: readPolicy},
 	{name: "intake", path: "intake", menu: true, live: true, read: readIntake, act: handleRejected},
 	{name: "retention", path: "retention", menu: true, read: readRetention},
 	{name: "audit", path: "audit", menu: true, token: true, read: readAudits},
