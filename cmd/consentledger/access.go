@@ -128,11 +128,7 @@ func newAccessRevoke() *cobra.Command {
 	c := &cobra.Command{
 		Use: "revoke ID", Short: "End a key at once", Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			answer, err := remote.Post(c, "/v1/access/keys/"+url.PathEscape(args[0])+"/revoke", nil)
-			if err != nil {
-				return err
-			}
-			return output.One(c, answer, accesskeys.Columns...)
+			return remote.PostOne(c, "/v1/access/keys/"+url.PathEscape(args[0])+"/revoke", nil, accesskeys.Columns...)
 		},
 	}
 	output.Flag(c)

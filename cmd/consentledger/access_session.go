@@ -31,11 +31,7 @@ func newSessionList() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			rows, err := output.Member(answer, "sessions")
-			if err != nil {
-				return err
-			}
-			return output.Rows(c, rows, "principal", "way", "begun", "seen", "ends")
+			return output.List(c, answer, "sessions", "principal", "way", "begun", "seen", "ends")
 		},
 	}
 	output.Flag(c)
@@ -51,11 +47,8 @@ They can sign in again: who is to stay out has their key revoked (access key rev
 their role taken away, too.`,
 		Example: "  consentledger access session end p-abcdefghijkl",
 		RunE: func(c *cobra.Command, args []string) error {
-			answer, err := remote.Post(c, "/v1/access/sessions/end", session.EndRequest{Principal: args[0]})
-			if err != nil {
-				return err
-			}
-			return output.One(c, answer, "principal", "ended")
+			return remote.PostOne(c, "/v1/access/sessions/end", session.EndRequest{Principal: args[0]},
+				"principal", "ended")
 		},
 	}
 	output.Flag(c)
@@ -66,11 +59,7 @@ func newAccessMe() *cobra.Command {
 	c := &cobra.Command{
 		Use: "me", Short: "Say whose key is shown, and what it is for", Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			answer, err := remote.Get(c, "/v1/access/me")
-			if err != nil {
-				return err
-			}
-			return output.One(c, answer, "principal", "bindings", "may")
+			return remote.ShowOne(c, "/v1/access/me", "principal", "bindings", "may")
 		},
 	}
 	output.Flag(c)

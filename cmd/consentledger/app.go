@@ -17,19 +17,11 @@ import (
 func newApp() *cobra.Command {
 	list := &cobra.Command{Use: "list", Short: "List the apps", Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			answer, err := remote.Get(c, "/v1/apps")
-			if err != nil {
-				return err
-			}
-			return output.List(c, answer, "apps", "app", "policies")
+			return remote.ShowList(c, "/v1/apps", "apps", "app", "policies")
 		}}
 	show := &cobra.Command{Use: "show APP", Short: "Show one app", Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			answer, err := remote.Get(c, remote.App(args[0]))
-			if err != nil {
-				return err
-			}
-			return output.One(c, answer, appColumns...)
+			return remote.ShowOne(c, remote.App(args[0]), appColumns...)
 		}}
 	output.Flag(list)
 	output.Flag(show)
@@ -112,11 +104,7 @@ worth: the move holds for what is recorded from now on.`,
 	output.Flag(c)
 	c.RunE = func(c *cobra.Command, args []string) error {
 		in := map[string]string{"environment": args[1]}
-		answer, err := remote.Post(c, remote.App(args[0])+"/environment", in)
-		if err != nil {
-			return err
-		}
-		return output.Noted(c, answer, appColumns...)
+		return remote.PostNoted(c, remote.App(args[0])+"/environment", in, appColumns...)
 	}
 	recording.DryRun(c)
 	return c

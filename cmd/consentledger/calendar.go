@@ -93,11 +93,7 @@ func newCalendarList() *cobra.Command {
 	var app string
 	c := &cobra.Command{Use: "list", Short: "List the calendars that were published for an app", Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			answer, err := remote.Get(c, remote.App(app)+"/calendars")
-			if err != nil {
-				return err
-			}
-			return output.List(c, answer, "calendars", calendarColumns...)
+			return remote.ShowList(c, remote.App(app)+"/calendars", "calendars", calendarColumns...)
 		}}
 	commandline.AppFlag(c, &app)
 	output.Flag(c)

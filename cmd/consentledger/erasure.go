@@ -150,11 +150,7 @@ was told the same one. If another list was handed over since, nothing is erased.
 			if digest != "" {
 				path += "?digest=" + url.QueryEscape(digest)
 			}
-			answer, err := remote.Post(c, path, nil)
-			if err != nil {
-				return err
-			}
-			return output.One(c, answer, erasures.Columns...)
+			return remote.PostOne(c, path, nil, erasures.Columns...)
 		},
 	}
 	c.Flags().StringVar(&digest, "digest", "",

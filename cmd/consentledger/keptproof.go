@@ -84,12 +84,8 @@ func newKeptProofShow() *cobra.Command {
 		Use: "show PERSON", Short: "Show what became of one proof, by the pseudonym of the person",
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			answer, err := remote.Get(c, keptProofsPath(app)+"/"+url.PathEscape(args[0]))
-			if err != nil {
-				return err
-			}
-			return output.One(c, answer, append(keptProofColumns, "erasure", "destruction", "destroyed",
-				"disclosures")...)
+			return remote.ShowOne(c, keptProofsPath(app)+"/"+url.PathEscape(args[0]),
+				append(keptProofColumns, "erasure", "destruction", "destroyed", "disclosures")...)
 		},
 	}
 	commandline.AppFlag(c, &app)

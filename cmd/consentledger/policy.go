@@ -80,11 +80,8 @@ before takes over later.`,
 				return err
 			}
 			read.Effective, read.Material, read.Stale = p.Effective, p.Material, p.Stale
-			answer, err := remote.Post(c, remote.App(app)+"/policies", read)
-			if err != nil {
-				return err
-			}
-			return output.Noted(c, answer, "policy", "version", "effective", "in_force", "material")
+			return remote.PostNoted(c, remote.App(app)+"/policies", read,
+				"policy", "version", "effective", "in_force", "material")
 		}}
 	output.Flag(c)
 	commandline.AppFlag(c, &app)
@@ -99,11 +96,8 @@ func newPolicyList() *cobra.Command {
 	var app string
 	c := &cobra.Command{Use: "list", Short: "List an app's policy versions", Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			answer, err := remote.Get(c, remote.App(app)+"/policies")
-			if err != nil {
-				return err
-			}
-			return output.List(c, answer, "policies", "policy", "version", "effective", "in_force", "material")
+			return remote.ShowList(c, remote.App(app)+"/policies", "policies",
+				"policy", "version", "effective", "in_force", "material")
 		}}
 	commandline.AppFlag(c, &app)
 	output.Flag(c)
@@ -114,11 +108,8 @@ func newPolicyShow() *cobra.Command {
 	var app string
 	c := &cobra.Command{Use: "show VERSION", Short: "Show one version, whole as JSON", Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			answer, err := remote.Get(c, remote.App(app)+"/policies/"+url.PathEscape(args[0]))
-			if err != nil {
-				return err
-			}
-			return output.One(c, answer, "policy", "version", "effective", "in_force", "material", "stale")
+			return remote.ShowOne(c, remote.App(app)+"/policies/"+url.PathEscape(args[0]),
+				"policy", "version", "effective", "in_force", "material", "stale")
 		}}
 	output.FlagOr(c, "json")
 	commandline.AppFlag(c, &app)

@@ -56,11 +56,7 @@ func newProposalList() *cobra.Command {
 					"Nobody is authenticated here: two names as they are given (--by, approver) count as two "+
 						"persons, and nothing is proposed.")
 			}
-			rows, err := output.Member(answer, "proposals")
-			if err != nil {
-				return err
-			}
-			return output.Rows(c, rows, recording.ProposalColumns...)
+			return output.List(c, answer, "proposals", recording.ProposalColumns...)
 		},
 	}
 	commandline.AppFlag(c, &app)
@@ -76,11 +72,8 @@ func newProposalShow() *cobra.Command {
 		Use: "show ID", Short: "Show one proposal with the exact command; that somebody looked is recorded",
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			answer, err := remote.Get(c, proposalsPath(app)+"/"+url.PathEscape(args[0]))
-			if err != nil {
-				return err
-			}
-			return output.One(c, answer, append([]string{"proposed"}, recording.ProposalColumns...)...)
+			return remote.ShowOne(c, proposalsPath(app)+"/"+url.PathEscape(args[0]),
+				append([]string{"proposed"}, recording.ProposalColumns...)...)
 		},
 	}
 	commandline.AppFlag(c, &app)
@@ -98,11 +91,8 @@ func newDecide(verb, short string) *cobra.Command {
 			if reason != "" {
 				body["reason"] = reason
 			}
-			answer, err := remote.Post(c, proposalsPath(app)+"/"+url.PathEscape(args[0])+"/"+verb, body)
-			if err != nil {
-				return err
-			}
-			return output.One(c, answer, recording.ProposalColumns...)
+			return remote.PostOne(c, proposalsPath(app)+"/"+url.PathEscape(args[0])+"/"+verb, body,
+				recording.ProposalColumns...)
 		},
 	}
 	commandline.AppFlag(c, &app)

@@ -25,7 +25,7 @@ func newReplay() *cobra.Command {
 from the directory of a stopped one. Both give the same bytes.
 
 The server records who replays, why and how many entries, before it shows any; say it
-with --reason, --why and --by. These records are left out of a history.Replay, unless --replays
+with --reason, --why and --by. These records are left out of a replay, unless --replays
 or --type data.accessed asks for them. A directory is only looked at: nothing is
 recorded, and it says so.
 
@@ -45,7 +45,7 @@ each, and exit code 8 if one differs. Of the logs the roots are compared.`,
 					return exit.Usage(errors.New("--check compares all there is: it takes no app, person, type, time " +
 						"or position"))
 				}
-				return replayCheck(c, data)
+				return history.Check(c, data)
 			}
 			if _, err := query.Selection(r); err != nil {
 				return commandline.WrongFlag(err)

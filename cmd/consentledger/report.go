@@ -62,11 +62,8 @@ func newReportLate() *cobra.Command {
 			"Answers are known as far as they are logged.",
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			answer, err := remote.Post(c, remote.App(app)+"/reports/late-withdrawals", q)
-			if err != nil {
-				return err
-			}
-			return output.List(c, answer, "answered_after_withdrawal", report.LateColumns...)
+			return remote.PostList(c, remote.App(app)+"/reports/late-withdrawals", q,
+				"answered_after_withdrawal", report.LateColumns...)
 		},
 	}
 	f := c.Flags()
@@ -90,11 +87,7 @@ func newReportFeed() *cobra.Command {
 			"the server, remove feed.key from its data directory, and start it again.",
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			answer, err := remote.Get(c, remote.App(app)+"/reports/feed")
-			if err != nil {
-				return err
-			}
-			return output.One(c, answer, "app", "path")
+			return remote.ShowOne(c, remote.App(app)+"/reports/feed", "app", "path")
 		},
 	}
 	commandline.AppFlag(c, &app)

@@ -5,6 +5,7 @@ import (
 
 	"consentledger/cmd/internal/files"
 	"consentledger/cmd/internal/recording"
+	"consentledger/cmd/internal/steps"
 	"consentledger/domain/catalog"
 	"consentledger/domain/request"
 
@@ -14,7 +15,7 @@ import (
 func newRequest() *cobra.Command {
 	c := &cobra.Command{Use: "request", Short: "What persons ask for, and what became of it"}
 	c.AddCommand(newRequestOpen(), requestListCommand(), requestShowCommand())
-	c.AddCommand(newSteps(catalog.Request)...)
+	c.AddCommand(steps.Verbs(catalog.Request)...)
 	return c
 }
 

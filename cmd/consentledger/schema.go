@@ -28,11 +28,7 @@ func newStatus() *cobra.Command {
 			if output.Form(c) == "json" {
 				return output.One(c, answer)
 			}
-			parts, err := output.Member(answer, "projections")
-			if err != nil {
-				return err
-			}
-			return output.Rows(c, parts, "name", "position", "behind", "seconds", "error")
+			return output.List(c, answer, "projections", "name", "position", "behind", "seconds", "error")
 		}}
 	output.Flag(c)
 	return c

@@ -4,16 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"net/http"
-	"net/url"
 	"time"
 
 	"consentledger/api/siem"
 	"consentledger/cmd/internal/commandline"
 	"consentledger/cmd/internal/exit"
 	"consentledger/cmd/internal/files"
-	"consentledger/cmd/internal/remote"
 	"consentledger/cmd/internal/siemfeed"
 
 	"github.com/spf13/cobra"
@@ -63,7 +59,7 @@ being renamed. What each event says: docs/siem.md.`,
 
 			f.Out = c.OutOrStdout()
 			f.Ask = func(ctx context.Context, after string) ([]byte, string, error) {
-				return askSIEM(ctx, c, app, after)
+				return siemfeed.Ask(ctx, c, app, after)
 			}
 			f.Away = func(err error) {
 				if err == nil {
@@ -83,31 +79,4 @@ being renamed. What each event says: docs/siem.md.`,
 	fl.StringVar(&f.Cursor, "cursor-file", "", "a file that remembers how far it is; it goes before --after")
 	fl.StringVar(&f.File, "to-file", "", "append to this file instead of standard output")
 	return c
-}
-
-// askSIEM asks the server for events after a cursor.
-func askSIEM(ctx context.Context, c *cobra.Command, app, after string) (lines []byte, to string, err error) {
-	query := url.Values{}
-	for name, value := range map[string]string{"app": app, "after": after} {
-		if value != "" {
-			query.Set(name, value)
-		}
-	}
-
-	path := "/v1/siem"
-	if len(query) > 0 {
-		path += "?" + query.Encode()
-	}
-	resp, err := remote.Answer(ctx, c, http.MethodGet, path, "", nil)
-	if err != nil {
-		return nil, "", err
-	}
-	defer resp.Body.Close()
-	if lines, err = io.ReadAll(resp.Body); err != nil {
-		return nil, "", fmt.Errorf("%w: %w", exit.ErrUnreachable, err)
-	}
-	if to = resp.Header.Get(siem.CursorHeader); to == "" {
-		return nil, "", errors.New("the server says not how far its answer goes: it is older than this program")
-	}
-	return lines, to, nil
 }

@@ -91,11 +91,7 @@ func newSurfaceList() *cobra.Command {
 	var app string
 	c := &cobra.Command{Use: "list", Short: "List an app's surfaces", Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			answer, err := remote.Get(c, remote.App(app)+"/surfaces")
-			if err != nil {
-				return err
-			}
-			return output.List(c, answer, "surfaces", surfaceColumns...)
+			return remote.ShowList(c, remote.App(app)+"/surfaces", "surfaces", surfaceColumns...)
 		}}
 	commandline.AppFlag(c, &app)
 	output.Flag(c)
@@ -106,11 +102,7 @@ func newSurfaceShow() *cobra.Command {
 	var app string
 	c := &cobra.Command{Use: "show ID", Short: "Show one surface, whole as JSON", Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			answer, err := remote.Get(c, remote.App(app)+"/surfaces/"+url.PathEscape(args[0]))
-			if err != nil {
-				return err
-			}
-			return output.One(c, answer, surfaceColumns...)
+			return remote.ShowOne(c, remote.App(app)+"/surfaces/"+url.PathEscape(args[0]), surfaceColumns...)
 		}}
 	commandline.AppFlag(c, &app)
 	output.FlagOr(c, "json")

@@ -68,11 +68,7 @@ func newWebhookList() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			answer, err := remote.Get(c, path)
-			if err != nil {
-				return err
-			}
-			return output.List(c, answer, "webhooks", webhooks.Columns...)
+			return remote.ShowList(c, path, "webhooks", webhooks.Columns...)
 		},
 	}
 	output.Flag(c)

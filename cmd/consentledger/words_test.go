@@ -7,6 +7,7 @@ import (
 	"unicode/utf8"
 
 	"consentledger/cmd/internal/reports"
+	"consentledger/cmd/internal/steps"
 	"consentledger/domain/catalog"
 
 	"github.com/spf13/cobra"
@@ -22,9 +23,9 @@ func TestEveryStepHasAVerbAndKeepsItsOlderWord(t *testing.T) {
 			continue
 		}
 		kinds[rule.Kind] = true
-		noun, verb := string(rule.Of), stepVerbs[rule.Kind]
+		noun, verb := string(rule.Of), steps.Words[rule.Kind]
 		if verb == "" {
-			t.Errorf("stepVerbs (words.go) has no verb of %s: say what one tells the program to do", rule.Kind)
+			t.Errorf("steps.Words has no verb of %s: say what one tells the program to do", rule.Kind)
 			continue
 		}
 
@@ -36,9 +37,9 @@ func TestEveryStepHasAVerbAndKeepsItsOlderWord(t *testing.T) {
 			}
 		}
 	}
-	for kind := range stepVerbs {
+	for kind := range steps.Words {
 		if !kinds[kind] {
-			t.Errorf("stepVerbs has %s: there is no such step", kind)
+			t.Errorf("steps.Words has %s: there is no such step", kind)
 		}
 	}
 }

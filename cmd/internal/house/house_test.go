@@ -44,6 +44,7 @@ var stairs = map[string][]string{
 		"cmd/internal/siemfeed", "cmd/internal/recording", "cmd/internal/certificate", "cmd/internal/worklist", "cmd/internal/importer",
 		"cmd/internal/calendars", "cmd/internal/calculator", "cmd/internal/erasures", "cmd/internal/personview",
 		"cmd/internal/reports", "cmd/internal/starters", "cmd/internal/webhooks",
+		"cmd/internal/steps", "cmd/internal/evidence",
 		"cmd/internal/demo",   // plays the sample app on a ledger that somebody else has opened
 		"cmd/internal/server", // opens data directories, and serves
 		"cmd/internal/accesskeys", "cmd/internal/serveflags",

@@ -1,4 +1,6 @@
-package main
+// Package steps makes a verb of every step of a request or an incident, as the catalog of steps
+// says what each takes. A new step has a row there, and a word in [Words].
+package steps
 
 import (
 	"strings"
@@ -9,8 +11,8 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// newSteps returns a verb for every step of requests or of incidents.
-func newSteps(of catalog.Case) []*cobra.Command {
+// Verbs returns a verb for every step of requests or of incidents.
+func Verbs(of catalog.Case) []*cobra.Command {
 	var verbs []*cobra.Command
 	for _, rule := range catalog.StepRules {
 		if rule.Of == of && !rule.Found {
@@ -23,7 +25,7 @@ func newSteps(of catalog.Case) []*cobra.Command {
 func newStep(rule catalog.StepRule) *cobra.Command {
 	var t recording.Event
 	noun := string(rule.Of)
-	verb, before := stepVerbs[rule.Kind], strings.ReplaceAll(strings.TrimPrefix(string(rule.Kind), noun+"."), ".", "-")
+	verb, before := Words[rule.Kind], strings.ReplaceAll(strings.TrimPrefix(string(rule.Kind), noun+"."), ".", "-")
 	c := &cobra.Command{
 		Use: verb + " ID", Aliases: []string{before}, Short: upper(rule.Says), Args: cobra.ExactArgs(1),
 		Long: upper(rule.Says) + " (" + rule.Source.String() + ").\n\nRecords " + string(rule.Kind) + ".",

@@ -1,4 +1,4 @@
-package main
+package history
 
 import (
 	"encoding/json"
@@ -14,8 +14,9 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// replayCheck prints a row for every table, and fails if one differs.
-func replayCheck(c *cobra.Command, data string) error {
+// Check compares every table of the read models with what history makes of it. It prints a
+// row for every table, and fails if one differs.
+func Check(c *cobra.Command, data string) error {
 	var answer rest.Rebuilt
 	if data != "" {
 		rows, err := server.RebuildDir(c.Context(), data)
