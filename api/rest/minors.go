@@ -2,15 +2,10 @@ package rest
 
 import (
 	"context"
-	"fmt"
 	"net/http"
-	"strconv"
-	"strings"
 
 	"consentledger/api/wire"
 	"consentledger/domain"
-	"consentledger/domain/deadline"
-	"consentledger/projections/consents"
 
 	"github.com/danielgtaylor/huma/v2"
 )
@@ -69,15 +64,8 @@ func (s *server) minors(ctx context.Context, in *minorsIn) (*out[MinorsAnswer], 
 	if err := question(in.RawBody, &ask); err != nil {
 		return nil, err
 	}
-	after, err := readMinorCursor(ask.Cursor)
+	after, limit, err := beginPeople(ctx, s, ask.Cursor, ask.Limit, ask.Min, readMinorCursor)
 	if err != nil {
-		return nil, err
-	}
-	limit, err := peopleLimit(ask.Limit)
-	if err != nil {
-		return nil, err
-	}
-	if err := s.wait(ctx, ask.Min); err != nil {
 		return nil, err
 	}
 
@@ -107,21 +95,7 @@ func (s *server) minors(ctx context.Context, in *minorsIn) (*out[MinorsAnswer], 
 		})
 	}
 	if len(list) == limit {
-		a.Next = fmt.Sprintf("%d-%d", last.Next, last.Number)
+		a.Next = minorCursor(last)
 	}
 	return ok(a)
-}
-
-// readMinorCursor reads what a page of minors says is next: a moment and a number.
-func readMinorCursor(text string) (consents.MinorCursor, error) {
-	if text == "" {
-		return consents.MinorCursor{}, nil
-	}
-	next, number, cut := strings.Cut(text, "-")
-	at, err1 := strconv.ParseInt(next, 10, 64)
-	n, err2 := strconv.ParseInt(number, 10, 64)
-	if !cut || err1 != nil || err2 != nil || n < 1 {
-		return consents.MinorCursor{}, bad("a cursor is next of the page before, as it stands there")
-	}
-	return consents.MinorCursor{Next: deadline.Instant(at), Number: n}, nil
 }

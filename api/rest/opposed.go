@@ -2,15 +2,10 @@ package rest
 
 import (
 	"context"
-	"fmt"
 	"net/http"
-	"strconv"
-	"strings"
 
 	"consentledger/api/wire"
-	"consentledger/domain/policy"
 	"consentledger/eventstore"
-	"consentledger/projections/consents"
 
 	"github.com/danielgtaylor/huma/v2"
 )
@@ -51,15 +46,8 @@ func (s *server) opposed(ctx context.Context, in *opposedIn) (*out[OpposedAnswer
 	if err != nil {
 		return nil, err
 	}
-	after, err := readPeopleCursor(in.Cursor)
+	after, limit, err := beginPeople(ctx, s, in.Cursor, in.Limit, in.Min, readPeopleCursor)
 	if err != nil {
-		return nil, err
-	}
-	limit, err := peopleLimit(in.Limit)
-	if err != nil {
-		return nil, err
-	}
-	if err := s.wait(ctx, in.Min); err != nil {
 		return nil, err
 	}
 
@@ -79,30 +67,4 @@ func (s *server) opposed(ctx context.Context, in *opposedIn) (*out[OpposedAnswer
 		a.Next = peopleCursor(last)
 	}
 	return ok(a)
-}
-
-// peopleLimit reads how many people a page is to have at most.
-func peopleLimit(text string) (int, error) {
-	if text == "" {
-		return 100, nil
-	}
-	return count(text, maxRows)
-}
-
-// peopleCursor is what a page of people says is next.
-func peopleCursor(last consents.Cursor) string {
-	return fmt.Sprintf("%d-%s", last.Number, last.Purpose)
-}
-
-// readPeopleCursor reads what a page says is next: a number and a purpose.
-func readPeopleCursor(text string) (consents.Cursor, error) {
-	if text == "" {
-		return consents.Cursor{}, nil
-	}
-	number, purpose, cut := strings.Cut(text, "-")
-	n, err := strconv.ParseInt(number, 10, 64)
-	if !cut || err != nil || n < 1 {
-		return consents.Cursor{}, bad("a cursor is next of the page before, as it stands there")
-	}
-	return consents.Cursor{Number: n, Purpose: policy.PurposeID(purpose)}, nil
 }

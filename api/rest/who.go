@@ -77,11 +77,7 @@ func (s *server) who(ctx context.Context, in *whoIn) (*out[WhoAnswer], error) {
 			return nil, bad("status: " + err.Error())
 		}
 	}
-	after, err := readPeopleCursor(ask.Cursor)
-	if err != nil {
-		return nil, err
-	}
-	limit, err := peopleLimit(ask.Limit)
+	after, limit, err := beginPeople(ctx, s, ask.Cursor, ask.Limit, "", readPeopleCursor)
 	if err != nil {
 		return nil, err
 	}
