@@ -139,7 +139,7 @@ type Store interface {
 	// afterwards sees every record whose Append was acknowledged, by any
 	// process, before Barrier was called. Without it a read may miss what
 	// another process has just appended, on a store that several have open.
-	// After an error, ctx's included, nothing is promised.
+	// After an error, ctx's included, nothing is guaranteed.
 	Barrier(ctx context.Context) error
 }
 

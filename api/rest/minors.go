@@ -78,6 +78,7 @@ func (s *server) minors(ctx context.Context, in *minorsIn) (*out[MinorsAnswer], 
 		return nil, err
 	}
 
+	// Nobody is shown before it is recorded who looked.
 	access := wire.AccessOf(ask.Accessor, domain.AccessReplay)
 	access.Records = len(list)
 	if err := s.recordReading(ctx, app, access); err != nil {

@@ -55,6 +55,7 @@ func (s *server) opposed(ctx context.Context, in *opposedIn) (*out[OpposedAnswer
 	if err != nil {
 		return nil, err
 	}
+
 	a := OpposedAnswer{App: in.App, Opposed: []Opposed{}, AsOf: wire.FormatPosition(asOf)}
 	for _, r := range rows {
 		c := consentOf(r.Purpose, r.Standing, true)
@@ -63,6 +64,8 @@ func (s *server) opposed(ctx context.Context, in *opposedIn) (*out[OpposedAnswer
 			Signal: c.Opposed, Event: eventstore.EventID(r.Opposed.Because).String(),
 		})
 	}
+
+	// A full page may be the last: the next one is empty then.
 	if len(rows) == limit {
 		a.Next = peopleCursor(last)
 	}

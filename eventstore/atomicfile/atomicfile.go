@@ -9,7 +9,7 @@ import (
 
 // Write puts a file in the place of another, or leaves the other there. What is
 // at the path is whole, also after a crash; which of the two it is then is not
-// promised, since the directory is not synced.
+// guaranteed, since the directory is not synced.
 func Write(path string, data []byte) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err

@@ -384,6 +384,8 @@ func (l *Ledger) commit(ctx context.Context, r resolved, f *fold, extra []codec.
 	decide func(deadline.Instant) ([]domain.Event, error)) (Receipt, error) {
 	req, stream, k := r.Request, r.stream, r.key
 	id, digest := k.RequestID(req.Source, req.ID), k.Digest(req.Body)
+
+	// Whoever sends a request again gets the answer that they missed.
 	before, answered, err := l.answer(ctx, stream, f, id)
 	if err != nil {
 		return Receipt{}, err
@@ -398,10 +400,13 @@ func (l *Ledger) commit(ctx context.Context, r resolved, f *fold, extra []codec.
 	if before, ok, err := l.formerly(ctx, r, f, digest); ok || err != nil {
 		return before, err
 	}
+
+	// No fact is an answer, too: nothing has changed.
 	a, err := l.adds(ctx, r, f, extra, decide)
 	if err != nil || a == nil {
 		return Receipt{Position: f.position}, err
 	}
+
 	receipts, err := l.appendAll(ctx, r.key, stream, f, []*addition{a})
 	if err != nil {
 		return Receipt{}, err

@@ -38,7 +38,7 @@
 // What is wrapped begins with the epoch of the key-encryption key. An entry's
 // row never changes but for its wrapping, so no reader needs a lock.
 //
-// # Not promised
+// # Not guaranteed
 //
 // The vault never reads the clock. Bytes of an erased entry are in no table of
 // the rows when Erase returns, and may stay, sealed, in the rows' logs until these

@@ -1,4 +1,4 @@
-// Package projectiontest is what every projection promises, executed.
+// Package projectiontest is what every projection guarantees, executed.
 package projectiontest
 
 import (

@@ -27,7 +27,7 @@ func (p Place) compare(x Place) int {
 }
 
 // rows calls do for every row that the query lets through, with its state, in
-// no order that is promised. The index is locked meanwhile: do asks nobody.
+// no order that is guaranteed. The index is locked meanwhile: do asks nobody.
 func (r *reading) rows(do func(*row, State)) (tests int64) {
 	x := &r.view.index
 	x.mu.RLock()

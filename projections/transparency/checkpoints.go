@@ -16,6 +16,8 @@ import (
 // is missing: a tree that is smaller than was signed is a fault then.
 func (l *Log) checkpoint(ctx context.Context, all bool) error {
 	trees := l.everyTree()
+
+	// A tree may be smaller than was signed while it is built again: then it waits.
 	complete := true
 	var grown []*tree
 	for _, t := range trees {
@@ -28,10 +30,12 @@ func (l *Log) checkpoint(ctx context.Context, all bool) error {
 			grown = append(grown, t)
 		}
 	}
+
+	// What is signed is durable before anybody sees it. If the process dies here, the next one
+	// publishes it: the same tree gets the same checkpoint.
 	if err := l.sign(ctx, grown); err != nil {
 		return err
 	}
-
 	for _, t := range grown {
 		t.publish()
 		if err := t.writeCheckpoint(); err != nil {
@@ -88,6 +92,7 @@ func (l *Log) sign(ctx context.Context, trees []*tree) error {
 
 // signTree signs a tree, if it is larger than the one signed last.
 func (l *Log) signTree(t *tree) (draft, error) {
+	// A checkpoint covers tiles that can be read.
 	if err := t.flush(); err != nil {
 		return draft{}, err
 	}
@@ -95,6 +100,7 @@ func (l *Log) signTree(t *tree) (draft, error) {
 		return draft{}, f
 	}
 
+	// No log signs two trees of one size, nor a smaller one after a larger one.
 	c := merkle.Checkpoint{Origin: l.Keep.Origin(t.app), Size: t.edge.Size, Root: t.edge.Root()}
 	switch {
 	case c.Size < t.signed.Size || c.Size == t.signed.Size && c.Root != t.signed.Root:

@@ -1,7 +1,7 @@
 // Package intake takes events from NATS to the ledger, by two roads: requests
 // that are answered with a receipt, and a JetStream stream that is drained.
 // One person's messages keep the order in which a road delivered them; nothing
-// is promised between the roads.
+// is guaranteed between the roads.
 //
 // A back end or a device may sign a structured event by a header; see
 // [wire.SignatureHeader].

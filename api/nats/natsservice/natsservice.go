@@ -61,7 +61,7 @@ type endpoint struct {
 	stats micro.EndpointStats
 }
 
-// Open opens a service. Nothing is promised about requests that come before it
+// Open opens a service. Nothing is guaranteed about requests that come before it
 // returns.
 func Open(nc *nats.Conn, c Config, endpoints []Endpoint) (_ *Service, err error) {
 	s := &Service{config: c, conn: nc, id: rand.Text(), started: time.Now().UTC()}

@@ -25,7 +25,7 @@ func Event(id, kind, person string, at time.Time, data Object) Object {
 
 var agree = Object{"act": "agree-popup", "locale": "en", "details": Object{"device": "Pixel 7", "ip": "203.0.113.9"}}
 
-// cast records what the README promises of user-1, user-2 and user-3, and some
+// cast records what the README shows of user-1, user-2 and user-3, and some
 // who show a link, a minor and a mistake. The ids
 // are the same in every run, so a second run changes nothing.
 func (s *Simulation) cast(ctx context.Context) error {

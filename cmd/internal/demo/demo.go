@@ -181,7 +181,7 @@ func Simulate(
 	}
 }
 
-// Insist does what the README promises until it is done: a stream that somebody
+// Insist does what the README shows until it is done: a stream that somebody
 // deleted, or a server that starts again, is no reason to end the ledger. What the
 // ledger refuses is an error: it would be refused again.
 func (s *Simulation) Insist(ctx context.Context, act func(context.Context) error) error {

@@ -301,7 +301,7 @@ func CheckFormat(path, use string, create bool) (fresh bool, err error) {
 		if !create {
 			return false, fmt.Errorf("%s has no FORMAT file: it is not a data directory of this program", path)
 		}
-		// The keys come first, see openKeys: a FORMAT file promises them.
+		// The keys come first, see openKeys: a FORMAT file announces them.
 		return true, nil
 	}
 	if err != nil {
