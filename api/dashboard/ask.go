@@ -72,6 +72,9 @@ func (a *ask) do(method, path string, body, answer any) error {
 	}
 
 	w := recorder{header: http.Header{}, status: http.StatusOK}
+	if into, raw := answer.(*recorder); raw {
+		w.through = into.through
+	}
 	a.api.ServeHTTP(&w, r)
 	if into, raw := answer.(*recorder); raw && w.status == http.StatusOK {
 		*into = w
@@ -126,16 +129,36 @@ func (a *ask) request(method, path string, body any) (*http.Request, error) {
 	return r, nil
 }
 
-// A recorder keeps an answer of the API.
+// A recorder keeps an answer of the API. A good one goes on as it comes if through is set.
 type recorder struct {
-	header http.Header
-	status int
-	body   bytes.Buffer
+	header  http.Header
+	status  int
+	body    bytes.Buffer
+	through http.ResponseWriter // nil: it is kept
+	passed  bool                // its head has gone on
 }
 
-func (w *recorder) Header() http.Header         { return w.header }
-func (w *recorder) WriteHeader(status int)      { w.status = status }
-func (w *recorder) Write(b []byte) (int, error) { return w.body.Write(b) }
+func (w *recorder) Header() http.Header    { return w.header }
+func (w *recorder) WriteHeader(status int) { w.status = status }
+
+func (w *recorder) Write(b []byte) (int, error) {
+	if w.through == nil || w.status != http.StatusOK {
+		return w.body.Write(b)
+	}
+
+	if !w.passed {
+		w.passed = true
+		for _, name := range []string{"Content-Type", "Content-Disposition"} {
+			if value := w.header.Get(name); value != "" {
+				w.through.Header().Set(name, value)
+			}
+		}
+	}
+	return w.through.Write(b)
+}
+
+// Unwrap lets a deadline of the connection be set.
+func (w *recorder) Unwrap() http.ResponseWriter { return w.through }
 
 // isUnknown reports whether the API says that there is no such thing.
 func isUnknown(err error) bool {

@@ -69,10 +69,10 @@ func (d *dashboard) print(x document) http.HandlerFunc {
 			lang = "zh"
 		}
 
-		answer, ok := d.fetch(w, x.view, a, p, func(into *recorder) error {
-			return x.get(a, url.Values{"format": {"html"}, "lang": {lang}}, into)
-		})
-		if !ok {
+		var answer recorder
+		if !d.fetch(w, x.view, a, p, func() error {
+			return x.get(a, url.Values{"format": {"html"}, "lang": {lang}}, &answer)
+		}) {
 			return
 		}
 		w.Header().Set("Content-Security-Policy",

@@ -27,37 +27,25 @@ func getPolicy(a *ask, into *recorder) error {
 	return a.get(a.of("/policies/"+url.PathEscape(a.PathValue("version"))), nil, into)
 }
 
-// hand answers with what the API says, under the name that it gives it.
+// hand answers with what the API says, as it comes, under the name that it gives it.
 func (d *dashboard) hand(x download) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		a := d.ask(r)
-		p := d.page(x.view, a)
-
-		answer, ok := d.fetch(w, x.view, a, p, func(into *recorder) error { return x.get(a, into) })
-		if !ok {
-			return
-		}
-		for _, name := range []string{"Content-Type", "Content-Disposition"} {
-			if value := answer.header.Get(name); value != "" {
-				w.Header().Set(name, value)
-			}
-		}
-		_, _ = w.Write(answer.body.Bytes()) // whoever went away asks again
+		answer := recorder{through: w}
+		d.fetch(w, x.view, a, d.page(x.view, a), func() error { return x.get(a, &answer) })
 	}
 }
 
-// fetch returns an answer of the API as it is. If there is none, it says why on the page
-// of a view.
+// fetch gets an answer of the API. If there is none, it says why on the page of a view.
 func (d *dashboard) fetch(
-	w http.ResponseWriter, v view, a *ask, p *page, get func(*recorder) error,
-) (answer recorder, ok bool) {
+	w http.ResponseWriter, v view, a *ask, p *page, get func() error,
+) (ok bool) {
 	err := d.choose(v, a, p)
 	if err == nil {
-		err = get(&answer)
+		err = get()
 	}
 	if err != nil {
 		d.write(w, v, a, p, err)
-		return answer, false
 	}
-	return answer, true
+	return err == nil
 }

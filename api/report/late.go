@@ -20,29 +20,30 @@ type LateYes struct {
 	Withdrawal string `json:"withdrawal" doc:"its event"`
 }
 
-// LateOf returns the public form of a list.
-func LateOf(list []requests.LateAnswer) []LateYes {
-	out := []LateYes{}
-	for _, y := range list {
-		out = append(out, LateYes{y.Person, y.Purpose, Time(y.Valid), Time(y.Answered), y.Check, Time(y.Withdrawn),
-			Time(y.Recorded), y.Withdrawal})
-	}
-	return out
+// LateYesOf returns the public form of one.
+func LateYesOf(y requests.LateAnswer) LateYes {
+	return LateYes{y.Person, y.Purpose, Time(y.Valid), Time(y.Answered), y.Check, Time(y.Withdrawn),
+		Time(y.Recorded), y.Withdrawal}
 }
 
 // LateColumns are the columns of the file. They are added to at the end only.
 var LateColumns = []string{"person", "purpose", "valid_at", "answered_at", "check", "withdrawn_at", "recorded",
 	"withdrawal"}
 
-// WriteLate writes a list as CSV.
-func WriteLate(w io.Writer, list []LateYes) error {
-	t := sheet.NewCSV(w, LateColumns, sheet.Text, sheet.Text, sheet.Instant, sheet.Instant, sheet.Text, sheet.Instant,
-		sheet.Instant)
-	for _, y := range list {
-		if err := t.Row(y.Person, y.Purpose, y.Valid, y.Answered, y.Check, y.Withdrawn, y.Recorded,
-			y.Withdrawal); err != nil {
-			return err
-		}
-	}
-	return t.Close()
+// A LateTable writes a list as CSV, row by row.
+type LateTable struct{ csv *sheet.CSV }
+
+// NewLateTable returns one onto w.
+func NewLateTable(w io.Writer) LateTable {
+	return LateTable{sheet.NewCSV(w, LateColumns, sheet.Text, sheet.Text, sheet.Instant, sheet.Instant, sheet.Text,
+		sheet.Instant, sheet.Instant)}
 }
+
+// Write writes a row.
+func (t LateTable) Write(late requests.LateAnswer) error {
+	y := LateYesOf(late)
+	return t.csv.Row(y.Person, y.Purpose, y.Valid, y.Answered, y.Check, y.Withdrawn, y.Recorded, y.Withdrawal)
+}
+
+// Close ends the list.
+func (t LateTable) Close() error { return t.csv.Close() }

@@ -1,9 +1,9 @@
 package rest
 
 import (
-	"bytes"
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -27,7 +27,7 @@ type Requests interface {
 		ctx context.Context, q requests.Query,
 	) ([]requests.Obligation, requests.Place, requests.Summary, eventstore.Position, error)
 	Each(ctx context.Context, q requests.Query, do func(requests.Obligation) error) (eventstore.Position, error)
-	LateAnswers(ctx context.Context, q requests.Query) ([]requests.LateAnswer, eventstore.Position, error)
+	EachLateAnswer(ctx context.Context, q requests.Query, do func(requests.LateAnswer) error) (eventstore.Position, error)
 	Cases(ctx context.Context, q requests.CaseQuery) ([]requests.Case, eventstore.Position, error)
 	Case(
 		ctx context.Context, s ident.StreamID, k requests.Known, at deadline.Instant,
@@ -123,14 +123,6 @@ type fileOut struct {
 	Body        []byte
 }
 
-// A pageOut is a [fileOut] that may be a page.
-type pageOut struct {
-	ContentType string   `header:"Content-Type"`
-	Disposition string   `header:"Content-Disposition"`
-	Link        []string `header:"Link"`
-	Body        []byte
-}
-
 func (s *server) deadlineRoutes(api huma.API) {
 	route(s, api, "list-obligations", http.MethodGet, "/v1/apps/{app}/obligations",
 		"What is owed by when, a page at a time",
@@ -151,26 +143,19 @@ func (s *server) deadlineRoutes(api huma.API) {
 		Summary: "The deadline report and its summary", Description: "JSON comes a page at a time, each with the " +
 			"summary of the whole. CSV, a workbook and a calendar hold all that is asked for.",
 		Responses: reportAnswers(api)}
-	huma.Register(api, get, func(ctx context.Context, in *deadlinesIn) (*pageOut, error) {
-		o, next, err := s.report(ctx, in.App, in.Accept, in.query())
-		if err != nil {
-			return nil, s.fail(ctx, get.OperationID, err)
-		}
-		answer := &pageOut{ContentType: o.ContentType, Disposition: o.Disposition, Body: o.Body}
-		if o.Disposition == "" { // no file, which holds all
-			answer.Link = links(paged[get.OperationID], in.asked, next)
-		}
-		return answer, nil
+	huma.Register(api, get, func(ctx context.Context, in *deadlinesIn) (*huma.StreamResponse, error) {
+		o, err := s.report(ctx, get.OperationID, in.App, in.Accept, in.query(), &in.asked)
+		return o, s.fail(ctx, get.OperationID, err)
 	})
 	post := huma.Operation{OperationID: "query-report-deadlines", Method: http.MethodPost, Path: path,
 		SkipValidateParams: true, SkipValidateBody: true, MaxBodyBytes: maxBody,
 		Summary: "The same, with no id in the URL", Responses: reportAnswers(api)}
-	huma.Register(api, post, func(ctx context.Context, in *deadlinesBody) (*fileOut, error) {
+	huma.Register(api, post, func(ctx context.Context, in *deadlinesBody) (*huma.StreamResponse, error) {
 		var q DeadlineQuery
 		err := question(in.RawBody, &q)
-		var o *fileOut
+		var o *huma.StreamResponse
 		if err == nil {
-			o, _, err = s.report(ctx, in.App, in.Accept, q)
+			o, err = s.report(ctx, post.OperationID, in.App, in.Accept, q, nil)
 		}
 		return o, s.fail(ctx, post.OperationID, err)
 	})
@@ -236,74 +221,101 @@ func behind(err error) error {
 	return err
 }
 
-// report answers with the whole report in a form, or with a page of it, and says where the
-// next page begins.
+// report answers with the whole report in a form, or with a page of it, which says where
+// the next one begins if the question has an address.
 func (s *server) report(
-	ctx context.Context, app, accept string, d DeadlineQuery,
-) (o *fileOut, following string, err error) {
+	ctx context.Context, operation, app, accept string, d DeadlineQuery, asked *url.URL,
+) (*huma.StreamResponse, error) {
 	form, err := formOf(d.Format, accept)
 	if err != nil {
-		return nil, "", err
+		return nil, err
 	}
 
 	q, err := s.deadlineQuery(ctx, app, d, 100)
 	if err != nil {
-		return nil, "", err
+		return nil, err
 	}
 
-	if form == "json" {
-		list, next, sum, asOf, err := s.Requests.Report(ctx, q)
-		if err != nil {
-			return nil, "", behind(err)
-		}
-		a, summary := obligationsOf(q, d, list, next, asOf), report.SummaryOf(sum)
-		a.Summary = &summary
-		q.Known, q.Limit = requests.Known{Past: true, At: asOf}, maxRows
-		late, _, err := s.Requests.LateAnswers(ctx, q)
-		if err != nil {
-			return nil, "", behind(err)
-		}
-		answered := report.LateOf(late)
-		a.Answered = &answered
-		body, err := json.Marshal(a)
-		return &fileOut{"application/json", "", body}, a.Next, err
+	if form != "json" {
+		return s.file(ctx, operation, q, form)
 	}
-	o, err = s.file(ctx, q, form)
-	return o, "", err
+
+	list, next, sum, asOf, err := s.Requests.Report(ctx, q)
+	if err != nil {
+		return nil, behind(err)
+	}
+	a, summary := obligationsOf(q, d, list, next, asOf), report.SummaryOf(sum)
+	a.Summary = &summary
+	q.Known, q.Limit = requests.Known{Past: true, At: asOf}, maxRows
+	answered := []report.LateYes{}
+	if _, err := s.Requests.EachLateAnswer(ctx, q, func(y requests.LateAnswer) error {
+		answered = append(answered, report.LateYesOf(y))
+		return nil
+	}); err != nil {
+		return nil, behind(err)
+	}
+	a.Answered = &answered
+
+	body, err := json.Marshal(a)
+	if err != nil {
+		return nil, err
+	}
+	return &huma.StreamResponse{Body: func(c huma.Context) {
+		c.SetHeader("Content-Type", "application/json")
+		if asked != nil {
+			for _, link := range links(paged[operation], *asked, a.Next) {
+				c.AppendHeader("Link", link)
+			}
+		}
+		_, _ = c.BodyWriter().Write(body) // whoever went away asks again
+	}}, nil
 }
 
-// file makes a file of all that q asks for, from one snapshot.
-func (s *server) file(ctx context.Context, q requests.Query, form report.Form) (*fileOut, error) {
-	var body bytes.Buffer
-	w, err := s.writer(ctx, form, &body, q)
+// file sends a file of all that q asks for, from one snapshot.
+func (s *server) file(
+	ctx context.Context, operation string, q requests.Query, form report.Form,
+) (*huma.StreamResponse, error) {
+	lang, err := s.langOf(ctx, q.App)
 	if err != nil {
 		return nil, err
 	}
 	q.Limit = 0
-	_, err = s.Requests.Each(ctx, q, func(o requests.Obligation) error { return w.Write(report.Of(o)) })
-	if err := errors.Join(behind(err), w.Close()); err != nil {
-		return nil, err
-	}
 	name := "deadlines-" + string(q.App) + "." + string(form)
-	return &fileOut{form.ContentType(), `attachment; filename="` + name + `"`, body.Bytes()}, nil
+	return s.send(ctx, operation, sentFile{form.ContentType(), name, func(to io.Writer) error {
+		return s.writeFile(ctx, to, q, form, lang)
+	}}), nil
 }
 
-// writer returns the writer of a form. A calendar speaks the app's language.
-func (s *server) writer(
-	ctx context.Context, form report.Form, to *bytes.Buffer, q requests.Query,
-) (report.Writer, error) {
-	if form != report.ICS {
-		return report.New(form, to, q.At)
-	}
-	ref, err := s.Ledger.App(ctx, q.App)
+// writeFile writes all that q asks for in a form.
+func (s *server) writeFile(ctx context.Context, to io.Writer, q requests.Query, form report.Form, lang string) error {
+	w, err := writer(form, to, q, lang)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	lang := "en"
+	if _, err := s.Requests.Each(ctx, q, func(o requests.Obligation) error { return w.Write(report.Of(o)) }); err != nil {
+		return behind(err)
+	}
+	return w.Close()
+}
+
+// writer returns the writer of a form. A calendar speaks a language.
+func writer(form report.Form, to io.Writer, q requests.Query, lang string) (report.Writer, error) {
+	if form == report.ICS {
+		return report.NewCalendar(to, q.App, lang), nil
+	}
+	return report.New(form, to, q.At)
+}
+
+// langOf returns the language of an app.
+func (s *server) langOf(ctx context.Context, app ident.AppName) (string, error) {
+	ref, err := s.Ledger.App(ctx, app)
+	if err != nil {
+		return "", err
+	}
 	if locales := ref.Service.App.Locales; len(locales) > 0 {
-		lang = locales[0]
+		return locales[0], nil
 	}
-	return report.NewCalendar(to, q.App, lang), nil
+	return "en", nil
 }
 
 // formOf returns the form that is asked for: by name, or by the first media

@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"bytes"
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
@@ -92,13 +93,20 @@ func (s *server) feed(ctx context.Context, in *feedTokenIn) (*feedOut, error) {
 	}
 
 	now := s.Ledger.Now()
-	file, err := s.file(ctx, requests.Query{App: name, At: now, Since: now.Add(-kept)}, report.ICS)
+	lang, err := s.langOf(ctx, name)
 	if err != nil {
 		return nil, err
 	}
-	sum := sha256.Sum256(file.Body)
-	out := &feedOut{Status: http.StatusOK, ContentType: file.ContentType,
-		ETag: `"` + hex.EncodeToString(sum[:16]) + `"`, CacheControl: "private, no-cache", Body: file.Body}
+
+	// It is held as a whole: its tag goes before it.
+	var file bytes.Buffer
+	q := requests.Query{App: name, At: now, Since: now.Add(-kept)}
+	if err := s.writeFile(ctx, &file, q, report.ICS, lang); err != nil {
+		return nil, err
+	}
+	sum := sha256.Sum256(file.Bytes())
+	out := &feedOut{Status: http.StatusOK, ContentType: report.ICS.ContentType(),
+		ETag: `"` + hex.EncodeToString(sum[:16]) + `"`, CacheControl: "private, no-cache", Body: file.Bytes()}
 	if matches(in.Known, out.ETag) {
 		out.Status, out.Body, out.ContentType = http.StatusNotModified, nil, ""
 	}

@@ -1,12 +1,13 @@
 package rest
 
 import (
-	"bytes"
 	"context"
+	"io"
 	"net/http"
 
 	"consentledger/api/report"
 	"consentledger/api/wire"
+	"consentledger/projections/requests"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/go-json-experiment/json"
@@ -43,19 +44,19 @@ func (s *server) lateRoute(api huma.API) {
 		Responses: map[string]*huma.Response{"200": {Description: "The list", Content: map[string]*huma.MediaType{
 			"application/json": {Schema: huma.SchemaFromType(api.OpenAPI().Components.Schemas,
 				typeFor[LateYeses]())}, "text/csv": {Schema: aFile}}}}}
-	huma.Register(api, op, func(ctx context.Context, in *lateBody) (*fileOut, error) {
+	huma.Register(api, op, func(ctx context.Context, in *lateBody) (*huma.StreamResponse, error) {
 		var q LateQuery
 		err := question(in.RawBody, &q)
-		var o *fileOut
+		var o *huma.StreamResponse
 		if err == nil {
-			o, err = s.late(ctx, in.App, q)
+			o, err = s.late(ctx, op.OperationID, in.App, q)
 		}
 		return o, s.fail(ctx, op.OperationID, err)
 	})
 	documentBody[LateQuery](api, http.MethodPost, path)
 }
 
-func (s *server) late(ctx context.Context, app string, l LateQuery) (*fileOut, error) {
+func (s *server) late(ctx context.Context, operation, app string, l LateQuery) (*huma.StreamResponse, error) {
 	if l.Format != "" && l.Format != "json" && l.Format != "csv" {
 		return nil, bad("this report has the format json or csv")
 	}
@@ -70,23 +71,35 @@ func (s *server) late(ctx context.Context, app string, l LateQuery) (*fileOut, e
 		return nil, err
 	}
 
-	list, asOf, err := s.Requests.LateAnswers(ctx, q)
+	if l.Format == "csv" {
+		name := "late-withdrawals-" + string(q.App) + ".csv"
+		return s.send(ctx, operation, sentFile{report.CSV.ContentType(), name, func(to io.Writer) error {
+			t := report.NewLateTable(to)
+			if _, err := s.Requests.EachLateAnswer(ctx, q, t.Write); err != nil {
+				return behind(err)
+			}
+			return t.Close()
+		}}), nil
+	}
+
+	a := LateYeses{App: string(q.App), Answered: []report.LateYes{}}
+	asOf, err := s.Requests.EachLateAnswer(ctx, q, func(y requests.LateAnswer) error {
+		a.Answered = append(a.Answered, report.LateYesOf(y))
+		return nil
+	})
 	if err != nil {
 		return nil, behind(err)
 	}
-
-	a := LateYeses{App: string(q.App), Answered: report.LateOf(list), AsOf: wire.FormatPosition(asOf)}
-	if l.KnownAt != "" {
+	if a.AsOf = wire.FormatPosition(asOf); l.KnownAt != "" {
 		a.KnownAt = q.At.String()
 	}
 
-	if l.Format == "csv" {
-		var body bytes.Buffer
-		err := report.WriteLate(&body, a.Answered)
-		return &fileOut{report.CSV.ContentType(), `attachment; filename="late-withdrawals-` + a.App + `.csv"`,
-			body.Bytes()}, err
-	}
-
 	body, err := json.Marshal(a)
-	return &fileOut{"application/json", "", body}, err
+	if err != nil {
+		return nil, err
+	}
+	return &huma.StreamResponse{Body: func(c huma.Context) {
+		c.SetHeader("Content-Type", "application/json")
+		_, _ = c.BodyWriter().Write(body) // whoever went away asks again
+	}}, nil
 }

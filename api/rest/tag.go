@@ -3,6 +3,7 @@ package rest
 import (
 	"crypto/sha256"
 	"encoding/base64"
+	"maps"
 	"net/http"
 	"strings"
 
@@ -68,8 +69,12 @@ func saysPosition(doc *huma.OpenAPI, media *huma.MediaType) bool {
 // answerTagged answers with an ETag, or that what is known is still so. The tag is of the bytes:
 // an answer as of a position says it, so that another position is another tag.
 func answerTagged(w http.ResponseWriter, r *http.Request, h http.Handler) {
-	answer := &heldAnswer{header: http.Header{}, status: http.StatusOK}
+	answer := &taggedAnswer{heldAnswer: heldAnswer{header: http.Header{}, status: http.StatusOK}, to: w}
 	h.ServeHTTP(answer, r)
+	if answer.file {
+		return
+	}
+
 	if answer.status == http.StatusOK {
 		etag := answer.header.Get("ETag")
 		if etag == "" {
@@ -85,6 +90,28 @@ func answerTagged(w http.ResponseWriter, r *http.Request, h http.Handler) {
 	}
 	answer.copyTo(w)
 }
+
+// A taggedAnswer is held until its tag is known, unless it is a file: that is sent while
+// it is made, and has no tag.
+type taggedAnswer struct {
+	heldAnswer
+	to   http.ResponseWriter
+	file bool
+}
+
+func (a *taggedAnswer) Write(b []byte) (int, error) {
+	if !a.file && a.status == http.StatusOK && a.header.Get("Content-Disposition") != "" {
+		a.file = true
+		maps.Copy(a.to.Header(), a.header)
+	}
+	if a.file {
+		return a.to.Write(b)
+	}
+	return a.heldAnswer.Write(b)
+}
+
+// Unwrap lets a deadline of the connection be set.
+func (a *taggedAnswer) Unwrap() http.ResponseWriter { return a.to }
 
 // isKnown reports whether a list of tags holds one, as RFC 9110 compares them for a GET.
 func isKnown(lists []string, etag string) bool {

@@ -47,18 +47,15 @@ func (b *batch) withdraw(e codec.Entry, scope policy.Scope) error {
 	return err
 }
 
-// LateAnswers returns the answers that a later withdrawal of q's app, and person
+// EachLateAnswer calls do for the answers that a later withdrawal of q's app, and person
 // if q names one, shows to have been about a moment after it: at most q.Limit,
-// in the order of the withdrawals. Answers are known as far as they are logged.
-func (v *View) LateAnswers(ctx ctx, q Query) (list []LateAnswer, asOf eventstore.Position, err error) {
-	asOf, err = v.read(ctx, q, func(r *reading) error {
-		list, err = r.lateAnswers()
-		return err
-	})
-	return list, asOf, err
+// in the order of the withdrawals. Answers are known as far as they are logged. It
+// returns the position that the answer is as of.
+func (v *View) EachLateAnswer(ctx ctx, q Query, do func(LateAnswer) error) (eventstore.Position, error) {
+	return v.read(ctx, q, func(r *reading) error { return r.lateAnswers(do) })
 }
 
-func (r *reading) lateAnswers() (list []LateAnswer, err error) {
+func (r *reading) lateAnswers(do func(LateAnswer) error) error {
 	var s statement
 	s.add("SELECT a.person, a.purpose, a.valid, a.recorded, a.event, w.at, w.recorded, w.event FROM late w JOIN "+
 		"answers a"+
@@ -76,13 +73,14 @@ func (r *reading) lateAnswers() (list []LateAnswer, err error) {
 		s.add(" LIMIT ?", r.Limit)
 	}
 
-	err = r.tx.Each(s.text.String(), s.args, func(scan func(...any) error) error {
+	return r.tx.Each(s.text.String(), s.args, func(scan func(...any) error) error {
 		var y LateAnswer
 		var valid, answered, at, recorded int64
-		err := scan(&y.Person, &y.Purpose, &valid, &answered, &y.Check, &at, &recorded, &y.Withdrawal)
-		y.Valid, y.Answered, y.Withdrawn, y.Recorded = deadline.Instant(valid), deadline.Instant(answered), deadline.Instant(at), deadline.Instant(recorded)
-		list = append(list, y)
-		return err
+		if err := scan(&y.Person, &y.Purpose, &valid, &answered, &y.Check, &at, &recorded, &y.Withdrawal); err != nil {
+			return err
+		}
+		y.Valid, y.Answered = deadline.Instant(valid), deadline.Instant(answered)
+		y.Withdrawn, y.Recorded = deadline.Instant(at), deadline.Instant(recorded)
+		return do(y)
 	})
-	return list, err
 }
