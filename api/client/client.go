@@ -22,7 +22,10 @@
 // An opt-out counts in this process at once: from the moment that Record or Keep is
 // called with one until the ledger has it, Allowed says no for that person, whatever was
 // remembered and whether the ledger answers or not. Other processes hear of it from the
-// ledger, once that has it.
+// ledger, once that has it ([Client.Hear]).
+//
+// Each request to the ledger is a span of OpenTelemetry, and carries its trace: where the
+// app has set a tracer and a propagator, one trace leads from it to the ledger's records.
 //
 // The package knows the public forms of the ledger and nothing of its inside, so that an
 // app links no store and no database.
@@ -47,7 +50,8 @@ type Config struct {
 	Try       time.Duration // how long one try may take; zero: 5 s
 
 	// Remember is for how long Allowed may repeat an answer without asking again. While it
-	// does, an opt-out that another process recorded is not seen. Zero: it always asks.
+	// does, an opt-out that another process recorded is not seen, unless the client hears
+	// of it, see [Client.Hear]. Zero: it always asks.
 	Remember    time.Duration
 	RememberMax int // of how many persons, or up to twice as many; zero: 10,000
 

@@ -450,3 +450,39 @@ func FuzzEvent(f *testing.F) {
 		}
 	})
 }
+
+// Each row of the table in the package's documentation.
+func TestWhenTheLedgerIsDown(t *testing.T) {
+	s := serve(t)
+	c := s.open(func(c *Config) { c.Queue, c.Remember = t.TempDir(), time.Hour })
+	defer c.Close()
+	if _, err := c.Record(t.Context(), agree("account:ann")); err != nil {
+		t.Fatal(err)
+	}
+	if a := c.Allowed(t.Context(), about("account:ann")); !a.Allowed {
+		t.Fatalf("%+v", a)
+	}
+	s.down.Store(true)
+
+	short, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	_, err := c.Record(short, agree("account:bo"))
+	if u, is := errors.AsType[*Unknown](err); !is || u.ID == "" {
+		t.Errorf("Record: %v, want an Unknown with the id", err)
+	}
+	if a, err := c.Check(t.Context(), about("account:ann")); err == nil || a.Allowed || a.Status != "unknown" {
+		t.Errorf("Check: %+v, %v", a, err)
+	}
+	if a := c.Allowed(t.Context(), about("account:bo")); a.Allowed || a.Status != "unknown" {
+		t.Errorf("Allowed of whom nothing is remembered: %+v", a)
+	}
+	if a := c.Allowed(t.Context(), about("account:ann")); !a.Allowed {
+		t.Errorf("Allowed within Remember: %+v", a)
+	}
+	if err := c.Keep(withdraw("account:ann")); err != nil || c.Waiting() != 1 {
+		t.Errorf("Keep: %v, %d wait", err, c.Waiting())
+	}
+	if a := c.Allowed(t.Context(), about("account:ann")); a.Allowed || a.Why != "said-here" {
+		t.Errorf("Allowed after an opt-out that waits: %+v", a)
+	}
+}

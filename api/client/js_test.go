@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -121,6 +122,7 @@ func TestTheBrowserLosesNothing(t *testing.T) {
 	mux.Handle("/consent/", http.StripPrefix("/consent", s.http.Config.Handler))
 	mux.HandleFunc("/cut", func(_ http.ResponseWriter, r *http.Request) { s.down.Store(r.ContentLength > 0) })
 	mux.HandleFunc("/deaf", func(http.ResponseWriter, *http.Request) { s.deaf.Store(1) })
+	mux.HandleFunc("/asked", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, s.asked.Load()) })
 	site := httptest.NewServer(mux)
 	defer site.Close()
 
@@ -142,7 +144,10 @@ func TestTheBrowserLosesNothing(t *testing.T) {
 	if string(got["refused"]) != `"unknown-act"` || string(got["same subject"]) != "true" {
 		t.Errorf("refused: %s, same subject: %s", got["refused"], got["same subject"])
 	}
-	want := []string{"consent.given", "consent.withdrawn", "consent.given"}
+	if string(got["by beacon"]) != "1" {
+		t.Errorf("the beacon brought %s events", got["by beacon"])
+	}
+	want := []string{"consent.given", "consent.withdrawn", "consent.given", "consent.withdrawn"}
 	if recorded := s.recorded(subject); !slices.Equal(recorded, want) {
 		t.Errorf("recorded %q, want %q", recorded, want)
 	}

@@ -158,7 +158,7 @@ func (s *service) overNATS() *nats.Conn {
 	ctx, cancel := context.WithCancel(context.Background())
 	ready, done := make(chan struct{}), make(chan error, 1)
 	same := func(_ context.Context, _ string, b []byte) ([]byte, error) { return b, nil }
-	config := intake.Config{Conn: connect(), Ledger: s.ledger, Seal: same, Unseal: same}
+	config := intake.Config{Conn: connect(), Ledger: s.ledger, Rehearse: s.ledger.Rehearse, Seal: same, Unseal: same}
 	go func() { done <- intake.Run(ctx, config, func() { close(ready) }) }()
 	select {
 	case <-ready:

@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"strings"
 	"sync"
 	"time"
 
@@ -12,9 +13,18 @@ import (
 // once and no remembered answer outlives what was said after it.
 type outbound struct {
 	mu         sync.Mutex
-	optingOut  map[string]int     // by subject: opt-outs that the ledger may not have yet
-	asking     map[string]*asking // by subject
+	optingOut  map[string]int     // by person: opt-outs that the ledger may not have yet
+	asking     map[string]*asking // by person
 	remembered generations.Map[string, map[Question]remembered]
+	away       bool // what the ledger tells is to be heard, and cannot be
+}
+
+// personOf returns the whole name of a person: "17" is "account:17" for the ledger.
+func personOf(subject string) string {
+	if strings.Contains(subject, ":") {
+		return subject
+	}
+	return "account:" + subject
 }
 
 // asking is how many questions about a person are on their way, and whether something
@@ -37,31 +47,32 @@ const maxQuestions = 100
 func (o *outbound) begin(e Event) (done func()) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.forget(e.Subject)
+	who := personOf(e.Subject)
+	o.forget(who)
 	optOut := optOuts[e.Type]
 	if optOut {
 		if o.optingOut == nil {
 			o.optingOut = map[string]int{}
 		}
-		o.optingOut[e.Subject]++
+		o.optingOut[who]++
 	}
 
 	return func() {
 		o.mu.Lock()
 		defer o.mu.Unlock()
 		if optOut {
-			if o.optingOut[e.Subject]--; o.optingOut[e.Subject] == 0 {
-				delete(o.optingOut, e.Subject)
+			if o.optingOut[who]--; o.optingOut[who] == 0 {
+				delete(o.optingOut, who)
 			}
 		}
-		o.forget(e.Subject) // what was answered on the way may be from before e
+		o.forget(who) // what was answered on the way may be from before e
 	}
 }
 
 // forget drops what is remembered of a person. The lock is held.
-func (o *outbound) forget(subject string) {
-	o.remembered.Delete(subject)
-	if a := o.asking[subject]; a != nil {
+func (o *outbound) forget(who string) {
+	o.remembered.Delete(who)
+	if a := o.asking[who]; a != nil {
 		a.said = true
 	}
 }
@@ -87,21 +98,22 @@ func (c *Client) Allowed(ctx context.Context, q Question) Answer {
 func (o *outbound) ask(q Question) (a Answer, known bool, asked *asking) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.optingOut[q.Subject] > 0 {
+	who := personOf(q.Subject)
+	if o.optingOut[who] > 0 {
 		return optedOut(q), true, nil
 	}
-	answers, _ := o.remembered.Get(q.Subject)
+	answers, _ := o.remembered.Get(who)
 	if r, ok := answers[q]; ok && time.Now().Before(r.until) {
 		return r.answer, true, nil
 	}
 
-	asked = o.asking[q.Subject]
+	asked = o.asking[who]
 	if asked == nil || asked.said { // who asks after something was said shares nothing with who asked before
 		if o.asking == nil {
 			o.asking = map[string]*asking{}
 		}
 		asked = new(asking)
-		o.asking[q.Subject] = asked
+		o.asking[who] = asked
 	}
 	asked.questions++
 	return Answer{}, false, asked
@@ -112,20 +124,21 @@ func (o *outbound) ask(q Question) (a Answer, known bool, asked *asking) {
 func (o *outbound) answered(q Question, asked *asking, a Answer, remember time.Duration) Answer {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if asked.questions--; asked.questions == 0 && o.asking[q.Subject] == asked {
-		delete(o.asking, q.Subject)
+	who := personOf(q.Subject)
+	if asked.questions--; asked.questions == 0 && o.asking[who] == asked {
+		delete(o.asking, who)
 	}
-	if o.optingOut[q.Subject] > 0 {
+	if o.optingOut[who] > 0 {
 		return optedOut(q) // said while the ledger was being asked
 	}
-	if remember <= 0 || asked.said {
+	if remember <= 0 || asked.said || o.away {
 		return a
 	}
 
-	answers, ok := o.remembered.Get(q.Subject)
+	answers, ok := o.remembered.Get(who)
 	if !ok || len(answers) >= maxQuestions {
 		answers = map[Question]remembered{}
-		o.remembered.Put(q.Subject, answers)
+		o.remembered.Put(who, answers)
 	}
 	answers[q] = remembered{answer: a, until: time.Now().Add(remember)}
 	return a

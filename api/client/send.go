@@ -7,6 +7,11 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"time"
+
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/trace"
 )
 
 // A Transport reaches the ledger: [HTTP] or [NATS].
@@ -75,11 +80,19 @@ func (u *Unknown) Unwrap() error { return u.Cause }
 func (c *Client) once(ctx context.Context, r request, v any) error {
 	ctx, cancel := context.WithTimeout(ctx, c.config.Try)
 	defer cancel()
+	ctx, span := otel.Tracer("consentledger/api/client").Start(ctx, "consentledger "+string(r.verb),
+		trace.WithSpanKind(trace.SpanKindClient),
+		trace.WithAttributes(attribute.String("consentledger.app", c.config.App)))
+	defer span.End()
+
 	a, err := c.config.Transport.send(ctx, c.config.App, r)
-	if err != nil {
-		return err
+	if err == nil {
+		err = a.read(v)
 	}
-	return a.read(v)
+	if err != nil && !errors.Is(err, errNoBatch) {
+		span.SetStatus(codes.Error, err.Error()) // which holds nothing of what was sent
+	}
+	return err
 }
 
 // busy is the answer of a ledger that says when to ask again.

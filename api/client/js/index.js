@@ -35,9 +35,12 @@ const optOuts = new Set(['consent.refused', 'consent.withdrawn', 'permission.den
 const firstPause = 100
 const longestPause = 10_000
 
+// personOf returns the whole name of a person: '17' is 'account:17' for the ledger.
+const personOf = (subject) => (String(subject).includes(':') ? subject : `account:${subject}`)
+
 export class Ledger {
   #url; #app; #source; #key; #fetch; #patience
-  #optingOut = new Map() // by subject: opt-outs that the ledger may not have yet
+  #optingOut = new Map() // by person: opt-outs that the ledger may not have yet
 
   constructor({ url, app, source = '/' + app, key = '', fetch = globalThis.fetch, patience = 5000 }) {
     if (!/^[a-z0-9]{1,32}$/.test(app ?? '')) throw new TypeError("app must be the app's name in the ledger: 1 to 32 lower-case letters and digits")
@@ -53,13 +56,13 @@ export class Ledger {
   /** Records an event and returns the ledger's receipt. */
   async record(event, { signal } = {}) {
     const e = complete(event, this.#source)
-    const optOut = optOuts.has(e.type)
-    if (optOut) this.#optingOut.set(e.subject, (this.#optingOut.get(e.subject) ?? 0) + 1)
+    const optOut = optOuts.has(e.type), who = personOf(e.subject)
+    if (optOut) this.#optingOut.set(who, (this.#optingOut.get(who) ?? 0) + 1)
     try {
       return await this.#persist(e, signal)
     } finally {
-      const left = (this.#optingOut.get(e.subject) ?? 1) - 1
-      if (optOut) left ? this.#optingOut.set(e.subject, left) : this.#optingOut.delete(e.subject)
+      const left = (this.#optingOut.get(who) ?? 1) - 1
+      if (optOut) left ? this.#optingOut.set(who, left) : this.#optingOut.delete(who)
     }
   }
 
@@ -84,14 +87,14 @@ export class Ledger {
 
   /** Is check for code that only wants to know whether to go on: it never throws. */
   async allowed(question, options) {
-    if (this.#optingOut.has(question.subject)) return optedOut(question)
+    if (this.#optingOut.has(personOf(question.subject))) return optedOut(question)
     let answer
     try {
       answer = await this.check(question, options)
     } catch {
       answer = { ...question, allowed: false, status: 'unknown', why: 'unknown', reason: 'The ledger did not answer, and what is not known is not allowed.', events: [] }
     }
-    return this.#optingOut.has(question.subject) ? optedOut(question) : answer
+    return this.#optingOut.has(personOf(question.subject)) ? optedOut(question) : answer
   }
 
   /** Asks what must be asked of a person, or shown to them, now. */

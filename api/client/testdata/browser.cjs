@@ -39,5 +39,16 @@ const deaf = () => fetch(site + '/deaf', { method: 'POST' })
   page = await open()
   await page.waitForFunction(() => Object.keys(localStorage).length === 1, undefined, { timeout: 60000 })
   say('same subject', (await page.evaluate(() => anonymous())) === subject)
+
+  // Nothing but the beacon reaches the ledger: it brings the event when the page is left.
+  const asked = async () => Number(await (await fetch(site + '/asked')).text())
+  await page.evaluate(() => {
+    window.fetch = () => Promise.reject(new Error('no network'))
+    record({ type: 'consent.withdrawn', subject: anonymous(), data: { purposes: ['personalisation'] } })
+  })
+  const before = await asked()
+  await page.goto('about:blank')
+  for (const end = Date.now() + 60000; (await asked()) === before && Date.now() < end;) await new Promise(r => setTimeout(r, 50))
+  say('by beacon', (await asked()) - before)
   await browser.close()
 })().catch(e => { console.error(e); process.exit(1) })

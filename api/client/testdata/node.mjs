@@ -24,7 +24,7 @@ say('unknown', await flaky.allowed({ ...question, subject: 'account:nobody' }))
 const lost = await flaky.record({ type: 'consent.given', subject: 'account:js', data: { act: 'agree-popup' } }, { signal: AbortSignal.timeout(300) })
   .catch(e => ({ is: e instanceof Unknown, id: !!e.id }))
 say('lost', lost)
-const opting = flaky.record({ type: 'consent.withdrawn', subject: 'account:js', data: { all: true } })
+const opting = flaky.record({ type: 'consent.withdrawn', subject: 'js', data: { all: true } })
 say('opting out', await flaky.allowed(question))
 down = false
 await opting

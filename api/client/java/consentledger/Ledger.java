@@ -139,7 +139,7 @@ public final class Ledger implements AutoCloseable {
     private final Thread sender;
 
     // Guarded by this.
-    private final Map<String, Integer> optingOut = new HashMap<>(); // by subject: those that the ledger may not have yet
+    private final Map<String, Integer> optingOut = new HashMap<>(); // by person: those that the ledger may not have yet
     private long said; // grows with everything that is said of anybody
     private final Map<Question, Remembered> remembered = new LinkedHashMap<>() {
         private static final long serialVersionUID = 1;
@@ -238,7 +238,7 @@ public final class Ledger implements AutoCloseable {
     public Answer allowed(Question question) {
         long asked;
         synchronized (this) {
-            if (optingOut.containsKey(question.subject)) {
+            if (optingOut.containsKey(personOf(question.subject))) {
                 return Answer.optedOut();
             }
             Remembered r = remembered.get(question);
@@ -261,7 +261,7 @@ public final class Ledger implements AutoCloseable {
         }
 
         synchronized (this) {
-            if (optingOut.containsKey(question.subject)) {
+            if (optingOut.containsKey(personOf(question.subject))) {
                 return Answer.optedOut(); // said while the ledger was being asked
             }
             if (known && said == asked && !config.remember.isZero()) {
@@ -271,12 +271,17 @@ public final class Ledger implements AutoCloseable {
         return answer;
     }
 
+    /** Returns the whole name of a person: "17" is "account:17" for the ledger. */
+    private static String personOf(String subject) {
+        return subject.contains(":") ? subject : "account:" + subject;
+    }
+
     /** Notes that something is being said. Subject: of whom, if it is an opt-out; null: nobody opts out. */
     private synchronized void begin(String subject) {
         said++;
         remembered.clear(); // people say things rarely: to forget all is simple, and never wrong
         if (subject != null) {
-            optingOut.merge(subject, 1, Integer::sum);
+            optingOut.merge(personOf(subject), 1, Integer::sum);
         }
     }
 
@@ -285,7 +290,7 @@ public final class Ledger implements AutoCloseable {
         said++;
         remembered.clear();
         if (subject != null) {
-            optingOut.computeIfPresent(subject, (s, n) -> n == 1 ? null : n - 1);
+            optingOut.computeIfPresent(personOf(subject), (s, n) -> n == 1 ? null : n - 1);
         }
     }
 
