@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"consentledger/cmd/internal/commandline"
 	"consentledger/cmd/internal/configfile"
@@ -10,6 +11,7 @@ import (
 	"consentledger/cmd/internal/files"
 	"consentledger/cmd/internal/output"
 	"consentledger/cmd/internal/remote"
+	"consentledger/cmd/internal/server"
 
 	"github.com/spf13/cobra"
 )
@@ -111,7 +113,7 @@ serve counts before all of them. What may hold a secret is not shown.`,
 				}
 			}
 			var rows []configfile.Origin
-			for _, o := range file.Origins(root) {
+			for _, o := range natsFrom(file.Origins(root)) {
 				if all || o.Origin != configfile.Default {
 					rows = append(rows, o)
 				}
@@ -127,4 +129,22 @@ serve counts before all of them. What may hold a secret is not shown.`,
 	c.Flags().BoolVar(&all, "all", false, "also those that have their defaults")
 	output.Flag(c)
 	return c
+}
+
+// natsFrom says which address a context of the nats tool gives, if one is named.
+func natsFrom(rows []configfile.Origin) []configfile.Origin {
+	at := func(setting string) int {
+		return slices.IndexFunc(rows, func(o configfile.Origin) bool { return o.Setting == setting })
+	}
+	context, address := at("serve.nats-context"), at("serve.nats")
+	if context < 0 || address < 0 || rows[context].Value == "" {
+		return rows
+	}
+
+	nats := server.ExternalNATS{Context: rows[context].Value}
+	if err := nats.Resolve(); err != nil {
+		return rows // config validate says what is wrong
+	}
+	rows[address].Value, rows[address].Origin = nats.String(), nats.From()
+	return rows
 }

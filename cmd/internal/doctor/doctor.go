@@ -40,6 +40,9 @@ func (x Diagnosis) Broken() bool { return x.State == "broken" }
 
 // Look looks at everything.
 func (d *Doctor) Look(ctx context.Context) ([]Diagnosis, error) {
+	if err := d.NATS.Resolve(); err != nil {
+		return nil, err
+	}
 	if err := d.NATS.Check(); err != nil {
 		return nil, err
 	}

@@ -60,7 +60,11 @@ func (d *Doctor) natsServer(ctx context.Context) {
 		return
 	}
 
-	d.say("nats", "ok", "version "+nc.ConnectedServerVersion()+", with JetStream", "")
+	found := "version " + nc.ConnectedServerVersion() + ", with JetStream"
+	if from := d.NATS.From(); from != "" {
+		found += ", at " + d.NATS.String() + " (" + from + ")"
+	}
+	d.say("nats", "ok", found, "")
 	if d.NATS.CallsOut() {
 		d.authCallout(ctx, nc)
 	}

@@ -38,7 +38,7 @@ var stairs = map[string][]string{
 	"cmd": {
 		"cmd/consentledger/law", "cmd/consentledger/smartkey", // files that are part of the program
 		"cmd/internal/buildinfo", "cmd/internal/exit", "cmd/internal/progress", "cmd/internal/terminal", "cmd/internal/tune",
-		"cmd/internal/files", "cmd/internal/publication", "cmd/internal/views", "cmd/internal/telemetry",
+		"cmd/internal/files", "cmd/internal/natscontext", "cmd/internal/publication", "cmd/internal/views", "cmd/internal/telemetry",
 		"cmd/internal/output", "cmd/internal/configfile", "cmd/internal/commandline", "cmd/internal/signing", // what verbs print, take and sign with
 		"cmd/internal/remote", "cmd/internal/policies", "cmd/internal/completion", // the running server is asked
 		"cmd/internal/siemfeed", "cmd/internal/recording", "cmd/internal/certificate", "cmd/internal/worklist", "cmd/internal/importer",

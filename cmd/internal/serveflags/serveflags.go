@@ -10,6 +10,7 @@ import (
 	"consentledger/api/edge"
 	"consentledger/cmd/internal/configfile"
 	"consentledger/cmd/internal/exit"
+	"consentledger/cmd/internal/natscontext"
 	"consentledger/cmd/internal/server"
 	"consentledger/cmd/internal/telemetry"
 
@@ -29,6 +30,9 @@ func Check(c *cobra.Command, s *server.Config, hosts []string) (err error) {
 		}
 	}
 
+	if err := s.NATS.Resolve(); err != nil {
+		return err
+	}
 	if s.NATS.URL != "" && c.Flags().Changed("nats-listen") {
 		return exit.Usage(errors.New("--nats-listen is where the embedded server listens; with --nats there is none"))
 	}
@@ -145,6 +149,10 @@ func NATS(c *cobra.Command, e *server.ExternalNATS) {
 	f := c.Flags()
 	f.StringVar(&e.URL, "nats", "",
 		"an external NATS server instead, as in nats://host:4222 or tls://host:4222; several with commas")
+	f.StringVar(&e.Context, "nats-context", "",
+		"an external NATS server as a context of the nats tool says it: its name, or its file if there is a slash "+
+			"in it; also by "+server.ContextVariable+
+			" (default: none; the one that nats context select chose is not taken unasked)")
 	f.StringVar(&e.Creds, "nats-creds", "", "the credentials file for --nats")
 	f.StringVar(&e.CA, "nats-ca", "",
 		"the authority (PEM) that signed the certificate of --nats; default: the system's")
@@ -160,9 +168,16 @@ func NATS(c *cobra.Command, e *server.ExternalNATS) {
 	f.StringVar(&e.CalloutXKey, "nats-callout-xkey", "",
 		"the file with the seed (SX...) of the curve key that its auth_callout names as xkey: what it asks is "+
 			"encrypted; also by "+server.XKeyVariable+" (default: none)")
+	c.RegisterFlagCompletionFunc("nats-context", contexts)
+	configfile.FromEnvironment(f, "nats-context", server.ContextVariable)
 	configfile.FromEnvironment(f, "nats-nkey", server.NkeyVariable)
 	configfile.FromEnvironment(f, "nats-callout", server.CalloutVariable)
 	configfile.FromEnvironment(f, "nats-callout-xkey", server.XKeyVariable)
+}
+
+// contexts are what completes the name of a context.
+func contexts(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	return natscontext.Names(), cobra.ShellCompDirectiveNoFileComp
 }
 
 // Telling give a verb the flags of what apps are told.

@@ -2,6 +2,7 @@ package server
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -10,12 +11,14 @@ import (
 	"log/slog"
 	"net"
 	"net/url"
+	"os"
 	"strings"
 	"time"
 
 	"consentledger/api/nats/intake"
 	"consentledger/cmd/internal/exit"
 	"consentledger/cmd/internal/files"
+	"consentledger/cmd/internal/natscontext"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -30,10 +33,48 @@ type ExternalNATS struct {
 	Nkey          string // a file with a user's seed, instead
 	CA, Cert, Key string // PEM files
 
+	Context string // of the nats tool, by its name or its file, which says all of the above
+
 	Callout     string // a file with the seed of the account key that auth callout is answered with
 	CalloutXKey string // a file with the seed of the curve key that it is encrypted with
 
+	context natscontext.Context // that of Context, once [ExternalNATS.Resolve] read it
+
 	rights *rights // is told what the server refuses; nil: only the log is
+}
+
+// ContextVariable names a context of the nats tool, where no flag does.
+const ContextVariable = "CONSENTLEDGER_NATS_CONTEXT"
+
+// Resolve reads the context that is named, and takes from it what else the flags say.
+func (e *ExternalNATS) Resolve() error {
+	name := cmp.Or(e.Context, os.Getenv(ContextVariable))
+	if name == "" || e.context.Path != "" {
+		return nil
+	}
+	if e.URL != "" || e.Creds != "" || e.nkeyFile() != "" || e.CA != "" || e.Cert != "" || e.Key != "" {
+		return exit.Usage(errors.New("--nats-context says how NATS is reached, and who the ledger is there: leave out " +
+			"--nats, --nats-creds, --nats-nkey, --nats-ca, --nats-cert and --nats-key"))
+	}
+
+	c, err := natscontext.Read(name)
+	if err != nil {
+		return exit.Usage(fmt.Errorf("--nats-context: %w", err))
+	}
+	e.Context, e.context = name, c
+	e.URL, e.Creds, e.Nkey, e.CA, e.Cert, e.Key = c.URL, c.Creds, c.Nkey, c.CA, c.Cert, c.Key
+	if err := e.Check(); err != nil {
+		return exit.Usage(fmt.Errorf("--nats-context: %s: %w", c.Path, err))
+	}
+	return nil
+}
+
+// From says which context of the nats tool all of it was taken from; empty: from none.
+func (e ExternalNATS) From() string {
+	if e.context.Path == "" {
+		return ""
+	}
+	return fmt.Sprintf("context %s, %s", e.Context, e.context.Path)
 }
 
 // Check finds what is wrong with the flags before anything is opened.
@@ -149,6 +190,7 @@ func (e ExternalNATS) Connect(ctx context.Context, name string, log *slog.Logger
 		}
 		opts = append(opts, seed)
 	}
+	opts = append(opts, e.contextOptions()...)
 	opts = append(opts, e.tlsOptions()...)
 
 	// What is recorded and asked over HTTP needs no NATS, so the ledger starts without it.
@@ -174,6 +216,21 @@ func (e ExternalNATS) Connect(ctx context.Context, name string, log *slog.Logger
 	return nc, nil
 }
 
+// contextOptions are who the ledger is where a context says that by itself.
+func (e ExternalNATS) contextOptions() (opts []nats.Option) {
+	c := e.context
+	if c.User != "" {
+		opts = append(opts, nats.UserInfo(c.User, c.Password))
+	}
+	if c.JWT != "" {
+		opts = append(opts, nats.UserJWTAndSeed(c.JWT, c.Seed))
+	}
+	if c.Token != "" {
+		opts = append(opts, nats.Token(c.Token))
+	}
+	return opts
+}
+
 // tlsOptions are how TLS is spoken with a server.
 func (e ExternalNATS) tlsOptions() (opts []nats.Option) {
 	if e.CA != "" {
@@ -181,6 +238,9 @@ func (e ExternalNATS) tlsOptions() (opts []nats.Option) {
 	}
 	if e.Cert != "" {
 		opts = append(opts, nats.ClientCert(e.Cert, e.Key))
+	}
+	if e.context.TLSFirst {
+		opts = append(opts, nats.TLSHandshakeFirst())
 	}
 	return opts
 }
@@ -232,13 +292,13 @@ func (e ExternalNATS) jetStream(ctx context.Context, nc *nats.Conn) error {
 	case errors.Is(last, nats.ErrPermissionViolation):
 		return e.permitted(last)
 	case errors.Is(err, jetstream.ErrJetStreamNotEnabledForAccount):
-		return fmt.Errorf("--nats-creds: the account of these credentials has no JetStream on %s: give it storage, "+
-			"or use an account that has", e)
+		return fmt.Errorf("%s: the account of these credentials has no JetStream on %s: give it storage, "+
+			"or use an account that has", e.flag("creds"), e)
 	case errors.Is(err, jetstream.ErrJetStreamNotEnabled):
-		return fmt.Errorf("--nats: %s runs without JetStream: start it with JetStream (nats-server -js), or name "+
-			"another", e)
+		return fmt.Errorf("%s: %s runs without JetStream: start it with JetStream (nats-server -js), or name "+
+			"another", e.flag("url"), e)
 	}
-	return fmt.Errorf("--nats: JetStream of %s: %w: %w", e, exit.ErrUnreachable, err)
+	return fmt.Errorf("%s: JetStream of %s: %w: %w", e.flag("url"), e, exit.ErrUnreachable, err)
 }
 
 // explain says which flag to look at.
@@ -249,17 +309,17 @@ func (e ExternalNATS) explain(err error) error {
 	_, invalid := errors.AsType[x509.CertificateInvalidError](err)
 	switch {
 	case stranger && e.CA == "":
-		return fmt.Errorf("--nats-ca: name the authority that signed the certificate of %s: %w", e, err)
+		return fmt.Errorf("%s: name the authority that signed the certificate of %s: %w", e.flag("ca"), e, err)
 	case stranger || invalid:
-		return fmt.Errorf("--nats-ca: %s does not vouch for the certificate of %s: %w", e.CA, e, err)
+		return fmt.Errorf("%s: %s does not vouch for the certificate of %s: %w", e.flag("ca"), e.CA, e, err)
 	case other:
-		return fmt.Errorf("--nats: the certificate of %s is for other names: %w", e, err)
+		return fmt.Errorf("%s: the certificate of %s is for other names: %w", e.flag("url"), e, err)
 	case errors.Is(err, nats.ErrNkeysNotSupported):
-		return fmt.Errorf("--nats-nkey: %s knows no user by an nkey: put the ledger's into its users: %w", e, err)
+		return fmt.Errorf("%s: %s knows no user by an nkey: put the ledger's into its users: %w", e.flag("nkey"), e, err)
 	case errors.Is(err, nats.ErrSecureConnWanted):
-		return fmt.Errorf("--nats: %s does not speak TLS: leave out --nats-ca and --nats-cert and write nats://", e)
+		return fmt.Errorf("%s: %s does not speak TLS: leave out --nats-ca and --nats-cert and write nats://", e.flag("url"), e)
 	case remote && op.Op == "remote error", errors.Is(err, nats.ErrTLS): // told, or hung up on
-		return fmt.Errorf("--nats-cert, --nats-key: %s does not take our certificate, or misses one: %w", e, err)
+		return fmt.Errorf("%s: %s does not take our certificate, or misses one: %w", e.flag("cert"), e, err)
 	case errors.Is(err, nats.ErrAuthorization), errors.Is(err, nats.ErrAuthExpired),
 		errors.Is(err, nats.ErrAuthRevoked), errors.Is(err, nats.ErrAccountAuthExpired):
 		if e.CallsOut() {
@@ -268,13 +328,29 @@ func (e ExternalNATS) explain(err error) error {
 		}
 		return fmt.Errorf("%s: %s does not let us in: %w", e.userFlag(), e, err)
 	}
-	return fmt.Errorf("--nats: %s: %w: %w", e, exit.ErrUnreachable, err)
+	return fmt.Errorf("%s: %s: %w: %w", e.flag("url"), e, exit.ErrUnreachable, err)
+}
+
+// flag is what says something of how the server is reached, by its name in a context: a
+// flag, or the context.
+func (e ExternalNATS) flag(name string) string {
+	switch {
+	case e.From() != "":
+		return "--nats-context, " + name
+	case name == "url":
+		return "--nats"
+	case name == "cert":
+		return "--nats-cert, --nats-key"
+	}
+	return "--nats-" + name
 }
 
 // userFlag is the flag that says which user of the server the ledger is, or those that
 // could: none of them was given.
 func (e ExternalNATS) userFlag() string {
 	switch {
+	case e.From() != "":
+		return "--nats-context"
 	case e.nkeyFile() != "":
 		return "--nats-nkey"
 	case e.Creds != "":
