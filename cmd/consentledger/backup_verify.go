@@ -23,6 +23,7 @@ func newBackupVerify() *cobra.Command {
 		Example: "  consentledger backup verify --log LOG --vault VAULT --identity operator.age",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
+			v.Files.Tell = c.ErrOrStderr()
 			rows, err := v.Run(c.Context())
 			if err != nil {
 				return err

@@ -56,12 +56,19 @@ func run(args []string) int {
 
 func newRoot() *cobra.Command {
 	root := &cobra.Command{
-		Use:           "consentledger",
-		Short:         "Keeps the promises of a privacy policy, and proves them",
+		Use:   "consentledger",
+		Short: "Keeps the promises of a privacy policy, and proves them",
+		Long: `Keeps the promises of a privacy policy, and proves them.
+
+The first time: consentledger serve --demo runs it with a sample app and simulated users,
+consentledger serve runs your own, and both say what comes next. What a verb takes and an
+example of it: consentledger VERB --help. If something does not work: consentledger doctor.`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return exit.Usage(err) })
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		return exit.Usage(fmt.Errorf("%w; see %s --help", err, c.CommandPath()))
+	})
 	remote.Flags(root)
 	configfile.Flag(root)
 	addGrouped(root, appTeams, newRecord(), newCheck(), newPrompt(), newState(), newSurface(), newSigner(), newSchema(),

@@ -13,6 +13,7 @@ import (
 
 	"consentledger/cmd/internal/exit"
 	"consentledger/cmd/internal/files"
+	"consentledger/cmd/internal/progress"
 	"consentledger/cmd/internal/server"
 	"consentledger/eventstore/backup"
 
@@ -53,7 +54,7 @@ func (b *Backup) Write(c *cobra.Command) (_ *server.BackupReport, err error) {
 	open := func(kind backup.Kind) (io.Writer, error) {
 		p, err := newPart(names[kind])
 		parts[kind] = p
-		return p, err
+		return io.MultiWriter(p, progress.Bytes(c.ErrOrStderr(), string(kind), 0)), err
 	}
 
 	var report *server.BackupReport

@@ -1,5 +1,6 @@
 // Package completion lets a shell complete what the running server knows: apps, purposes and
-// versions of policies.
+// versions of policies, requests, incidents and what else is named by an id; and the words that
+// a flag takes.
 package completion
 
 import (
@@ -35,6 +36,8 @@ func Names(c *cobra.Command) {
 		}
 	}
 
+	choices(c)
+
 	if c.ValidArgsFunction != nil || len(c.ValidArgs) > 0 {
 		return
 	}
@@ -53,6 +56,10 @@ func Names(c *cobra.Command) {
 			return completed(c, knownApps), cobra.ShellCompDirectiveNoFileComp
 		case "VERSION", "OLD", "NEW":
 			return completed(c, knownVersions), cobra.ShellCompDirectiveNoFileComp
+		}
+		named := func(c *cobra.Command) []string { return listed(c, args[len(given)+1]) }
+		if names := completed(c, named); len(names) > 0 {
+			return names, cobra.ShellCompDirectiveNoFileComp
 		}
 		if strings.Contains(args[len(given)+1], "FILE") {
 			return nil, cobra.ShellCompDirectiveDefault

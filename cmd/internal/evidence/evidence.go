@@ -12,6 +12,7 @@ import (
 	"consentledger/api/audit"
 	"consentledger/api/audit/bundle"
 	"consentledger/cmd/internal/files"
+	"consentledger/cmd/internal/progress"
 	"consentledger/cmd/internal/remote"
 
 	"github.com/spf13/cobra"
@@ -45,7 +46,7 @@ func (x Export) Write(c *cobra.Command) error {
 		return err
 	}
 
-	n, err := io.Copy(out, in)
+	n, err := io.Copy(out, io.TeeReader(in, progress.Bytes(c.ErrOrStderr(), "bundle", 0)))
 	if closed := out.Close(); err == nil {
 		err = closed
 	}

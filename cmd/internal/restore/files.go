@@ -11,6 +11,7 @@ import (
 
 	"consentledger/cmd/internal/exit"
 	"consentledger/cmd/internal/files"
+	"consentledger/cmd/internal/progress"
 	"consentledger/cmd/internal/server"
 	"consentledger/eventstore"
 	"consentledger/eventstore/backup"
@@ -22,6 +23,7 @@ import (
 type Backup struct {
 	Log, Vault string
 	Identities []string
+	Tell       io.Writer // is told how far they are read; nil: nobody waits
 }
 
 // A backupFile is one of the two, open.
@@ -52,30 +54,36 @@ func (b *Backup) open() (log, vault *backupFile, err error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	if log, err = openBackup("--log", b.Log, backup.Log, ids); err != nil {
+	if log, err = b.openFile("--log", b.Log, backup.Log, ids); err != nil {
 		return nil, nil, err
 	}
-	if vault, err = openBackup("--vault", b.Vault, backup.Vault, ids); err != nil {
+	if vault, err = b.openFile("--vault", b.Vault, backup.Vault, ids); err != nil {
 		log.close()
 		return nil, nil, err
 	}
 	return log, vault, nil
 }
 
-func openBackup(flag, name string, want backup.Kind, ids []age.Identity) (*backupFile, error) {
-	f, _, err := files.OpenOwn(name)
+func (b *Backup) openFile(flag, name string, want backup.Kind, ids []age.Identity) (*backupFile, error) {
+	f, info, err := files.OpenOwn(name)
 	if err != nil {
 		return nil, files.Unread(flag, err)
 	}
-	b := &backupFile{flag: flag, name: name, file: f}
-	if b.Reader, err = backup.NewReader(f, ids...); err != nil {
-		return nil, errors.Join(b.wrong(err), f.Close())
+
+	opened := &backupFile{flag: flag, name: name, file: f}
+	var from io.Reader = f
+	if b.Tell != nil {
+		from = io.TeeReader(f, progress.Bytes(b.Tell, string(want), info.Size()))
 	}
-	if b.Head.Kind != want {
-		err := exit.Usage(b.wrong(fmt.Errorf("it is the file of the %s: --log and --vault are swapped", b.Head.Kind)))
+	if opened.Reader, err = backup.NewReader(from, ids...); err != nil {
+		return nil, errors.Join(opened.wrong(err), f.Close())
+	}
+	if opened.Head.Kind != want {
+		err := exit.Usage(opened.wrong(fmt.Errorf("it is the file of the %s: --log and --vault are swapped",
+			opened.Head.Kind)))
 		return nil, errors.Join(err, f.Close())
 	}
-	return b, nil
+	return opened, nil
 }
 
 // match refuses files of which one does not go with the other. An older vault goes with a

@@ -52,7 +52,7 @@ func TestAFileThatNoBackupWroteIsRefused(t *testing.T) {
 				t.Fatal(err)
 			}
 
-			b, err := openBackup("--vault", name, tt.kind, []age.Identity{id})
+			b, err := new(Backup).openFile("--vault", name, tt.kind, []age.Identity{id})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -76,6 +76,7 @@ func (r *Restoration) Run(ctx context.Context) (_ []Row, err error) {
 	if err != nil {
 		return nil, files.Unread("--vault-keys", err)
 	}
+	r.Files.Tell = r.Tell
 	if r.log, r.vault, err = r.Files.open(); err != nil {
 		return nil, err
 	}
