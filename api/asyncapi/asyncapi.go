@@ -96,6 +96,11 @@ func (b *builder) add(s auth.Subject) error {
 			name: what, address: s.Subject, says: "Record an event; the answer is a receipt once it is on disk",
 			sent: b.events(), answers: b.named("receipt", "problem"),
 		})
+	case subject.DryRun("record"):
+		return b.receive(s, exchange{
+			name: what, address: s.Subject, says: wouldDo + "Record an event", sent: b.events(),
+			answers: b.named("dry-run", "problem"),
+		})
 	case subject.In + ">":
 		return b.receive(s, exchange{
 			name: "in", address: subject.Of("{app}", subject.In+"{type}"),
@@ -122,6 +127,9 @@ func (b *builder) add(s auth.Subject) error {
 	}
 	return b.route(s, operator.Routes[i], what)
 }
+
+// wouldDo begins what a dry run is for; what it tries follows.
+const wouldDo = "Answer what this would record, or why it would be refused, and keep nothing: "
 
 // receive adds a channel on which the ledger listens, and what it does with what comes.
 func (b *builder) receive(s auth.Subject, x exchange) error {
@@ -280,6 +288,11 @@ func (b *builder) route(s auth.Subject, r operator.Route, name string) error {
 			"payload": payload}
 		x.sent = []string{message}
 	}
+	if r.DryRun {
+		x.says, x.answers = wouldDo+op.Summary, b.named("dry-run", "problem")
+		return b.receive(s, x)
+	}
+
 	var kind string
 	var answer *huma.Schema
 	if well := op.Responses["200"]; well != nil {

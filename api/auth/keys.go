@@ -87,6 +87,9 @@ type Keys struct {
 	Execute func(ctx context.Context, req ledger.Request) (ledger.Receipt, error)
 	Apps    func() []ident.AppName
 
+	// Rehearse returns a ledger on which is tried what would be recorded.
+	Rehearse func(ctx context.Context) (*ledger.Rehearsal, error)
+
 	known   atomic.Pointer[knownKeys]
 	reading sync.Mutex // held while the rows are read: a read never replaces a newer one
 	settled sync.Map   // what this process knows to be recorded, see [Keys.record]

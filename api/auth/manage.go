@@ -11,6 +11,7 @@ import (
 	"consentledger/api/wire"
 	"consentledger/domain/deadline"
 	"consentledger/domain/ident"
+	"consentledger/eventstore/rehearsal"
 
 	"github.com/go-json-experiment/json"
 )
@@ -93,25 +94,29 @@ func (r NewKeyRequest) Wish() (Wish, error) {
 // Handler returns the routes by which keys are issued. Where nobody is authenticated
 // keys are nil, and so nobody issues any: who does so would be let in later.
 func Handler(keys *Keys, log *slog.Logger) http.Handler {
-	m := &manager{keys, log}
+	m := &manager{keys: keys, log: log}
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /v1/access/keys", m.route(edge.Route{}, m.list))
-	mux.HandleFunc("POST /v1/access/keys", m.route(takesJSON, m.issue))
-	mux.HandleFunc("POST /v1/access/keys/{id}/rotate", m.route(takesJSON, m.rotate))
-	mux.HandleFunc("POST /v1/access/keys/{id}/revoke", m.route(edge.Route{}, m.revoke))
-	mux.HandleFunc("GET /v1/access/principals/{id}", m.route(edge.Route{}, m.principal))
-	mux.HandleFunc("POST /v1/access/principals/{id}/erase", m.route(edge.Route{}, m.forget))
+	mux.HandleFunc("GET /v1/access/keys", m.route(edge.Route{}, (*manager).list))
+	mux.HandleFunc("POST /v1/access/keys", m.route(takesJSON, (*manager).issue))
+	mux.HandleFunc("POST /v1/access/keys/{id}/rotate", m.route(takesJSON, (*manager).rotate))
+	mux.HandleFunc("POST /v1/access/keys/{id}/revoke", m.route(takesNothing, (*manager).revoke))
+	mux.HandleFunc("GET /v1/access/principals/{id}", m.route(edge.Route{}, (*manager).principal))
+	mux.HandleFunc("POST /v1/access/principals/{id}/erase", m.route(takesNothing, (*manager).forget))
 	return mux
 }
 
-var takesJSON = edge.Route{Types: []string{"application/json"}}
+var (
+	takesJSON    = edge.Route{Types: []string{"application/json"}, Flags: []string{edge.DryRun}}
+	takesNothing = edge.Route{Flags: []string{edge.DryRun}}
+)
 
 type manager struct {
 	keys *Keys
 	log  *slog.Logger
+	dry  bool // nothing is kept
 }
 
-func (m *manager) route(takes edge.Route, do func(*http.Request) (any, error)) http.HandlerFunc {
+func (m *manager) route(takes edge.Route, do func(*manager, *http.Request) (any, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("X-Content-Type-Options", "nosniff")
 		w.Header().Set("Cache-Control", "no-store")
@@ -125,13 +130,46 @@ func (m *manager) route(takes edge.Route, do func(*http.Request) (any, error)) h
 			m.fail(w, r, err)
 			return
 		}
-		answer, err := do(r)
+		does := do
+		if r.URL.Query().Has(edge.DryRun) {
+			does = rehearsed(do)
+		}
+		answer, err := does(m, r)
 		if err != nil {
 			m.fail(w, r, err)
 			return
 		}
 		w.Header().Set("Content-Type", "application/json")
 		_ = json.MarshalWrite(w, answer, json.Deterministic(true)) // who asked has gone
+	}
+}
+
+// rehearsed returns what answers what would be done. Nothing is kept, and a key that would
+// be made is not shown: it would let nobody in.
+func rehearsed(do func(*manager, *http.Request) (any, error)) func(*manager, *http.Request) (any, error) {
+	return func(m *manager, r *http.Request) (any, error) {
+		dry, err := m.keys.Rehearse(r.Context())
+		if err != nil {
+			return nil, err
+		}
+
+		keys := &Keys{
+			Rows: rehearsal.OverRows(m.keys.Rows), Now: m.keys.Now, Execute: dry.Execute, Apps: m.keys.Apps,
+		}
+		answer, err := do(&manager{keys: keys, log: m.log, dry: true}, r)
+		if err != nil {
+			return nil, err
+		}
+
+		text, err := json.Marshal(answer, json.Deterministic(true))
+		if err != nil {
+			return nil, err
+		}
+		entries, err := dry.Recorded()
+		if err != nil {
+			return nil, err
+		}
+		return wire.DryRunOf(entries, text)
 	}
 }
 
@@ -173,7 +211,7 @@ func (m *manager) issue(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return l.Shown(key, m.keys.Now()), nil
+	return m.shown(key, l), nil
 }
 
 func (m *manager) rotate(r *http.Request) (any, error) {
@@ -186,7 +224,7 @@ func (m *manager) rotate(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return l.Shown(key, m.keys.Now()), nil
+	return m.shown(key, l), nil
 }
 
 func (m *manager) revoke(r *http.Request) (any, error) {
@@ -195,6 +233,14 @@ func (m *manager) revoke(r *http.Request) (any, error) {
 		return nil, err
 	}
 	return l.Answer(m.keys.Now()), nil
+}
+
+// shown is the answer with a key that was made.
+func (m *manager) shown(key Key, l Listed) KeyAnswer {
+	if m.dry {
+		return l.Answer(m.keys.Now())
+	}
+	return l.Shown(key, m.keys.Now())
 }
 
 // Shown is the one answer that holds a key, for who asked for it.

@@ -28,6 +28,7 @@ var Subjects = subjects()
 func subjects() []Subject {
 	all := []Subject{
 		{Subject: subject.Of("{app}", "record"), Operation: Record},
+		{Subject: subject.Of("{app}", subject.DryRun("record")), Operation: Record},
 		{Subject: subject.Of("{app}", subject.In+">"), Operation: Record},
 		{Subject: subject.Of("{app}", "check"), Operation: Check},
 		{Subject: subject.Of("{app}", "prompt"), Operation: Prompt},

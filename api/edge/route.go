@@ -25,7 +25,12 @@ type Route struct {
 	Types   []string // of a body, as the description lists them; none: it takes none
 	Records bool     // a GET leaves a record of what was read
 	Tagged  bool     // its answer has an ETag
+
+	NoDryRun string // why a command has no dry run; empty: it has one, or is a question
 }
+
+// DryRun is the parameter by which a command is asked what it would do.
+const DryRun = "dry_run"
 
 // Check refuses what the route does not take, or would not see: names that it
 // does not know or that stand twice, values that are empty, a body that is not
@@ -118,6 +123,11 @@ func (t Route) checkQuery(r *http.Request) error {
 // unknown refuses a parameter. Its name is not repeated: it may be an id that
 // somebody forgot a name for.
 func (t Route) unknown(name string) error {
+	if name == DryRun {
+		return malformed(DryRun, "this has no dry run, and nothing was done: "+
+			cmp.Or(t.NoDryRun, "it is a question, and changes nothing"))
+	}
+
 	names := slices.Concat(t.Query, t.Flags)
 	for _, known := range names {
 		if strings.EqualFold(known, name) {

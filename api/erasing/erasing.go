@@ -45,6 +45,7 @@ import (
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 	"consentledger/eventstore/ledger"
+	"consentledger/eventstore/rehearsal"
 	"consentledger/eventstore/vault"
 )
 
@@ -135,6 +136,15 @@ type Jobs struct {
 	mu   sync.Mutex
 	wake chan struct{}
 	once sync.Once
+}
+
+// Rehearse returns jobs as they are now. What is done with them stays in memory, and nobody
+// works on them.
+func (j *Jobs) Rehearse() *Jobs {
+	return &Jobs{
+		Ledger: j.Ledger, Rows: rehearsal.OverRows(j.Rows), Log: j.Log,
+		Two: j.Two, Same: j.Same, Still: j.Still,
+	}
 }
 
 // A Begin is what somebody orders.

@@ -41,6 +41,7 @@ func described(version string) *huma.OpenAPI {
 		Evidence:  struct{ Evidence }{},
 		Rejected:  struct{ Rejected }{},
 		Webhooks:  struct{ Webhooks }{},
+		Erasures:  struct{ Erasures }{},
 		Consents:  struct{ Consents }{},
 		Activity:  struct{ Activity }{},
 		Rebuild:   func(context.Context) (Rebuilt, error) { panic("rest: a description is asked") },

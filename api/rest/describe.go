@@ -91,6 +91,7 @@ func describe(doc *huma.OpenAPI, rehearsing bool) {
 			}
 		}
 	}
+	describeNoDryRuns(doc)
 	if rehearsing {
 		describeDryRuns(doc)
 	}

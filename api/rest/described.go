@@ -21,12 +21,16 @@ type Described struct {
 	Answer  any               // a value of its shape; nil: it is a file
 	Kind    string            // of the answer; empty: JSON
 	Headers map[string]string // of the answer: what each says, by its name
+
+	DryRun   bool   // it can be asked what it would do
+	NoDryRun string // why a command cannot
 }
 
 // operation returns the description of a route.
 func (d Described) operation(schemas huma.Registry) *huma.Operation {
 	method, path, _ := strings.Cut(d.Pattern, " ")
-	op := &huma.Operation{OperationID: d.ID, Method: method, Path: path, Summary: d.Summary}
+	op := &huma.Operation{OperationID: d.ID, Method: method, Path: path, Summary: d.Summary,
+		Metadata: map[string]any{hasDryRun: d.DryRun, hasNoDryRun: d.NoDryRun}}
 
 	for part := range strings.SplitSeq(path, "/") {
 		if name, is := strings.CutPrefix(part, "{"); is {

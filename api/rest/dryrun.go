@@ -2,9 +2,11 @@ package rest
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"iter"
 	"net/http"
+	"strings"
 
 	"consentledger/api/approval"
 	"consentledger/api/edge"
@@ -17,7 +19,6 @@ import (
 	"consentledger/eventstore/ledger"
 
 	"github.com/danielgtaylor/huma/v2"
-	"github.com/go-json-experiment/json/jsontext"
 )
 
 // A command may be asked what it would do. Its route answers a request with ?dry_run as
@@ -25,17 +26,45 @@ import (
 // read, decided and refused. What it would record is told, and nothing is kept.
 //
 // It is a parameter and not a header: a program that does not know it refuses it, and
-// records nothing.
-const dryRun = "dry_run"
+// records nothing. Over NATS it is a subject of its own, on which such a program does not
+// listen; see [subject.DryRun].
+const dryRun = edge.DryRun
 
-// rehearsed are the routes that may be asked so: all that record what their caller says
-// about persons or apps.
+// rehearsed are the routes that may be asked so.
 var rehearsed = map[string]bool{
 	"record-events": true, "record-operator-events": true, "record-group-event": true,
 	"put-app": true, "move-app": true,
 	"publish-policy": true, "publish-surface": true, "publish-calendar": true,
 	"erase-subject": true,
 	"propose":       true, "approve-proposal": true, "decline-proposal": true, "withdraw-proposal": true,
+	"add-webhook": true, "rotate-webhook": true, "replay-webhook": true, "pause-webhook": true, "resume-webhook": true,
+	"remove-webhook": true,
+	"begin-erasure":  true, "start-erasure": true, "cancel-erasure": true,
+}
+
+const leavesNoTrace = "it would say whether a proof is kept of somebody, and nobody would see who asked"
+
+// unrehearsed are the other commands, and why they have no dry run.
+var unrehearsed = map[string]string{
+	"record-bulk":    "try the events a thousand at a time, as a batch at /v1/apps/{app}/events",
+	"disclose-proof": leavesNoTrace, "destroy-proof": leavesNoTrace, "open-proof": leavesNoTrace,
+	"add-to-erasure": "it would say whom the ledger knows, and nobody would see who asked; a draft erases nobody: " +
+		"hand the ids over, look at the job, and cancel it",
+	"retry-rejected": "a retry that is refused changes nothing; what one would record, its event says, which the " +
+		"message shows",
+	"see-rejected": "it notes that somebody looked at a message, and nothing else",
+}
+
+// Notes of routes that others answer.
+const (
+	hasDryRun   = "has-dry-run"
+	hasNoDryRun = "has-no-dry-run"
+)
+
+// whyNoDryRun says why a command has no dry run; empty: it has one, or is a question.
+func whyNoDryRun(op *huma.Operation) string {
+	why, _ := op.Metadata[hasNoDryRun].(string)
+	return cmp.Or(unrehearsed[op.OperationID], why)
 }
 
 // describeDryRuns says which routes may be asked, and what they answer then.
@@ -43,7 +72,7 @@ func describeDryRuns(doc *huma.OpenAPI) {
 	answer := doc.Components.Schemas.Schema(typeFor[wire.DryRun](), true, "")
 	for _, item := range doc.Paths {
 		for _, op := range operations(item) {
-			if !rehearsed[op.OperationID] {
+			if !rehearsed[op.OperationID] && op.Metadata[hasDryRun] != true {
 				continue
 			}
 			op.Parameters = append(op.Parameters, &huma.Param{
@@ -57,6 +86,17 @@ func describeDryRuns(doc *huma.OpenAPI) {
 				continue
 			}
 			media.Schema = &huma.Schema{OneOf: []*huma.Schema{media.Schema, answer}}
+		}
+	}
+}
+
+// describeNoDryRuns says why other commands have none.
+func describeNoDryRuns(doc *huma.OpenAPI) {
+	for _, item := range doc.Paths {
+		for _, op := range operations(item) {
+			if why := whyNoDryRun(op); why != "" {
+				op.Description = strings.TrimSpace(op.Description + " It has no dry run: " + why + ".")
+			}
 		}
 	}
 }
@@ -76,14 +116,10 @@ func (s *server) rehearse(w http.ResponseWriter, r *http.Request, h http.Handler
 		return
 	}
 
-	told := wire.DryRun{DryRun: true, Records: []wire.DryRecord{}, Answer: jsontext.Value(answer.body.Bytes())}
+	var told wire.DryRun
 	entries, err := dry.Recorded()
-	for _, e := range entries {
-		var record wire.DryRecord
-		if record, err = wire.DryRecordOf(e); err != nil {
-			break
-		}
-		told.Records = append(told.Records, record)
+	if err == nil {
+		told, err = wire.DryRunOf(entries, answer.body.Bytes())
 	}
 	if err != nil {
 		edge.Write(w, s.problem(r.Context(), dryRun, err))
@@ -110,6 +146,22 @@ func (a *heldAnswer) copyTo(w http.ResponseWriter) {
 	}
 	w.WriteHeader(a.status)
 	_, _ = w.Write(a.body.Bytes()) // whoever went away asks again
+}
+
+// webhooks are those of the ledger; in a dry run, what is done with them is not kept.
+func (s *server) webhooks(ctx context.Context) Webhooks {
+	if rehearsalOf(ctx) != nil {
+		return s.Webhooks.Rehearse()
+	}
+	return s.Webhooks
+}
+
+// erasures are those of the ledger; in a dry run, what is done with them is not kept.
+func (s *server) erasures(ctx context.Context) orders {
+	if rehearsalOf(ctx) != nil {
+		return s.Erasures.Rehearse()
+	}
+	return s.Erasures
 }
 
 type rehearsalKey struct{}

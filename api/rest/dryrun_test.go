@@ -4,16 +4,21 @@ import (
 	"context"
 	"encoding/hex"
 	"fmt"
+	"io"
+	"log/slog"
 	"os"
 	"reflect"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"consentledger/api/approval"
+	"consentledger/api/erasing"
 	"consentledger/api/policyfile"
+	"consentledger/api/webhook"
 	"consentledger/api/wire"
 	"consentledger/api/wire/parse"
 	"consentledger/domain"
@@ -86,7 +91,10 @@ func (h *testServer) recordedSince(at eventstore.Position) (all []wire.DryRecord
 // chance is what differs between two runs of one command: times, ids, positions and
 // pseudonyms.
 var chance = regexp.MustCompile(`"(position|event_id|request|incident|stream)":"[^"]*"|` +
-	`[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+Z|[0-9a-f]{8}-[0-9a-f-]{27}|\b[0-9a-f]{32}\b|\b[0-9a-z]{20,26}\b`)
+	`[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+Z|[0-9a-f]{8}-[0-9a-f-]{27}|wh-[0-9a-f]{16}|\b[0-9a-f]{32}\b|\b[0-9a-z]{20,26}\b`)
+
+// secret is what a dry run does not show.
+var secret = regexp.MustCompile(`,"secret":"[^"]*"`)
 
 func sure(t *testing.T, v any) string {
 	t.Helper()
@@ -109,6 +117,7 @@ func (h *testServer) foretold(method, path, body string, headers ...string) (sta
 	h.t.Helper()
 	before := h.kept()
 	foreseen, told, header := h.ask(method, path+"?dry_run", body, headers...)
+	onNATS, toldOnNATS, overNATS := h.dryOnNATS(method, path, body, headers)
 	if after := h.kept(); !slices.Equal(before, after) {
 		h.t.Errorf("%s %s %.200s: a dry run left %d things where there were %d", method, path, body, len(after), len(before))
 	}
@@ -122,24 +131,50 @@ func (h *testServer) foretold(method, path, body string, headers ...string) (sta
 		h.t.Errorf("%s %s %.300s: %d %s is foretold, and answered is %d %s", method, path, body, foreseen, told, status, answer)
 		return status, answer
 	}
+	if overNATS && onNATS != strconv.Itoa(status) {
+		h.t.Errorf("%s %s %.300s: over NATS %s %s is foretold, and answered is %d %s", method, path, body, onNATS,
+			toldOnNATS, status, answer)
+		return status, answer
+	}
 	if status != 200 {
+		if overNATS && refusalOf(h.t, toldOnNATS) != refusalOf(h.t, answer) {
+			h.t.Errorf("%s %s %.300s: over NATS %s is foretold, and answered is %s", method, path, body, toldOnNATS, answer)
+		}
 		if told != answer || header.Get("Content-Type") != "application/problem+json" {
 			h.t.Errorf("%s %s %.300s: %s is foretold, and answered is %s", method, path, body, told, answer)
 		}
 		return status, answer
 	}
 
+	kept := secret.ReplaceAllString(answer, "")
 	var dry wire.DryRun
 	if err := json.Unmarshal([]byte(told), &dry); err != nil {
 		h.t.Fatalf("%s %s: %s: %v", method, path, told, err)
 	}
-	if !dry.DryRun || sure(h.t, dry.Answer) != sure(h.t, jsontext.Value(answer)) {
+	if !dry.DryRun || sure(h.t, dry.Answer) != sure(h.t, jsontext.Value(kept)) {
 		h.t.Errorf("%s %s %.300s:\nforetold %s\nanswered %s", method, path, body, sure(h.t, dry.Answer), sure(h.t, jsontext.Value(answer)))
+	}
+	if overNATS {
+		var same wire.DryRun
+		if err := json.Unmarshal([]byte(toldOnNATS), &same); err != nil || !same.DryRun ||
+			sure(h.t, same.Answer) != sure(h.t, dry.Answer) || sure(h.t, same.Records) != sure(h.t, dry.Records) {
+			h.t.Errorf("%s %s %.300s:\nforetold over NATS %s\nover HTTP          %s, %v", method, path, body, toldOnNATS, told, err)
+		}
 	}
 	if is := h.recordedSince(head); sure(h.t, dry.Records) != sure(h.t, slices.Concat([]wire.DryRecord{}, is)) {
 		h.t.Errorf("%s %s %.300s:\nforetold %s\nrecorded %s", method, path, body, sure(h.t, dry.Records), sure(h.t, is))
 	}
 	return status, answer
+}
+
+// refusalOf returns what a problem says, but for where it is explained.
+func refusalOf(t *testing.T, text string) string {
+	t.Helper()
+	var p wire.Problem
+	if err := json.Unmarshal([]byte(text), &p); err != nil {
+		t.Fatalf("%s: %v", text, err)
+	}
+	return fmt.Sprint(p.Code, p.Path, p.Detail)
 }
 
 // sampleApp publishes the sample app's policy, which the examples of events are of.
@@ -177,6 +212,7 @@ func (h *testServer) sampleApp() {
 // first: nothing is kept of that, and then it does what was said.
 func TestADryRunForetellsEveryCommandAndKeepsNothing(t *testing.T) {
 	h := open(t)
+	h.openNATS()
 	w := witness{h.ledg, map[reflect.Type]bool{}}
 	h.conf.Ledger = w
 	h.h = Handler(h.conf)
@@ -247,6 +283,7 @@ func TestADryRunForetellsEveryCommandAndKeepsNothing(t *testing.T) {
 // dry run.
 func TestADryRunOfAProposalProposesNothing(t *testing.T) {
 	h := open(t)
+	h.openNATS()
 	h.furnish()
 	who := "p-ann"
 	needs := func(_ ident.AppName, kind string) bool {
@@ -290,12 +327,10 @@ func TestADryRunIsOfCommandsAlone(t *testing.T) {
 	h := open(t)
 	h.furnish()
 	for _, path := range []string{"/v1/apps", "/v1/apps/demo", "/v1/replay"} {
-		if status, answer := h.do("GET", path+"?dry_run", ""); status != 400 {
-			t.Errorf("%s: %d %s", path, status, answer)
-		}
+		h.want(400, "it is a question", "GET", path+"?dry_run", "")
 	}
-	for _, do := range []string{"disclose", "destroy"} { // it would say whether there is a proof
-		h.want(400, "takes none", "POST", "/v1/apps/demo/proofs/"+do+"?dry_run", `{"subject":"ann","reason":"claim","by":["ann","bo"]}`)
+	for _, do := range []string{"disclose", "destroy"} {
+		h.want(400, "it would say whether a proof is kept", "POST", "/v1/apps/demo/proofs/"+do+"?dry_run", `{"subject":"ann","reason":"claim","by":["ann","bo"]}`)
 	}
 	h.want(400, "needs no value", "POST", appEndpoint+"?dry_run=perhaps", event("e1", "ann", "consent.given", yes))
 	h.want(200, `"event_id"`, "POST", appEndpoint+"?dry_run=false", event("e1", "ann", "consent.given", yes))
@@ -335,4 +370,51 @@ func TestADryRunDoesNotTellWhomTheLedgerKnows(t *testing.T) {
 			}
 		}
 	}
+}
+
+// What apps are told by HTTP, and jobs that erase many, are foretold as well. A dry run of a
+// webhook shows no secret, since none would be kept.
+func TestADryRunForetellsWebhooksAndErasuresOfMany(t *testing.T) {
+	h := open(t)
+	h.furnish()
+	h.receipt(appEndpoint, event("e1", "ann", "consent.given", yes))
+	seal := func(_ context.Context, _, _ string, text []byte) ([]byte, error) { return text, nil }
+	h.conf.Webhooks = &webhook.Hooks{Ledger: h.ledg, Rows: h.rows, Seal: seal, Unseal: seal, Private: true}
+	h.conf.Erasures = uncertified{&erasing.Jobs{Ledger: h.ledg, Rows: h.rows, Log: slog.New(slog.DiscardHandler)}}
+	h.h = Handler(h.conf)
+
+	const hooks = "/v1/apps/demo/webhooks"
+	h.foretold("POST", hooks, `{"url":"ftp://shop.example.com"}`)
+	if status, told := h.do("POST", hooks+"?dry_run", `{"url":"https://shop.example.com/a"}`); status != 200 || strings.Contains(told, "whsec_") {
+		t.Errorf("a secret that nobody keeps is shown: %d %s", status, told)
+	}
+	var hook WebhookAnswer
+	if _, answer := h.foretold("POST", hooks, `{"url":"https://shop.example.com/a"}`); json.Unmarshal([]byte(answer), &hook) != nil || hook.ID == "" {
+		t.Fatal(answer)
+	}
+	h.foretold("POST", hooks+"/"+hook.ID+"/pause", "")
+	h.foretold("POST", hooks+"/"+hook.ID+"/resume", "")
+	h.foretold("POST", hooks+"/"+hook.ID+"/replay", `{"from":"0"}`)
+	h.foretold("POST", hooks+"/"+hook.ID+"/rotate", `{"overlap_hours":1}`)
+	h.foretold("POST", hooks+"/"+hook.ID+"/rotate", `{"overlap_hours":-1}`)
+	h.foretold("POST", hooks+"/"+hook.ID+"/remove", "")
+	h.foretold("POST", hooks+"/"+hook.ID+"/remove", "") // there is none any more
+
+	const jobs = "/v1/apps/demo/erasures"
+	h.foretold("POST", jobs, `{"id":"spring","of":"ids","reason":"inactive","by":["ann","ann"]}`)
+	h.foretold("POST", jobs, `{"id":"spring","of":"ids","reason":"inactive","by":["ann","bo"]}`)
+	h.foretold("POST", jobs, `{"id":"spring","of":"everybody","reason":"inactive","by":["ann","bo"]}`) // the id is used
+	h.foretold("POST", jobs+"/spring/start", "")                                                       // nobody is meant yet
+	h.want(400, "it would say whom the ledger knows", "POST", jobs+"/spring/subjects?dry_run", `{"part":1,"subjects":["ann"]}`)
+	h.want(200, `"persons":1`, "POST", jobs+"/spring/subjects", `{"part":1,"subjects":["ann"]}`)
+	h.foretold("POST", jobs+"/spring/start", "")
+	h.foretold("POST", jobs+"/spring/cancel", "")
+	h.foretold("POST", jobs+"/nosuch/cancel", "")
+}
+
+// uncertified are jobs without a log that proves what they did.
+type uncertified struct{ *erasing.Jobs }
+
+func (uncertified) Certify(context.Context, ident.AppName, string, io.Writer) error {
+	panic("nobody asks for a certificate here")
 }

@@ -21,15 +21,23 @@ import (
 
 // Erasures erase many persons; see [erasing.Jobs].
 type Erasures interface {
-	Begin(ctx context.Context, app ident.AppName, b erasing.Begin) (erasing.Job, error)
+	orders
 	Add(ctx context.Context, app ident.AppName, id, by string, part int, who []ident.PersonKey) (erasing.Job, error)
-	Start(ctx context.Context, app ident.AppName, id, by string, digest content.Hash) (erasing.Job, error)
 	Digest(ctx context.Context, job erasing.Job) (content.Hash, error)
-	Cancel(ctx context.Context, app ident.AppName, id string) (erasing.Job, error)
 	Get(ctx context.Context, app ident.AppName, id string) (erasing.Job, error)
 	List(ctx context.Context, app ident.AppName) ([]erasing.Job, error)
 	Kept(ctx context.Context, app ident.AppName, id string, most int) ([]erasing.Refused, error)
 	Certify(ctx context.Context, app ident.AppName, id string, w io.Writer) error
+
+	// Rehearse returns jobs of which what is done with them is not kept.
+	Rehearse() *erasing.Jobs
+}
+
+// orders are what is done with erasures and can be tried first.
+type orders interface {
+	Begin(ctx context.Context, app ident.AppName, b erasing.Begin) (erasing.Job, error)
+	Start(ctx context.Context, app ident.AppName, id, by string, digest content.Hash) (erasing.Job, error)
+	Cancel(ctx context.Context, app ident.AppName, id string) (erasing.Job, error)
 }
 
 // A NewErasure begins to erase many.
@@ -121,7 +129,7 @@ func (s *server) erasureRoutes(api huma.API) {
 			"approves what has the digest",
 		s.startErasure)
 	route(s, api, "cancel-erasure", http.MethodPost, one+"/cancel", "End it; who was erased stays erased",
-		s.changeErasure(s.Erasures.Cancel))
+		s.changeErasure(orders.Cancel))
 
 	certify := huma.Operation{
 		OperationID: "certify-erasure", Method: http.MethodGet, Path: one + "/certificate", SkipValidateParams: true,
@@ -181,7 +189,7 @@ func (s *server) beginErasure(ctx context.Context, in *newErasureBody) (*out[Era
 		begin.ClosedBefore = deadline.At(at)
 	}
 
-	j, err := s.Erasures.Begin(ctx, app, begin)
+	j, err := s.erasures(ctx).Begin(ctx, app, begin)
 	return erasureAnswer(j, err)
 }
 
@@ -218,20 +226,20 @@ func (s *server) startErasure(ctx context.Context, in *startErasureIn) (*out[Era
 			return nil, bad("digest: it is written as the job shows it: sha256: and 64 lower-case hex digits")
 		}
 	}
-	return s.changeErasure(func(ctx context.Context, app ident.AppName, id string) (erasing.Job, error) {
-		return s.Erasures.Start(ctx, app, id, s.principal(ctx), digest)
+	return s.changeErasure(func(e orders, ctx context.Context, app ident.AppName, id string) (erasing.Job, error) {
+		return e.Start(ctx, app, id, s.principal(ctx), digest)
 	})(ctx, &erasureIn{App: in.App, Job: in.Job})
 }
 
 func (s *server) changeErasure(
-	how func(context.Context, ident.AppName, string) (erasing.Job, error),
+	how func(orders, context.Context, ident.AppName, string) (erasing.Job, error),
 ) func(context.Context, *erasureIn) (*out[ErasureJob], error) {
 	return func(ctx context.Context, in *erasureIn) (*out[ErasureJob], error) {
 		app, err := ident.ParseAppName(in.App)
 		if err != nil {
 			return nil, bad(err.Error())
 		}
-		j, err := how(ctx, app, in.Job)
+		j, err := how(s.erasures(ctx), ctx, app, in.Job)
 		return erasureAnswer(j, err)
 	}
 }

@@ -207,7 +207,7 @@ func (s *server) routes(mux *http.ServeMux) huma.API {
 	s.healthRoutes(api, mux)
 	s.asyncRoute(api)
 	s.describeOthers(api.OpenAPI())
-	describe(api.OpenAPI(), s.Ledger != nil) // over NATS, which has the same description, there are no dry runs
+	describe(api.OpenAPI(), s.Ledger != nil) // over NATS, of the same description, dry runs have subjects of their own
 	return api
 }
 
@@ -234,6 +234,7 @@ func routeOf(op *huma.Operation) edge.Route {
 		Records: op.Metadata[records] == true, Events: op.Metadata[takesOptOuts] == true,
 		Tagged: op.Metadata[tagged] == true,
 	}
+	r.NoDryRun = whyNoDryRun(op)
 	if op.RequestBody != nil {
 		r.Types = slices.Sorted(maps.Keys(op.RequestBody.Content))
 	}

@@ -28,7 +28,9 @@ import (
 	"consentledger/eventstore/ledger"
 	"consentledger/eventstore/memory"
 	"consentledger/eventstore/vault"
+
 	"consentledger/projections/consents"
+	"github.com/nats-io/nats.go"
 
 	"github.com/go-json-experiment/json"
 )
@@ -42,6 +44,7 @@ type testServer struct {
 	sick bool
 	ledg *ledger.Ledger
 	conf Config
+	nats *nats.Conn // nil: it is not answered there
 
 	store *memory.Store // of the ledger
 	rows  *memory.Rows  // of the vault and the texts

@@ -11,6 +11,7 @@ import (
 	"consentledger/domain/ident"
 	"consentledger/domain/refusal"
 	"consentledger/eventstore"
+	"consentledger/eventstore/rehearsal"
 )
 
 // A Wish is what a webhook is to be.
@@ -19,6 +20,14 @@ type Wish struct {
 	Types []string             // none: those of consents
 	After *eventstore.Position // where it begins; nil: with what is recorded from now on
 	By    string
+}
+
+// Rehearse returns webhooks as they are now. What is done with them stays in memory, and
+// nothing is sent.
+func (h *Hooks) Rehearse() *Hooks {
+	// Sealing would make the app a key if it has none yet.
+	seal := func(context.Context, string, string, []byte) ([]byte, error) { return nil, nil }
+	return &Hooks{Ledger: h.Ledger, Rows: rehearsal.OverRows(h.Rows), Seal: seal, Private: h.Private}
 }
 
 // List returns the webhooks of an app, or of all, oldest first.

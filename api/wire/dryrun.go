@@ -38,6 +38,20 @@ type DryOwed struct {
 	Until  string `json:"until,omitzero" doc:"the instant at which it is late; absent: it has no date yet"`
 }
 
+// DryRunOf returns what is told of a command that was tried: what it would record, and what
+// it answered.
+func DryRunOf(entries []codec.Entry, answer []byte) (DryRun, error) {
+	told := DryRun{DryRun: true, Records: []DryRecord{}, Answer: jsontext.Value(answer)}
+	for _, e := range entries {
+		record, err := DryRecordOf(e)
+		if err != nil {
+			return DryRun{}, err
+		}
+		told.Records = append(told.Records, record)
+	}
+	return told, nil
+}
+
 // Whoever may record need not be one who may read persons, and a dry run leaves no trace. So
 // it tells neither whether somebody is known, which the part of the outside id would, nor by
 // which pseudonym: in the log, which many may read, their history is found by that.

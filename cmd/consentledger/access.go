@@ -10,6 +10,7 @@ import (
 	"consentledger/cmd/internal/accesskeys"
 	"consentledger/cmd/internal/exit"
 	"consentledger/cmd/internal/output"
+	"consentledger/cmd/internal/recording"
 	"consentledger/cmd/internal/remote"
 
 	"github.com/spf13/cobra"
@@ -49,6 +50,10 @@ administrator gets one, or somebody who lost theirs.`,
 		Example: `  consentledger access key new --name "shop back end" --role app-writer --app shop --days 90
   consentledger access key new --name "ann" --role administrator --all-apps --data data`,
 		RunE: func(c *cobra.Command, _ []string) error {
+			if only, _ := c.Flags().GetBool(remote.DryRunFlag); only && data != "" {
+				return exit.Usage(errors.New("--dry-run asks a running server, and with --data there is none: " +
+					"leave one of them out"))
+			}
 			if data != "" {
 				return accesskeys.IssueOffline(c, data, in)
 			}
@@ -71,6 +76,7 @@ administrator gets one, or somebody who lost theirs.`,
 	c.MarkFlagRequired("name")
 	c.MarkFlagRequired("role")
 	output.FlagOr(c, "table")
+	recording.DryRunOf(c, accesskeys.Columns...)
 	return c
 }
 
@@ -121,6 +127,7 @@ goes on for --overlap, so that its holder can change over without being locked o
 	}
 	c.Flags().DurationVar(&overlap, "overlap", 24*time.Hour, "for how long the older key goes on")
 	output.FlagOr(c, "table")
+	recording.DryRunOf(c, accesskeys.Columns...)
 	return c
 }
 
@@ -132,5 +139,6 @@ func newAccessRevoke() *cobra.Command {
 		},
 	}
 	output.Flag(c)
+	recording.DryRunOf(c, accesskeys.Columns...)
 	return c
 }

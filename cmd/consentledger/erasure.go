@@ -11,6 +11,7 @@ import (
 	"consentledger/cmd/internal/erasures"
 	"consentledger/cmd/internal/exit"
 	"consentledger/cmd/internal/output"
+	"consentledger/cmd/internal/recording"
 	"consentledger/cmd/internal/remote"
 
 	"github.com/spf13/cobra"
@@ -80,6 +81,7 @@ func newErasureBegin() *cobra.Command {
 	f.BoolVar(&wait, "wait", false, "wait until it has ended, and tell how far it is")
 	c.MarkFlagRequired("reason")
 	output.Flag(c)
+	recording.DryRunOf(c, erasures.Columns...)
 	return c
 }
 
@@ -156,6 +158,7 @@ was told the same one. If another list was handed over since, nothing is erased.
 	c.Flags().StringVar(&digest, "digest", "",
 		"what you approve, as erasure show tells it; needed where people are authenticated")
 	output.Flag(c)
+	recording.DryRunOf(c, erasures.Columns...)
 	return c
 }
 
@@ -171,6 +174,7 @@ func newErasureCancel() *cobra.Command {
 		},
 	}
 	output.Flag(c)
+	recording.DryRunOf(c, erasures.Columns...)
 	return c
 }
 

@@ -260,7 +260,7 @@ func TestOperatorsSubjectsAreRoutesOfHTTP(t *testing.T) {
 		}
 		var inPath, inQuery []string
 		for _, p := range op.Parameters {
-			if p.In == "query" && p.Name != "dry_run" { // over NATS nothing is asked about first
+			if p.In == "query" && p.Name != "dry_run" { // over NATS it is a subject
 				inQuery = append(inQuery, p.Name)
 			} else if p.In == "path" && p.Name != "app" && p.Name != "group" {
 				inPath = append(inPath, p.Name)

@@ -5,6 +5,7 @@ import (
 	"net/url"
 
 	"consentledger/cmd/internal/output"
+	"consentledger/cmd/internal/recording"
 	"consentledger/cmd/internal/remote"
 
 	"github.com/spf13/cobra"
@@ -36,5 +37,8 @@ func principalVerb(verb, path, method, short string) *cobra.Command {
 		},
 	}
 	output.Flag(c)
+	if method != http.MethodGet {
+		recording.DryRunOf(c, "principal", "names")
+	}
 	return c
 }

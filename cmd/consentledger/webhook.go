@@ -8,6 +8,7 @@ import (
 	"consentledger/cmd/internal/commandline"
 	"consentledger/cmd/internal/exit"
 	"consentledger/cmd/internal/output"
+	"consentledger/cmd/internal/recording"
 	"consentledger/cmd/internal/remote"
 	"consentledger/cmd/internal/webhooks"
 
@@ -57,6 +58,7 @@ func newWebhookAdd() *cobra.Command {
 		"only what comes after this position; 0: the beginning of the log (default: what is recorded from now on)")
 	commandline.AlsoNamed(c, "from", "after")
 	output.FlagOr(c, "table")
+	recording.DryRunOf(c, webhooks.Columns...)
 	return c
 }
 
@@ -94,6 +96,7 @@ func newWebhookRotate() *cobra.Command {
 	}
 	c.Flags().DurationVar(&overlap, "overlap", 24*time.Hour, "for how long the older secret signs as well")
 	output.FlagOr(c, "table")
+	recording.DryRunOf(c, webhooks.Columns...)
 	return c
 }
 
@@ -115,6 +118,7 @@ names its position; --after 0 sends everything.`,
 	c.MarkFlagRequired("after")
 	commandline.AlsoNamed(c, "from", "after")
 	output.Flag(c)
+	recording.DryRunOf(c, webhooks.Columns...)
 	return c
 }
 
@@ -130,6 +134,7 @@ func newWebhookRemove() *cobra.Command {
 		},
 	}
 	output.Flag(c)
+	recording.DryRunOf(c, "removed")
 	return c
 }
 
@@ -146,5 +151,6 @@ func webhookVerb(name, short string) *cobra.Command {
 		},
 	}
 	output.Flag(c)
+	recording.DryRunOf(c, webhooks.Columns...)
 	return c
 }

@@ -55,6 +55,9 @@ type EndAnswer struct {
 // Patterns are the routes of [Handler].
 var Patterns = []string{"GET /v1/access/me", "GET /v1/access/sessions", "POST /v1/access/sessions/end"}
 
+// NoDryRun is why ending sessions has none.
+const NoDryRun = "GET /v1/access/sessions shows whose sessions it would end"
+
 // Handler returns the routes by which somebody asks who they are, and an administrator who
 // is signed in. Where nobody is authenticated sessions are nil, and so nobody is signed in.
 func Handler(sessions *Sessions, log *slog.Logger) http.Handler {
@@ -62,7 +65,8 @@ func Handler(sessions *Sessions, log *slog.Logger) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc(Patterns[0], h.route(edge.Route{}, h.me))
 	mux.HandleFunc(Patterns[1], h.route(edge.Route{}, h.list))
-	mux.HandleFunc(Patterns[2], h.route(edge.Route{Types: []string{"application/json"}}, h.end))
+	ends := edge.Route{Types: []string{"application/json"}, NoDryRun: NoDryRun}
+	mux.HandleFunc(Patterns[2], h.route(ends, h.end))
 	return mux
 }
 

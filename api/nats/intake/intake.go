@@ -79,6 +79,9 @@ type Config struct {
 	Ledger Executor
 	Log    *slog.Logger // nil: slog.Default
 
+	// Rehearse returns a ledger on which an event is tried.
+	Rehearse func(ctx context.Context) (*ledger.Rehearsal, error)
+
 	Sender  Sender // of what is sent to record; nil: nobody is known
 	AskedBy Sender // of what is asked by check; nil: nobody is known
 

@@ -284,7 +284,7 @@ func TestTheServiceIsListed(t *testing.T) {
 		t.Fatal(err)
 	}
 	var info micro.Info
-	if err := json.Unmarshal(m.Data, &info); err != nil || len(info.Endpoints) != 3 || info.Endpoints[0].Metadata["schema.request"] == "" || info.Endpoints[2].Subject != "consent.v1.*.prompt" || info.Endpoints[2].Metadata["schema.response"] == "" {
+	if err := json.Unmarshal(m.Data, &info); err != nil || len(info.Endpoints) != 4 || info.Endpoints[0].Metadata["schema.request"] == "" || info.Endpoints[2].Subject != "consent.v1.*.prompt" || info.Endpoints[2].Metadata["schema.response"] == "" {
 		t.Errorf("%v: %s", err, m.Data)
 	}
 	for _, e := range info.Endpoints {

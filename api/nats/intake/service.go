@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"errors"
+	"strings"
 	"time"
 
 	"consentledger/api/nats/natsservice"
@@ -41,7 +42,7 @@ func openService(ctx context.Context, c Config, js jetstream.JetStream) (drain f
 	var open []natsservice.Endpoint
 	for _, e := range s.endpoints() {
 		open = append(open, natsservice.Endpoint{
-			Name: e.name, Subject: subject.Any + e.name, Handle: e.handle,
+			Name: strings.ReplaceAll(e.name, ".", "-"), Subject: subject.Any + e.name, Handle: e.handle,
 			Metadata: map[string]string{
 				"schema.request": schemaPath + e.request, "schema.response": schemaPath + e.response,
 				"schema.error": schemaPath + "problem", "content": e.content,
@@ -81,6 +82,7 @@ func (s *service) endpoints() []endpoint {
 		{"record", s.record, "event", "receipt", "application/cloudevents+json"},
 		{"check", s.check, "check", "answer", "application/json"},
 		{"prompt", s.prompt, "prompt-request", "prompt", "application/json"},
+		{subject.DryRun("record"), s.tryRecord, "event", "dry-run", "application/cloudevents+json"},
 	}
 }
 
@@ -137,6 +139,65 @@ func (s *service) record(r *natsservice.Request) {
 		s.refuse(r, hint, errBusy)
 		msg.end(errBusy)
 	}
+}
+
+// tryRecord answers what an event would do. Nothing of it is kept, also not with the
+// rejected messages: whoever waits for no answer wants none.
+func (s *service) tryRecord(r *natsservice.Request) {
+	leave, busy := s.enter(r, false)
+	if busy != nil {
+		_ = r.Answer(overloaded(busy, nil))
+		return
+	}
+
+	values := credentials(r.Header)
+	req, _, err := readMessage(r.Subject, r.Header, r.Data)
+	if err == nil {
+		req, err = s.signedBy(s.ctx, req, values)
+	}
+	if err != nil {
+		defer leave()
+		_ = r.Answer(refusedWith(err))
+		return
+	}
+
+	req = apart(req, unencoded(r.Header), "request-"+rand.Text())
+
+	// It waits behind what the same person's messages before it do.
+	taken := s.jobs.do(s.stop, s.jobs.person(req.App, req.Person), func() {
+		defer leave()
+		told, err := s.rehearse(s.ctx, req)
+		if err != nil {
+			_ = r.Answer(refusedWith(err))
+			return
+		}
+		s.answer(r, told)
+	})
+	if !taken {
+		leave()
+		_ = r.Answer(refusedWith(errBusy))
+	}
+}
+
+// rehearse returns what a request would do.
+func (s *service) rehearse(ctx context.Context, req ledger.Request) (wire.DryRun, error) {
+	dry, err := s.Rehearse(ctx)
+	if err != nil {
+		return wire.DryRun{}, err
+	}
+
+	on := s.Config
+	on.Ledger = dry
+	receipt, err := on.execute(ctx, req)
+	if err != nil {
+		return wire.DryRun{}, err
+	}
+
+	entries, err := dry.Recorded()
+	if err != nil {
+		return wire.DryRun{}, err
+	}
+	return wire.DryRunOf(entries, wire.AppendReceipt(nil, receipt))
 }
 
 // tellUnencoded tells of names with question marks. The event is recorded: whether

@@ -13,7 +13,8 @@
 // Who may publish on these subjects is the server's to say, and nobody but
 // operators should: consent.v1.<app>.operate and consent.v1.<app>.operate.* for
 // what they record, consent.v1.<app>.query.* for what they ask, and
-// consent.v1.<group>.group for whoever speaks for a group. The order of
+// consent.v1.<group>.group for whoever speaks for a group. What a command would do is
+// asked on consent.v1.<app>.query.dry-run-..., see [subject.DryRun]. The order of
 // requests that are sent without waiting for the answers is not kept.
 //
 // An event for consent.v1.<app>.operate or consent.v1.<group>.group that is not
@@ -28,6 +29,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"mime"
 	"net/http"
 	"net/url"
@@ -100,10 +102,15 @@ func Run(ctx context.Context, c Config, ready func()) error {
 	s := &service{Config: c, ctx: long, stop: ctx, slots: make(chan struct{}, most)}
 	var open []natsservice.Endpoint
 	for _, r := range Routes {
+		metadata := map[string]string{
+			"http": r.Method + " " + r.Path, "schema": "/openapi.json", "schema.error": "/v1/schemas/problem",
+		}
+		if r.DryRun {
+			metadata["http"] += r.asked(nil)
+			metadata["schema.response"] = "/v1/schemas/dry-run"
+		}
 		open = append(open, natsservice.Endpoint{
-			Name: r.endpoint(), Subject: r.Subject, Handle: s.take(r),
-			Metadata: map[string]string{"http": r.Method + " " + r.Path, "schema": "/openapi.json",
-				"schema.error": "/v1/schemas/problem"},
+			Name: r.endpoint(), Subject: r.Subject, Handle: s.take(r), Metadata: metadata,
 		})
 	}
 
@@ -232,6 +239,7 @@ func (s *service) answer(route Route, r *natsservice.Request, a *answer) {
 
 	why, failed := a.failed()
 	switch {
+	case route.DryRun: // nothing was to be recorded, and nobody wants to know
 	case failed && route.Events && s.Keep != nil:
 		withoutKey(r.Msg)
 		s.Keep(s.stop, r.Msg, why)
@@ -319,7 +327,7 @@ func outcomeOf(status int) string {
 func (r Route) path(name string, body []byte) (string, []byte, error) {
 	path := strings.NewReplacer("{app}", url.PathEscape(name), "{group}", url.PathEscape(name)).Replace(r.Path)
 	if len(r.InPath)+len(r.InQuery) == 0 && !r.AppInBody && r.Method != http.MethodGet {
-		return path, body, nil
+		return path + r.asked(nil), body, nil
 	}
 
 	members, err := membersOf(body)
@@ -353,10 +361,7 @@ func (r Route) path(name string, body []byte) (string, []byte, error) {
 		}
 	}
 
-	if len(query) > 0 {
-		path += "?" + query.Encode()
-	}
-
+	path += r.asked(query)
 	if r.Method == http.MethodGet {
 		if len(members) > 0 {
 			known := cmp.Or(strings.Join(slices.Concat(r.InPath, r.InQuery), ", "), "none")
@@ -367,6 +372,21 @@ func (r Route) path(name string, body []byte) (string, []byte, error) {
 
 	rest, err := json.Marshal(members, json.Deterministic(true))
 	return path, rest, err
+}
+
+// asked returns the query of a route, with what asks for a dry run.
+func (r Route) asked(query url.Values) string {
+	if r.DryRun {
+		query = maps.Clone(query)
+		if query == nil {
+			query = url.Values{}
+		}
+		query.Set("dry_run", "true")
+	}
+	if len(query) == 0 {
+		return ""
+	}
+	return "?" + query.Encode()
 }
 
 var errBody = errors.New("the body is not a JSON object")
@@ -410,7 +430,7 @@ func take(members map[string]jsontext.Value, name string) (text string, has bool
 func Again(ctx context.Context, handler http.Handler, m *nats.Msg) (body []byte, why *Problem, ok bool) {
 	_, name := subject.Parse(m.Subject)
 	for _, route := range Routes {
-		if _, of := subject.Parse(route.Subject); !route.Events || of != name {
+		if _, of := subject.Parse(route.Subject); !route.Events || route.DryRun || of != name {
 			continue
 		}
 		a := (&service{Config: Config{Handler: handler}, ctx: ctx}).do(route, m.Subject, m.Header, m.Data)

@@ -2,6 +2,7 @@ package operator
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 
 	"consentledger/api/nats/subject"
@@ -12,6 +13,7 @@ type Route struct {
 	Subject, Method, Path string
 	InPath, InQuery       []string // members of the body that stand in the URL
 	Events                bool     // the body is one event
+	DryRun                bool     // it is asked what it would do
 	AppInBody             bool     // HTTP has the app's name in the body: it becomes the subject's
 }
 
@@ -24,10 +26,23 @@ func (r Route) endpoint() string {
 // asks reports whether a route is a question, and records nothing.
 func (r Route) asks() bool { return strings.Contains(r.Subject, ".query.") }
 
-// Routes are all of them. What operators record about persons and the app,
-// voids, holds, exemptions, notes, signers and the steps of requests, incidents
-// and obligations among it, comes in by the first.
-var Routes = []Route{
+// Routes are all of them: what is recorded, each with its dry run, and what is asked.
+var Routes = slices.Concat(commands, dryRuns(commands), questions)
+
+// dryRuns returns the routes by which is asked what others would do.
+func dryRuns(of []Route) (all []Route) {
+	for _, r := range of {
+		_, what := subject.Parse(r.Subject)
+		r.Subject, r.DryRun = subject.Any+subject.DryRun(what), true
+		all = append(all, r)
+	}
+	return all
+}
+
+// What operators record about persons and the app, voids, holds, exemptions, notes,
+// signers and the steps of requests, incidents and obligations among it, comes in by the
+// first.
+var commands = []Route{
 	{Subject: subject.Any + "operate", Method: http.MethodPost, Path: "/v1/apps/{app}/operator/events", Events: true},
 	{Subject: subject.Any + "operate.app", Method: http.MethodPut, Path: "/v1/apps/{app}"},
 	{Subject: subject.Any + "operate.environment", Method: http.MethodPost, Path: "/v1/apps/{app}/environment"},
@@ -39,7 +54,9 @@ var Routes = []Route{
 	{Subject: subject.Any + "operate.decline", Method: http.MethodPost, Path: "/v1/apps/{app}/proposals/{id}/decline", InPath: []string{"id"}},
 	{Subject: subject.Any + "operate.withdraw", Method: http.MethodPost, Path: "/v1/apps/{app}/proposals/{id}/withdraw", InPath: []string{"id"}},
 	{Subject: subject.Any + "group", Method: http.MethodPost, Path: "/v1/groups/{group}/events", Events: true},
+}
 
+var questions = []Route{
 	{Subject: subject.Any + "query.app", Method: http.MethodGet, Path: "/v1/apps/{app}"},
 	{Subject: subject.Any + "query.state", Method: http.MethodPost, Path: "/v1/apps/{app}/subjects/state"},
 	{Subject: subject.Any + "query.consents", Method: http.MethodPost, Path: "/v1/apps/{app}/subjects/consents", InQuery: []string{"min_position"}},

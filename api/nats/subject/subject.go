@@ -28,6 +28,15 @@ func Parse(subject string) (name, what string) {
 // event follows.
 const In = "in."
 
+// DryRun returns what a subject is for on which is asked what a command would do, as in
+// query.dry-run-operate-policy of operate.policy. Nothing is kept.
+//
+// It is a subject and not a header: a ledger that does not know it does not listen there,
+// and records nothing. A header that it does not know would not keep it from recording an
+// opt-out. It is a question, where the ledger's user of an external NATS server may listen
+// already.
+func DryRun(what string) string { return "query.dry-run-" + strings.ReplaceAll(what, ".", "-") }
+
 // Type returns the type of the events that a stream takes by this subject, which may
 // be of no kind that is known. Other subjects have none.
 func Type(subject string) (kind string, has bool) {

@@ -14,6 +14,9 @@ const ownPrefix = "consent-"
 
 const idempotencyKey = "idempotency-key"
 
+// dryRunHeader is what somebody may guess who wants a dry run.
+const dryRunHeader = "consent-dry-run"
+
 // anyMayStray reports whether there is a header that StrayHeaders looks at.
 func anyMayStray(header map[string][]string) bool {
 	for name := range header {
@@ -41,6 +44,9 @@ func StrayHeaders(r *ledger.Request, header map[string][]string, taken ...string
 		lower := strings.ToLower(name)
 		isTaken := slices.ContainsFunc(taken, func(t string) bool { return strings.EqualFold(t, name) })
 		switch {
+		case lower == dryRunHeader: // whoever writes it wants nothing recorded, an opt-out neither
+			return malformed("there is no header for a dry run: over HTTP it is asked for by ?dry_run, over NATS on " +
+				"the subjects query.dry-run-...")
 		case strings.HasPrefix(lower, ownPrefix) && !isTaken:
 			refusal = malformed("there is a header Consent-... that is not read here; %s", knownHeaders(taken))
 		case lower == idempotencyKey && Repeated(header, name):

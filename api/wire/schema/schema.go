@@ -45,6 +45,7 @@ var shapes = map[string]struct {
 	"prompt-request": {reflect.TypeFor[wire.PromptRequest](), aRequest},
 	"prompt":         {reflect.TypeFor[wire.PromptAnswer](), anAnswer},
 	"receipt":        {reflect.TypeFor[wire.Receipt](), anAnswer},
+	"dry-run":        {reflect.TypeFor[wire.DryRun](), anAnswer},
 	"problem":        {reflect.TypeFor[wire.Problem](), anAnswer},
 }
 

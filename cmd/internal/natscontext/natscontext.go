@@ -73,8 +73,8 @@ func (u untaken) refuse() error {
 		instead string
 	}{
 		{"socks_proxy", u.Socks != "", "the ledger connects directly: name an address that it reaches"},
-		{"inbox_prefix", u.Inbox != "", "the ledger has inboxes of its own: let its user hear _INBOX.consentledger.>, " +
-			"as docs/access.md says, and leave it out"},
+		{"inbox_prefix", u.Inbox != "", "the ledger has inboxes of its own: let its user hear " +
+			"_INBOX.consentledger.>, as docs/access.md says, and leave it out"},
 		{"jetstream_domain", u.Domain != "", "name a server of that domain"},
 		{"jetstream_api_prefix", u.APIPrefix != "", "name a server and a user of the account that has JetStream"},
 		{"nsc", u.NSC != "", "let creds name the file that nsc generate creds writes"},
@@ -153,7 +153,8 @@ func parse(text []byte) (Context, error) {
 		}
 	}
 	if (c.JWT == "") != (c.Seed == "") {
-		return Context{}, errors.New("user_jwt and user_seed go together: the ledger proves by the seed that it is the user")
+		return Context{}, errors.New("user_jwt and user_seed go together: the ledger proves by the seed that it is " +
+			"the user")
 	}
 	for _, path := range []string{c.Cert, c.Key, c.CA} {
 		if scheme, has := schemeOf(path); has {

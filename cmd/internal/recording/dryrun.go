@@ -19,6 +19,31 @@ func DryRun(c *cobra.Command) {
 	c.RunE = func(c *cobra.Command, args []string) error { return foretell(c, run(c, args)) }
 }
 
+// DryRunOf is [DryRun] of a verb that changes what is no record, as a webhook: it prints what
+// the answer would be, with these columns.
+func DryRunOf(c *cobra.Command, columns ...string) {
+	c.Flags().Bool(remote.DryRunFlag, false, "print what would be answered, or why it would be refused, and do nothing")
+	remote.AsksFirst(c)
+	run := c.RunE
+	c.RunE = func(c *cobra.Command, args []string) error {
+		err := run(c, args)
+		told, is := errors.AsType[*remote.Foretold](err)
+		if !is {
+			return err
+		}
+
+		fmt.Fprintln(c.ErrOrStderr(), "Nothing was done. This is what would be answered:")
+		if form := output.Form(c); form == "json" || form == "jsonl" {
+			return output.One(c, json.RawMessage(told.Answer))
+		}
+		var dry struct{ Answer json.RawMessage }
+		if err := json.Unmarshal(told.Answer, &dry); err != nil {
+			return err
+		}
+		return output.One(c, dry.Answer, columns...)
+	}
+}
+
 func dryRunFlag(c *cobra.Command) {
 	c.Flags().Bool(remote.DryRunFlag, false, "print what would be recorded, or why it would be refused, and "+
 		"record nothing")

@@ -29,7 +29,8 @@ type BackupRequest struct {
 // way cuts the answer off: nobody takes it for whole.
 func (h *Server) makeBackup(w http.ResponseWriter, r *http.Request) {
 	edge.Limit(w, r, 10*time.Second)
-	if err := takesJSON.Check(r); err != nil {
+	takes := edge.Route{Types: takesJSON.Types, NoDryRun: onlyReads}
+	if err := takes.Check(r); err != nil {
 		edge.Write(w, refusedOf(err))
 		return
 	}

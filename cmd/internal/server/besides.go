@@ -36,18 +36,19 @@ func (h *Server) besides() []beside {
 			Answer:  auth.KeyList{}}, keys},
 		{rest.Described{Pattern: "POST /v1/access/keys", ID: "issue-key",
 			Summary: "Issue a key, which is shown this once",
-			Body:    auth.NewKeyRequest{}, Answer: auth.KeyAnswer{}}, keys},
+			Body:    auth.NewKeyRequest{}, Answer: auth.KeyAnswer{}, DryRun: true}, keys},
 		{rest.Described{Pattern: "POST /v1/access/keys/{id}/rotate", ID: "rotate-key",
 			Summary: "Make another key for the same principal, which is shown this once",
-			Body:    auth.RotateRequest{}, Answer: auth.KeyAnswer{}}, keys},
+			Body:    auth.RotateRequest{}, Answer: auth.KeyAnswer{}, DryRun: true}, keys},
 		{rest.Described{Pattern: "POST /v1/access/keys/{id}/revoke", ID: "revoke-key",
 			Summary: "Let nobody in by a key any more",
-			Answer:  auth.KeyAnswer{}}, keys},
+			Answer:  auth.KeyAnswer{}, DryRun: true}, keys},
 		{rest.Described{Pattern: "GET /v1/access/principals/{id}", ID: "name-principal",
 			Summary: "Whose a pseudonym of records is; that somebody asked is recorded",
 			Answer:  auth.PrincipalAnswer{}}, keys},
 		{rest.Described{Pattern: "POST /v1/access/principals/{id}/erase", ID: "erase-principal",
-			Summary: "Erase the name of a principal whose keys have all ended", Answer: auth.PrincipalAnswer{}}, keys},
+			Summary: "Erase the name of a principal whose keys have all ended",
+			Answer:  auth.PrincipalAnswer{}, DryRun: true}, keys},
 
 		{rest.Described{Pattern: "GET /v1/access/me", ID: "who-am-i", Summary: "Who one is here, and what one may do",
 			Answer: session.Me{}}, sessions},
@@ -56,11 +57,11 @@ func (h *Server) besides() []beside {
 			Answer:  session.SessionList{}}, sessions},
 		{rest.Described{Pattern: "POST /v1/access/sessions/end", ID: "end-sessions",
 			Summary: "End every session of a principal",
-			Body:    session.EndRequest{}, Answer: session.EndAnswer{}}, sessions},
+			Body:    session.EndRequest{}, Answer: session.EndAnswer{}, NoDryRun: session.NoDryRun}, sessions},
 
 		{rest.Described{Pattern: token.Pattern, ID: "mint-token",
 			Summary: "A token by which one person's own browser or phone speaks; it is shown this once",
-			Body:    TokenRequest{}, Answer: TokenAnswer{}}, token.Handler(h.tokens, h.Log)},
+			Body:    TokenRequest{}, Answer: TokenAnswer{}, NoDryRun: token.NoDryRun}, token.Handler(h.tokens, h.Log)},
 		{rest.Described{Pattern: siem.Pattern, ID: "siem", Summary: "Who did what and what was refused, as events " +
 			"of OCSF, one a line",
 			Query: map[string]string{
@@ -74,16 +75,16 @@ func (h *Server) besides() []beside {
 
 		{rest.Described{Pattern: "POST /v1/backup", ID: "make-backup",
 			Summary: "Make a backup of the log and of the vault, encrypted: parts called log, vault and report",
-			Body:    BackupRequest{}, Kind: "multipart/mixed"}, http.HandlerFunc(h.makeBackup)},
+			Body:    BackupRequest{}, Kind: "multipart/mixed", NoDryRun: onlyReads}, http.HandlerFunc(h.makeBackup)},
 		{rest.Described{Pattern: "GET /v1/vault/keys", ID: "list-vault-keys",
 			Summary: "Which epochs the vault's keys have; never the keys", Answer: KeysReport{}},
 			http.HandlerFunc(h.vaultKeys)},
 		{rest.Described{Pattern: "POST /v1/vault/keys/rotate", ID: "rotate-vault-keys",
 			Summary: "Begin an epoch of the vault's keys; of several processes, let the newest one wrap that all have",
-			Answer:  KeysReport{}}, http.HandlerFunc(h.rotateKeys)},
+			Answer:  KeysReport{}, NoDryRun: rotatesAtOnce}, http.HandlerFunc(h.rotateKeys)},
 		{rest.Described{Pattern: "POST /v1/vault/keys/retire", ID: "retire-vault-keys",
 			Summary: "Destroy older epochs of the vault's keys, by the sum of a copy of the newer file",
-			Body:    RetireRequest{}, Answer: KeysReport{}}, http.HandlerFunc(h.retireKeys)},
+			Body:    RetireRequest{}, Answer: KeysReport{}, NoDryRun: retiresAtOnce}, http.HandlerFunc(h.retireKeys)},
 	}
 }
 

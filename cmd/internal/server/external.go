@@ -53,8 +53,8 @@ func (e *ExternalNATS) Resolve() error {
 		return nil
 	}
 	if e.URL != "" || e.Creds != "" || e.nkeyFile() != "" || e.CA != "" || e.Cert != "" || e.Key != "" {
-		return exit.Usage(errors.New("--nats-context says how NATS is reached, and who the ledger is there: leave out " +
-			"--nats, --nats-creds, --nats-nkey, --nats-ca, --nats-cert and --nats-key"))
+		return exit.Usage(errors.New("--nats-context says how NATS is reached, and who the ledger is there: " +
+			"leave out --nats, --nats-creds, --nats-nkey, --nats-ca, --nats-cert and --nats-key"))
 	}
 
 	c, err := natscontext.Read(name)
@@ -315,9 +315,11 @@ func (e ExternalNATS) explain(err error) error {
 	case other:
 		return fmt.Errorf("%s: the certificate of %s is for other names: %w", e.flag("url"), e, err)
 	case errors.Is(err, nats.ErrNkeysNotSupported):
-		return fmt.Errorf("%s: %s knows no user by an nkey: put the ledger's into its users: %w", e.flag("nkey"), e, err)
+		return fmt.Errorf("%s: %s knows no user by an nkey: put the ledger's into its users: %w",
+			e.flag("nkey"), e, err)
 	case errors.Is(err, nats.ErrSecureConnWanted):
-		return fmt.Errorf("%s: %s does not speak TLS: leave out --nats-ca and --nats-cert and write nats://", e.flag("url"), e)
+		return fmt.Errorf("%s: %s does not speak TLS: leave out --nats-ca and --nats-cert and write nats://",
+			e.flag("url"), e)
 	case remote && op.Op == "remote error", errors.Is(err, nats.ErrTLS): // told, or hung up on
 		return fmt.Errorf("%s: %s does not take our certificate, or misses one: %w", e.flag("cert"), e, err)
 	case errors.Is(err, nats.ErrAuthorization), errors.Is(err, nats.ErrAuthExpired),

@@ -194,7 +194,7 @@ func (h *Server) openAccess(ctx context.Context) (err error) {
 
 	h.keys = &auth.Keys{
 		Rows: h.Dir.Rows(), Now: h.Dir.Ledger.Now, Execute: h.Dir.Ledger.Execute,
-		Apps: func() []ident.AppName { return h.Logs.Logged() },
+		Apps: func() []ident.AppName { return h.Logs.Logged() }, Rehearse: h.Dir.Ledger.Rehearse,
 	}
 	h.trail = &trail.Trail{Rows: h.Dir.Rows(), Now: h.Dir.Ledger.Now}
 	if err := h.openWays(ctx); err != nil {

@@ -18,19 +18,28 @@ type RetireRequest struct {
 	Sum string `json:"sum" doc:"what a copy of the file of the keys ends with, as in sum 0123456789abcdef"`
 }
 
+// Why the vault's keys have no dry runs, and a backup has none.
+const (
+	rotatesAtOnce = "it makes or takes keys and nothing else; GET /v1/vault/keys shows which there are"
+	retiresAtOnce = "GET /v1/vault/keys shows which keys it would destroy, and what still needs them"
+	onlyReads     = "it changes nothing"
+)
+
 // vaultKeys answers what becomes of the vault's keys.
 func (h *Server) vaultKeys(w http.ResponseWriter, r *http.Request) {
 	h.answerKeys(w, r, edge.Route{}, func(context.Context, []byte) error { return nil })
 }
 
 func (h *Server) rotateKeys(w http.ResponseWriter, r *http.Request) {
-	h.answerKeys(w, r, edge.Route{}, func(ctx context.Context, _ []byte) error { return h.rotation.rotate(ctx) })
+	takes := edge.Route{NoDryRun: rotatesAtOnce}
+	h.answerKeys(w, r, takes, func(ctx context.Context, _ []byte) error { return h.rotation.rotate(ctx) })
 }
 
 // retireKeys destroys the older epochs. Where several processes share the vault each has a
 // copy of the file, and it is changed where it is handed out.
 func (h *Server) retireKeys(w http.ResponseWriter, r *http.Request) {
-	h.answerKeys(w, r, takesJSON, func(ctx context.Context, body []byte) error {
+	takes := edge.Route{Types: takesJSON.Types, NoDryRun: retiresAtOnce}
+	h.answerKeys(w, r, takes, func(ctx context.Context, body []byte) error {
 		if h.Dir.shared != nil {
 			return exit.Conflict(errors.New("several processes share these keys: use consentledger keys retire on " +
 				"the file that they are handed out from"))

@@ -292,7 +292,7 @@ func (h *Server) openFollowers() error {
 // openIntake makes what takes events, and keeps those that were rejected.
 func (h *Server) openIntake() {
 	h.Intake = intake.Config{
-		Conn: h.Conn, Ledger: h.Dir.Ledger, Log: h.Log,
+		Conn: h.Conn, Ledger: h.Dir.Ledger, Rehearse: h.Dir.Ledger.Rehearse, Log: h.Log,
 		Seal: h.Dir.seal, Unseal: h.Dir.unseal, Again: h.again, Watch: new(intake.Watch),
 		Rows: h.Dir.Rows(), Apps: func() []ident.AppName { return h.Logs.Logged() },
 		Traces: h.Measured.traces, Turned: h.Measured.turned, Process: h.process,
