@@ -53,7 +53,8 @@ being renamed. What each event says: docs/siem.md.`,
 				return exit.Usage(errors.New("--every: is 100ms at least"))
 			}
 
-			if err := errors.Join(files.CheckOut("--cursor-file", f.Cursor), files.CheckOut("--to-file", f.File)); err != nil {
+			err := errors.Join(files.CheckOut("--cursor-file", f.Cursor), files.CheckOut("--to-file", f.File))
+			if err != nil {
 				return err
 			}
 

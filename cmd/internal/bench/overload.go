@@ -77,7 +77,7 @@ type OverloadFigure struct {
 	Refused  int     `json:"refused"`
 	Accepted int     `json:"accepted"`
 	Memory   int64   `json:"resident_bytes"`    // of the server, at the end of the slice
-	Waits    float64 `json:"load_waits_p99_ms"` // of the clients' process, for a processor: once for each time it sleeps
+	Waits    float64 `json:"load_waits_p99_ms"` // of the clients' process, for a processor
 }
 
 func (c *overloadConfig) run(ctx context.Context, out, progress io.Writer) (err error) {

@@ -83,7 +83,7 @@ func tellPart(out io.Writer, n int, p audit.PartVerified) error {
 		_, err := fmt.Fprintf(out, "%d  not authentic  %s of event %s: %v\n", n, p.Role, p.Event, p.Wrong)
 		return err
 	}
-	_, err := fmt.Fprintf(out, "%d  authentic      %s of event %s: %s, recorded %s, record %d of %d\n", n, p.Role, p.Event,
-		p.Kind, p.Recorded, p.Index, p.Log.Size)
+	_, err := fmt.Fprintf(out, "%d  authentic      %s of event %s: %s, recorded %s, record %d of %d\n",
+		n, p.Role, p.Event, p.Kind, p.Recorded, p.Index, p.Log.Size)
 	return err
 }
