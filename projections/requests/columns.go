@@ -45,14 +45,22 @@ func (o *Obligation) columns() []any {
 	}
 }
 
+// The rows of obligations, whether found by the row or by the obligation.
+const (
+	byRow    = "duty_rows r CROSS JOIN duties d ON d.number = r.duty"
+	byDuty   = "duties d CROSS JOIN duty_rows r ON r.duty = d.number"
+	byNewest = "duties d CROSS JOIN duty_rows r ON r.number = d.newest"
+)
+
 // find reads the rows of obligations that a condition on d, of duties, and r, of
-// duty_rows, lets through, in the order in which they were written.
-func (x *index) find(tx *readmodel.Tx, where string, args ...any) (list []*Obligation, err error) {
-	classes := x.all()
-	err = tx.Each("SELECT d.number, d.sort, r.number, "+openingColumns+", "+rowColumns+
-		" FROM duty_rows r CROSS JOIN duties d ON d.number = r.duty WHERE "+where+" ORDER BY r.number", args, func(scan func(...any) error) error {
-		o, of := new(Obligation), 0
-		if err := scan(slices.Concat([]any{&o.duty, &of, &o.row}, o.opening(), o.columns())...); err != nil {
+// duty_rows, lets through, in the order in which the obligations were opened.
+func (v *View) find(tx *readmodel.Tx, from, where string, args ...any) (list []*Obligation, err error) {
+	classes := v.classes.all()
+	err = tx.Each("SELECT d.number, d.sort, r.number, r.from_position, d.in_group, "+openingColumns+", "+rowColumns+
+		" FROM "+from+" WHERE "+where+" ORDER BY d.number", args, func(scan func(...any) error) error {
+		o, of := new(Obligation), int64(0)
+		err := scan(slices.Concat([]any{&o.duty, &of, &o.row, &o.from, &o.counted.group}, o.opening(), o.columns())...)
+		if err != nil {
 			return err
 		}
 		kind, err := classAt(classes, of)
@@ -60,6 +68,7 @@ func (x *index) find(tx *readmodel.Tx, where string, args ...any) (list []*Oblig
 			return err
 		}
 		kind.describe(o)
+		o.counted.days = o.Days // of the newest row, which alone is counted
 		list = append(list, o)
 		return nil
 	})
@@ -87,33 +96,57 @@ func (o *Obligation) readMoves(tx *readmodel.Tx) error {
 }
 
 // write adds a row of an obligation, which ends the one before it.
-func (b *batch) write(e codec.Entry, o *Obligation) {
+func (b *batch) write(e codec.Entry, o *Obligation) error {
+	if err := b.count(e, o); err != nil {
+		return err
+	}
+
 	o.Revision++
 	if last := o.row - b.size.rows; last > 0 {
 		b.lines[last-1].to = e.Position
 	} else if o.row > 0 {
-		b.ended[o.row] = e.Position
+		b.ended = append(b.ended, ending{o.row, o.from, e.Position})
 	}
-	o.row = b.size.rows + int64(len(b.lines)) + 1
-	b.lines = append(b.lines, &line{*o, e.Position, forever})
+	o.row, o.from = b.size.rows+int64(len(b.lines))+1, e.Position
+	b.lines = append(b.lines, &line{*o, forever})
+	return nil
 }
+
+// A line is a row to write, and where it ends.
+type line struct {
+	Obligation
+	to eventstore.Position
+}
+
+// An ending is a row of the file that ends.
+type ending struct {
+	row      int64
+	from, to eventstore.Position
+}
+
+// forever is where a row ends that is the newest of its obligation.
+const forever eventstore.Position = 1<<64 - 1
 
 // flush writes what was gathered.
 func (b *batch) flush() error {
 	r := &b.view.rows
 	defer r.forget()
-	for row, to := range b.ended {
-		if _, err := b.tx.Exec("UPDATE duty_rows SET to_position = ? WHERE number = ?", int64(to), row); err != nil {
+	for _, x := range b.ended {
+		_, err := b.tx.Exec("UPDATE duty_rows SET to_position = ?, fork = ? WHERE number = ?", int64(x.to),
+			fork(x.from, x.to), x.row)
+		if err != nil {
 			return err
 		}
 	}
 
 	for _, n := range b.lines {
-		if n.duty > b.size.duties && n.Revision == 1 {
+		if n.to == forever {
+			d := &n.Due
 			r.duties.Add(n.duty, n.of.number, &n.Stream, n.concerns(), &n.Person, &n.CauseEvent, &n.CauseStream,
-				&n.Opened, &n.OpenedPosition)
+				&n.Opened, &n.OpenedPosition,
+				n.row, n.counted.group, int64(n.from), &d.Over, &d.Risk, &d.Day, &n.Settled, &n.Days)
 		}
-		r.rows.Add(n.row, n.duty, int64(n.from), until(n.to))
+		r.rows.Add(n.row, n.duty, int64(n.from), until(n.to), fork(n.from, n.to))
 		r.rows.Add(n.columns()...)
 	}
 
@@ -127,21 +160,29 @@ func (b *batch) flush() error {
 			return err
 		}
 	}
-	return nil
+	return b.writeGroups()
 }
 
 // A written is what a batch writes many rows of.
-type written struct{ duties, rows, moves readmodel.Rows }
+type written struct{ duties, rows, moves, groups, counts readmodel.Rows }
 
 func newWritten() written {
-	return written{readmodel.RowsOf("INSERT INTO duties", 9, ""), readmodel.RowsOf("INSERT INTO duty_rows", 44, ""),
-		readmodel.RowsOf("INSERT INTO duty_moves", 10, "")}
+	return written{
+		duties: readmodel.RowsOf("INSERT INTO duties", 17, " ON CONFLICT (number) DO UPDATE SET newest = excluded.newest, "+
+			"in_group = excluded.in_group, from_position = excluded.from_position, over = excluded.over, "+
+			"risk = excluded.risk, day = excluded.day, settled = excluded.settled, days = excluded.days"),
+		rows:   readmodel.RowsOf("INSERT INTO duty_rows", 45, ""),
+		moves:  readmodel.RowsOf("INSERT INTO duty_moves", 10, ""),
+		groups: writtenGroups(),
+		counts: readmodel.RowsOf("INSERT INTO duty_counts", 3,
+			" ON CONFLICT (in_group, days) DO UPDATE SET n = duty_counts.n + excluded.n"),
+	}
 }
 
 func (w *written) forget() {
-	w.duties.Forget()
-	w.rows.Forget()
-	w.moves.Forget()
+	for _, rows := range []*readmodel.Rows{&w.duties, &w.rows, &w.moves, &w.groups, &w.counts} {
+		rows.Forget()
+	}
 }
 
 // until returns the to_position of what ends at a position.

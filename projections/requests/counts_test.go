@@ -11,7 +11,7 @@ import (
 	"consentledger/projections/requests"
 )
 
-// What is counted in memory is what the summary of the one app counts, whatever became
+// What is counted of all apps is what the summary of the one app counts, whatever became
 // of the obligations; and nothing of tests.
 func TestWhatStandsIsWhatTheSummaryCounts(t *testing.T) {
 	w := begin(t)

@@ -19,7 +19,7 @@ import (
 func (b *batch) duty(e codec.Entry) error {
 	stream := e.Stream.String()
 	x, opened := e.Event.(domain.ObligationOpened)
-	list, err := b.stream(e.Stream.App, stream, opened && e.Revision == 1)
+	list, err := b.stream(stream, opened && e.Revision == 1)
 	if err != nil {
 		return err
 	}
@@ -45,8 +45,11 @@ func (b *batch) duty(e codec.Entry) error {
 
 	rank(list)
 	for i, x := range list {
-		if x == o || before[i] != (mark{x.Binding, x.Exceeds}) {
-			b.write(e, x)
+		if x != o && before[i] == (mark{x.Binding, x.Exceeds}) {
+			continue
+		}
+		if err := b.write(e, x); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -130,7 +133,7 @@ func (b *batch) classOf(e codec.Entry, x domain.ObligationOpened) (*class, error
 	if x.Obligation.RuleSet != (content.Hash{}) {
 		c.ruleSet = x.Obligation.RuleSet.String()
 	}
-	if s := b.view.index.class(c); s != nil {
+	if s := b.view.classes.find(c); s != nil {
 		return s, nil
 	}
 
@@ -316,20 +319,13 @@ func (b *batch) met(o *Obligation, e codec.Entry, x domain.ObligationMet) error 
 
 // stream returns the obligations of a stream as they are now, in the order of
 // their opening. For one that has just begun nothing is looked for.
-func (b *batch) stream(app ident.AppName, stream string, begins bool) ([]*Obligation, error) {
+func (b *batch) stream(stream string, begins bool) ([]*Obligation, error) {
 	if list, ok := b.streams[stream]; ok || begins {
 		return list, nil
 	}
-	var list []*Obligation
-	for _, number := range b.view.index.now(app, stream) {
-		o, err := b.view.index.open(b.tx, number)
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, o)
-	}
+	list, err := b.view.find(b.tx, byNewest, "d.stream = ?", stream)
 	b.streams[stream] = list
-	return list, nil
+	return list, err
 }
 
 // concerns returns the stream of the request or incident that shows the

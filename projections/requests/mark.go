@@ -45,7 +45,11 @@ func (b *batch) unmark(e codec.Entry, ids []ident.EventID) error {
 // remark adds rows of what is owed to a person, as to a test or as to none.
 func (b *batch) remark(e codec.Entry, test bool) error {
 	app, person := e.Stream.App, e.Stream.ID
-	streams := b.view.index.of(app, person)
+	streams, err := b.owedTo(person)
+	if err != nil {
+		return err
+	}
+
 	for stream, list := range b.streams {
 		if slices.ContainsFunc(list, func(o *Obligation) bool { return o.App == app && o.Person == person }) {
 			streams = append(streams, stream)
@@ -54,19 +58,33 @@ func (b *batch) remark(e codec.Entry, test bool) error {
 
 	slices.Sort(streams)
 	for _, stream := range slices.Compact(streams) {
-		list, err := b.stream(app, stream, false)
+		list, err := b.stream(stream, false)
 		if err != nil {
 			return err
 		}
 		for _, o := range list {
-			if o.Person != person || o.Test == test {
+			if o.App != app || o.Person != person || o.Test == test {
 				continue
 			}
 			o.Test = test
-			b.write(e, o)
+			if err := b.write(e, o); err != nil {
+				return err
+			}
 		}
 	}
 	return b.remarkCases(e, test)
+}
+
+// owedTo returns the streams in which the file has something that is owed to a person.
+func (b *batch) owedTo(person string) (streams []string, err error) {
+	err = b.tx.Each("SELECT DISTINCT stream FROM duties WHERE person = ? AND person <> ''", []any{person},
+		func(scan func(...any) error) error {
+			var stream string
+			err := scan(&stream)
+			streams = append(streams, stream)
+			return err
+		})
+	return streams, err
 }
 
 func (b *batch) remarkCases(e codec.Entry, test bool) error {

@@ -35,9 +35,11 @@ type Obligation struct {
 
 	kept
 
-	of   *class // what it has in common with others
-	duty int64  // its number
-	row  int64  // the number of this row of it; zero: it has none yet
+	of      *class              // what it has in common with others
+	duty    int64               // its number
+	row     int64               // the number of this row of it; zero: it has none yet
+	from    eventstore.Position // where the row begins
+	counted countKey            // where it is counted, if the row is the newest
 }
 
 // A class is what many obligations have in common: a row of the table sorts.

@@ -134,23 +134,18 @@ type Place struct {
 
 // place returns where o stands in the order of a report.
 func (s Sort) place(o *Obligation) Place {
-	p := Place{Group: o.of.group(), Key: int64(o.Due.Over), Stream: o.Stream, ID: o.ID}
-	switch s {
-	case ByOpened:
-		p.Group, p.Key = 0, int64(o.Opened)
-	case ByState:
-		p.State = o.State
-	}
+	p := s.at(o.of, o.State, o.Due.Over, o.Opened)
+	p.Stream, p.ID = o.Stream, o.ID
 	return p
 }
 
-// at returns where a row in a state stands in the order of a report, but for its
-// stream and id, which are looked up only of the few that need them.
-func (s Sort) at(o *row, state State) Place {
-	p := Place{Group: o.of.group(), Key: int64(o.over)}
+// at returns where what is of a class and in a state stands in the order of a report, but
+// for its stream and id.
+func (s Sort) at(of *class, state State, over, opened deadline.Instant) Place {
+	p := Place{Group: of.group(), Key: int64(over)}
 	switch s {
 	case ByOpened:
-		p.Group, p.Key = 0, int64(o.opened)
+		p.Group, p.Key = 0, int64(opened)
 	case ByState:
 		p.State = state
 	}
@@ -173,6 +168,7 @@ type reading struct {
 	Query
 	view   *View
 	tx     *readmodel.Tx
+	newest eventstore.Position // that of the snapshot
 	asOf   eventstore.Position
 	clocks []clock
 }
@@ -201,7 +197,7 @@ func (v *View) read(ctx ctx, q Query, do func(*reading) error) (asOf eventstore.
 }
 
 func (v *View) reading(tx *readmodel.Tx, q Query, position eventstore.Position) (*reading, error) {
-	r := &reading{Query: q, view: v, tx: tx}
+	r := &reading{Query: q, view: v, tx: tx, newest: position}
 	var err error
 	if r.asOf, err = q.Known.position(position); err != nil {
 		return nil, err
@@ -244,7 +240,11 @@ func (v *View) Page(ctx ctx, q Query) (list []Obligation, next Place, asOf event
 func (r *reading) page() (list []Obligation, next Place, err error) {
 	limit := r.Limit
 	r.Limit++
-	return r.open(r.picks(), limit)
+	picks, err := r.picks()
+	if err != nil {
+		return nil, Place{}, err
+	}
+	return r.open(picks, limit)
 }
 
 // open reads the rows of a page, and the one after it, which says that there is more.
@@ -288,7 +288,8 @@ func (v *View) dutiesOf(
 		return nil, err
 	}
 
-	rows, err := v.index.concerning(tx, of, asOf)
+	rows, err := v.find(tx, byDuty, "d.concerns = ? AND d.concerns <> '' AND r.from_position <= ? AND r.to_position > ?",
+		of.String(), int64(asOf), int64(asOf))
 	if err != nil {
 		return nil, err
 	}

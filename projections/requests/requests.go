@@ -28,7 +28,8 @@ var _ projections.Projection = (*View)(nil)
 type View struct {
 	db        *readmodel.DB
 	calendars calendars
-	index     index
+	classes   classes
+	groups    groupCache
 	rows      written // owned by Apply
 }
 
@@ -57,7 +58,7 @@ func (v *View) catchUp(tx *readmodel.Tx, position eventstore.Position) error {
 	if err := v.calendars.read(tx, position); err != nil {
 		return err
 	}
-	return v.index.read(tx, position)
+	return v.classes.read(tx, position)
 }
 
 // Gate lets queries fail as long as check does; see [readmodel.DB.Gate].
@@ -88,15 +89,22 @@ func (v *View) Apply(ctx context.Context, entries []codec.Entry) error {
 	}
 
 	b := batch{
-		view: v, streams: map[string][]*Obligation{}, ended: map[int64]eventstore.Position{},
-		clocks: map[appClock]bool{}, jurisdictions: map[ident.AppName]string{},
+		view:          v,
+		streams:       map[string][]*Obligation{},
+		groups:        map[int64]*group{},
+		keys:          map[groupKey]int64{},
+		counts:        map[countKey]int64{},
+		clocks:        map[appClock]bool{},
+		jurisdictions: map[ident.AppName]string{},
 	}
 	err = v.db.Apply(ctx, entries, func(tx *readmodel.Tx) error {
 		b.tx = tx
-		if err := v.index.read(tx, before); err != nil {
+		if err := v.classes.read(tx, before); err != nil {
 			return err
 		}
-		b.size = v.index.size()
+		if err := b.size.read(tx); err != nil {
+			return err
+		}
 		if err := tx.Row("SELECT EXISTS (SELECT 1 FROM tests)", nil, &b.tests); err != nil {
 			return err
 		}
@@ -114,7 +122,6 @@ func (v *View) Apply(ctx context.Context, entries []codec.Entry) error {
 
 	if len(entries) > 0 {
 		v.calendars.follow(before, entries[len(entries)-1].Position)
-		v.index.follow(before, entries[len(entries)-1].Position, b.size, b.classes, b.lines)
 	}
 	return nil
 }
@@ -123,17 +130,30 @@ func (v *View) Apply(ctx context.Context, entries []codec.Entry) error {
 type batch struct {
 	view    *View
 	tx      *readmodel.Tx
-	streams map[string][]*Obligation      // those of streams that the batch touched, as they are now
-	size    size                          // of the index, which is as far as the file was before
-	classes []*class                      // that the batch wrote
-	lines   []*line                       // the rows to write
-	duties  int64                         // how many of them are the first of their obligation
-	moves   []move                        // to write
-	ended   map[int64]eventstore.Position // the rows of the file that end, and where
+	streams map[string][]*Obligation // those of streams that the batch touched, as they are now
+	size    size                     // of the tables; groups counts those of the batch, too
+	classes []*class                 // that the batch wrote
+	lines   []*line                  // the rows to write
+	duties  int64                    // how many of them are the first of their obligation
+	moves   []move                   // to write
+	ended   []ending                 // the rows of the file that end
+
+	groups map[int64]*group   // those that the batch touched, as they are now
+	keys   map[groupKey]int64 // their numbers
+	counts map[countKey]int64 // how many more there are now
 
 	tests         bool                     // somebody is none but a test
 	clocks        map[appClock]bool        // those that are surely in the file
 	jurisdictions map[ident.AppName]string // of apps that were looked up
+}
+
+// A size is the greatest numbers in the tables.
+type size struct{ rows, duties, classes, groups int64 }
+
+func (s *size) read(tx *readmodel.Tx) error {
+	return tx.Row("SELECT coalesce((SELECT max(number) FROM duty_rows), 0), coalesce((SELECT max(number) FROM duties), 0), "+
+		"coalesce((SELECT max(number) FROM sorts), 0), coalesce((SELECT max(number) FROM duty_groups), 0)", nil,
+		&s.rows, &s.duties, &s.classes, &s.groups)
 }
 
 // An appClock is a row of the table clocks.

@@ -2,13 +2,15 @@ package requests
 
 import "consentledger/projections/readmodel"
 
-// A duty is an obligation, as it was opened. What is to be said of it stands in
-// duty_rows: a row is there from from_position on, and not at to_position any more;
-// the one that is there now has the largest number there. Rows are added and end, and
-// nothing else is done to them. They are found, sorted and counted by an [index] of
-// them in memory, so that the file needs none, but for what is asked of one case:
-// concerns is the request or incident whose obligation it is, or whose it follows
-// from.
+// A duty is an obligation, as it was opened, and what of its newest row it is found,
+// sorted and counted by. What is to be said of it stands in duty_rows: a row is there
+// from from_position on, and not at to_position any more; the one that is there now has
+// the largest number there, newest of its duty. Rows are added and end, and nothing
+// else is done to them. Concerns is the request or incident whose obligation it is, or
+// whose it follows from.
+//
+// Newest rows are counted in duty_groups, see [group], so that no report reads what it
+// only counts. Those of before are found by their [fork].
 //
 // Cases are there from one position to another likewise. What a list holds stands in
 // commas, as in ",access,copy,". Events are ids of 16 bytes. Instants are milliseconds,
@@ -27,12 +29,18 @@ CREATE TABLE duties (
 	number INTEGER PRIMARY KEY,
 	sort INTEGER NOT NULL, stream TEXT NOT NULL, concerns TEXT NOT NULL,
 	person TEXT NOT NULL, cause_event TEXT NOT NULL, cause_stream TEXT NOT NULL,
-	opened INTEGER NOT NULL, opened_position INTEGER NOT NULL
+	opened INTEGER NOT NULL, opened_position INTEGER NOT NULL,
+	newest INTEGER NOT NULL, in_group INTEGER NOT NULL, from_position INTEGER NOT NULL,
+	over INTEGER NOT NULL, risk INTEGER NOT NULL, day INTEGER NOT NULL, settled INTEGER NOT NULL, days INTEGER NOT NULL
 );
+CREATE INDEX duties_stream ON duties (stream);
 CREATE INDEX duties_concern ON duties (concerns) WHERE concerns <> '';
+CREATE INDEX duties_person ON duties (person) WHERE person <> '';
+CREATE INDEX duties_over ON duties (in_group, over, stream);
+CREATE INDEX duties_opened ON duties (in_group, opened);
 CREATE TABLE duty_rows (
 	number INTEGER PRIMARY KEY, duty INTEGER NOT NULL,
-	from_position INTEGER NOT NULL, to_position INTEGER NOT NULL,
+	from_position INTEGER NOT NULL, to_position INTEGER NOT NULL, fork INTEGER NOT NULL,
 	test INTEGER NOT NULL, revision INTEGER NOT NULL, changed INTEGER NOT NULL, events BLOB NOT NULL,
 	phase TEXT NOT NULL, start INTEGER NOT NULL, day_zero INTEGER NOT NULL, date INTEGER NOT NULL, day INTEGER NOT NULL,
 	until INTEGER NOT NULL, over INTEGER NOT NULL, risk INTEGER NOT NULL, unit TEXT NOT NULL, time_zone TEXT NOT NULL,
@@ -43,6 +51,28 @@ CREATE TABLE duty_rows (
 	met_by TEXT NOT NULL, evidence TEXT NOT NULL, reason TEXT NOT NULL, days INTEGER NOT NULL,
 	at_risk INTEGER NOT NULL, overdue INTEGER NOT NULL
 );
+CREATE INDEX duty_rows_duty ON duty_rows (duty);
+CREATE INDEX duty_rows_from ON duty_rows (fork, from_position) WHERE fork <> 0;
+CREATE INDEX duty_rows_to ON duty_rows (fork, to_position) WHERE fork <> 0;
+-- obligations that stand alike, how many, and the least and greatest of what differs since the group was empty
+CREATE TABLE duty_groups (
+	number INTEGER PRIMARY KEY,
+	sort INTEGER NOT NULL, phase TEXT NOT NULL, outcome TEXT NOT NULL, held INTEGER NOT NULL,
+	provisional INTEGER NOT NULL, binding INTEGER NOT NULL, test INTEGER NOT NULL,
+	due_period INTEGER NOT NULL, ended_period INTEGER NOT NULL,
+	n INTEGER NOT NULL,
+	over_low INTEGER NOT NULL, over_high INTEGER NOT NULL, risk_low INTEGER NOT NULL, risk_high INTEGER NOT NULL,
+	day_low INTEGER NOT NULL, day_high INTEGER NOT NULL, settled_low INTEGER NOT NULL, settled_high INTEGER NOT NULL,
+	opened_low INTEGER NOT NULL, opened_high INTEGER NOT NULL, from_low INTEGER NOT NULL, from_high INTEGER NOT NULL,
+	changed INTEGER NOT NULL
+);
+CREATE UNIQUE INDEX duty_groups_key ON duty_groups (sort, due_period, ended_period, phase, outcome, held, provisional, binding, test);
+CREATE INDEX duty_groups_changed ON duty_groups (changed);
+-- how many of a group took so many working days
+CREATE TABLE duty_counts (
+	in_group INTEGER NOT NULL, days INTEGER NOT NULL, n INTEGER NOT NULL,
+	PRIMARY KEY (in_group, days)
+) WITHOUT ROWID;
 -- due dates that were computed again; a row of duty_rows has the first so many of its duty
 CREATE TABLE duty_moves (
 	duty INTEGER NOT NULL, place INTEGER NOT NULL,

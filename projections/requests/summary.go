@@ -130,8 +130,8 @@ func (v *View) Summary(ctx ctx, q Query) (sum Summary, asOf eventstore.Position,
 	return sum, asOf, err
 }
 
-// Report returns a page and the summary, both of one snapshot. Every row is looked at once for
-// both.
+// Report returns a page and the summary, both of one snapshot. What is counted by the row is
+// looked at once for both.
 func (v *View) Report(
 	ctx ctx, q Query,
 ) (list []Obligation, next Place, sum Summary, asOf eventstore.Position, err error) {
@@ -140,11 +140,9 @@ func (v *View) Report(
 		paged.Limit++
 		c := choice{reading: &paged}
 		heaps := map[heap]int64{}
-		sum.Tests = r.rows(func(o *row, s State) {
-			c.add(o, s)
-			heaps[heapOf(o, s)]++
-		})
-
+		if sum.Tests, err = paged.look(&c, heaps); err != nil {
+			return err
+		}
 		if list, next, err = paged.open(c.done(), r.Limit); err != nil {
 			return err
 		}
@@ -156,7 +154,9 @@ func (v *View) Report(
 
 func (r *reading) summary() (s Summary, err error) {
 	heaps := map[heap]int64{}
-	s.Tests = r.rows(func(o *row, state State) { heaps[heapOf(o, state)]++ })
+	if s.Tests, err = r.look(nil, heaps); err != nil {
+		return s, err
+	}
 	s.count(heaps)
 	return s, r.besides(&s)
 }
@@ -176,8 +176,6 @@ type heap struct {
 	binding bool
 	days    int32
 }
-
-func heapOf(o *row, s State) heap { return heap{o.of, s, o.binding, o.days} }
 
 // A monthType is where a heap is counted.
 type monthType struct{ month, of string }
