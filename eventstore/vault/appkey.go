@@ -104,12 +104,11 @@ func (v *Vault) findAppKey(ctx context.Context, app string) (*AppKey, bool, erro
 		return nil, false, nil
 	}
 
-	wrapped, err := body("key of app "+app, value, 1)
-	if err != nil {
+	if _, err := body("key of app "+app, value, 1); err != nil {
 		return nil, false, err
 	}
 
-	key, err := v.keys.Unwrap(wrapped, appRowKey(app))
+	key, err := v.unwrap(ctx, eventstore.Row{Key: appRowKey(app), Value: value}, 0)
 	if err != nil {
 		return nil, false, fmt.Errorf("vault: key of app %q: %w", app, err)
 	}
@@ -129,7 +128,7 @@ func (v *Vault) makeAppKey(ctx context.Context, app string) error {
 	v.wrapping.RLock()
 	defer v.wrapping.RUnlock()
 	row := appRowKey(app)
-	wrapped, present, err := v.wrap(key, row)
+	wrapped, present, err := v.wrap(ctx, key, row)
 	if err != nil {
 		return fmt.Errorf("vault: key of app %q: %w", app, err)
 	}

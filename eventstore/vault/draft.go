@@ -78,7 +78,7 @@ func (v *Vault) write(ctx context.Context, d *Draft, do func(eventstore.Change) 
 		defer v.wrapping.RUnlock()
 	}
 	erasures := v.people.erasures.Load()
-	c, err := v.enrolling(d)
+	c, err := v.enrolling(ctx, d)
 	if err != nil {
 		return err
 	}
@@ -109,14 +109,14 @@ func (v *Vault) write(ctx context.Context, d *Draft, do func(eventstore.Change) 
 }
 
 // enrolling returns the change of d with the rows of whoever is new.
-func (v *Vault) enrolling(d *Draft) (eventstore.Change, error) {
+func (v *Vault) enrolling(ctx context.Context, d *Draft) (eventstore.Change, error) {
 	c, p := d.change, d.joining
 	if p == nil {
 		return c, nil
 	}
 
 	j, entry := p.joins, entryKey(p.App, p.Pseudonym)
-	wrapped, present, err := v.wrap(j.dataKey, entry)
+	wrapped, present, err := v.wrap(ctx, j.dataKey, entry)
 	if err != nil {
 		return c, fmt.Errorf("vault: entry %s: %w", p.Pseudonym, err)
 	}

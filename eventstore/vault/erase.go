@@ -120,7 +120,7 @@ func (v *Vault) erase(ctx context.Context, p *Person, at, until time.Time, proof
 	// A key that is on its way to its row is not to be left behind by a new epoch.
 	v.wrapping.RLock()
 	defer v.wrapping.RUnlock()
-	kept, present, err := v.proofRowsOf(p, app, macs, proof)
+	kept, present, err := v.proofRowsOf(ctx, p, app, macs, proof)
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+
+	"consentledger/eventstore"
 )
 
 // tries bounds how often a method starts again because someone else was first.
@@ -95,12 +97,11 @@ func (v *Vault) readEntry(ctx context.Context, app string, name Pseudonym) (*Per
 		return nil, false, nil
 	}
 
-	b, err := body("entry "+name.String(), value, len(mac{})+1)
-	if err != nil {
+	if _, err := body("entry "+name.String(), value, len(mac{})+1); err != nil {
 		return nil, false, err
 	}
 
-	dataKey, err := v.keys.Unwrap(b[len(mac{}):], key)
+	dataKey, err := v.unwrap(ctx, eventstore.Row{Key: key, Value: value}, len(mac{}))
 	if err != nil {
 		return nil, false, fmt.Errorf("vault: entry %s: %w", name, err)
 	}

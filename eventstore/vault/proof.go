@@ -44,7 +44,7 @@ func (a *AppKey) finder(m mac) finder {
 // included that lead to somebody else by now. What must be present when they are written is
 // returned beside them.
 func (v *Vault) proofRowsOf(
-	p *Person, app *AppKey, macs []mac, proof Proof,
+	ctx context.Context, p *Person, app *AppKey, macs []mac, proof Proof,
 ) (rows []eventstore.Row, present [][]byte, err error) {
 	key := make([]byte, keySize)
 	rand.Read(key)
@@ -54,7 +54,7 @@ func (v *Vault) proofRowsOf(
 	}
 
 	place := proofKey(p.App, p.Pseudonym)
-	wrapped, present, err := v.wrap(key, place)
+	wrapped, present, err := v.wrap(ctx, key, place)
 	if err != nil {
 		return nil, nil, fmt.Errorf("vault: key of the proof of %s: %w", p.Pseudonym, err)
 	}
@@ -93,11 +93,10 @@ func (v *Vault) OpenProof(ctx context.Context, app string, name Pseudonym) (text
 	if err != nil || !ok {
 		return nil, false, err
 	}
-	b, err := body("key of the proof of "+name.String(), value, timeBytes+1)
-	if err != nil {
+	if _, err := body("key of the proof of "+name.String(), value, timeBytes+1); err != nil {
 		return nil, false, err
 	}
-	key, err := v.keys.Unwrap(b[timeBytes:], place)
+	key, err := v.unwrap(ctx, eventstore.Row{Key: place, Value: value}, timeBytes)
 	if err != nil {
 		return nil, false, fmt.Errorf("vault: key of the proof of %s: %w", name, err)
 	}

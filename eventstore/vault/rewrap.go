@@ -23,7 +23,7 @@ func (v *Vault) RewrapTelling(ctx context.Context, told func(n int)) (int, error
 	if err := v.wrapsNow(ctx); err != nil {
 		return 0, fmt.Errorf("vault: rewrap: %w", err)
 	}
-	probe, _, err := v.wrap(nil, nil)
+	probe, _, err := v.wrap(ctx, nil, nil)
 	if err != nil || len(probe) < 4 {
 		return 0, fmt.Errorf("vault: rewrap: the keys do not wrap: %w", err)
 	}
@@ -133,7 +133,7 @@ func (v *Vault) stillWraps(ctx context.Context, current []byte) error {
 	if err := v.wrapsNow(ctx); err != nil {
 		return err
 	}
-	probe, _, err := v.wrap(nil, nil)
+	probe, _, err := v.wrap(ctx, nil, nil)
 	if err == nil && !bytes.HasPrefix(probe, current) {
 		err = errAdvanced
 	}
@@ -144,11 +144,11 @@ func (v *Vault) stillWraps(ctx context.Context, current []byte) error {
 func (v *Vault) rewrapRows(ctx context.Context, rows []eventstore.Row, at int, current []byte) error {
 	var c eventstore.Change
 	for _, row := range rows {
-		plain, err := v.keys.Unwrap(row.Value[at:], row.Key)
+		plain, err := v.unwrap(ctx, row, at-1)
 		if err != nil {
 			return err
 		}
-		wrapped, present, err := v.wrap(plain, row.Key)
+		wrapped, present, err := v.wrap(ctx, plain, row.Key)
 		if err != nil {
 			return err
 		}

@@ -1,6 +1,7 @@
 package vault
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -117,14 +118,34 @@ func (v *Vault) WrapUnder(ctx context.Context, epoch uint32) error {
 // wrap wraps a key under the epoch that wraps, and returns the rows that must be there when
 // it is written. After [eventstore.ErrCondition] the caller asks [Vault.Wraps], and wraps
 // again.
-func (v *Vault) wrap(plain, aad []byte) (wrapped []byte, present [][]byte, err error) {
+func (v *Vault) wrap(ctx context.Context, plain, aad []byte) (wrapped []byte, present [][]byte, err error) {
 	epoch := v.wraps.Load()
 	if epoch == 0 {
 		wrapped, err = v.keys.Wrap(plain, aad)
 		return wrapped, nil, err
 	}
+
 	wrapped, err = v.keys.WrapUnder(epoch, plain, aad)
+	if errors.Is(err, ErrMissingEpoch) { // it may be destroyed, and another one wraps
+		if epoch, err = v.Wraps(ctx); err == nil {
+			wrapped, err = v.keys.WrapUnder(epoch, plain, aad)
+		}
+	}
 	return wrapped, [][]byte{wrapsKey(epoch)}, err
+}
+
+// unwrap returns what is wrapped in a row that was read, behind so many bytes. The row may have
+// been wrapped anew since, and the older epoch destroyed: then it is read once more.
+func (v *Vault) unwrap(ctx context.Context, row eventstore.Row, skip int) ([]byte, error) {
+	plain, err := v.keys.Unwrap(row.Value[1+skip:], row.Key)
+	if !errors.Is(err, ErrMissingEpoch) {
+		return plain, err
+	}
+	now, ok, gone := v.rows.Get(ctx, row.Key)
+	if gone != nil || !ok || len(now) < 1+skip || bytes.Equal(now, row.Value) {
+		return nil, errors.Join(err, gone)
+	}
+	return v.keys.Unwrap(now[1+skip:], row.Key)
 }
 
 // wrapsNow is [Vault.Wraps] for whoever lost a race: the epoch may have been the cause. That
