@@ -3,6 +3,7 @@ package auth
 import (
 	"context"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -80,6 +81,13 @@ func (k *Keys) Issue(ctx context.Context, w Wish, by string) (Key, Listed, error
 	}
 	if err := k.write(ctx, eventstore.Change{Put: []eventstore.Row{l.row()}}); err != nil {
 		return Key{}, Listed{}, err
+	}
+
+	// Another process may have issued one to the same principal meanwhile, after both had looked.
+	// Nobody has been shown this one yet.
+	if err := k.samePrincipal(ctx, w); err != nil {
+		_, gone := k.Revoke(ctx, l.ID, by)
+		return Key{}, Listed{}, errors.Join(err, gone)
 	}
 	return key, l, nil
 }

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"consentledger/domain"
+	"consentledger/domain/catalog"
 	"consentledger/domain/deadline"
 	"consentledger/domain/ident"
 	"consentledger/domain/refusal"
@@ -380,5 +381,56 @@ func TestTheFirstAdministratorHasAnHour(t *testing.T) {
 	b.at += deadline.Instant(time.Hour.Milliseconds())
 	if _, err := b.Authenticate(second.Reveal()); !errors.Is(err, ExpiredKey) {
 		t.Errorf("after an hour: %v", err)
+	}
+}
+
+// betweenRows do something once, after the keys were looked at and before one is written.
+type betweenRows struct {
+	eventstore.Rows
+	do func()
+}
+
+func (r *betweenRows) Write(ctx context.Context, c eventstore.Change) error {
+	if do := r.do; do != nil {
+		r.do = nil
+		do()
+	}
+	return r.Rows.Write(ctx, c)
+}
+
+// Two processes issue keys to one principal at once that nobody has both of: one is issued. The
+// other one is refused and was never good, and the log says so.
+func TestTwoProcessesIssueKeysThatNobodyHasBothOf(t *testing.T) {
+	b := newBench(t)
+	_, first := b.issue(Wish{Roles: []Role{AppReader}, Apps: []ident.AppName{"shop"}})
+	wish := func(role Role) Wish {
+		return Wish{Name: "somebody", Principal: first.Principal, Roles: []Role{role}, Apps: []ident.AppName{"shop"}, Lasts: 24 * time.Hour}
+	}
+
+	other := b.process()
+	var made Key
+	b.Keys.Rows = &betweenRows{Rows: b.rows, do: func() {
+		var err error
+		if made, _, err = other.Issue(t.Context(), wish(Writer), "p-admin"); err != nil {
+			t.Error(err)
+		}
+	}}
+	if _, _, err := b.Issue(t.Context(), wish(Officer), "p-admin"); err == nil || !strings.Contains(err.Error(), "issue two keys, to two") {
+		t.Errorf("both are issued: %v", err)
+	}
+	if _, err := b.Authenticate(made.Reveal()); err != nil {
+		t.Errorf("the one that was issued: %v", err)
+	}
+	list, err := b.List(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, l := range list {
+		if slices.Contains(l.Roles, Officer) && !l.Ended(b.at) {
+			t.Errorf("the one that was refused is good: %+v", l)
+		}
+	}
+	if said := b.notes("shop"); !strings.Contains(strings.Join(said, "|"), string(catalog.KeyRevoked)) {
+		t.Errorf("the log says %q", said)
 	}
 }
