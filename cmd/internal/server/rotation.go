@@ -258,11 +258,15 @@ func (r *rotation) retire(ctx context.Context, sum string) error {
 			"keep it where the backups are not"))
 	}
 
-	_, old, err := r.older(ctx)
+	wraps, old, err := r.older(ctx)
 	if err != nil {
 		return err
 	}
 
+	if newest := epochs[len(epochs)-1]; wraps != newest { // a vault that was moved here, see goOn
+		return exit.Conflict(fmt.Errorf("epoch %d wraps still, and not %d: wait until consentledger keys show says "+
+			"rewrapped", wraps, newest))
+	}
 	if r.running || old > 0 {
 		return exit.Conflict(fmt.Errorf("%d keys are still wrapped under an older epoch: wait until consentledger "+
 			"keys show says rewrapped", old))
