@@ -199,6 +199,7 @@ func (j *Jobs) leaveOut(ctx context.Context, job Job, r *round) error {
 	r.names = slices.DeleteFunc(slices.Clone(r.names), func(name vault.Pseudonym) bool { return counted[name] })
 	r.erased -= int64(before - len(r.names))
 	r.persons -= int64(before - len(r.names))
+	r.suffix = "/beside-" + strconv.FormatInt(job.changes, 10) // the other's chunk may have ended where this one does
 	if job.Part == r.of.Part && job.After == r.of.After {
 		return nil // nobody has finished a chunk meanwhile
 	}
@@ -210,7 +211,6 @@ func (j *Jobs) leaveOut(ctx context.Context, job Job, r *round) error {
 		r.names = nil
 	}
 	r.erased, r.persons = int64(len(r.names)), int64(len(r.names))
-	r.suffix = "/beside-" + strconv.FormatInt(job.changes, 10)
 	return nil
 }
 
