@@ -223,7 +223,7 @@ func (j *Jobs) open(ctx context.Context, app ident.AppName) (n int, err error) {
 }
 
 // first returns the job that was begun first of those that there is work for: it runs, or
-// it was cancelled in a chunk that nobody counted.
+// it ended while a chunk was not counted, as one of a process beside the one that has the turn.
 func (j *Jobs) first(ctx context.Context) (first Job, has bool, err error) {
 	begun := map[string]bool{}
 	for row, err := range j.Rows.Scan(ctx, []byte(rows)) {
@@ -243,7 +243,7 @@ func (j *Jobs) first(ctx context.Context) (first Job, has bool, err error) {
 		if err != nil {
 			return first, false, err
 		}
-		work := job.State == Running || job.State == Cancelled && begun[app+" "+job.ID]
+		work := job.State == Running || job.State != Draft && begun[app+" "+job.ID]
 		if work && (!has || job.Began < first.Began) {
 			first, has = job, true
 		}

@@ -135,7 +135,14 @@ func (j *Jobs) recount(ctx context.Context, job Job, r *round) error {
 		return err
 	}
 	r.suffix = "/again"
+	counted, err := j.counted(ctx, job)
+	if err != nil {
+		return err
+	}
 	for _, name := range names {
+		if counted[name] {
+			continue
+		}
 		there, err := j.Ledger.Kept(ctx, job.App, name)
 		if err != nil {
 			return err
@@ -148,7 +155,22 @@ func (j *Jobs) recount(ctx context.Context, job Job, r *round) error {
 			return err
 		}
 	}
+	if job.State == Done { // whom another order erased was met by who finished the job
+		r.already, r.persons = 0, r.erased
+	}
 	return nil
+}
+
+// counted returns whom a job is known to have erased.
+func (j *Jobs) counted(ctx context.Context, job Job) (map[vault.Pseudonym]bool, error) {
+	all := map[vault.Pseudonym]bool{}
+	for name, err := range j.erased(ctx, job) {
+		if err != nil {
+			return nil, err
+		}
+		all[name] = true
+	}
+	return all, nil
 }
 
 // finish notes what became of a chunk. It counts also if somebody cancelled the job
@@ -188,12 +210,9 @@ func (j *Jobs) finishRound(ctx context.Context, app ident.AppName, id string, r 
 // turn for a while, and works on a chunk beside the one that has it. Whom both ordered to erase
 // is counted by who is quicker.
 func (j *Jobs) leaveOut(ctx context.Context, job Job, r *round) error {
-	counted := map[vault.Pseudonym]bool{}
-	for name, err := range j.erased(ctx, job) {
-		if err != nil {
-			return err
-		}
-		counted[name] = true
+	counted, err := j.counted(ctx, job)
+	if err != nil {
+		return err
 	}
 	before := len(r.names)
 	r.names = slices.DeleteFunc(slices.Clone(r.names), func(name vault.Pseudonym) bool { return counted[name] })
