@@ -416,6 +416,7 @@ func (l *Ledger) commit(ctx context.Context, r resolved, f *fold, extra []codec.
 
 // An addition is what a request adds to its stream: it is decided, and not appended yet.
 type addition struct {
+	ctx     context.Context // of the request, which has its trace
 	app     ident.AppName
 	first   codec.Entry // of the facts
 	records []eventstore.Record
@@ -446,7 +447,7 @@ func (l *Ledger) adds(ctx context.Context, r resolved, f *fold, extra []codec.Pl
 		said = l.owing(said, f.subject, r.ref)
 	}
 
-	a := &addition{app: req.App}
+	a := &addition{ctx: ctx, app: req.App}
 	if a.records, a.parts, err = l.encode(ctx, said, k, extra); err != nil {
 		return nil, err
 	}
@@ -460,10 +461,9 @@ func (l *Ledger) adds(ctx context.Context, r resolved, f *fold, extra []codec.Pl
 func (l *Ledger) appendAll(
 	ctx context.Context, k key, stream ident.StreamID, behind *fold, all []*addition,
 ) ([]Receipt, error) {
-	var records []eventstore.Record
 	var parts []part
 	for _, a := range all {
-		records, parts = append(records, a.records...), append(parts, a.parts...)
+		parts = append(parts, a.parts...)
 	}
 
 	p, _ := k.(*vault.Person)
@@ -475,7 +475,7 @@ func (l *Ledger) appendAll(
 	if err := l.beside(&draft, p, stream, behind, newest); err != nil {
 		return nil, err
 	}
-	last, err := l.write(ctx, draft, eventstore.Stream(stream.String()), behind.revision, records)
+	last, err := l.write(ctx, draft, eventstore.Stream(stream.String()), behind.revision, all)
 	if err != nil {
 		l.folds.forget(stream) // who knows what is there now
 		return nil, err

@@ -57,18 +57,26 @@ func (l *Ledger) decided(ctx context.Context, recorded deadline.Instant,
 	return events, err
 }
 
-// write is the commit point of a request: its append, traced and measured. Followers of
-// the log find the trace by the id of the first record.
+// write is the commit point of requests: their append, traced and measured. Followers of
+// the log find the trace of each by the id of its first record.
 func (l *Ledger) write(ctx context.Context, d vault.Draft, s eventstore.Stream, expected eventstore.Revision,
-	records []eventstore.Record) (eventstore.Position, error) {
+	all []*addition) (eventstore.Position, error) {
+	var records []eventstore.Record
+	for _, a := range all {
+		records = append(records, a.records...)
+	}
 	if !l.traces.On() && l.meter == nil {
 		return l.append(ctx, d, s, expected, records...)
 	}
 
-	ctx, span := l.traces.Step(ctx, "append",
-		trace.WithAttributes(attribute.Int("consentledger.records", len(records))))
-	defer span.End()
-	l.traces.Wrote(ctx, records[0].ID)
+	spans := make([]trace.Span, len(all))
+	for i, a := range all {
+		step, span := l.traces.Step(a.ctx, "append",
+			trace.WithAttributes(attribute.Int("consentledger.records", len(a.records))))
+		defer span.End()
+		l.traces.Wrote(step, a.records[0].ID)
+		spans[i] = span
+	}
 	began := time.Now()
 	at, err := l.append(ctx, d, s, expected, records...)
 
@@ -81,10 +89,12 @@ func (l *Ledger) write(ctx context.Context, d vault.Draft, s eventstore.Stream, 
 	if l.meter != nil {
 		l.meter.Appended(time.Since(began), outcome)
 	}
-	if err != nil {
-		tracing.Fail(span, outcome.String())
-		return at, err
+	for i, a := range all {
+		if err != nil {
+			tracing.Fail(spans[i], outcome.String())
+			continue
+		}
+		l.traces.Durable(a.records[0].ID)
 	}
-	l.traces.Durable(records[0].ID)
-	return at, nil
+	return at, err
 }
