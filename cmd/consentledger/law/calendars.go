@@ -112,6 +112,9 @@ func projections(
 			if err := dates(&ends, "projection", block[:]); err != nil {
 				return c, fmt.Errorf("%s: %w", key, err)
 			}
+			if ends[1]-ends[0] > 366 {
+				return c, fmt.Errorf("%s: projection: %s to %s is more than a year", key, block[0], block[1])
+			}
 			for d := ends[0]; d <= ends[1]; d++ {
 				k.Off = append(k.Off, d)
 			}
