@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"consentledger/api/wire/wiretest"
 	"consentledger/eventstore/ledger"
 
 	"github.com/go-json-experiment/json"
@@ -79,7 +80,7 @@ func TestABatchThatGetsNoTurnIsToldWhenToComeAgain(t *testing.T) {
 		if code != 429 || header.Get("Retry-After") != "8" || header.Get("Content-Type") != "application/problem+json" {
 			t.Errorf("the fifth: %d, Retry-After %q, %s", code, header.Get("Retry-After"), header.Get("Content-Type"))
 		}
-		if !strings.Contains(body, `"code":"too-many-batches"`) || !strings.Contains(body, `"outcome":"refused"`) {
+		if !wiretest.Holds(body, `"code":"too-many-batches"`) || !wiretest.Holds(body, `"outcome":"refused"`) {
 			t.Errorf("the fifth: %s", body)
 		}
 		for range batchesAtOnce {

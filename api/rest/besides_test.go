@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"consentledger/api/wire/parse"
+	"consentledger/api/wire/wiretest"
 	"consentledger/domain"
 	"consentledger/domain/ident"
 	"consentledger/eventstore/codec"
@@ -106,7 +107,7 @@ func TestAnOptOutIsTakenByItsOwnIDBesideAKey(t *testing.T) {
 	}
 	h.want(409, `"id-reused"`, "POST", appEndpoint, event("own", "ann", "consent.withdrawn", `{"purposes":["mail"]}`), "Idempotency-Key: k")
 	rows := h.want(200, "", "POST", appEndpoint, "["+event("r1", "dan", "consent.withdrawn", `{"all":true}`)+","+event("", "dan", "consent.refused", `{"all":true}`)+","+event("r3", "dan", "consent.given", yes)+"]", "Idempotency-Key: night")
-	if strings.Count(rows, `"receipt"`) != 2 || strings.Count(rows, `"not_understood":"idempotency-key"`) != 1 || !strings.Contains(rows, `"id":"night/2"`) {
+	if strings.Count(rows, `"receipt"`) != 2 || strings.Count(rows, `"not_understood":"idempotency-key"`) != 1 || !wiretest.Holds(rows, `"id":"night/2"`) {
 		t.Error(rows)
 	}
 }
@@ -130,7 +131,7 @@ func TestAHeaderThatStandsTwiceRefusesNoOptOut(t *testing.T) {
 	for _, headers := range [][]string{{"Idempotency-Key: a", "Idempotency-Key: b"}, {"Idempotency-Key: "}, {"Consent-Signature: x", "Consent-Signature: y"}, {"Consent-Signature: "}} {
 		name, _, _ := strings.Cut(headers[0], ":")
 		w := send(event("own", "ann", "consent.withdrawn", `{"all":true}`), headers...)
-		if w.Code != 200 || !strings.Contains(w.Body.String(), `"id":"own"`) {
+		if w.Code != 200 || !wiretest.Holds(w.Body.String(), `"id":"own"`) {
 			t.Errorf("%v: %d %s", headers, w.Code, w.Body)
 		}
 		if w := send(event("yes", "ann", "consent.given", yes), headers...); w.Code != 400 || !strings.Contains(w.Body.String(), name) {
@@ -151,7 +152,7 @@ func TestAGroupTakesAnOptOutWhateverStandsBeside(t *testing.T) {
 	no := event("own", "ann", "consent.withdrawn", `{"all":true}`)
 	for _, header := range []string{"Consent-Signature: nobody;" + base64.StdEncoding.EncodeToString(make([]byte, 64)), "Consent-Signature: x", "Idempotency-Key: k"} {
 		name, text, _ := strings.Cut(header, ": ")
-		if answer := h.want(200, `"status":200`, "POST", "/v1/groups/acme/events", no, header); !strings.Contains(answer, `"not_understood":"consent-signature"`) {
+		if answer := h.want(200, `"status":200`, "POST", "/v1/groups/acme/events", no, header); !wiretest.Holds(answer, `"not_understood":"consent-signature"`) {
 			t.Error(name, text, answer)
 		}
 	}
@@ -290,7 +291,7 @@ func TestAnAttributeThatStandsTwiceInBinaryModeRefusesNoOptOut(t *testing.T) {
 		h.h.ServeHTTP(w, r)
 		return w
 	}
-	if w := send("consent.withdrawn", `{"all":true}`, "ce-sequence", "1", "2"); w.Code != 200 || !strings.Contains(w.Body.String(), `"not_understood":"sequence"`) {
+	if w := send("consent.withdrawn", `{"all":true}`, "ce-sequence", "1", "2"); w.Code != 200 || !wiretest.Holds(w.Body.String(), `"not_understood":"sequence"`) {
 		t.Errorf("an opt-out with two numbers is %d %s", w.Code, w.Body)
 	}
 	if w := send("consent.given", yes, "ce-sequence", "1", "2"); w.Code != 400 {

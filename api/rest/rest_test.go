@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"consentledger/api/wire"
+	"consentledger/api/wire/wiretest"
 	"consentledger/domain"
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
@@ -181,7 +182,7 @@ func (h *testServer) ask(method, path, body string, headers ...string) (int, str
 func (h *testServer) want(code int, part, method, path, body string, headers ...string) string {
 	h.t.Helper()
 	got, b := h.do(method, path, body, headers...)
-	if got != code || !strings.Contains(b, part) {
+	if got != code || !wiretest.Holds(b, part) {
 		h.t.Errorf("%s %s: %d %.400s\nwant %d with %s", method, path, got, b, code, part)
 	}
 	return b
