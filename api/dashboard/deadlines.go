@@ -23,11 +23,20 @@ type (
 		Provisional bool     `json:"provisional"`
 		Binding     bool     `json:"binding"`
 		Moves       []move   `json:"moves"`
+		Opened      string   `json:"opened"`
+		Start       string   `json:"start"` // when its clock began; empty: not yet
+		Due         string   `json:"due"`   // the instant at which it is late
+		Met         string   `json:"met_at"`
+		Changed     string   `json:"changed"`
 	}
-	// A move is why a due date changed, and what it was before.
+	// A move is why a due date changed, when that was recorded, and what the date was before and
+	// after. By is the calendar that was published; empty: none was.
 	move struct {
-		Why string `json:"why"`
-		Was string `json:"was"`
+		Why      string `json:"why"`
+		By       string `json:"by"`
+		Recorded string `json:"recorded"`
+		Was      string `json:"was"`
+		Is       string `json:"is"`
 	}
 	stateCount struct {
 		State       string `json:"state"`
@@ -152,9 +161,10 @@ type oneCase struct {
 }
 
 type step struct {
-	Kind  string `json:"kind"`
-	At    string `json:"at"`
-	Actor string `json:"actor"`
+	Kind     string `json:"kind"`
+	At       string `json:"at"`
+	Recorded string `json:"recorded"`
+	Actor    string `json:"actor"`
 
 	Fields map[string]string `json:"fields"`
 }

@@ -37,7 +37,7 @@ async function look(page, name, { locale, colorScheme, width }, paper = false) {
     fault(where, `is ${wide} wide: ${beyond.slice(-3)}`)
   }
   const text = await page.innerText('body')
-  const key = text.match(/\b(page|col|state|kind|type|lane|today|status|reason|problem|case|step|field|choice|form|hint|refused|actor|filter|system|person|intake|audit|register|minors|retention|live|point|access|hook|file|band|then|policy|progress|consents)\.[a-z][a-z-]*/)
+  const key = text.match(/\b(page|col|state|kind|type|lane|today|status|reason|problem|case|step|field|choice|form|hint|refused|actor|filter|system|person|intake|audit|register|minors|retention|live|point|access|hook|file|band|then|policy|progress|consents|timeline)\.[a-z][a-z-]*/)
   if (key && !paper) fault(where, `shows the name of a text, ${key[0]}`)
   if (/%!|<no value>|\bnull\b/.test(text)) fault(where, 'shows what a template could not write')
   await page.evaluate(axe.source)
@@ -167,6 +167,8 @@ async function papers(page, open, one) {
     await page.goto(base + '/ui/deadlines?group=requests&state=overdue')
     await page.click('tbody a')
     await look(page, 'request', one)
+    if (await page.locator('.timeline .late').count() === 0) fault('request', 'does not draw how late it is')
+    if (await page.locator('table.life tbody tr').count() < 4) fault('request', 'has no table of what it draws')
     await forms(page, one)
     await page.goto(base + '/ui/')
     await page.click('.lights a[href*="incidents/"]')
