@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"consentledger/api/wire/wiretest"
 	"consentledger/cmd/internal/demo"
 	"consentledger/cmd/internal/exit"
 	"consentledger/cmd/internal/server"
@@ -31,7 +32,7 @@ func TestAServiceWhoseNoticeHasRunEndsAndOwesWhatThePolicySays(t *testing.T) {
 		t.Fatalf("the notice has run, and the service may not end: %s %v", out, err)
 	}
 	out, err := cli(t, r, "check", "--app", demo.App, "--subject", "ada", "--purpose", "personalisation", "-o", "jsonl")
-	if exit.Code(t.Context(), err) != exit.CodeNotAllowed || !strings.Contains(out, `"why":"service-ceased"`) {
+	if exit.Code(t.Context(), err) != exit.CodeNotAllowed || !wiretest.Holds(out, `"why":"service-ceased"`) {
 		t.Errorf("a service that is over still processes: %s %v", out, err)
 	}
 	owed := func(flags string) func() string {

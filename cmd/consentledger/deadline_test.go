@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"consentledger/api/rest"
+	"consentledger/api/wire/wiretest"
 	"consentledger/cmd/consentledger/law"
 	"consentledger/cmd/internal/server"
 	"consentledger/domain/policy"
@@ -225,7 +226,7 @@ func TestEveryAnswerNamesItsRuleSet(t *testing.T) {
 	r := httptest.NewRequest(http.MethodPost, "/v1/deadlines/compute", strings.NewReader(`{"rule":"cn.policy.withdrawal_reply","start":"2026-03-02T10:00:00+08:00"}`))
 	r.Header.Set("Content-Type", "application/json")
 	rest.Handler(rest.Config{Law: server.ShippedLaw(), Version: "test"}).ServeHTTP(w, r)
-	if !strings.Contains(w.Body.String(), `"rule_set":"`+shipped+`"`) {
+	if !wiretest.Holds(w.Body.String(), `"rule_set":"`+shipped+`"`) {
 		t.Errorf("HTTP: %s", w.Body.String())
 	}
 	text, err := os.ReadFile("law/deadline-rules.json")

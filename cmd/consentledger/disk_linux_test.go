@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"consentledger/api/wire/wiretest"
 	"consentledger/cmd/internal/exit"
 
 	"github.com/nats-io/nats.go"
@@ -216,7 +217,7 @@ func whileItIsFull(t *testing.T, r *running, nc *nats.Conn) {
 	if exit.Code(t.Context(), err) != exit.CodeUnavailable || !strings.Contains(err.Error(), "disk-full: the ledger's disk is full") {
 		t.Errorf("recorded on a full disk: %v", err)
 	}
-	if m, err := nc.Request("consent.v1.smartkey.record", []byte(given("n1", "cy")), 10*time.Second); err != nil || m.Header.Get("Nats-Service-Error-Code") != "503" || !strings.Contains(string(m.Data), `"code":"disk-full"`) || !strings.Contains(string(m.Data), `"outcome":"unknown"`) {
+	if m, err := nc.Request("consent.v1.smartkey.record", []byte(given("n1", "cy")), 10*time.Second); err != nil || m.Header.Get("Nats-Service-Error-Code") != "503" || !wiretest.Holds(string(m.Data), `"code":"disk-full"`) || !wiretest.Holds(string(m.Data), `"outcome":"unknown"`) {
 		t.Errorf("over NATS: %v, %v", m, err)
 	}
 	if code, v := get(t, r.http+"/readyz?verbose"); code != 503 || !strings.Contains(fmt.Sprint(v), "the disk is full") {
@@ -249,7 +250,7 @@ func nothingIsLost(t *testing.T, r *running, acked []string) {
 		}
 		body, err := io.ReadAll(resp.Body)
 		resp.Body.Close()
-		if err != nil || !strings.Contains(string(body), `"status":"given"`) {
+		if err != nil || !wiretest.Holds(string(body), `"status":"given"`) {
 			t.Fatalf("the grant of %s was acknowledged, and is %s, %v", who, body, err)
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"consentledger/api/nats/intake"
+	"consentledger/api/wire/wiretest"
 	"consentledger/cmd/internal/exit"
 	"consentledger/cmd/internal/server"
 
@@ -114,7 +115,7 @@ func workRejected(t *testing.T, r *running, u natsUser) {
 	if raw, err := cli(t, r, "rejected", "show", "2", "--raw", "--reason", "incident", "--why", "to look", "--by", "Li Na"); err != nil || raw != "cy says no" {
 		t.Errorf("show --raw: %q, %v", raw, err)
 	}
-	if out, err := cli(t, r, "rejected", "show", "2", "--reason", "incident", "--why", "to look", "--by", "Li Na"); err != nil || !strings.Contains(out, `"code": "malformed"`) {
+	if out, err := cli(t, r, "rejected", "show", "2", "--reason", "incident", "--why", "to look", "--by", "Li Na"); err != nil || !wiretest.Holds(out, `"code":"malformed"`) {
 		t.Errorf("show: %s, %v", out, err)
 	}
 	if _, err := cli(t, r, "rejected", "mark-seen", "2", "--why", "a test"); err != nil {
@@ -131,7 +132,7 @@ func workRejected(t *testing.T, r *running, u natsUser) {
 	if _, err := cli(t, r, append(stranger, "--app", "nosuch")...); err == nil || !strings.Contains(err.Error(), "unknown-app") {
 		t.Errorf("what was sent to no app, read for one that is none: %v", err)
 	}
-	if out, err := cli(t, r, append(stranger, "--app", "smartkey")...); err != nil || !strings.Contains(out, `"app": "invalid"`) {
+	if out, err := cli(t, r, append(stranger, "--app", "smartkey")...); err != nil || !wiretest.Holds(out, `"app":"invalid"`) {
 		t.Errorf("what was sent to no app: %s, %v", out, err)
 	}
 	if out, err := cli(t, r, "replay", "--type", "data.accessed", "-o", "jsonl"); err != nil || strings.Contains(out, "access-invalid") || !strings.Contains(out, "access-smartkey-main") {
@@ -175,7 +176,7 @@ func TestNothingIsLostWhenNATSComesBack(t *testing.T) {
 	}
 	eventually(t, "true", func() string {
 		m, err := nc.RequestWithContext(t.Context(), "consent.v1.smartkey.check", []byte(`{"subject":"person-1","purpose":"personalisation"}`))
-		return fmt.Sprint(err == nil && strings.Contains(string(m.Data), `"allowed":true`))
+		return fmt.Sprint(err == nil && wiretest.Holds(string(m.Data), `"allowed":true`))
 	})
 }
 

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"consentledger/api/auth"
+	"consentledger/api/wire/wiretest"
 )
 
 // A browser sends its key to the pages alone. So every link of a page leads to a page, and
@@ -31,7 +32,7 @@ func TestEveryLinkOfThePagesOpensWithTheKeyOfTheBrowser(t *testing.T) {
 		t.Fatalf("what is owed: %d %s", code, text)
 	}
 	eventually(t, "in force", func() string {
-		if _, text := g.ask(officer, "GET", "/v1/apps/shop/policies", ""); strings.Contains(text, `"in_force":true`) {
+		if _, text := g.ask(officer, "GET", "/v1/apps/shop/policies", ""); wiretest.Holds(text, `"in_force":true`) {
 			return "in force"
 		}
 		return ""

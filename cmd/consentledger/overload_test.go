@@ -16,6 +16,7 @@ import (
 
 	"consentledger/api/auth"
 	"consentledger/api/rest"
+	"consentledger/api/wire/wiretest"
 	"consentledger/cmd/internal/server"
 
 	"github.com/nats-io/nats.go"
@@ -49,7 +50,7 @@ func (f *flood) turned(after string, body []byte) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.refused++
-	if after == "" || !strings.Contains(string(body), `"code":"overloaded"`) || !strings.Contains(string(body), `"outcome":"refused"`) {
+	if after == "" || !wiretest.Holds(string(body), `"code":"overloaded"`) || !wiretest.Holds(string(body), `"outcome":"refused"`) {
 		f.wrong = append(f.wrong, fmt.Sprintf("a refusal: Retry-After %q, %s", after, body))
 	}
 }

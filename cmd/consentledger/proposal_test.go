@@ -16,6 +16,7 @@ import (
 	"testing"
 
 	"consentledger/api/auth"
+	"consentledger/api/wire/wiretest"
 	"consentledger/cmd/internal/server"
 
 	"github.com/oauth2-proxy/mockoidc"
@@ -128,14 +129,14 @@ func TestAVoidTakesTwoPrincipals(t *testing.T) {
 	if !strings.Contains(shown, record) || !strings.Contains(shown, `"wilhelmina"`) || !strings.Contains(shown, `"approve"`) {
 		t.Errorf("shown: %s", shown)
 	}
-	if log := d.run(d.auditor, "replay", "--app", "shop", "--type", "data.accessed"); !strings.Contains(log, `"kind":"proposal"`) || !strings.Contains(log, d.second.Principal) {
+	if log := d.run(d.auditor, "replay", "--app", "shop", "--type", "data.accessed"); !wiretest.Holds(log, `"kind":"proposal"`) || !strings.Contains(log, d.second.Principal) {
 		t.Errorf("that somebody looked: %s", log)
 	}
 	done := d.run(d.second, "proposal", "approve", "--app", "shop", "--reason", "seen", id, "-o", "jsonl")
 	voided := d.run(d.auditor, "replay", "--app", "shop", "--type", "record.voided")
 	both := fmt.Sprintf(`"by":[%q,%q]`, d.officer.Principal, d.second.Principal)
 	if field(t, done, "state") != "done" || !strings.Contains(voided, both) || !strings.Contains(voided, field(t, done, "record")) ||
-		!strings.Contains(voided, `"recorded_by":"`+d.officer.Principal+`"`) {
+		!wiretest.Holds(voided, `"recorded_by":"`+d.officer.Principal+`"`) {
 		t.Errorf("%s\n%s", done, voided)
 	}
 	if out, err := d.as(d.keys[auth.AppReader].Key, "check", "--app", "shop", "--subject", "wilhelmina", "--purpose", "personalisation", "-o", "jsonl"); err == nil || !strings.Contains(out, "never-asked") {
@@ -167,7 +168,7 @@ func TestAProposalEndsInOtherWays(t *testing.T) {
 	if status, text := ask(declined, "decline", d.second.Key, `{}`); status != 422 || !strings.Contains(text, "reason-missing") {
 		t.Errorf("declined for no reason: %d %s", status, text)
 	}
-	if status, text := ask(declined, "decline", d.second.Key, `{"reason":"no proof"}`); status != 200 || !strings.Contains(text, `"answer":"no proof"`) {
+	if status, text := ask(declined, "decline", d.second.Key, `{"reason":"no proof"}`); status != 200 || !wiretest.Holds(text, `"answer":"no proof"`) {
 		t.Errorf("declined: %d %s", status, text)
 	}
 	withdrawn := d.void("bea", d.agree("bea"))
@@ -204,7 +205,7 @@ func TestAProposalEndsInOtherWays(t *testing.T) {
 			t.Errorf("%s: %d %s", path, status, text)
 		}
 	}
-	if status, text := d.ask(stranger.Key, "GET", "/v1/apps/bank/proposals", ""); status != 200 || !strings.Contains(text, `"proposals":[]`) {
+	if status, text := d.ask(stranger.Key, "GET", "/v1/apps/bank/proposals", ""); status != 200 || !wiretest.Holds(text, `"proposals":[]`) {
 		t.Errorf("the bank's: %d %s", status, text)
 	}
 }
@@ -240,7 +241,7 @@ func TestEveryCommandOfTheTableIsProposed(t *testing.T) {
 			continue
 		}
 		record := d.run(d.auditor, "replay", "--app", "shop", "--type", kind)
-		if !strings.Contains(record, d.second.Principal) || !strings.Contains(record, `"recorded_by":"`+d.officer.Principal+`"`) {
+		if !strings.Contains(record, d.second.Principal) || !wiretest.Holds(record, `"recorded_by":"`+d.officer.Principal+`"`) {
 			t.Errorf("%s does not name both: %s", kind, record)
 		}
 	}
@@ -366,7 +367,7 @@ func TestWhoStartsAnErasureOfManyApprovesItsDigest(t *testing.T) {
 	}
 	page.post("/ui/approvals?app=shop", url.Values{"form": {"start"}, "id": {"spring"}, "digest": {form[1]}})
 	done := d.run(d.officer, "erasure", "show", "--app", "shop", "spring", "--wait", "-o", "jsonl")
-	if field(t, done, "state") != "done" || !strings.Contains(done, `"erased":2`) || field(t, done, "digest") != form[1] {
+	if field(t, done, "state") != "done" || !wiretest.Holds(done, `"erased":2`) || field(t, done, "digest") != form[1] {
 		t.Errorf("%s", done)
 	}
 }

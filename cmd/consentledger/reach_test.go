@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"consentledger/api/nats/operator"
+	"consentledger/api/wire/wiretest"
 	"consentledger/cmd/internal/server"
 	"consentledger/projections"
 
@@ -153,7 +154,7 @@ func overNATS(t *testing.T, h *server.Server, handler http.Handler) {
 		}
 	}
 	m, err := nc.Request("consent.v1.smartkey.query.consents", []byte(`{"subject":"ada"}`), 10*time.Second)
-	if err != nil || !strings.Contains(string(m.Data), `"purpose":"personalisation","status":"withdrawn"`) {
+	if err != nil || !wiretest.Holds(string(m.Data), `"purpose":"personalisation","status":"withdrawn"`) {
 		t.Errorf("query.consents: %v, %v", m, err)
 	}
 	cancel()

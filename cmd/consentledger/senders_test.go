@@ -8,6 +8,7 @@ import (
 
 	"consentledger/api/auth"
 	"consentledger/api/client"
+	"consentledger/api/wire/wiretest"
 
 	"github.com/nats-io/nats.go"
 )
@@ -52,7 +53,7 @@ func TestAMessageIsOfWhoShowsAKeyInIt(t *testing.T) {
 		if c.by == "" {
 			continue
 		}
-		if out, err := g.as(auditor.Key, "replay", "--app", "shop", "--subject", id); err != nil || !strings.Contains(out, `"recorded_by":"`+c.by+`"`) {
+		if out, err := g.as(auditor.Key, "replay", "--app", "shop", "--subject", id); err != nil || !wiretest.Holds(out, `"recorded_by":"`+c.by+`"`) {
 			t.Errorf("%s: %s %v", id, out, err)
 		}
 	}
@@ -67,7 +68,7 @@ func TestAMessageIsOfWhoShowsAKeyInIt(t *testing.T) {
 	if _, err := shop.Record(t.Context(), client.Event{Type: "consent.withdrawn", Subject: "lib", Data: map[string]any{"all": true}}); err != nil {
 		t.Error(err)
 	}
-	if out, err := g.as(auditor.Key, "replay", "--app", "shop", "--subject", "lib"); err != nil || !strings.Contains(out, `"recorded_by":"`+writer.Principal+`"`) {
+	if out, err := g.as(auditor.Key, "replay", "--app", "shop", "--subject", "lib"); err != nil || !wiretest.Holds(out, `"recorded_by":"`+writer.Principal+`"`) {
 		t.Errorf("%s %v", out, err)
 	}
 

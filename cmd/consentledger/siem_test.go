@@ -13,6 +13,7 @@ import (
 
 	"consentledger/api/auth"
 	"consentledger/api/siem"
+	"consentledger/api/wire/wiretest"
 	"consentledger/cmd/internal/demo"
 	"consentledger/cmd/internal/server"
 	"consentledger/domain"
@@ -243,7 +244,7 @@ func TestWhoIsRefusedIsToldToASIEM(t *testing.T) {
 			t.Errorf("the export holds %s", secret)
 		}
 	}
-	if !strings.Contains(text, `"event_code":"key.revoked"`) {
+	if !wiretest.Holds(text, `"event_code":"key.revoked"`) {
 		t.Error("the export does not tell that a key was revoked")
 	}
 
@@ -258,7 +259,7 @@ func TestWhoIsRefusedIsToldToASIEM(t *testing.T) {
 			t.Errorf("%+v", e)
 		}
 	}
-	if !strings.Contains(of, `"event_code":"forbidden"`) || len(events) < 5 {
+	if !wiretest.Holds(of, `"event_code":"forbidden"`) || len(events) < 5 {
 		t.Errorf("%s", of)
 	}
 	refused(403, auditor.Key, "GET", "/v1/siem")

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"consentledger/api/auth"
+	"consentledger/api/wire/wiretest"
 	"consentledger/cmd/internal/server"
 	"consentledger/cmd/internal/telemetry"
 
@@ -175,7 +176,7 @@ func TestSessionsSurviveARestartAndEndByAVerb(t *testing.T) {
 	if out, err := g.as(key, "access", "session", "list"); err != nil || !strings.Contains(out, me.Principal) {
 		t.Errorf("%s %v", out, err)
 	}
-	if out, err := g.as(key, "access", "session", "end", me.Principal, "-o", "jsonl"); err != nil || !strings.Contains(out, `"ended":1`) {
+	if out, err := g.as(key, "access", "session", "end", me.Principal, "-o", "jsonl"); err != nil || !wiretest.Holds(out, `"ended":1`) {
 		t.Errorf("%s %v", out, err)
 	}
 	if status, to, _ := send("GET", r.http+"/ui/me", nil); status != 303 || !strings.Contains(to, "why=none") {

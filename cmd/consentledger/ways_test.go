@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"consentledger/api/auth"
+	"consentledger/api/wire/wiretest"
 	"consentledger/cmd/internal/server"
 	"consentledger/cmd/internal/telemetry"
 
@@ -71,7 +72,7 @@ func TestATokenOfAProviderIsAsGoodAsAKey(t *testing.T) {
 	}
 	g.everyRoute(by)
 
-	if status, text := g.ask(tokenOf(t, idp, "nobody"), "GET", "/v1/apps/shop", ""); status != 403 || !strings.Contains(text, `"code":"unmapped"`) {
+	if status, text := g.ask(tokenOf(t, idp, "nobody"), "GET", "/v1/apps/shop", ""); status != 403 || !wiretest.Holds(text, `"code":"unmapped"`) {
 		t.Errorf("of no group: %d %s", status, text)
 	}
 	if out, err := g.as(tokenOf(t, idp, string(auth.AppReader)), "app", "list"); err != nil || !strings.Contains(out, "shop") {
