@@ -4,9 +4,12 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
+	"net"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -17,6 +20,7 @@ import (
 	"consentledger/eventstore/memory"
 
 	"github.com/nats-io/jwt/v2"
+	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nkeys"
 )
@@ -274,6 +278,44 @@ func TestACheckThatAnotherProcessAnsweredNamesWhatItCannotRead(t *testing.T) {
 				t.Errorf("%s: %v, want %q", name, err, c.want)
 			}
 		})
+	}
+}
+
+// The server that the ledger is connected to is there, however it hangs up on who is tried;
+// another one that does not answer is away.
+func TestTheServerOfTheLedgerIsNotAway(t *testing.T) {
+	node, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: -1, NoSigs: true, NoLog: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	node.Start()
+	defer node.Shutdown()
+	nc, err := nats.Connect(node.ClientURL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nc.Close()
+
+	for _, broken := range []error{io.EOF, syscall.EPIPE, errors.New("what no program expects")} {
+		w := &watcher{service: New(Config{Conn: nc, Keys: newKeys(t), Now: time.Now}), asked: map[string]error{}}
+		dials := 0
+		dial := func(string, string) (*nats.Conn, error) {
+			if dials++; dials > 2 {
+				w.unread = errSealed
+			}
+			return nil, &net.OpError{Op: "write", Err: broken}
+		}
+		found, err := w.check(t.Context(), node.ClientURL(), dial)
+		if m, is := errors.AsType[*Misconfigured](err); !found || !is || !strings.Contains(m.Error(), errSealed.Error()) || dials != 3 {
+			t.Errorf("%v: found %t, %v, after %d dials", broken, found, err, dials)
+		}
+	}
+
+	w := &watcher{service: New(Config{Conn: nc, Keys: newKeys(t), Now: time.Now}), asked: map[string]error{}}
+	if found, err := w.check(t.Context(), "nats://127.0.0.1:1", func(string, string) (*nats.Conn, error) {
+		return nil, nats.ErrNoServers
+	}); found || err != nil {
+		t.Errorf("a server that is away: found %t, %v", found, err)
 	}
 }
 

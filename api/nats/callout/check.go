@@ -140,9 +140,11 @@ func (w *watcher) hear(m *nats.Msg) {
 }
 
 // check tries one server. Not found says that it does not answer: others are away, and
-// come back.
+// come back. The one that the ledger is connected to is there, however its answer fails, and
+// is asked again for as long as any that refuses.
 func (w *watcher) check(ctx context.Context, address string, dial Dial) (found bool, err error) {
 	until := time.Now().Add(asksWithin)
+	connected := bare(w.service.Conn.ConnectedUrl()) == address
 	for again := false; ; again = true {
 		password, err := w.service.Keys.newProbe(w.service.Now())
 		if err != nil {
@@ -153,14 +155,15 @@ func (w *watcher) check(ctx context.Context, address string, dial Dial) (found b
 			defer nc.Close()
 			return true, w.letIn(ctx, nc, address, password)
 		}
-		if !refused(err) {
+		late := time.Now().After(until)
+		if !refused(err) && (!connected || late) {
 			return false, nil
 		}
 
 		if why := w.refusal(password, again); why != "" {
 			return true, &Misconfigured{address, why}
 		}
-		if time.Now().After(until) {
+		if late {
 			return true, &Misconfigured{address, w.service.unasked()}
 		}
 		select {
@@ -243,7 +246,7 @@ func (w *watcher) letIn(ctx context.Context, nc *nats.Conn, address, password st
 // long for the answer is told so, or hung up on.
 func refused(err error) bool {
 	return errors.Is(err, nats.ErrAuthorization) || errors.Is(err, nats.ErrAuthExpired) ||
-		errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || // it closes before it has read all
+		errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) || // it has closed
 		strings.Contains(strings.ToLower(err.Error()), "authentication timeout")
 }
 
