@@ -108,7 +108,8 @@ func (a *ask) request(method, path string, body any) (*http.Request, error) {
 	if err != nil {
 		return nil, fmt.Errorf("dashboard: %s: %w", path, err)
 	}
-	r, err := http.NewRequestWithContext(a.Context(), method, path, nil)
+	// A handler of the API may read a body also where none was sent: a server's request has one.
+	r, err := http.NewRequestWithContext(a.Context(), method, path, http.NoBody)
 	if err != nil {
 		return nil, fmt.Errorf("dashboard: %s: %w", path, err)
 	}

@@ -21,6 +21,7 @@ type (
 		TimeZone    string   `json:"time_zone"`
 		Days        *int     `json:"working_days_left"`
 		Provisional bool     `json:"provisional"`
+		Gap         string   `json:"gap"` // the first day of a year that is not announced
 		Binding     bool     `json:"binding"`
 		Moves       []move   `json:"moves"`
 		Opened      string   `json:"opened"`

@@ -1,7 +1,11 @@
 package dashboard
 
 import (
+	"cmp"
+	"maps"
+	"net/url"
 	"slices"
+	"strconv"
 )
 
 type policies struct {
@@ -29,6 +33,8 @@ func readPolicies(a *ask) (any, error) {
 	return &p, nil
 }
 
+// system is how the ledger does, which keys its vault has, and by which calendars the app's due
+// dates are counted.
 type system struct {
 	Version     string `json:"version"`
 	Store       string `json:"store"`
@@ -39,7 +45,61 @@ type system struct {
 		Position string `json:"position"`
 		Behind   uint64 `json:"behind"`
 	} `json:"projections"`
-	Checks []check `json:"-"`
+	Checks    []check    `json:"-"`
+	Keys      *vaultKeys `json:"-"` // nil: whoever looks may not see them
+	Calendars *calendars `json:"-"` // nil: there is no app, or whoever looks may not see them
+}
+
+// vaultKeys is what becomes of the keys that wrap the persons' keys.
+type vaultKeys struct {
+	State   string           `json:"state"`
+	Epoch   uint32           `json:"epoch"`
+	Epochs  []uint32         `json:"epochs"`
+	Wrapped map[uint32]int64 `json:"wrapped"`
+	Total   int64            `json:"total"`
+	Done    int64            `json:"done"`
+	Error   string           `json:"error"`
+}
+
+// calendars is what is known of working days, and what is missing for what is owed.
+type calendars struct {
+	Years   []calendarYear
+	Missing []missingYear // nil also if whoever looks may not see what is owed
+	Owed    bool          // whoever looks may see what is owed
+	Looked  int           // at how many obligations that rest on a missing year, those due first
+	Of      int           // how many there are
+}
+
+// A calendarYear is the newest that was said of one jurisdiction's year.
+type calendarYear struct {
+	Jurisdiction string `json:"jurisdiction"`
+	Year         int    `json:"year"`
+	Version      int    `json:"version"`
+	Notice       string `json:"notice"`
+	Partial      bool   `json:"partial"`
+	Projected    bool   `json:"projected"`
+	Reported     bool   `json:"reported"`
+}
+
+// Standing returns the code of how much the calendar says: only one that is announced makes
+// a due date firm.
+func (y calendarYear) Standing() string {
+	switch {
+	case y.Projected:
+		return "projected"
+	case y.Reported:
+		return "reported"
+	case y.Partial:
+		return "partial"
+	}
+	return "announced"
+}
+
+// A missingYear is a year that is not announced, and how much of what is owed rests on it.
+type missingYear struct {
+	Year        int
+	Obligations int
+	Due         string // the earliest date that rests on it
 }
 
 func readSystem(a *ask) (any, error) {
@@ -48,6 +108,94 @@ func readSystem(a *ask) (any, error) {
 		return nil, err
 	}
 	ready, err := a.ready()
+	if err != nil {
+		return nil, err
+	}
 	s.Checks = ready.Checks
+
+	// Who may not see the keys is not refused them, which would stand in the trail of refusals.
+	if a.may("/v1/vault/keys") {
+		var k vaultKeys
+		if err := a.get("/v1/vault/keys", nil, &k); err == nil {
+			s.Keys = &k
+		} else if !isForbidden(err) {
+			return nil, err
+		}
+	}
+	s.Calendars, err = readCalendars(a)
 	return &s, err
+}
+
+// readCalendars returns the calendars of the page's app; nil if there is none to see.
+func readCalendars(a *ask) (*calendars, error) {
+	if a.App == "" || !a.may(a.of("/calendars")) {
+		return nil, nil
+	}
+	var known struct{ Calendars []calendarYear }
+	if err := a.get(a.of("/calendars"), nil, &known); isForbidden(err) {
+		return nil, nil
+	} else if err != nil {
+		return nil, err
+	}
+	c := calendars{Years: newestYears(known.Calendars)}
+
+	if !a.may(a.of("/reports/deadlines")) {
+		return &c, nil
+	}
+	var owed report
+	query := url.Values{"provisional": {"true"}, "state": {stillOpen}, "sort": {"due"}, "limit": {mostReplies}}
+	if err := a.get(a.of("/reports/deadlines"), query, &owed); isForbidden(err) {
+		return &c, nil
+	} else if err != nil {
+		return nil, err
+	}
+	c.Owed, c.Missing = true, missingYears(owed.Obligations)
+	c.Looked, c.Of = len(owed.Obligations), owed.Summary.Obligations
+	return &c, nil
+}
+
+// newestYears returns the last that was published of each jurisdiction's year and standing,
+// by jurisdiction and year.
+func newestYears(published []calendarYear) []calendarYear {
+	type key struct {
+		jurisdiction string
+		year         int
+		standing     string
+	}
+	newest := map[key]calendarYear{}
+	for _, y := range published {
+		k := key{y.Jurisdiction, y.Year, y.Standing()}
+		if y.Version >= newest[k].Version {
+			newest[k] = y
+		}
+	}
+	return slices.SortedFunc(maps.Values(newest), func(a, b calendarYear) int {
+		return cmp.Or(cmp.Compare(a.Jurisdiction, b.Jurisdiction), cmp.Compare(a.Year, b.Year),
+			cmp.Compare(a.Standing(), b.Standing()))
+	})
+}
+
+// missingYears returns the years whose calendars what is owed waits for, the first before.
+func missingYears(owed []obligation) []missingYear {
+	years := map[int]*missingYear{}
+	for _, o := range owed {
+		year, err := strconv.Atoi(o.Gap[:min(4, len(o.Gap))])
+		if err != nil {
+			continue // its date rests on no year that is named
+		}
+		y := years[year]
+		if y == nil {
+			y = &missingYear{Year: year}
+			years[year] = y
+		}
+		if y.Obligations++; o.DueDate != "" && (y.Due == "" || o.DueDate < y.Due) {
+			y.Due = o.DueDate
+		}
+	}
+
+	var list []missingYear
+	for _, year := range slices.Sorted(maps.Keys(years)) {
+		list = append(list, *years[year])
+	}
+	return list
 }

@@ -37,7 +37,7 @@ async function look(page, name, { locale, colorScheme, width }, paper = false) {
     fault(where, `is ${wide} wide: ${beyond.slice(-3)}`)
   }
   const text = await page.innerText('body')
-  const key = text.match(/\b(page|col|state|kind|type|lane|today|status|reason|problem|case|step|field|choice|form|hint|refused|actor|filter|system|person|intake|audit|register|minors|retention|live|point|access|hook|file|band|then|policy|progress|consents|timeline)\.[a-z][a-z-]*/)
+  const key = text.match(/\b(page|col|state|kind|type|lane|today|status|reason|problem|case|step|field|choice|form|hint|refused|actor|filter|system|person|intake|audit|register|minors|retention|live|point|access|hook|file|band|then|policy|progress|consents|timeline|calendars|epoch|integrity)\.[a-z][a-z-]*/)
   if (key && !paper) fault(where, `shows the name of a text, ${key[0]}`)
   if (/%!|<no value>|\bnull\b/.test(text)) fault(where, 'shows what a template could not write')
   await page.evaluate(axe.source)
