@@ -33,8 +33,14 @@ type Result struct {
 
 // The most that one write holds of several requests.
 const (
-	mostTogether  = 256
+	mostTogether  = 100
 	bytesTogether = 1 << 20
+
+	// Records of one stream are a millisecond apart, so what is appended together would
+	// drive the times of all that is recorded ahead of the clock, without end while many
+	// batches come. So it goes ahead by this much and no further; what is left is executed
+	// alone, which takes its time.
+	mostAhead = deadline.Instant(100)
 )
 
 // ExecuteTogether executes the first of several requests of one person, as
@@ -154,7 +160,7 @@ func (l *Ledger) resolvePlain(ctx context.Context, req Request) (r resolved, err
 // decideRun decides on wishes, each on what those before it add, up to the first that does
 // not simply add something.
 func (l *Ledger) decideRun(wishes []Wish, p *vault.Person, behind *fold) (adds []*addition) {
-	f, size := behind, 0
+	f, size, latest := behind, 0, l.now()+mostAhead
 	for _, w := range wishes {
 		r, err := l.resolvePlain(w.Context, w.Request)
 		if err != nil {
@@ -169,7 +175,7 @@ func (l *Ledger) decideRun(wishes []Wish, p *vault.Person, behind *fold) (adds [
 		for _, rec := range a.records {
 			size += len(rec.Data)
 		}
-		if len(adds) > 0 && size > bytesTogether {
+		if len(adds) > 0 && (size > bytesTogether || a.first.Recorded > latest) {
 			return adds
 		}
 		adds, f = append(adds, a), a.next

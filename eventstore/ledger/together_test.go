@@ -183,18 +183,48 @@ func TestWhatOnePersonSaysAtOnceIsOneAppend(t *testing.T) {
 	begin(t, l)
 	store.appends = 0
 
-	if got := together(t, l, agreed(300)); len(got) != 300 || store.appends != 2 {
-		t.Errorf("%d were executed by %d appends, want 300 by 2", len(got), store.appends)
+	if got := together(t, l, agreed(90)); len(got) != 90 || store.appends != 1 {
+		t.Errorf("%d were executed by %d appends, want 90 by one", len(got), store.appends)
 	}
 	at := eventstore.Position(0)
-	for i, got := range together(t, l, agreed(300)) { // again
+	for i, got := range together(t, l, agreed(90)) { // again
 		if got.Err != nil || got.Receipt.Position <= at {
 			t.Errorf("%d: %+v, %v", i, got.Receipt, got.Err)
 		}
 		at = got.Receipt.Position
 	}
-	if store.appends != 2 {
-		t.Errorf("what was said before took %d appends", store.appends-2)
+	if store.appends != 1 {
+		t.Errorf("what was said before took %d appends", store.appends-1)
+	}
+}
+
+// TestWhatIsAppendedTogetherGoesNotFarAheadOfTheClock: while many persons' batches come, the
+// times of what is recorded stay where the clock is, but for a tenth of a second.
+func TestWhatIsAppendedTogetherGoesNotFarAheadOfTheClock(t *testing.T) {
+	w, store, open := besideWorld(t)
+	l := open()
+	begin(t, l)
+	store.appends = 0
+	store.before = func() error { w.now++; return nil } // a disk sync takes as long
+
+	for n := range 100 {
+		said := agreed(20)
+		for i := range said {
+			said[i].Person = account(fmt.Sprint("p", n))
+		}
+		together(t, l, said)
+		if ahead := l.Now() - w.now; ahead > 100+20 {
+			t.Fatalf("after %d batches what is recorded is %d ms ahead of the clock", n+1, ahead)
+		}
+	}
+	if store.appends >= 100*20 {
+		t.Errorf("%d appends: nothing was appended together", store.appends)
+	}
+
+	w.now += 200
+	store.appends = 0
+	if together(t, l, agreed(20)); store.appends != 1 {
+		t.Errorf("once the clock has come as far, 20 took %d appends", store.appends)
 	}
 }
 
