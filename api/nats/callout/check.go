@@ -243,11 +243,13 @@ func (w *watcher) letIn(ctx context.Context, nc *nats.Conn, address, password st
 }
 
 // refused reports whether a server does not let somebody in, and is there. Who waited too
-// long for the answer is told so, or hung up on.
+// long for the answer is told so, or hung up on, or pinged, which the client takes for no answer.
 func refused(err error) bool {
 	return errors.Is(err, nats.ErrAuthorization) || errors.Is(err, nats.ErrAuthExpired) ||
-		errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) || // it has closed
-		strings.Contains(strings.ToLower(err.Error()), "authentication timeout")
+		// It closes before it has read all, or before all is written.
+		errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) ||
+		strings.Contains(strings.ToLower(err.Error()), "authentication timeout") ||
+		strings.Contains(err.Error(), "expected 'PONG', got 'PING'")
 }
 
 // How long the password of a check is good, and who comes by it stays.
