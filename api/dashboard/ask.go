@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"mime"
 	"net/http"
 	"net/url"
 	"strings"
@@ -50,14 +51,14 @@ func (a *ask) get(path string, query url.Values, answer any) error {
 	return a.do(http.MethodGet, path, nil, answer)
 }
 
-// may reports whether whoever looks at the page may get what is at a path of the API.
-func (a *ask) may(path string) bool {
+// may reports whether whoever looks at the page may use a route of the API.
+func (a *ask) may(method, path string) bool {
 	if a.guard == nil || path == "" {
 		return true
 	}
 	question := *a
 	question.api = a.guard
-	return question.get(path, nil, new(struct{})) == nil
+	return question.do(method, path, nil, new(struct{})) == nil
 }
 
 // of is the path of something of the page's app.
@@ -73,7 +74,7 @@ func (a *ask) do(method, path string, body, answer any) error {
 
 	w := recorder{header: http.Header{}, status: http.StatusOK}
 	if into, raw := answer.(*recorder); raw {
-		w.through = into.through
+		w.through, w.file = into.through, into.file
 	}
 	a.api.ServeHTTP(&w, r)
 	if into, raw := answer.(*recorder); raw && w.status == http.StatusOK {
@@ -136,6 +137,7 @@ type recorder struct {
 	status  int
 	body    bytes.Buffer
 	through http.ResponseWriter // nil: it is kept
+	file    string              // the name under which it goes on, if the API gives it none
 	passed  bool                // its head has gone on
 }
 
@@ -153,6 +155,10 @@ func (w *recorder) Write(b []byte) (int, error) {
 			if value := w.header.Get(name); value != "" {
 				w.through.Header().Set(name, value)
 			}
+		}
+		if w.file != "" && w.header.Get("Content-Disposition") == "" {
+			w.through.Header().Set("Content-Disposition",
+				mime.FormatMediaType("attachment", map[string]string{"filename": w.file}))
 		}
 	}
 	return w.through.Write(b)

@@ -15,6 +15,8 @@ type download struct {
 var downloads = []download{
 	{view{name: "deadlines", path: "deadlines/file"}, getDeadlines},
 	{view{name: "policies", path: "policies/{version}"}, getPolicy},
+	{view{name: "person", path: "records/{event}/proof"}, getProof},
+	{view{name: "person", path: "records/{event}/receipt"}, getReceipt},
 }
 
 func getDeadlines(a *ask, into *recorder) error {

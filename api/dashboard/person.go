@@ -19,6 +19,8 @@ type person struct {
 	Statuses     []string // that occur in the chart
 	Marks        []int    // where in the chart the moment stands that is looked at
 	Older        bool     // the chart begins later than the history
+
+	MayProve, MayReceive bool // whoever looks may have inclusion proofs, and receipts
 }
 
 type standing struct {
@@ -32,9 +34,13 @@ type standing struct {
 type entry struct {
 	EventID  string `json:"event_id"`
 	Type     string `json:"type"`
+	Position string `json:"position"`
 	At       string `json:"at"`
 	Recorded string `json:"recorded"`
 	Actor    string `json:"actor"`
+
+	Data json.RawMessage `json:"data"`
+	Hash string          `json:"-"` // empty: no checkpoint covers it yet, or it is an older one
 }
 
 // reasons are the codes for which a person may be looked at here.
@@ -79,5 +85,6 @@ func readPerson(a *ask) (any, error) {
 	if p.Purposes, err = p.stand(a, p.Valid.At, p.Known.At); err != nil {
 		return nil, err
 	}
+	p.hash(a)
 	return p, p.draw(a, all)
 }

@@ -201,6 +201,11 @@ async function papers(page, open, one) {
     await look(page, 'person-found', one)
     if (!(await page.innerText('main')).includes('consent.withdrawn')) fault('person', 'the history is not shown')
     if (await page.locator('.chart rect').count() < 2) fault('person', 'has no chart')
+    for (const kind of ['proof', 'receipt']) {
+      const href = await page.locator(`a[href*="/${kind}?"]`).last().getAttribute('href')
+      const answer = await page.request.get(base + href)
+      if (answer.status() !== 200 || !(answer.headers()['content-disposition'] || '').startsWith('attachment')) fault(href, `answers ${answer.status()}`)
+    }
     await page.focus('#valid')
     await page.keyboard.press('Home')
     await page.click('.sliders button')

@@ -1,0 +1,89 @@
+package dashboard
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+// The page of a person links each record to its evidence: the inclusion proof of every one,
+// and the receipt of what the person agreed to or refused.
+
+// maxHashed is of how many records, the newest, the page shows the hash: each is read from
+// its proof. Older ones have theirs in the proof that they link to.
+const maxHashed = 100
+
+// HasReceipt reports whether there is a receipt of the record: it is the person's answer.
+func (e entry) HasReceipt() bool {
+	switch e.Type {
+	case "consent.given", "consent.refused", "consent.withdrawn":
+		return true
+	case "permission.revoked":
+		var revoked struct {
+			Withdraws []string `json:"withdraws"`
+		}
+		return json.Unmarshal(e.Data, &revoked) == nil && len(revoked.Withdraws) > 0
+	}
+	return false
+}
+
+// Raw returns the data of the record as the API gives them.
+func (e entry) Raw() string { return string(e.Data) }
+
+// hash gives the newest records the hash that they have in the app's log, and asks which
+// evidence whoever looks may have. A record that no checkpoint covers yet has no hash.
+func (p *person) hash(a *ask) {
+	p.MayProve = a.may(http.MethodGet, proofOf(a, ""))
+	p.MayReceive = a.may(http.MethodPost, a.of("/receipts"))
+	if !p.MayProve {
+		return
+	}
+
+	for i := range p.Entries[:min(len(p.Entries), maxHashed)] {
+		e := &p.Entries[i]
+		var proof recorder
+		if err := a.do(http.MethodGet, proofOf(a, e.EventID), nil, &proof); err == nil {
+			e.Hash = leafHash(proof.body.String())
+		}
+	}
+}
+
+// proofOf is the route of a record's inclusion proof.
+func proofOf(a *ask, event string) string {
+	return "/log/" + url.PathEscape(a.App) + "/proof?" + url.Values{"event": {event}}.Encode()
+}
+
+// leafHash returns the hash of the record that a proof (c2sp.org/tlog-proof@v1) carries in its
+// extra line, as the log has it: that of a leaf by RFC 6962. Empty: it carries none.
+func leafHash(proof string) string {
+	for line := range strings.Lines(proof) {
+		text, is := strings.CutPrefix(strings.TrimSuffix(line, "\n"), "extra ")
+		if !is {
+			continue
+		}
+		record, err := base64.StdEncoding.DecodeString(text)
+		if err != nil {
+			return ""
+		}
+		sum := sha256.Sum256(append([]byte{0}, record...))
+		return hex.EncodeToString(sum[:])
+	}
+	return ""
+}
+
+func getProof(a *ask, into *recorder) error {
+	event := a.PathValue("event")
+	into.file = "proof-" + event + ".txt"
+	return a.do(http.MethodGet, proofOf(a, event), nil, into)
+}
+
+// getReceipt gets a receipt without the person's own words, which nobody needs a reason for.
+func getReceipt(a *ask, into *recorder) error {
+	event := a.PathValue("event")
+	into.file = "receipt-" + event + ".json"
+	return a.do(http.MethodPost, a.of("/receipts"), map[string]string{"event": event}, into)
+}
