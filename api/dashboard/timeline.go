@@ -105,11 +105,11 @@ func trackOf(o obligation, now string) track {
 	// Each date that it had once, and the one that it has.
 	for _, m := range o.Moves {
 		if m.Was != "" && m.Was != o.date() {
-			row.Dues = append(row.Dues, tick{Kind: "was-due", What: m.Was, At: endOf(m.Was)})
+			row.Dues = append(row.Dues, tick{Kind: "was-due", What: m.Was, At: endOf(m.Was, o.TimeZone)})
 		}
 	}
-	if o.date() != "" {
-		row.Dues = append(row.Dues, tick{Kind: "due", What: o.date(), At: endOf(o.date())})
+	if o.Due != "" {
+		row.Dues = append(row.Dues, tick{Kind: "due", What: o.date(), At: o.Due})
 	}
 	return row
 }
@@ -237,10 +237,14 @@ func (c *oneCase) cause(m move) step {
 	return step{}
 }
 
-// endOf returns the moment in which a due date is over. The day is taken in UTC, which is
-// exact enough for a drawing.
-func endOf(date string) string {
-	if day, err := time.Parse(time.DateOnly, date); err == nil {
+// endOf returns the moment in which a due date is over, in its time zone: a day, or of a rule
+// in hours the moment itself.
+func endOf(date, zone string) string {
+	where, err := time.LoadLocation(zone)
+	if err != nil {
+		where = time.UTC // a few hours are not seen in a drawing
+	}
+	if day, err := time.ParseInLocation(time.DateOnly, date, where); err == nil {
 		return day.AddDate(0, 0, 1).Format(time.RFC3339)
 	}
 	return date

@@ -181,3 +181,16 @@ func TestWhatATimelineDrawsHasAText(t *testing.T) {
 		}
 	}
 }
+
+func TestADueDateIsOverAtTheEndOfItsDay(t *testing.T) {
+	for _, c := range []struct{ date, zone, want string }{
+		{"2026-03-05", "Asia/Shanghai", "2026-03-06T00:00:00+08:00"},
+		{"2026-03-05", "UTC", "2026-03-06T00:00:00Z"},
+		{"2026-03-05", "Nowhere/City", "2026-03-06T00:00:00Z"},
+		{"2026-03-05T09:00:00Z", "Asia/Shanghai", "2026-03-05T09:00:00Z"}, // of a rule in hours
+	} {
+		if got := endOf(c.date, c.zone); got != c.want {
+			t.Errorf("%s in %s ends at %s, want %s", c.date, c.zone, got, c.want)
+		}
+	}
+}
