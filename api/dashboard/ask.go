@@ -51,8 +51,11 @@ func (a *ask) get(path string, query url.Values, answer any) error {
 	return a.do(http.MethodGet, path, nil, answer)
 }
 
-// may reports whether whoever looks at the page may use a route of the API.
-func (a *ask) may(method, path string) bool {
+// may reports whether whoever looks at the page may get what is at a path of the API.
+func (a *ask) may(path string) bool { return a.mayUse(http.MethodGet, path) }
+
+// mayUse reports whether whoever looks at the page may use a route of the API.
+func (a *ask) mayUse(method, path string) bool {
 	if a.guard == nil || path == "" {
 		return true
 	}

@@ -294,7 +294,7 @@ func (d *dashboard) choose(v view, a *ask, p *page) error {
 		return err
 	}
 	for _, other := range views {
-		if other.menu && a.may(http.MethodGet, other.of) {
+		if other.menu && a.may(other.of) {
 			to := strings.TrimSuffix(other.path, "{$}")
 			p.Menu = append(p.Menu, link{Name: "page." + other.name, Href: (&page{App: a.App}).Link(to),
 				Here: other.name == v.name})

@@ -37,8 +37,8 @@ func (e entry) Raw() string { return string(e.Data) }
 // hash gives the newest records the hash that they have in the app's log, and asks which
 // evidence whoever looks may have. A record that no checkpoint covers yet has no hash.
 func (p *person) hash(a *ask) {
-	p.MayProve = a.may(http.MethodGet, proofOf(a, ""))
-	p.MayReceive = a.may(http.MethodPost, a.of("/receipts"))
+	p.MayProve = a.may(proofOf(a, ""))
+	p.MayReceive = a.mayUse(http.MethodPost, a.of("/receipts"))
 	if !p.MayProve {
 		return
 	}

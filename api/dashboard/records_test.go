@@ -70,8 +70,8 @@ func TestARecordHasItsEvidence(t *testing.T) {
 	body := lookAt(t, Handler(Config{API: aPerson(t, new([]string)), Version: "test", Now: time.Now}))
 	hash := tlog.RecordHash([]byte("the record"))
 	for _, want := range []string{
-		`<td class="number">41</td><td><code>e-1</code></td><td><code class="raw">` + fmt.Sprintf("%x", hash[:]) + `</code></td>`,
-		`<td class="number">42</td><td><code>e-2</code></td><td>–</td>`,
+		`<td class="number">41</td><td><code>e-1</code><br><code class="raw">` + fmt.Sprintf("%x", hash[:]) + `</code></td>`,
+		`<td class="number">42</td><td><code>e-2</code><br>–</td>`,
 		`{&#34;purpose&#34;:&#34;ads&lt;b&gt;&#34;}`,
 		`href="/ui/records/e-1/proof?app=shop"`, `href="/ui/records/e-2/proof?app=shop"`, `href="/ui/records/e-1/receipt?app=shop"`,
 	} {
