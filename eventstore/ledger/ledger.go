@@ -402,7 +402,7 @@ func (l *Ledger) commit(ctx context.Context, r resolved, f *fold, extra []codec.
 	}
 
 	// No fact is an answer, too: nothing has changed.
-	a, err := l.adds(ctx, r, f, extra, decide)
+	a, err := l.adds(ctx, r, f, l.stamp(f.recorded), extra, decide)
 	if err != nil || a == nil {
 		return Receipt{Position: f.position}, err
 	}
@@ -424,11 +424,11 @@ type addition struct {
 	next    *fold // of the stream, with these records; its position is not known yet
 }
 
-// adds returns what a request adds to its stream, as far as that is folded; nil: nothing.
-func (l *Ledger) adds(ctx context.Context, r resolved, f *fold, extra []codec.Plain,
+// adds returns what a request adds to its stream, as far as that is folded, recorded at a
+// time; nil: nothing.
+func (l *Ledger) adds(ctx context.Context, r resolved, f *fold, recorded deadline.Instant, extra []codec.Plain,
 	decide func(deadline.Instant) ([]domain.Event, error)) (*addition, error) {
 	req, k := r.Request, r.key
-	recorded := l.stamp(f.recorded)
 	events, err := l.decided(ctx, recorded, decide)
 	if err != nil || len(events) == 0 {
 		return nil, err
@@ -540,8 +540,11 @@ func (l *Ledger) Now() deadline.Instant { return max(l.now(), deadline.Instant(l
 // given out, and later than the stream's last record, so that within a stream
 // the order of times is the order of records.
 func (l *Ledger) stamp(last deadline.Instant) deadline.Instant {
-	return l.newer(max(l.now(), last+1))
+	return l.newer(l.next(last))
 }
+
+// next is the time that stamp would give out.
+func (l *Ledger) next(last deadline.Instant) deadline.Instant { return max(l.Now(), last+1) }
 
 // newer returns a time, or the newest that was given out if that is later, and gives
 // it out.

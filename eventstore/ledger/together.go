@@ -141,6 +141,7 @@ func (l *Ledger) appendRun(ctx context.Context, wishes []Wish, p *vault.Person) 
 	if len(adds) < 2 {
 		return 0, nil, nil
 	}
+	l.newer(adds[len(adds)-1].first.Recorded)
 	receipts, err := l.appendAll(ctx, p, stream, behind, adds)
 	return len(adds), receipts, err
 }
@@ -162,20 +163,24 @@ func (l *Ledger) resolvePlain(ctx context.Context, req Request) (r resolved, err
 func (l *Ledger) decideRun(wishes []Wish, p *vault.Person, behind *fold) (adds []*addition) {
 	f, size, latest := behind, 0, l.now()+mostAhead
 	for _, w := range wishes {
+		recorded := l.next(f.recorded) // not given out before it is appended
+		if recorded > latest {
+			return adds
+		}
 		r, err := l.resolvePlain(w.Context, w.Request)
 		if err != nil {
 			return adds
 		}
 		r.stream, r.key = subjectStream(p), p
 
-		a, err := l.decidePlain(w.Context, r, f)
+		a, err := l.decidePlain(w.Context, r, f, recorded)
 		if err != nil || a == nil {
 			return adds
 		}
 		for _, rec := range a.records {
 			size += len(rec.Data)
 		}
-		if len(adds) > 0 && (size > bytesTogether || a.first.Recorded > latest) {
+		if len(adds) > 0 && size > bytesTogether {
 			return adds
 		}
 		adds, f = append(adds, a), a.next
@@ -184,7 +189,7 @@ func (l *Ledger) decideRun(wishes []Wish, p *vault.Person, behind *fold) (adds [
 }
 
 // decidePlain returns what a plain request adds; nil: it is to be executed alone.
-func (l *Ledger) decidePlain(ctx context.Context, r resolved, f *fold) (*addition, error) {
+func (l *Ledger) decidePlain(ctx context.Context, r resolved, f *fold, recorded deadline.Instant) (*addition, error) {
 	if slices.Contains(f.answered, markOf(r.key.RequestID(r.Source, r.ID))) ||
 		r.Former != (Name{}) && slices.Contains(f.answered, markOf(r.key.RequestID(r.Former.Source, r.Former.ID))) {
 		return nil, nil // it may have been answered
@@ -197,7 +202,7 @@ func (l *Ledger) decidePlain(ctx context.Context, r resolved, f *fold) (*additio
 	if err := l.checkNeedsTwo(r.Request); err != nil {
 		return nil, err
 	}
-	return l.adds(ctx, r, f, r.plains(f), func(recorded deadline.Instant) ([]domain.Event, error) {
+	return l.adds(ctx, r, f, recorded, r.plains(f), func(recorded deadline.Instant) ([]domain.Event, error) {
 		return l.decide(ctx, r, f, recorded)
 	})
 }
