@@ -212,15 +212,15 @@ func TestTheNATSToolOperates(t *testing.T) {
 	opened := u.request("consent.v1.smartkey.operate", event("q", "request.received", ada, `{"types":["access"],"channel":"feedback","authenticated":true}`))
 	id := fmt.Sprint(opened["request"])
 	for subject, want := range map[string]string{
-		`query.state {"subject":"ada"}`:                                                            `"purposes":[`,
-		`query.history {"subject":"ada","limit":1}`:                                                `"next":`,
-		`query.requests {"subject":"ada","min_position":"` + fmt.Sprint(opened["position"]) + `"}`: id,
-		`query.request {"id":"` + id + `"}`:                                                        `"id":"` + id + `"`,
-		`query.obligations {"subject":"ada"}`:                                                      `"due`,
-		`query.deadlines {"limit":"5"}`:                                                            `"summary"`,
-		`query.due {"rule":"cn.policy.request_reply","start":"2026-03-02T10:00:00+08:00"}`:         `2026-03-`,
-		`query.policies {}`:                                                                        `"in_force":true`,
-		`query.void-preview {"records":["` + fmt.Sprint(opened["event_id"]) + `"]}`:                `{`,
+		`query.state {"subject":"ada"}`:                                                             `"purposes":[`,
+		`query.history {"subject":"ada","limit":1}`:                                                 `"next":`,
+		`query.requests {"subject":"ada","min_position":"` + fmt.Sprint(opened["position"]) + `"}`:  id,
+		`query.request {"id":"` + id + `","min_position":"` + fmt.Sprint(opened["position"]) + `"}`: `"id":"` + id + `"`,
+		`query.obligations {"subject":"ada"}`:                                                       `"due`,
+		`query.deadlines {"limit":"5"}`:                                                             `"summary"`,
+		`query.due {"rule":"cn.policy.request_reply","start":"2026-03-02T10:00:00+08:00"}`:          `2026-03-`,
+		`query.policies {}`: `"in_force":true`,
+		`query.void-preview {"records":["` + fmt.Sprint(opened["event_id"]) + `"]}`: `{`,
 		`query.app {}`: `"handler":"Demo Ltd"`,
 	} {
 		name, body, _ := strings.Cut(subject, " ")
