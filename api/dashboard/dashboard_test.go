@@ -112,8 +112,10 @@ func TestRepliesStandInTheLaneOfTheirDay(t *testing.T) {
 		}
 	}
 	for _, l := range lanes(nil) {
-		if _, ok := readWords(files)["en"]["lane."+l.Name]; !ok {
-			t.Errorf("the lane %s has no name", l.Name)
+		for _, prefix := range []string{"lane.", "lane-empty."} { // its name, and what it says if it is empty
+			if _, ok := readWords(files)["en"][prefix+l.Name]; !ok {
+				t.Errorf("there is no text %s%s", prefix, l.Name)
+			}
 		}
 	}
 }

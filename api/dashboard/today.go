@@ -14,6 +14,7 @@ type today struct {
 	Alarms    []alarm
 	Rejected  []rejected // that may be an opt-out, and nobody has seen
 	Checks    []check    // that are red
+	Integrity *integrity // nil: whoever looks may not see it
 	Ready     bool
 	AsOf      string
 }
@@ -28,6 +29,55 @@ type alarm struct {
 	Name   string `json:"name"`
 	Detail string `json:"detail"`
 	App    string `json:"app"`
+}
+
+// integrity is whether what is recorded is what was signed.
+type integrity struct {
+	ReadOnly  string      `json:"read_only"`
+	Mismatch  *mismatch   `json:"mismatch"`
+	Logs      []signedLog `json:"logs"`
+	Witnessed bool        `json:"witnessed"`
+	Backup    string      `json:"backup"`
+}
+
+type mismatch struct {
+	App    string `json:"app"`
+	Detail string `json:"detail"`
+}
+
+type signedLog struct {
+	App       string `json:"app"`
+	Size      int64  `json:"size"`
+	Root      string `json:"root"`
+	Verified  bool   `json:"verified"`
+	At        string `json:"at"`
+	Witnesses *struct {
+		Size  int64  `json:"size"`
+		At    string `json:"at"`
+		Error string `json:"error"`
+	} `json:"witnesses"`
+}
+
+// Of returns the log of an app; nil if it has no signed checkpoint.
+func (i *integrity) Of(app string) *signedLog {
+	for n := range i.Logs {
+		if i.Logs[n].App == app {
+			return &i.Logs[n]
+		}
+	}
+	return nil
+}
+
+// readIntegrity returns the ledger's integrity; nil if whoever looks may not see it.
+func readIntegrity(a *ask) (*integrity, error) {
+	if !a.may("/v1/status") {
+		return nil, nil
+	}
+	var status struct{ Integrity *integrity }
+	if err := a.get("/v1/status", nil, &status); err != nil && !isForbidden(err) {
+		return nil, err
+	}
+	return status.Integrity, nil
 }
 
 type rejected struct {
@@ -104,6 +154,10 @@ func (t *today) health(a *ask) error {
 		return err
 	}
 	t.Ready, t.Checks = ready.OK, slices.DeleteFunc(ready.Checks, func(c check) bool { return c.OK })
+
+	if t.Integrity, err = readIntegrity(a); err != nil {
+		return err
+	}
 
 	var alarms struct{ Alarms []alarm }
 	if err := a.get("/v1/alarms", nil, &alarms); err != nil && !isForbidden(err) {

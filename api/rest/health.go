@@ -9,16 +9,49 @@ import (
 
 // A StatusReport is how the ledger is doing. It names no person.
 type StatusReport struct {
-	Version     string       `json:"version"`
-	Store       string       `json:"store,omitempty" doc:"what keeps the records: embedded, in the data directory; postgres; or esdb"`
-	Vault       string       `json:"vault,omitempty" doc:"what keeps the persons: embedded or postgres"`
-	Views       string       `json:"views,omitempty" doc:"what keeps the read models: embedded or postgres"`
-	Started     string       `json:"started,omitempty" format:"date-time"`
-	Head        string       `json:"head" doc:"the position of the last durable record"`
-	Projections []Projection `json:"projections,omitempty" doc:"and what else follows the log"`
-	Reading     []Reading    `json:"reading,omitempty" doc:"questions under way that read the whole log"`
-	Limits      *Limits      `json:"limits,omitempty" doc:"how much is taken at once"`
-	Process     *Process     `json:"process,omitempty" doc:"where several processes serve one ledger: which of them answered"`
+	Version     string           `json:"version"`
+	Store       string           `json:"store,omitempty" doc:"what keeps the records: embedded, in the data directory; postgres; or esdb"`
+	Vault       string           `json:"vault,omitempty" doc:"what keeps the persons: embedded or postgres"`
+	Views       string           `json:"views,omitempty" doc:"what keeps the read models: embedded or postgres"`
+	Started     string           `json:"started,omitempty" format:"date-time"`
+	Head        string           `json:"head" doc:"the position of the last durable record"`
+	Projections []Projection     `json:"projections,omitempty" doc:"and what else follows the log"`
+	Reading     []Reading        `json:"reading,omitempty" doc:"questions under way that read the whole log"`
+	Limits      *Limits          `json:"limits,omitempty" doc:"how much is taken at once"`
+	Process     *Process         `json:"process,omitempty" doc:"where several processes serve one ledger: which of them answered"`
+	Integrity   *IntegrityReport `json:"integrity,omitempty" doc:"whether what is recorded is what was signed"`
+}
+
+// IntegrityReport says whether what is recorded is what was signed, and who else could tell.
+type IntegrityReport struct {
+	ReadOnly  string       `json:"read_only,omitempty" doc:"why nothing can be recorded; absent: it can"`
+	Mismatch  *LogMismatch `json:"mismatch,omitempty" doc:"the records are not those that were signed; absent: none was found"`
+	Logs      []SignedLog  `json:"logs" doc:"of every app that has a signed checkpoint"`
+	Witnessed bool         `json:"witnessed" doc:"the logs are shown to witnesses"`
+	Backup    string       `json:"backup,omitempty" format:"date-time" doc:"when the newest backup began that this process sent whole; absent: none since it started, and of others the ledger does not know"`
+}
+
+// A LogMismatch is what is wrong with the log of an app, or that what signs it is lost.
+type LogMismatch struct {
+	App    string `json:"app"`
+	Detail string `json:"detail"`
+}
+
+// A SignedLog is the newest signed checkpoint of an app's log.
+type SignedLog struct {
+	App       string        `json:"app"`
+	Size      int64         `json:"size" doc:"records that the checkpoint covers"`
+	Root      string        `json:"root" doc:"in base64, as in the checkpoint"`
+	Verified  bool          `json:"verified" doc:"this process has read all of these records from the store and derived this root of them"`
+	At        string        `json:"at,omitempty" format:"date-time" doc:"when it had; absent: not yet"`
+	Witnesses *LogWitnesses `json:"witnesses,omitempty" doc:"absent: the logs are shown to none"`
+}
+
+// LogWitnesses is the newest that a quorum of a log's witnesses signed.
+type LogWitnesses struct {
+	Size  int64  `json:"size"`
+	At    string `json:"at,omitempty" format:"date-time" doc:"absent: there was no quorum yet"`
+	Error string `json:"error,omitempty" doc:"why it cannot be told"`
 }
 
 // A Process is one of several that serve one ledger.

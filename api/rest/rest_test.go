@@ -142,7 +142,10 @@ func open(t *testing.T) *testServer {
 	h.ledg = l
 	h.conf = Config{
 		Ledger: l, Blobs: blobs.New(rows), Consents: views{h}, Policies: views{h}, Activity: views{h}, Wait: views{h}, Version: "test",
-		Status: func(context.Context) StatusReport { return StatusReport{Version: "test", Head: "0"} },
+		Status: func(context.Context) StatusReport {
+			signed := SignedLog{App: "demo", Size: 5, Root: "root", Verified: true, At: "2026-03-02T11:00:00Z"}
+			return StatusReport{Version: "test", Head: "0", Integrity: &IntegrityReport{Logs: []SignedLog{signed}}}
+		},
 		Ready: func(context.Context) []Check {
 			return []Check{{Name: "store", OK: !h.sick, Detail: "as seen"}, {Name: "intake losses", Detail: "3 are gone", Alarm: true}}
 		},
@@ -245,6 +248,11 @@ func TestEveryRouteAnswers(t *testing.T) {
 	h.want(200, text, "GET", "/v1/blobs/"+doc.Texts[0].Hash.String(), "")
 	h.want(200, `"schema":"policy/1"`, "GET", "/v1/blobs/"+version.String(), "")
 	h.want(200, `"version":"test"`, "GET", "/v1/status", "")
+	h.want(200, `"integrity":{"logs":[{"app":"demo","size":5,"root":"root","verified":true,"at":"2026-03-02T11:00:00Z"}],"witnessed":false}`,
+		"GET", "/v1/status", "")
+	if _, spec := h.do("GET", "/openapi.json", ""); !strings.Contains(spec, `"IntegrityReport":{`) {
+		t.Error("the description does not say what integrity is")
+	}
 	h.want(200, `"ok":true`, "GET", "/livez", "")
 	h.want(200, `"as seen"`, "GET", "/readyz?verbose", "")
 	h.want(200, `{"ok":true}`, "GET", "/healthz", "")

@@ -47,6 +47,7 @@ func (l *Log) Check(ctx context.Context) (int64, error) {
 			if err := l.judge(stream.App, c); err != nil {
 				return n, err
 			}
+			l.isChecked(stream.App)
 			if todo--; todo == 0 {
 				return n, nil
 			}
@@ -124,6 +125,14 @@ func (l *Log) judge(app ident.AppName, c *treeCheck) error {
 		return err
 	}
 	return l.removeEntries(app, c.dir)
+}
+
+// isChecked notes that what an earlier process left of a log is as the records give it.
+func (l *Log) isChecked(app ident.AppName) {
+	if t := l.tree(app); t != nil {
+		t.verified.Store(time.Now().UnixMilli())
+		t.unchecked.Store(false)
+	}
 }
 
 // removeEntries removes the entry bundles that an older program kept as files,

@@ -183,6 +183,7 @@ func (l *Log) openTrees(ctx context.Context) error {
 		if t.edge.Size > t.signed.Size {
 			l.covered = 0 // not known yet
 		}
+		t.unchecked.Store(t.edge.Size > 0)
 		l.trees[app] = t
 		l.opened[app] = treeCheck{dir: t.dir, size: t.edge.Size, root: t.edge.Root(), signed: t.proven &&
 			t.edge.Size == t.signed.Size}

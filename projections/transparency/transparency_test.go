@@ -570,3 +570,61 @@ func TestRebuildAndRestart(t *testing.T) {
 		t.Error(s.halted)
 	}
 }
+
+// TestAStandingIsVerifiedOnceItsRecordsWereRead: what this process built is, and what an earlier
+// one left is not before Check has read it, also if more is signed meanwhile.
+func TestAStandingIsVerifiedOnceItsRecordsWereRead(t *testing.T) {
+	s := newSite(t)
+	s.start()
+	if all, fault := s.log.Standings(); len(all) != 0 || fault != nil {
+		t.Errorf("without a record there are %v, %v", all, fault)
+	}
+	is := func(when string, size int64, verified bool) {
+		t.Helper()
+		root := s.covered("demo").Root
+		all, fault := s.log.Standings()
+		if fault != nil || len(all) != 1 {
+			t.Fatalf("%s: %v, %v", when, all, fault)
+		}
+		got := all[0]
+		if got.App != "demo" || got.Size != size || got.Root != root || got.Verified != verified || got.At.IsZero() == verified {
+			t.Errorf("%s: %+v", when, got)
+		}
+	}
+
+	s.shelf.add("demo", numbered(0, 300)...)
+	is("built by this process", 300, true)
+	s.end()
+
+	s.start()
+	is("left by an earlier process", 300, false)
+	s.shelf.add("demo", numbered(300, 400)...)
+	is("grown on what is not checked", 400, false)
+	if n, err := s.log.Check(t.Context()); err != nil || n != 300 {
+		t.Fatalf("checked %d: %v", n, err)
+	}
+	is("checked", 400, true)
+	s.shelf.add("demo", numbered(400, 500)...)
+	is("grown on what is checked", 500, true)
+}
+
+// TestAStandingOfAFaultIsNotVerified: the fault is told beside it.
+func TestAStandingOfAFaultIsNotVerified(t *testing.T) {
+	s := filled(t, 700)
+	s.shelf.records[3].Data = []byte("another")
+	if err := s.open(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.log.Check(t.Context()); err == nil {
+		t.Fatal("Check found nothing")
+	}
+	all, fault := s.log.Standings()
+	if fault == nil || fault.App != "demo" {
+		t.Errorf("the fault is %v", fault)
+	}
+	for _, x := range all {
+		if x.Verified || !x.At.IsZero() {
+			t.Errorf("%+v", x)
+		}
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync/atomic"
+	"time"
 
 	"consentledger/domain/ident"
 	"consentledger/eventstore"
@@ -31,6 +32,8 @@ type tree struct {
 	failed   error            // of writing a full tile
 
 	published atomic.Pointer[published] // what readers see; nil: nothing
+	unchecked atomic.Bool               // an earlier process left it, and [Log.Check] has not derived it yet
+	verified  atomic.Int64              // when Check was done with it, in Unix milliseconds; zero: it had nothing to do
 }
 
 // A published tree is one that was signed. It does not change. Its edge may be that of
@@ -39,6 +42,7 @@ type published struct {
 	merkle.Checkpoint
 	note []byte
 	edge merkle.Edge
+	at   time.Time // when this process showed it first
 }
 
 // openTree opens the tree of an app as it was with so many records.
@@ -183,7 +187,7 @@ func (t *tree) has(tile merkle.Tile) bool {
 
 // publish shows readers the tree that was signed.
 func (t *tree) publish() {
-	t.published.Store(&published{t.signed.Checkpoint, t.signed.note, t.edge.Snapshot()})
+	t.published.Store(&published{t.signed.Checkpoint, t.signed.note, t.edge.Snapshot(), time.Now()})
 }
 
 // writeCheckpoint writes the signed checkpoint beside the tiles and removes

@@ -118,6 +118,7 @@ func recipientLines(text string) map[string]bool {
 }
 
 func (h *Server) sendBackup(w http.ResponseWriter, r *http.Request, to []age.Recipient) {
+	began := time.Now() // it holds what was recorded then
 	parts := multipart.NewWriter(patient{w, http.NewResponseController(w)})
 	w.Header().Set("Content-Type", "multipart/mixed; boundary="+parts.Boundary())
 	w.Header().Set("Cache-Control", "no-store")
@@ -144,6 +145,7 @@ func (h *Server) sendBackup(w http.ResponseWriter, r *http.Request, to []age.Rec
 		h.Log.Error("a backup could not be finished", "error", err)
 		panic(http.ErrAbortHandler) // the status was sent: cut the answer off
 	}
+	h.backedUp.Store(began.UnixMilli())
 	h.Log.Info("a backup was made", "id", report.ID, "position", uint64(report.Position), "recipients", len(to))
 }
 

@@ -22,6 +22,7 @@ func (h *Server) status(ctx context.Context) rest.StatusReport {
 	report := rest.StatusReport{
 		Version: buildinfo.Version, Store: h.Dir.recordsIn, Vault: embeddedPart, Views: embeddedPart,
 		Started: h.Started, Reading: h.readings.report(), Process: h.processReport(), Limits: h.limitsReport(),
+		Integrity: h.integrity(),
 	}
 	if h.Dir.shared != nil {
 		report.Vault = PostgreSQL.short
@@ -148,7 +149,12 @@ func (h *Server) ready(ctx context.Context) []rest.Check {
 // storeAnswers returns why records cannot be read or written; nil: they can.
 func (d *DataDir) storeAnswers(ctx context.Context) error {
 	_, err := d.Ledger.Head(ctx)
-	err = errors.Join(err, d.DB.Writable())
+	return errors.Join(err, d.writable())
+}
+
+// writable returns why what keeps the records takes none; nil: it does.
+func (d *DataDir) writable() error {
+	err := d.DB.Writable()
 	if d.away != nil {
 		err = errors.Join(err, d.away.Fault())
 	}

@@ -154,8 +154,9 @@ type Server struct {
 	process   string
 	Started   string
 	Reach     projections.Reach
-	checking  sync.Mutex // held while the projections are compared
-	backingUp sync.Mutex // held while a backup is made
+	checking  sync.Mutex   // held while the projections are compared
+	backingUp sync.Mutex   // held while a backup is made
+	backedUp  atomic.Int64 // when the newest backup was made, in Unix milliseconds; zero: none since the start
 	rotation  *rotation
 	readings  readings
 	Measured  measured
