@@ -378,7 +378,7 @@ func rowsOf(app ident.AppName, id string, r round) (list []eventstore.Row) {
 		panic("erasing: a row does not make JSON: " + err.Error())
 	}
 
-	key := fmt.Appendf(keptKeys(app, id), "%06d/%s", r.part, r.after)
+	key := fmt.Appendf(keptKeys(app, id), "%06d/%s%s", r.part, r.after, r.suffix)
 	return append(list, eventstore.Row{Key: key, Value: text})
 }
 

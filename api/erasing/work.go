@@ -134,7 +134,7 @@ func (j *Jobs) recount(ctx context.Context, job Job, r *round) error {
 	if _, err := j.Ledger.FinishErasures(ctx); err != nil {
 		return err
 	}
-	r.suffix = "/again"
+	r.suffix = "/again-" + strconv.FormatInt(job.changes, 10) // where this ends, another count may have ended
 	counted, err := j.counted(ctx, job)
 	if err != nil {
 		return err
