@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"consentledger/api/nats/outbox"
+	"consentledger/api/nats/subject"
 	"consentledger/eventstore/memory"
 
 	"github.com/nats-io/nats.go"
@@ -18,7 +20,8 @@ import (
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 )
 
-// tells lets the ledger tell on NATS what persons say.
+// tells lets the ledger tell on NATS what persons say, and returns once it does: it begins
+// with what is recorded after it was started.
 func (s *service) tells(conn *nats.Conn) {
 	s.t.Helper()
 	o := &outbox.Outbox{Conn: conn, Ledger: s.ledger, Topic: outbox.Consents, Rows: new(memory.Rows), Apart: true}
@@ -31,6 +34,22 @@ func (s *service) tells(conn *nats.Conn) {
 			s.t.Error(err)
 		}
 	})
+
+	told, err := conn.SubscribeSync(subject.Of("smartkey", "out.consent.>"))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer told.Unsubscribe()
+	c := s.open(nil)
+	for n := range 600 {
+		if _, err := c.Record(s.t.Context(), agree(fmt.Sprint("account:heard-", n))); err != nil {
+			s.t.Fatal(err)
+		}
+		if _, err := told.NextMsg(100 * time.Millisecond); err == nil {
+			return
+		}
+	}
+	s.t.Fatal("nothing is told")
 }
 
 // eventuallyNot waits until a person is no longer allowed.
