@@ -336,6 +336,10 @@ func (r *recorder) recordPerson(ctx context.Context, events []readEvent) {
 		}
 		results := r.server.executeTogether(ctx, requests)
 		for i, result := range results {
+			if err := (*broken)[person]; err != nil { // what is appended together breaks together
+				r.recordBehind(ctx, events[i], err)
+				continue
+			}
 			err := keyReused(events[i].key, result.Err)
 			*events[i].row = r.server.rowOf(ctx, result.Receipt, err)
 			if events[i].row.Status >= http.StatusInternalServerError {

@@ -23,6 +23,7 @@ type besideStore struct {
 	elsewhere bool
 	appends   int
 	before    func() error // each append; nil: nothing is
+	tick      func()       // when somebody looks at the clock; nil: nothing
 }
 
 func (s *besideStore) AppendWith(ctx context.Context, c eventstore.Change, stream eventstore.Stream,
@@ -79,7 +80,12 @@ func besideWorld(t *testing.T) (*world, *besideStore, func() *ledger.Ledger) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		l, err := ledger.Open(t.Context(), ledger.Config{Store: store, Vault: v, Now: func() deadline.Instant { return w.now }})
+		l, err := ledger.Open(t.Context(), ledger.Config{Store: store, Vault: v, Now: func() deadline.Instant {
+			if tick := store.tick; tick != nil {
+				tick()
+			}
+			return w.now
+		}})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -141,7 +141,6 @@ func (l *Ledger) appendRun(ctx context.Context, wishes []Wish, p *vault.Person) 
 	if len(adds) < 2 {
 		return 0, nil, nil
 	}
-	l.newer(adds[len(adds)-1].first.Recorded)
 	receipts, err := l.appendAll(ctx, p, stream, behind, adds)
 	return len(adds), receipts, err
 }
@@ -163,10 +162,12 @@ func (l *Ledger) resolvePlain(ctx context.Context, req Request) (r resolved, err
 func (l *Ledger) decideRun(wishes []Wish, p *vault.Person, behind *fold) (adds []*addition) {
 	f, size, latest := behind, 0, l.now()+mostAhead
 	for _, w := range wishes {
-		recorded := l.next(f.recorded) // not given out before it is appended
-		if recorded > latest {
+		if l.next(f.recorded) > latest {
 			return adds
 		}
+		// As by Execute, the time is given out before the decision: what another history says
+		// meanwhile, as an opt-out on a device that is linked, is then recorded no earlier.
+		recorded := l.stamp(f.recorded)
 		r, err := l.resolvePlain(w.Context, w.Request)
 		if err != nil {
 			return adds

@@ -317,3 +317,52 @@ func TestWhatIsNoPlainSayingIsExecutedAlone(t *testing.T) {
 		}
 	}
 }
+
+// TestAnOptOutWhileOthersAreDecidedIsRecordedNoEarlier: what is said on a linked device while
+// several grants are being decided is recorded no earlier than those that were decided by
+// then, as if each of them had come alone.
+func TestAnOptOutWhileOthersAreDecidedIsRecordedNoEarlier(t *testing.T) {
+	_, store, open := besideWorld(t)
+	l := open()
+	begin(t, l)
+	link := requestOf("links", domain.Say{Event: domain.SubjectLinked{Proof: "login"}})
+	link.Other = account("device")
+	must(t, l, link)
+
+	looks := 0
+	store.tick = func() {
+		if looks++; looks < 8 {
+			return // the first grants are decided by then
+		}
+		store.tick = nil
+		no := requestOf("says no", domain.WithdrawConsent{Scope: policy.Scope{All: true}})
+		no.Person = account("device")
+		must(t, l, no)
+	}
+	for i, got := range together(t, l, agreed(5)) {
+		if got.Err != nil {
+			t.Errorf("%d: %v", i, got.Err)
+		}
+	}
+	var no deadline.Instant
+	earlier := 0
+	for e, err := range l.Replay(t.Context(), 0) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		switch e.Event.(type) {
+		case domain.ConsentWithdrawn: // it was appended first
+			no = e.Recorded
+		case domain.ConsentGiven:
+			if e.Recorded <= no {
+				earlier++
+			}
+		}
+	}
+	if earlier < 2 {
+		t.Errorf("%d grants are recorded no later than the opt-out, before which some were decided", earlier)
+	}
+	if store.tick != nil || store.appends == 0 {
+		t.Errorf("the opt-out did not come in between: after %d looks at the clock", looks)
+	}
+}

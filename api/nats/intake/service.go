@@ -144,6 +144,9 @@ func (s *service) record(r *natsservice.Request) {
 // tryRecord answers what an event would do. Nothing of it is kept, also not with the
 // rejected messages: whoever waits for no answer wants none.
 func (s *service) tryRecord(r *natsservice.Request) {
+	if r.Reply == "" {
+		return // nobody hears what would be recorded
+	}
 	leave, busy := s.enter(r, false)
 	if busy != nil {
 		_ = r.Answer(overloaded(busy, nil))
@@ -179,8 +182,20 @@ func (s *service) tryRecord(r *natsservice.Request) {
 	}
 }
 
-// rehearse returns what a request would do.
-func (s *service) rehearse(ctx context.Context, req ledger.Request) (wire.DryRun, error) {
+// rehearseWithin is how long a rehearsal may take: it holds up the same person's messages.
+const rehearseWithin = 30 * time.Second
+
+// rehearse returns what a request would do. As when it is recorded, one message must not end
+// the ledger.
+func (s *service) rehearse(ctx context.Context, req ledger.Request) (told wire.DryRun, err error) {
+	ctx, cancel := context.WithTimeout(ctx, rehearseWithin)
+	defer cancel()
+	defer func() {
+		if p := recover(); p != nil {
+			err = s.survived(ctx, req, p)
+		}
+	}()
+
 	dry, err := s.Rehearse(ctx)
 	if err != nil {
 		return wire.DryRun{}, err

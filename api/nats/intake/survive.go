@@ -26,11 +26,15 @@ var unknownOutcome = refusal.Refusal{Code: wire.Unavailable,
 func (c Config) execute(ctx context.Context, req ledger.Request) (r ledger.Receipt, err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			// The value may hold what was sent, and is not shown.
-			c.Log.ErrorContext(ctx, "panic", "app", req.App, "type", fmt.Sprintf("%T", p), "stack",
-				string(debug.Stack()))
-			err = errPanicked
+			err = c.survived(ctx, req, p)
 		}
 	}()
 	return c.Ledger.Execute(ctx, req)
+}
+
+// survived logs a panic over a message, and returns what is said of it.
+func (c Config) survived(ctx context.Context, req ledger.Request, p any) error {
+	// The value may hold what was sent, and is not shown.
+	c.Log.ErrorContext(ctx, "panic", "app", req.App, "type", fmt.Sprintf("%T", p), "stack", string(debug.Stack()))
+	return errPanicked
 }
