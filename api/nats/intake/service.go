@@ -144,9 +144,6 @@ func (s *service) record(r *natsservice.Request) {
 // tryRecord answers what an event would do. Nothing of it is kept, also not with the
 // rejected messages: whoever waits for no answer wants none.
 func (s *service) tryRecord(r *natsservice.Request) {
-	if r.Reply == "" {
-		return // nobody hears what would be recorded
-	}
 	leave, busy := s.enter(r, false)
 	if busy != nil {
 		_ = r.Answer(overloaded(busy, nil))
