@@ -313,17 +313,14 @@ func (r *recorder) laneOf(person ident.PersonKey) uint64 {
 	return maphash.Comparable(r.seed, person) % lanes
 }
 
-// mostAtOnce is how many of a person's events are given to the ledger at once. Where it
-// takes one of them only, as of events that were sent before, it is given few.
-const mostAtOnce = 256
-
 // recordPerson records one person's events in their order. What comes behind one that
 // could not be recorded now waits with it: recorded first, it would begin a history which
-// that event is too old for, or be overtaken by it. Opt-outs do not wait.
+// that event is too old for, or be overtaken by it. Opt-outs do not wait. Where the ledger
+// takes one event only, as of those that were sent before, it is given few the next time.
 func (r *recorder) recordPerson(ctx context.Context, events []readEvent) {
 	person := events[0].req.Person
 	broken := &r.broken[r.laneOf(person)]
-	for most := mostAtOnce; len(events) > 0; {
+	for most := ledger.MostTogether; len(events) > 0; {
 		if err := (*broken)[person]; err != nil {
 			r.recordBehind(ctx, events[0], err)
 			events = events[1:]
@@ -349,7 +346,7 @@ func (r *recorder) recordPerson(ctx context.Context, events []readEvent) {
 				(*broken)[person] = err
 			}
 		}
-		events, most = events[len(results):], min(mostAtOnce, 2*len(results))
+		events, most = events[len(results):], min(ledger.MostTogether, 2*len(results))
 	}
 }
 

@@ -402,7 +402,7 @@ func (l *Ledger) commit(ctx context.Context, r resolved, f *fold, extra []codec.
 	}
 
 	// No fact is an answer, too: nothing has changed.
-	a, err := l.adds(ctx, r, f, l.stamp(f.recorded), extra, decide)
+	a, err := l.adds(ctx, r, f, extra, decide)
 	if err != nil || a == nil {
 		return Receipt{Position: f.position}, err
 	}
@@ -424,11 +424,13 @@ type addition struct {
 	next    *fold // of the stream, with these records; its position is not known yet
 }
 
-// adds returns what a request adds to its stream, as far as that is folded, recorded at a
-// time; nil: nothing.
-func (l *Ledger) adds(ctx context.Context, r resolved, f *fold, recorded deadline.Instant, extra []codec.Plain,
+// adds returns what a request adds to its stream, as far as that is folded; nil: nothing. The
+// time at which it is recorded is given out before the decision: what another history says
+// meanwhile, as an opt-out on a device that is linked, is then recorded no earlier.
+func (l *Ledger) adds(ctx context.Context, r resolved, f *fold, extra []codec.Plain,
 	decide func(deadline.Instant) ([]domain.Event, error)) (*addition, error) {
 	req, k := r.Request, r.key
+	recorded := l.stamp(f.recorded)
 	events, err := l.decided(ctx, recorded, decide)
 	if err != nil || len(events) == 0 {
 		return nil, err

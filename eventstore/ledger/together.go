@@ -31,10 +31,11 @@ type Result struct {
 	Err     error
 }
 
-// The most that one write holds of several requests.
+// MostTogether is how many requests one write holds at most.
+const MostTogether = 100
+
 const (
-	mostTogether  = 100
-	bytesTogether = 1 << 20
+	bytesTogether = 1 << 20 // of records in one write, about
 
 	// Records of one stream are a millisecond apart, so what is appended together would
 	// drive the times of all that is recorded ahead of the clock, without end while many
@@ -65,7 +66,7 @@ func (l *Ledger) ExecuteTogether(ctx context.Context, wishes []Wish) []Result {
 // about themself, which move no other stream and are proved by nothing beside them.
 func plainOnes(wishes []Wish) int {
 	for i, w := range wishes {
-		if i == mostTogether || w.Request.Person != wishes[0].Request.Person || !isPlain(w.Request) {
+		if i == MostTogether || w.Request.Person != wishes[0].Request.Person || !isPlain(w.Request) {
 			return i
 		}
 	}
@@ -165,16 +166,13 @@ func (l *Ledger) decideRun(wishes []Wish, p *vault.Person, behind *fold) (adds [
 		if l.next(f.recorded) > latest {
 			return adds
 		}
-		// As by Execute, the time is given out before the decision: what another history says
-		// meanwhile, as an opt-out on a device that is linked, is then recorded no earlier.
-		recorded := l.stamp(f.recorded)
 		r, err := l.resolvePlain(w.Context, w.Request)
 		if err != nil {
 			return adds
 		}
 		r.stream, r.key = subjectStream(p), p
 
-		a, err := l.decidePlain(w.Context, r, f, recorded)
+		a, err := l.decidePlain(w.Context, r, f)
 		if err != nil || a == nil {
 			return adds
 		}
@@ -190,7 +188,7 @@ func (l *Ledger) decideRun(wishes []Wish, p *vault.Person, behind *fold) (adds [
 }
 
 // decidePlain returns what a plain request adds; nil: it is to be executed alone.
-func (l *Ledger) decidePlain(ctx context.Context, r resolved, f *fold, recorded deadline.Instant) (*addition, error) {
+func (l *Ledger) decidePlain(ctx context.Context, r resolved, f *fold) (*addition, error) {
 	if slices.Contains(f.answered, markOf(r.key.RequestID(r.Source, r.ID))) ||
 		r.Former != (Name{}) && slices.Contains(f.answered, markOf(r.key.RequestID(r.Former.Source, r.Former.ID))) {
 		return nil, nil // it may have been answered
@@ -203,7 +201,7 @@ func (l *Ledger) decidePlain(ctx context.Context, r resolved, f *fold, recorded 
 	if err := l.checkNeedsTwo(r.Request); err != nil {
 		return nil, err
 	}
-	return l.adds(ctx, r, f, recorded, r.plains(f), func(recorded deadline.Instant) ([]domain.Event, error) {
+	return l.adds(ctx, r, f, r.plains(f), func(recorded deadline.Instant) ([]domain.Event, error) {
 		return l.decide(ctx, r, f, recorded)
 	})
 }
