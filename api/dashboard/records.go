@@ -1,13 +1,14 @@
 package dashboard
 
 import (
-	"crypto/sha256"
-	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
 	"net/http"
 	"net/url"
-	"strings"
+
+	"consentledger/projections/transparency/merkle"
+
+	"golang.org/x/mod/sumdb/tlog"
 )
 
 // The page of a person links each record to its evidence: the inclusion proof of every one,
@@ -47,7 +48,7 @@ func (p *person) hash(a *ask) {
 		e := &p.Entries[i]
 		var proof recorder
 		if err := a.do(http.MethodGet, proofOf(a, e.EventID), nil, &proof); err == nil {
-			e.Hash = leafHash(proof.body.String())
+			e.Hash = leafHash(proof.body.Bytes())
 		}
 	}
 }
@@ -57,22 +58,15 @@ func proofOf(a *ask, event string) string {
 	return "/log/" + url.PathEscape(a.App) + "/proof?" + url.Values{"event": {event}}.Encode()
 }
 
-// leafHash returns the hash of the record that a proof (c2sp.org/tlog-proof@v1) carries in its
-// extra line, as the log has it: that of a leaf by RFC 6962. Empty: it carries none.
-func leafHash(proof string) string {
-	for line := range strings.Lines(proof) {
-		text, is := strings.CutPrefix(strings.TrimSuffix(line, "\n"), "extra ")
-		if !is {
-			continue
-		}
-		record, err := base64.StdEncoding.DecodeString(text)
-		if err != nil {
-			return ""
-		}
-		sum := sha256.Sum256(append([]byte{0}, record...))
-		return hex.EncodeToString(sum[:])
+// leafHash returns the hash of the record that a proof carries, as the log has it: that of a
+// leaf by RFC 6962. Empty: it carries none.
+func leafHash(proof []byte) string {
+	p, err := merkle.ParseProof(proof)
+	if err != nil || p.Extra == nil {
+		return ""
 	}
-	return ""
+	sum := tlog.RecordHash(p.Extra)
+	return hex.EncodeToString(sum[:])
 }
 
 func getProof(a *ask, into *recorder) error {

@@ -1,7 +1,6 @@
 package dashboard
 
 import (
-	"encoding/base64"
 	"fmt"
 	"io"
 	"net/http"
@@ -10,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"consentledger/projections/transparency/merkle"
 
 	"golang.org/x/mod/sumdb/tlog"
 )
@@ -28,7 +29,7 @@ func aPerson(t *testing.T, asked *[]string) http.Handler {
 			fmt.Fprint(w, `{"purposes":[]}`)
 		case "GET /log/shop/proof?event=e-1":
 			w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-			fmt.Fprintf(w, "c2sp.org/tlog-proof@v1\nextra %s\nindex 3\n", base64.StdEncoding.EncodeToString([]byte("the record")))
+			w.Write(merkle.Proof{Index: 3, Extra: []byte("the record")}.Format())
 		case "POST /v1/apps/shop/receipts":
 			body, err := io.ReadAll(r.Body)
 			if err != nil {
@@ -130,8 +131,8 @@ func TestEvidenceIsTakenAsAFile(t *testing.T) {
 
 // TestALeafHashIsOfTheRecordThatAProofCarries, and of nothing else.
 func TestALeafHashIsOfTheRecordThatAProofCarries(t *testing.T) {
-	for _, proof := range []string{"", "c2sp.org/tlog-proof@v1\nindex 3\n", "extra !\n", "extra\n"} {
-		if got := leafHash(proof); got != "" {
+	for _, proof := range []string{"", "c2sp.org/tlog-proof@v1\nindex 3\n", "extra !\n", "extra\n", string(merkle.Proof{Index: 3}.Format())} {
+		if got := leafHash([]byte(proof)); got != "" {
 			t.Errorf("%q has the hash %s", proof, got)
 		}
 	}

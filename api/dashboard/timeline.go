@@ -274,7 +274,7 @@ func (t *timeline) place(now time.Time, open bool) {
 	for _, row := range t.Owed {
 		for i := range row.Spans {
 			s := &row.Spans[i]
-			s.X = min(share(begin, end, s.begin), 1000-markWidth)
+			s.X = markAt(begin, end, s.begin)
 			s.Width = max(share(begin, end, s.end)-s.X, markWidth) // what was short is seen still
 		}
 	}
