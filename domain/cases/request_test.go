@@ -7,7 +7,6 @@ import (
 	"testing"
 
 	. "consentledger/domain"
-	"consentledger/domain/amount"
 	"consentledger/domain/cases"
 	"consentledger/domain/catalog"
 	"consentledger/domain/content"
@@ -383,28 +382,6 @@ func TestIncidents(t *testing.T) {
 	}
 	if !slices.Contains(i.Steps, "incident.closed") {
 		t.Error(i.Steps)
-	}
-}
-
-func TestAmounts(t *testing.T) {
-	for text, want := range map[string]string{"12.5 CNY": "12.50 CNY", "0 CNY": "0.00 CNY", "100 JPY": "100 JPY", "1.5 JPY": "", "-1 CNY": "", "NaN CNY": "", "1e9 CNY": "", "12.5": "", "12.5 XXX": "", "12.505 CNY": ""} {
-		a, err := amount.Parse(text)
-		if got := a.String(); (err == nil) != (want != "") || err == nil && got != want {
-			t.Errorf("%q: %q, %v", text, got, err)
-		}
-	}
-	a, _ := amount.Parse("0.10 CNY")
-	b, _ := amount.Parse("0.20 CNY")
-	if sum, err := a.Add(b); err != nil || sum.String() != "0.30 CNY" {
-		t.Errorf("%v, %v", sum, err)
-	}
-	for _, tt := range []struct {
-		part, whole int64
-		want        string
-	}{{1, 3, "33.3"}, {2, 3, "66.7"}, {1, 800, "0.1"}, {3, 800, "0.4"}, {0, 0, ""}, {5, 5, "100.0"}} {
-		if got := amount.Percent(tt.part, tt.whole); got != tt.want {
-			t.Errorf("%d of %d: %s", tt.part, tt.whole, got)
-		}
 	}
 }
 

@@ -104,7 +104,7 @@ func (l *Ledger) executeRun(ctx context.Context, wishes []Wish) []Result {
 		return nil
 	}
 
-	taken, receipts, err := l.appendRun(ctx, wishes, p)
+	taken, receipts, err := l.appendRun(ctx, first, wishes, p)
 	if _, lost := errors.AsType[*eventstore.ConflictError](err); lost || taken < 2 ||
 		errors.Is(err, vault.ErrTaken) || errors.Is(err, vault.ErrErased) {
 		return nil // nothing was appended
@@ -126,7 +126,9 @@ func (l *Ledger) executeRun(ctx context.Context, wishes []Wish) []Result {
 
 // appendRun appends what the first of the wishes add to a person's history, and returns
 // how many they are, and their receipts. Fewer than two are not appended.
-func (l *Ledger) appendRun(ctx context.Context, wishes []Wish, p *vault.Person) (int, []Receipt, error) {
+func (l *Ledger) appendRun(
+	ctx context.Context, first resolved, wishes []Wish, p *vault.Person,
+) (int, []Receipt, error) {
 	stream := subjectStream(p)
 	unlock, err := l.lock(ctx, stream)
 	if err != nil {
@@ -138,7 +140,7 @@ func (l *Ledger) appendRun(ctx context.Context, wishes []Wish, p *vault.Person) 
 		return 0, nil, err
 	}
 
-	adds := l.decideRun(wishes, p, behind)
+	adds := l.decideRun(first, wishes, p, behind)
 	if len(adds) < 2 {
 		return 0, nil, nil
 	}
@@ -158,17 +160,20 @@ func (l *Ledger) resolvePlain(ctx context.Context, req Request) (r resolved, err
 	return r, err
 }
 
-// decideRun decides on wishes, each on what those before it add, up to the first that does
-// not simply add something.
-func (l *Ledger) decideRun(wishes []Wish, p *vault.Person, behind *fold) (adds []*addition) {
+// decideRun decides on wishes, of which the first is resolved, each on what those before it
+// add, up to the first that does not simply add something.
+func (l *Ledger) decideRun(first resolved, wishes []Wish, p *vault.Person, behind *fold) (adds []*addition) {
 	f, size, latest := behind, 0, l.now()+mostAhead
-	for _, w := range wishes {
+	for i, w := range wishes {
 		if l.next(f.recorded) > latest {
 			return adds
 		}
-		r, err := l.resolvePlain(w.Context, w.Request)
-		if err != nil {
-			return adds
+		r := first
+		if i > 0 {
+			var err error
+			if r, err = l.resolvePlain(w.Context, w.Request); err != nil {
+				return adds
+			}
 		}
 		r.stream, r.key = subjectStream(p), p
 
