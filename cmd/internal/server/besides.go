@@ -24,8 +24,9 @@ type (
 	TokenAnswer  token.Answer
 )
 
-// besides are the routes of keys, sessions, tokens and a SIEM, and those by which the
-// ledger is backed up and its vault gets new keys.
+// besides makes the routes of keys, sessions, tokens and a SIEM, and those by which the
+// ledger is backed up and its vault gets new keys. They are made once: what is served is
+// what is described.
 func (h *Server) besides() []beside {
 	keys := auth.Handler(h.keys, h.Log)
 	sessions := session.Handler(h.sessions, h.Log)
@@ -88,9 +89,9 @@ func (h *Server) besides() []beside {
 	}
 }
 
-// described is what the API says of them.
-func (h *Server) described() (all []rest.Described) {
-	for _, r := range h.besides() {
+// described is what the API says of the routes besides its own.
+func described(besides []beside) (all []rest.Described) {
+	for _, r := range besides {
 		all = append(all, r.Described)
 	}
 	return all

@@ -126,6 +126,10 @@ func (h *Server) Wait(ctx context.Context, min eventstore.Position) error {
 
 func (h *Server) Handler() http.Handler {
 	mux := http.NewServeMux()
+	besides := h.besides()
+	for _, r := range besides {
+		mux.Handle(r.Pattern, r.handler)
+	}
 	mux.Handle("/log/", audit.Handler(h.Logs, h.witnesses, h.stamps, h.Log))
 	mux.Handle("/", rest.Handler(rest.Config{
 		Ledger:    h.Dir.Ledger,
@@ -146,7 +150,7 @@ func (h *Server) Handler() http.Handler {
 		Webhooks:  h.hooks,
 		Erasures:  restErasures{h.erasing, h},
 		Wait:      h,
-		Described: h.described(),
+		Described: described(besides),
 		Status:    h.status,
 		Ready:     h.ready,
 		Alarms:    h.alarms,
@@ -159,9 +163,6 @@ func (h *Server) Handler() http.Handler {
 		Streams:   &h.streams,
 		Still:     auth.Still,
 	}))
-	for _, r := range h.besides() {
-		mux.Handle(r.Pattern, r.handler)
-	}
 	if page := h.Measured.page(); page != nil && (h.Config.Metrics || h.Config.Measures == "") {
 		mux.Handle("GET /metrics", page)
 	}
