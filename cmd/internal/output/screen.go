@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"consentledger/cmd/internal/terminal"
+
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/jedib0t/go-pretty/v6/text"
 	"golang.org/x/term"
@@ -23,9 +25,9 @@ type screen struct {
 	zone  *time.Location
 }
 
-// screenOf returns the terminal that out is, if it is one.
+// screenOf returns the terminal that out is, or writes to, if it is one.
 func screenOf(out io.Writer) screen {
-	f, is := out.(*os.File)
+	f, is := terminal.Beneath(out).(*os.File)
 	if !is || !term.IsTerminal(int(f.Fd())) {
 		return screen{}
 	}

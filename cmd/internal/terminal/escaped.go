@@ -46,7 +46,7 @@ func isEscaped(text string) bool {
 // shown reports whether a character stands for itself.
 func shown(r rune) bool { return r == '\n' || r == '\t' || unicode.IsGraphic(r) }
 
-// A EscapingWriter writes what is [Escaped]. Characters that are cut between two
+// An EscapingWriter writes what is [Escaped]. Characters that are cut between two
 // writes are put together.
 type EscapingWriter struct {
 	W    io.Writer
@@ -62,6 +62,17 @@ func (v *EscapingWriter) Write(b []byte) (int, error) {
 		return 0, err
 	}
 	return len(b), nil
+}
+
+// Beneath returns what an [EscapingWriter] writes to, and out itself if it is none.
+func Beneath(out io.Writer) io.Writer {
+	for {
+		v, is := out.(*EscapingWriter)
+		if !is {
+			return out
+		}
+		out = v.W
+	}
 }
 
 // cut returns how many bytes at the end of a text begin a character that goes on.
