@@ -21,7 +21,9 @@ type (
 		TimeZone    string   `json:"time_zone"`
 		Days        *int     `json:"working_days_left"`
 		Provisional bool     `json:"provisional"`
-		Gap         string   `json:"gap"` // the first day of a year that is not announced
+		Gap         string   `json:"gap"`          // the first day of a year that is not announced
+		PausedSince string   `json:"paused_since"` // empty: its clock does not stand still
+		PausedFor   []string `json:"paused_for"`
 		Binding     bool     `json:"binding"`
 		Moves       []move   `json:"moves"`
 		Opened      string   `json:"opened"`

@@ -47,6 +47,8 @@ type Obligation struct {
 	TailExposed bool     `json:"tail_exposed,omitzero" doc:"falls where next year's notice may still change the end of this year"`
 	Extended    bool     `json:"extended,omitzero"`
 	Elapsed     *Counted `json:"elapsed,omitempty" doc:"while the clock stands still"`
+	PausedSince string   `json:"paused_since,omitzero" format:"date-time" doc:"since when the clock stands still; absent when it does not, or nothing is owed any more"`
+	PausedFor   []string `json:"paused_for,omitempty" doc:"the reasons for which it does, as in clarification"`
 	Calendars   []string `json:"calendars,omitempty" doc:"that the date rests on"`
 
 	Binding bool   `json:"binding" doc:"no other of its kind and target in its stream is earlier for one of its types"`
@@ -123,6 +125,10 @@ func Of(o requests.Obligation) Obligation {
 		l.Elapsed = &Counted{o.Due.Elapsed, o.Due.Remaining, o.Due.Counted}
 	}
 
+	if o.State == requests.StatePaused || o.State == requests.StateHeld {
+		l.PausedSince, l.PausedFor = Time(o.StandsSince), o.Stands
+	}
+
 	for _, m := range o.Moves {
 		l.Moves = append(l.Moves, Move{m.Why, m.By, m.Event, Time(m.Recorded), end(m.Was, m.WasUntil),
 			end(m.Is, m.IsUntil)})
@@ -151,6 +157,7 @@ var Columns = []string{
 	"app", "stream", "id", "person", "kind", "types", "target", "rule", "source", "basis", "state", "working_days_left",
 	"start", "opened", "due_date", "due", "certainty", "safe_target", "tail_exposed", "binding", "exceeds_law",
 	"earlier_due_dates", "recomputed_because", "met_at", "claimed_at", "void_reason", "group", "no_date", "keeps",
+	"paused_since", "paused_for",
 }
 
 // columnKinds returns what a spreadsheet should take each column for.
@@ -162,7 +169,7 @@ func columnKinds() []sheet.Kind {
 			kinds[i] = sheet.Number
 		case "due_date", "safe_target":
 			kinds[i] = sheet.Date
-		case "start", "opened", "due", "met_at", "claimed_at":
+		case "start", "opened", "due", "met_at", "claimed_at", "paused_since":
 			kinds[i] = sheet.Instant
 		}
 	}
@@ -195,7 +202,7 @@ func Cells(o Obligation) []string {
 		o.Start, o.Opened, o.DueDate, o.Due, certainty, o.SafeTarget, yes(o.TailExposed), yes(o.Binding),
 		yes(o.Exceeds),
 		strings.Join(was, " "), strings.Join(why, " "), o.Met, o.Claimed, o.Reason, o.Group, o.NoDate,
-		strings.Join(o.Keeps, " "),
+		strings.Join(o.Keeps, " "), o.PausedSince, strings.Join(o.PausedFor, " "),
 	}
 }
 

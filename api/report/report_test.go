@@ -25,7 +25,7 @@ func lines() []report.Obligation {
 			Moves: []report.Move{{Why: "paused", Was: "2026-12-20"}, {Why: "resumed"}}, Revision: 3, Events: []string{"e"}},
 		{App: "shop", Stream: "obligation-shop-1", ID: "delete.h24", Person: "abc", Kind: "delete", Target: "+ads", Rule: "h24", Source: "一、（二）", Basis: "law", State: "met", Keeps: []string{"tax", "gate"},
 			Due: "2026-03-01T10:30:00.000Z", Changed: "2026-03-01T00:00:00.000Z", Revision: 2, Events: []string{"e"}},
-		{App: "shop", Stream: "request-shop-2", ID: "facts15", Person: "def", Kind: "reply", Rule: "facts15", Basis: "promise", State: "not-started", Changed: "2026-03-01T00:00:00.000Z", Revision: 1, Events: []string{"e"}},
+		{App: "shop", Stream: "request-shop-2", ID: "facts15", Person: "def", Kind: "reply", Rule: "facts15", Basis: "promise", State: "paused", PausedSince: "2026-03-01T09:00:00.000Z", PausedFor: []string{"clarification", "third_party"}, Changed: "2026-03-01T00:00:00.000Z", Revision: 1, Events: []string{"e"}},
 	}
 }
 
@@ -76,6 +76,9 @@ func TestNoCellOfCSVIsAFormula(t *testing.T) {
 	}
 	if first, second := rows[1][column(t, "keeps")], rows[2][column(t, "keeps")]; first != "" || second != "tax gate" {
 		t.Errorf("what stays is %q and %q", first, second)
+	}
+	if got := rows[3][column(t, "paused_since")] + " " + rows[3][column(t, "paused_for")]; got != "2026-03-01T09:00:00.000Z clarification third_party" {
+		t.Errorf("paused since and for %q", got)
 	}
 	if got := rows[2][column(t, "target")]; got != "'+ads" {
 		t.Errorf("target is %q", got)

@@ -16,7 +16,7 @@ import (
 )
 
 func requestListCommand() *cobra.Command {
-	c := caseList("requests", "id", "state", "due_date", "due_state", "working_days_left", "types", "recorded",
+	c := caseList("requests", "id", "state", "due_date", "due_state", "paused_since", "working_days_left", "types", "recorded",
 		"closed", "person")
 	c.Short = "List requests: what is overdue first, then what is due next, then what is closed"
 	c.Example = "  consentledger request list --app smartkey --state open"

@@ -23,7 +23,7 @@ const (
 	rowColumns     = "r.test, r.revision, r.changed, r.events, " +
 		"r.phase, r.start, r.day_zero, r.date, r.day, r.until, r.over, r.risk, r.unit, r.time_zone, " +
 		"r.provisional, r.gap, r.safe, r.tail_exposed, r.extended, r.elapsed, r.remaining, r.counted, r.calendars, " +
-		"r.held, r.waits, r.stands, r.moves, r.binding, r.exceeds, " +
+		"r.held, r.waits, r.stands, r.stands_since, r.moves, r.binding, r.exceeds, " +
 		"r.outcome, r.settled, r.settled_position, r.met, r.claimed, r.met_by, r.evidence, r.reason, r.days, " +
 		"r.at_risk, r.overdue"
 )
@@ -39,7 +39,7 @@ func (o *Obligation) columns() []any {
 		(*phase)(&d.Phase), &d.Start, &d.DayZero, &d.Date, &d.Day, &d.Until, &d.Over, &d.Risk, &d.Unit, &d.TimeZone,
 		&d.Provisional, &d.Gap, &d.Safe, &d.TailExposed, &d.Extended, &d.Elapsed, &d.Remaining, &d.Counted,
 		(*words)(&d.Calendars),
-		&o.Held, &o.Waits, (*words)(&o.Stands), (*count)(&o.Moves), &o.Binding, &o.Exceeds,
+		&o.Held, &o.Waits, (*words)(&o.Stands), &o.StandsSince, (*count)(&o.Moves), &o.Binding, &o.Exceeds,
 		(*outcome)(&o.Outcome), &o.Settled, &o.SettledPosition, &o.Met, &o.Claimed, &o.MetBy, &o.Evidence, &o.Reason,
 		&o.Days, &o.AtRisk, &o.Overdue,
 	}
@@ -171,7 +171,7 @@ func newWritten() written {
 		duties: readmodel.RowsOf("INSERT INTO duties", 17, " ON CONFLICT (number) DO UPDATE SET newest = excluded.newest, "+
 			"in_group = excluded.in_group, from_position = excluded.from_position, over = excluded.over, "+
 			"risk = excluded.risk, day = excluded.day, settled = excluded.settled, days = excluded.days"),
-		rows:   readmodel.RowsOf("INSERT INTO duty_rows", 45, ""),
+		rows:   readmodel.RowsOf("INSERT INTO duty_rows", 46, ""),
 		moves:  readmodel.RowsOf("INSERT INTO duty_moves", 10, ""),
 		groups: writtenGroups(),
 		counts: readmodel.RowsOf("INSERT INTO duty_counts", 3,

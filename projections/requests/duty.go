@@ -243,11 +243,12 @@ func (b *batch) move(o *Obligation, e codec.Entry, x domain.ObligationMoved) err
 	}
 
 	o.Due, o.Held, o.Stands = due, obligation.Duty{Pauses: x.Pauses}.Held(), nil
+	o.StandsSince = 0
 	if due.Phase != deadline.NotStarted {
 		o.Waits = ""
 	}
 	if due.Phase == deadline.Suspended {
-		o.Stands = unended(x.Pauses)
+		o.Stands, o.StandsSince = unended(x.Pauses), standsSince(x.Pauses)
 	}
 
 	m := Move{
@@ -276,6 +277,27 @@ func unended(pauses []deadline.Pause) (reasons []string) {
 		}
 	}
 	return reasons
+}
+
+// standsSince returns since when a clock stands still: since the first of the pauses that
+// have not ended, or since an earlier one that ended only after that one had begun.
+func standsSince(pauses []deadline.Pause) (since deadline.Instant) {
+	for _, p := range pauses {
+		if p.To == 0 && (since == 0 || p.From < since) {
+			since = p.From
+		}
+	}
+
+	// Each pause that is joined may be joined by one that began earlier still.
+	for joined := true; joined; {
+		joined = false
+		for _, p := range pauses {
+			if p.From < since && since <= p.To {
+				since, joined = p.From, true
+			}
+		}
+	}
+	return since
 }
 
 // due returns what to keep of a due date. When little time is left of it is said

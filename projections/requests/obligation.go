@@ -87,6 +87,7 @@ type kept struct {
 	Held           bool     // a legal hold stops it
 	Waits          string   // what its clock starts with, if it has not started
 	Stands         []string // the reasons for which its clock stands still
+	StandsSince    deadline.Instant
 	Moves          []Move
 	Binding        bool
 	Exceeds        bool // a promise later than a law's ceiling

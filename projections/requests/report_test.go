@@ -104,6 +104,54 @@ func TestTheLifeOfAReport(t *testing.T) {
 	}
 }
 
+// A clock that stands still says since when, whatever it waits for beside; once it goes on,
+// and in the past in which it ran, it says nothing.
+func TestAClockThatStandsSaysSinceWhen(t *testing.T) {
+	d := projectiontest.Document("one")
+	for i := range d.DeadlineRules {
+		if d.DeadlineRules[i].ID == "d30" {
+			d.DeadlineRules[i].Pause = []string{"identity_verification", "clarification"}
+		}
+	}
+	w := projectiontest.NewTeller(t)
+	w.Register()
+	w.Publish(d)
+	newest := func() eventstore.Position {
+		all := w.Entries()
+		return all[len(all)-1].Position
+	}
+
+	stream := w.Ask("ada", request.Access)
+	ran := newest()
+	w.Rest(deadline.Day)
+	w.Step(stream, "identity.requested elements=IDE-4")
+	asked := w.Time()
+	w.Rest(deadline.Day)
+	w.Step(stream, "clarification.requested question=which-year")
+	w.Rest(deadline.Day)
+	w.Step(stream, "identity.passed elements=IDE-4 checked_by=desk")
+	both := newest()
+	w.Rest(deadline.Day)
+	w.Step(stream, "clarification.received")
+
+	v := viewOf(t, w.Entries())
+	for name, tt := range map[string]struct {
+		known requests.Known
+		since deadline.Instant
+		waits string
+	}{
+		"before":                 {requests.Known{Past: true, At: ran}, 0, ""},
+		"one of two has its end": {requests.Known{Past: true, At: both}, asked, "clarification"},
+		"it goes on":             {requests.Known{}, 0, ""},
+	} {
+		for _, o := range page(t, v, requests.Query{At: w.Time(), Known: tt.known}) {
+			if o.ID == "reply.d30" && (o.StandsSince != tt.since || strings.Join(o.Stands, " ") != tt.waits) {
+				t.Errorf("%s: since %d for %q, want since %d for %q", name, o.StandsSince, o.Stands, tt.since, tt.waits)
+			}
+		}
+	}
+}
+
 func TestAReportSaysWhatFactsHold(t *testing.T) {
 	w := begin(t)
 	stream := w.Ask("ada", request.Access)

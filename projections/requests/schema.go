@@ -46,7 +46,7 @@ CREATE TABLE duty_rows (
 	until INTEGER NOT NULL, over INTEGER NOT NULL, risk INTEGER NOT NULL, unit TEXT NOT NULL, time_zone TEXT NOT NULL,
 	provisional INTEGER NOT NULL, gap INTEGER NOT NULL, safe INTEGER NOT NULL, tail_exposed INTEGER NOT NULL, extended INTEGER NOT NULL,
 	elapsed INTEGER NOT NULL, remaining INTEGER NOT NULL, counted TEXT NOT NULL, calendars TEXT NOT NULL,
-	held INTEGER NOT NULL, waits TEXT NOT NULL, stands TEXT NOT NULL, moves INTEGER NOT NULL, binding INTEGER NOT NULL, exceeds INTEGER NOT NULL,
+	held INTEGER NOT NULL, waits TEXT NOT NULL, stands TEXT NOT NULL, stands_since INTEGER NOT NULL, moves INTEGER NOT NULL, binding INTEGER NOT NULL, exceeds INTEGER NOT NULL,
 	outcome TEXT NOT NULL, settled INTEGER NOT NULL, settled_position INTEGER NOT NULL, met INTEGER NOT NULL, claimed INTEGER NOT NULL,
 	met_by TEXT NOT NULL, evidence TEXT NOT NULL, reason TEXT NOT NULL, days INTEGER NOT NULL,
 	at_risk INTEGER NOT NULL, overdue INTEGER NOT NULL
@@ -170,7 +170,7 @@ CREATE VIEW obligation_history AS
 		nullif(r.risk, ` + now + `) AS risk_from, nullif(r.over, ` + now + `) AS overdue_from, r.unit, r.time_zone,
 		r.provisional, date(nullif(r.gap, 0) + 1721424.5) AS gap, date(nullif(r.safe, 0) + 1721424.5) AS safe_target, r.tail_exposed, r.extended,
 		CASE WHEN r.counted <> '' THEN r.elapsed END AS elapsed, CASE WHEN r.counted <> '' THEN r.remaining END AS remaining, nullif(r.counted, '') AS counted,
-		nullif(r.calendars, '') AS calendars, nullif(r.waits, '') AS waits_for, nullif(r.stands, '') AS paused_for, r.moves,
+		nullif(r.calendars, '') AS calendars, nullif(r.waits, '') AS waits_for, nullif(r.stands, '') AS paused_for, nullif(r.stands_since, 0) AS paused_since, r.moves,
 		r.binding, r.exceeds AS exceeds_law,
 		nullif(r.met, 0) AS met_at, nullif(r.claimed, 0) AS claimed_at, nullif(r.met_by, '') AS met_by, nullif(r.evidence, '') AS evidence,
 		CASE WHEN r.days >= 0 THEN r.days END AS working_days, nullif(r.reason, '') AS void_reason,

@@ -44,7 +44,7 @@ func DeadlineFlags(c *cobra.Command, app *string, q *rest.DeadlineQuery) {
 
 // ObligationColumns are what a table shows of an obligation.
 var ObligationColumns = []string{"group", "stream", "id", "person", "kind", "target", "state", "due_date", "due",
-	"working_days_left", "provisional", "binding", "rule", "types", "no_date", "keeps"}
+	"working_days_left", "provisional", "binding", "rule", "types", "no_date", "keeps", "paused_since"}
 
 // DeadlinePath returns the path of an app's deadline report.
 func DeadlinePath(app string) string { return remote.App(app) + "/reports/deadlines" }

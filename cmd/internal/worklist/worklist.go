@@ -24,6 +24,7 @@ type due struct {
 	State   string `json:"state"`
 	DueDate string `json:"due_date"`
 	Left    *int   `json:"working_days_left"`
+	Since   string `json:"paused_since"`
 }
 
 // WithDueDates returns requests with the date by which each is to be answered next, in
@@ -114,6 +115,9 @@ func withMembers(row json.RawMessage, d due) json.RawMessage {
 	members := map[string]any{"due_state": d.State}
 	if d.DueDate != "" {
 		members["due_date"] = d.DueDate
+	}
+	if d.Since != "" {
+		members["paused_since"] = d.Since
 	}
 	if d.Left != nil {
 		members["working_days_left"] = *d.Left

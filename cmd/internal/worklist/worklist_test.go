@@ -17,7 +17,7 @@ func TestRequestsStandInTheOrderOfWork(t *testing.T) {
 	left := -3
 	rows, err := inOrderOfWork(requests, map[string]due{
 		"r-1": {State: "met", DueDate: "2026-01-01"}, "r-2": {State: "open", DueDate: "2026-05-01"}, "r-4": {State: "overdue", DueDate: "2026-02-01", Left: &left},
-		"r-5": {State: "at-risk", DueDate: "2026-04-01"}, "r-6": {State: "overdue", DueDate: "2026-02-02"},
+		"r-3": {State: "paused", Since: "2026-03-01T09:00:00.000Z"}, "r-5": {State: "at-risk", DueDate: "2026-04-01"}, "r-6": {State: "overdue", DueDate: "2026-02-02"},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -25,13 +25,17 @@ func TestRequestsStandInTheOrderOfWork(t *testing.T) {
 	var order []string
 	for _, row := range rows {
 		var r struct {
-			ID   string `json:"id"`
-			Left *int   `json:"working_days_left"`
+			ID    string `json:"id"`
+			Left  *int   `json:"working_days_left"`
+			Since string `json:"paused_since"`
 		}
 		if err := json.Unmarshal(row, &r); err != nil {
 			t.Fatalf("%s: %v", row, err)
 		}
 		if (r.ID == "late") != (r.Left != nil && *r.Left == -3) {
+			t.Errorf("%s", row)
+		}
+		if (r.ID == "undated") != (r.Since == "2026-03-01T09:00:00.000Z") {
 			t.Errorf("%s", row)
 		}
 		order = append(order, r.ID)
