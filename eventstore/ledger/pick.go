@@ -13,7 +13,13 @@ import (
 // Of yields an app's entries after a position, in the order of the log. The
 // records of other apps are read and not decoded.
 func (l *Ledger) Of(ctx context.Context, app ident.AppName, after eventstore.Position) iter.Seq2[codec.Entry, error] {
-	return entries(picked(l.store.ReadAll(ctx, after), ofApp(app)))
+	return EntriesOf(app, l.store.ReadAll(ctx, after))
+}
+
+// EntriesOf yields the entries of an app among the records of a store, which somebody
+// reads for more than them.
+func EntriesOf(app ident.AppName, records iter.Seq2[eventstore.Recorded, error]) iter.Seq2[codec.Entry, error] {
+	return entries(picked(records, ofApp(app)))
 }
 
 // Own yields what was recorded of an app as a whole (of the app itself, its

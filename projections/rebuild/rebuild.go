@@ -163,51 +163,15 @@ func (f *fill) compare(ctx context.Context) (rows []Row, err error) {
 // size that was signed, and returns a row for every app, in the order of their
 // names. A log that the records do not fill has no rebuilt root.
 func Trees(ctx context.Context, records Records, signed map[ident.AppName]merkle.Checkpoint) ([]Row, error) {
-	trees := map[ident.AppName]*tree{}
-	for app, c := range signed {
-		trees[app] = &tree{want: c}
-	}
+	return Derive(signed).Finish(ctx, records)
+}
 
-	todo := len(trees)
-	for app := range trees {
-		if trees[app].done() {
-			todo--
-		}
-	}
-
-	if todo > 0 {
-		for r, err := range records.ReadAll(ctx, 0) {
-			if err != nil {
-				return nil, err
-			}
-			stream, err := ident.ParseStreamID(string(r.Stream))
-			if err != nil {
-				return nil, fmt.Errorf("record %d: %w", r.Position, err)
-			}
-			t := trees[stream.App]
-			if t == nil || t.done() {
-				continue
-			}
-			t.edge.Append(r.Data, nothing)
-			t.last = r.Position
-			if t.done() {
-				if todo--; todo == 0 {
-					break
-				}
-			}
-		}
-	}
-
-	var rows []Row
-	for _, app := range slices.Sorted(maps.Keys(trees)) {
-		t := trees[app]
-		row := Row{Projection: "transparency", Table: string(app), Position: t.last, Live: readmodel.Sum(t.want.Root)}
-		if t.done() {
-			row.Rebuilt = readmodel.Sum(t.edge.Root())
-		}
-		rows = append(rows, row)
-	}
-	return rows, nil
+// Roots are the roots of logs that are derived once more. Whoever reads the records for
+// something else too adds them one by one, and finishes with what is left.
+type Roots struct {
+	trees map[ident.AppName]*tree
+	todo  int                 // trees that are smaller than what was signed
+	at    eventstore.Position // of the record that was added last
 }
 
 // A tree is a log that is derived once more.
@@ -218,5 +182,70 @@ type tree struct {
 }
 
 func (t *tree) done() bool { return t.edge.Size == t.want.Size }
+
+// Derive begins to derive the roots of logs, at the sizes that were signed.
+func Derive(signed map[ident.AppName]merkle.Checkpoint) *Roots {
+	x := &Roots{trees: map[ident.AppName]*tree{}}
+	for app, c := range signed {
+		t := &tree{want: c}
+		x.trees[app] = t
+		if !t.done() {
+			x.todo++
+		}
+	}
+	return x
+}
+
+// Add adds the next record of the store.
+func (x *Roots) Add(r eventstore.Recorded) error {
+	x.at = r.Position
+	if x.todo == 0 {
+		return nil
+	}
+
+	stream, err := ident.ParseStreamID(string(r.Stream))
+	if err != nil {
+		return fmt.Errorf("record %d: %w", r.Position, err)
+	}
+	t := x.trees[stream.App]
+	if t == nil || t.done() {
+		return nil
+	}
+
+	t.edge.Append(r.Data, nothing)
+	t.last = r.Position
+	if t.done() {
+		x.todo--
+	}
+	return nil
+}
+
+// Finish reads what was not added, as far as it is needed, and returns a row for every
+// app, in the order of their names.
+func (x *Roots) Finish(ctx context.Context, records Records) (rows []Row, err error) {
+	if x.todo > 0 {
+		for r, err := range records.ReadAll(ctx, x.at) {
+			if err == nil {
+				err = x.Add(r)
+			}
+			if err != nil {
+				return nil, err
+			}
+			if x.todo == 0 {
+				break
+			}
+		}
+	}
+
+	for _, app := range slices.Sorted(maps.Keys(x.trees)) {
+		t := x.trees[app]
+		row := Row{Projection: "transparency", Table: string(app), Position: t.last, Live: readmodel.Sum(t.want.Root)}
+		if t.done() {
+			row.Rebuilt = readmodel.Sum(t.edge.Root())
+		}
+		rows = append(rows, row)
+	}
+	return rows, nil
+}
 
 func nothing(merkle.Tile, []byte) {}

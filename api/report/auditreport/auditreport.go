@@ -3,8 +3,8 @@
 // makes the same bytes. What is not of the history stands apart, in [Outside].
 //
 // Records of persons who are marked as tests by the end of the span are left
-// out and counted. The report has every person's standing consents in memory,
-// some tens of bytes each.
+// out and counted. The report has persons' standing consents to the purposes
+// that a version changed in memory, some tens of bytes each.
 package auditreport
 
 import (

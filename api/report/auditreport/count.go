@@ -35,7 +35,8 @@ type counting struct {
 	erasures   tally
 	clock      tally
 	access     map[Reader]seen           // by who, how and why
-	stands     map[pair]deadline.Instant // until when
+	changing   map[policy.PurposeID]bool // that a version changes by the end of the span
+	stands     map[pair]deadline.Instant // until when; of those purposes
 	touched    map[pair][]int            // the changes that wait for the pair
 	changes    []Change
 	builds     map[string]*builds // by the event that voids

@@ -122,7 +122,7 @@ func open(ctx context.Context, l Ledger, app ident.AppName, from, to deadline.In
 		purposes: map[policy.PurposeID]*Asked{}, versions: tally{}, acts: tally{}, surfaces: tally{}, locales: tally{},
 		evidence: tally{}, short: tally{}, why: tally{},
 		minors: tally{}, erasures: tally{}, clock: tally{}, unpromised: tally{}, access: map[Reader]seen{},
-		stands: map[pair]deadline.Instant{}, touched: map[pair][]int{},
+		changing: map[policy.PurposeID]bool{}, stands: map[pair]deadline.Instant{}, touched: map[pair][]int{},
 		builds: map[string]*builds{}, ended: map[ident.EventID]bool{}, incidents: map[string]*occurrence{},
 		imports: map[[2]string]*importing{},
 	}
@@ -139,7 +139,7 @@ func open(ctx context.Context, l Ledger, app ident.AppName, from, to deadline.In
 }
 
 // look finds what has to be known before records are counted: who is a test by the end of
-// the span, and which builds were mistakes.
+// the span, which builds were mistakes, and of which purposes it matters what stands.
 func (c *counting) look(ctx context.Context, l Ledger, owed Requests) error {
 	tests, _, err := owed.Tests(ctx, c.app, requests.Known{Past: true, At: c.end})
 	if err != nil {
@@ -154,8 +154,13 @@ func (c *counting) look(ctx context.Context, l Ledger, owed Requests) error {
 		if err != nil {
 			return err
 		}
-		if x, is := e.Event.(domain.BuildVoided); is {
+		switch x := e.Event.(type) {
+		case domain.BuildVoided:
 			c.builds[e.ID.String()] = &builds{x, 0}
+		case domain.PolicyPublished:
+			for _, id := range changedBy(x) {
+				c.changing[id] = true
+			}
 		}
 	}
 	return nil

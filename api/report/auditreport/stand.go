@@ -23,7 +23,7 @@ func (c *counting) follow(e codec.Entry) {
 			x.Calendar.Projected}
 	case domain.ConsentGiven:
 		for _, i := range x.Items {
-			if i.Short == "" {
+			if i.Short == "" && c.changing[i.Purpose] {
 				c.stands[pair{e.Stream.ID, i.Purpose}] = ends(x, i.Purpose)
 				c.settle(pair{e.Stream.ID, i.Purpose}, x.Version, func(ch *Change) { ch.Again++ })
 			}
@@ -61,9 +61,8 @@ func ends(x domain.ConsentGiven, id policy.PurposeID) deadline.Instant {
 	return never
 }
 
-// changed begins to wait for every consent that a version touches: that stands at
-// the moment, and did not run out before.
-func (c *counting) changed(x domain.PolicyPublished, at deadline.Instant) {
+// changedBy returns the purposes that a version changes.
+func changedBy(x domain.PolicyPublished) []policy.PurposeID {
 	var ids []policy.PurposeID
 	ids = append(ids, x.Stale...)
 	for _, s := range x.Scopes {
@@ -71,7 +70,13 @@ func (c *counting) changed(x domain.PolicyPublished, at deadline.Instant) {
 			ids = append(ids, s.Purpose)
 		}
 	}
+	return ids
+}
 
+// changed begins to wait for every consent that a version touches: that stands at
+// the moment, and did not run out before.
+func (c *counting) changed(x domain.PolicyPublished, at deadline.Instant) {
+	ids := changedBy(x)
 	if len(ids) == 0 && len(x.Material) == 0 {
 		return
 	}
@@ -104,6 +109,9 @@ func (c *counting) ranOut(to deadline.Instant) {
 // settle ends the waiting for a pair: of a grant only for the changes up to the
 // version that it is to, of an opt-out for all.
 func (c *counting) settle(p pair, version content.Hash, note func(*Change)) {
+	if len(c.touched[p]) == 0 {
+		return
+	}
 	var wait []int
 	reached := version == (content.Hash{})
 	for i := len(c.changes) - 1; i >= 0; i-- {
@@ -124,6 +132,9 @@ func (c *counting) settle(p pair, version content.Hash, note func(*Change)) {
 }
 
 func (c *counting) no(person string, s policy.Scope) {
+	if len(c.changing) == 0 {
+		return
+	}
 	ids := s.Purposes
 	if s.All {
 		ids = nil
@@ -137,8 +148,6 @@ func (c *counting) no(person string, s policy.Scope) {
 	for _, id := range ids {
 		p := pair{person, id}
 		delete(c.stands, p)
-		if len(c.touched[p]) > 0 {
-			c.settle(p, content.Hash{}, func(ch *Change) { ch.No++ })
-		}
+		c.settle(p, content.Hash{}, func(ch *Change) { ch.No++ })
 	}
 }

@@ -4,13 +4,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
+	"iter"
 	"time"
 
 	"consentledger/api/report/auditreport"
 	"consentledger/cmd/internal/buildinfo"
 	"consentledger/domain/deadline"
 	"consentledger/domain/ident"
+	"consentledger/eventstore"
+	"consentledger/eventstore/codec"
+	"consentledger/eventstore/ledger"
+	"consentledger/projections/rebuild"
 	"consentledger/projections/transparency"
 	"consentledger/projections/transparency/merkle"
 )
@@ -18,17 +22,65 @@ import (
 // documents makes the reports of a server.
 type documents struct{ *Server }
 
-// Audit implements [rest.Documents]. The log's root is derived again for it.
+// Audit implements [rest.Documents]. The log's root is derived again for it, from the
+// records as they are counted: the log is read once.
 func (p documents) Audit(
 	ctx context.Context, app ident.AppName, from, to deadline.Instant,
 ) (auditreport.Report, error) {
-	outside, err := p.outside(ctx, app)
+	outside, signed, err := p.outside(ctx, app)
 	if err != nil {
 		return auditreport.Report{}, err
 	}
+
 	reading, done := p.readings.begin(ReadingAudit)
 	defer done()
-	return auditreport.Make(ctx, notedLedger{p.Dir.Ledger, reading}, p.requests, app, from, to, outside)
+	log := auditedLog{Ledger: p.Dir.Ledger, store: p.Dir.Store, reading: reading, roots: rebuild.Derive(signed)}
+	r, err := auditreport.Make(ctx, log, p.requests, app, from, to, outside)
+	if err != nil || signed == nil {
+		return r, err
+	}
+
+	rows, err := log.roots.Finish(ctx, log.store)
+	if err != nil {
+		return r, err
+	}
+	i := &r.Outside.Integrity
+	if i.Derived = rows[0].Same(); !i.Derived {
+		i.Fault = "the records do not give the root that was signed"
+	}
+	if _, err := p.Logs.Covered(); err != nil {
+		i.Fault = err.Error()
+	}
+	return r, nil
+}
+
+// An auditedLog is a ledger whose log is read for an audit report.
+type auditedLog struct {
+	*ledger.Ledger
+	store   eventstore.Store
+	reading *longRead
+	roots   *rebuild.Roots // are given every record that is read
+}
+
+// Of is [ledger.Ledger.Of]. The store is read while the records before are counted.
+func (l auditedLog) Of(
+	ctx context.Context, app ident.AppName, after eventstore.Position,
+) iter.Seq2[codec.Entry, error] {
+	return ledger.EntriesOf(app, l.derived(ahead(l.store.ReadAll(ctx, after))))
+}
+
+// derived yields records once the roots were given them.
+func (l auditedLog) derived(records iter.Seq2[eventstore.Recorded, error]) iter.Seq2[eventstore.Recorded, error] {
+	return func(yield func(eventstore.Recorded, error) bool) {
+		for r, err := range noted(l.reading, records, recordedAt) {
+			if err == nil {
+				err = l.roots.Add(r)
+			}
+			if !yield(r, err) || err != nil {
+				return
+			}
+		}
+	}
 }
 
 // Register implements [rest.Documents].
@@ -38,50 +90,40 @@ func (p documents) Register(
 	return auditreport.MakeRegister(ctx, p.Dir.Ledger, p.requests, app, name, at)
 }
 
-// outside says what no history says.
-func (p documents) outside(ctx context.Context, app ident.AppName) (auditreport.Outside, error) {
-	o := auditreport.Outside{Made: deadline.At(time.Now()).String(), Software: buildinfo.Version, SHA256: ownHash()}
+// outside says what no history says, and what was signed; nil: nothing.
+func (p documents) outside(
+	ctx context.Context, app ident.AppName,
+) (o auditreport.Outside, signed map[ident.AppName]merkle.Checkpoint, err error) {
+	o = auditreport.Outside{Made: deadline.At(time.Now()).String(), Software: buildinfo.Version, SHA256: ownHash()}
 	if n, err := p.rejected.Unseen(ctx); err == nil { // not known while NATS is away
 		o.Rejected = &n
 	}
-	var err error
-	o.Integrity, err = p.integrity(ctx, app)
-	return o, err
+	o.Integrity, signed, err = p.integrity(app)
+	return o, signed, err
 }
 
-func (p documents) integrity(ctx context.Context, app ident.AppName) (auditreport.Integrity, error) {
-	var i auditreport.Integrity
+// integrity says what was signed of the log, and by whom. Whether the records give it is
+// not known yet.
+func (p documents) integrity(
+	app ident.AppName,
+) (i auditreport.Integrity, signed map[ident.AppName]merkle.Checkpoint, err error) {
 	text, err := p.Logs.Checkpoint(app)
 	if errors.Is(err, transparency.ErrNotThere) || errors.Is(err, transparency.ErrNotReady) {
-		return auditreport.Integrity{Fault: err.Error()}, nil
+		return auditreport.Integrity{Fault: err.Error()}, nil, nil
 	}
 	if err != nil {
-		return i, err
+		return i, nil, err
 	}
 
-	body, _, _ := strings.Cut(string(text), "\n\n")
-	c, err := merkle.ParseCheckpoint(body + "\n")
+	c, err := parseNote(text)
 	if err != nil {
-		return i, err
+		return i, nil, err
 	}
-
 	i = auditreport.Integrity{Origin: c.Origin, Size: c.Size, Root: c.Root.String(), Checkpoint: string(text)}
 	if i.Key, err = p.Logs.VerifierKey(app); err != nil {
-		return i, err
+		return i, nil, err
 	}
-
-	rows, err := p.Dir.compareTrees(ctx, []ident.AppName{app},
-		func(ident.AppName) ([]byte, error) { return text, nil })
-	if err != nil {
-		return i, err
-	}
-	if i.Derived = rows[0].Same(); !i.Derived {
-		i.Fault = "the records do not give the root that was signed"
-	}
-	if _, err := p.Logs.Covered(); err != nil {
-		i.Fault = err.Error()
-	}
-	return i, p.witnessed(app, &i)
+	return i, map[ident.AppName]merkle.Checkpoint{app: c}, p.witnessed(app, &i)
 }
 
 // witnessed says what those outside signed.

@@ -10,7 +10,6 @@ import (
 	"consentledger/api/rest"
 	"consentledger/api/wire"
 	"consentledger/domain/deadline"
-	"consentledger/domain/ident"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 	"consentledger/eventstore/ledger"
@@ -79,6 +78,71 @@ func noted[T any](x *longRead, log iter.Seq2[T, error], position func(T) eventst
 	}
 }
 
+// aheadBatch is how many records wait at once for whoever reads behind.
+const aheadBatch = 500
+
+// ahead yields what a log yields. The log is read at the same time, up to four batches
+// ahead, so that reading and what is done with the records have a core each.
+func ahead[T any](log iter.Seq2[T, error]) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		batches, stop := make(chan batch[T], 2), make(chan struct{})
+		go func() {
+			defer close(batches)
+			inBatches(log, func(b batch[T]) bool {
+				select {
+				case batches <- b:
+					return true
+				case <-stop:
+					return false
+				}
+			})
+		}()
+		defer func() {
+			close(stop)
+			for range batches { // until the reading has ended
+			}
+		}()
+
+		for b := range batches {
+			for _, x := range b.list {
+				if !yield(x, nil) {
+					return
+				}
+			}
+			if b.err != nil {
+				var none T
+				yield(none, b.err)
+				return
+			}
+		}
+	}
+}
+
+// A batch is a part of a log.
+type batch[T any] struct {
+	list []T
+	err  error // what came after the list, and ended the log
+}
+
+// inBatches gives do a log, as long as it wants more.
+func inBatches[T any](log iter.Seq2[T, error], do func(batch[T]) bool) {
+	var list []T
+	for x, err := range log {
+		if err != nil {
+			do(batch[T]{list, err})
+			return
+		}
+		if list = append(list, x); len(list) < aheadBatch {
+			continue
+		}
+		if !do(batch[T]{list, nil}) {
+			return
+		}
+		list = make([]T, 0, aheadBatch)
+	}
+	do(batch[T]{list, nil})
+}
+
 // A notedLedger is a ledger whose log is read for one question.
 type notedLedger struct {
 	*ledger.Ledger
@@ -87,12 +151,7 @@ type notedLedger struct {
 
 func positionOf(e codec.Entry) eventstore.Position { return e.Position }
 
-// Of is [ledger.Ledger.Of].
-func (n notedLedger) Of(
-	ctx context.Context, app ident.AppName, after eventstore.Position,
-) iter.Seq2[codec.Entry, error] {
-	return noted(n.reading, n.Ledger.Of(ctx, app, after), positionOf)
-}
+func recordedAt(r eventstore.Recorded) eventstore.Position { return r.Position }
 
 // Replay is [ledger.Ledger.Replay].
 func (n notedLedger) Replay(ctx context.Context, after eventstore.Position) iter.Seq2[codec.Entry, error] {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"testing"
 
+	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 )
 
@@ -32,5 +33,44 @@ func TestAReadingIsReportedWhileItLasts(t *testing.T) {
 	}
 	if endOther(); all.report() != nil {
 		t.Error("nothing is read, and something is reported")
+	}
+}
+
+// TestALogThatIsReadAheadIsTheSame: in its order, with its error at the end, and whoever has
+// enough waits until nothing is read any more.
+func TestALogThatIsReadAheadIsTheSame(t *testing.T) {
+	const records = 3*aheadBatch + 1
+	broken := errors.New("the end")
+	read, ended := 0, false
+	log := func(yield func(eventstore.Recorded, error) bool) {
+		defer func() { ended = true }()
+		for read = 1; read <= records; read++ {
+			if !yield(eventstore.Recorded{Position: eventstore.Position(read)}, nil) {
+				return
+			}
+		}
+		yield(eventstore.Recorded{}, broken)
+	}
+
+	for _, enough := range []int{0, 1, aheadBatch, records, records + 1} {
+		seen, last := 0, error(nil)
+		for r, err := range ahead(log) {
+			if last = err; err != nil {
+				break
+			}
+			if seen++; r.Position != eventstore.Position(seen) {
+				t.Fatalf("record %d comes as number %d", r.Position, seen)
+			}
+			if seen == enough {
+				break
+			}
+		}
+		if !ended {
+			t.Errorf("after %d the log is still read", enough)
+		}
+		if whole := enough == 0 || enough > records; whole != errors.Is(last, broken) || whole && seen != records {
+			t.Errorf("of %d asked for %d came, and then %v", enough, seen, last)
+		}
+		ended = false
 	}
 }

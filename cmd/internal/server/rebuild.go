@@ -81,12 +81,17 @@ func (d *DataDir) compareTrees(
 		if err != nil {
 			return nil, fmt.Errorf("the log of %s: %w", app, err)
 		}
-		body, _, _ := strings.Cut(string(text), "\n\n")
-		if signed[app], err = merkle.ParseCheckpoint(body + "\n"); err != nil {
+		if signed[app], err = parseNote(text); err != nil {
 			return nil, fmt.Errorf("the log of %s: %w", app, err)
 		}
 	}
 	return rebuild.Trees(ctx, d.Store, signed)
+}
+
+// parseNote reads a checkpoint that this program signed.
+func parseNote(text []byte) (merkle.Checkpoint, error) {
+	body, _, _ := strings.Cut(string(text), "\n\n")
+	return merkle.ParseCheckpoint(body + "\n")
 }
 
 // rebuild compares everything that this server has projected.
