@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"html/template"
 	"io/fs"
+	"math"
 	"net/http"
 	"net/url"
 	"path"
@@ -117,6 +118,23 @@ func (p *page) Hours(instant string) int {
 		return 0
 	}
 	return int(p.Now.Sub(t).Hours())
+}
+
+// HoursLeft returns how many whole hours there are until a moment; below zero: it is over.
+func (p *page) HoursLeft(instant string) int {
+	t, err := time.Parse(time.RFC3339, instant)
+	if err != nil {
+		return 0
+	}
+	return int(math.Floor(t.Sub(p.Now).Hours()))
+}
+
+// Until says how long a clock runs still, or for how long it has been over.
+func (p *page) Until(instant string) string {
+	if left := p.HoursLeft(instant); left >= 0 {
+		return p.Say("today.clock", left)
+	}
+	return p.Say("today.clock-over", p.Hours(instant))
 }
 
 // Short returns the beginning of a hash or a pseudonym.

@@ -7,16 +7,17 @@ import (
 
 // today is what is due, and what somebody must look at.
 type today struct {
-	Lanes     []lane
-	Later     int          // replies that are due after those in the lanes, counted
-	Others    []stateCount // everything else that is owed, counted
-	Incidents []caseRow    // that are not closed
-	Alarms    []alarm
-	Rejected  []rejected // that may be an opt-out, and nobody has seen
-	Checks    []check    // that are red
-	Integrity *integrity // nil: whoever looks may not see it
-	Ready     bool
-	AsOf      string
+	Lanes       []lane
+	Provisional int          // of the dates in the lanes, those that are provisional
+	Later       int          // replies that are due after those in the lanes, counted
+	Others      []stateCount // everything else that is owed, counted
+	Incidents   []openIncident
+	Alarms      []alarm
+	Rejected    []rejected // that may be an opt-out, and nobody has seen
+	Checks      []check    // that are red
+	Integrity   *integrity // nil: whoever looks may not see it
+	Ready       bool
+	AsOf        string
 }
 
 // A lane is replies that are due in the same time.
@@ -24,6 +25,15 @@ type lane struct {
 	Name        string
 	Obligations []obligation
 }
+
+// An openIncident is one that is not closed, and what is owed of it whose clock runs.
+type openIncident struct {
+	caseRow
+	Clocks []obligation
+}
+
+// mostClocks is of how many incidents, the newest, the clocks are shown.
+const mostClocks = 10
 
 type alarm struct {
 	Name   string `json:"name"`
@@ -129,6 +139,16 @@ func readToday(a *ask) (any, error) {
 	}
 	t.AsOf, t.Lanes = replies.AsOf, lanes(replies.Obligations)
 	t.Later = max(0, replies.Summary.Obligations-len(replies.Obligations))
+	if t.Later > 0 {
+		if err := t.paused(a); err != nil {
+			return nil, err
+		}
+	}
+	for _, o := range slices.Concat(t.shown()...) {
+		if o.Provisional {
+			t.Provisional++
+		}
+	}
 
 	var others report
 	query = url.Values{"group": {"other"}, "state": {stillOpen}, "limit": {"1"}}
@@ -137,13 +157,65 @@ func readToday(a *ask) (any, error) {
 	}
 	t.Others = others.Summary.States
 
-	var incidents struct{ Cases []caseRow }
-	if err := a.get(a.of("/incidents"), nil, &incidents); err != nil {
-		return nil, err
+	err := t.incidents(a)
+	return t, err
+}
+
+// shown returns the replies of each lane.
+func (t *today) shown() (all [][]obligation) {
+	for _, l := range t.Lanes {
+		all = append(all, l.Obligations)
 	}
-	t.Incidents = slices.DeleteFunc(incidents.Cases,
-		func(c caseRow) bool { return c.Closed != "" || c.State == "closed" })
-	return t, nil
+	return all
+}
+
+// paused fills the lane of what is paused, which has no due date and so stands behind all that has
+// one: where there is more than the page shows, it is asked for by itself.
+func (t *today) paused(a *ask) error {
+	var replies report
+	query := url.Values{"group": {"requests"}, "state": {"paused,held"}, "sort": {"opened"}, "limit": {mostReplies}}
+	if err := a.get(a.of("/reports/deadlines"), query, &replies); err != nil {
+		return err
+	}
+
+	last := &t.Lanes[len(t.Lanes)-1]
+	t.Later -= len(replies.Obligations) - len(last.Obligations)
+	last.Obligations = replies.Obligations
+	return nil
+}
+
+// incidents reads which are not closed, and the clocks of the newest: they run by the hour.
+func (t *today) incidents(a *ask) error {
+	query := url.Values{"limit": {"1000"}}
+	for more := true; more; {
+		var page struct {
+			Cases []caseRow
+			Next  string
+		}
+		if err := a.get(a.of("/incidents"), query, &page); err != nil {
+			return err
+		}
+		for _, c := range page.Cases {
+			if c.Closed == "" && c.State != "closed" && c.State != "dismissed" {
+				t.Incidents = append(t.Incidents, openIncident{caseRow: c})
+			}
+		}
+		more = page.Next != ""
+		query.Set("cursor", page.Next)
+	}
+
+	slices.Reverse(t.Incidents) // the newest first
+	for i := range t.Incidents[:min(len(t.Incidents), mostClocks)] {
+		one := &t.Incidents[i]
+		var whole struct{ Obligations []obligation }
+		if err := a.get(a.of("/incidents/"+url.PathEscape(one.ID)), nil, &whole); err != nil {
+			return err
+		}
+		one.Clocks = slices.DeleteFunc(whole.Obligations, func(o obligation) bool {
+			return o.Due == "" || o.State != "overdue" && o.State != "at-risk" && o.State != "open"
+		})
+	}
+	return nil
 }
 
 // health reads what somebody must look at, whichever app it is of. What speaks of every
