@@ -29,6 +29,7 @@ func run(args []string) int {
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 	root := newRoot()
+	completion.Names(root) // here, once: Cobra keeps for ever what completes a flag, and its verb with it
 	root.SetArgs(args)
 	if terminal.IsTerminal(os.Stdout) {
 		root.SetOut(&terminal.EscapingWriter{W: os.Stdout})
@@ -83,7 +84,6 @@ example of it: consentledger VERB --help. If something does not work: consentled
 		newKeys(), newBackup(), newRestore(), newMigrate(), bench.New(), newMan())
 	root.AddCommand(bench.NewLoad(), bench.NewEsdbServer(), newVersion(), exitCodesHelp())
 	commandline.Finish(root)
-	completion.Names(root)
 	return root
 }
 
