@@ -19,6 +19,7 @@ import (
 // the subjects that its services and streams have, and no other; and what it tells of a
 // consent comes where the document says.
 func TestAsyncAPIDescribesWhatTheServerListensTo(t *testing.T) {
+	t.Parallel()
 	r := startWith(t, server.Config{Data: t.TempDir(), HTTP: "127.0.0.1:0", NATSListen: "127.0.0.1:0", Telling: server.Telling{Consents: true}})
 	nc, err := nats.Connect(r.nats)
 	if err != nil {

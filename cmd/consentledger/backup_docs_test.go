@@ -12,6 +12,7 @@ import (
 // The commands of docs/backup.md are run as they stand there, one block after the other,
 // in one shell; only the directories are others.
 func TestTheRunbookOfBackups(t *testing.T) {
+	t.Parallel()
 	text, err := os.ReadFile("../../docs/backup.md")
 	if err != nil {
 		t.Fatal(err)

@@ -88,6 +88,7 @@ func (b *backedUp) restore(n int, to string, more ...string) []string {
 // Backups that are made while many record and somebody is erased are each of one moment:
 // all of it verifies, commitments included. Nothing stays behind in the data directory.
 func TestBackupsUnderLoad(t *testing.T) {
+	t.Parallel()
 	b := backedUpShop(t)
 	ctx, stop := context.WithCancel(t.Context())
 	var load sync.WaitGroup
@@ -140,6 +141,7 @@ func TestBackupsUnderLoad(t *testing.T) {
 // A restore that is killed anywhere leaves a directory that nothing opens, or one that is
 // whole; and the next restore makes it whole.
 func TestARestoreThatIsKilled(t *testing.T) {
+	t.Parallel()
 	b := backedUpShop(t)
 	for i := range 200 {
 		if err := b.agree(fmt.Sprint(i), fmt.Sprintf("buyer-%d", i)); err != nil {
@@ -197,6 +199,7 @@ func TestARestoreThatIsKilled(t *testing.T) {
 
 // A connection that breaks off leaves neither file.
 func TestABackupThatBreaksOff(t *testing.T) {
+	t.Parallel()
 	b := backedUpShop(t)
 	b.backup(t, 0)
 	proxy := cutting(t, b.http, 700) // within the first file

@@ -163,6 +163,7 @@ func (s *site) visit(t *testing.T, name string) string {
 }
 
 func TestAPageInABrowserIsNotItsVisitor(t *testing.T) {
+	t.Parallel()
 	r := start(t, t.TempDir(), false)
 	for _, args := range [][]string{
 		{"app", "add", "smartkey", "--handler", "Demo Ltd"},
@@ -218,6 +219,7 @@ func TestAPageInABrowserIsNotItsVisitor(t *testing.T) {
 // The same page, and a handler that looks at nothing: else the test above would
 // also be content with a browser that sends nothing.
 func TestThePageReachesWhoLooksAtNothing(t *testing.T) {
+	t.Parallel()
 	var mu sync.Mutex
 	got := map[string]int{}
 	victim := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -94,13 +95,9 @@ func newAsking(t *testing.T) *asking {
 func (c *asking) options(n int, routes []string) *server.Options {
 	c.Helper()
 	name := fmt.Sprint("nats", n+1)
-	for variable, value := range map[string]string{
-		"NATS_NAME": name, "LEDGER_NKEY": c.ledger.public, "CALLOUT_ISSUER": c.issuer.public, "CALLOUT_XKEY": c.xkey.public,
-	} {
-		c.Setenv(variable, value)
-	}
 	file := filepath.Join(c.TempDir(), "nats.conf")
 	text := readCompose(c.T, "nats/callout.conf",
+		"$NATS_NAME", name, "$LEDGER_NKEY", c.ledger.public, "$CALLOUT_ISSUER", c.issuer.public, "$CALLOUT_XKEY", c.xkey.public,
 		"/run/secrets/nats.", filepath.Join(c.secrets, name)+".", "/run/secrets/authority", filepath.Join(c.secrets, "authority.crt"),
 		"/data", c.TempDir(), "0.0.0.0:4222", "127.0.0.1:-1", "0.0.0.0:8222", "127.0.0.1:-1", "0.0.0.0:6222", routes[n],
 		"nats1:6222", routes[0], "nats2:6222", routes[1], "nats3:6222", routes[2])
@@ -146,6 +143,7 @@ func (c *asking) certificate(name string) nats.Option {
 
 // Every permission that the ledger may need is in the file, and no other.
 func TestTheNATSConfigurationForCalloutHasThePermissionsOfTheLedger(t *testing.T) {
+	t.Parallel()
 	c := &asking{
 		T: t, secrets: filepath.Join(deployment(t), "secrets"),
 		ledger: newUserSeed(t), issuer: newAccountSeed(t), xkey: newCurveSeed(t),
@@ -180,6 +178,7 @@ func TestTheNATSConfigurationForCalloutHasThePermissionsOfTheLedger(t *testing.T
 // and a certificate are let in to their own subjects; whoever is no good is not, and
 // whoever is no good any more is out. One process is killed, and the other goes on.
 func TestANATSClusterAsksTheLedgerWhomToLetIn(t *testing.T) {
+	t.Parallel()
 	c := newAsking(t)
 	idp, err := mockoidc.Run()
 	if err != nil {
@@ -299,29 +298,32 @@ func (c *asking) ledgers(issuer string, renew time.Duration) (first, second *chi
 	if out, err := cli(t, nil, "keys", "new", keys); err != nil {
 		t.Fatal(out, err)
 	}
+	env := os.Environ()
 	for variable, value := range map[string]string{
 		ledgerserver.StoreVariable: databaseOf(t, pg, "records"), ledgerserver.VaultVariable: databaseOf(t, pg, "vault"),
 		ledgerserver.KeysVariable: keys, ledgerserver.NkeyVariable: c.ledger.file, ledgerserver.CalloutVariable: c.issuer.file,
 	} {
-		t.Setenv(variable, value)
+		env = append(env, variable+"="+value)
 	}
 	certificates := filepath.Join(dir, "certificates.yaml")
 	must(t, os.WriteFile(certificates, []byte("certificates:\n  - name: shop\n    subject: CN=app\n    roles: [app-writer]\n    apps: [shop]\n"), 0o600))
-	out, err := cli(t, nil, "access", "key", "new", "--name", "ann", "--role", "administrator", "--all-apps", "--data", filepath.Join(dir, "ledger-0"))
+	bin, groups := build(t), groupsFile(t)
+	issue := exec.Command(bin, "access", "key", "new", "--name", "ann", "--role", "administrator", "--all-apps", "--data", filepath.Join(dir, "ledger-0"))
+	issue.Env = env
+	out, err := issue.Output()
 	if err != nil {
-		t.Fatal(out, err)
+		t.Fatalf("%s, %v", out, err)
 	}
 
-	bin, groups := build(t), groupsFile(t)
 	launch := func(i int) *child {
 		name := fmt.Sprint("ledger-", i)
-		return launchWith(t, bin, "serve", "--data", filepath.Join(dir, name), "--http", "127.0.0.1:0", "--process", name,
+		return launchIn(t, env, bin, "serve", "--data", filepath.Join(dir, name), "--http", "127.0.0.1:0", "--process", name,
 			"--origin", "logs.example.com/asking", "--authenticate", "--nats", strings.Join(c.urls, ","), "--nats-ca", c.authority(),
 			"--nats-callout-xkey", c.xkey.file, "--nats-renew", renew.String(),
 			"--oidc-issuer", issuer, "--oidc-audience", "consentledger", "--oidc-roles", groups,
 			"--tls-client-ca", c.authority(), "--tls-client-roles", certificates)
 	}
-	return launch(0), launch(1), strings.TrimSpace(out)
+	return launch(0), launch(1), strings.TrimSpace(string(out))
 }
 
 // refuses connects as those who are not to be let in.
@@ -522,6 +524,7 @@ const openNode = "a node lets in everybody"
 // What a server's configuration lacks, or has otherwise than the ledger, is named with what
 // would be right: by serve, which ends, and by doctor.
 func TestACalloutThatCannotWorkIsNamed(t *testing.T) {
+	t.Parallel()
 	c := &asking{T: t, ledger: newUserSeed(t), issuer: newAccountSeed(t), xkey: newCurveSeed(t)}
 	other := newAccountSeed(t)
 	for _, x := range []struct {
@@ -615,6 +618,7 @@ func TestFlagsOfACalloutAreCheckedFirst(t *testing.T) {
 // At the embedded server a token of a provider is a connection to its own subjects until
 // it expires; a role that its group loses in the file ends it before.
 func TestATokenConnectsToNATSUntilItExpires(t *testing.T) {
+	t.Parallel()
 	idp, err := mockoidc.Run()
 	if err != nil {
 		t.Fatal(err)

@@ -19,6 +19,7 @@ import (
 // notice to run, so here it was given 60 days ago, on a clock that was set back:
 // no holidays are so long that fifteen working days take more.
 func TestAServiceWhoseNoticeHasRunEndsAndOwesWhatThePolicySays(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	announceLongAgo(t, dir)
 	r := start(t, dir, false)

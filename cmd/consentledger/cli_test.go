@@ -27,6 +27,7 @@ import (
 
 // Every command of the README's tour does what the README says, against a demo.
 func TestTheTourOfTheReadme(t *testing.T) {
+	t.Parallel()
 	readme, err := os.ReadFile("../../README.md")
 	if err != nil {
 		t.Fatal(err)
@@ -88,6 +89,7 @@ func ownApp(t *testing.T) (commands []string) {
 // an officer answers in a browser; an auditor verifies what was exported, when nothing runs
 // any more, and finds what was changed in it.
 func TestANewcomersFirstDay(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	env := append(os.Environ(), "HOME="+dir)
 	c, addr, err := launchChild(build(t), env, dir, "--data", "data")
@@ -261,6 +263,7 @@ func TestNoCellIsAFormulaOrSteersTheTerminal(t *testing.T) {
 
 // The linker's stamp is the version; without one the build tells.
 func TestVersion(t *testing.T) {
+	t.Parallel()
 	if out, err := exec.CommandContext(t.Context(), build(t), "version").Output(); err != nil || string(out) != "consentledger v9.9.9\n" {
 		t.Errorf("%s, %v", out, err)
 	}

@@ -124,6 +124,7 @@ func compose(t *testing.T, dir string, profiles ...string) (p project) {
 }
 
 func TestEveryProfileOfTheComposeFile(t *testing.T) {
+	t.Parallel()
 	dir := deployment(t)
 	want := map[string][]string{
 		"single":  {"ledger"},
@@ -287,6 +288,7 @@ func sources(t *testing.T) string {
 
 // Several profiles at once, as people run them, take no port or address twice.
 func TestProfilesRunBesideEachOther(t *testing.T) {
+	t.Parallel()
 	dir := deployment(t)
 	for _, profiles := range [][]string{{"single", "observe"}, {"cluster", "observe"}} {
 		taken := map[string]string{}
@@ -312,6 +314,7 @@ func TestProfilesRunBesideEachOther(t *testing.T) {
 // What is there stays as it is: a second run of the script makes nothing anew, and what
 // was lost alone.
 func TestSecretsAreMadeOnce(t *testing.T) {
+	t.Parallel()
 	dir := deployment(t)
 	read := func() map[string]string {
 		all := map[string]string{}

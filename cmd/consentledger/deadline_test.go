@@ -60,6 +60,7 @@ func (k deadlineCase) check(t *testing.T, got map[string]any) {
 
 // HTTP gives what the published cases say, every one of them, without any app.
 func TestHTTPGivesEveryDeadlineCase(t *testing.T) {
+	t.Parallel()
 	file := readCases(t)
 	handler := rest.Handler(rest.Config{Law: server.ShippedLaw(), Version: "test"})
 	ask := func(body any) (int, map[string]any) {
@@ -155,6 +156,7 @@ func announcedDays(t *testing.T) []byte {
 
 // The calculator gives what the published cases say, every one of them.
 func TestDeadlineComputeGivesEveryCase(t *testing.T) {
+	t.Parallel()
 	file, announced := readCases(t), announcedDays(t)
 	for _, k := range file.Cases {
 		t.Run(k.ID, func(t *testing.T) {

@@ -23,6 +23,7 @@ import (
 )
 
 func TestDemoIsWhatTheReadmeSays(t *testing.T) {
+	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "data-demo")
 	r := start(t, dir, true)
 	eventually(t, "refused", func() string { return may(t, r, "user-3", "personalisation") })

@@ -151,6 +151,7 @@ func dialAs(t *testing.T, e ledgerserver.ExternalNATS, refused nats.ErrHandler) 
 // PostgreSQL's own client gives the file to a real server: the ledger's user can make
 // what it needs, and who looks at dashboards can change nothing.
 func TestTheDatabaseIsMade(t *testing.T) {
+	t.Parallel()
 	secrets := filepath.Join(deployment(t), "secrets")
 	pg := deployedDatabase(t, secrets)
 	as := func(user, secret string) *pgx.Conn {
@@ -209,6 +210,7 @@ func deployedDatabase(t *testing.T, secrets string) *pgserver.Server {
 // A real HAProxy with the cluster's file sends requests to ledgers that are ready, and to
 // no other.
 func TestTheProxySendsNobodyToALedgerThatIsNotReady(t *testing.T) {
+	t.Parallel()
 	store := newEventStore(t)
 	one := startWith(t, ledgerserver.Config{Data: t.TempDir(), HTTP: "127.0.0.1:0", NATSListen: "127.0.0.1:0", Store: store.url()})
 	two := start(t, t.TempDir(), false)
@@ -279,6 +281,7 @@ func startedAt(t *testing.T, r *running) string {
 // Prometheus' own tool reads what it will ask, and a ledger is asked under every name
 // that stands there.
 func TestPrometheusAsksTheLedgers(t *testing.T) {
+	t.Parallel()
 	out, err := exec.CommandContext(t.Context(), "promtool", "check", "config", "../compose/prometheus/prometheus.yml").CombinedOutput()
 	if err != nil {
 		t.Errorf("promtool: %v\n%s", err, out)

@@ -72,6 +72,7 @@ const secret = "hush13812345678"
 // the schemas, good ones and bad ones; each answer has a status that is declared, and is
 // what the schema of that status says.
 func TestEveryOperationAnswersAsTheDescriptionSays(t *testing.T) {
+	t.Parallel()
 	d := describedLedger(t)
 	good := map[string]int{}
 	for _, op := range d.operations() {

@@ -31,6 +31,7 @@ import (
 // with the program of today and wants what was read from it when it was made:
 // see the README there.
 func TestOldDirectoriesOpen(t *testing.T) {
+	t.Parallel()
 	names, err := filepath.Glob("testdata/directories/*.tar.gz")
 	if err != nil || len(names) == 0 {
 		t.Fatalf("%d directories, %v", len(names), err)

@@ -83,6 +83,7 @@ func understood(t *testing.T, root *cobra.Command, args []string) {
 
 // The example of docs/import.md works as it stands, in an empty folder.
 func TestTheExampleOfImports(t *testing.T) {
+	t.Parallel()
 	page, err := os.ReadFile("../../docs/import.md")
 	if err != nil {
 		t.Fatal(err)

@@ -21,6 +21,7 @@ var asks = []string{
 // Whoever adds a command decides whether it has a dry run: the description says it, or why
 // not, and the route answers so.
 func TestEveryCommandHasADryRunOrSaysWhyNot(t *testing.T) {
+	t.Parallel()
 	r := start(t, t.TempDir(), false)
 	furnish(t, r)
 	resp, err := http.Get(r.http + "/openapi.json")

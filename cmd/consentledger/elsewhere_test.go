@@ -3,10 +3,12 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -57,11 +59,14 @@ func (e *eventStore) url() string { return "esdb://" + e.address + "?tls=false" 
 // of the ledger and outages of the store, and what is read from the directory is
 // what the server shows.
 func TestRecordsElsewhere(t *testing.T) {
+	t.Parallel() // it waits until a store is missed, and found again
 	t.Run("EventStoreDB", func(t *testing.T) {
+		t.Parallel()
 		store := newEventStore(t)
 		recordElsewhere(t, store.url(), func() { store.stop() }, store.start)
 	})
 	t.Run("PostgreSQL", func(t *testing.T) {
+		t.Parallel()
 		server := pgservertest.Serve(t)
 		run := func(what func(context.Context) error) {
 			t.Helper()
@@ -113,17 +118,29 @@ func recordElsewhere(t *testing.T, address string, stop, begin func()) {
 	if err := r.stop(); err != nil {
 		t.Fatal(err)
 	}
-	t.Setenv(server.StoreVariable, address)
-	read, err := cli(t, nil, "replay", "--data", c.Data, "--app", "smartkey", "-o", "jsonl")
+	there := server.StoreVariable + "=" + address
+	read, err := process(t, there, "replay", "--data", c.Data, "--app", "smartkey", "-o", "jsonl")
 	if err != nil || !strings.HasPrefix(read, shown) || strings.Count(shown, "\n") < 4 { // follow-ups may have come behind it
 		t.Errorf("%d lines by the server, %d from the directory, %v", strings.Count(shown, "\n"), strings.Count(read, "\n"), err)
 	}
-	if out, err := cli(t, nil, "verify", "log", "--data", c.Data, "--app", "smartkey", "--vault", "--forget"); err != nil {
+	if out, err := process(t, there, "verify", "log", "--data", c.Data, "--app", "smartkey", "--vault", "--forget"); err != nil {
 		t.Errorf("verify: %s, %v", out, err)
 	}
-	if out, err := cli(t, nil, "replay", "--check", "--data", c.Data); err != nil {
+	if out, err := process(t, there, "replay", "--check", "--data", c.Data); err != nil {
 		t.Errorf("replay --check: %s, %v", out, err)
 	}
+}
+
+// process runs a verb as a process of its own, with a variable in its environment.
+func process(t *testing.T, variable string, args ...string) (string, error) {
+	t.Helper()
+	c := exec.CommandContext(t.Context(), "consentledger", args...)
+	c.Env = append(os.Environ(), variable)
+	out, err := c.Output()
+	if failed, is := errors.AsType[*exec.ExitError](err); is {
+		err = fmt.Errorf("%w: %s", err, failed.Stderr)
+	}
+	return string(out), err
 }
 
 // checked returns the answer of a check.

@@ -24,6 +24,7 @@ import (
 // that neither once what docs/postgres.md says was done; nor does a file of the ledger's
 // directory. Of whom a proof is kept, that alone is left, and it goes when it is destroyed.
 func TestNothingOfWhoWasErasedIsInPostgreSQL(t *testing.T) {
+	t.Parallel()
 	pg := pgservertest.Serve(t, "wal_recycle = off", "autovacuum = off")
 	road, err := server.StartNATS(t.TempDir(), "127.0.0.1:0", slog.New(slog.DiscardHandler), nil)
 	if err != nil {

@@ -129,6 +129,7 @@ func remains(t *testing.T, dir string, of map[string][]byte) (all []string) {
 // in base64: in the tables at once, in the write-ahead logs when the ledger has started
 // again. That a backup was made while they were there leaves nothing, either.
 func TestNothingOfWhoWasErasedIsOnDisk(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	r := start(t, dir, false)
 	run := func(args ...string) {
@@ -179,6 +180,7 @@ func TestNothingOfWhoWasErasedIsOnDisk(t *testing.T) {
 // agreed to, all the rest is gone as of anybody, and nothing of the person lies in the clear.
 // When the proof is destroyed, it is gone with its key.
 func TestNothingOfWhoWasErasedIsOnDiskButTheProof(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	r := start(t, dir, false)
 	run := func(args ...string) string {

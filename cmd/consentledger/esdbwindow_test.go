@@ -24,6 +24,7 @@ type replayed struct {
 // clients that are not ours, in another language, each connecting at once and
 // by gossip.
 func TestClientsOfEventStoreDBReadTheLedger(t *testing.T) {
+	t.Parallel()
 	r := startWith(t, server.Config{Data: t.TempDir(), HTTP: "127.0.0.1:0", NATSListen: "127.0.0.1:0", ESDB: "127.0.0.1:0"})
 	run := func(args ...string) string {
 		t.Helper()
@@ -170,6 +171,7 @@ func nodeModules(t *testing.T) string {
 }
 
 func TestAWindowWhereNothingCanListen(t *testing.T) {
+	t.Parallel()
 	err := server.Run(t.Context(), server.Config{
 		Data: t.TempDir(), HTTP: "127.0.0.1:0", NATSListen: "127.0.0.1:0", ESDB: "127.0.0.1:nowhere",
 	}, io.Discard)

@@ -13,6 +13,7 @@ import (
 // The help of every verb has an example that can be understood, and says which flags
 // are required.
 func TestEveryVerbHasAnExampleAndSaysWhatIsRequired(t *testing.T) {
+	t.Parallel()
 	verbs, flags := 0, 0
 	var walk func(c *cobra.Command)
 	walk = func(c *cobra.Command) {

@@ -25,6 +25,7 @@ type outside struct {
 }
 
 func TestWhatIsWrongWithSomebodysNATSNamesTheFlag(t *testing.T) {
+	t.Parallel()
 	c, other := newCluster(t), newCluster(t)
 	plain := plainServer(t)
 	all := c.creds(c.ledger, ledgerUser(intake.Permissions.Make))

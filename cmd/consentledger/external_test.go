@@ -36,6 +36,7 @@ func startOutside(t *testing.T, dir string, e server.ExternalNATS) *running {
 
 // Its user may do what intake.Permissions says, and not more.
 func TestALedgerOnSomebodysNATS(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t)
 	dir := t.TempDir()
 	before(t, c)
@@ -147,6 +148,7 @@ func workRejected(t *testing.T, r *running, u natsUser) {
 }
 
 func TestNothingIsLostWhenNATSComesBack(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t)
 	r := startOutside(t, t.TempDir(), c.reach(c.creds(c.ledger, ledgerUser(intake.Permissions.Make))))
 	furnish(t, r)
@@ -181,6 +183,7 @@ func TestNothingIsLostWhenNATSComesBack(t *testing.T) {
 }
 
 func TestALedgerStopsWhileNATSIsAway(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t)
 	dir := t.TempDir()
 	e := c.reach(c.creds(c.ledger, ledgerUser(intake.Permissions.Make)))
@@ -216,6 +219,7 @@ func publishUntilAcked(ctx context.Context, js jetstream.JetStream, persons int,
 // A stream that an administrator made and that could lose messages is mended with
 // the rights to do so, and refused by name without.
 func TestAnAdministratorsStreamIsMendedOrRefusedByName(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t)
 	admin := c.connect(c.creds(c.ledger, jwt.Permissions{}))
 	js, err := jetstream.New(admin)

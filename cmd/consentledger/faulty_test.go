@@ -24,6 +24,7 @@ import (
 // do with room, or because no byte is left and the disk does not say so. The ledger
 // goes on answering, and starts anew by itself. What it acknowledged is there.
 func TestAStoreThatDiedStartsAnew(t *testing.T) {
+	t.Parallel()
 	for _, errno := range []syscall.Errno{syscall.EIO, syscall.ENOSPC} {
 		t.Run(errno.Error(), func(t *testing.T) {
 			dir := t.TempDir()
@@ -92,6 +93,7 @@ func startedAnew() {
 // TestAProcessReplacesItself: it is the same process for whoever supervises it, with
 // the same arguments and environment.
 func TestAProcessReplacesItself(t *testing.T) {
+	t.Parallel()
 	program, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)

@@ -59,6 +59,7 @@ func TestForeignTextDoesNothingToATerminal(t *testing.T) {
 // TestWhatAServerSaysDoesNothingToATerminal: also beside what is printed, on
 // standard error.
 func TestWhatAServerSaysDoesNothingToATerminal(t *testing.T) {
+	t.Parallel()
 	const evil = "\x1b]0;owned\a\u009b2J\u202e"
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
@@ -98,6 +99,7 @@ func TestWhatAServerSaysDoesNothingToATerminal(t *testing.T) {
 // TestVerifyReadsPlainFilesOnly: what could hang, never end or lead elsewhere is
 // refused wherever a file is named.
 func TestVerifyReadsPlainFilesOnly(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	plain, link, pipe, large := filepath.Join(dir, "plain"), filepath.Join(dir, "link"), filepath.Join(dir, "pipe"), filepath.Join(dir, "large")
 	key := "logs.example.com/consent/shop+e253a895+AapsqFxdT2w8/t/3SPVtnvtH++meqiiafOdG6rJYYE5E"

@@ -16,6 +16,7 @@ import (
 // A form of the pages records as the principal whose key the browser sends, and is there
 // for nobody else.
 func TestAFormRecordsAsItsKeysPrincipal(t *testing.T) {
+	t.Parallel()
 	g := guard(t)
 	officer, support := g.keys[auth.Officer].Key, g.keys[auth.Support].Key
 	code, text := g.ask(officer, "POST", "/v1/apps/shop/operator/events",

@@ -111,6 +111,7 @@ func alerts(t *testing.T) []alert {
 
 // Every metric, label and value that a panel or an alert names is one that there is.
 func TestDashboardsAndAlertsAskForMetricsThatThereAre(t *testing.T) {
+	t.Parallel()
 	asked := map[string][]string{} // an expression, and where it stands
 	for _, b := range boards(t) {
 		for _, p := range b.Panels {
@@ -241,6 +242,7 @@ func add(all map[string]map[string][]string, name string, m *telemetry.Metric) {
 // tables of a running ledger, in both places where these may be. In PostgreSQL they are
 // asked as Grafana asks them, by the user that the deployment makes for it.
 func TestDashboardsAskForTablesThatThereAre(t *testing.T) {
+	t.Parallel()
 	t.Run("SQLite", func(t *testing.T) {
 		dir := t.TempDir()
 		r := start(t, dir, false)
@@ -337,6 +339,7 @@ func askAsDashboards(t *testing.T, r *running, db *sql.DB) {
 
 // Prometheus' own tool evaluates every alert: it fires when it has to, and only then.
 func TestAlertsFire(t *testing.T) {
+	t.Parallel()
 	const quiet = `
   - {series: 'up{job="consentledger", instance="ledger1:8080"}', values: '1x30'}
   - {series: 'up{job="consentledger", instance="ledger:8080"}', values: '0x30'}

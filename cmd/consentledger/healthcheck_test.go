@@ -26,6 +26,7 @@ func health(t *testing.T, r *running, args ...string) (code int, line string) {
 }
 
 func TestHealthcheckSaysWhatIsMissing(t *testing.T) {
+	t.Parallel()
 	store := newEventStore(t)
 	r := startWith(t, server.Config{Data: t.TempDir(), HTTP: "127.0.0.1:0", NATSListen: "127.0.0.1:0", Store: store.url()})
 	eventually(t, "ready\n", func() string { _, line := health(t, r); return line })

@@ -12,6 +12,7 @@ import (
 )
 
 func TestTheLedgerIsAskedUnderTheNamesThatServeIsGiven(t *testing.T) {
+	t.Parallel()
 	hosts, err := edge.ParseHosts([]string{"ledger.example"})
 	if err != nil {
 		t.Fatal(err)

@@ -148,6 +148,7 @@ const rootless = "CONSENTLEDGER_TEST_ROOTLESS"
 
 // On a system without certificates those of public authorities are trusted all the same.
 func TestPublicAuthoritiesAreTrustedWithoutTheSystem(t *testing.T) {
+	t.Parallel()
 	if os.Getenv(rootless) == "" {
 		c := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^"+t.Name()+"$", "-test.v")
 		c.Env = append(os.Environ(), rootless+"=1", "SSL_CERT_FILE=/nowhere", "SSL_CERT_DIR=/nowhere")

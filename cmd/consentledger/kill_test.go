@@ -71,8 +71,14 @@ func launch(t *testing.T, bin, dir string) *child {
 // launchWith is launch with all arguments.
 func launchWith(t *testing.T, bin string, args ...string) *child {
 	t.Helper()
+	return launchIn(t, nil, bin, args...)
+}
+
+// launchIn is launchWith, in an environment.
+func launchIn(t *testing.T, env []string, bin string, args ...string) *child {
+	t.Helper()
 	c := &child{cmd: exec.Command(bin, args...)}
-	c.cmd.Stderr = &c.stderr
+	c.cmd.Env, c.cmd.Stderr = env, &c.stderr
 	stdout, err := c.cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)

@@ -16,6 +16,7 @@ import (
 // A browser sends its key to the pages alone. So every link of a page leads to a page, and
 // answers to the key that opened it.
 func TestEveryLinkOfThePagesOpensWithTheKeyOfTheBrowser(t *testing.T) {
+	t.Parallel()
 	g := guard(t)
 	officer := g.keys[auth.Officer].Key
 	if _, err := g.as(officer, "policy", "publish", "--app", "shop", "testdata/shop/promises.yaml"); err != nil {

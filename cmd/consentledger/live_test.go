@@ -20,6 +20,7 @@ import (
 
 // TestPagesStayNew looks at them in a real browser, which waits for each record that comes.
 func TestPagesStayNew(t *testing.T) {
+	t.Parallel()
 	r := start(t, t.TempDir(), false)
 	for _, args := range [][]string{
 		{"app", "add", "shop", "--handler", "Demo Ltd"},
@@ -87,6 +88,7 @@ func TestPagesStayNew(t *testing.T) {
 
 // TestAStreamEndsWithItsKey and with the server, and there are not too many.
 func TestAStreamEndsWithItsKey(t *testing.T) {
+	t.Parallel()
 	g := guard(t)
 	key := g.issue("--role", string(auth.Viewer), "--app", "shop", "--days", "1")
 	open := func(path, credential string) *http.Response {

@@ -85,6 +85,7 @@ func (k keyring) open(r *running) {
 // Keys of all kinds move with a ledger, to where several processes serve it and back,
 // however often the migration is killed.
 func TestKeysMoveWithALedger(t *testing.T) {
+	t.Parallel()
 	m := movable{t: t, program: build(t), dir: filepath.Join(t.TempDir(), "data")}
 	k := newKeyring(t, m.dir)
 	m.history = m.replay(home{dir: m.dir})
@@ -175,6 +176,7 @@ func TestKeysMoveWithALedger(t *testing.T) {
 
 // What was ended in the target by a new key is not opened again by taking the ledger back.
 func TestAKeyThatWasMadeAnewIsNotTakenBack(t *testing.T) {
+	t.Parallel()
 	m := movable{t: t, program: build(t), dir: filepath.Join(t.TempDir(), "data")}
 	newKeyring(t, m.dir)
 	to := filepath.Join(t.TempDir(), "to")

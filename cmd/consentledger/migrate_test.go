@@ -214,6 +214,7 @@ func (m movable) copyTo(to string) {
 // A migration may be killed at any moment, again and again: run once more it goes on,
 // and in the end the target has the whole history. At no moment can both be opened.
 func TestAKilledMigrationGoesOn(t *testing.T) {
+	t.Parallel()
 	m := newMovable(t)
 	server := pgservertest.Serve(t)
 	migrations := rounds.Of(t, 2)
@@ -505,6 +506,7 @@ func (m movable) obstaclesAreToldAtOnce(to home) {
 
 // Every row that a ledger keeps is of a kind of which it is known what becomes of it.
 func TestEveryRowIsOfAKind(t *testing.T) {
+	t.Parallel()
 	c := ledgerserver.Config{Data: t.TempDir(), HTTP: "127.0.0.1:0", NATSListen: "127.0.0.1:0", Demo: true}
 	r := startWith(t, c)
 	if err := r.stop(); err != nil {

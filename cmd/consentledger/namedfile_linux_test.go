@@ -64,6 +64,7 @@ func TestWhatIsNoFileIsRefusedByTheNameOfItsArgument(t *testing.T) {
 // the place of a file, never that of a device or a pipe, and is written where a link
 // leads.
 func TestWhatIsWrittenTakesThePlaceOfNoDevice(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	at := func(name string) string { return filepath.Join(dir, name) }
 	if err := syscall.Mkfifo(at("pipe"), 0o600); err != nil {

@@ -21,6 +21,7 @@ import (
 // A ledger that starts while NATS is away answers over HTTP, says that NATS is missing,
 // and goes on by itself once it is there.
 func TestALedgerStartsWhileNATSIsAway(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t)
 	config := ledgerserver.Config{
 		Data: t.TempDir(), HTTP: freeAddress(t), NATS: c.reach(c.creds(c.ledger, ledgerUser(intake.Permissions.Make))),
@@ -62,6 +63,7 @@ func awaitRedNATS(t *testing.T, r *running) (red string) {
 
 // A user whom the server does not know ends the ledger also if the server comes later.
 func TestAWrongCredentialEndsALedgerThatWaitedForNATS(t *testing.T) {
+	t.Parallel()
 	c, other := newCluster(t), newCluster(t)
 	config := ledgerserver.Config{
 		Data: t.TempDir(), HTTP: freeAddress(t), NATS: c.reach(other.creds(other.ledger, jwt.Permissions{})),

@@ -104,6 +104,7 @@ func given(id, person string) string {
 }
 
 func TestTheNATSToolRecordsAndAsks(t *testing.T) {
+	t.Parallel()
 	r := start(t, t.TempDir(), false)
 	furnish(t, r)
 	u := newNATSUser(t, "--server", r.nats)
@@ -128,6 +129,7 @@ func TestTheNATSToolRecordsAndAsks(t *testing.T) {
 }
 
 func TestTheNATSToolPublishes(t *testing.T) {
+	t.Parallel()
 	r := start(t, t.TempDir(), false)
 	furnish(t, r)
 	u := newNATSUser(t, "--server", r.nats)
@@ -161,6 +163,7 @@ func TestTheNATSToolPublishes(t *testing.T) {
 }
 
 func TestTheNATSToolListsTheService(t *testing.T) {
+	t.Parallel()
 	u := newNATSUser(t, "--server", start(t, t.TempDir(), false).nats)
 	if out := u.run("service", "ls"); !strings.Contains(out, "consentledger") || !strings.Contains(out, "1.0.0") {
 		t.Errorf("service ls: %s", out)
@@ -175,6 +178,7 @@ func TestTheNATSToolListsTheService(t *testing.T) {
 
 // What an operator does over HTTP goes over NATS too, in the same words.
 func TestTheNATSToolOperates(t *testing.T) {
+	t.Parallel()
 	r := start(t, t.TempDir(), false)
 	furnish(t, r)
 	u := newNATSUser(t, "--server", r.nats)
@@ -239,6 +243,7 @@ func TestTheNATSToolOperates(t *testing.T) {
 
 // Every subject of operators is a route of HTTP, with the same parameters.
 func TestOperatorsSubjectsAreRoutesOfHTTP(t *testing.T) {
+	t.Parallel()
 	r := start(t, t.TempDir(), false)
 	resp, err := http.Get(r.http + "/openapi.json")
 	if err != nil {

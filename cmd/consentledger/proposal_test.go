@@ -101,6 +101,7 @@ func (d *desk) count(kind string) int {
 }
 
 func TestAVoidTakesTwoPrincipals(t *testing.T) {
+	t.Parallel()
 	d := newDesk(t)
 	record := d.agree("wilhelmina")
 
@@ -158,6 +159,7 @@ func TestAVoidTakesTwoPrincipals(t *testing.T) {
 }
 
 func TestAProposalEndsInOtherWays(t *testing.T) {
+	t.Parallel()
 	d := newDesk(t)
 	ask := func(id, verb, key, body string) (int, string) {
 		return d.ask(key, "POST", "/v1/apps/shop/proposals/"+id+"/"+verb, body)
@@ -212,6 +214,7 @@ func TestAProposalEndsInOtherWays(t *testing.T) {
 
 // All that takes two by the table does, by each of the ways in which it comes.
 func TestEveryCommandOfTheTableIsProposed(t *testing.T) {
+	t.Parallel()
 	d := newDesk(t)
 	d.agree("wilhelmina")
 	d.agree("kid")
@@ -271,6 +274,7 @@ func TestEveryCommandOfTheTableIsProposed(t *testing.T) {
 // TestWhoLostTheirRoleSinceIsNoneOfTheTwo: a key that was revoked, a group that the newest
 // token does not name any more, a role that the file of roles does not give any more.
 func TestWhoLostTheirRoleSinceIsNoneOfTheTwo(t *testing.T) {
+	t.Parallel()
 	idp, err := mockoidc.Run()
 	if err != nil {
 		t.Fatal(err)
@@ -330,6 +334,7 @@ func TestWhoLostTheirRoleSinceIsNoneOfTheTwo(t *testing.T) {
 // TestWhoStartsAnErasureOfManyApprovesItsDigest: the list is fixed by what the approver
 // names, on the command line, over HTTP and on the page.
 func TestWhoStartsAnErasureOfManyApprovesItsDigest(t *testing.T) {
+	t.Parallel()
 	d := newDesk(t)
 	for _, who := range []string{"wilhelmina", "bea", "cyd"} {
 		d.agree(who)
@@ -374,6 +379,7 @@ func TestWhoStartsAnErasureOfManyApprovesItsDigest(t *testing.T) {
 
 // Of many who approve at once one does, and it is recorded once.
 func TestOfManyWhoApproveAtOnceOneDoes(t *testing.T) {
+	t.Parallel()
 	d := newDesk(t)
 	id := d.void("wilhelmina", d.agree("wilhelmina"))
 	var keys []auth.KeyAnswer
@@ -401,6 +407,7 @@ func TestOfManyWhoApproveAtOnceOneDoes(t *testing.T) {
 
 // Who a pseudonym is, an auditor may ask, which is recorded; and it is forgotten.
 func TestAPrincipalIsNamedForAnAuditorAndForgotten(t *testing.T) {
+	t.Parallel()
 	g := guard(t)
 	key := g.issue("--name", "Wilhelmina Drost", "--role", "viewer", "--app", "shop", "--days", "30")
 	auditor := g.issue("--name", "Di", "--role", "auditor", "--all-apps", "--days", "7")
@@ -496,6 +503,7 @@ func (s *seat) send(method, path string, form url.Values) string {
 
 // What the page To approve shows and takes, in both languages.
 func TestThePageToApprove(t *testing.T) {
+	t.Parallel()
 	d := newDesk(t)
 	id := d.void("wilhelmina", d.agree("wilhelmina"))
 	first, second := d.sits(d.officer), d.sits(d.second)
@@ -528,6 +536,7 @@ func TestThePageToApprove(t *testing.T) {
 
 // More can be asked for in an app, and for nothing less.
 func TestAnInstallationMayAskForMore(t *testing.T) {
+	t.Parallel()
 	g := guardIn(t, t.TempDir(), server.Access{Authenticate: true, Ways: server.Ways{TwoPersons: []string{"shop=system.removed"}}})
 	removed := `{"specversion":"1.0","id":"r","source":"test","type":"system.removed","data":{"system":"crm","reason":"gone"}}`
 	officer := g.issue("--name", "Ann", "--role", "privacy-officer", "--app", "shop,bank", "--days", "30")

@@ -44,6 +44,7 @@ func ask(h http.Handler, method, path, body string) *httptest.ResponseRecorder {
 // TestNotYetKnownIsNotNeverAsked asks while nothing of the log is read: what
 // projections answer is not known yet, and what the ledger answers is.
 func TestNotYetKnownIsNotNeverAsked(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	r := start(t, dir, false)
 	furnish(t, r)
@@ -166,6 +167,7 @@ func overNATS(t *testing.T, h *server.Server, handler http.Handler) {
 // TestAnOlderStoreDoesNotKeepItsNewerProjections: what a projection knows of
 // records that the store does not have is of another history.
 func TestAnOlderStoreDoesNotKeepItsNewerProjections(t *testing.T) {
+	t.Parallel()
 	dir, older := t.TempDir(), t.TempDir()
 	r := start(t, dir, false)
 	furnish(t, r)

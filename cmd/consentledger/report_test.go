@@ -62,6 +62,7 @@ func ledgerSays(t *testing.T, r *running, args ...string) (string, error) {
 }
 
 func TestTheVerbsThatReadWhatIsOwed(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	answered, open := askedOf(t, dir)
 	r := start(t, dir, false)

@@ -39,6 +39,7 @@ func verbose(t *testing.T, r *running) (red string) {
 // What cannot be recorded and whose sender asked for no answer is kept, whichever
 // subject it was sent to, and can be sent again.
 func TestWhatNobodyCanBeToldIsKept(t *testing.T) {
+	t.Parallel()
 	r := start(t, t.TempDir(), false)
 	furnish(t, r)
 	nc, err := nats.Connect(r.nats)
@@ -96,6 +97,7 @@ func TestWhatNobodyCanBeToldIsKept(t *testing.T) {
 }
 
 func TestTheNATSToolCountsErrorsAndRealTimes(t *testing.T) {
+	t.Parallel()
 	r := start(t, t.TempDir(), false)
 	furnish(t, r)
 	u := newNATSUser(t, "--server", r.nats)
@@ -127,6 +129,7 @@ func TestTheNATSToolCountsErrorsAndRealTimes(t *testing.T) {
 // The directory of NATS is gone, and with it what it had acknowledged: health
 // says so, and the log of every app has it.
 func TestALostDirectoryOfNATSIsTold(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	r := start(t, dir, false)
 	furnish(t, r)
@@ -190,6 +193,7 @@ func alarmsNamed(t *testing.T, r *running, name string) (counts string) {
 // Somebody deletes the streams while the demo runs: the process goes on, and what
 // they may have held is an alarm.
 func TestADeletedStreamEndsNothing(t *testing.T) {
+	t.Parallel()
 	r := start(t, t.TempDir(), true)
 	u := newNATSUser(t, "--server", r.nats)
 	for _, name := range []string{"CONSENT_IN", "CONSENT_OUT", "CONSENT_REJECTED"} {
@@ -206,6 +210,7 @@ func TestADeletedStreamEndsNothing(t *testing.T) {
 
 // Whoever waits until the ledger is ready and asks over NATS gets an answer.
 func TestReadyMeansThatNATSAnswers(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	r := start(t, dir, false)
 	furnish(t, r)
@@ -264,6 +269,7 @@ func freeAddress(t *testing.T) string {
 // The simulated app begins while a stream is gone: it tries again, and only what
 // the ledger refuses ends it.
 func TestTheSimulatedAppTriesAgain(t *testing.T) {
+	t.Parallel()
 	r := start(t, t.TempDir(), true)
 	nc, err := nats.Connect(r.nats)
 	if err != nil {

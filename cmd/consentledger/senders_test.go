@@ -16,6 +16,7 @@ import (
 // On NATS nobody tells who sent a message. Who shows their key in it is named in the
 // record; a bad key is refused, but for an opt-out, which is taken as nobody's.
 func TestAMessageIsOfWhoShowsAKeyInIt(t *testing.T) {
+	t.Parallel()
 	g := guard(t)
 	writer, bank := g.keys[auth.Writer], g.issue("--role", "app-writer", "--app", "bank")
 	reader := g.keys[auth.AppReader]

@@ -150,6 +150,7 @@ func eventually(t *testing.T, want string, ask func() string) {
 }
 
 func TestAnAppComesInThroughEveryEndpoint(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	r := start(t, dir, false)
 	if _, err := cli(t, r, "record", "--app", "smartkey", "--type", "consent.withdrawn", "--subject", "ada", "--data", `{"all":true}`); err == nil || !strings.Contains(err.Error(), "unknown-app") {

@@ -120,6 +120,7 @@ func textsIn(v any) (texts []string) {
 // A whole export of the demo, with marked persons in it, holds nothing that was said of
 // anybody, no id that the app has for them, and not who said to be reading.
 func TestAnExportForASIEMHoldsNothingOfPersons(t *testing.T) {
+	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "data-demo")
 	r := start(t, dir, true)
 	eventually(t, "withdrawn", func() string { return may(t, r, "user-2", "personalisation") })
@@ -175,6 +176,7 @@ func TestAnExportForASIEMHoldsNothingOfPersons(t *testing.T) {
 // Who signs in and who is refused is told: over HTTP, on NATS and in a browser, with what
 // they wanted, and without what they showed. A key for one app reads of that app.
 func TestWhoIsRefusedIsToldToASIEM(t *testing.T) {
+	t.Parallel()
 	g := guard(t)
 	refused := func(want int, key, method, path string) {
 		t.Helper()
@@ -268,6 +270,7 @@ func TestWhoIsRefusedIsToldToASIEM(t *testing.T) {
 
 // A request that the route cannot read is refused with what would be right.
 func TestTheRouteForASIEMSaysWhatIsWrong(t *testing.T) {
+	t.Parallel()
 	r := start(t, t.TempDir(), false)
 	for query, want := range map[string]string{
 		"after=7":          "as in 1234-17",
@@ -287,6 +290,7 @@ func TestTheRouteForASIEMSaysWhatIsWrong(t *testing.T) {
 
 // A feed into a file goes on where it was, and an answer tells how far it goes.
 func TestAFeedForASIEMGoesOn(t *testing.T) {
+	t.Parallel()
 	r := start(t, t.TempDir(), false)
 	dir := t.TempDir()
 	out, cursor := filepath.Join(dir, "siem.ndjson"), filepath.Join(dir, "cursor")

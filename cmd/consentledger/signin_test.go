@@ -59,6 +59,7 @@ func linkOf(t *testing.T, r *running) string {
 // A browser signs in by the link, by a key and at the provider, in a real Chromium.
 // CONSENTLEDGER_PICTURES names a directory for a picture of each page.
 func TestABrowserSignsIn(t *testing.T) {
+	t.Parallel()
 	idp, err := mockoidc.Run()
 	if err != nil {
 		t.Fatal(err)
@@ -133,6 +134,7 @@ func formOf(text string) url.Values {
 // verbs, and is counted. What is printed once is good for nothing once there is an
 // administrator.
 func TestSessionsSurviveARestartAndEndByAVerb(t *testing.T) {
+	t.Parallel()
 	idp, err := mockoidc.Run()
 	if err != nil {
 		t.Fatal(err)
@@ -204,6 +206,7 @@ func TestSessionsSurviveARestartAndEndByAVerb(t *testing.T) {
 // TestTheFileOfRolesIsFollowed: a role that is taken away in the file is gone without a
 // restart, and that it was is recorded.
 func TestTheFileOfRolesIsFollowed(t *testing.T) {
+	t.Parallel()
 	idp, err := mockoidc.Run()
 	if err != nil {
 		t.Fatal(err)
@@ -278,6 +281,7 @@ func TestTheFileOfRolesIsFollowed(t *testing.T) {
 
 // TestThePagesDoNotAskWhoIsSignedInForAName: who is signed in is known.
 func TestThePagesDoNotAskWhoIsSignedInForAName(t *testing.T) {
+	t.Parallel()
 	d := newDesk(t)
 	d.agree("wilhelmina")
 	d.run(d.keys[auth.Officer], "record", "--operator", "--app", "shop", "--type", "age.recorded", "--subject", "wilhelmina",

@@ -41,6 +41,7 @@ func (g *guarded) mintBy(key, app, subject string, actions ...string) string {
 // A subject token is tried on every route, for its own app and for another, by each of
 // its actions and by all of them: it opens those of its actions, and no other.
 func TestASubjectTokenOpensItsActionsAndNothingElse(t *testing.T) {
+	t.Parallel()
 	g := guard(t)
 	fill := strings.NewReplacer("{id}", "ada", "{purpose}", "mail", "{group}", "family", "{seq}", "7", "{name}", "event", "{hash}", "x",
 		"{version}", "x", "{surface}", "x", "{register}", "processing", "{token}", "x", "{path...}", "0/0", "{$}", "")
@@ -74,6 +75,7 @@ func TestASubjectTokenOpensItsActionsAndNothingElse(t *testing.T) {
 
 // What a token of ada's is not for is refused before anything is recorded.
 func TestASubjectTokenSpeaksOfItsPersonAlone(t *testing.T) {
+	t.Parallel()
 	g := guard(t)
 	own := g.by(g.mint("shop", "ada", "record", "check", "prompt"))
 	event := func(id, kind, subject, more, data string) string {
@@ -143,6 +145,7 @@ func TestASubjectTokenSpeaksOfItsPersonAlone(t *testing.T) {
 
 // A page of an origin that the app allows records by a token, and by nothing else.
 func TestAPageOfTheAppsOriginRecordsByATokenAlone(t *testing.T) {
+	t.Parallel()
 	const origin = "https://shop.example.com"
 	dir := t.TempDir()
 	g := guardIn(t, dir, server.Access{Authenticate: true, Ways: server.Ways{Origins: []string{"shop=" + origin}}})

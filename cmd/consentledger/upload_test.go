@@ -16,6 +16,7 @@ import (
 // TestAFileIsVerifiedByUpload as the verb verifies it: a receipt and a bundle of this
 // ledger are authentic, and of one in which a byte changed it says what is wrong.
 func TestAFileIsVerifiedByUpload(t *testing.T) {
+	t.Parallel()
 	g := guard(t)
 	officer, viewer := g.keys[auth.Officer].Key, g.keys[auth.Viewer].Key
 	if out, err := g.as(officer, "policy", "publish", "--app", "shop", "smartkey/policy.yaml"); err != nil {

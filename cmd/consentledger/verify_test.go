@@ -90,6 +90,7 @@ func tellThree(t *testing.T, dir string, who ...string) {
 // TestOlderStoreIsRefused: a backup of the store is brought back, and what was
 // signed last is newer.
 func TestOlderStoreIsRefused(t *testing.T) {
+	t.Parallel()
 	dir, backup := filepath.Join(t.TempDir(), "data"), filepath.Join(t.TempDir(), "backup")
 	tellThree(t, dir)
 	copyDir(t, dir, backup)
@@ -146,6 +147,7 @@ func wayOut(t *testing.T, dir string) {
 // signed. Nothing is signed or recorded any more, health is red, and what the
 // ledger knows can still be read.
 func TestAnotherHistoryIsReadOnly(t *testing.T) {
+	t.Parallel()
 	dir, other := filepath.Join(t.TempDir(), "data"), filepath.Join(t.TempDir(), "other")
 	tellThree(t, dir)
 	copyDir(t, dir, other)
@@ -190,6 +192,7 @@ func TestAnotherHistoryIsReadOnly(t *testing.T) {
 // is made up in its place, what is known can be read, and an operator alone
 // begins anew.
 func TestLostSigningState(t *testing.T) {
+	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "data")
 	tellThree(t, dir)
 	if err := os.RemoveAll(filepath.Join(dir, "log")); err != nil {
@@ -283,6 +286,7 @@ func TestDirectoryThatGrows(t *testing.T) {
 // keys and what was signed included. The ledger cannot know; whoever verified
 // the log before does, at once and when it has grown another way.
 func TestRestoredDirectoryIsFoundOut(t *testing.T) {
+	t.Parallel()
 	dir, backup, memory := filepath.Join(t.TempDir(), "data"), filepath.Join(t.TempDir(), "backup"), filepath.Join(t.TempDir(), "seen")
 	verdict := func(dir string) string {
 		out, err := cli(t, nil, "verify", "log", dir, "--app", "smartkey", "--memory", memory)

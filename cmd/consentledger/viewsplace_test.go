@@ -22,6 +22,7 @@ import (
 // TestReadModelsElsewhere: lists and reports are in PostgreSQL, where a dashboard reads
 // them, and all is as always, over an outage of it and a restart of the ledger.
 func TestReadModelsElsewhere(t *testing.T) {
+	t.Parallel()
 	server := pgservertest.Serve(t)
 	sql := func(script string) string {
 		t.Helper()
@@ -142,6 +143,7 @@ func openUnrun(t *testing.T, c ledgerserver.Config) *ledgerserver.Server {
 // projects. Who waits for a position gets it in both, also once the one that projected
 // has gone.
 func TestOneProcessProjectsForAll(t *testing.T) {
+	t.Parallel()
 	server := pgservertest.Serve(t)
 	first := openUnrun(t, ledgerserver.Config{Data: t.TempDir(), NATSListen: "127.0.0.1:0", Views: server.Address("postgres")})
 	second := &ledgerserver.Server{Config: first.Config, Dir: first.Dir, Log: first.Log, Measured: first.Measured, Reach: first.Reach}

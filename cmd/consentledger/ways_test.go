@@ -60,6 +60,7 @@ func tokenOf(t *testing.T, idp *mockoidc.MockOIDC, group string) string {
 // Who comes by a token of an identity provider may do what who has a key of the same role
 // may, on every route, and is named in records by a pseudonym.
 func TestATokenOfAProviderIsAsGoodAsAKey(t *testing.T) {
+	t.Parallel()
 	idp, err := mockoidc.Run()
 	if err != nil {
 		t.Fatal(err)
@@ -92,6 +93,7 @@ func TestATokenOfAProviderIsAsGoodAsAKey(t *testing.T) {
 // Who comes by a certificate may do what who has a key of the same role may, on every
 // route. Keys go on beside certificates, and a certificate of another authority is none.
 func TestACertificateIsAsGoodAsAKey(t *testing.T) {
+	t.Parallel()
 	own, other := newAuthority(t), newAuthority(t)
 	cert, key := own.issueTo("ledger")
 	text := "certificates:\n"
