@@ -88,11 +88,23 @@ type Only struct {
 type Binding struct {
 	Roles   []Role
 	Apps    []ident.AppName // of none in particular: nil
+	Groups  []AppGroup      // and the apps that are in these
 	AllApps bool
+
+	// Reached are the apps of Groups, at the moment of [Keys.Reach].
+	Reached []ident.AppName
 }
 
 // In reports whether b is for an app.
-func (b Binding) In(app ident.AppName) bool { return b.AllApps || slices.Contains(b.Apps, app) }
+func (b Binding) In(app ident.AppName) bool {
+	return b.AllApps || slices.Contains(b.Apps, app) || slices.Contains(b.Reached, app)
+}
+
+// names returns the apps that b is for, unless it is for all of them.
+func (b Binding) names() []ident.AppName { return slices.Concat(b.Apps, b.Reached) }
+
+// Texts returns what b is for, as [ParseApps] reads it.
+func (b Binding) Texts() []string { return appTexts(b.Apps, b.Groups) }
 
 // may reports whether one of the roles of b allows what row is of.
 func (b Binding) may(row Row) bool {
@@ -105,8 +117,8 @@ func (b Binding) Check() error {
 	switch {
 	case len(b.Roles) == 0:
 		return parseError("roles: name one at least; there are: " + roleNames())
-	case b.AllApps == (len(b.Apps) > 0):
-		return parseError("apps: name the apps, or say that it is all of them, and not both")
+	case b.AllApps == (len(b.Apps)+len(b.Groups) > 0):
+		return parseError("apps: name apps or groups of apps, or say that it is all of them, and not both")
 	case slices.Contains(b.Roles, Administrator) && !b.AllApps:
 		return parseError("apps: an administrator is one of all apps")
 	}
@@ -131,6 +143,11 @@ func CheckTogether(bindings []Binding) error {
 		roles = append(roles, b.Roles...)
 	}
 	return checkApart(roles)
+}
+
+// InGroups reports whether p has a role in a group of apps.
+func (p Principal) InGroups() bool {
+	return slices.ContainsFunc(p.Bindings, func(b Binding) bool { return len(b.Groups) > 0 })
 }
 
 // In reports whether p may do anything at all in an app.

@@ -104,7 +104,7 @@ func BenchmarkRecord(b *testing.B) {
 			s.guard = auth.Guard(s.open, auth.Ways{Keys: s.keys, Limit: limit.New(1e9, 1e9, time.Now, nil)})
 		},
 		"subject-token": func(s *side) {
-			signer, err := token.NewSigner(make([]byte, 32), time.Now, func(string) bool { return true })
+			signer, err := token.NewSigner(make([]byte, 32), time.Now, func(string, ident.AppName) bool { return true })
 			if err != nil {
 				b.Fatal(err)
 			}

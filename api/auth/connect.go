@@ -35,5 +35,7 @@ func (w Ways) connectCertificate(leaf *x509.Certificate) (Principal, error) {
 	if w.Certificates == nil || leaf == nil {
 		return Principal{}, NoKey
 	}
-	return w.Certificates.Authenticate(leaf)
+	p, err := w.Certificates.Authenticate(leaf)
+	p.Bindings = w.Keys.Reach(p.Bindings)
+	return p, err
 }

@@ -108,7 +108,8 @@ func (k *Keys) writeGrants(ctx context.Context, g recordedGrants) error {
 func (k *Keys) rolesOf(grants []Grant) map[string]string {
 	lists, registered := map[string][]string{}, k.Apps()
 	for _, g := range grants {
-		apps := g.Binding.Apps
+		g.Binding.Reached = k.reached(g.Binding.Groups)
+		apps := g.Binding.names()
 		if g.Binding.AllApps {
 			apps = registered
 		}

@@ -41,10 +41,11 @@ func pathOf(pattern, app string) (method, path string) {
 	return method, fill.Replace(path)
 }
 
-// Every route with every role, in the app that is its own, in another one, and in one
-// that is not there.
+// Every route with every role, in the app that is its own, by name and by its group, in
+// another one, and in one that is not there.
 func TestEveryRouteIsForItsRolesAndApps(t *testing.T) {
 	b := newBench(t)
+	b.groups = map[AppGroup][]ident.AppName{"retail": {"shop"}, "banks": {"bank"}}
 	for _, role := range Roles {
 		w := Wish{Roles: []Role{role.Role}, Apps: []ident.AppName{"shop"}}
 		if role.Role == Administrator {
@@ -52,13 +53,17 @@ func TestEveryRouteIsForItsRolesAndApps(t *testing.T) {
 		}
 		one, _ := b.issue(w)
 		every, _ := b.issue(Wish{Roles: []Role{role.Role}, AllApps: true})
+		group := one // an administrator is one of all apps
+		if role.Role != Administrator {
+			group, _ = b.issue(Wish{Roles: []Role{role.Role}, Groups: []AppGroup{"retail"}})
+		}
 		for _, route := range Routes {
 			row, has := rowOf(route.Operation)
 			if !has {
 				t.Fatalf("%s has no row", route.Pattern)
 			}
 			may := row.Open || row.Any || slices.Contains(row.Roles, role.Role)
-			for _, key := range []Key{one, every} {
+			for _, key := range []Key{one, group, every} {
 				all := key == every || w.AllApps
 				var unseen []string
 				for _, app := range []string{"shop", "bank", "nosuch"} {

@@ -27,6 +27,7 @@ type Wish struct {
 	Principal string // of a key that somebody has already; empty: somebody new
 	Roles     []Role
 	Apps      []ident.AppName
+	Groups    []AppGroup
 	AllApps   bool
 	Lasts     time.Duration
 	Setup     bool
@@ -49,8 +50,8 @@ func (w Wish) check() error {
 		return invalid("name", "name: say whose key it is, in 1 to 100 bytes, as in shop back end")
 	case len(w.Roles) == 0:
 		return invalid("roles", "roles: name one at least; there are: "+roleNames())
-	case w.AllApps == (len(w.Apps) > 0):
-		return invalid("apps", "apps: name the apps that the key is for, or say that it is for all")
+	case w.AllApps == (len(w.Apps)+len(w.Groups) > 0):
+		return invalid("apps", "apps: name the apps, or groups of them, that the key is for, or say that it is for all")
 	case w.Lasts <= 0 || w.Lasts > Longest:
 		return invalid("lasts", "lasts: a key ends after 366 days at the latest")
 	case slices.Contains(w.Roles, Auditor) && w.Lasts > LongestAuditor:
@@ -72,6 +73,12 @@ func (k *Keys) Issue(ctx context.Context, w Wish, by string) (Key, Listed, error
 	}
 	if err := k.samePrincipal(ctx, w); err != nil {
 		return Key{}, Listed{}, err
+	}
+
+	if len(w.Groups) > 0 && !k.grouped.Swap(true) { // in whose logs it is recorded was not asked before
+		if err := k.Read(ctx); err != nil {
+			return Key{}, Listed{}, err
+		}
 	}
 
 	key, l := k.make(w)
@@ -119,15 +126,16 @@ func (k *Keys) samePrincipal(ctx context.Context, w Wish) error {
 		return invalid("principal", "principal: nobody has this pseudonym: access key list shows them")
 	}
 
-	all.AllApps, all.Apps, all.Lasts = true, nil, time.Hour // of the roles alone
+	all.AllApps, all.Apps, all.Groups, all.Lasts = true, nil, nil, time.Hour // of the roles alone
 	return all.check()
 }
 
 func (k *Keys) make(w Wish) (Key, Listed) {
 	key, now := NewKey(), k.Now()
 	l := Listed{
-		ID: key.ID, Principal: w.Principal, Name: w.Name, Roles: w.Roles, Apps: w.Apps, AllApps: w.AllApps,
-		Setup: w.Setup, Created: now, Expires: now + deadline.Instant(w.Lasts.Milliseconds()), hash: key.hash(),
+		ID: key.ID, Principal: w.Principal, Name: w.Name, Roles: w.Roles, Apps: w.Apps, Groups: w.Groups,
+		AllApps: w.AllApps, Reached: k.reached(w.Groups), Setup: w.Setup, Created: now,
+		Expires: now + deadline.Instant(w.Lasts.Milliseconds()), hash: key.hash(),
 	}
 	if l.Principal == "" {
 		l.Principal = "p-" + newID()
@@ -138,8 +146,8 @@ func (k *Keys) make(w Wish) (Key, Listed) {
 func (l Listed) row() eventstore.Row {
 	return rowTo(issuedRow+l.ID, issued{
 		Version: rowsVersion, Principal: l.Principal, Name: l.Name, Hash: hex.EncodeToString(l.hash[:]),
-		Roles: l.Roles, Apps: l.Apps, AllApps: l.AllApps, Created: l.Created, Expires: l.Expires, Setup: l.Setup,
-		By: l.by, Instead: l.instead,
+		Roles: l.Roles, Apps: appTexts(l.Apps, l.Groups), AllApps: l.AllApps, Created: l.Created, Expires: l.Expires,
+		Setup: l.Setup, By: l.by, Instead: l.instead,
 	})
 }
 
@@ -178,8 +186,8 @@ func (k *Keys) Rotate(ctx context.Context, id string, overlap time.Duration, by 
 	}
 
 	key, l := k.make(Wish{
-		Name: old.Name, Principal: old.Principal, Roles: old.Roles, Apps: old.Apps, AllApps: old.AllApps,
-		Lasts: time.Duration(old.Expires-old.Created) * time.Millisecond,
+		Name: old.Name, Principal: old.Principal, Roles: old.Roles, Apps: old.Apps, Groups: old.Groups,
+		AllApps: old.AllApps, Lasts: time.Duration(old.Expires-old.Created) * time.Millisecond,
 	})
 	if slices.Contains(old.Roles, Auditor) { // whose time does not begin again
 		l.Expires = old.Expires
@@ -263,7 +271,7 @@ func (k *Keys) Settle(ctx context.Context) error {
 
 // record records what became of a key in the log of each app that it is for.
 func (k *Keys) record(ctx context.Context, what catalog.Note, l Listed, by string) error {
-	apps := l.Apps
+	apps := slices.Concat(l.Apps, l.Reached)
 	if l.AllApps {
 		apps = k.Apps()
 	}

@@ -38,7 +38,7 @@ type issued struct {
 	Name      string           `json:"name"`
 	Hash      string           `json:"hash"`
 	Roles     []Role           `json:"roles"`
-	Apps      []ident.AppName  `json:"apps,omitempty"`
+	Apps      []string         `json:"apps,omitempty"` // and groups of them, as [ParseApps] reads them
 	AllApps   bool             `json:"all_apps,omitempty"`
 	Created   deadline.Instant `json:"created"`
 	Expires   deadline.Instant `json:"expires"`
@@ -61,6 +61,8 @@ type Listed struct {
 	Name      string
 	Roles     []Role
 	Apps      []ident.AppName
+	Groups    []AppGroup
+	Reached   []ident.AppName // the apps of Groups when this was read
 	AllApps   bool
 	Setup     bool // it is good for the first administrator, and for an hour
 	Created   deadline.Instant
@@ -87,12 +89,18 @@ type Keys struct {
 	Execute func(ctx context.Context, req ledger.Request) (ledger.Receipt, error)
 	Apps    func() []ident.AppName
 
+	// Groups returns which of the registered apps are in which group; nil: none is. It is asked
+	// only while somebody has a grant for one: by a key, or by a file as FileGroups says.
+	Groups     func(ctx context.Context) (map[AppGroup][]ident.AppName, error)
+	FileGroups func() bool
+
 	// Rehearse returns a ledger on which is tried what would be recorded.
 	Rehearse func(ctx context.Context) (*ledger.Rehearsal, error)
 
 	known   atomic.Pointer[knownKeys]
-	reading sync.Mutex // held while the rows are read: a read never replaces a newer one
-	settled sync.Map   // what this process knows to be recorded, see [Keys.record]
+	reading sync.Mutex  // held while the rows are read: a read never replaces a newer one
+	grouped atomic.Bool // somebody has a key for a group, or is getting one
+	settled sync.Map    // what this process knows to be recorded, see [Keys.record]
 
 	// Changed, if it is not nil, is called after the keys were read.
 	Changed func()
@@ -100,8 +108,10 @@ type Keys struct {
 
 // A knownKeys is what the rows said.
 type knownKeys struct {
-	read time.Time
-	keys map[string]Listed
+	read   time.Time
+	keys   map[string]Listed
+	groups members
+	moves  int // how often groups were others than before
 }
 
 // How often the rows are read, and for how long what they said holds when they cannot
@@ -150,14 +160,30 @@ func (k *Keys) Read(ctx context.Context) error {
 			return err
 		}
 	}
+	groups, err := k.readGroups(ctx, keys)
+	if err != nil {
+		return fmt.Errorf("the groups of apps: %w", err)
+	}
+
 	for id, l := range keys {
 		if e, has := ends[id]; has {
 			l.Expires, l.replaced = min(l.Expires, e.At), true
 		}
 		l.Revoked, l.revokedBy = revoked[id].At, revoked[id].By
+		if len(l.Groups) > 0 {
+			l.Reached = groups.of(l.Groups)
+		}
 		keys[id] = l
 	}
-	k.known.Store(&knownKeys{read, keys})
+
+	now := &knownKeys{read: read, keys: keys, groups: groups}
+	if was := k.known.Load(); was != nil {
+		now.moves = was.moves
+		if groups.moved(was.groups) {
+			now.moves++
+		}
+	}
+	k.known.Store(now)
 	if k.Changed != nil {
 		k.Changed()
 	}
@@ -197,9 +223,15 @@ func readIssued(id string, value []byte) (Listed, error) {
 	}
 
 	l := Listed{
-		ID: id, Principal: i.Principal, Name: i.Name, Roles: i.Roles, Apps: i.Apps, AllApps: i.AllApps,
+		ID: id, Principal: i.Principal, Name: i.Name, Roles: i.Roles, AllApps: i.AllApps,
 		Setup: i.Setup, Created: i.Created, Expires: i.Expires, by: i.By, instead: i.Instead,
 	}
+
+	var err error
+	if l.Apps, l.Groups, err = ParseApps(i.Apps); err != nil {
+		return Listed{}, errRow
+	}
+
 	hash, err := hex.DecodeString(i.Hash)
 	if err != nil || len(hash) != len(l.hash) {
 		return Listed{}, errRow
@@ -262,8 +294,10 @@ func (l Listed) principal() Principal {
 	return Principal{
 		Pseudonym: l.Principal,
 		Key:       l.ID,
-		Bindings:  []Binding{{Roles: l.Roles, Apps: l.Apps, AllApps: l.AllApps}},
-		Ends:      l.Expires.Time(),
+		Bindings: []Binding{
+			{Roles: l.Roles, Apps: l.Apps, Groups: l.Groups, AllApps: l.AllApps, Reached: l.Reached},
+		},
+		Ends: l.Expires.Time(),
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -32,6 +33,7 @@ type bench struct {
 	rows   *memory.Rows
 	apps   []ident.AppName
 	at     deadline.Instant
+	groups map[AppGroup][]ident.AppName
 
 	guarded http.Handler
 	came    func(*http.Request) // is called for who came through
@@ -69,7 +71,10 @@ func (b *bench) register(app ident.AppName) {
 
 // process returns the keys as another process has them.
 func (b *bench) process() *Keys {
-	k := &Keys{Rows: b.rows, Now: b.now, Execute: b.ledger.Execute, Apps: func() []ident.AppName { return b.apps }}
+	k := &Keys{
+		Rows: b.rows, Now: b.now, Execute: b.ledger.Execute, Apps: func() []ident.AppName { return b.apps },
+		Groups: func(context.Context) (map[AppGroup][]ident.AppName, error) { return maps.Clone(b.groups), nil },
+	}
 	if err := k.Read(b.Context()); err != nil {
 		b.Fatal(err)
 	}

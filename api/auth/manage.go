@@ -10,7 +10,6 @@ import (
 	"consentledger/api/edge"
 	"consentledger/api/wire"
 	"consentledger/domain/deadline"
-	"consentledger/domain/ident"
 	"consentledger/eventstore/rehearsal"
 
 	"github.com/go-json-experiment/json"
@@ -21,7 +20,7 @@ type NewKeyRequest struct {
 	Name      string   `json:"name" doc:"whose it is, for those who look after keys"`
 	Principal string   `json:"principal,omitempty" doc:"of who has a key already; absent: somebody new"`
 	Roles     []string `json:"roles" doc:"as in writer; docs/access.md lists them"`
-	Apps      []string `json:"apps,omitempty" doc:"in which the roles hold"`
+	Apps      []string `json:"apps,omitempty" doc:"in which the roles hold; group:retail stands for the apps that are registered with the group retail"`
 	AllApps   bool     `json:"all_apps,omitempty" doc:"they hold in every app, instead of apps"`
 	Days      int      `json:"days" minimum:"1" doc:"until it ends"`
 }
@@ -38,7 +37,8 @@ type KeyAnswer struct {
 	Principal string   `json:"principal" doc:"the pseudonym by which records name who has it"`
 	Name      string   `json:"name" doc:"empty: it was erased"`
 	Roles     []Role   `json:"roles"`
-	Apps      []string `json:"apps,omitempty"`
+	Apps      []string `json:"apps,omitempty" doc:"and groups of them, as in group:retail"`
+	Reaches   []string `json:"reaches,omitzero" doc:"the apps that its groups have now; absent: it names no group"`
 	AllApps   bool     `json:"all_apps,omitzero"`
 	Created   string   `json:"created" format:"date-time"`
 	Expires   string   `json:"expires" format:"date-time"`
@@ -55,10 +55,10 @@ type KeyList struct {
 func (l Listed) Answer(now deadline.Instant) KeyAnswer {
 	a := KeyAnswer{
 		ID: l.ID, Principal: l.Principal, Name: l.Name, Roles: l.Roles, AllApps: l.AllApps,
-		Created: l.Created.String(), Expires: l.Expires.String(), State: "good",
+		Apps: appTexts(l.Apps, l.Groups), Created: l.Created.String(), Expires: l.Expires.String(), State: "good",
 	}
-	for _, app := range l.Apps {
-		a.Apps = append(a.Apps, string(app))
+	if len(l.Groups) > 0 {
+		a.Reaches = append([]string{}, appTexts(l.Reached, nil)...)
 	}
 
 	switch {
@@ -81,12 +81,9 @@ func (r NewKeyRequest) Wish() (Wish, error) {
 		w.Roles = append(w.Roles, role)
 	}
 
-	for _, text := range r.Apps {
-		app, err := ident.ParseAppName(text)
-		if err != nil {
-			return Wish{}, invalid("apps", "apps: "+err.Error())
-		}
-		w.Apps = append(w.Apps, app)
+	var err error
+	if w.Apps, w.Groups, err = ParseApps(r.Apps); err != nil {
+		return Wish{}, invalid("apps", "apps: "+err.Error())
 	}
 	return w, nil
 }
@@ -155,6 +152,7 @@ func rehearsed(do func(*manager, *http.Request) (any, error)) func(*manager, *ht
 
 		keys := &Keys{
 			Rows: rehearsal.OverRows(m.keys.Rows), Now: m.keys.Now, Execute: dry.Execute, Apps: m.keys.Apps,
+			Groups: m.keys.Groups, FileGroups: m.keys.FileGroups,
 		}
 		answer, err := do(&manager{keys: keys, log: m.log, dry: true}, r)
 		if err != nil {

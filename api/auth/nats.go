@@ -84,7 +84,7 @@ func (p Principal) tokens(all bool) []string {
 	}
 	var names []string
 	for _, b := range p.Bindings {
-		for _, app := range b.Apps {
+		for _, app := range b.names() {
 			if _, err := ident.ParseAppName(string(app)); err == nil && !all && !slices.Contains(names, string(app)) {
 				names = append(names, string(app))
 			}

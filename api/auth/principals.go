@@ -98,7 +98,7 @@ func (k *Keys) Forget(ctx context.Context, principal, by string) (PrincipalAnswe
 func (k *Keys) say(ctx context.Context, what catalog.Note, list []Listed, id, by string) error {
 	apps := map[ident.AppName]bool{}
 	for _, l := range list {
-		all := l.Apps
+		all := slices.Concat(l.Apps, l.Reached)
 		if l.AllApps {
 			all = k.Apps()
 		}

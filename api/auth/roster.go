@@ -48,13 +48,13 @@ func (r Roster) bindings(ctx context.Context, principal string) (all []Binding, 
 	}
 
 	if r.Certificates != nil {
-		all = append(all, r.Certificates(principal)...)
+		all = append(all, r.Keys.Reach(r.Certificates(principal))...)
 	}
 	if r.Groups == nil {
 		return all, nil
 	}
 	groups, err := r.Groups(ctx, principal)
-	return append(all, groups...), err
+	return append(all, r.Keys.Reach(groups)...), err
 }
 
 // StillMay refuses what two principals decided in an app if the first may not propose it any

@@ -68,7 +68,9 @@ func (w Ways) ofHeader(ctx context.Context, values []string) (Principal, error) 
 func (w Ways) ofCredential(ctx context.Context, credential string) (Principal, error) {
 	for _, b := range w.Bearers {
 		if b.Takes(credential) {
-			return b.Authenticate(ctx, credential)
+			p, err := b.Authenticate(ctx, credential)
+			p.Bindings = w.Keys.Reach(p.Bindings)
+			return p, err
 		}
 	}
 	return w.Keys.Authenticate(credential)
@@ -78,7 +80,7 @@ func (w Ways) ofCertificate(r *http.Request) (Principal, error) {
 	if w.Certificates == nil || r.TLS == nil || len(r.TLS.VerifiedChains) == 0 {
 		return Principal{}, NoKey
 	}
-	return w.Certificates.Authenticate(r.TLS.VerifiedChains[0][0])
+	return w.connectCertificate(r.TLS.VerifiedChains[0][0])
 }
 
 // take counts a request of p.

@@ -151,6 +151,9 @@ func (s *server) registerApp(ctx context.Context, in *appBody, register domain.R
 		return nil, err
 	}
 
+	if s.Registered != nil {
+		s.Registered(ctx, name)
+	}
 	if ref, err = s.Ledger.App(ctx, name); err != nil {
 		return nil, err
 	}

@@ -94,6 +94,9 @@ type Config struct {
 	Webhooks  Webhooks                                   // nil: apps are told nothing by HTTP
 	Wait      Waiter                                     // nil: min_position is answered by what the projection has
 
+	// Registered is called after an app was registered, or changed; nil: nobody wants to know.
+	Registered func(ctx context.Context, app ident.AppName)
+
 	Status    func(ctx context.Context) StatusReport
 	Ready     func(ctx context.Context) []Check
 	Alarms    func(ctx context.Context) []Alarm // nil: there are none

@@ -45,6 +45,9 @@ func newAccessNew() *cobra.Command {
 		Long: `Issue a key for somebody. It is shown this once, on standard output: the ledger keeps a
 hash of it. That it was issued is recorded in the log of each app that it is for.
 
+A group of apps (--app group:retail) stands for the apps that are registered with it
+(app add --group) at the moment that something is asked for.
+
 With --data the key is issued in the data directory of a stopped server: so the first
 administrator gets one, or somebody who lost theirs.`,
 		Example: `  consentledger access key new --name "shop back end" --role app-writer --app shop --days 90
@@ -67,7 +70,7 @@ administrator gets one, or somebody who lost theirs.`,
 	f := c.Flags()
 	f.StringVar(&in.Name, "name", "", "whose key it is, for people; it stands in no log")
 	f.StringSliceVar(&in.Roles, "role", nil, "what its holder may do: "+strings.Join(accesskeys.RoleNames(), ", "))
-	f.StringSliceVar(&in.Apps, "app", nil, "in which apps")
+	f.StringSliceVar(&in.Apps, "app", nil, "in which apps, or in which groups of apps, as in group:retail")
 	f.BoolVar(&in.AllApps, "all-apps", false, "in all apps, also in those to come")
 	f.StringVar(&in.Principal, "principal", "", "the pseudonym of who has a key already and gets another")
 	f.IntVar(&in.Days, "days", 90, "after how many days it ends: 366 at most, an auditor's 31")

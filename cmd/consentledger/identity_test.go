@@ -257,10 +257,72 @@ func TestARecordNamesWhoRecordedItByAPseudonym(t *testing.T) {
 	}
 }
 
-// A key that is revoked ends at once: over HTTP, and on a connection to NATS that stood.
+// leavesItsGroup lets an app leave the group that a key is for: that ends at once what the
+// key opened in it, over HTTP, on a connection to NATS that stood, and for tokens of persons.
+func (g *guarded) leavesItsGroup() {
+	g.Helper()
+	key := g.issue("--role", "app-writer", "--app", "group:retail")
+	if key.Reaches == nil || len(key.Reaches) > 0 {
+		g.Errorf("a group without an app: %+v", key)
+	}
+	if out, err := g.as(g.admin, "app", "add", "shop", "--group", "retail"); err != nil {
+		g.Fatal(out, err)
+	}
+
+	closed := make(chan struct{})
+	nc := g.connect(key, nats.NoReconnect(), nats.ClosedHandler(func(*nats.Conn) { close(closed) }))
+	if m, err := nc.Request("consent.v1.shop.record", fmt.Appendf(nil, withdrawal, "group"), 10*time.Second); err != nil || m.Header.Get("Nats-Service-Error-Code") != "" {
+		g.Errorf("in the group, on NATS: %+v %v", m, err)
+	}
+	token := g.mintBy(key.Key, "shop", "ada", "check")
+	asks := func(credential, app string) int {
+		status, _ := g.ask(credential, "POST", "/v1/apps/"+app+"/check", `{"subject":"ada","purpose":"mail"}`)
+		return status
+	}
+	if app, bank, person := asks(key.Key, "shop"), asks(key.Key, "bank"), asks(token, "shop"); app != 200 || bank != 404 || person != 200 {
+		g.Errorf("in the group: %d, elsewhere %d, the person %d", app, bank, person)
+	}
+
+	recorded := func(roles string) {
+		g.Helper()
+		g.eventually(func() bool {
+			out, err := g.as(g.keys[auth.Auditor].Key, "replay", "--app", "shop", "--type", "roles.changed", "-o", "jsonl")
+			lines := strings.Split(strings.TrimSpace(out), "\n")
+			last := lines[len(lines)-1]
+			return err == nil && strings.Contains(last, key.Principal) && wiretest.Holds(last, `"roles":"`+roles+`"`)
+		}, "the log of the app does not say that the key has there "+roles)
+	}
+	recorded("app-writer")
+	if out, err := g.as(g.admin, "app", "add", "shop", "--group", ""); err != nil {
+		g.Fatal(out, err)
+	}
+	if app, person := asks(key.Key, "shop"), asks(token, "shop"); app != 404 || person != 401 {
+		g.Errorf("out of the group: %d, the person %d", app, person)
+	}
+	select {
+	case <-closed:
+	case <-g.Context().Done():
+		g.Errorf("the connection stands: %v", nc.Status())
+	}
+	recorded("none")
+}
+
+// eventually waits until something is so.
+func (g *guarded) eventually(is func() bool, otherwise string) {
+	g.Helper()
+	for ends := time.Now().Add(time.Minute); !is(); time.Sleep(100 * time.Millisecond) {
+		if time.Now().After(ends) {
+			g.Fatal(otherwise)
+		}
+	}
+}
+
+// A key that is revoked ends at once: over HTTP, and on a connection to NATS that stood. So
+// does a key for a group of apps in an app that leaves the group.
 func TestARevokedKeyEndsEverywhere(t *testing.T) {
 	t.Parallel()
 	g := guard(t)
+	g.leavesItsGroup()
 	key := g.issue("--role", "app-writer", "--app", "shop")
 	closed := make(chan struct{})
 	nc := g.connect(key, nats.NoReconnect(), nats.ClosedHandler(func(*nats.Conn) { close(closed) }))

@@ -157,6 +157,11 @@ func TestSessionsSurviveARestartAndEndByAVerb(t *testing.T) {
 	if key == "" {
 		t.Fatal(text)
 	}
+	before := &guarded{T: t, admin: key, running: r}
+	if out, err := before.as(key, "app", "add", "shop", "--handler", "Demo Ltd", "--group", "retail"); err != nil {
+		t.Fatal(out, err)
+	}
+	retail := before.issue("--role", "app-reader", "--app", "group:retail")
 	if err := r.stop(); err != nil {
 		t.Fatal(err)
 	}
@@ -170,6 +175,7 @@ func TestSessionsSurviveARestartAndEndByAVerb(t *testing.T) {
 		t.Fatalf("after a restart: %d %s", status, text)
 	}
 	g := &guarded{T: t, admin: key, running: r}
+	g.eventually(func() bool { status, _ := g.ask(retail.Key, "GET", "/v1/apps/shop", ""); return status == 200 }, "a key for a group of apps opens none after a restart")
 	out, err := g.as(key, "access", "me", "-o", "jsonl")
 	var me struct{ Principal string }
 	if err != nil || json.Unmarshal([]byte(out), &me) != nil || !strings.Contains(text, me.Principal) {

@@ -163,6 +163,26 @@ func (l *Ledger) App(ctx context.Context, app ident.AppName) (domain.Reference, 
 	return l.reference(ctx, app)
 }
 
+// Groups returns which of some apps are in which group, in the order of apps. An app that is
+// not registered is in none.
+func (l *Ledger) Groups(ctx context.Context, apps []ident.AppName) (map[string][]ident.AppName, error) {
+	if err := l.fresh.now(ctx); err != nil {
+		return nil, err
+	}
+
+	groups := map[string][]ident.AppName{}
+	for _, app := range apps {
+		service, err := l.fold(ctx, ident.ServiceStream(app))
+		if err != nil {
+			return nil, err
+		}
+		if name := service.service.App.Group; name != "" {
+			groups[name] = append(groups[name], app)
+		}
+	}
+	return groups, nil
+}
+
 // Subject returns what is known of the person of a stream.
 func (l *Ledger) Subject(ctx context.Context, stream ident.StreamID) (domain.Subject, error) {
 	f, err := l.fold(ctx, stream)

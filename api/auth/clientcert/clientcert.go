@@ -69,6 +69,11 @@ func (c *Certificates) Authenticate(leaf *x509.Certificate) (auth.Principal, err
 	return auth.Principal{}, Several
 }
 
+// NamesGroups reports whether an entry gives roles in groups of apps.
+func (c *Certificates) NamesGroups() bool {
+	return slices.ContainsFunc(c.entries, func(e roles.Certificate) bool { return len(e.Binding.Groups) > 0 })
+}
+
 // Bindings returns what the holder of a certificate may do, by the pseudonym that records
 // have; nil: it is nobody's.
 func (c *Certificates) Bindings(principal string) []auth.Binding {

@@ -13,7 +13,7 @@
 //	  - name: shop-back-end
 //	    uri: spiffe://example.com/shop
 //	    roles: [app-writer]
-//	    apps: [shop]
+//	    apps: [shop, "group:retail"]   # and the apps that are registered with that group
 //
 // The file is read to the letter: a member that is not known is an error, since a role
 // that is spelled wrongly must not be one that is missing unseen.
@@ -22,11 +22,11 @@ package roles
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"consentledger/api/auth"
 	"consentledger/api/policyfile"
-	"consentledger/domain/ident"
 
 	"github.com/go-json-experiment/json"
 	"github.com/goccy/go-yaml"
@@ -241,14 +241,17 @@ func bindingOf(roles, apps []string, all bool) (b auth.Binding, err error) {
 		b.Roles = append(b.Roles, role)
 	}
 
-	for _, text := range apps {
-		app, err := ident.ParseAppName(text)
-		if err != nil {
-			return b, fmt.Errorf("apps: %w", err)
-		}
-		b.Apps = append(b.Apps, app)
+	if b.Apps, b.Groups, err = auth.ParseApps(apps); err != nil {
+		return b, fmt.Errorf("apps: %w", err)
 	}
 	return b, b.Check()
+}
+
+// NamesGroups reports whether the file gives roles in groups of apps.
+func (f *File) NamesGroups() bool {
+	names := func(b auth.Binding) bool { return len(b.Groups) > 0 }
+	return slices.ContainsFunc(f.Groups, func(g Group) bool { return names(g.Binding) }) ||
+		slices.ContainsFunc(f.Certificates, func(c Certificate) bool { return names(c.Binding) })
 }
 
 // Bindings returns what the members of groups may do. It refuses groups that together

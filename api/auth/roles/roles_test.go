@@ -50,6 +50,16 @@ func TestAFileIsReadAsItIsWritten(t *testing.T) {
 	} else if got, err := f.Bindings([]string{"shop-privacy"}); err != nil || len(got) != 2 {
 		t.Errorf("of a group with roles in two apps: %+v %v", got, err)
 	}
+	grouped := strings.Replace(good, "apps: [bank]", "apps: [bank, group:retail]", 1)
+	want = []auth.Binding{{Roles: []auth.Role{auth.Writer}, Apps: []ident.AppName{"bank"}, Groups: []auth.AppGroup{"retail"}}}
+	if f, err := roles.Parse([]byte(grouped)); err != nil || !f.NamesGroups() {
+		t.Error(err)
+	} else if got, err := f.Bindings([]string{"bank-back-end"}); err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("of a group of apps: %+v %v", got, err)
+	}
+	if f.NamesGroups() {
+		t.Error("it names no group of apps")
+	}
 	if !reflect.DeepEqual(f.Claim, []string{"realm_access", "roles"}) || len(f.Certificates) != 1 || f.Certificates[0].URI != "spiffe://example.com/shop" {
 		t.Errorf("%+v", f)
 	}
@@ -68,6 +78,8 @@ func TestAWrongFileIsRefused(t *testing.T) {
 		{"roles: [administrator]", "roles: administrator", "groups.2.roles: this member is not known, or has a value of another kind"},
 		{"apps: [bank]", "apps: [Bank]", "groups[1]: apps:"},
 		{"apps: [bank]", "apps: [bank]\n    all_apps: true", "not both"},
+		{"apps: [bank]", "apps: [group:Retail]", "groups[1]: apps: a group of apps is named as in group:retail"},
+		{"roles: [administrator]\n    all_apps: true", "roles: [administrator]\n    apps: [group:retail]", "an administrator is one of all apps"},
 		{"roles: [app-writer]\n    apps: [bank]", "roles: [app-writer, privacy-officer]\n    apps: [bank]", "nobody is both"},
 		{"group: admins", "group: shop-privacy", "groups[2]: roles: nobody is both administrator and privacy-officer"},
 		{"group: admins", "group: \"\"", "group: say"},

@@ -23,7 +23,8 @@ type Me struct {
 // A Binding is roles in some apps, or in all of them.
 type Binding struct {
 	Roles   []auth.Role `json:"roles"`
-	Apps    []string    `json:"apps,omitempty"`
+	Apps    []string    `json:"apps,omitempty" doc:"and groups of them, as in group:retail"`
+	Reaches []string    `json:"reaches,omitzero" doc:"the apps that these groups have now; absent: none is named"`
 	AllApps bool        `json:"all_apps,omitzero"`
 }
 
@@ -119,9 +120,9 @@ func (h *handler) me(r *http.Request) (any, error) {
 	p, _ := auth.From(r.Context())
 	me := Me{Principal: p.Pseudonym, Bindings: []Binding{}, May: []auth.Operation{}}
 	for _, b := range p.Bindings {
-		one := Binding{Roles: b.Roles, AllApps: b.AllApps}
-		for _, app := range b.Apps {
-			one.Apps = append(one.Apps, string(app))
+		one := Binding{Roles: b.Roles, Apps: b.Texts(), AllApps: b.AllApps}
+		if len(b.Groups) > 0 {
+			one.Reaches = append([]string{}, auth.Binding{Apps: b.Reached}.Texts()...)
 		}
 		me.Bindings = append(me.Bindings, one)
 	}

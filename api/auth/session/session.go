@@ -273,7 +273,9 @@ func (s *Sessions) principal(row stored) (auth.Principal, error) {
 	if s.SignIn == nil || s.SignIn.Issuer != row.Issuer {
 		return auth.Principal{}, LostRole
 	}
-	return s.SignIn.Member(row.Principal, row.Groups)
+	p, err := s.SignIn.Member(row.Principal, row.Groups)
+	p.Bindings = s.Keys.Reach(p.Bindings)
+	return p, err
 }
 
 // seenEvery is how often it is written down that a session is used.

@@ -425,6 +425,32 @@ func TestARoleThatIsTakenAwayEndsASession(t *testing.T) {
 	}
 }
 
+// TestASessionIsForTheAppsThatAreInItsGroupNow: by a group of apps, as any other grant.
+func TestASessionIsForTheAppsThatAreInItsGroupNow(t *testing.T) {
+	w := newWorld(t, new(memory.Rows))
+	w.grant(strings.Replace(groups, "apps: [shop]", "apps: [group:retail]", 1))
+	p := w.process()
+	retail := map[auth.AppGroup][]ident.AppName{"retail": {"shop"}}
+	p.keys.Groups = func(context.Context) (map[auth.AppGroup][]ident.AppName, error) { return retail, nil }
+	p.keys.FileGroups = func() bool { return w.roles.NamesGroups() }
+	if err := p.keys.Read(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+
+	b := p.browser()
+	b.arrive(b.depart("shop-privacy"))
+	if me := b.isIn("in the group"); !strings.Contains(me.body, "group:retail (now: shop)") {
+		t.Errorf("%s", me.body)
+	}
+	retail = nil
+	if err := p.keys.Read(t.Context()); err != nil { // which Run does twice a second
+		t.Fatal(err)
+	}
+	if me := b.isIn("of a group that is empty"); !strings.Contains(me.body, "group:retail") || strings.Contains(me.body, "now: shop") {
+		t.Errorf("%s", me.body)
+	}
+}
+
 // everywhere signs out from everywhere, with rows that two processes share.
 func everywhere(t *testing.T, w *world, one, two *process) {
 	t.Helper()

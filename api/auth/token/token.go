@@ -72,12 +72,15 @@ type Signer struct {
 	key  ed25519.PrivateKey
 	id   string
 	now  func() time.Time
-	good func(key string) bool
+	good func(key string, app ident.AppName) bool
 }
 
-// NewSigner returns the Signer of a seed of 32 random bytes. Good reports whether an API
-// key would let somebody in now: a token ends with the key by which it was minted.
-func NewSigner(seed []byte, now func() time.Time, good func(key string) bool) (*Signer, error) {
+// NewSigner returns the Signer of a seed of 32 random bytes. Good reports whether the holder
+// of an API key could mint tokens for an app now: a token ends with the key by which it was
+// minted, and when that is no longer for the app.
+func NewSigner(
+	seed []byte, now func() time.Time, good func(key string, app ident.AppName) bool,
+) (*Signer, error) {
 	if len(seed) != ed25519.SeedSize {
 		return nil, fmt.Errorf("the key of tokens has %d bytes, want %d", len(seed), ed25519.SeedSize)
 	}
@@ -169,7 +172,7 @@ func (s *Signer) Authenticate(_ context.Context, text string) (auth.Principal, e
 		return auth.Principal{}, Bad
 	case !now.Before(c.Expiry.Time()) || c.Expiry.Time().Sub(c.IssuedAt.Time()) > Longest:
 		return auth.Principal{}, Expired
-	case c.Key != "" && !s.good(c.Key):
+	case c.Key != "" && !s.good(c.Key, ident.AppName(c.Audience[0])):
 		return auth.Principal{}, Ended
 	}
 	p, err := c.principal()

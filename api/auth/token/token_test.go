@@ -35,7 +35,7 @@ func newMinter(t *testing.T, fill byte) *minter {
 	t.Helper()
 	d := &minter{T: t, at: time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC), seed: slices.Repeat([]byte{fill}, ed25519.SeedSize)}
 	var err error
-	d.Signer, err = token.NewSigner(d.seed, func() time.Time { return d.at }, func(string) bool { return !d.revoked })
+	d.Signer, err = token.NewSigner(d.seed, func() time.Time { return d.at }, func(string, ident.AppName) bool { return !d.revoked })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -218,7 +218,7 @@ func TestABackEndMintsWhatItAsksFor(t *testing.T) {
 }
 
 func FuzzAuthenticate(f *testing.F) {
-	s, err := token.NewSigner(make([]byte, 32), time.Now, func(string) bool { return true })
+	s, err := token.NewSigner(make([]byte, 32), time.Now, func(string, ident.AppName) bool { return true })
 	if err != nil {
 		f.Fatal(err)
 	}

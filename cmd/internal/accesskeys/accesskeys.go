@@ -16,7 +16,7 @@ import (
 )
 
 // Columns are what a table shows of a key.
-var Columns = []string{"id", "name", "principal", "roles", "apps", "all_apps", "expires", "state"}
+var Columns = []string{"id", "name", "principal", "roles", "apps", "reaches", "all_apps", "expires", "state"}
 
 // RoleNames returns what roles there are.
 func RoleNames() (names []string) {

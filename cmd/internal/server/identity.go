@@ -195,6 +195,7 @@ func (h *Server) openAccess(ctx context.Context) (err error) {
 	h.keys = &auth.Keys{
 		Rows: h.Dir.Rows(), Now: h.Dir.Ledger.Now, Execute: h.Dir.Ledger.Execute,
 		Apps: func() []ident.AppName { return h.Logs.Logged() }, Rehearse: h.Dir.Ledger.Rehearse,
+		Groups: h.appGroups, FileGroups: h.filesNameGroups,
 	}
 	h.trail = &trail.Trail{Rows: h.Dir.Rows(), Now: h.Dir.Ledger.Now}
 	if err := h.openWays(ctx); err != nil {
@@ -219,10 +220,12 @@ func (h *Server) settleAccess(ctx context.Context) {
 	defer t.Stop()
 	var keysAt, grantsAt time.Time
 	var settled *roles.File
-	apps := 0
+	apps, moves := 0, 0
 	for ctx.Err() == nil {
-		if n := len(h.keys.Apps()); n != apps { // what is given in every app is given in a new one
-			keysAt, grantsAt, apps = time.Time{}, time.Time{}, n
+		// What is given in every app is given in a new one, and what is given in a group in an
+		// app that joins it.
+		if n, m := len(h.keys.Apps()), h.keys.Moves(); n != apps || m != moves {
+			keysAt, grantsAt, apps, moves = time.Time{}, time.Time{}, n, m
 		}
 		if time.Since(keysAt) >= settleEvery {
 			keysAt = time.Now()
@@ -238,9 +241,9 @@ func (h *Server) settleAccess(ctx context.Context) {
 
 		file := h.rolesNow()
 		due := file != settled || time.Since(grantsAt) >= settleEvery
-		if due && h.grants != nil && h.turns.has(workFollowUps) {
+		if due && h.turns.has(workFollowUps) {
 			settled, grantsAt = file, time.Now()
-			if err := h.keys.SettleGrants(ctx, h.grants); err != nil && ctx.Err() == nil {
+			if err := h.keys.SettleGrants(ctx, h.allGrants); err != nil && ctx.Err() == nil {
 				h.Log.Warn("which roles the file gives could not be recorded, and is tried again", "error", err)
 			}
 		}

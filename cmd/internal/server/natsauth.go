@@ -32,12 +32,12 @@ type natsAuth struct {
 
 	mu     sync.Mutex
 	server *server.Server
-	let    map[uint64]string // the key of each client that was let in by one
+	let    map[uint64]auth.Principal // the clients that may have to be cut off: by a key, or in groups of apps
 }
 
 func newNATSAuth(ways auth.Ways, renew time.Duration, log *slog.Logger) *natsAuth {
 	d := &natsAuth{
-		keys: ways.Keys, ways: ways, log: log, renew: renew, own: rand.Text() + rand.Text(), let: map[uint64]string{},
+		keys: ways.Keys, ways: ways, log: log, renew: renew, own: rand.Text() + rand.Text(), let: map[uint64]auth.Principal{},
 	}
 	d.keys.Changed = d.cutOff
 	return d
@@ -71,7 +71,7 @@ func (d *natsAuth) Check(c server.ClientAuthentication) bool {
 }
 
 // letIn gives a client its subjects, unless its key has ended meanwhile: then nobody would
-// cut it off any more.
+// cut it off any more. So it is with the groups of apps that it has roles in, too.
 func (d *natsAuth) letIn(c server.ClientAuthentication, p auth.Principal) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -79,7 +79,10 @@ func (d *natsAuth) letIn(c server.ClientAuthentication, p auth.Principal) bool {
 		if _, good := d.keys.Good(p.Key); !good {
 			return false
 		}
-		d.let[c.GetID()] = p.Key
+	}
+	p.Bindings = d.keys.Reach(p.Bindings)
+	if byKey(p) || p.InGroups() {
+		d.let[c.GetID()] = p
 	}
 
 	// The groups of a token may lose their roles in the file: nobody would be told.
@@ -135,7 +138,8 @@ func (d *natsAuth) serve(s *server.Server) {
 	d.server = s
 }
 
-// cutOff ends the connections of keys that let nobody in any more.
+// cutOff ends the connections of keys that let nobody in any more, and those whose groups of
+// apps have other apps now: a client connects anew by itself, and then has the right subjects.
 func (d *natsAuth) cutOff() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -143,12 +147,13 @@ func (d *natsAuth) cutOff() {
 		return
 	}
 
-	for id, key := range d.let {
+	for id, p := range d.let {
 		if d.server.GetClient(id) == nil { // it has gone
 			delete(d.let, id)
 			continue
 		}
-		if _, good := d.keys.Good(key); !good {
+		_, good := d.keys.Good(p.Key)
+		if byKey(p) && !good || d.keys.Moved(p.Bindings) {
 			delete(d.let, id)
 			_ = d.server.DisconnectClientByID(id) // it has gone meanwhile
 		}

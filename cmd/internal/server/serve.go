@@ -111,6 +111,7 @@ type Server struct {
 	seen         *auth.Seen               // in which groups people were; nil: there is no provider
 	roles        *rolesFile               // of groups, which is followed; nil: there is none
 	grants       func() []auth.Grant      // what the files of roles give now; nil: there are none
+	registered   registered               // apps that this process has registered
 	sessions     *session.Sessions        // of browsers; nil: nobody is authenticated
 	trail        *trail.Trail             // of who signed in and who was refused; nil: nobody is authenticated
 	ways         auth.Ways                // in which somebody is authenticated, by keys and otherwise
@@ -217,7 +218,10 @@ func (h *Server) Open(ctx context.Context) error {
 	if err := h.openReach(ctx); err != nil {
 		return err
 	}
-	return h.openViews(ctx)
+	if err := h.openViews(ctx); err != nil {
+		return err
+	}
+	return h.openGroups(ctx)
 }
 
 // openDirectory opens the data directory, and finishes what a process that died had

@@ -148,6 +148,9 @@ func (h *Server) Handler() http.Handler {
 		Documents: documents{h},
 		Approvals: h.approvals,
 		Webhooks:  h.hooks,
+
+		Registered: h.appRegistered,
+
 		Erasures:  restErasures{h.erasing, h},
 		Wait:      h,
 		Described: described(besides),

@@ -22,6 +22,7 @@ import (
 	"consentledger/api/edge"
 	"consentledger/cmd/internal/exit"
 	"consentledger/cmd/internal/files"
+	"consentledger/domain/ident"
 )
 
 // Ways are in which ways somebody is authenticated, beside keys.
@@ -202,7 +203,7 @@ func (h *Server) openWays(ctx context.Context) error {
 		return err
 	}
 
-	good := func(key string) bool { _, is := h.keys.Good(key); return is }
+	good := func(key string, app ident.AppName) bool { return h.keys.May(key, auth.Mint, app) }
 	if h.tokens, err = token.NewSigner(seed, time.Now, good); err != nil {
 		return err
 	}
