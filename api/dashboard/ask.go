@@ -24,11 +24,12 @@ type ask struct {
 	now      time.Time
 	App      string // the app that the page is about; empty: there is none yet
 
-	accessor http.Header // who reads and why, for an answer that is recorded
-	sent     *sent       // a form of the page that was not taken; nil: none
-	status   int         // of the page; zero: 200, or what is said of the form
-	writer   http.ResponseWriter
-	made     *madeKey // a key that a form of the page made, shown this once; nil: none
+	accessor  http.Header // who reads and why, for an answer that is recorded
+	sent      *sent       // a form of the page that was not taken; nil: none
+	status    int         // of the page; zero: 200, or what is said of the form
+	writer    http.ResponseWriter
+	described *describer
+	made      *madeKey // a key that a form of the page made, shown this once; nil: none
 }
 
 // A problem is what the API said instead of an answer.
@@ -108,10 +109,18 @@ func (a *ask) by() string {
 
 // request returns what is asked of the API, as whoever looks at the page.
 func (a *ask) request(method, path string, body any) (*http.Request, error) {
+	if body == nil {
+		return a.raw(method, path, "", nil)
+	}
 	text, err := json.Marshal(body)
 	if err != nil {
 		return nil, fmt.Errorf("dashboard: %s: %w", path, err)
 	}
+	return a.raw(method, path, "application/json", text)
+}
+
+// raw is request for a body of a type; of none, the body is empty.
+func (a *ask) raw(method, path, kind string, body []byte) (*http.Request, error) {
 	// A handler of the API may read a body also where none was sent: a server's request has one.
 	r, err := http.NewRequestWithContext(a.Context(), method, path, http.NoBody)
 	if err != nil {
@@ -127,9 +136,9 @@ func (a *ask) request(method, path string, body any) (*http.Request, error) {
 	for name, values := range a.accessor {
 		r.Header[name] = values
 	}
-	if body != nil {
-		r.Header.Set("Content-Type", "application/json")
-		r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(text)), int64(len(text))
+	if kind != "" {
+		r.Header.Set("Content-Type", kind)
+		r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
 	}
 	return r, nil
 }

@@ -19,6 +19,12 @@
 // shown no form. A form holds a token that binds it to its browser, and the id of the event that it
 // records, so that what is sent twice is recorded once.
 //
+// The pages of the API list every operation of its OpenAPI document, and send a request to one as
+// who looks at them. They are made of the document alone, so that none is missing, and of no
+// ready-made viewer: Swagger UI and Redoc style their elements inline, Scalar evaluates text
+// as code, and all of them, RapiDoc too, show nothing without their script of 0.9 to 3.6 MB, in
+// one language. The policy of these pages forbids the one, and what they promise the other.
+//
 // They stand behind [consentledger/api/edge.Guard]: a page of another origin can neither read them nor
 // send their forms.
 package dashboard
@@ -54,6 +60,7 @@ type dashboard struct {
 	Config
 	templates pages
 	words     words
+	described describer
 }
 
 // Handler answers all paths below [Root].
@@ -139,6 +146,8 @@ var views = []view{
 	{name: "audit", path: "audit/accesses", post: true, token: true, read: readAccesses},
 	{name: "audit", path: "audit/left", post: true, token: true, read: readLeft},
 	{name: "system", path: "system", menu: true, of: "/v1/status", read: readSystem},
+	{name: "api", path: "api", menu: true, read: readAPI},
+	{name: "operation", path: "api/{operation}", post: true, upload: true, read: readOperation},
 	{name: "case", path: "requests/{id}", read: readRequest, act: takeRequestStep},
 	{name: "case", path: "incidents/{id}", read: readIncident, act: takeIncidentStep},
 	{name: "me", path: "me", read: readMe},

@@ -171,6 +171,14 @@ func (p *page) Step(f stepForm) any {
 	}{p, f}
 }
 
+// Shape is what a body or an answer of the API has, for its template.
+func (p *page) Shape(s shape) any {
+	return struct {
+		P     *page
+		Shape shape
+	}{p, s}
+}
+
 // Wrong is what was refused, for its template.
 func (p *page) Wrong(what *problem) any {
 	return struct {

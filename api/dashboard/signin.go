@@ -104,7 +104,7 @@ func (d *dashboard) turnAway(w http.ResponseWriter, r *http.Request, err error) 
 
 // ask returns what a page asks for a request.
 func (d *dashboard) ask(r *http.Request) *ask {
-	return &ask{Request: r, api: d.API, guard: d.May, sessions: d.Sessions, now: d.Now()}
+	return &ask{Request: r, api: d.API, guard: d.May, sessions: d.Sessions, now: d.Now(), described: &d.described}
 }
 
 // A who is somebody who is signed in, for every page.

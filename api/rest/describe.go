@@ -45,6 +45,10 @@ func eventSchema(api huma.API) *huma.Schema {
 	event := schemas.Map()["Event"]
 	event.AdditionalProperties = true // extensions of others
 	event.Required = []string{"specversion", "source", "type"}
+	event.Examples = []any{map[string]any{
+		"specversion": "1.0", "id": "withdrawal-1", "source": "/shop/web", "type": "consent.withdrawn",
+		"subject": "account:user-1", "data": map[string]any{"purposes": []string{"personalisation"}},
+	}}
 	event.Properties["id"].Description = "absent: Idempotency-Key names it"
 	event.Properties["type"].Description = "one of the types in /v1/schemas"
 	event.Properties["sequence"].OneOf = []*huma.Schema{{Type: huma.TypeString}, {Type: huma.TypeInteger}}
@@ -91,6 +95,7 @@ func describe(doc *huma.OpenAPI, rehearsing bool) {
 			}
 		}
 	}
+	describeTopics(doc)
 	describeNoDryRuns(doc)
 	if rehearsing {
 		describeDryRuns(doc)

@@ -96,6 +96,70 @@ func TestEveryOperationAnswersAsTheDescriptionSays(t *testing.T) {
 			t.Errorf("%s: none of its answers was a good one, so that nothing holds its schema: %s", op.id, d.last[op.id])
 		}
 	}
+	d.readPages()
+}
+
+// readPages holds the pages of the API to the description: every operation has one, in the group
+// that it is in, and the page says what it takes and what it answers.
+func (d *described) readPages() {
+	d.Helper()
+	list := d.page("/ui/api")
+	for _, tag := range d.doc["tags"].([]any) {
+		if name := tag.(map[string]any)["name"].(string); strings.Contains(list, ">"+name+"</h2>") {
+			d.Errorf("the group %s has no words on the page of the API", name)
+		}
+	}
+	for _, op := range d.operations() {
+		if len(op.said["tags"].([]any)) != 1 {
+			d.Errorf("%s is in the groups %v, want one", op.id, op.said["tags"])
+		}
+		if !strings.Contains(list, `href="/ui/api/`+op.id+`?`) {
+			d.Errorf("the page of the API does not list %s", op.id)
+		}
+
+		wants := []string{">" + op.method + " " + op.path + "<", "curl", "consentledger call " + op.method}
+		parameters, _ := op.said["parameters"].([]any)
+		for _, p := range parameters {
+			name := p.(map[string]any)["name"].(string)
+			wants = append(wants, `<th scope="row"><code>`+name+`</code>`, "."+name+`"`)
+		}
+		for status := range op.said["responses"].(map[string]any) {
+			if status != "default" {
+				wants = append(wants, ">"+status)
+			}
+		}
+		if body, has := op.said["requestBody"].(map[string]any); has {
+			for kind := range body["content"].(map[string]any) {
+				wants = append(wants, "<code>"+strings.ReplaceAll(kind, "+", "&#43;")+"</code>")
+			}
+		}
+		page := d.page("/ui/api/" + op.id)
+		for _, want := range wants {
+			if !strings.Contains(page, want) {
+				d.Errorf("the page of %s does not say %s", op.id, want)
+			}
+		}
+	}
+}
+
+// page returns a page, as an officer sees it.
+func (d *described) page(path string) string {
+	d.Helper()
+	r, err := http.NewRequestWithContext(d.Context(), http.MethodGet, d.running.http+path, nil)
+	if err != nil {
+		d.Fatal(err)
+	}
+	r.SetBasicAuth("officer", d.keysOf[auth.Officer])
+	resp, err := http.DefaultClient.Do(r)
+	if err != nil {
+		d.Fatal(err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil || resp.StatusCode != http.StatusOK {
+		d.Fatalf("%s: %d %v %.500s", path, resp.StatusCode, err, body)
+	}
+	return string(body)
 }
 
 // A described is a ledger with identity and some data, and its description.

@@ -73,7 +73,7 @@ example of it: consentledger VERB --help. If something does not work: consentled
 	remote.Flags(root)
 	configfile.Flag(root)
 	addGrouped(root, appTeams, newRecord(), newCheck(), newPrompt(), newState(), newSurface(), newSigner(), newSchema(),
-		newImport(), newWebhook())
+		newImport(), newWebhook(), newCall())
 	addGrouped(root, privacyOfficers, newPolicy(), newRequest(), newObligation(), newIncident(), newService(),
 		newCalendar(), newDeadline(),
 		newReport(), newSubject(), newErasure(), newHold(), newKeptProof(), newReceipt(), newVoid(), newDispute(),
