@@ -319,6 +319,33 @@ func TestTheServerOfTheLedgerIsNotAway(t *testing.T) {
 	}
 }
 
+// TestServersThatHaveAllGoneAreNotServersThatAsk: where none could be tried, nothing is well.
+func TestServersThatHaveAllGoneAreNotServersThatAsk(t *testing.T) {
+	node, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: -1, NoSigs: true, NoLog: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	node.Start()
+	defer node.Shutdown()
+	nc, err := nats.Connect("nats://127.0.0.1:1,"+node.ClientURL(), nats.DontRandomize())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nc.Close()
+
+	s := New(Config{Conn: nc, Keys: newKeys(t), Now: time.Now})
+	checked, err := s.Check(t.Context(), func(string, string) (*nats.Conn, error) {
+		node.Shutdown()
+		for nc.IsConnected() {
+			time.Sleep(time.Millisecond)
+		}
+		return nil, nats.ErrNoServers
+	})
+	if checked != 0 || !errors.Is(err, ErrNoneTried) {
+		t.Errorf("%d servers, %v", checked, err)
+	}
+}
+
 // Every error by which somebody is not let in has an outcome that metrics know.
 func TestEveryRefusalIsCountedByItsReason(t *testing.T) {
 	for err, want := range map[error]Outcome{

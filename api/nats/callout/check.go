@@ -64,8 +64,8 @@ const (
 
 // Check tries every server that the connection knows, with a password that the ledger has
 // signed itself for this moment: the server must ask about it, and take the answer. It
-// returns how many have answered; the error is a [Misconfigured], or ctx is done. Who comes
-// by such a password may do nothing.
+// returns how many have answered; the error is a [Misconfigured], [ErrNoneTried], or ctx is
+// done. Who comes by such a password may do nothing.
 //
 // It answers about passwords of its own, and about nobody else: so it may run beside a
 // ledger that answers, and without one.
@@ -90,8 +90,14 @@ func (s *Service) Check(ctx context.Context, dial Dial) (checked int, err error)
 			checked++
 		}
 	}
+	if checked == 0 && ctx.Err() == nil {
+		return 0, ErrNoneTried
+	}
 	return checked, ctx.Err()
 }
+
+// ErrNoneTried says that every server has gone away meanwhile: nobody has seen whether they ask.
+var ErrNoneTried = errors.New("none of the NATS servers answers now, so that whether they ask could not be seen")
 
 // bare returns the address of a server without a password that may stand in it.
 func bare(address string) string {

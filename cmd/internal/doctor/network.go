@@ -89,6 +89,10 @@ func (d *Doctor) authCallout(ctx context.Context, nc *nats.Conn) {
 			wrong.Says)
 		return
 	}
+	if errors.Is(err, callout.ErrNoneTried) {
+		d.say("auth-callout", "broken", err.Error(), "look whether they answer, and run consentledger doctor again")
+		return
+	}
 	if err != nil {
 		d.say("auth-callout", "broken", err.Error(), "look at the permissions of the ledger's user; "+
 			"docs/access.md has them")

@@ -236,7 +236,8 @@ func (h *Server) watchCallouts(ctx context.Context) {
 			return
 		case <-t.C:
 		}
-		if _, err := h.callouts.Check(ctx, h.Config.NATS.DialCheck); err != nil && ctx.Err() == nil {
+		_, err := h.callouts.Check(ctx, h.Config.NATS.DialCheck)
+		if err != nil && !errors.Is(err, callout.ErrNoneTried) && ctx.Err() == nil { // of which /readyz tells
 			h.Log.Error("a NATS server does not ask as it should", "error", err)
 		}
 	}
