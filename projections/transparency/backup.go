@@ -43,8 +43,11 @@ func RootsOf(files map[string][]byte) (*Roots, error) {
 		if !has {
 			return nil, &LostError{app, base + ".key"}
 		}
-		a := &root{skey: strings.TrimSuffix(string(skey), "\n")}
-		if a.signed, err = newSigned(a.skey); err != nil {
+		a := &root{skeys: []string{strings.TrimSuffix(string(skey), "\n")}}
+		if next, overlaps := files[base+keyEnds[1]]; overlaps {
+			a.skeys = append(a.skeys, strings.TrimSuffix(string(next), "\n"))
+		}
+		if a.signed, err = newSigned(a.skeys...); err != nil {
 			return nil, fmt.Errorf("%s.key is not the signing key of a note", base) // and no byte of it
 		}
 		if err := a.signed.parse(string(files[name]), k.Origin(app)); err != nil {
@@ -67,7 +70,7 @@ func (r *Roots) Published(text []byte) (ident.AppName, error) {
 		if a.signed == nil || r.keep.Origin(app) != origin {
 			continue
 		}
-		c, err := merkle.Open(text, a.signed.verifier, origin)
+		c, _, err := a.signed.openNote(text, origin)
 		if err != nil {
 			return app, fmt.Errorf("the checkpoint of %s: %w", app, err)
 		}

@@ -26,7 +26,7 @@ func (l *Log) checkpoint(ctx context.Context, all bool) error {
 			return l.isShort(t)
 		case t.edge.Size < t.signed.Size:
 			complete = false
-		case p == nil || p.Size < t.edge.Size:
+		case p == nil || p.Size < t.edge.Size || t.signed.partly:
 			grown = append(grown, t)
 		}
 	}
@@ -105,6 +105,8 @@ func (l *Log) signTree(t *tree) (draft, error) {
 	switch {
 	case c.Size < t.signed.Size || c.Size == t.signed.Size && c.Root != t.signed.Root:
 		return draft{}, l.differs(t, t.signed.Checkpoint, c.Root)
+	case c.Size == t.signed.Size && t.signed.partly:
+		// The same size and root once more, for a key that has joined: not another tree.
 	case c.Size == t.signed.Size && t.signed.row.size >= c.Size:
 		return draft{}, nil
 	case c.Size == t.signed.Size && l.Keep.shared == nil:

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 
 	"consentledger/domain/ident"
 
@@ -23,12 +24,17 @@ import (
 //
 //	origin           the name under which all logs of this directory stand
 //	<app>.key        a note's signing key, for its owner's eyes only
+//	<app>.next.key   the one that signs beside it, while the keys overlap
 //	<app>.signed     the last signed checkpoint
 type Keep struct {
 	dir, origin string
 	register    *Register
 	lost        *LostError // why nothing may be signed any more
-	shared      *shared    // instead of the directory; nil: one process has all of it
+
+	changing sync.Mutex // held by who changes keys
+	keyFiles sync.Mutex // held while they are read, or put in each other's place
+
+	shared *shared // instead of the directory; nil: one process has all of it
 }
 
 // OpenKeep opens the directory, or makes it. Origin is the name that logs shall
@@ -119,8 +125,15 @@ func (k *Keep) VerifierKey(app ident.AppName) (string, error) {
 	if k.shared != nil {
 		return k.sharedKey(app)
 	}
-	_, vkey, err := k.readKey(app)
-	return vkey, err
+	skeys, err := k.signingKeys(app)
+	if err != nil {
+		return "", err
+	}
+	s, err := newSigned(skeys...)
+	if err != nil {
+		return "", err
+	}
+	return s.vkey(), nil
 }
 
 func (k *Keep) file(app ident.AppName, end string) string {
@@ -128,8 +141,8 @@ func (k *Keep) file(app ident.AppName, end string) string {
 }
 
 // readKey reads a key file. No error holds a byte of the key.
-func (k *Keep) readKey(app ident.AppName) (skey, vkey string, err error) {
-	name := k.file(app, ".key")
+func (k *Keep) readKey(app ident.AppName, end string) (skey, vkey string, err error) {
+	name := k.file(app, end)
 	info, err := os.Stat(name)
 	if err != nil {
 		return "", "", err

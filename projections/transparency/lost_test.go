@@ -156,10 +156,12 @@ func TestRenew(t *testing.T) {
 
 func FuzzRegistered(f *testing.F) {
 	f.Add([]byte("\x01begun example.com/logs/demo+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW\nended \"x\"\n"))
+	f.Add([]byte("\x01begun example.com/logs/demo+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW\njoined x 1\n"))
 	f.Add([]byte("\x01"))
 	f.Fuzz(func(t *testing.T, value []byte) {
 		text, err := parseRegistered(value)
-		if err == nil && (lastBegun(text) == "") != strings.HasPrefix(text[strings.LastIndex(strings.TrimSuffix(text, "\n"), "\n")+1:], endedWord) {
+		last := text[strings.LastIndex(strings.TrimSuffix(text, "\n"), "\n")+1:]
+		if err == nil && (keysIn(text).Current == "") != strings.HasPrefix(last, endedWord) {
 			t.Errorf("%q", text)
 		}
 	})

@@ -54,7 +54,8 @@ type Roots struct {
 type root struct {
 	edge   merkle.Edge
 	signed *signed             // nil: nothing was
-	skey   string              // what it was signed with
+	skeys  []string            // what it was signed with: the current key, and while they overlap the next
+	lines  []string            // of its changes of keys, as the rows of a [Shared] have them
 	at     eventstore.Position // of the last record that was signed
 
 	published []merkle.Checkpoint // that somebody saw, see [Roots.Published]
@@ -78,43 +79,36 @@ func (k *Keep) Roots(ctx context.Context) (*Roots, error) {
 
 	begun := k.register.all()
 	for _, app := range apps {
-		s, skey, err := k.kept(ctx, app)
+		s, skeys, err := k.kept(ctx, app)
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil, &LostError{app, k.file(app, ".key")}
 		}
 		if err != nil {
 			return nil, err
 		}
-		if vkey := begun[app]; vkey != "" && vkey != s.vkey {
+		if vkey := begun[app]; vkey != "" && vkey != s.vkey() {
 			return nil, &LostError{app, k.file(app, ".key") + " (there is another key in its place)"}
 		}
-		r.apps[app] = &root{signed: s, skey: skey}
+		r.apps[app] = &root{signed: s, skeys: skeys, lines: k.keyLines(app)}
 	}
 	return r, nil
 }
 
-// kept returns what was signed last of an app, and with which key.
-func (k *Keep) kept(ctx context.Context, app ident.AppName) (s *signed, skey string, err error) {
+// kept returns what was signed last of an app, and with which keys.
+func (k *Keep) kept(ctx context.Context, app ident.AppName) (s *signed, skeys []string, err error) {
 	if k.shared == nil {
-		if skey, _, err = k.readKey(app); err != nil {
-			return nil, "", err
+		if skeys, err = k.signingKeys(app); err != nil {
+			return nil, nil, err
 		}
 		s, err = k.read(app)
-		return s, skey, err
+		return s, skeys, err
 	}
 
 	if s, err = k.openShared(ctx, app); err != nil {
-		return nil, "", err
+		return nil, nil, err
 	}
-	sealed, ok, err := k.shared.get(ctx, []byte(keyRows+string(app)))
-	if err != nil {
-		return nil, "", err
-	}
-	if !ok {
-		return nil, "", &LostError{app, "row " + keyRows + string(app)}
-	}
-	text, err := k.shared.Unseal(ctx, string(app), sealed)
-	return s, string(text), err
+	skeys, err = k.unsealKeys(ctx, app)
+	return s, skeys, err
 }
 
 // Add takes the record that comes next.
@@ -199,10 +193,12 @@ func (r *Roots) WriteTo(dir string, register *Register, before eventstore.Positi
 		if err := writeDurable(name+".signed", a.text(before)); err != nil {
 			return err
 		}
-		if err := writeDurable(name+".key", []byte(a.skey+"\n")); err != nil {
-			return err
+		for i, skey := range a.skeys {
+			if err := writeDurable(name+keyEnds[i], []byte(skey+"\n")); err != nil {
+				return err
+			}
 		}
-		if err := register.begin(app, a.signed.vkey); err != nil {
+		if err := register.carry(app, a.signed.vkey(), a.lines); err != nil {
 			return err
 		}
 	}
@@ -224,12 +220,18 @@ func (r *Roots) Share(ctx context.Context, to Shared, before eventstore.Position
 
 	for _, app := range r.signed() {
 		a := r.apps[app]
-		sealed, err := to.Seal(ctx, string(app), []byte(a.skey))
-		if err != nil {
-			return fmt.Errorf("app %s: the signing key: %w", app, err)
+		for i, skey := range a.skeys {
+			sealed, err := to.Seal(ctx, string(app), []byte(skey))
+			if err != nil {
+				return fmt.Errorf("app %s: the signing key: %w", app, err)
+			}
+			row := []byte([]string{keyRows, nextKeyRows}[i] + string(app))
+			c.Put = append(c.Put, eventstore.Row{Key: row, Value: versionedRow(sealed)})
+		}
+		for i, line := range a.lines {
+			c.Put = append(c.Put, eventstore.Row{Key: changeRowKey(app, i+1), Value: versionedRow([]byte(line))})
 		}
 		c.Put = append(c.Put,
-			eventstore.Row{Key: []byte(keyRows + string(app)), Value: versionedRow(sealed)},
 			eventstore.Row{Key: signedRowKey(app, a.signed.Size), Value: versionedRow(a.text(before))})
 	}
 	return (&shared{Shared: to}).write(ctx, c)

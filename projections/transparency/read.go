@@ -113,5 +113,5 @@ func (l *Log) VerifierKey(app ident.AppName) (string, error) {
 	if t == nil {
 		return "", ErrNotThere
 	}
-	return t.signed.vkey, nil
+	return t.keys.Load().vkey(), nil
 }

@@ -3,14 +3,13 @@ package transparency
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
 
 	"consentledger/domain/ident"
 	"consentledger/eventstore"
-
-	"golang.org/x/mod/sumdb/note"
 )
 
 // A Register remembers, apart from the [Keep], which logs were begun and with
@@ -20,8 +19,10 @@ import (
 // A row's key is "l/" and the app; its value is a version byte, now 1, and a
 // line for everything that happened:
 //
-//	begun <verifier key>    its name is the log's origin
-//	ended <why>             the log was given up: another may begin
+//	begun <verifier key>           its name is the log's origin
+//	joined <verifier key> <ms>     this key signs beside the one that there is
+//	retired <verifier key> <ms>    the older of the two signs no more
+//	ended <why>                    the log was given up: another may begin
 //
 // Nil remembers nothing.
 type Register struct {
@@ -35,6 +36,8 @@ const (
 	registerRows    = "l/"
 	registerVersion = 1
 	begunWord       = "begun "
+	joinedWord      = "joined "
+	retiredWord     = "retired "
 	endedWord       = "ended "
 )
 
@@ -65,24 +68,14 @@ func parseRegistered(value []byte) (string, error) {
 	}
 
 	text := string(value[1:])
-	ended := true
-	for line := range strings.Lines(text) {
-		key, begins := strings.CutPrefix(strings.TrimSuffix(line, "\n"), begunWord)
-		switch {
-		case !strings.HasSuffix(line, "\n"), begins != ended, !begins && !strings.HasPrefix(line, endedWord):
-			return "", fmt.Errorf("it does not say in turns what was begun and what was ended")
-		case begins:
-			if _, err := note.NewVerifier(key); err != nil {
-				return "", fmt.Errorf("it does not hold a verifier key")
-			}
-		}
-		ended = !begins
-	}
-
 	if text == "" {
-		return "", fmt.Errorf("it says nothing")
+		return "", errors.New("it says nothing")
 	}
-	return text, nil
+	if !strings.HasSuffix(text, "\n") {
+		return "", errors.New("its last line is not whole")
+	}
+	_, err := parseKeyLines(text)
+	return text, err
 }
 
 // begun returns the verifier key of an app's log that goes on; empty: there is
@@ -93,27 +86,23 @@ func (r *Register) begun(app ident.AppName) string {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return lastBegun(r.apps[app])
+	return keysIn(r.apps[app]).Current
 }
 
-func lastBegun(text string) string {
-	_, last, found := cutLast(strings.TrimSuffix(text, "\n"), "\n")
-	if !found {
-		last = strings.TrimSuffix(text, "\n")
+// keys returns which keys sign an app's log, as far as it is remembered.
+func (r *Register) keys(app ident.AppName) LogKeys {
+	if r == nil {
+		return LogKeys{}
 	}
-	key, begun := strings.CutPrefix(last, begunWord)
-	if !begun {
-		return ""
-	}
-	return key
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return keysIn(r.apps[app])
 }
 
-func cutLast(s, sep string) (before, after string, found bool) {
-	i := strings.LastIndex(s, sep)
-	if i < 0 {
-		return s, "", false
-	}
-	return s[:i], s[i+len(sep):], true
+// keysIn returns what lines come to that were read by [parseRegistered] or written since.
+func keysIn(text string) LogKeys {
+	keys, _ := parseKeyLines(text)
+	return keys
 }
 
 // all returns the apps whose logs go on, and their verifier keys.
@@ -125,7 +114,7 @@ func (r *Register) all() map[ident.AppName]string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for app, text := range r.apps {
-		if key := lastBegun(text); key != "" {
+		if key := keysIn(text).Current; key != "" {
 			keys[app] = key
 		}
 	}
@@ -153,7 +142,68 @@ func (r *Register) begin(app ident.AppName, vkey string) error {
 	if r == nil || r.begun(app) == vkey {
 		return nil
 	}
+	if is := r.begun(app); is != "" {
+		return fmt.Errorf("register of logs: app %s: its log goes on with another key", app)
+	}
 	return r.add(context.Background(), app, begunWord+vkey)
+}
+
+// carry remembers a log that comes from elsewhere, with all changes of its keys.
+func (r *Register) carry(app ident.AppName, vkey string, changes []string) error {
+	if r == nil {
+		return nil
+	}
+	all := begunWord + firstKey(vkey, changes) + "\n"
+	for _, line := range changes {
+		all += line + "\n"
+	}
+
+	// What is known of it may be from before the last changes.
+	r.mu.Lock()
+	rest, same := strings.CutPrefix(all, lastLog(r.apps[app]))
+	r.mu.Unlock()
+	if !same {
+		return fmt.Errorf("register of logs: app %s: its log goes on with another key", app)
+	}
+	if rest == "" {
+		return nil
+	}
+	return r.add(context.Background(), app, strings.TrimSuffix(rest, "\n"))
+}
+
+// changes returns the lines of how the keys of an app's log changed.
+func (r *Register) changes(app ident.AppName) []string {
+	if r == nil {
+		return nil
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	_, changes, _ := strings.Cut(lastLog(r.apps[app]), "\n")
+	return strings.Split(strings.TrimSuffix(changes, "\n"), "\n")[:strings.Count(changes, "\n")]
+}
+
+// lastLog returns the lines about the log that goes on; empty: none does.
+func lastLog(text string) string {
+	begins, at := 0, 0
+	for line := range strings.Lines(text) {
+		at += len(line)
+		if strings.HasPrefix(line, endedWord) {
+			begins = at
+		}
+	}
+	return text[begins:]
+}
+
+// firstKey returns the key that a log was begun with, of the one that it has now and the
+// changes in between.
+func firstKey(vkey string, changes []string) string {
+	for _, line := range changes {
+		if rest, is := strings.CutPrefix(line, retiredWord); is {
+			key, _, _ := strings.Cut(rest, " ")
+			return key
+		}
+	}
+	return vkey
 }
 
 func (r *Register) add(ctx context.Context, app ident.AppName, line string) error {

@@ -60,42 +60,56 @@ func (l *Log) round(ctx context.Context) error {
 		return err
 	}
 
+	follow := l.followAlone
 	if l.Keep.shared != nil {
-		for {
-			if err := l.followShared(ctx); err != nil {
-				return fmt.Errorf("transparency after %d: %w", l.at, cmp.Or(context.Cause(ctx), err))
-			}
+		follow = l.followShared
+	}
+	for {
+		if err := follow(ctx); err != nil {
+			return fmt.Errorf("transparency at %d: %w", l.at, cmp.Or(context.Cause(ctx), err))
+		}
+	}
+}
+
+// followAlone follows the records until something ends it, or until the keys change that
+// sign: then it returns nil, and does what there is to do when it is called again.
+func (l *Log) followAlone(ctx context.Context) error {
+	short, stop := context.WithCancel(ctx)
+	defer stop()
+	if l.onRekey(stop) {
+		if err := l.takeKeys(ctx); err != nil {
+			return err
 		}
 	}
 
 	waiting := 0
-	for records, err := range l.Records.Follow(ctx, l.at) {
+	for records, err := range l.Records.Follow(short, l.at) {
+		if err != nil && short.Err() != nil && ctx.Err() == nil {
+			return nil
+		}
 		if err == nil {
 			err = l.apply(ctx, records)
 		}
-		if cause := context.Cause(ctx); err != nil && cause != nil {
-			err = cause
-		}
 		if err != nil {
-			return fmt.Errorf("transparency after %d: %w", l.at, err)
+			return err
 		}
 		waiting++
 		head, err := l.Records.Head(ctx)
 		if err != nil {
-			return fmt.Errorf("transparency at %d: %w", l.at, err)
+			return err
 		}
 		all := l.at >= head
 		if all || waiting >= sliceLimit {
 			if err := l.checkpoint(ctx, all); err != nil {
-				return fmt.Errorf("transparency at %d: %w", l.at, err)
+				return err
 			}
 			waiting = 0
 		}
 		if all {
-			rest(ctx, l.Pace)
+			rest(short, l.Pace)
 		}
 	}
-	return fmt.Errorf("transparency at %d: the records ended without an error", l.at)
+	return errors.New("the records ended without an error")
 }
 
 // enter begins a round, unless something ended it before.

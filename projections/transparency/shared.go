@@ -53,7 +53,12 @@ import (
 //	t/o                the origin
 //	t/k app            the signing key, sealed
 //	t/s app "/" size   the newest signed checkpoint, as the file of a [Keep] has it; the size is big-endian
-//	t/n                16 random bytes, others whenever a checkpoint is signed
+//	t/n                16 random bytes, others whenever a checkpoint is signed or a key changes
+//	t/j app            the key that signs beside it, while the keys overlap, sealed
+//	t/g app "/" n      the n-th change of the keys, from 1, as a line of a [Register]; big-endian
+//
+// Whoever signs takes for a condition that there is no further change of the keys: a
+// process that has not heard of one signs nothing.
 type Shared struct {
 	Rows eventstore.Rows
 
@@ -62,10 +67,12 @@ type Shared struct {
 }
 
 const (
-	originRow  = "t/o"
-	keyRows    = "t/k"
-	signedRows = "t/s"
-	newsRow    = "t/n"
+	originRow   = "t/o"
+	keyRows     = "t/k"
+	nextKeyRows = "t/j"
+	changeRows  = "t/g"
+	signedRows  = "t/s"
+	newsRow     = "t/n"
 
 	sharedVersion = 1
 )
@@ -78,6 +85,8 @@ type shared struct {
 	news   []byte // of the last time
 	newest map[ident.AppName]signedRow
 	vkeys  map[ident.AppName]string
+
+	changes map[ident.AppName][]string // of the keys, oldest first
 }
 
 // A signedRow is the row of the newest signed checkpoint of an app.
@@ -193,9 +202,13 @@ func (k *Keep) look(ctx context.Context) error {
 			newest[app] = r
 		}
 	}
+	changes, err := s.readChanges(ctx)
+	if err != nil {
+		return err
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.news, s.newest = bytes.Clone(news), newest
+	s.news, s.newest, s.changes = bytes.Clone(news), newest, changes
 	return nil
 }
 
@@ -252,13 +265,13 @@ func (k *Keep) Newest(ctx context.Context, app ident.AppName) ([]byte, error) {
 // openShared is [Keep.open]. Of several processes that begin a log one makes its key.
 func (k *Keep) openShared(ctx context.Context, app ident.AppName) (*signed, error) {
 	key := []byte(keyRows + string(app))
-	sealed, ok, err := k.shared.get(ctx, key)
+	_, ok, err := k.shared.get(ctx, key)
 	if err == nil && !ok {
 		if _, begun := k.signedOf(app); begun {
 			return nil, &LostError{app, fmt.Sprintf("row %s", key)}
 		}
 		if err = k.createShared(ctx, app, key); err == nil {
-			sealed, ok, err = k.shared.get(ctx, key)
+			_, ok, err = k.shared.get(ctx, key)
 		}
 	}
 	if err == nil && !ok {
@@ -268,15 +281,11 @@ func (k *Keep) openShared(ctx context.Context, app ident.AppName) (*signed, erro
 		return nil, err
 	}
 
-	skey, err := k.shared.Unseal(ctx, string(app), sealed)
-	if err != nil {
-		return nil, fmt.Errorf("app %s: the signing key: %w", app, err)
-	}
-	s, err := newSigned(string(skey))
-	if err != nil || s.signer.Name() != k.Origin(app) {
-		return nil, fmt.Errorf("app %s: what was sealed as its signing key is not the key of %s", app, k.Origin(app))
-	}
 	if err := k.look(ctx); err != nil {
+		return nil, err
+	}
+	s := new(signed)
+	if s.signing, err = k.sharedSigning(ctx, app); err != nil {
 		return nil, err
 	}
 	row, ok := k.signedOf(app)
@@ -290,9 +299,6 @@ func (k *Keep) openShared(ctx context.Context, app ident.AppName) (*signed, erro
 		return nil, fmt.Errorf("app %s: the row of its newest checkpoint is of size %d, and the checkpoint of %d",
 			app, row.size, s.Size)
 	}
-	k.shared.mu.Lock()
-	defer k.shared.mu.Unlock()
-	k.shared.vkeys[app] = s.vkey
 	return s, nil
 }
 
@@ -312,7 +318,7 @@ func (k *Keep) createShared(ctx context.Context, app ident.AppName, key []byte) 
 		return err
 	}
 	var empty merkle.Edge
-	text, err := merkle.Sign(merkle.Checkpoint{Origin: k.Origin(app), Root: empty.Root()}, s.signer)
+	text, err := merkle.Sign(merkle.Checkpoint{Origin: k.Origin(app), Root: empty.Root()}, s.signers...)
 	if err != nil {
 		return err
 	}
@@ -348,7 +354,11 @@ func (k *Keep) commitShared(ctx context.Context, drafts []draft) error {
 	c := eventstore.Change{Put: []eventstore.Row{newsOf()}}
 	for _, d := range drafts {
 		before, next := signedRowKey(d.app, d.of.row.size), signedRowKey(d.app, d.c.Size)
-		c.Present, c.Absent, c.Delete = append(c.Present, before), append(c.Absent, next), append(c.Delete, before)
+		c.Present = append(c.Present, before)
+		c.Absent = append(c.Absent, changeRowKey(d.app, d.of.changes+1))
+		if !bytes.Equal(before, next) { // the same tree is signed again for a key that has joined
+			c.Absent, c.Delete = append(c.Absent, next), append(c.Delete, before)
+		}
 		c.Put = append(c.Put, eventstore.Row{Key: next, Value: versionedRow(signedText(d.position, d.note))})
 	}
 	err := k.shared.write(ctx, c)
@@ -371,7 +381,10 @@ const sharedTime = 10 * time.Second
 
 // adopt takes what was signed last, by whatever process, for what this tree is held
 // against. Whose root is known to be another is a fault.
-func (l *Log) adopt(t *tree) error {
+func (l *Log) adopt(ctx context.Context, t *tree) error {
+	if err := l.adoptKeys(ctx, t); err != nil {
+		return err
+	}
 	row, ok := l.Keep.signedOf(t.app)
 	if !ok {
 		return l.halt(t.app, &LostError{t.app, "the row of its newest checkpoint"})
@@ -380,7 +393,7 @@ func (l *Log) adopt(t *tree) error {
 		return nil
 	}
 
-	next := &signed{verifier: t.signed.verifier}
+	next := &signed{signing: t.signed.signing}
 	if err := next.parse(row.text, l.Keep.Origin(t.app)); err != nil {
 		return l.halt(t.app, fmt.Errorf("the row of its newest checkpoint: %w", err))
 	}
@@ -408,6 +421,7 @@ func (l *Log) adopt(t *tree) error {
 		}
 	}
 	t.signed.Checkpoint, t.signed.position, t.signed.note, t.signed.row = next.Checkpoint, next.position, next.note, row
+	t.signed.partly = next.partly
 	t.proven = proven
 	return nil
 }
@@ -464,10 +478,10 @@ func (l *Log) tryCheckpointShared(ctx context.Context, all bool) error {
 	trees := l.everyTree()
 	var grown []*tree
 	for _, t := range trees {
-		if err := l.adopt(t); err != nil {
+		if err := l.adopt(ctx, t); err != nil {
 			return err
 		}
-		if t.proven && (t.signed.Size < t.edge.Size || t.signed.row.size < t.signed.Size) {
+		if t.proven && (t.signed.Size < t.edge.Size || t.signed.row.size < t.signed.Size || t.signed.partly) {
 			grown = append(grown, t)
 		}
 	}
@@ -520,7 +534,8 @@ func (l *Log) publishShared(trees []*tree) error {
 	for _, t := range trees {
 		whole = whole && t.proven
 		p := t.published.Load()
-		if !t.proven || p != nil && p.Size >= t.signed.Size {
+		if !t.proven || p != nil && (p.Size > t.signed.Size || p.Size == t.signed.Size &&
+			bytes.Equal(p.note, t.signed.note)) {
 			flushed = flushed && t.flushed == t.edge.Size
 			continue
 		}
@@ -587,6 +602,7 @@ func (l *Log) followShared(ctx context.Context) error {
 	}
 	short, stop := context.WithTimeout(ctx, patience)
 	defer stop()
+	l.onRekey(stop)
 	waiting := 0
 	for records, err := range l.Records.Follow(short, l.at) {
 		if err != nil && short.Err() != nil {

@@ -1,6 +1,7 @@
 package transparency
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -24,11 +25,21 @@ type signed struct {
 	merkle.Checkpoint
 	position eventstore.Position // of the last record that it covers
 	note     []byte
-	signer   note.Signer
-	verifier note.Verifier
-	vkey     string
-	row      signedRow // of a keep that is shared: the newest that the rows have
+	signing
+	partly bool      // the note lacks a signature of a key that signs now
+	row    signedRow // of a keep that is shared: the newest that the rows have
 }
+
+// A signing is the keys that sign a log: the current one, and while they overlap the next.
+type signing struct {
+	signers   []note.Signer
+	verifiers []note.Verifier
+	vkeys     []string
+	changes   int // of a keep that is shared: how many changes of the keys these rows knew
+}
+
+// vkey returns the verifier key of the current one.
+func (s signing) vkey() string { return s.vkeys[0] }
 
 // open returns what is kept for an app, or makes a key and signs that the log
 // is empty. The key is written behind what it signed, and then the register:
@@ -51,14 +62,17 @@ func (k *Keep) open(ctx context.Context, app ident.AppName) (*signed, error) {
 		return nil, err
 	}
 
+	if err := k.settleKeys(app); err != nil {
+		return nil, err
+	}
 	s, err := k.read(app)
 	if err != nil {
 		return nil, err
 	}
-	if begun := k.register.begun(app); begun != "" && begun != s.vkey {
+	if begun := k.register.begun(app); begun != "" && begun != s.vkey() {
 		return nil, &LostError{app, k.file(app, ".key") + " (there is another key in its place)"}
 	}
-	return s, k.register.begin(app, s.vkey)
+	return s, k.register.begin(app, s.vkey())
 }
 
 func (k *Keep) create(ctx context.Context, app ident.AppName) (*signed, error) {
@@ -86,29 +100,48 @@ func (k *Keep) create(ctx context.Context, app ident.AppName) (*signed, error) {
 	if err != nil {
 		return nil, err
 	}
-	return s, errors.Join(writeDurable(k.file(app, ".key"), []byte(skey+"\n")), k.register.begin(app, s.vkey))
+	return s, errors.Join(writeDurable(k.file(app, ".key"), []byte(skey+"\n")), k.register.begin(app, s.vkey()))
 }
 
-func newSigned(skey string) (*signed, error) {
+// newSigned returns what is signed with keys, of which nothing was signed yet.
+func newSigned(skeys ...string) (*signed, error) {
+	s := new(signed)
+	for _, skey := range skeys {
+		if err := s.add(skey); err != nil {
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+// add has one more key sign. No error holds a byte of it.
+func (s *signing) add(skey string) error {
 	signer, err := note.NewSigner(skey)
 	if err != nil {
-		return nil, err
+		return errors.New("it is not the signing key of a note")
 	}
-	s := &signed{signer: signer}
-	if s.vkey, err = verifierKey(skey, signer.Name()); err != nil {
-		return nil, err
+	vkey, err := verifierKey(skey, signer.Name())
+	if err != nil {
+		return err
 	}
-	s.verifier, err = note.NewVerifier(s.vkey)
-	return s, err
+	verifier, err := note.NewVerifier(vkey)
+	if err != nil {
+		return err
+	}
+
+	s.signers = append(s.signers, signer)
+	s.verifiers = append(s.verifiers, verifier)
+	s.vkeys = append(s.vkeys, vkey)
+	return nil
 }
 
 func (k *Keep) read(app ident.AppName) (*signed, error) {
-	skey, _, err := k.readKey(app)
+	skeys, err := k.signingKeys(app)
 	if err != nil {
 		return nil, err
 	}
 
-	s, err := newSigned(skey)
+	s, err := newSigned(skeys...)
 	if err != nil {
 		return nil, err
 	}
@@ -140,12 +173,29 @@ func (s *signed) parse(text, origin string) error {
 	if err != nil {
 		return errors.New("its position is not a number")
 	}
-	if s.Checkpoint, err = merkle.Open([]byte(signedNote), s.verifier, origin); err != nil {
+	if s.Checkpoint, s.partly, err = s.openNote([]byte(signedNote), origin); err != nil {
 		return err
 	}
 
 	s.position, s.note = eventstore.Position(position), []byte(signedNote)
 	return nil
+}
+
+// openNote reads a note that one of the keys has signed, and says whether another has not.
+func (s signing) openNote(text []byte, origin string) (c merkle.Checkpoint, partly bool, err error) {
+	var none error
+	for _, v := range s.verifiers {
+		got, err := merkle.Open(text, v, origin)
+		if err != nil {
+			none, partly = cmp.Or(none, err), true
+			continue
+		}
+		c = got
+	}
+	if c.Origin == "" {
+		return c, true, none
+	}
+	return c, partly, nil
 }
 
 // A draft is a checkpoint that is signed and not durable yet: nobody may see it.
@@ -160,7 +210,9 @@ type draft struct {
 }
 
 // take lets what was signed know that the draft is durable.
-func (d draft) take() { d.of.Checkpoint, d.of.position, d.of.note = d.c, d.position, d.note }
+func (d draft) take() {
+	d.of.Checkpoint, d.of.position, d.of.note, d.of.partly = d.c, d.position, d.note, false
+}
 
 // signedText is what is kept of a signed checkpoint.
 func signedText(position eventstore.Position, note []byte) []byte {
@@ -170,7 +222,7 @@ func signedText(position eventstore.Position, note []byte) []byte {
 // sign signs a checkpoint. Whoever calls it has made sure that the checkpoint
 // extends the one before, and commits the draft.
 func (k *Keep) sign(app ident.AppName, s *signed, c merkle.Checkpoint, position eventstore.Position) (draft, error) {
-	text, err := merkle.Sign(c, s.signer)
+	text, err := merkle.Sign(c, s.signers...)
 	if err != nil {
 		return draft{}, err
 	}

@@ -75,6 +75,8 @@ type Log struct {
 	news    chan struct{}           // closed at the next checkpoint, or when nothing more comes; nil: nobody waits
 	stop    context.CancelCauseFunc // ends the round that is under way
 	early   error                   // what would have ended a round before the first
+	wake    func()                  // has Run look at the keys that sign; nil: it does not follow records yet
+	rekeyed bool                    // these changed since it looked
 
 	trouble error     // why nothing can be signed or published now; of a keep that is shared
 	saved   time.Time // when the state was saved last; Run's, of a keep that is shared

@@ -31,6 +31,7 @@ type tree struct {
 	partials [2][]merkle.Tile // of the last two checkpoints
 	failed   error            // of writing a full tile
 
+	keys      atomic.Pointer[signing]   // what readers see of the keys that sign
 	published atomic.Pointer[published] // what readers see; nil: nothing
 	unchecked atomic.Bool               // an earlier process left it, and [Log.Check] has not derived it yet
 	verified  atomic.Int64              // when Check was done with it, in Unix milliseconds; zero: it had nothing to do
@@ -48,6 +49,7 @@ type published struct {
 // openTree opens the tree of an app as it was with so many records.
 func openTree(dir string, app ident.AppName, size int64, s *signed, shared bool) (*tree, error) {
 	t := &tree{app: app, dir: filepath.Join(dir, string(app)), signed: s, flushed: size}
+	t.showKeys()
 	var err error
 	if t.ids, err = openIndex(t.dir, size); err != nil {
 		return nil, err
@@ -185,6 +187,12 @@ func (t *tree) has(tile merkle.Tile) bool {
 	return slices.Contains(t.partials[1], tile)
 }
 
+// showKeys shows readers the keys that sign.
+func (t *tree) showKeys() {
+	keys := t.signed.signing
+	t.keys.Store(&keys)
+}
+
 // publish shows readers the tree that was signed.
 func (t *tree) publish() {
 	t.published.Store(&published{t.signed.Checkpoint, t.signed.note, t.edge.Snapshot(), time.Now()})
@@ -198,6 +206,9 @@ func (t *tree) writeCheckpoint() error {
 	}
 
 	next := partialsOf(&t.edge)
+	if slices.Equal(next, t.partials[1]) {
+		return nil // the same tree, signed by other keys as well
+	}
 	for _, tile := range t.partials[0] {
 		if slices.Contains(t.partials[1], tile) || slices.Contains(next, tile) {
 			continue

@@ -52,9 +52,9 @@ func ParseCheckpoint(text string) (Checkpoint, error) {
 	return c, nil
 }
 
-// Sign returns the signed note of a checkpoint.
-func Sign(c Checkpoint, s note.Signer) ([]byte, error) {
-	return note.Sign(&note.Note{Text: c.String()}, s)
+// Sign returns the signed note of a checkpoint, with a signature of each signer.
+func Sign(c Checkpoint, signers ...note.Signer) ([]byte, error) {
+	return note.Sign(&note.Note{Text: c.String()}, signers...)
 }
 
 // Open reads a signed checkpoint. It was signed by v and is of this origin;
