@@ -5,7 +5,9 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/hex"
+	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"consentledger/domain/ident"
@@ -108,6 +110,21 @@ func (h *Hooks) Rotate(
 	if overlap < 0 || overlap > 30*24*time.Hour {
 		return Hook{}, "", refuse("overlap_hours", "want 0 to 720 hours")
 	}
+	var hook Hook
+	var secret string
+	err := eventstore.ErrCondition
+	for tries := 0; errors.Is(err, eventstore.ErrCondition) && tries < rotateTries; tries++ {
+		hook, secret, err = h.tryRotate(ctx, app, id, overlap)
+	}
+	return hook, secret, err
+}
+
+// rotateTries is how often a rotation is tried, when others are at the same webhook.
+const rotateTries = 16
+
+func (h *Hooks) tryRotate(
+	ctx context.Context, app ident.AppName, id string, overlap time.Duration,
+) (Hook, string, error) {
 	s, err := h.one(ctx, app, id)
 	if err != nil {
 		return Hook{}, "", err
@@ -118,17 +135,21 @@ func (h *Hooks) Rotate(
 		return Hook{}, "", err
 	}
 
+	// The older secrets get rows of other names, and those that were read have to be there: of
+	// two rotations at once the slower one reads again, and does not bring back what the other
+	// one has destroyed.
 	change := eventstore.Change{Present: [][]byte{keyOf(app, id, isRow)}, Put: []eventstore.Row{key}}
 	until := now.Add(overlap).UnixMilli()
 	for name, old := range s.keys {
+		row := keyOf(app, id, name)
+		change.Present, change.Delete = append(change.Present, row), append(change.Delete, row)
 		if old.Until == 0 || old.Until > until {
 			old.Until = until
 		}
-		if old.Until <= now.UnixMilli() {
-			change.Delete = append(change.Delete, keyOf(app, id, name))
-			continue
+		if old.Until > now.UnixMilli() {
+			made, _, _ := strings.Cut(name, "-")
+			change.Put = append(change.Put, rowOf(keyOf(app, id, made+"-"+random(4)), old))
 		}
-		change.Put = append(change.Put, rowOf(keyOf(app, id, name), old))
 	}
 	return s.Hook, secret, h.write(ctx, change)
 }

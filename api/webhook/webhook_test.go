@@ -1,6 +1,7 @@
 package webhook
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -368,6 +369,50 @@ func TestARotatedSecretOverlaps(t *testing.T) {
 	}
 	r.keep(third)
 	w.until("the third does", func() bool { return len(r.people()) == 3 })
+}
+
+// TestTwoRotationsAtOnce leave one secret that goes on, and bring back none that is destroyed.
+func TestTwoRotationsAtOnce(t *testing.T) {
+	w := newWorld(t)
+	h, _ := w.add(newReceiver(t).URL, 0)
+	before, err := w.hooks.one(t.Context(), "demo", h.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	// The slower one has read the secrets, and makes its own, when the other one is done.
+	seal, other := w.hooks.Seal, false
+	w.hooks.Seal = func(ctx context.Context, app, id string, plain []byte) ([]byte, error) {
+		if !other {
+			other = true
+			if _, _, err := w.hooks.Rotate(ctx, "demo", h.ID, 0); err != nil {
+				t.Error(err)
+			}
+		}
+		return seal(ctx, app, id, plain)
+	}
+	if _, _, err := w.hooks.Rotate(t.Context(), "demo", h.ID, time.Hour); err != nil {
+		t.Fatal(err)
+	}
+
+	s, err := w.hooks.one(t.Context(), "demo", h.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	goOn := 0
+	for _, key := range s.keys {
+		for _, destroyed := range before.keys {
+			if bytes.Equal(key.Sealed, destroyed.Sealed) {
+				t.Error("a secret that was destroyed is back")
+			}
+		}
+		if key.Until == 0 {
+			goOn++
+		}
+	}
+	if goOn != 1 || len(s.keys) != 2 {
+		t.Errorf("of %d secrets %d go on, want one of two", len(s.keys), goOn)
+	}
 }
 
 // TestAnErasedPersonIsNotNamed, also of an event that waited to be sent.
