@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -28,7 +29,14 @@ type Grant struct {
 
 // grantsRow holds the grants that are recorded, so that a change of the file is seen, also
 // one that was made while no process ran.
-const grantsRow = "access-roles/1"
+//
+// Whoever writes it takes the one row away whose key begins with grantsTurn and ends with
+// random digits, and makes another: of processes that have read the same grants one writes,
+// and the others read again. The row without digits stays, so that one makes the first.
+const (
+	grantsRow  = "access-roles/1"
+	grantsTurn = "access-roles/turn/"
+)
 
 // A recordedGrants is that row. Roles are by the app and the holder.
 type recordedGrants struct {
@@ -36,7 +44,12 @@ type recordedGrants struct {
 	Changes int               `json:"changes"` // how often they were recorded
 	Roles   map[string]string `json:"roles"`
 	Next    map[string]string `json:"next,omitempty"` // which are being recorded; none: all are
+
+	turn []byte // the key of the row that whoever writes this takes away; nil: there is none yet
 }
+
+// grantsTries is how often grants are read again because another process wrote them.
+const grantsTries = 8
 
 // SettleGrants records in the log of each app what has changed of the roles that the file
 // gives: who has which roles from now on, or none. What a process that died was recording
@@ -44,6 +57,14 @@ type recordedGrants struct {
 // recorded again: the file is read behind the row, so that it is no older than what the row
 // was written from.
 func (k *Keys) SettleGrants(ctx context.Context, grants func() []Grant) error {
+	err := eventstore.ErrCondition
+	for tries := 0; errors.Is(err, eventstore.ErrCondition) && tries < grantsTries; tries++ {
+		err = k.trySettleGrants(ctx, grants)
+	}
+	return err
+}
+
+func (k *Keys) trySettleGrants(ctx context.Context, grants func() []Grant) error {
 	was, err := k.readGrants(ctx)
 	if err != nil {
 		return err
@@ -59,7 +80,7 @@ func (k *Keys) SettleGrants(ctx context.Context, grants func() []Grant) error {
 		return nil
 	}
 	was.Next = now
-	if err := k.writeGrants(ctx, was); err != nil {
+	if was, err = k.writeGrants(ctx, was); err != nil {
 		return err
 	}
 	_, err = k.finishGrants(ctx, was)
@@ -77,12 +98,20 @@ func (k *Keys) finishGrants(ctx context.Context, was recordedGrants) (recordedGr
 	if failed != nil {
 		return was, failed
 	}
-	now := recordedGrants{Version: rowsVersion, Changes: was.Changes + 1, Roles: was.Next}
-	return now, k.writeGrants(ctx, now)
+	now := recordedGrants{Version: rowsVersion, Changes: was.Changes + 1, Roles: was.Next, turn: was.turn}
+	return k.writeGrants(ctx, now)
 }
 
 func (k *Keys) readGrants(ctx context.Context) (recordedGrants, error) {
 	was := recordedGrants{Version: rowsVersion}
+	for row, err := range k.Rows.Scan(ctx, []byte(grantsTurn)) { // before the grants, which are no older then
+		if err != nil {
+			return was, fmt.Errorf("the roles that are recorded: %w", err)
+		}
+		if len(row.Key) > len(grantsTurn) {
+			was.turn = bytes.Clone(row.Key)
+		}
+	}
 	text, has, err := k.Rows.Get(ctx, []byte(grantsRow))
 	if err != nil {
 		return was, fmt.Errorf("the roles that are recorded: %w", err)
@@ -95,12 +124,23 @@ func (k *Keys) readGrants(ctx context.Context) (recordedGrants, error) {
 	return was, nil
 }
 
-func (k *Keys) writeGrants(ctx context.Context, g recordedGrants) error {
-	row := rowTo(grantsRow, g)
-	if err := eventstore.WriteDurably(ctx, k.Rows, eventstore.Change{Put: []eventstore.Row{row}}); err != nil {
-		return fmt.Errorf("the roles that are recorded: %w", err)
+// writeGrants writes grants in the place of those that g was read with, and returns them as
+// they are read next.
+func (k *Keys) writeGrants(ctx context.Context, g recordedGrants) (recordedGrants, error) {
+	next := []byte(grantsTurn + newID())
+	c := eventstore.Change{Put: []eventstore.Row{rowTo(grantsRow, g), {Key: next, Value: []byte{rowsVersion}}}}
+	if g.turn != nil {
+		c.Present, c.Delete = [][]byte{g.turn}, [][]byte{g.turn}
+	} else {
+		first := eventstore.Row{Key: []byte(grantsTurn), Value: []byte{rowsVersion}}
+		c.Absent, c.Put = [][]byte{first.Key}, append(c.Put, first)
 	}
-	return nil
+
+	if err := eventstore.WriteDurably(ctx, k.Rows, c); err != nil {
+		return g, fmt.Errorf("the roles that are recorded: %w", err)
+	}
+	g.turn = next
+	return g, nil
 }
 
 // rolesOf returns the roles of each holder in each app that is registered: another has no

@@ -86,6 +86,29 @@ func TestWhoReadTheFileBeforeItChangedRecordsNothingOlder(t *testing.T) {
 	b.wantRoles("p-group viewer")
 }
 
+// TestWhatAnotherProcessRecordedMeanwhileIsNotForgotten: who read the grants before, and has
+// another file, takes back in the log what that process gave.
+func TestWhatAnotherProcessRecordedMeanwhileIsNotForgotten(t *testing.T) {
+	b := newBench(t)
+	slow, fast := b.process(), b.process()
+	once := false
+	err := slow.SettleGrants(t.Context(), func() []Grant { // which is asked behind the row
+		if !once {
+			once = true
+			other := gives(Auditor)()
+			other[0].Holder = "p-other"
+			if err := fast.SettleGrants(t.Context(), func() []Grant { return other }); err != nil {
+				t.Error(err)
+			}
+		}
+		return gives(Viewer)()
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.wantRoles("p-other auditor", "p-group viewer", "p-other none")
+}
+
 var errDied = errors.New("the process died")
 
 // TestAChangeOfRolesIsRecordedAcrossADeath: wherever the process dies, and whatever the
