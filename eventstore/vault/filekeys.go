@@ -11,10 +11,13 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
 	"consentledger/eventstore/atomicfile"
+
+	"github.com/gofrs/flock"
 )
 
 // FileKeys are keys in a text file that only its owner can read:
@@ -24,10 +27,11 @@ import (
 //	sum <first 16 hex digits of the SHA-256 of the lines above>
 //
 // Whoever loses the file loses every personal part. One process at a time
-// changes it; another that has it open learns of a new epoch when it next wraps a
-// key, or meets that epoch.
+// changes it, by a lock on a file beside it, and only as that process knows it;
+// another that has it open learns of a new epoch when it next wraps a key, or meets
+// that epoch.
 type FileKeys struct {
-	path string
+	path string      // empty: they were given as a text, and nobody changes them here
 	mode fs.FileMode // the most that others may
 	ring
 	seen   fs.FileInfo // of the file that was read last; under the ring's lock
@@ -92,17 +96,24 @@ func (k *FileKeys) read() error {
 	if err != nil {
 		return fmt.Errorf("keys: %w", err)
 	}
-
-	plain, err := k.plain(text)
-	var epochs []epoch
-	if err == nil {
-		epochs, err = parseKeys(plain)
-	}
-	if err != nil {
+	if err := k.take(text); err != nil {
 		return fmt.Errorf("keys: %s: %w", k.path, err)
 	}
+	k.seen = info
+	return nil
+}
 
-	k.seen, k.sum = info, sumLine(text)
+// take makes the epochs of what a file holds those of k.
+func (k *FileKeys) take(text []byte) error {
+	plain, err := k.plain(text)
+	if err != nil {
+		return err
+	}
+	epochs, err := parseKeys(plain)
+	if err != nil {
+		return err
+	}
+	k.sum = sumLine(text)
 	return k.set(epochs)
 }
 
@@ -110,6 +121,9 @@ func (k *FileKeys) read() error {
 // process, or whoever hands out secrets, has begun a new epoch. A file that cannot be
 // read leaves what was read.
 func (k *FileKeys) refresh() {
+	if k.Given() {
+		return
+	}
 	info, err := os.Stat(k.path)
 	if err != nil {
 		return
@@ -148,18 +162,49 @@ func (k *FileKeys) Unwrap(wrapped, aad []byte) ([]byte, error) {
 // Advance begins a new epoch, durably: from now on it wraps, the older ones
 // only unwrap.
 func (k *FileKeys) Advance() error {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	return k.replace(k.advanced())
+	return k.change(func() error { return k.replace(k.advanced()) })
 }
 
 // Retire destroys all epochs but the current one. What is still wrapped under
 // them is lost, so [Vault.Rewrap] comes first. That the old file's bytes leave
 // the disk is up to the file system.
 func (k *FileKeys) Retire() error {
+	return k.change(func() error { return k.replace(k.retired()) })
+}
+
+// ErrKeysChanged says that another process changes the file of keys, or has changed it since
+// this one looked. Nothing was done: what was to be done was decided for other epochs.
+var ErrKeysChanged = errors.New("keys: another process has just changed the file of keys: look again which epochs " +
+	"it has")
+
+// ErrKeysGiven says that keys were given as a text, and nobody can change them here.
+var ErrKeysGiven = errors.New("keys: they were given as a text and not as a file, and cannot be changed here")
+
+// change changes the file, which holds what k was last told that it holds.
+func (k *FileKeys) change(do func() error) (err error) {
+	if k.Given() {
+		return ErrKeysGiven
+	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	return k.replace(k.retired())
+	lock := flock.New(k.path+".lock", flock.SetPermissions(0o600))
+	locked, err := lock.TryLock()
+	if err != nil {
+		return fmt.Errorf("keys: %w", err)
+	}
+	defer func() { err = errors.Join(err, lock.Close()) }()
+	if !locked {
+		return ErrKeysChanged
+	}
+
+	known := k.epochs
+	if err := k.read(); err != nil {
+		return err
+	}
+	if !slices.Equal(known, k.epochs) {
+		return ErrKeysChanged
+	}
+	return do()
 }
 
 // Epochs returns the numbers of the epochs, the current one last.
@@ -183,7 +228,7 @@ func (k *FileKeys) Sum() string {
 	return k.sum
 }
 
-// replace puts epochs in the file's place. The caller holds mu.
+// replace puts epochs in the file's place. It is called by [FileKeys.change].
 func (k *FileKeys) replace(epochs []epoch) error {
 	next := k.path + ".next"
 	// One that a crash left behind has wrapped nothing.

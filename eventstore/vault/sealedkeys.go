@@ -40,20 +40,38 @@ func OpenSealedKeys(path string, group bool, by Sealer) (*FileKeys, error) {
 	return k, nil
 }
 
+// GivenKeys returns the keys that a text holds, as a file of keys does: of an environment, say,
+// that has no files. In base64, which is one line, it is taken as well. Nobody changes them
+// here. No error holds a byte of the text.
+func GivenKeys(text string, by Sealer) (*FileKeys, error) {
+	k := &FileKeys{sealer: by}
+	whole := strings.TrimSpace(text) + "\n"
+	if plain, err := base64.StdEncoding.DecodeString(strings.TrimSpace(text)); err == nil {
+		whole = string(plain)
+	}
+	if err := k.take([]byte(whole)); err != nil {
+		return nil, fmt.Errorf("keys: %w", err)
+	}
+	return k, nil
+}
+
+// Given reports whether the keys were given as a text.
+func (k *FileKeys) Given() bool { return k.path == "" }
+
 // SealWith puts a sealed file in the place of an open one, durably. That the open file's
 // bytes leave the disk is up to the file system: begin a new epoch afterwards.
 func (k *FileKeys) SealWith(by Sealer) error {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if k.sealer != nil {
-		return errors.New("keys: the file is sealed already")
-	}
-	k.sealer = by
-	err := k.replace(k.epochs)
-	if err != nil {
-		k.sealer = nil
-	}
-	return err
+	return k.change(func() error {
+		if k.sealer != nil {
+			return errors.New("keys: the file is sealed already")
+		}
+		k.sealer = by
+		err := k.replace(k.epochs)
+		if err != nil {
+			k.sealer = nil
+		}
+		return err
+	})
 }
 
 // text returns what the file holds if these are its epochs. What a sealer gives back has
