@@ -166,6 +166,19 @@ func (d *Doctor) vaultKeys() bool {
 		name = os.Getenv(server.KeysVariable)
 	}
 
+	given, err := server.CheckKeysText(d.Dir.KEK)
+	switch {
+	case given && name != "":
+		d.say("keys", "broken", server.KeysTextVariable+" has the keys of the vault, and --vault-keys or "+
+			server.KeysVariable+" names a file with them", "give one of the two, rather the file")
+		return false
+	case err != nil:
+		d.say("keys", "broken", err.Error(), "give the whole text of the file of keys, as it is or in base64")
+		return false
+	case given:
+		return true
+	}
+
 	address, err := server.VaultPlace.Address(d.Dir.Vault)
 	switch {
 	case err != nil || address == "" && name == "":

@@ -1,7 +1,6 @@
 package server
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -198,10 +197,10 @@ func (d *DataDir) openVault(ctx context.Context, at Addresses, keys *vault.FileK
 	d.Vault, err = vault.Open(ctx, d.Rows(), keys)
 	switch {
 	case err != nil && d.shared != nil:
-		return fmt.Errorf("the vault at %s, with the keys of %s: %w", d.shared.at, at.Keys, err)
+		return fmt.Errorf("the vault at %s, with the keys of %s: %w", d.shared.at, at.keysPlace(d.path), err)
 	case errors.Is(err, vault.ErrWrongKeys):
 		return fmt.Errorf("the vault in %s, with the keys of %s: %w; bring back the file that belongs to it",
-			d.path, cmp.Or(at.Keys, filepath.Join(d.path, "keys")), err)
+			d.path, at.keysPlace(d.path), err)
 	}
 	return err
 }
@@ -279,7 +278,7 @@ func CheckOurs(path string) error {
 			return unfinishedMigration(path)
 		case RestoreFile:
 			return unfinishedRestore(path)
-		case "LOCK", "FORMAT.new", "keys", "lost+found",
+		case "LOCK", "FORMAT.new", "keys", "keys.lock", "lost+found",
 			RecordsPlace.File, RecordsPlace.File + ".new", VaultPlace.File, VaultPlace.File + ".new":
 		default:
 			stranger = e.Name()

@@ -20,7 +20,7 @@ var (
 		"LOCK", "FORMAT", "FORMAT.new", RecordsPlace.File, RecordsPlace.File + ".new", VaultPlace.File,
 		VaultPlace.File + ".new", MigrationFile, MigrationFile + ".new", "feed.key.new",
 		TokenKeyFile + ".new",
-		"keys.new", "store", // as records and rows
+		"keys.new", "keys.lock", "store", // as records and rows
 		"views", // made anew
 		"probe-*", "backup-*", "lost+found", RestoreFile, RestoreFile + ".new", RestoredFile, RestoredFile + ".new",
 	}

@@ -18,7 +18,7 @@ func StartAnew() error {
 		func() (string, error) { return "/proc/self/exe", nil }} {
 		path, no := name()
 		if no == nil {
-			no = syscall.Exec(path, os.Args, os.Environ())
+			no = syscall.Exec(path, os.Args, wholeEnviron())
 		}
 		err = errors.Join(err, no)
 	}

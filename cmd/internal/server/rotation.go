@@ -37,6 +37,10 @@ type rotation struct {
 	process string
 	turn    func() bool
 
+	digits   string // of the row that is there while this process has its name; keepUp's
+	named    bool   // it was made; keepUp's
+	replaced bool   // another process has the name; keepUp's
+
 	mu      sync.Mutex
 	total   int64 // to be wrapped anew, when that began
 	done    int64
@@ -46,6 +50,7 @@ type rotation struct {
 
 	wraps    uint32 // the epoch that wraps, as a row says; zero: not known
 	missing  error  // that the keys lack it; nil: they have it
+	heard    map[string]heard
 	finished uint32 // the epoch under which everything was wrapped by this process
 }
 
@@ -212,7 +217,7 @@ func (r *rotation) sweep(ctx context.Context) {
 // rotate begins an epoch; of several processes, it has the one wrap that all of them were given.
 func (r *rotation) rotate(ctx context.Context) error {
 	if !r.alone() {
-		if err := WrapUnderNewest(ctx, r.vault, r.keys, r.rows); err != nil {
+		if err := wrapUnderNewest(ctx, r.vault, r.keys, r.present); err != nil {
 			return err
 		}
 		wraps, err := r.vault.Wraps(ctx)
@@ -227,13 +232,25 @@ func (r *rotation) rotate(ctx context.Context) error {
 		return exit.Conflict(fmt.Errorf("the keys have %d epochs already: destroy the older ones first, with "+
 			"consentledger keys rotate --retire COPY", len(epochs)))
 	}
-	if err := r.keys.Advance(); err != nil {
+	if err := keysConflict(r.keys.Advance()); err != nil {
 		return err
 	}
 
 	r.log.Info("the keys of the vault have a new epoch", "epoch", r.keys.Epochs()[1])
 	r.wakeUp()
 	return nil
+}
+
+// keysConflict tells why keys are not changed, to whoever asked.
+func keysConflict(err error) error {
+	switch {
+	case errors.Is(err, vault.ErrKeysChanged):
+		return exit.Conflict(err)
+	case errors.Is(err, vault.ErrKeysGiven):
+		return exit.Conflict(fmt.Errorf("the keys are in %s, where no server can change them: start it with a file of "+
+			"the same text instead, by --vault-keys, rotate them, and give the new text afterwards", KeysTextVariable))
+	}
+	return err
 }
 
 // wakeUp has run look what is to be done.
@@ -271,7 +288,7 @@ func (r *rotation) retire(ctx context.Context, sum string) error {
 		return exit.Conflict(fmt.Errorf("%d keys are still wrapped under an older epoch: wait until consentledger "+
 			"keys show says rewrapped", old))
 	}
-	if err := r.keys.Retire(); err != nil {
+	if err := keysConflict(r.keys.Retire()); err != nil {
 		return err
 	}
 
@@ -292,7 +309,7 @@ func (r *rotation) report(ctx context.Context) (KeysReport, error) {
 	}
 	var processes []KeysOf
 	if !r.alone() {
-		if processes, err = ReadKeysOf(ctx, r.rows, time.Now(), keysGoneAfter); err != nil {
+		if processes, err = r.present(ctx); err != nil {
 			return KeysReport{}, err
 		}
 	}

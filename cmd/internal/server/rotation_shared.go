@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -22,8 +23,14 @@ import (
 // nothing: what it wraps under the older epoch is refused by the vault, see [vault.Vault.Share],
 // and it goes on once it is given the newer one.
 
-// keysRows is what the keys of those rows begin with; the name of the process follows.
-const keysRows = "keys/1/process/"
+// What the keys of those rows begin with. The name of the process follows; and, behind
+// livesRows, a slash and random digits, which are others each time a process starts. Whoever
+// has the name has the one such row: a process that ends takes away what it said only if it
+// is not said by the next one of its name by then.
+const (
+	keysRows  = "keys/1/process/"
+	livesRows = "keys/1/lives/"
+)
 
 const (
 	keysLookEvery = 5 * time.Second  // for another epoch, in the file and in the vault
@@ -67,15 +74,101 @@ func ReadKeysOf(
 	return all, nil
 }
 
-// say writes which epochs this process has.
+// say writes which epochs this process has. It does nothing once another process has the name.
 func (r *rotation) say(ctx context.Context, epochs []uint32) error {
+	if r.replaced {
+		return nil
+	}
 	text, err := json.Marshal(keysOfV1{V: 1, Epochs: epochs, At: time.Now().UnixMilli()})
 	if err != nil {
 		return err
 	}
-	row := eventstore.Row{Key: []byte(keysRows + r.process), Value: text}
-	return r.rows.Write(ctx, eventstore.Change{Put: []eventstore.Row{row}})
+
+	row, life := eventstore.Row{Key: []byte(keysRows + r.process), Value: text}, r.life()
+	if r.named {
+		err = r.rows.Write(ctx, eventstore.Change{Present: [][]byte{life}, Put: []eventstore.Row{row}})
+		if !errors.Is(err, eventstore.ErrCondition) {
+			return err
+		}
+	}
+
+	// The name is this process's from now on, or, if it was before, the next one's already.
+	c := eventstore.Change{Put: []eventstore.Row{row, {Key: life, Value: []byte{1}}}}
+	for other, err := range r.rows.Scan(ctx, []byte(livesRows+r.process+"/")) {
+		if err != nil {
+			return err
+		}
+		if r.replaced = r.named; r.replaced {
+			r.log.Warn("another process has the name of this one, and is the one of which is told which keys it has",
+				"process", r.process)
+			return nil
+		}
+		c.Delete = append(c.Delete, other.Key)
+	}
+	if err := r.rows.Write(ctx, c); err != nil {
+		return err
+	}
+	r.named = true
+	return nil
 }
+
+// life is the key of the row that is there while this process has its name.
+func (r *rotation) life() []byte {
+	if r.digits == "" {
+		r.digits = rand.Text()
+	}
+	return []byte(livesRows + r.process + "/" + r.digits)
+}
+
+// A heard is what a process said last, and when this one saw that it had said something new.
+type heard struct {
+	of      KeysOf
+	changed time.Time // by the clock of this process, which nobody sets; zero: it was not seen
+}
+
+// listen notes which processes say something new. Clocks of different machines may differ:
+// who is seen to say something is there, whatever time it says.
+func (r *rotation) listen(ctx context.Context) error {
+	all, err := ReadKeysOf(ctx, r.rows, time.Now(), forLong)
+	if err != nil {
+		return err
+	}
+	now := time.Now()
+	next := map[string]heard{}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, of := range all {
+		h, known := r.heard[of.Process]
+		if known && !h.of.Heard.Equal(of.Heard) {
+			h.changed = now
+		}
+		h.of = of
+		next[of.Process] = h
+	}
+	r.heard = next
+	return nil
+}
+
+// isThere reports whether a process was heard of lately: by the time that it says itself, or
+// because it was seen to say something.
+func (r *rotation) isThere(of KeysOf) bool {
+	if time.Since(of.Heard) <= keysGoneAfter {
+		return true
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	changed := r.heard[of.Process].changed
+	return !changed.IsZero() && time.Since(changed) <= keysGoneAfter
+}
+
+// present returns which processes are there.
+func (r *rotation) present(ctx context.Context) ([]KeysOf, error) {
+	all, err := ReadKeysOf(ctx, r.rows, time.Now(), forLong)
+	return slices.DeleteFunc(all, func(of KeysOf) bool { return !r.isThere(of) }), err
+}
+
+// forLong is longer than any process was not heard of.
+const forLong = 100 * 365 * 24 * time.Hour
 
 // among has the rotation be of one of several processes, of a name, that wraps anew while it
 // has a turn.
@@ -95,7 +188,7 @@ func (r *rotation) keepUp(ctx context.Context) {
 
 		epochs := r.keys.Epochs()
 		if !slices.Equal(epochs, said) || time.Since(at) >= keysSayEvery {
-			if err := r.say(ctx, epochs); err == nil { // else it is tried again
+			if err := errors.Join(r.say(ctx, epochs), r.listen(ctx)); err == nil { // else it is tried again
 				said, at = epochs, time.Now()
 			}
 		}
@@ -108,7 +201,10 @@ func (r *rotation) keepUp(ctx context.Context) {
 	// Who has stopped needs no keys. It may take no time from those who wait for the end.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 	defer cancel()
-	_ = r.rows.Write(ctx, eventstore.Change{Delete: [][]byte{[]byte(keysRows + r.process)}})
+	life := r.life()
+	_ = r.rows.Write(ctx, eventstore.Change{
+		Present: [][]byte{life}, Delete: [][]byte{[]byte(keysRows + r.process), life},
+	})
 }
 
 // sees takes note of which epoch wraps, and whether the keys have it.
@@ -164,14 +260,21 @@ func (r *rotation) forgetProcesses(ctx context.Context) error {
 	if r.alone() {
 		return nil
 	}
-	all, err := ReadKeysOf(ctx, r.rows, time.Now(), 100*365*24*time.Hour)
+	all, err := ReadKeysOf(ctx, r.rows, time.Now(), forLong)
 	if err != nil {
 		return err
 	}
 	var c eventstore.Change
 	for _, of := range all {
-		if time.Since(of.Heard) > keysForgotten {
-			c.Delete = append(c.Delete, []byte(keysRows+of.Process))
+		if time.Since(of.Heard) <= keysForgotten || r.isThere(of) {
+			continue
+		}
+		c.Delete = append(c.Delete, []byte(keysRows+of.Process))
+		for life, err := range r.rows.Scan(ctx, []byte(livesRows+of.Process+"/")) {
+			if err != nil {
+				return err
+			}
+			c.Delete = append(c.Delete, life.Key)
 		}
 	}
 	if len(c.Delete) == 0 {
@@ -184,6 +287,16 @@ func (r *rotation) forgetProcesses(ctx context.Context) error {
 // of them have it and nothing is wrapped under an epoch that is older than the one that wraps
 // now. It refuses everything else with what is to be done.
 func WrapUnderNewest(ctx context.Context, v *vault.Vault, keys *vault.FileKeys, rows eventstore.Rows) error {
+	present := func(ctx context.Context) ([]KeysOf, error) {
+		return ReadKeysOf(ctx, rows, time.Now(), keysGoneAfter)
+	}
+	return wrapUnderNewest(ctx, v, keys, present)
+}
+
+// wrapUnderNewest is [WrapUnderNewest] for whoever knows which processes are there.
+func wrapUnderNewest(
+	ctx context.Context, v *vault.Vault, keys *vault.FileKeys, present func(context.Context) ([]KeysOf, error),
+) error {
 	epochs := keys.Epochs()
 	newest := epochs[len(epochs)-1]
 	wraps, err := v.Wraps(ctx)
@@ -217,7 +330,7 @@ func WrapUnderNewest(ctx context.Context, v *vault.Vault, keys *vault.FileKeys, 
 			"consentledger keys advance, and give the file to every process", wraps))
 	}
 
-	all, err := ReadKeysOf(ctx, rows, time.Now(), keysGoneAfter)
+	all, err := present(ctx)
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"sync"
 
 	"consentledger/cmd/internal/exit"
 	"consentledger/eventstore"
@@ -18,12 +20,45 @@ import (
 // KeysVariable names the file with the keys of the vault, where no flag does.
 const KeysVariable = "CONSENTLEDGER_VAULT_KEYS_FILE"
 
+// KeysTextVariable holds the keys of the vault themselves: the text of such a file, as it is or
+// in base64.
+const KeysTextVariable = "CONSENTLEDGER_VAULT_KEYS"
+
+// keysText is what the environment said when it was read.
+var keysText struct {
+	sync.Mutex
+	text string
+}
+
+// takeKeysText returns the keys that the environment holds, and takes them out of it: no
+// program that this one starts has them. Whoever may read this process's memory, and its
+// first environment below /proc, still does.
+func takeKeysText() string {
+	keysText.Lock()
+	defer keysText.Unlock()
+	if text := os.Getenv(KeysTextVariable); text != "" {
+		keysText.text = text
+		os.Unsetenv(KeysTextVariable)
+	}
+	return keysText.text
+}
+
+// wholeEnviron is the environment for this same program, started anew.
+func wholeEnviron() []string {
+	if text := takeKeysText(); text != "" {
+		return append(os.Environ(), KeysTextVariable+"="+text)
+	}
+	return os.Environ()
+}
+
 // Addresses are where the parts of a ledger are that are not in its data directory.
 type Addresses struct {
 	Store string // empty: the records are in it
 	Vault string // empty: the persons are in it
 	Keys  string // the file with the vault's keys; empty: it is in it
 	kek   string // the command that seals that file; empty: that of the environment, or none
+
+	text string // the keys themselves, instead of a file; empty: they are in a file
 }
 
 // addressesOf reads them from flags and the environment.
@@ -39,8 +74,12 @@ func addressesOf(with DirOptions) (a Addresses, err error) {
 	if a.Keys = with.VaultKeys; a.Keys == "" {
 		a.Keys = os.Getenv(KeysVariable)
 	}
+	a.text = takeKeysText()
 
 	switch {
+	case a.text != "" && a.Keys != "":
+		return a, exit.Usage(fmt.Errorf("%s has the keys of the vault, and --vault-keys or %s names a file with them: "+
+			"give one of the two", KeysTextVariable, KeysVariable))
 	case a.Vault == "":
 		return a, nil
 	case a.Store == "":
@@ -48,7 +87,7 @@ func addressesOf(with DirOptions) (a Addresses, err error) {
 			"data directory: "+
 			"name the event store that all of them use, with %s, %s or %s",
 			VaultPlace.Flag, RecordsPlace.Flag, StoreVariable, StoreFileVariable))
-	case a.Keys == "":
+	case a.Keys == "" && a.text == "":
 		return a, exit.Usage(fmt.Errorf("%s shares persons with other processes, and all of them need the same keys: "+
 			"name the file with --vault-keys or %s; consentledger keys new makes one", VaultPlace.Flag, KeysVariable))
 	}
@@ -66,6 +105,9 @@ func (a Addresses) check(path string, fresh bool) error {
 // openKeys opens the keys of the vault. Those of a fresh directory are made, those of a
 // file that somebody named never are.
 func (a Addresses) openKeys(path string, fresh bool) (*vault.FileKeys, error) {
+	if a.text != "" {
+		return a.givenKeys(path)
+	}
 	if a.Keys == "" {
 		return openKeys(filepath.Join(path, "keys"), fresh, KEKOf(a.kek))
 	}
@@ -79,6 +121,40 @@ func (a Addresses) openKeys(path string, fresh bool) (*vault.FileKeys, error) {
 	}
 	if err != nil {
 		return nil, fmt.Errorf("--vault-keys, %s: %w", KeysVariable, err)
+	}
+	return keys, nil
+}
+
+// keysPlace says where the keys are.
+func (a Addresses) keysPlace(path string) string {
+	if a.text != "" {
+		return KeysTextVariable
+	}
+	return cmp.Or(a.Keys, filepath.Join(path, "keys"))
+}
+
+// CheckKeysText returns whether the environment holds the keys, and what is wrong with them.
+func CheckKeysText(kek string) (given bool, err error) {
+	a := Addresses{text: takeKeysText(), kek: kek}
+	if a.text == "" {
+		return false, nil
+	}
+	_, err = a.givenKeys("")
+	return true, err
+}
+
+// givenKeys returns the keys that the environment holds. A directory that has others is not
+// opened with them.
+func (a Addresses) givenKeys(path string) (*vault.FileKeys, error) {
+	own := filepath.Join(path, "keys")
+	if _, err := os.Stat(own); path != "" && err == nil {
+		return nil, exit.Usage(fmt.Errorf("%s has the keys of the vault, and there is the file %s: unset it, or, if it "+
+			"holds the same keys, keep the file elsewhere", KeysTextVariable, own))
+	}
+	keys, err := vault.GivenKeys(a.text, KEKOf(a.kek))
+	if err != nil {
+		return nil, exit.Usage(fmt.Errorf("%s, which holds the text of a file of keys as consentledger keys new makes "+
+			"one: %w", KeysTextVariable, err))
 	}
 	return keys, nil
 }
