@@ -47,6 +47,8 @@ var notes = []struct{ good, bad string }{
 	{"key.issued key=abcdefghijkl;principal=p-abcdefghijkl;roles=app-writer,app-reader;until=2026-12-01;by=p-abcdefghijkm", "roles=Admin"},
 	{"key.rotated key=abcdefghijkl;principal=p-abcdefghijkl;roles=auditor;until=2026-12-01;by=p-abcdefghijkm", "until=later"},
 	{"key.revoked key=abcdefghijkl;principal=p-abcdefghijkl;roles=auditor;until=2026-12-01;by=ledger", "key=clk_abc"},
+	{"logkey.joined key=logs.example.com/shop+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW", "-key"},
+	{"logkey.retired key=logs.example.com/shop+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW", "-key"},
 	{"messages.lost stream=incoming;how=gap;first=387;last=500;count=114", "first=some"},
 	{"system.added system=crm;purposes=ads,offers", "purposes=ads,,offers"},
 	{"system.removed system=crm;reason=gone", "-reason"},

@@ -152,7 +152,7 @@ var ofOperation = map[auth.Operation]Class{
 	auth.Record: Record, auth.Group: Record, auth.Operate: Record, auth.Publish: Record, auth.Erase: Record,
 	auth.Receipt: Record, auth.Rejected: Record, auth.Webhooks: Record, auth.ManageApps: Record,
 	auth.ManageKeys: Record, auth.VaultKeys: Record, auth.DiscloseProof: Record, auth.DestroyProof: Record,
-	auth.OpenProof: Record,
+	auth.OpenProof: Record, auth.LogKeys: Record,
 }
 
 // ofPattern are routes that are not as heavy, or as light, as others of their operation.

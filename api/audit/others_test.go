@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"consentledger/projections/transparency/merkle"
 	"consentledger/projections/transparency/publish"
@@ -265,5 +266,68 @@ func TestOutsiderVerifiesProof(t *testing.T) {
 		if extra, err := torchwood.ProofExtraData(proof); err != nil || !bytes.Equal(extra, records[i]) {
 			t.Errorf("the proof of %d holds %q: %v", i, extra, err)
 		}
+	}
+}
+
+// TestOutsidersVerifyByEitherKey: while two keys sign the log programs that are not ours
+// accept it by either, a witness that knows one of them cosigns it, and once the older key is
+// retired only the next one counts.
+func TestOutsidersVerifyByEitherKey(t *testing.T) {
+	h := newTestServer(t)
+	records := someRecords(700)
+	h.add(records[:300]...)
+	old := h.vkey()
+	early := startWitness(t, old)
+	_, first := h.get("/checkpoint")
+	if status, text := early.ask(0, nil, first); status != http.StatusOK {
+		t.Fatalf("before the keys overlap: %d %s", status, text)
+	}
+
+	if err := h.logs.JoinKey(t.Context(), "demo", time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	keys, err := h.keep.Keys(t.Context(), "demo")
+	if err != nil {
+		t.Fatal(err)
+	}
+	accept := func(vkey string, want bool) {
+		t.Helper()
+		for name, accepts := range outsiders {
+			if err := accepts(t, h.url, vkey); (err == nil) != want {
+				t.Errorf("%s by the key %s: %v", name, vkey, err)
+			}
+		}
+	}
+	late := startWitness(t, keys.Next)
+	_, both := h.get("/checkpoint")
+	for i, w := range []*litewitness{early, late} {
+		if status, text := w.ask([]int64{300, 0}[i], nil, both); status != http.StatusOK {
+			t.Errorf("witness %d, the same tree signed by both keys: %d %s", i, status, text)
+		}
+	}
+	h.add(records[300:500]...)
+	accept(old, true)
+	accept(keys.Next, true)
+	_, both = h.get("/checkpoint")
+	proof := h.consistency(300, both)
+	for i, w := range []*litewitness{early, late} {
+		if status, text := w.ask(300, proof, both); status != http.StatusOK {
+			t.Errorf("witness %d, signed by both keys: %d %s", i, status, text)
+		}
+	}
+
+	if err := h.logs.RetireKey(t.Context(), "demo", time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	h.add(records[500:]...)
+	accept(old, false)
+	accept(keys.Next, true)
+	_, last := h.get("/checkpoint")
+	proof = h.consistency(500, last)
+	if status, text := early.ask(500, proof, last); status != http.StatusForbidden {
+		t.Errorf("the witness that knows the older key alone: %d %s", status, text)
+	}
+	if status, text := late.ask(500, proof, last); status != http.StatusOK {
+		t.Errorf("the witness that knows the next key: %d %s", status, text)
 	}
 }

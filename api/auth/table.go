@@ -62,6 +62,7 @@ const (
 	SIEM       Operation = "siem"
 	Backup     Operation = "backup"
 	VaultKeys  Operation = "vault-keys"
+	LogKeys    Operation = "log-keys"
 )
 
 // A Row says who may do an operation.
@@ -134,6 +135,7 @@ var Operations = []Row{
 	{Operation: SIEM, Says: "who did what and what was refused, for a SIEM: streams and pseudonyms, and nothing else of persons", Roles: []Role{Auditor, Administrator}},
 	{Operation: Backup, Says: "make a backup of the log and the vault, encrypted, without the keys of the vault", Roles: []Role{Administrator}},
 	{Operation: VaultKeys, Says: "see which epochs the vault's keys have, begin one, destroy older ones; never the keys", Roles: []Role{Administrator}},
+	{Operation: LogKeys, Says: "see what a log is verified with, have another key sign it, retire the older one; never a signing key", Roles: []Role{Administrator}},
 }
 
 func rowOf(op Operation) (Row, bool) {
@@ -303,6 +305,9 @@ var Routes = []Route{
 	{"GET /v1/vault/keys", VaultKeys, OfAll},
 	{"POST /v1/vault/keys/rotate", VaultKeys, OfAll},
 	{"POST /v1/vault/keys/retire", VaultKeys, OfAll},
+	{"GET /v1/apps/{app}/log/keys", LogKeys, OfApp},
+	{"POST /v1/apps/{app}/log/keys/begin", LogKeys, OfApp},
+	{"POST /v1/apps/{app}/log/keys/finish", LogKeys, OfApp},
 }
 
 // RouteOf returns the row of a route, and whether there is one.

@@ -111,6 +111,7 @@ func TestWhatTheLedgerSaysOfItselfComesInByNoEndpoint(t *testing.T) {
 		"group.told":     fmt.Sprintf(`{"group":"acme","record":%q}`, given.EventID),
 		"clock.observed": `{"observation":"steady","watched":"86400"}`,
 		"key.issued":     `{"key":"abcdefghijkl"}`,
+		"logkey.joined":  `{"key":"abcdefghijkl"}`,
 		"messages.lost":  `{"stream":"incoming","how":"gap","first":"387"}`,
 	} {
 		for _, path := range []string{appEndpoint, operatorEndpoint, "/v1/groups/acme/events"} {

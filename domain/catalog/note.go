@@ -27,6 +27,13 @@ const (
 	KeyRevoked Note = "key.revoked"
 )
 
+// What the ledger says of the keys that sign an app's transparency log. A key is named by
+// what it is verified with, which is public.
+const (
+	LogKeyJoined  Note = "logkey.joined"
+	LogKeyRetired Note = "logkey.retired"
+)
+
 // What the ledger says of a consent that is worth less than it was although nobody said
 // so: it expired, or a new version of the policy made it stale. Nothing is decided by these
 // notes: where a person stands is found each time anew. They are so that apps can be told,

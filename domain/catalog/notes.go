@@ -217,6 +217,16 @@ var NoteRules = slices.Concat(proposalRules, principalRules, []NoteRule{
 		},
 	},
 	{
+		Kind: LogKeyJoined, Own: true, Source: "PIPL 51(3)",
+		Says:   "another key signs the app's transparency log beside the one that does",
+		Fields: []FieldRule{text("key")},
+	},
+	{
+		Kind: LogKeyRetired, Own: true, Source: "PIPL 51(3)",
+		Says:   "a key signs the app's transparency log no more: the one that joined last does",
+		Fields: []FieldRule{text("key")},
+	},
+	{
 		Kind: "policy.precedence", Source: "XI(I)",
 		Says:   "a specific policy prevailed",
 		Fields: []FieldRule{name("winner"), text("clause")},

@@ -12,6 +12,7 @@ import (
 
 	"consentledger/domain/ident"
 	"consentledger/eventstore/atomicfile"
+	"consentledger/projections/transparency/merkle"
 
 	"golang.org/x/mod/sumdb/note"
 )
@@ -98,15 +99,17 @@ func (l *Log) awaitKeys(ctx context.Context, app ident.AppName) error {
 // of a key.
 func (l *Log) SignedBy(app ident.AppName, vkey string) (bool, error) {
 	signed, err := l.Checkpoint(app)
-	if err != nil || vkey == "" {
-		return false, err
-	}
+	return err == nil && IsSignedBy(signed, vkey), err
+}
+
+// IsSignedBy reports whether a checkpoint carries the signature of a verifier key.
+func IsSignedBy(signed []byte, vkey string) bool {
 	v, err := note.NewVerifier(vkey)
 	if err != nil {
-		return false, err
+		return false
 	}
-	_, _, err = signing{verifiers: []note.Verifier{v}}.openNote(signed, l.Keep.Origin(app))
-	return err == nil, nil
+	_, err = merkle.Open(signed, v, v.Name())
+	return err == nil
 }
 
 // onRekey has a function called when keys change, and reports whether they have since the
@@ -269,13 +272,11 @@ func (k *Keep) retire(ctx context.Context, app ident.AppName, at time.Time) erro
 	if err := k.register.add(ctx, app, retired(keys.Current, at)); err != nil {
 		return err
 	}
-	return k.settleKeys(app)
+	return k.replaceKey(app)
 }
 
-// settleKeys puts the next key in the place of one that is retired.
+// settleKeys puts the next key in the place of one that was retired before a crash.
 func (k *Keep) settleKeys(app ident.AppName) error {
-	k.keyFiles.Lock()
-	defer k.keyFiles.Unlock()
 	_, vkey, err := k.readKey(app, keyEnds[1])
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -286,6 +287,12 @@ func (k *Keep) settleKeys(app ident.AppName) error {
 	if vkey != k.register.begun(app) {
 		return nil
 	}
+	return k.replaceKey(app)
+}
+
+func (k *Keep) replaceKey(app ident.AppName) error {
+	k.keyFiles.Lock()
+	defer k.keyFiles.Unlock()
 	if err := os.Rename(k.file(app, keyEnds[1]), k.file(app, keyEnds[0])); err != nil {
 		return err
 	}

@@ -207,6 +207,9 @@ func firstKey(vkey string, changes []string) string {
 }
 
 func (r *Register) add(ctx context.Context, app ident.AppName, line string) error {
+	if r == nil {
+		return nil
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	text := r.apps[app] + line + "\n"

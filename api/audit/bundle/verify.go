@@ -152,10 +152,27 @@ func (b *opening) key(v note.Verifier) error {
 		return err
 	}
 	k, err := note.NewVerifier(strings.TrimSuffix(string(text), "\n"))
-	if err != nil || k.Name() != v.Name() || k.KeyHash() != v.KeyHash() {
+	if err != nil || !SameLogKey(k, v, b.Signed) {
 		return errors.New("it is another key than the one that verifies the checkpoint")
 	}
 	return nil
+}
+
+// SameLogKey reports whether a key that evidence names is as good as the one that has verified
+// its checkpoint: the same, or one that has signed it too, as while two keys sign a log.
+func SameLogKey(named, verified note.Verifier, signed []byte) bool {
+	if named.Name() != verified.Name() {
+		return false
+	}
+	if named.KeyHash() == verified.KeyHash() {
+		return true
+	}
+	text, _, _ := strings.Cut(string(signed), "\n\n")
+	c, err := merkle.ParseCheckpoint(text + "\n")
+	if err == nil {
+		_, err = merkle.Open(signed, named, c.Origin)
+	}
+	return err == nil
 }
 
 // whole returns what a file holds.

@@ -69,7 +69,7 @@ func Verify(text []byte, v note.Verifier, origin string) (*Verified, error) {
 	}
 	c := Consent{App: domain.App{Name: e.Stream.App}, Entry: e, Proof: proof, Parts: shape.Evidence.Parts,
 		Document: []byte(shape.Evidence.Policy), State: shape.Evidence.State}
-	claims, err := c.derive(text, shape, a, v)
+	claims, err := c.derive(text, shape, a, p.Checkpoint, v)
 	if err != nil {
 		return nil, err
 	}
@@ -91,7 +91,7 @@ func Verify(text []byte, v note.Verifier, origin string) (*Verified, error) {
 
 // derive writes the receipt again and compares. It returns what it had to
 // believe.
-func (c *Consent) derive(text []byte, shape outline, a answer, v note.Verifier) ([]string, error) {
+func (c *Consent) derive(text []byte, shape outline, a answer, signed []byte, v note.Verifier) ([]string, error) {
 	if err := errors.Join(c.readPolicy(a), c.State.check()); err != nil {
 		return nil, err
 	}
@@ -114,7 +114,7 @@ func (c *Consent) derive(text []byte, shape outline, a answer, v note.Verifier) 
 
 	if form == Kantara {
 		k, err := note.NewVerifier(said.key)
-		if err != nil || k.Name() != v.Name() || k.KeyHash() != v.KeyHash() {
+		if err != nil || !bundle.SameLogKey(k, v, signed) {
 			return nil, errors.New("publicKey: it names another key than the one that verifies it")
 		}
 		c.Key = said.key

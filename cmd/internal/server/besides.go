@@ -86,6 +86,15 @@ func (h *Server) besides() []beside {
 		{rest.Described{Pattern: "POST /v1/vault/keys/retire", ID: "retire-vault-keys",
 			Summary: "Destroy older epochs of the vault's keys, by the sum of a copy of the newer file",
 			Body:    RetireRequest{}, Answer: KeysReport{}, NoDryRun: retiresAtOnce}, http.HandlerFunc(h.retireKeys)},
+		{rest.Described{Pattern: "GET /v1/apps/{app}/log/keys", ID: "list-log-keys",
+			Summary: "What the app's log is verified with, and was before", Answer: LogKeysReport{}},
+			http.HandlerFunc(h.logKeys)},
+		{rest.Described{Pattern: "POST /v1/apps/{app}/log/keys/begin", ID: "begin-log-key",
+			Summary: "Have another key sign the app's log beside the one that does",
+			Answer:  LogKeysReport{}, NoDryRun: logKeysAtOnce}, http.HandlerFunc(h.beginLogKey)},
+		{rest.Described{Pattern: "POST /v1/apps/{app}/log/keys/finish", ID: "finish-log-key",
+			Summary: "Destroy the older one of the two keys that sign the app's log",
+			Answer:  LogKeysReport{}, NoDryRun: logKeysAtOnce}, http.HandlerFunc(h.finishLogKey)},
 	}
 }
 

@@ -62,6 +62,7 @@ func Run(ctx context.Context, c Config, out io.Writer) (err error) {
 		}
 	}
 	h.awaitReading(w.ctx)
+	w.Go(func() { h.recordAllLogKeys(w.ctx) })
 	w.Go(func() { h.checkLogs(w.ctx) }) // it reads the whole store: nobody waits for it
 	setup, err := h.setup(w.ctx)
 	if err != nil && w.ctx.Err() == nil { // else why it ends is told below

@@ -18,6 +18,7 @@ import (
 	"consentledger/domain/ident"
 	"consentledger/eventstore/atomicfile"
 	"consentledger/eventstore/ledger"
+	"consentledger/projections/transparency"
 	"consentledger/projections/transparency/verify"
 
 	"github.com/spf13/cobra"
@@ -116,8 +117,17 @@ func (v LogToVerify) run(c *cobra.Command, at string) (err error) {
 	}
 
 	if memory.Origin != "" && (memory.Origin != origin || memory.Key != KeyText(v.key)) {
-		return exit.NotAuthentic(fmt.Errorf("%s: it was verified before as the log %s with another key or origin "+
-			"(%s); if that is meant, use --forget or another --memory", at, memory.Origin, file))
+		follows, err := v.follows(c.Context(), source, memory, origin)
+		if err != nil {
+			return fmt.Errorf("%s: %w", at, err)
+		}
+		if !follows {
+			return exit.NotAuthentic(fmt.Errorf("%s: it was verified before as the log %s with another key or origin "+
+				"(%s), and that key has not signed its checkpoint; if that is meant, use --forget or another --memory",
+				at, memory.Origin, file))
+		}
+		fmt.Fprintln(c.ErrOrStderr(), "the log's checkpoint is signed by the key that it was verified with before, too: "+
+			"the new key is remembered in its place")
 	}
 
 	cosigned, err := v.cosigned(c.Context(), source, verifier, origin)
@@ -164,6 +174,19 @@ func (v LogToVerify) run(c *cobra.Command, at string) (err error) {
 	memory.Key, memory.Origin = KeyText(v.key), origin
 	memory.Remember(cp, report.Signed)
 	return writeMemory(file, memory)
+}
+
+// follows reports whether a log that was verified before with another key carries the
+// signature of that key as well: it says then that the log goes on with the new one.
+func (v LogToVerify) follows(ctx context.Context, source verify.Source, m verify.Memory, origin string) (bool, error) {
+	if m.Origin != origin {
+		return false, nil
+	}
+	files, err := source.Read(ctx, "checkpoint")
+	if err != nil {
+		return false, err
+	}
+	return transparency.IsSignedBy(files[0], m.Key) && transparency.IsSignedBy(files[0], KeyText(v.key)), nil
 }
 
 // verify reads the log, and with --vault holds it against what is kept beside
