@@ -51,7 +51,7 @@ var topics = []topic{
 	{"access", "Keys, sessions, and whose they are", []string{"/v1/access"}},
 	{"operation", "How the ledger does, what it could not take, backups and keys", []string{
 		"/livez", "/readyz", "/healthz", "/v1/status", "/v1/alarms", "/v1/rejected", "/v1/replay/check", "/v1/backup",
-		"/v1/vault",
+		"/v1/vault", "/v1/apps/{app}/log",
 	}},
 	{"description", "What is sent and answered, and what errors mean", []string{
 		"/asyncapi.json", "/v1/schemas", "/v1/errors",
