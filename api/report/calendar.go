@@ -110,7 +110,7 @@ func (c *calendar) remind(e *ics.VEvent, o Obligation, when string, params ...ic
 	}
 	a := e.AddAlarm()
 	a.SetAction(ics.ActionDisplay)
-	a.SetProperty(ics.ComponentPropertyDescription, ics.ToText(c.words.title(o)))
+	a.SetProperty(ics.ComponentPropertyDescription, c.words.title(o))
 	a.SetTrigger(when, params...)
 }
 

@@ -11,8 +11,11 @@ import (
 
 	"consentledger/api/report"
 	"consentledger/api/wire/wiretest"
+	"consentledger/domain"
 	"consentledger/domain/deadline"
 	"consentledger/domain/ident"
+	"consentledger/domain/obligation"
+	"consentledger/domain/policy"
 	"consentledger/domain/request"
 	"consentledger/eventstore"
 	"consentledger/projections/projectiontest"
@@ -118,6 +121,7 @@ func TestTheReportOfAPastDayIsWhatWasAnsweredThen(t *testing.T) {
 		t.Errorf("live  %s\nknown %s", live, was)
 	}
 	d.Rest(10 * deadline.Day)
+	d.Step(open, "identity.passed elements=IDE-4 checked_by=desk")
 	d.Step(open, "request.answered outcome=full channel=email")
 	if is := d.want(200, "", "GET", reports+"?known_at="+then, ""); is != was {
 		t.Errorf("is  %s\nwas %s", is, was)
@@ -206,7 +210,21 @@ func TestTheFeedOpensByItsTokenAlone(t *testing.T) {
 	if err := json.Unmarshal([]byte(d.want(200, `"path"`, "GET", "/v1/apps/smartkey/reports/feed", "")), &f); err != nil {
 		t.Fatal(err)
 	}
+	// What follows from withdrawals is in the feed of everything alone.
+	d.TellOn(ident.ObligationStream(projectiontest.App, "stop1"), domain.OpenDuties{
+		Cause: obligation.Cause{Event: ident.EventID{1}, Kind: "consent.withdrawn", Stream: "subject-smartkey-1"},
+		Rule:  policy.DutyRule{ID: "stop", Kind: policy.DutyStop, Each: policy.DutyEachSystem}, Target: []string{"ads"}, Start: d.Time(),
+		Rules: []deadline.Rule{{ID: "h24", Source: "law", Unit: deadline.UnitHour, Length: 24, TimeZone: "Asia/Shanghai", Law: true}},
+	})
+	if err := d.Wait(t.Context(), 0); err != nil {
+		t.Fatal(err)
+	}
+	all := d.want(200, "BEGIN:VCALENDAR", "GET", f.All, "")
+	d.want(400, "all: want true or false", "GET", f.Path+"?all=some", "")
 	feed := d.want(200, "BEGIN:VCALENDAR", "GET", f.Path, "")
+	if few, many := strings.Count(feed, "BEGIN:VEVENT"), strings.Count(all, "BEGIN:VEVENT"); many != few+1 {
+		t.Errorf("%d events of replies and incidents, %d of all", few, many)
+	}
 	if n := strings.Count(feed, "BEGIN:VEVENT"); n != 4 || strings.Contains(feed, d.Pseudonym("ann")) || strings.Count(feed, "STATUS:CANCELLED") != 1 {
 		t.Errorf("%d events in\n%s", n, feed)
 	}

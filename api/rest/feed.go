@@ -21,7 +21,8 @@ import (
 // A Feed is where a calendar program finds an app's open deadlines.
 type Feed struct {
 	App  string `json:"app"`
-	Path string `json:"path" doc:"below the server's address; whoever has it can read the feed"`
+	Path string `json:"path" doc:"of replies to requests and of incidents, below the server's address; whoever has it can read the feed"`
+	All  string `json:"path_of_all" doc:"the same with everything else that is owed, as what follows from withdrawals"`
 }
 
 type feedIn struct {
@@ -31,6 +32,7 @@ type feedIn struct {
 type feedTokenIn struct {
 	App   string `path:"app"`
 	Token string `path:"token"`
+	All   string `query:"all" enum:"true,false" doc:"true: also what is no reply to a request and of no incident"`
 	Known string `header:"If-None-Match"`
 }
 
@@ -58,13 +60,14 @@ func (s *server) feedRoutes(api huma.API) {
 			if err != nil {
 				return nil, err
 			}
-			return ok(Feed{in.App, "/v1/apps/" + url.PathEscape(in.App) + "/feeds/" + s.feedToken(name) +
-				"/deadlines.ics"})
+			path := "/v1/apps/" + url.PathEscape(in.App) + "/feeds/" + s.feedToken(name) + "/deadlines.ics"
+			return ok(Feed{App: in.App, Path: path, All: path + "?all=true"})
 		})
 	// A program that has the newest entries is told so in 304.
 	op := huma.Operation{OperationID: "deadline-feed", Method: http.MethodGet,
 		Path: "/v1/apps/{app}/feeds/{token}/deadlines.ics", Summary: "The calendar feed of an app's open deadlines",
-		Description:        "Without personal data. A wrong token is answered as if there were no such feed.",
+		Description: "Replies to requests and what incidents make owed; all=true adds what follows from withdrawals and " +
+			"from the policy. Without personal data. A wrong token is answered as if there were no such feed.",
 		SkipValidateParams: true}
 	op.Responses = map[string]*huma.Response{
 		"200": {Description: "The calendar", Content: map[string]*huma.MediaType{"text/calendar": {Schema: aText}}},
@@ -92,6 +95,10 @@ func (s *server) feed(ctx context.Context, in *feedTokenIn) (*feedOut, error) {
 		return nil, failure{plain(http.StatusNotFound, "")}
 	}
 
+	if in.All != "" && in.All != "true" && in.All != "false" {
+		return nil, bad("all: want true or false")
+	}
+
 	now := s.Ledger.Now()
 	lang, err := s.langOf(ctx, name)
 	if err != nil {
@@ -100,7 +107,7 @@ func (s *server) feed(ctx context.Context, in *feedTokenIn) (*feedOut, error) {
 
 	// It is held as a whole: its tag goes before it.
 	var file bytes.Buffer
-	q := requests.Query{App: name, At: now, Since: now.Add(-kept)}
+	q := requests.Query{App: name, At: now, Since: now.Add(-kept), Dated: in.All != "true"}
 	if err := s.writeFile(ctx, &file, q, report.ICS, lang); err != nil {
 		return nil, err
 	}

@@ -81,13 +81,15 @@ func newReportFeed() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "feed",
 		Short: "Where calendar programs find an app's open deadlines",
-		Long: "Where calendar programs find an app's open deadlines. Whoever has the address can read the feed; it " +
-			"names no person.\nGive the calendar program the path after the address under which the server is " +
-			"reached, as in https://ledger.example.com/v1/apps/...\nTo end every address that was given out, stop " +
-			"the server, remove feed.key from its data directory, and start it again.",
+		Long: `Where calendar programs find an app's open deadlines: replies to requests and what
+incidents make owed; path_of_all has what follows from withdrawals and from the policy
+as well. Whoever has the address can read the feed; it names no person. Give the
+calendar program the path after the address under which the server is reached, as in
+https://ledger.example.com/v1/apps/... To end every address that was given out, stop
+the server, remove feed.key from its data directory, and start it again.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			return remote.ShowOne(c, remote.App(app)+"/reports/feed", "app", "path")
+			return remote.ShowOne(c, remote.App(app)+"/reports/feed", "app", "path", "path_of_all")
 		},
 	}
 	commandline.AppFlag(c, &app)

@@ -73,6 +73,12 @@ func (s *class) group() Lane {
 	return LaneRequests
 }
 
+// dated reports whether somebody has to keep the date of a class: it is a reply to a request,
+// or of an incident. All else follows from many consents at once, and systems do it.
+func (s *class) dated() bool {
+	return s.group() == LaneRequests || strings.HasPrefix(s.causeKind, "incident.")
+}
+
 // Lane returns the group in which an obligation stands.
 func (o *Obligation) Lane() Lane { return o.of.group() }
 
@@ -104,6 +110,7 @@ type Query struct {
 	Before      deadline.Date // due before that day, in the rule's place
 	After       deadline.Date // due after that day
 	Binding     bool          // only those that bind
+	Dated       bool          // only what persons asked for by their rights, and incidents: see [class.dated]
 
 	Since      deadline.Instant    // leaves out what was settled before; zero: nothing
 	SinceSteps eventstore.Position // of a summary's rejections and fees: those after it

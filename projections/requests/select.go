@@ -205,6 +205,7 @@ func (r *reading) wantsState(s State) bool { return len(r.States) == 0 || slices
 
 func (r *reading) wantsClass(s *class) bool {
 	return (len(r.Lanes) == 0 || slices.Contains(r.Lanes, s.group())) &&
+		(!r.Dated || s.dated()) &&
 		(r.Kind == "" || s.kind == r.Kind) &&
 		(r.Rule == "" || s.rule == r.Rule) &&
 		(r.ID == "" || s.id == r.ID) &&
