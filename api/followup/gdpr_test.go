@@ -76,8 +76,8 @@ func TestTheGDPRRunsOnTheSameEngine(t *testing.T) {
 		"once they are known it goes on, eight days later":       {"2026-05-11T08:00:00Z", [][2]string{{"2026-05-12T08:00:00Z", "identity.requested elements=IDE-1"}, {"2026-05-20T08:00:00Z", "identity.passed elements=IDE-1 checked_by=desk"}}, "2026-06-19", false},
 		"an extension is three months from the first day":        {"2026-05-11T08:00:00Z", [][2]string{{"2026-06-01T08:00:00Z", "request.extended reason=complex notified=2026-06-01T08:00:00Z"}}, "2026-08-11", false},
 		"an extension and a pause add up":                        {"2026-05-11T08:00:00Z", [][2]string{{"2026-05-12T08:00:00Z", "identity.requested elements=IDE-1"}, {"2026-05-20T08:00:00Z", "identity.passed elements=IDE-1 checked_by=desk"}, {"2026-06-01T08:00:00Z", "request.extended reason=complex notified=2026-06-01T08:00:00Z"}}, "2026-08-19", false},
-		"an answer on the last day is in time":                   {"2026-03-05T09:00:00Z", [][2]string{{"2026-04-07T21:59:00Z", "request.answered outcome=full channel=email"}}, "2026-04-07", false},
-		"an answer a minute after midnight in Berlin is late":    {"2026-03-05T09:00:00Z", [][2]string{{"2026-04-07T22:01:00Z", "request.answered outcome=full channel=email"}}, "2026-04-07", true},
+		"an answer on the last day is in time":                   {"2026-03-05T09:00:00Z", [][2]string{{"2026-04-07T21:58:00Z", "identity.passed elements=IDE-1 checked_by=desk"}, {"2026-04-07T21:59:00Z", "request.answered outcome=full channel=email"}}, "2026-04-07", false},
+		"an answer a minute after midnight in Berlin is late":    {"2026-03-05T09:00:00Z", [][2]string{{"2026-04-07T22:00:00Z", "identity.passed elements=IDE-1 checked_by=desk"}, {"2026-04-07T22:01:00Z", "request.answered outcome=full channel=email"}}, "2026-04-07", true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			everyEra(t, func(t *testing.T, w *world) {

@@ -39,6 +39,15 @@ func TestTheNextStepsAreThoseThatAreTaken(t *testing.T) {
 		}
 	}
 
+	// Data are handed over to nobody of whom it is not known who they are: until then only
+	// the complaint can be answered.
+	i := slices.IndexFunc(a.Steps, func(s NextStep) bool { return s.Type == "request.answered" })
+	j := slices.IndexFunc(a.Steps[i].Fields, func(f NextField) bool { return f.Name == "types" })
+	if f := a.Steps[i].Fields[j]; !f.Required || len(f.Options) != 1 || f.Options[0].Code != "complaint" {
+		t.Errorf("an answer may be to %+v", f)
+	}
+	d.Step(open, "identity.passed elements=IDE-4 checked_by=desk")
+
 	answer := `{"specversion":"1.0","id":"a1","source":"test","type":"request.answered","data":{"request":"` + open.ID + `","outcome":"full","channel":"email"}}`
 	d.want(200, `"outcome":"recorded"`, "POST", "/v1/apps/smartkey/operator/events", answer)
 	if _, types := d.next(path); !slices.Equal(types, []string{"request.reopened"}) {

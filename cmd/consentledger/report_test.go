@@ -31,7 +31,7 @@ func askedOf(t *testing.T, dir string) (answered, open ident.StreamID) {
 	}
 	ask := func(who, id string, types ...request.Type) ident.StreamID {
 		req := ledger.Request{App: "smartkey", Person: ident.PersonKey{Kind: "account", ID: who}, Source: "test", ID: id, Body: []byte(id), Actor: "person", RecordedBy: "test",
-			Command: domain.OpenRequest{Types: types, Channel: "email"}}
+			Command: domain.OpenRequest{Types: types, Channel: "email", Authenticated: true}}
 		if _, err := d.Ledger.Execute(t.Context(), req); err != nil {
 			t.Fatal(err)
 		}

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"consentledger/domain"
+	"consentledger/domain/catalog"
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
 	"consentledger/domain/ident"
@@ -24,8 +25,7 @@ func (r Request) checkStep(cmd domain.TakeStep, ref Reference) error {
 
 	switch cmd.Kind {
 	case "identity.requested", "identity.passed", "identity.failed":
-		known := r.list(ref.Reference, func(d policy.Document) []policy.Ground { return d.IdentityElements })
-		return request.CheckElements(policy.FieldOf(cmd.Fields, "elements"), known)
+		return request.CheckElements(policy.FieldOf(cmd.Fields, "elements"), r.elements(ref.Reference))
 	case "request.answered", "request.rejected":
 		return r.checkReply(cmd, ref)
 	case "fee.paid":
@@ -68,15 +68,12 @@ func (r Request) checkReply(cmd domain.TakeStep, ref Reference) error {
 	}
 
 	if cmd.Kind != "request.rejected" {
-		return nil
+		return r.checkIdentity(request.NamedIn(cmd.Fields, r.left()), ref.Reference)
 	}
 
 	rejections := r.list(ref.Reference, func(d policy.Document) []policy.Ground { return d.Rejections })
-	for _, code := range strings.Split(policy.FieldOf(cmd.Fields, "codes"), ",") {
-		if !slices.ContainsFunc(rejections, func(g policy.Ground) bool { return g.Code == code }) {
-			return refusal.At(refusal.UnknownGround, "data.codes",
-				"a ground is not in the policy's list of grounds to reject a request; an exemption is none")
-		}
+	if err := request.CheckGrounds(policy.FieldOf(cmd.Fields, "codes"), rejections); err != nil {
+		return err
 	}
 
 	switch {
@@ -94,6 +91,28 @@ func (r Request) checkReply(cmd domain.TakeStep, ref Reference) error {
 			"a no takes two different persons: who records it, and who approved it")
 	}
 	return nil
+}
+
+// checkIdentity refuses an answer that hands over personal data to somebody of whom it
+// is not known who they are: whoever asks in another's name would have it.
+func (r Request) checkIdentity(answered []request.Type, ref domain.Reference) error {
+	if !slices.ContainsFunc(answered, func(t request.Type) bool { return !r.answerable(t, ref) }) {
+		return nil
+	}
+	return refusal.At(refusal.IllegalMove, "data.types",
+		"access, copy and portability hand over personal data, and it is not known who asks: record "+
+			"identity.passed first; other types that were asked for can be answered by naming them")
+}
+
+// answerable reports whether a type of request may have its answer as to identity. A
+// policy without identity_elements has nothing by which somebody could be identified.
+func (r Request) answerable(t request.Type, ref domain.Reference) bool {
+	return !t.HandsOver() || r.Marks.Has(catalog.IdentityKnown) || len(r.elements(ref)) == 0
+}
+
+// elements are by what the policy of the request says that a person is identified.
+func (r Request) elements(ref domain.Reference) []policy.Ground {
+	return r.list(ref, func(d policy.Document) []policy.Ground { return d.IdentityElements })
 }
 
 // list returns a list of the policy that a request is of. Of a specific policy

@@ -61,7 +61,7 @@ func TestADuplicateIsTheSameQuestionOfTheSamePersonOwedNoLaterElsewhere(t *testi
 		{"for one purpose, where all are meant", told(t, access, t0), purposes(access, "ads"), nil, ""},
 		{"whose asker is known in both", told(t, known(access), t0), known(access), nil, ""},
 		{"whose asker became known there", told(t, access, t0, ids), known(access), nil, ""},
-		{"what had its answer there since", told(t, access, t0, asked, failed, asked, failed, "request.acknowledged channel=email", "request.answered outcome=full channel=email"), access, nil, ""},
+		{"what had its answer there since", told(t, access, t0, asked, failed, asked, failed, "request.acknowledged channel=email", ids, "request.answered outcome=full channel=email"), access, nil, ""},
 		{"one letter of nobody who is known", told(t, letter(asks("", request.Question), 7), t0), letter(asks("", request.Question), 7), nil, ""},
 
 		{"another person's", told(t, asks("0a0a", request.Access), t0), access, nil, refusal.IllegalMove},
@@ -117,7 +117,7 @@ func TestADuplicateIsOwedAgainByItsOwnDate(t *testing.T) {
 		{"once the original is withdrawn", request.Access, nil, []string{"request.withdrawn"}, "d30 void, id30 void, d30.2 running, id30.2 not_started"},
 		{"once the original is a duplicate itself", request.Access, nil, []string{"request.duplicate of=abc"}, "d30 void, id30 void, d30.2 running, id30.2 not_started"},
 		{"not while the original is open", request.Access, nil, nil, "d30 void, id30 void"},
-		{"not when it had its answer there", request.Access, nil, []string{"request.answered outcome=full channel=email types=access", "request.withdrawn"}, "d30 void, id30 void"},
+		{"not when it had its answer there", request.Access, nil, []string{"identity.passed elements=IDE-4 checked_by=desk", "request.answered outcome=full channel=email types=access", "request.withdrawn"}, "d30 void, id30 void"},
 		{"not when it was rejected there", request.Access, nil, []string{"request.rejected codes=REJ-1 remedies_told=yes approved_by=boss"}, "d30 void, id30 void"},
 		{"when only something else was rejected there", request.Access, nil, []string{"request.rejected codes=REJ-1 remedies_told=yes approved_by=boss types=copy", "request.withdrawn"},
 			"d30 void, id30 void, d30.2 running, id30.2 not_started"},
@@ -171,6 +171,7 @@ func TestOnlyThePartThatHadNoAnswerThereIsOwedAgain(t *testing.T) {
 	b.ref.Original = &a.Request
 	for _, do := range []func() error{
 		func() error { return b.step("request.duplicate of=abc", t0+2) },
+		func() error { return a.step("identity.passed elements=IDE-4 checked_by=desk", t0+3) },
 		func() error { return a.step("request.answered outcome=full channel=email types=access", t0+3) },
 		func() error { return a.step("request.withdrawn", t0+4) },
 		func() error { return b.do(OweAgain{Original: "abc"}, t0+5) },
@@ -245,7 +246,8 @@ func TestADuplicateOfSomebodyWhoWasLinkedByMistakeIsOwedAgain(t *testing.T) {
 			t.Fatal(tt.name, err)
 		}
 		if tt.answered {
-			if err := a.step("request.answered outcome=full channel=email", t0+11*day); err != nil {
+			err := a.step("identity.passed elements=IDE-4 checked_by=desk", t0+11*day)
+			if err = errors.Join(err, a.step("request.answered outcome=full channel=email", t0+11*day)); err != nil {
 				t.Fatal(tt.name, err)
 			}
 		}

@@ -88,12 +88,12 @@ func TestAStepOfARequestThatArrivesLateIsTakenAndMovesNoClock(t *testing.T) {
 		steps []taking
 		marks string
 	}{
-		{"told that it had arrived before the answer", []taking{{3, "request.answered outcome=full channel=app", "", false}, {1, "request.acknowledged channel=app", "", true},
-			{1, "request.acknowledged channel=app", "illegal-move", false}, {4, "request.acknowledged channel=app", "illegal-move", false}}, "acknowledged"},
+		{"told that it had arrived before the answer", []taking{{2, "identity.passed elements=IDE-4 checked_by=desk", "", false}, {3, "request.answered outcome=full channel=app", "", false}, {1, "request.acknowledged channel=app", "", true},
+			{1, "request.acknowledged channel=app", "illegal-move", false}, {4, "request.acknowledged channel=app", "illegal-move", false}}, "acknowledged identity-known"},
 		{"asked before it was known who asks", []taking{{3, "identity.passed elements=IDE-4 checked_by=desk", "", false}, {2, "identity.requested elements=IDE-4", "", true},
 			{4, "identity.requested elements=IDE-4", "illegal-move", false}}, "open identity-known"},
 		{"proved before the request was withdrawn", []taking{{5, "request.withdrawn", "", false}, {4, "identity.passed elements=IDE-4 checked_by=desk", "", true}}, "identity-known"},
-		{"answered before it was withdrawn: whoever opens it again says so", []taking{{5, "request.withdrawn", "", false}, {4, "request.answered outcome=full channel=app", "illegal-move", false}}, ""},
+		{"answered before it was withdrawn: whoever opens it again says so", []taking{{2, "identity.passed elements=IDE-4 checked_by=desk", "", false}, {5, "request.withdrawn", "", false}, {4, "request.answered outcome=full channel=app", "illegal-move", false}}, "identity-known"},
 		{"dated before there was a request", []taking{{5, "request.withdrawn", "", false}, {-1, "request.acknowledged channel=app", "illegal-move", false}}, ""},
 	} {
 		r, ref := cases.Request{}, promises()

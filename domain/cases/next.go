@@ -8,6 +8,7 @@ import (
 	"consentledger/domain/deadline"
 	"consentledger/domain/obligation"
 	"consentledger/domain/policy"
+	"consentledger/domain/request"
 )
 
 // NextSteps returns the steps that are possible now. A step that only a rule takes, and
@@ -42,6 +43,10 @@ func (r Request) next(rule catalog.StepRule, ref domain.Reference, at deadline.I
 		next.Letter = late != nil
 	}
 
+	if rule.Kind == "request.answered" && len(r.repliable(rule, ref)) == 0 {
+		return next, false // until it is known who asks
+	}
+
 	for _, f := range rule.Fields {
 		field, listed := r.nextField(f, rule, ref, at)
 		switch {
@@ -63,16 +68,18 @@ func (r Request) nextField(
 	switch {
 	case f.Name == "elements":
 		field.Several = true
-		field.Options = catalog.OptionsOf(r.list(ref,
-			func(d policy.Document) []policy.Ground { return d.IdentityElements }))
+		field.Options = catalog.OptionsOf(r.elements(ref))
 	case f.Name == "codes":
 		field.Several = true
 		field.Options = catalog.OptionsOf(r.list(ref, func(d policy.Document) []policy.Ground { return d.Rejections }))
 	case f.Name == "types":
 		// One type alone is what the step is about anyway.
 		field.Several = true
-		if left := r.left(); len(left) > 1 {
-			for _, t := range left {
+		left := r.left()
+		can := r.repliable(rule, ref)
+		field.Required = len(can) < len(left)
+		if len(left) > 1 {
+			for _, t := range can {
 				field.Options = append(field.Options, catalog.Option{Code: t.String()})
 			}
 		}
@@ -92,6 +99,16 @@ func (r Request) nextField(
 		return field, false
 	}
 	return field, true
+}
+
+// repliable returns what is not answered and the step can reply to: an answer only to
+// what may be handed over.
+func (r Request) repliable(rule catalog.StepRule, ref domain.Reference) []request.Type {
+	left := r.left()
+	if rule.Kind != "request.answered" {
+		return left
+	}
+	return slices.DeleteFunc(slices.Clone(left), func(t request.Type) bool { return !r.answerable(t, ref) })
 }
 
 // channels returns by which ways the person can be answered: the policy's, and the one

@@ -71,8 +71,11 @@ func Check(kind string, rules []FieldRule, fields []policy.Field) (Problem, bool
 
 // String says how the field is written.
 func (r FieldRule) String() string {
-	if r.Form == FormChoice {
+	switch {
+	case r.Form == FormChoice:
 		return "one of " + strings.Join(r.Choices, ", ")
+	case r.Form == FormCodes && r.Name == "elements":
+		return `codes of the policy's identity_elements with commas between them, as in "IDE-1,IDE-2"`
 	}
 	return r.Form.String()
 }
@@ -88,7 +91,7 @@ var formNames = [...]string{"", `a name of 1 to 64 of a-z, 0-9 and "-"`, "a publ
 	"a date as in 2026-03-02",
 	"a hash: sha256: and 64 hex digits", "a number of 1 to 15 digits", `"yes" or "no"`, "the id of a record",
 	`an amount as in "12.50 CNY"`, "a time as in 2026-03-02T09:30:00Z",
-	`codes of grounds with commas between them, as in "REJ-1,REJ-D2"`,
+	`codes of the policy's grounds with commas between them, as in "REJ-1,REJ-D2"`,
 	"names with commas between them", "", "a reason of 1 to 64 of a-z, 0-9, _ and -",
 	`the code of a ground, as in "DIS-2"`,
 	"a principal as in operator:ann, and no e-mail address or phone number"}

@@ -23,6 +23,19 @@ func CheckElements(elements string, known []policy.Ground) error {
 	return nil
 }
 
+// CheckGrounds refuses what is no code of the policy's list of grounds to reject a
+// request.
+func CheckGrounds(codes string, known []policy.Ground) error {
+	for code := range strings.SplitSeq(codes, ",") {
+		if !slices.ContainsFunc(known, func(g policy.Ground) bool { return g.Code == code }) {
+			return refusal.At(refusal.UnknownGround, "data.codes",
+				"a ground is not in the policy's list of grounds to reject a request; an exemption is none; "+
+					"the list: "+codesOf(known))
+		}
+	}
+	return nil
+}
+
 // codesOf writes the codes of grounds as a list.
 func codesOf(grounds []policy.Ground) string {
 	var all []string

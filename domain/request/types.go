@@ -49,6 +49,10 @@ func Types() []Type {
 	return all
 }
 
+// HandsOver reports whether the answer to a request of this type hands over personal
+// data: who asks has to be known before.
+func (t Type) HandsOver() bool { return t == Access || t == Copy || t == Portability }
+
 // Names returns the names of every type, in their order.
 func Names() []string { return typeNames[1:] }
 

@@ -83,7 +83,7 @@ func TestTheLifeOfAReport(t *testing.T) {
 		{"a clock that stands has no date", []request.Type{request.Access}, []string{"identity.requested elements=IDE-4"}, 0, "law20 open binding, d30 paused"},
 		{"three working days before its end it is at risk", []request.Type{request.Access}, nil, 26 * deadline.Day, "law20 at-risk binding, d30 open exceeds"},
 		{"at the end of its last day it is overdue", []request.Type{request.Access}, nil, 29 * deadline.Day, "law20 overdue binding, d30 open exceeds"},
-		{"an answer in time meets all", []request.Type{request.Access}, []string{"request.answered outcome=full channel=app"}, 50 * deadline.Day, "law20 met binding, d30 met exceeds"},
+		{"an answer in time meets all", []request.Type{request.Access}, []string{"identity.passed elements=IDE-4 checked_by=desk", "request.answered outcome=full channel=app"}, 50 * deadline.Day, "law20 met binding, d30 met exceeds"},
 		{"what was answered in part leaves the rest", []request.Type{request.Access, request.Complaint}, []string{"request.answered outcome=full channel=app types=complaint"}, 0,
 			"d15 met binding, law20 open binding, d30 open exceeds, facts15 met"},
 		{"what was withdrawn is void, and binds nobody", []request.Type{request.Access}, []string{"request.withdrawn"}, 0, "law20 void, d30 void"},

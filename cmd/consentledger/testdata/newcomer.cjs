@@ -18,7 +18,17 @@ async function main() {
   }
   await page.locator('tbody a').last().click()
 
-  await page.evaluate(() => document.querySelectorAll('.next details').forEach(d => { d.open = true }))
+  // Data are handed over once it is known who asks: until then no answer is offered.
+  const openForms = () => page.evaluate(() => document.querySelectorAll('.next details').forEach(d => { d.open = true }))
+  await openForms()
+  if (await page.locator('form[id="request.answered"]').count() !== 0) fault(page.url(), 'offers an answer to somebody who may be anybody')
+  const identity = page.locator('form[id="identity.passed"]')
+  await identity.locator('input[type=checkbox]').first().check()
+  await identity.locator('[name="f.checked_by"]').fill('operator:ann')
+  await identity.locator('button').click()
+  if (!page.url().includes('done=identity.passed')) fault(page.url(), 'was not led on after a proof of identity')
+
+  await openForms()
   const answer = page.locator('form[id="request.answered"]')
   await answer.locator('[name="f.outcome"]').selectOption('full')
   await answer.locator('[name="f.channel"]').selectOption({ index: 1 })
