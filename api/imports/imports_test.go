@@ -207,8 +207,8 @@ func TestAMappingThatSaysTooLittleIsRefused(t *testing.T) {
 		"from: oldshop>from: Old Shop":                 "from: name the system",
 		"format: csv>format: xlsx":                     "format: want csv or ndjson",
 		"subject: user>subject: {constant: u1}":        "subject: name the column",
-		"subject: user>subjekt: user":                  "there is no /subjekt",
-		"{constant: tick}>{constant: tick, klon: 1}":   "there is no /act/klon",
+		"subject: user>subjekt: user":                  `m.yaml: there is no "subjekt" here, but: subject, schema, `,
+		"{constant: tick}>{constant: tick, klon: 1}":   `m.yaml: act: there is no "klon" here, but: column, `,
 		"{constant: tick}>{constant: tick, column: a}": "act: a column or a constant",
 		"out: withdrawn>out: gone":                     "decision.values: a decision is one of given, refused, withdrawn, skip",
 		"zone: Europe/Berlin>zone: Berlin":             "time: zone: is a name",
@@ -218,7 +218,8 @@ func TestAMappingThatSaysTooLittleIsRefused(t *testing.T) {
 		"zone: Europe/Berlin>layout: 02 Jan 2006 MST":  "time: layout: an abbreviation",
 		"format: csv>format: csv\nseparator: '\"'":     "separator: one character",
 		"format: csv>format: csv\nseparator: tab":      "separator: one character",
-		"time: {>when: {":                              "there is no /when",
+		"purpose: {column: list>purpose: {colum: list": `purpose: there is no "colum" here, but: column, `,
+		"time: {>when: {":                              `there is no "when" here, but: `,
 	} {
 		from, to, _ := strings.Cut(change, ">")
 		if _, err := imports.ParseMapping("m.yaml", []byte(strings.Replace(mapping, from, to, 1))); err == nil || !strings.Contains(err.Error(), want) {
@@ -240,6 +241,11 @@ func TestThePresetsReadWhatTheirSystemsExport(t *testing.T) {
 			"values: {}>values: {pri_n1: newsletter}", "consent.given account:u-1 import:fides:pri_1"},
 		"mailchimp": {`{"id":"0cc1","contact_id":"c-1","status":"unsubscribed","timestamp_opt":"2020-01-01T00:00:00+00:00","last_changed":"2024-03-01T10:00:00+00:00","ip_opt":"192.0.2.1"}`,
 			">", "consent.withdrawn account:c-1 import:sha256:"},
+		"salesforce": {"Id,PartyId,DataUsePurposeId,ContactPointType,PrivacyConsentStatus,CaptureDate,CaptureSource,CaptureContactPointType,DoubleConsentCaptureDate,EffectiveFrom,EffectiveTo\n" +
+			"0ZY000000000001AAA,0PK000000000001AAA,0ZW000000000001AAA,Email,OptIn,2024-03-01T10:00:00.000Z,shop,Web,,,",
+			"values: {}>values: {0ZW000000000001AAA: newsletter}", "consent.given account:u-1 import:salesforce:0ZY000000000001AAA"},
+		"hubspot": {`{"channel":"EMAIL","source":"SUBSCRIPTION_PAGE","status":"UNSUBSCRIBED","subscriberIdString":"ada@example.com","subscriptionId":123,"subscriptionName":"Newsletter","timestamp":"2024-03-01T10:00:00Z"}`,
+			"values: {}>values: {Newsletter: newsletter}", "consent.withdrawn account:u-1 import:sha256:"},
 	} {
 		text, has := imports.Preset(name)
 		if !has {
@@ -247,7 +253,9 @@ func TestThePresetsReadWhatTheirSystemsExport(t *testing.T) {
 		}
 		from, to, _ := strings.Cut(c.change, ">")
 		m := parsed(t, strings.Replace(string(text), from, to, 1))
-		_, events, wrong := looked(t, m, c.row+"\n", imports.File{})
+		_, events, wrong := looked(t, m, c.row+"\n", imports.File{Tables: map[string]map[string]string{
+			"accounts.csv": {"0PK000000000001AAA": "u-1", "ada@example.com": "u-1"},
+		}})
 		if len(wrong) > 0 || len(events) != 1 {
 			t.Errorf("%s: %v %q", name, events, wrong)
 			continue
@@ -257,7 +265,7 @@ func TestThePresetsReadWhatTheirSystemsExport(t *testing.T) {
 			t.Errorf("%s: %s at %v", name, got, e["time"])
 		}
 	}
-	if got := imports.Presets(); !slices.Equal(got, []string{"fides", "mailchimp"}) {
+	if got := imports.Presets(); !slices.Equal(got, []string{"fides", "hubspot", "mailchimp", "salesforce"}) {
 		t.Errorf("presets: %v", got)
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -102,7 +103,7 @@ func ParseMapping(name string, file []byte) (m Mapping, err error) {
 		e, ok := errors.AsType[*json.SemanticError](err)
 		switch {
 		case ok && errors.Is(err, json.ErrUnknownName):
-			return m, fmt.Errorf("%s: there is no %s; docs/import.md lists the members", name, e.JSONPointer)
+			return m, fmt.Errorf("%s: %s%s", name, within(e.JSONPointer), policyfile.Unknown(e.JSONPointer, members))
 		case ok:
 			return m, fmt.Errorf("%s: %s does not fit; docs/import.md shows how it is written", name, e.JSONPointer)
 		}
@@ -112,6 +113,26 @@ func ParseMapping(name string, file []byte) (m Mapping, err error) {
 		return m, fmt.Errorf("%s: %w", name, err)
 	}
 	return m, nil
+}
+
+// within names the member in which another one stands, if it stands in one.
+func within(pointer jsontext.Pointer) string {
+	if parent := pointer.Parent(); parent != "" {
+		return strings.ReplaceAll(strings.TrimPrefix(string(parent), "/"), "/", ".") + ": "
+	}
+	return ""
+}
+
+// members returns the members that a map of a mapping may have.
+func members(pointer string) (names []string) {
+	shape := reflect.TypeFor[Field]()
+	if pointer == "" {
+		shape = reflect.TypeFor[Mapping]()
+	}
+	for i := range shape.NumField() {
+		names = append(names, shape.Field(i).Tag.Get("json"))
+	}
+	return names
 }
 
 // decisions are what a row may say.

@@ -191,7 +191,7 @@ func (p *parsed) shape(tree map[string]any) {
 		p.failAt("/schema", "shape", "%v", err)
 	case errors.Is(e.Err, json.ErrUnknownName):
 		line, column := p.at.findKey(string(e.JSONPointer))
-		p.fail(line, column, "shape", "%s", unknown(e.JSONPointer, policydoc.Fields))
+		p.fail(line, column, "shape", "%s", Unknown(e.JSONPointer, policydoc.Fields))
 	case e.Err != nil:
 		p.failAt(string(e.JSONPointer), "shape", "%v", e.Err)
 	default:

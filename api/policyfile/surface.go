@@ -117,7 +117,7 @@ func (p *parsed) misfit(err error) {
 		p.failAt("/schema", "shape", "%v", errors.Unwrap(err))
 	case errors.Is(e.Err, json.ErrUnknownName):
 		line, column := p.at.findKey(string(e.JSONPointer))
-		p.fail(line, column, "shape", "%s", unknown(e.JSONPointer, surfacedoc.Fields))
+		p.fail(line, column, "shape", "%s", Unknown(e.JSONPointer, surfacedoc.Fields))
 	case e.Err != nil:
 		p.failAt(string(e.JSONPointer), "shape", "%v", e.Err)
 	default:

@@ -9,9 +9,9 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// unknown says that a member is not known, and which ones are: those that are spelled
+// Unknown says that a member is not known, and which ones are: those that are spelled
 // most like it first. In a file the hash of a text is written as the name of its file.
-func unknown(pointer jsontext.Pointer, fields func(pointer string) []string) string {
+func Unknown(pointer jsontext.Pointer, fields func(pointer string) []string) string {
 	name := pointer.LastToken()
 	return fmt.Sprintf("there is no %q here, but: %s", name,
 		strings.Join(nearest(name, fields(string(pointer.Parent()))), ", "))

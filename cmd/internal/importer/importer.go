@@ -17,6 +17,7 @@ import (
 	"consentledger/cmd/internal/exit"
 	"consentledger/cmd/internal/files"
 	"consentledger/cmd/internal/policies"
+	"consentledger/cmd/internal/progress"
 	"consentledger/domain/ident"
 
 	"github.com/spf13/cobra"
@@ -70,13 +71,15 @@ func (in Import) Run(c *cobra.Command, name string) error {
 
 	out := json.NewEncoder(c.OutOrStdout())
 	wrong := 0
-	plan, err := mapping.Look(from, size, file, without, func(p imports.Problem) error {
+	read := &toldReader{from, progress.Bytes(c.ErrOrStderr(), name, size)}
+	plan, err := mapping.Look(read, size, file, without, func(p imports.Problem) error {
 		wrong++
 		return out.Encode(p)
 	})
 	if err != nil {
 		return exit.Usage(fmt.Errorf("%s: %w", name, err))
 	}
+	read.tell = io.Discard // what is sent is told by its events
 	fmt.Fprintf(c.ErrOrStderr(), "%s: %d rows: %d events to record, %d rows skipped, %d rows wrong\n", name, plan.Rows,
 		plan.Events(), plan.Skipped, wrong)
 	switch {
@@ -87,6 +90,18 @@ func (in Import) Run(c *cobra.Command, name string) error {
 		return nil
 	}
 	return in.send(c, plan, out)
+}
+
+// A toldReader tells how far a file is read.
+type toldReader struct {
+	io.ReaderAt
+	tell io.Writer
+}
+
+func (r *toldReader) ReadAt(p []byte, at int64) (int, error) {
+	n, err := r.ReaderAt.ReadAt(p, at)
+	r.tell.Write(p[:n])
+	return n, err
 }
 
 // leftOut reads the list of persons who are left out.
