@@ -42,6 +42,9 @@ func newPolicyLint() *cobra.Command {
 			if err := output.Values(c, rows, "place", "severity", "code", "message"); err != nil {
 				return err
 			}
+			if len(rows) == 0 {
+				fmt.Fprintf(c.ErrOrStderr(), "%s: nothing is wrong, and nothing is missing\n", args[0])
+			}
 			if failed > 0 {
 				return fmt.Errorf("%s has errors: %d", args[0], failed)
 			}

@@ -36,7 +36,7 @@ recorded first, page by page, and without --reason, --why and --by nothing is sh
 	f.StringVar(&q.Purpose, "purpose", "", "the purpose")
 	f.StringVar(&q.Status, "status", "", "given (the default), refused, withdrawn, expired, stale or ask-again")
 	history.AccessorFlags(c, &q.Accessor)
-	c.MarkFlagRequired("purpose")
+	commandline.Require(c, "purpose", "reason", "why", "by")
 	output.Flag(c)
 	return c
 }

@@ -2,7 +2,11 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
 	"net/url"
+	"strings"
 
 	"consentledger/api/rest"
 	"consentledger/cmd/internal/commandline"
@@ -10,7 +14,9 @@ import (
 	"consentledger/cmd/internal/output"
 	"consentledger/cmd/internal/remote"
 	"consentledger/cmd/internal/reports"
+	"consentledger/cmd/internal/steps"
 	"consentledger/cmd/internal/worklist"
+	"consentledger/domain/catalog"
 
 	"github.com/spf13/cobra"
 )
@@ -69,7 +75,7 @@ func caseList(many string, columns ...string) *cobra.Command {
 }
 
 // caseShow shows one request or incident: as a table on one screen, itself in lines,
-// then its steps and what is owed.
+// then its steps, what is owed, and which steps are possible now.
 func caseShow(many, short string) *cobra.Command {
 	var app string
 	times := url.Values{}
@@ -85,15 +91,37 @@ func caseShow(many, short string) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return reports.PrintCase(c, answer)
+			if err := reports.PrintCase(c, answer); err != nil || output.Form(c) != "table" {
+				return err
+			}
+			return printNext(c, app, catalog.Case(strings.TrimSuffix(many, "s")), args[0])
 		}}
 	f := c.Flags()
 	commandline.AppFlag(c, &app)
 	f.String("known-at", "", "as far as was known then, RFC 3339 (default: now)")
 	f.String("as-of", "", "how it stands at that moment, RFC 3339 (default: --known-at, or else now)")
 	f.String("min-position", "", "wait until the answer holds at least this position")
-	output.FlagOr(c, "json")
+	output.ShowFlag(c)
 	return c
+}
+
+// printNext prints which steps are possible now, and what each may say. Whoever may take
+// none sees none.
+func printNext(c *cobra.Command, app string, of catalog.Case, id string) error {
+	next, err := steps.Next(c, app, of, id)
+	if p, is := errors.AsType[*exit.ProblemError](err); is && p.Status == http.StatusForbidden {
+		return nil
+	}
+	if err != nil || len(next) == 0 {
+		return err
+	}
+
+	calls := make([]steps.Call, len(next))
+	for i, step := range next {
+		calls[i] = steps.CallOf(step)
+	}
+	fmt.Fprintln(c.OutOrStdout(), "\nnext:")
+	return output.Values(c, calls, "verb", "flags", "says")
 }
 
 func obligationListCommand() *cobra.Command {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"consentledger/api/rest"
@@ -53,17 +54,17 @@ func newSchemaAsyncAPI() *cobra.Command {
 func newSchema() *cobra.Command {
 	verb := &cobra.Command{Use: "schema", Short: "The event types, each with an example"}
 	all := false
-	list := &cobra.Command{Use: "list", Short: "List the event types", Args: cobra.NoArgs,
+	list := &cobra.Command{Use: "list", Short: "List the event types, by what they are about", Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			names := parse.Types()
+			rows := parse.List()
 			if all {
-				names = schema.Names()
+				for _, name := range schema.Names() {
+					if !slices.ContainsFunc(rows, func(l parse.Listed) bool { return l.Type == name }) {
+						rows = append(rows, parse.Listed{Type: name, Group: "shapes"})
+					}
+				}
 			}
-			var rows []map[string]string
-			for _, kind := range names {
-				rows = append(rows, map[string]string{"type": kind})
-			}
-			return output.Values(c, rows, "type")
+			return output.Values(c, rows, "group", "type", "sent_by")
 		}}
 	list.Flags().BoolVar(&all, "all", false,
 		"also what has a JSON Schema alone: requests and answers, policies and surfaces")

@@ -32,9 +32,23 @@ const (
 	either
 )
 
+// groups are the kinds by what they are about, in the order in which they are listed.
+var groups = []struct {
+	name  string
+	kinds []kind
+}{
+	{"consents", consentKinds}, {"notices and permissions", screenKinds}, {"mistakes and disputes", recordKinds},
+	{"persons", subjectKinds}, {"exemptions and holds", processingKinds}, {"the app", serviceKinds},
+	{"requests, incidents, obligations", requestKinds()}, {"registers", noteKinds()},
+}
+
 // order is every kind, in the order in which they are listed.
-var order = slices.Concat(consentKinds, screenKinds, recordKinds, subjectKinds, processingKinds, serviceKinds,
-	requestKinds(), noteKinds())
+var order = func() (all []kind) {
+	for _, g := range groups {
+		all = append(all, g.kinds...)
+	}
+	return all
+}()
 
 // kinds is every kind by its name.
 var kinds = func() map[string]kind {
@@ -55,6 +69,27 @@ func Types() []string {
 		names[i] = k.name
 	}
 	return names
+}
+
+// A Listed type says what it is about, and by whom it may be sent.
+type Listed struct {
+	Type   string `json:"type"`
+	Group  string `json:"group"`
+	SentBy string `json:"sent_by"` // app, or operator
+}
+
+// List returns the types that can be sent, by their groups.
+func List() (all []Listed) {
+	for _, g := range groups {
+		for _, k := range g.kinds {
+			l := Listed{Type: k.name, Group: g.name, SentBy: "app"}
+			if k.operator() {
+				l.SentBy = "operator"
+			}
+			all = append(all, l)
+		}
+	}
+	return all
 }
 
 // Canonical returns the name by which records of a type are known: nearly always

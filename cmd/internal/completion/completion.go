@@ -36,6 +36,7 @@ func Names(c *cobra.Command) {
 		}
 	}
 
+	nextWords(c)
 	choices(c)
 
 	if c.ValidArgsFunction != nil || len(c.ValidArgs) > 0 {

@@ -10,6 +10,8 @@ import (
 	"consentledger/api/wire"
 	"consentledger/api/wire/parse"
 	"consentledger/cmd/internal/remote"
+	"consentledger/cmd/internal/steps"
+	"consentledger/domain/catalog"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -102,6 +104,58 @@ func choices(c *cobra.Command) {
 	case "webhook add":
 		fixed(c, "type", slices.Concat(wire.ConsentTypes, wire.ObligationTypes))
 	}
+}
+
+// stepFlags are the flags of steps whose words the policy says, or the request.
+var stepFlags = []string{"elements", "codes", "channel", "types", "reason"}
+
+// nextWords has a shell complete those flags of a step with what they may say now of the
+// request or the incident that the line names.
+func nextWords(c *cobra.Command) {
+	of := catalog.Case("")
+	for _, rule := range catalog.StepRules {
+		if steps.Words[rule.Kind] == c.Name() && c.HasParent() && c.Parent().Name() == string(rule.Of) {
+			of = rule.Of
+		}
+	}
+	if of == "" {
+		return
+	}
+
+	for _, flag := range stepFlags {
+		if c.Flags().Lookup(flag) == nil {
+			continue
+		}
+		c.RegisterFlagCompletionFunc(flag,
+			func(c *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+				words := completed(c, func(c *cobra.Command) []string { return nextOf(c, of, args, flag) })
+				return words, cobra.ShellCompDirectiveNoFileComp
+			})
+	}
+}
+
+// nextOf returns what a flag of a step may say now.
+func nextOf(c *cobra.Command, of catalog.Case, args []string, flag string) (words []string) {
+	if len(args) == 0 || appOf(c) == "" {
+		return nil
+	}
+	next, err := steps.Next(c, appOf(c), of, args[0])
+	if err != nil {
+		return nil
+	}
+	for _, step := range next {
+		if steps.Words[catalog.Step(step.Type)] != c.Name() {
+			continue
+		}
+		for _, f := range step.Fields {
+			for _, o := range f.Options {
+				if f.Name == flag {
+					words = append(words, o.Code+"\t"+o.Title)
+				}
+			}
+		}
+	}
+	return words
 }
 
 // fixed has a shell complete a flag with some words, unless something else does.

@@ -40,11 +40,11 @@ var stairs = map[string][]string{
 		"cmd/internal/buildinfo", "cmd/internal/exit", "cmd/internal/progress", "cmd/internal/terminal", "cmd/internal/tune",
 		"cmd/internal/files", "cmd/internal/natscontext", "cmd/internal/publication", "cmd/internal/views", "cmd/internal/telemetry",
 		"cmd/internal/output", "cmd/internal/configfile", "cmd/internal/commandline", "cmd/internal/signing", // what verbs print, take and sign with
-		"cmd/internal/remote", "cmd/internal/policies", "cmd/internal/completion", // the running server is asked
+		"cmd/internal/remote", "cmd/internal/policies", // the running server is asked
 		"cmd/internal/siemfeed", "cmd/internal/recording", "cmd/internal/certificate", "cmd/internal/worklist", "cmd/internal/importer",
 		"cmd/internal/calendars", "cmd/internal/calculator", "cmd/internal/erasures", "cmd/internal/personview",
 		"cmd/internal/reports", "cmd/internal/starters", "cmd/internal/webhooks",
-		"cmd/internal/steps", "cmd/internal/evidence",
+		"cmd/internal/steps", "cmd/internal/evidence", "cmd/internal/completion",
 		"cmd/internal/demo",   // plays the sample app on a ledger that somebody else has opened
 		"cmd/internal/server", // opens data directories, and serves
 		"cmd/internal/accesskeys", "cmd/internal/serveflags",

@@ -50,6 +50,18 @@ func ReportFlag(c *cobra.Command) {
 	FlagOf(c, "table", "how to print: "+listed(forms), forms...)
 }
 
+// ShowFlag gives a verb that shows one thing the flag -o: whoever sits at a terminal sees
+// a table, and a pipe has JSON.
+func ShowFlag(c *cobra.Command) {
+	FlagOf(c, "json", "how to print: "+listed(rowForms)+" (default: a table on a terminal, else json)", rowForms...)
+	f := c.Flags().Lookup("output")
+	f.DefValue = "" // its usage says which
+	f.Annotations = map[string][]string{tableOnTerminal: nil}
+}
+
+// tableOnTerminal marks a flag -o that nobody has to say on a terminal.
+const tableOnTerminal = "table-on-terminal"
+
 // FlagOf gives a verb a flag -o of forms that it prints itself.
 func FlagOf(c *cobra.Command, otherwise, usage string, forms ...string) {
 	c.Flags().VarP(&form{otherwise, forms}, "output", "o", usage)
@@ -57,4 +69,10 @@ func FlagOf(c *cobra.Command, otherwise, usage string, forms ...string) {
 }
 
 // Form returns what -o says.
-func Form(c *cobra.Command) string { return c.Flags().Lookup("output").Value.String() }
+func Form(c *cobra.Command) string {
+	f := c.Flags().Lookup("output")
+	if _, is := f.Annotations[tableOnTerminal]; is && !f.Changed && screenOf(c.OutOrStdout()).width > 0 {
+		return "table"
+	}
+	return f.Value.String()
+}

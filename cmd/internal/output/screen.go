@@ -83,14 +83,20 @@ func (s screen) fit(widths []int) (fitting []int, ok bool) {
 	return fitting, true
 }
 
-// render writes rows as wide as the screen: as a table, or where that has too many
-// columns each row as lines, without what is empty.
+// render writes rows as wide as the screen: as a table without the columns that are
+// empty, or where that has too many columns each row as lines, without what is empty.
 func (s screen) render(out io.Writer, t table.Writer, columns []string, rows [][]string) error {
-	widths := make([]int, len(columns))
+	configs := make([]table.ColumnConfig, len(columns))
+	var widths []int
 	for i, name := range columns {
-		widths[i] = text.StringWidth(name)
+		width := 0
 		for _, r := range rows {
-			widths[i] = max(widths[i], text.StringWidth(r[i]))
+			width = max(width, text.StringWidth(r[i]))
+		}
+		hidden := width == 0 && len(rows) > 0
+		configs[i] = table.ColumnConfig{Number: i + 1, Hidden: hidden, WidthMaxEnforcer: wrap}
+		if !hidden {
+			widths = append(widths, max(width, text.StringWidth(name)))
 		}
 	}
 
@@ -98,15 +104,27 @@ func (s screen) render(out io.Writer, t table.Writer, columns []string, rows [][
 	if !ok {
 		return s.lines(out, columns, rows)
 	}
-
-	configs := make([]table.ColumnConfig, len(columns))
-	for i, w := range fitting {
-		configs[i] = table.ColumnConfig{Number: i + 1, WidthMax: w, WidthMaxEnforcer: text.WrapSoft}
+	for i := range configs {
+		if !configs[i].Hidden {
+			configs[i].WidthMax, fitting = fitting[0], fitting[1:]
+		}
 	}
 
 	t.SetColumnConfigs(configs)
 	_, err := fmt.Fprintln(out, t.Render())
 	return err
+}
+
+// wrap breaks a cell into lines of a width. A character that takes two columns may begin in the
+// last one: then the lines are narrower by that.
+func wrap(cell string, width int) string {
+	wrapped := text.WrapSoft(cell, width)
+	for line := range strings.Lines(wrapped) {
+		if text.StringWidth(strings.TrimRight(line, "\n")) > width {
+			return text.WrapSoft(cell, width-1)
+		}
+	}
+	return wrapped
 }
 
 func (s screen) lines(out io.Writer, columns []string, rows [][]string) error {
@@ -124,7 +142,7 @@ func (s screen) lines(out io.Writer, columns []string, rows [][]string) error {
 			if r[j] == "" {
 				continue
 			}
-			wrapped := text.WrapSoft(r[j], max(narrowest, s.width-name-2))
+			wrapped := wrap(r[j], max(narrowest, s.width-name-2))
 			fmt.Fprintf(&b, "%s  %s\n", text.Pad(c, name, ' '),
 				strings.ReplaceAll(wrapped, "\n", "\n"+strings.Repeat(" ", name+2)))
 		}
