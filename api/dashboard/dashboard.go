@@ -140,6 +140,7 @@ var views = []view{
 	{name: "policies", path: "policies", menu: true, read: readPolicies},
 	{name: "policy", path: "policy", read: readPolicy},
 	{name: "intake", path: "intake", menu: true, live: true, read: readIntake, act: handleRejected},
+	{name: "incidents", path: "incidents", menu: true, read: readIncidents},
 	{name: "retention", path: "retention", menu: true, read: readRetention},
 	{name: "audit", path: "audit", menu: true, token: true, read: readAudits},
 	{name: "audit", path: "audit/verify", post: true, upload: true, token: true, read: readVerified},

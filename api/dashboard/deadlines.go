@@ -130,6 +130,19 @@ func endOfDay(query url.Values, now time.Time) url.Values {
 	return query
 }
 
+// dayAsked returns the day as of which a page is asked for, and its end as the API is asked for
+// it; both are empty where the page is as of now.
+func (a *ask) dayAsked() (day, end string) {
+	day = a.URL.Query().Get("as_of")
+	if _, err := time.Parse(time.DateOnly, day); err != nil {
+		return "", ""
+	}
+	if end = endOfDay(url.Values{"as_of": {day}}, a.now).Get("as_of"); end == "" {
+		return "", ""
+	}
+	return day, end
+}
+
 // Export returns the address of what the page shows, as a file.
 func (d *deadlines) Export(p *page, format string) string {
 	return d.link(p, "deadlines/file", "format", format)

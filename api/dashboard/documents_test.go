@@ -98,6 +98,15 @@ func TestRetentionCountsWhatWasErased(t *testing.T) {
 	}
 }
 
+// As of a day there is what was owed then. Jobs and proofs are known of now alone.
+func TestRetentionIsAsOfADay(t *testing.T) {
+	b := &browser{d: &fakeAPI{t: t, h: office(t, new([]string))}}
+	body := b.do(httptest.NewRequest("GET", "/ui/retention?as_of=2026-01-02", nil)).Body.String()
+	if !strings.Contains(body, `value="2026-01-02"`) || !strings.Contains(body, `Persons erased</th><td class="number">5</td>`) || strings.Contains(body, "closed accounts") || strings.Contains(body, "0a0b") {
+		t.Errorf("%s", body)
+	}
+}
+
 // A paper is the API's own page. The audit report leaves a record of who read it, and so
 // is asked for with a form that was shown to this browser.
 func TestPapersAreTakenThroughThePages(t *testing.T) {

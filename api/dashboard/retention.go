@@ -10,6 +10,7 @@ type retention struct {
 	report
 	Counts []dayCount // records of erasures and holds since the beginning, by type
 	May    bool       // whoever looks may see the counts
+	Now    bool       // it is as of now, and not of the end of a day: what follows is known of now alone
 	Jobs   []job      // erasures of many, the newest first; none for who may not see them
 	Proofs []kept     // the first proofs that are kept of persons who are erased
 	See    bool       // whoever looks may see proofs
@@ -65,6 +66,10 @@ func readRetention(a *ask) (any, error) {
 		return r, nil
 	}
 	query := url.Values{"kind": {"delete"}, "state": {stillOpen}, "sort": {"due"}, "limit": {pageRows}}
+	day, end := a.dayAsked()
+	if r.Now = end == ""; !r.Now {
+		query.Set("as_of", end)
+	}
 	err := a.get(a.of("/reports/deadlines"), query, &r.report)
 	if p, is := err.(*problem); is && p.Code == "malformed" {
 		err = nil // no policy of the app makes anything owed of that kind
@@ -73,24 +78,18 @@ func readRetention(a *ask) (any, error) {
 		return nil, err
 	}
 
-	var jobs struct{ Jobs []job }
-	if err := a.get(a.of("/erasures"), nil, &jobs); err != nil && !isForbidden(err) && !isUnknown(err) {
-		return nil, err
+	if r.Now {
+		if err := r.work(a); err != nil {
+			return nil, err
+		}
 	}
-	r.Jobs = jobs.Jobs
 
-	var proofs struct {
-		Proofs []kept
-		Next   string
+	counted := url.Values{}
+	if !r.Now {
+		counted.Set("until", day)
 	}
-	err = a.get(a.of("/proofs"), url.Values{"limit": {pageRows}}, &proofs)
-	if err != nil && !isForbidden(err) && !isUnknown(err) {
-		return nil, err
-	}
-	r.Proofs, r.See, r.More = proofs.Proofs, err == nil, proofs.Next != ""
-
 	var activity struct{ Days []dayCount }
-	err = a.get(a.of("/activity"), nil, &activity)
+	err = a.get(a.of("/activity"), counted, &activity)
 	if isForbidden(err) {
 		return r, nil
 	}
@@ -108,6 +107,26 @@ func readRetention(a *ask) (any, error) {
 		r.Counts = append(r.Counts, one)
 	}
 	return r, nil
+}
+
+// work reads which erasures of many there are, and which proofs are kept.
+func (r *retention) work(a *ask) error {
+	var jobs struct{ Jobs []job }
+	if err := a.get(a.of("/erasures"), nil, &jobs); err != nil && !isForbidden(err) && !isUnknown(err) {
+		return err
+	}
+	r.Jobs = jobs.Jobs
+
+	var proofs struct {
+		Proofs []kept
+		Next   string
+	}
+	err := a.get(a.of("/proofs"), url.Values{"limit": {pageRows}}, &proofs)
+	if err != nil && !isForbidden(err) && !isUnknown(err) {
+		return err
+	}
+	r.Proofs, r.See, r.More = proofs.Proofs, err == nil, proofs.Next != ""
+	return nil
 }
 
 // Held returns how many of what is to be deleted is held back.

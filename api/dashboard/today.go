@@ -32,7 +32,7 @@ type openIncident struct {
 	Clocks []obligation
 }
 
-// mostClocks is of how many incidents, the newest, the clocks are shown.
+// mostClocks is of how many incidents a page shows the clocks.
 const mostClocks = 10
 
 type alarm struct {

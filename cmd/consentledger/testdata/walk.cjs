@@ -208,6 +208,8 @@ async function api(page, open, one) {
     await look(page, 'policy', one)
     await api(page, open, one)
     await open('/ui/system', 'system')
+    await open('/ui/incidents', 'incidents')
+    if (await page.locator('tbody .state').count() === 0) fault('incidents', 'shows nothing that is owed')
     await open('/ui/retention', 'retention')
     if (await page.locator('tbody').count() !== 2) fault('retention', 'shows no deletions or no counts')
     await open('/ui/minors', 'minors')
