@@ -124,3 +124,26 @@ func TestTheExampleOfImports(t *testing.T) {
 		}
 	}
 }
+
+// The settings on the page for whoever runs the ledger are settings of serve, and their
+// values are taken.
+func TestTheSettingsOfTheOperatorsPageAreTaken(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join("..", "..", "docs", "operations.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(text), "```yaml\nserve:\n")
+	block, _, _ := strings.Cut(rest, "```")
+	flags, settings := newServe().Flags(), 0
+	for line := range strings.Lines(block) {
+		name, value, _ := strings.Cut(strings.TrimSpace(line), ": ")
+		value, _, _ = strings.Cut(value, " #")
+		if err := flags.Set(name, strings.Trim(value, "[]")); err != nil {
+			t.Errorf("%s: %v", line, err)
+		}
+		settings++
+	}
+	if settings < 8 {
+		t.Errorf("%d settings in %q", settings, block)
+	}
+}

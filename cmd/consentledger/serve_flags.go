@@ -78,6 +78,8 @@ func serveVerb() (_ *cobra.Command, check func(*cobra.Command) error) {
 			"nowhere)")
 	f.StringVar(&s.ESDB, "esdb-listen", "",
 		"where clients of EventStoreDB and KurrentDB may read the store, and write nothing (default: nowhere)")
+	f.StringVar(&s.LogFormat, "log-format", server.LogText,
+		"what a line of the log on standard error is: text, or json, an object each")
 	f.StringVar(&s.Process, "process", "",
 		"what this process is called, where several serve one ledger; also by "+server.ProcessVariable+
 			" (default: the host's name and something random)")

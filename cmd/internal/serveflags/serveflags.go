@@ -36,6 +36,9 @@ func Check(c *cobra.Command, s *server.Config, hosts []string) (err error) {
 	if s.NATS.URL != "" && c.Flags().Changed("nats-listen") {
 		return exit.Usage(errors.New("--nats-listen is where the embedded server listens; with --nats there is none"))
 	}
+	if s.LogFormat != server.LogText && s.LogFormat != server.LogJSON {
+		return exit.Usage(errors.New("--log-format: want text or json"))
+	}
 	if s.WitnessEvery <= 0 || s.StampEvery <= 0 {
 		return exit.Usage(errors.New("--witness-every, --timestamp-every: want a time above zero, as in 1m"))
 	}

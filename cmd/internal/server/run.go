@@ -83,11 +83,25 @@ func Run(ctx context.Context, c Config, out io.Writer) (err error) {
 	return nil
 }
 
+// What the lines of the log are: those of package slog.
+const (
+	LogText = "text" // the zero Config's, too
+	LogJSON = "json"
+)
+
+// logTo returns what writes the lines of the log.
+func (c Config) logTo(out io.Writer) slog.Handler {
+	if c.LogFormat == LogJSON {
+		return slog.NewJSONHandler(out, nil)
+	}
+	return slog.NewTextHandler(out, nil)
+}
+
 // New returns a server that is not open.
 func New(c Config) *Server {
 	return &Server{
 		Config:  c,
-		Log:     slog.New(telemetry.Handler(slog.NewTextHandler(os.Stderr, nil))),
+		Log:     slog.New(telemetry.Handler(c.logTo(os.Stderr))),
 		Started: Now().String(),
 	}
 }

@@ -80,6 +80,8 @@ type Config struct {
 	Views     string // where the read models are instead of the data directory; empty: see [ViewsPlace]
 	ViewsRole string // a role of PostgreSQL that may read them; empty: none
 
+	LogFormat string // LogText or LogJSON
+
 	Metrics   bool   // HTTP shows them
 	Measures  string // where they are shown to whoever asks; empty: nowhere
 	Telemetry telemetry.Config
