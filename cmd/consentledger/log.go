@@ -20,8 +20,8 @@ import (
 func newLog() *cobra.Command {
 	c := &cobra.Command{Use: "log",
 		Short: "An app's transparency log: its key, its proofs, and what to do when it is lost"}
-	c.AddCommand(newLogKey(), newLogProof(), newLogRotate(), newLogKeys(), newLogRetire(), newLogRenew(), newLogPublish(),
-		newLogWitnesses(), newLogTimestamp())
+	c.AddCommand(newLogKey(), newLogProof(), newLogRotate(), newLogKeys(), newLogRetire(), newLogRenew(),
+		newLogPublish(), newLogWitnesses(), newLogTimestamp())
 	return c
 }
 

@@ -26,7 +26,7 @@ type LogKeysReport struct {
 	Next   string         `json:"next,omitempty" doc:"the key that signs beside it; absent: none does"`
 	Since  *time.Time     `json:"since,omitempty" doc:"when the next key joined"`
 	Signed bool           `json:"signed" doc:"whether the newest checkpoint carries a signature of every key"`
-	Former []FormerLogKey `json:"former,omitempty" doc:"keys that signed the log before; what they signed still verifies"`
+	Former []FormerLogKey `json:"former,omitempty" doc:"keys that signed before; what they signed still verifies"`
 }
 
 // A FormerLogKey signed a log, and signs no more.
@@ -80,8 +80,8 @@ func (h *Server) cosignedByNext(ctx context.Context, app ident.AppName) error {
 		return err
 	}
 	if !transparency.IsSignedBy(signed, keys.Next) {
-		return exit.Conflict(errors.New("the newest checkpoint that the witnesses signed does not carry the signature " +
-			"of the next key yet: they are asked again soon, see consentledger log show-witnesses"))
+		return exit.Conflict(errors.New("the newest checkpoint that the witnesses signed does not carry the " +
+			"signature of the next key yet: they are asked again soon, see consentledger log show-witnesses"))
 	}
 	return nil
 }
@@ -208,8 +208,8 @@ func (h *Server) recordLogKey(ctx context.Context, app ident.AppName, what catal
 func (h *Server) recordAllLogKeys(ctx context.Context) {
 	for _, app := range h.Logs.Logged() {
 		if err := h.recordLogKeys(ctx, app); err != nil && ctx.Err() == nil {
-			h.Log.Warn("how the keys of a log changed could not be recorded, and is tried at the next start", "app", app,
-				"error", err)
+			h.Log.Warn("how the keys of a log changed could not be recorded, and is tried at the next start",
+				"app", app, "error", err)
 		}
 	}
 }

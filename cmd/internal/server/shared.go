@@ -148,8 +148,8 @@ func CheckKeysText(kek string) (given bool, err error) {
 func (a Addresses) givenKeys(path string) (*vault.FileKeys, error) {
 	own := filepath.Join(path, "keys")
 	if _, err := os.Stat(own); path != "" && err == nil {
-		return nil, exit.Usage(fmt.Errorf("%s has the keys of the vault, and there is the file %s: unset it, or, if it "+
-			"holds the same keys, keep the file elsewhere", KeysTextVariable, own))
+		return nil, exit.Usage(fmt.Errorf("%s has the keys of the vault, and there is the file %s: unset it, or, if "+
+			"it holds the same keys, keep the file elsewhere", KeysTextVariable, own))
 	}
 	keys, err := vault.GivenKeys(a.text, KEKOf(a.kek))
 	if err != nil {

@@ -126,8 +126,8 @@ func (v LogToVerify) run(c *cobra.Command, at string) (err error) {
 				"(%s), and that key has not signed its checkpoint; if that is meant, use --forget or another --memory",
 				at, memory.Origin, file))
 		}
-		fmt.Fprintln(c.ErrOrStderr(), "the log's checkpoint is signed by the key that it was verified with before, too: "+
-			"the new key is remembered in its place")
+		fmt.Fprintln(c.ErrOrStderr(), "the log's checkpoint is signed by the key that it was verified with before, "+
+			"too: the new key is remembered in its place")
 	}
 
 	cosigned, err := v.cosigned(c.Context(), source, verifier, origin)
