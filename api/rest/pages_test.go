@@ -100,6 +100,9 @@ func TestPagesAndTagsAreDescribed(t *testing.T) {
 			if at && method == http.MethodGet && !untagged[op.OperationID] && !tag && op.Metadata[records] != true {
 				t.Errorf("%s %s is as of a position, and declares no 304", method, path)
 			}
+			if isListed(method, op.OperationID) && !tag {
+				t.Errorf("%s %s is a list, and declares no 304", method, path)
+			}
 			if tag && (answer.Headers["ETag"] == nil || !hasHeader(op, "If-None-Match")) {
 				t.Errorf("%s %s declares 304, and not by which headers", method, path)
 			}

@@ -19,18 +19,28 @@ var untagged = map[string]bool{"newest-records": true, "show-proposal": true}
 
 // alike are answers that say no position, and stay the same for long.
 var alike = map[string]bool{
-	"get-app": true, "get-policy": true, "get-surface": true, "list-schemas": true, "get-schema": true,
-	"get-blob": true, "get-asyncapi": true, "list-errors": true,
+	"get-app": true, "get-policy": true, "get-surface": true, "get-schema": true, "get-blob": true,
+	"get-asyncapi": true,
+}
+
+// listing is how the name of an operation begins that answers with a list.
+const listing = "list-"
+
+// isListed reports whether an operation is a list by GET: whoever shows one asks for it again
+// and again.
+func isListed(method, id string) bool {
+	return method == http.MethodGet && strings.HasPrefix(id, listing)
 }
 
 // describeTag says of a GET whether whoever has its answer may ask for it only if it
-// changed: of every answer that is as of a position, and of those that seldom change.
+// changed: of every list, of every answer that is as of a position, and of those that seldom change.
 func describeTag(doc *huma.OpenAPI, op *huma.Operation, method string) {
 	if method != http.MethodGet || untagged[op.OperationID] || op.Metadata[records] == true {
 		return
 	}
 	answer := op.Responses["200"]
-	if json := answer.Content["application/json"]; !alike[op.OperationID] && !saysPosition(doc, json) {
+	json := answer.Content["application/json"]
+	if !isListed(method, op.OperationID) && !alike[op.OperationID] && !saysPosition(doc, json) {
 		return
 	}
 
@@ -89,6 +99,14 @@ func answerTagged(w http.ResponseWriter, r *http.Request, h http.Handler) {
 		}
 	}
 	answer.copyTo(w)
+}
+
+// Handler returns a handler of the route that answers as its description says: a list has an ETag.
+func (d Described) Handler(h http.Handler) http.Handler {
+	if method, _, _ := strings.Cut(d.Pattern, " "); !isListed(method, d.ID) {
+		return h
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { answerTagged(w, r, h) })
 }
 
 // A taggedAnswer is held until its tag is known, unless it is a file: that is sent while

@@ -68,6 +68,9 @@ func Handler(s Source, apps func() []ident.AppName, log *slog.Logger) http.Handl
 		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(time.Minute))
 		w.Header().Set("Content-Type", "application/x-ndjson")
 		w.Header().Set(CursorHeader, to.String())
+		next := r.URL.Query()
+		next.Set("after", to.String())
+		w.Header().Set("Link", "<"+r.URL.Path+"?"+next.Encode()+`>; rel="next"`)
 		_, _ = w.Write(lines) // who asked has gone, and asks again from where they were
 	})
 	return mux

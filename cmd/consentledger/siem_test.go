@@ -335,6 +335,9 @@ func TestAFeedForASIEMGoesOn(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer resp.Body.Close()
+	if link := resp.Header.Get("Link"); !strings.Contains(link, "after="+resp.Header.Get(siem.CursorHeader)) || !strings.HasSuffix(link, `>; rel="next"`) {
+		t.Errorf("the link is %q", link)
+	}
 	if next := both[len(first)].Unmapped.Cursor; resp.Header.Get(siem.CursorHeader) != next || resp.Header.Get("Content-Type") != "application/x-ndjson" {
 		t.Errorf("%v, want the cursor %s", resp.Header, next)
 	}

@@ -70,8 +70,10 @@ func (h *Server) besides() []beside {
 				"after": "the cursor of an event, or of an answer; absent: from the beginning",
 				"limit": "how many events at most, 1 to 10000; absent: 1000",
 			},
-			Kind: "application/x-ndjson", Headers: map[string]string{siem.CursorHeader: "up to where the answer " +
-				"goes: give it back as after"}},
+			Kind: "application/x-ndjson", Headers: map[string]string{
+				siem.CursorHeader: "up to where the answer goes: give it back as after",
+				"Link":            `RFC 8288: rel="next" goes on from there, also when there is nothing new yet`,
+			}},
 			h.siem()},
 
 		{rest.Described{Pattern: "POST /v1/backup", ID: "make-backup",

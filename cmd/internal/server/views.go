@@ -128,7 +128,7 @@ func (h *Server) Handler() http.Handler {
 	mux := http.NewServeMux()
 	besides := h.besides()
 	for _, r := range besides {
-		mux.Handle(r.Pattern, r.handler)
+		mux.Handle(r.Pattern, r.Handler(r.handler))
 	}
 	mux.Handle("/log/", audit.Handler(h.Logs, h.witnesses, h.stamps, h.Log))
 	mux.Handle("/", rest.Handler(rest.Config{
