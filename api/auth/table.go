@@ -247,6 +247,7 @@ var Routes = []Route{
 
 	{"POST /v1/apps/{app}/policies", Publish, OfApp},
 	{"POST /v1/apps/{app}/surfaces", Publish, OfApp},
+	{"POST /v1/apps/{app}/pictures", Publish, OfApp},
 	{"POST /v1/apps/{app}/calendars", Publish, OfApp},
 	{"POST /v1/apps/{app}/operator/events", Operate, OfApp},
 	{"GET /v1/apps/{app}/requests/{id}/next", Operate, OfApp},

@@ -49,6 +49,8 @@ func (h *HTTPTransport) send(ctx context.Context, app string, r request) (answer
 		path, kind = "/check", "application/json"
 	case promptVerb:
 		path, kind = "/subjects/prompt", "application/json"
+	case pictureVerb:
+		path, kind = "/pictures", http.DetectContentType(r.body)
 	case recordVerb:
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, h.base+"/v1/apps/"+app+path, bytes.NewReader(r.body))

@@ -30,8 +30,12 @@ type NATSTransport struct {
 func NATS(conn *nats.Conn) *NATSTransport { return &NATSTransport{conn: conn} }
 
 func (n *NATSTransport) send(ctx context.Context, app string, r request) (answer, error) {
-	if r.verb == batchVerb {
+	switch r.verb {
+	case batchVerb:
 		return answer{}, errNoBatch
+	case pictureVerb:
+		return answer{}, errNoPicture
+	case recordVerb, checkVerb, promptVerb:
 	}
 	m := nats.NewMsg(subject.Of(app, string(r.verb)))
 	m.Data = r.body

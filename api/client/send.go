@@ -29,6 +29,8 @@ const (
 	batchVerb  verb = "batch" // not every transport has it
 	checkVerb  verb = "check"
 	promptVerb verb = "prompt"
+
+	pictureVerb verb = "picture" // not every transport has it
 )
 
 type request struct {
@@ -89,7 +91,7 @@ func (c *Client) once(ctx context.Context, r request, v any) error {
 	if err == nil {
 		err = a.read(v)
 	}
-	if err != nil && !errors.Is(err, errNoBatch) {
+	if err != nil && !errors.Is(err, errNoBatch) && !errors.Is(err, errNoPicture) {
 		span.SetStatus(codes.Error, err.Error()) // which holds nothing of what was sent
 	}
 	return err

@@ -15,6 +15,7 @@ type download struct {
 var downloads = []download{
 	{view{name: "deadlines", path: "deadlines/file"}, getDeadlines},
 	{view{name: "policies", path: "policies/{version}"}, getPolicy},
+	{view{name: "policies", path: "pictures/{hash}"}, getPicture},
 	{view{name: "person", path: "records/{event}/proof"}, getProof},
 	{view{name: "person", path: "records/{event}/receipt"}, getReceipt},
 }
@@ -27,6 +28,10 @@ func getDeadlines(a *ask, into *recorder) error {
 
 func getPolicy(a *ask, into *recorder) error {
 	return a.get(a.of("/policies/"+url.PathEscape(a.PathValue("version"))), nil, into)
+}
+
+func getPicture(a *ask, into *recorder) error {
+	return a.get("/v1/blobs/"+url.PathEscape(a.PathValue("hash")), nil, into)
 }
 
 // hand answers with what the API says, as it comes, under the name that it gives it.

@@ -76,6 +76,24 @@ type screen struct {
 			Screenshot string `json:"screenshot"`
 		} `json:"locales"`
 	} `json:"surface"`
+	Pictures []picture `json:"pictures"`
+}
+
+// A picture is one of a screen that the ledger keeps.
+type picture struct {
+	Hash   string `json:"hash"`
+	Width  int    `json:"width"`
+	Height int    `json:"height"`
+}
+
+// Picture returns the picture of a hash; nil: it is not kept.
+func (s screen) Picture(hash string) *picture {
+	for i, p := range s.Pictures {
+		if p.Hash == hash {
+			return &s.Pictures[i]
+		}
+	}
+	return nil
 }
 
 func readPolicy(a *ask) (any, error) {
@@ -217,7 +235,7 @@ func (p *policyPage) readText(a *ask, v policyVersion) ([]string, error) {
 	return strings.Split(strings.TrimSuffix(text.body.String(), "\n"), "\n"), nil
 }
 
-// readScreens lists the screens that show the version, with the hashes of their pictures.
+// readScreens lists the screens that show the version, with their pictures.
 func (p *policyPage) readScreens(a *ask) error {
 	var list struct {
 		Surfaces []screen `json:"surfaces"`

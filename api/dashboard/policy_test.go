@@ -34,7 +34,8 @@ func versions(t *testing.T) http.Handler {
 			{"id":"sha256:52","build":"2.0","screen":"welcome","version":"sha256:02","publisher":"p-ann"}]}`,
 		"/v1/apps/shop/surfaces/sha256:51": `{"id":"sha256:51","version":"sha256:01"}`,
 		"/v1/apps/shop/surfaces/sha256:52": `{"id":"sha256:52","build":"2.0","screen":"welcome","version":"sha256:02","publisher":"p-ann",
-			"surface":{"locales":[{"locale":"en","screenshot":"sha256:0c0ffee0"}]}}`,
+			"surface":{"locales":[{"locale":"en","screenshot":"sha256:0c0ffee0"},{"locale":"zh-CN","screenshot":"sha256:0c0ffee1"}]},
+			"pictures":[{"hash":"sha256:0c0ffee0","width":3,"height":2}]}`,
 	}
 	api := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		answer, has := answers[r.URL.Path]
@@ -86,7 +87,8 @@ func TestThePageOfAPolicyShowsWhatChangedAndWhoIsLeft(t *testing.T) {
 	text := page("version=sha256:02", "")
 	holds(text, "<del>For 30 days.</del>", "<ins>For &lt;90&gt; days.</ins>", `<td lang="en">We keep it.</td>`,
 		"30 days", "90 days", "reduces rights", `aria-label="mail: agreed to this version 4, `,
-		`<td class="number">5</td>`, "2.0", "0c0ffee0", "As of position 9")
+		`<td class="number">5</td>`, "2.0", "0c0ffee0", "As of position 9",
+		`src="/ui/pictures/sha256:0c0ffee0?app=shop" alt="The screen welcome of the build 2.0`, "only the hash is kept")
 	if strings.Contains(text, "sha256:0f") || strings.Contains(text, "1.0") {
 		t.Errorf("it shows what is of another version:\n%s", text)
 	}

@@ -207,8 +207,8 @@ func (t Route) isJSON(h http.Header) error {
 		", and its Content-Type has to say so"
 	kind, charset, ok := mediaType(h.Get("Content-Type"))
 	known := kind == "application/json" || kind == "text/json" || strings.HasSuffix(kind, "+json")
-	if slices.Contains(t.Types, ndjson) { // JSON as well, and no page sends it without asking first
-		known = kind == ndjson
+	if slices.ContainsFunc(t.Types, isItself) {
+		known = slices.Contains(t.Types, kind)
 	}
 	if !ok || !known {
 		return refuse(http.StatusUnsupportedMediaType, want)
@@ -225,6 +225,10 @@ func (t Route) isJSON(h http.Header) error {
 	}
 	return nil
 }
+
+// isItself reports whether a body of a type is taken as that alone: lines and pictures. No page
+// sends one of them to another origin without being asked back.
+func isItself(kind string) bool { return kind == ndjson || strings.HasPrefix(kind, "image/") }
 
 // mediaType returns a content type without its parameters, and the charset that
 // it names, in lower case; empty: none. A browser too goes by what stands before

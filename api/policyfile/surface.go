@@ -17,7 +17,11 @@ import (
 type SurfaceFile struct {
 	Policy string // of which policy the screen is about a version
 	JSON   []byte // the surface/1 document; without a version if the file names none
-	tree   map[string]any
+
+	// Pictures are those that the file names, by their hashes.
+	Pictures map[content.Hash][]byte
+
+	tree map[string]any
 }
 
 // HasVersion reports whether the file names the version of the policy.
@@ -32,8 +36,8 @@ func (s SurfaceFile) WithVersion(version string) (SurfaceFile, error) {
 }
 
 // Surface reads the surface file called name: YAML or JSON of the schema surface/1.
-// It asks open for the texts and the certificate that the file names, whose hashes
-// take their places. The error joins an [Error] for everything that is wrong.
+// It asks open for the texts, the pictures and the certificate that the file names,
+// whose hashes take their places. The error joins an [Error] for everything that is wrong.
 func Surface(name string, file []byte, open func(path string) ([]byte, error)) (SurfaceFile, error) {
 	p := &parsed{texts: map[content.Hash][]byte{}}
 	file = bytes.TrimPrefix(file, byteOrderMark)
@@ -63,7 +67,7 @@ func Surface(name string, file []byte, open func(path string) ([]byte, error)) (
 	}
 
 	policy, _ := tree["policy"].(string)
-	return SurfaceFile{policy, body, tree}, nil
+	return SurfaceFile{Policy: policy, JSON: body, Pictures: p.texts, tree: tree}, nil
 }
 
 // surfaceFiles puts the hash of every file that a surface names in its place.
@@ -72,7 +76,9 @@ func (p *parsed) surfaceFiles(tree map[string]any, open func(path string) ([]byt
 	list, _ := tree["locales"].([]any)
 	for i, item := range list {
 		if locale, ok := item.(map[string]any); ok {
-			p.replace(locale, fmt.Sprintf("/locales/%d", i), "file", "text", sha256Of, open)
+			at := fmt.Sprintf("/locales/%d", i)
+			p.replace(locale, at, "file", "text", sha256Of, open)
+			p.replace(locale, at, "picture", "screenshot", p.keepPicture, open)
 		}
 	}
 }
@@ -99,6 +105,13 @@ func (p *parsed) replace(members map[string]any, pointer, from, to string, hash 
 }
 
 func sha256Of(b []byte) content.Hash { return sha256.Sum256(b) }
+
+// keepPicture returns the hash of a picture, and keeps the picture.
+func (p *parsed) keepPicture(file []byte) content.Hash {
+	hash := sha256Of(file)
+	p.texts[hash] = file
+	return hash
+}
 
 // certificate returns the hash of a certificate, by which stores of apps and
 // operating systems know it: that of its DER bytes, also where the file is PEM.

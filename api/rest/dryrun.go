@@ -52,6 +52,7 @@ var unrehearsed = map[string]string{
 		"hand the ids over, look at the job, and cancel it",
 	"retry-rejected": "a retry that is refused changes nothing; what one would record, its event says, which the " +
 		"message shows",
+	"keep-picture": "it records nothing, and what no surface names is refused: sent twice, a picture is the same one",
 	"see-rejected": "it notes that somebody looked at a message, and nothing else",
 }
 

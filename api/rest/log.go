@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"consentledger/api/auth"
+	"consentledger/api/picture"
 	"consentledger/api/query"
 	"consentledger/api/wire"
 	"consentledger/api/wire/parse"
@@ -80,11 +81,12 @@ A replay that breaks off ends with a line {"error": {...}}. Ask again after the 
 		OperationID: "get-blob",
 		Method:      http.MethodGet,
 		Path:        "/v1/blobs/{hash}",
-		Summary:     "A public text or document by its hash",
+		Summary:     "A public text, document or picture of a screen by its hash",
 		Responses: map[string]*huma.Response{"200": {
 			Description: "The text",
 			Content: map[string]*huma.MediaType{"text/plain": {Schema: aText},
-				"application/octet-stream": {Schema: aFile}},
+				"application/octet-stream": {Schema: aFile}, "image/png": {Schema: aFile}, "image/jpeg": {Schema: aFile},
+				"image/webp": {Schema: aFile}},
 		}},
 	}, s.blob)
 }
@@ -207,7 +209,9 @@ func (s *server) blob(ctx context.Context, in *hashIn) (*blobOut, error) {
 	}
 
 	o := &blobOut{"application/octet-stream", "public, max-age=31536000, immutable", `"` + h.String() + `"`, b}
-	if utf8.Valid(b) {
+	if is, err := picture.Of(b); err == nil {
+		o.ContentType = is.Type
+	} else if utf8.Valid(b) {
 		o.ContentType = "text/plain; charset=utf-8"
 	}
 	return o, nil

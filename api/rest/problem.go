@@ -67,7 +67,7 @@ var recorders = map[string]bool{
 	"record-events": true, "record-operator-events": true, "record-group-event": true, "put-app": true,
 	"move-app":         true,
 	"publish-calendar": true,
-	"publish-policy":   true, "publish-surface": true, "erase-subject": true, "begin-erasure": true,
+	"publish-policy":   true, "publish-surface": true, "keep-picture": true, "erase-subject": true, "begin-erasure": true,
 	"add-to-erasure": true,
 	"start-erasure":  true, "cancel-erasure": true, "retry-rejected": true,
 	"see-rejected": true, "propose": true, "approve-proposal": true, "decline-proposal": true,

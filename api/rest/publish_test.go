@@ -1,10 +1,15 @@
 package rest
 
 import (
+	"bytes"
+	"crypto/sha256"
 	"fmt"
+	"image"
+	"image/png"
 	"strings"
 	"testing"
 
+	"consentledger/api/picture"
 	"consentledger/domain/content"
 	"consentledger/domain/policy"
 	"consentledger/eventstore/codec/policydoc"
@@ -210,4 +215,54 @@ func TestAPromptComesByBothRoads(t *testing.T) {
 	h.want(200, `"items":[]`, "GET", "/v1/apps/demo/subjects/bo/prompt", "")
 	h.want(400, "subject", "POST", "/v1/apps/demo/subjects/prompt", `{"subject":"13800138000"}`)
 	h.want(404, "unknown-app", "GET", "/v1/apps/nosuch/subjects/bo/prompt", "")
+}
+
+// The picture of a screen is kept once a surface names it, and comes back as what it is.
+func TestAPictureOfAScreenIsKept(t *testing.T) {
+	h := open(t)
+	version := h.furnish()
+	var b bytes.Buffer
+	if err := png.Encode(&b, image.NewGray(image.Rect(0, 0, 3, 2))); err != nil {
+		t.Fatal(err)
+	}
+	shot := b.String()
+	hash := content.Hash(sha256.Sum256(b.Bytes()))
+	const path = "/v1/apps/demo/pictures"
+	send := func(status int, part, body, kind string) {
+		t.Helper()
+		if code, text := h.do("POST", path, body, "Content-Type: "+kind); code != status || !strings.Contains(text, part) {
+			t.Errorf("%s: %d %s, want %d %s", kind, code, text, status, part)
+		}
+	}
+
+	send(409, "publish the surface with this hash", shot, "image/png")
+	h.want(404, "", "GET", "/v1/blobs/"+hash.String(), "")
+	surface := fmt.Sprintf(surfaceJSON, version, doc.Texts[0].Hash, hash)
+	var a SurfaceAnswer
+	if err := json.Unmarshal([]byte(h.want(200, `"receipt"`, "POST", "/v1/apps/demo/surfaces", surface)), &a); err != nil {
+		t.Fatal(err)
+	}
+	if text := h.want(200, "", "GET", "/v1/apps/demo/surfaces/"+a.ID, ""); strings.Contains(text, `"pictures"`) {
+		t.Errorf("it has a picture that nobody sent: %s", text)
+	}
+
+	send(400, "no picture", "<!doctype html><script>", "image/png")
+	send(400, "the picture is image/png", shot, "image/webp")
+	send(415, "", shot, "text/plain")
+	send(413, "", shot+strings.Repeat("x", picture.MaxSize), "image/png")
+	head := h.want(200, "", "GET", "/v1/apps/demo/surfaces", "")
+	for range 2 { // and sent again, it is the same
+		send(200, `"surfaces":["`+a.ID+`"]`, shot, "image/png")
+	}
+	if now := h.want(200, "", "GET", "/v1/apps/demo/surfaces", ""); now != head {
+		t.Errorf("something was recorded: %s, then %s", head, now)
+	}
+	h.want(200, `"pictures":[{"hash":"`+hash.String()+`","type":"image/png","width":3,"height":2`, "GET",
+		"/v1/apps/demo/surfaces/"+a.ID, "")
+
+	code, kept, header := h.ask("GET", "/v1/blobs/"+hash.String(), "")
+	if code != 200 || kept != shot || header.Get("Content-Type") != "image/png" ||
+		header.Get("X-Content-Type-Options") != "nosniff" {
+		t.Errorf("%d %v %q", code, header, kept)
+	}
 }

@@ -32,6 +32,7 @@ type SurfaceAnswer struct {
 	Publisher string        `json:"publisher" doc:"the principal as it was authenticated; unauthenticated: nobody was"`
 	Signer    string        `json:"signer,omitempty" doc:"the registered signer whose signature over the document was verified"`
 	Surface   any           `json:"surface,omitempty" doc:"the surface/1 document"`
+	Pictures  []Picture     `json:"pictures,omitempty" doc:"those of its screenshots that are kept; of others there is the hash alone"`
 	Receipt   *wire.Receipt `json:"receipt,omitempty" doc:"absent: it was published before"`
 	Notes     []string      `json:"notes,omitempty" doc:"what publishing it did not do"`
 }
@@ -61,6 +62,7 @@ func (s *server) surfaceRoutes(api huma.API) {
 	route(s, api, "get-surface", http.MethodGet, path+"/{surface}", "A surface with its document", s.getSurface)
 	bodied[map[string]any](s, api, "publish-surface", http.MethodPost, path,
 		"Publish what a screen of a build shows: a surface/1 document", maxBody, s.publishSurface)
+	s.pictureRoute(api)
 }
 
 func surfaceOf(p domain.SurfacePublished) SurfaceAnswer {
@@ -127,7 +129,8 @@ func (s *server) surface(ctx context.Context, app ident.AppName, id content.Hash
 
 	a := surfaceOf(p)
 	a.Surface = doc
-	return a, nil
+	a.Pictures, err = s.kept(ctx, p)
+	return a, err
 }
 
 func (s *server) publishSurface(ctx context.Context, in *surfaceBody) (*out[SurfaceAnswer], error) {

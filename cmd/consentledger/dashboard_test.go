@@ -3,6 +3,10 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"fmt"
+	pictures "image"
+	"image/png"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,6 +19,7 @@ import (
 // names a directory for a picture of each page.
 func demoHasPages(t *testing.T, r *running) {
 	t.Helper()
+	publishScreen(t, r)
 	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute)
 	defer cancel()
 	var said, log bytes.Buffer
@@ -47,4 +52,52 @@ func demoHasPages(t *testing.T, r *running) {
 	if err != nil || strings.Count(answered, `"recorded_by":"unauthenticated"`) != walked {
 		t.Errorf("what was answered: %s, %v", answered, err)
 	}
+}
+
+// publishScreen publishes a screen of the demo's app with its picture, as whoever builds the app
+// does, and takes the picture back.
+func publishScreen(t *testing.T, r *running) {
+	t.Helper()
+	dir := t.TempDir()
+	shot := grey(t, 300, 200)
+	surface := filepath.Join(dir, "surface.yaml")
+	for name, text := range map[string]string{"welcome.png": string(shot), "surface.yaml": fmt.Sprintf(`schema: surface/1
+build: "5.3"
+screen: welcome
+policy: privacy
+approver: counsel
+signing: "sha256:%064d"
+locales: [{locale: en, picture: welcome.png, strings: {"yes": Agree, "no": Do not agree}}]
+controls:
+  - {id: agree, label: "yes", act: agree-popup, initial: button}
+  - {id: refuse, label: "no", initial: button, refuses: true}
+`, 1)} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if out, err := cli(t, r, "surface", "publish", "--app", "smartkey", surface); err != nil {
+		t.Fatalf("%s %v", out, err)
+	}
+	out, err := cli(t, r, "surface", "add-picture", "--app", "smartkey", filepath.Join(dir, "welcome.png"), "-o", "json")
+	if err != nil || !strings.Contains(out, `"image/png"`) {
+		t.Errorf("%s %v", out, err)
+	}
+	hash := fmt.Sprintf("sha256:%x", sha256.Sum256(shot))
+	if kept, err := cli(t, r, "call", "GET", "/v1/blobs/"+hash); err != nil || kept != string(shot) {
+		t.Errorf("what is kept is another picture: %d bytes, %v", len(kept), err)
+	}
+	if out, err := cli(t, r, "surface", "add-picture", "--app", "smartkey", surface); err == nil || !strings.Contains(err.Error(), "no picture") {
+		t.Errorf("%s %v", out, err)
+	}
+}
+
+// grey is a PNG with nothing on it.
+func grey(t *testing.T, width, height int) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	if err := png.Encode(&b, pictures.NewGray(pictures.Rect(0, 0, width, height))); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
 }

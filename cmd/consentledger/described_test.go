@@ -2,6 +2,8 @@ package main
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -284,6 +286,7 @@ func (d *described) goodBodies() map[string][]string {
 		"publish-policy":   {publication},
 		"diff-policies":    {document},
 		"publish-surface":  {surface},
+		"keep-picture":     {`"` + base64.StdEncoding.EncodeToString(grey(d.T, 3, 2)) + `"`},
 		"publish-calendar": {`{"jurisdiction":"CN","year":2031,"notice":"2030-1","issued":"2030-11-01","off":["2031-01-01"],"makeup":[],"partial":true}`},
 		"compute-deadline": {`{"rule":"cn.policy.complaint_reply","start":"2026-03-02T09:30:00Z"}`, `{"app":"shop","rule":"cn.policy.complaint_reply","start":"2026-03-02T09:30:00Z"}`},
 		"propose":          {`{"erasure":{"id":"%ID%","subject":"user-1","reason":"asked"},"reason":"the person asked for it"}`},
@@ -333,9 +336,9 @@ func (d *described) publication() (policy, alone, surface string) {
 	}
 	return string(body), `{"document":` + string(document) + `}`, fmt.Sprintf(`{"schema":"surface/1","build":"1.0","screen":"welcome","policy":%q,"version":%q,"approver":"counsel",
 		"signing":"sha256:0a00000000000000000000000000000000000000000000000000000000000000",
-		"locales":[{"locale":%q,"text":%q,"screenshot":"sha256:0b00000000000000000000000000000000000000000000000000000000000000","strings":{"yes":"Yes","no":"No"}}],
+		"locales":[{"locale":%q,"text":%q,"screenshot":"sha256:%x","strings":{"yes":"Yes","no":"No"}}],
 		"controls":[{"id":"yes","label":"yes","act":%q,"initial":"button","purposes":["personalisation"]},{"id":"no","label":"no","initial":"button","refuses":true}]}`,
-		doc.Name, version.String(), doc.Texts[0].Locale, doc.Texts[0].Hash.String(), doc.Acts[0].ID)
+		doc.Name, version.String(), doc.Texts[0].Locale, doc.Texts[0].Hash.String(), sha256.Sum256(grey(d.T, 3, 2)), doc.Acts[0].ID)
 }
 
 func (d *described) file(name string) []byte {
@@ -355,7 +358,7 @@ type operation struct {
 
 // late are the operations that need what others began, and those that end something.
 var late = map[string]int{
-	"approve-proposal": 3, "decline-proposal": 3, "withdraw-proposal": 4, "remove-webhook": 4,
+	"keep-picture": 2, "approve-proposal": 3, "decline-proposal": 3, "withdraw-proposal": 4, "remove-webhook": 4,
 	"rotate-key": 3, "revoke-key": 4, "erase-principal": 5, "rotate-vault-keys": 5, "retire-vault-keys": 6,
 	"add-to-erasure": 3, "start-erasure": 4, "cancel-erasure": 5, "certify-erasure": 6, "erase-subject": 6, "move-app": 7,
 }
@@ -456,6 +459,7 @@ func (d *described) faults(op operation, resp *http.Response, answer []byte) (al
 	if resp.StatusCode >= 500 {
 		all = append(all, "it answers "+status)
 	}
+	all = append(all, d.headerFaults(op, resp)...)
 	if strings.Contains(string(answer), secret) && resp.StatusCode >= 400 {
 		all = append(all, "the problem repeats what was sent")
 	}
@@ -484,6 +488,28 @@ func (d *described) faults(op operation, resp *http.Response, answer []byte) (al
 		"paths", op.path, strings.ToLower(op.method), "responses", status, "content", kind, "schema")...)
 	if resp.StatusCode >= 400 && kind == "application/problem+json" {
 		all = append(all, problemFaults(resp.StatusCode, answer)...)
+	}
+	return all
+}
+
+// headerFaults says which headers a good answer lacks: a list has a tag, and whatever comes in pages
+// says where they are.
+func (d *described) headerFaults(op operation, resp *http.Response) (all []string) {
+	if op.method != http.MethodGet || resp.StatusCode != http.StatusOK {
+		return nil
+	}
+	responses := op.said["responses"].(map[string]any)
+	_, tagged := responses["304"]
+	if strings.HasPrefix(op.id, "list-") && !tagged {
+		all = append(all, "it is a list, and has no tag")
+	}
+	if tagged && resp.Header.Get("ETag") == "" && resp.Header.Get("Content-Disposition") == "" {
+		all = append(all, "the answer has no tag")
+	}
+	headers, _ := responses["200"].(map[string]any)["headers"].(map[string]any)
+	if headers["Link"] != nil && !strings.Contains(strings.Join(resp.Header.Values("Link"), ","), `rel="`) &&
+		resp.Header.Get("Content-Disposition") == "" {
+		all = append(all, "the answer does not say where its pages are")
 	}
 	return all
 }
@@ -643,8 +669,15 @@ func (d *described) body(op operation, number int, wrong string) ([]byte, string
 	if wrong == "body" {
 		value = d.spoil(value)
 	}
-	if kind == "application/x-ndjson" {
+	switch {
+	case kind == "application/x-ndjson":
 		return d.bulk(value), kind
+	case strings.HasPrefix(kind, "image/") && wrong != "type":
+		text, _ := value.(string)
+		if file, err := base64.StdEncoding.DecodeString(text); err == nil {
+			return file, kind
+		}
+		return []byte(text), kind
 	}
 	b, err := json.Marshal(value)
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"strings"
 
+	"consentledger/api/picture"
 	"consentledger/api/policyfile"
 	"consentledger/cmd/internal/commandline"
 	"consentledger/cmd/internal/exit"
@@ -24,7 +25,8 @@ import (
 
 func newSurface() *cobra.Command {
 	surface := &cobra.Command{Use: "surface", Short: "Write, publish and show what screens of the app show"}
-	surface.AddCommand(newSurfaceNew(), newSurfacePublish(), newSurfaceList(), newSurfaceShow())
+	surface.AddCommand(newSurfaceNew(), newSurfacePublish(), newSurfaceAddPicture(), newSurfaceList(),
+		newSurfaceShow())
 	return surface
 }
 
@@ -43,6 +45,11 @@ func newSurfacePublish() *cobra.Command {
 			if err != nil {
 				return exit.Usage(err)
 			}
+			for _, b := range surface.Pictures {
+				if _, err := picture.Of(b); err != nil {
+					return exit.Usage(fmt.Errorf("%s: %w", args[0], err))
+				}
+			}
 			if !surface.HasVersion() {
 				if surface, err = aboutVersionInForce(c, app, surface); err != nil {
 					return err
@@ -58,17 +65,53 @@ func newSurfacePublish() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			for _, b := range surface.Pictures {
+				if _, err := keepPicture(c, app, b); err != nil {
+					return fmt.Errorf("the surface is published, and its picture is not kept: publish it again: %w", err)
+				}
+			}
 			return output.Noted(c, answer, surfaceColumns...)
 		}}
 	c.Long = "Publish a surface: JSON or YAML of the schema surface/1. A file without a version means that of its " +
-		"policy which is in\nforce now; it may name the files of texts and of the certificate instead of their " +
-		"hashes (docs/policy.md).\n\nWhoever publishes it may record no consent to it: signed, by --sign,\nthat is " +
+		"policy which is in\nforce now; it may name the files of texts, of pictures and of the certificate " +
+		"instead of their hashes\n(docs/policy.md). Pictures are kept by the ledger.\n\nWhoever publishes it may record no consent to it: signed, by --sign,\nthat is " +
 		"held by the key; unsigned, by the principal, and nobody is authenticated yet."
 	commandline.AppFlag(c, &app)
 	key.Flags(c)
 	output.Flag(c)
 	recording.DryRun(c)
 	return c
+}
+
+func newSurfaceAddPicture() *cobra.Command {
+	var app string
+	c := &cobra.Command{Use: "add-picture FILE", Short: "Keep the picture of a screen that is published already",
+		Long: "Keep the picture of a screen (PNG, JPEG or WebP) whose hash a published surface names. What a\n" +
+			"program wrote into it beside the pixels (EXIF) is kept with it: take it out before you publish the hash.",
+		Example: "  consentledger surface add-picture --app smartkey welcome.png",
+		Args:    cobra.ExactArgs(1), RunE: func(c *cobra.Command, args []string) error {
+			b, err := files.ReadInput(c, "FILE", args[0], picture.MaxSize)
+			if err != nil {
+				return err
+			}
+			answer, err := keepPicture(c, app, b)
+			if err != nil {
+				return err
+			}
+			return output.One(c, answer, "hash", "type", "width", "height", "bytes", "surfaces")
+		}}
+	commandline.AppFlag(c, &app)
+	output.Flag(c)
+	return c
+}
+
+// keepPicture sends the picture of a screen.
+func keepPicture(c *cobra.Command, app string, b []byte) ([]byte, error) {
+	is, err := picture.Of(b)
+	if err != nil {
+		return nil, exit.Usage(fmt.Errorf("FILE: %w", err))
+	}
+	return remote.Call(c, http.MethodPost, remote.App(app)+"/pictures", is.Type, b)
 }
 
 // aboutVersionInForce returns a surface about the version of its policy that is in

@@ -15,7 +15,7 @@ type document struct {
 	shape   reflect.Type
 	choices func(reflect.Type) []string
 	pattern func(reflect.Type) string
-	files   map[string]fileMember // by the definition that has them
+	files   map[string][]fileMember // by the definition that has them
 }
 
 // A fileMember is a member that a file may have instead of one of the document: it
@@ -29,17 +29,19 @@ type fileMember struct {
 // documents are the documents that have a schema. It is of the files as people write
 // them and of the documents that are made of these.
 var documents = map[string]document{
-	"policy": {policydoc.Schema, policydoc.Shape(), policydoc.Choices, policydoc.Pattern, map[string]fileMember{
-		"text": {"file", "hash", true,
-			"the file with the text, below the folder of this one; the document has its hash instead"},
+	"policy": {policydoc.Schema, policydoc.Shape(), policydoc.Choices, policydoc.Pattern, map[string][]fileMember{
+		"text": {{"file", "hash", true,
+			"the file with the text, below the folder of this one; the document has its hash instead"}},
 	}},
-	"surface": {surfacedoc.Schema, surfacedoc.Shape(), surfacedoc.Choices, surfacedoc.Pattern, map[string]fileMember{
-		"locale": {"file", "text", false,
+	"surface": {surfacedoc.Schema, surfacedoc.Shape(), surfacedoc.Choices, surfacedoc.Pattern, map[string][]fileMember{
+		"locale": {{"file", "text", false,
 			"the file with the text that the screen shows or leads to, below the folder of this one; the document " +
-				"has its hash instead"},
-		"surface": {"certificate", "signing", true,
+				"has its hash instead"}, {"picture", "screenshot", false,
+			"the file with a picture of the screen (PNG, JPEG or WebP), below the folder of this one; the document has " +
+				"its hash instead, and the ledger keeps the picture"}},
+		"surface": {{"certificate", "signing", true,
 			"the file with the certificate that the build is signed with, PEM or DER, below the folder of this one; " +
-				"the document has its hash instead"},
+				"the document has its hash instead"}},
 	}},
 }
 
@@ -76,7 +78,7 @@ func (d document) structure(t reflect.Type, defs object) object {
 	}
 	s := object{"type": "object", "properties": properties, "required": required, "additionalProperties": false}
 
-	if file, has := d.files[definition(t)]; has {
+	for _, file := range d.files[definition(t)] {
 		properties[file.name] = object{"type": "string", "description": file.doc}
 		if file.must {
 			s["anyOf"] = []object{having(file.instead), having(file.name)}

@@ -107,7 +107,7 @@ func table(b *strings.Builder, d document, t reflect.Type, p part) {
 	for _, m := range shape.Members(t) {
 		names = append(names, m.Name)
 	}
-	if file, has := d.files[definition(t)]; has {
+	for _, file := range d.files[definition(t)] {
 		names = append(names, file.name)
 	}
 	for _, name := range names {
