@@ -213,6 +213,7 @@ var Routes = []Route{
 	{"GET /v1/apps/{app}/activity", Count, OfApp},
 	{"GET /v1/apps/{app}/newest", Count, OfApp},
 	{"GET /v1/apps/{app}/consents/counts", Count, OfApp},
+	{"GET /v1/apps/{app}/consents/over-time", Count, OfApp},
 	{"GET /v1/apps/{app}/consents/opposed", ReadPerson, OfApp},
 	{"GET /v1/apps/{app}/policies/{version}/progress", Count, OfApp},
 

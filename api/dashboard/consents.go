@@ -5,6 +5,12 @@ import (
 	"slices"
 )
 
+// A consentsPage is where everybody stands, and what was answered over time.
+type consentsPage struct {
+	consentCounts
+	Time overTime
+}
+
 // consentCounts is how many persons stand where with each purpose.
 type consentCounts struct {
 	Purposes []purposeCounts
@@ -22,7 +28,7 @@ type purposeCounts struct {
 var statuses = []string{"given", "stale", "expired", "withdrawn", "refused", "ask-again", "never-asked"}
 
 func readConsents(a *ask) (any, error) {
-	var c consentCounts
+	var c consentsPage
 	if a.App == "" {
 		return &c, nil
 	}
@@ -52,7 +58,7 @@ func readConsents(a *ask) (any, error) {
 	}
 
 	slices.SortFunc(c.Statuses, func(x, y string) int { return cmp.Compare(rank(x), rank(y)) })
-	return &c, nil
+	return &c, c.Time.read(a)
 }
 
 // rank is a status' place among those of a chart; what it does not know comes last.

@@ -51,6 +51,7 @@ func (s *server) countRoute(api huma.API) {
 	route(s, api, "count-consents", http.MethodGet, "/v1/apps/{app}/consents/counts",
 		"How many people stand where with each purpose, tests left out", s.counts)
 	s.opposedRoute(api)
+	s.overTimeRoute(api)
 	s.progressRoute(api)
 	s.whoRoute(api)
 	s.minorsRoute(api)

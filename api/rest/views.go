@@ -16,6 +16,7 @@ import (
 	"consentledger/domain/policy"
 	"consentledger/eventstore"
 	"consentledger/eventstore/ledger"
+	"consentledger/projections/activity"
 	"consentledger/projections/consents"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -51,12 +52,17 @@ type Policies interface {
 	Apps(ctx context.Context) ([]AppCount, eventstore.Position, error)
 }
 
-// Activity counts an app's events by day and type. From and until are days as
-// in 2026-03-02, both included; empty means no bound.
+// Activity counts an app's events by day. From and until are days as in 2026-03-02, both included.
 type Activity interface {
+	// Days counts events by day and type. An empty day is no bound.
 	Days(
 		ctx context.Context, app ident.AppName, from, until string,
 	) (days []Day, tests int64, asOf eventstore.Position, err error)
+
+	// Answers is [activity.View.Answers].
+	Answers(ctx context.Context, app ident.AppName, from, until string,
+		place func(activity.Shown) (at int, wanted bool), add func(day string, at int, answers int64),
+	) (asOf eventstore.Position, err error)
 }
 
 // A Consent is where a person stands with one purpose.

@@ -4,10 +4,12 @@ import (
 	"context"
 	"testing"
 
+	"consentledger/domain/ident"
 	"consentledger/domain/policy"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 	"consentledger/projections"
+	"consentledger/projections/activity"
 	"consentledger/projections/consents"
 	"consentledger/projections/policies"
 	"consentledger/projections/readmodel"
@@ -20,11 +22,12 @@ import (
 type realViews struct {
 	*consents.View
 	policies *policies.View
+	activity realActivity
 	h        *testServer
 }
 
 func (v *realViews) Wait(ctx context.Context, _ eventstore.Position) error {
-	for _, p := range []projections.Projection{v.View, v.policies} {
+	for _, p := range []projections.Projection{v.View, v.policies, v.activity.View} {
 		at, err := p.Checkpoint(ctx)
 		if err != nil {
 			return err
@@ -54,6 +57,20 @@ func (v *realViews) Apps(ctx context.Context) ([]AppCount, eventstore.Position, 
 	return out, at, err
 }
 
+// realActivity counts answers; what its views say of days is not asked here.
+type realActivity struct {
+	*activity.View
+	views
+}
+
+func (v realActivity) Answers(ctx context.Context, app ident.AppName, from, until string, place func(activity.Shown) (int, bool), add func(string, int, int64)) (eventstore.Position, error) {
+	return v.View.Answers(ctx, app, from, until, place, add)
+}
+
+func (v realActivity) Days(ctx context.Context, app ident.AppName, from, until string) ([]Day, int64, eventstore.Position, error) {
+	return v.views.Days(ctx, app, from, until)
+}
+
 // openWithViews is open with projections behind the routes.
 func openWithViews(t *testing.T) *testServer {
 	t.Helper()
@@ -67,9 +84,13 @@ func openWithViews(t *testing.T) *testServer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { c.Close(); p.Close() })
-	v := &realViews{c, p, h}
-	h.conf.Consents, h.conf.Policies, h.conf.Wait = v, v, v
+	a, err := activity.Open(t.Context(), readmodel.Dir(dir))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close(); p.Close(); a.Close() })
+	v := &realViews{c, p, realActivity{a, views{h}}, h}
+	h.conf.Consents, h.conf.Policies, h.conf.Activity, h.conf.Wait = v, v, v.activity, v
 	h.h = Handler(h.conf)
 	return h
 }

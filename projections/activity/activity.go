@@ -38,11 +38,18 @@ CREATE TABLE people (
 	UNIQUE (app, person)
 );
 CREATE TABLE newest (number INTEGER PRIMARY KEY, last INTEGER NOT NULL);
--- what events have in common, numbered as they come; purposes have commas between
+-- what events have in common, numbered as they come; purposes have commas between; answer and what follows it: of answers alone
 CREATE TABLE sorts (
 	number INTEGER PRIMARY KEY, app TEXT NOT NULL, kind TEXT NOT NULL, purposes TEXT NOT NULL, build TEXT NOT NULL,
-	UNIQUE (app, kind, purposes, build)
+	answer TEXT NOT NULL, version TEXT NOT NULL, surface TEXT NOT NULL, locale TEXT NOT NULL,
+	UNIQUE (app, kind, purposes, build, answer, version, surface, locale)
 );
+-- how many answers of a sort a day has
+CREATE TABLE answers (
+	app TEXT NOT NULL, day TEXT NOT NULL, sort INTEGER NOT NULL,
+	events INTEGER NOT NULL, voided INTEGER NOT NULL,
+	PRIMARY KEY (app, day, sort)
+) WITHOUT ROWID;
 -- what was recorded about persons; previous: the same person's event before it; built: the sort again if it has a build
 CREATE TABLE events (
 	position INTEGER PRIMARY KEY, previous INTEGER NOT NULL, person INTEGER NOT NULL, sort INTEGER NOT NULL, built INTEGER,

@@ -3,6 +3,7 @@ package activity_test
 import (
 	"context"
 	"maps"
+	"slices"
 	"testing"
 
 	"consentledger/domain"
@@ -48,8 +49,35 @@ func sums(t *testing.T, entries []codec.Entry, slice int) (events, voided map[st
 			t.Errorf("%+v", d)
 		}
 	}
+	checkAnswers(t, v, days)
 	maps.DeleteFunc(voided, func(_ string, n int64) bool { return n == 0 })
 	return events, voided, tests
+}
+
+// checkAnswers finds as many answers on each day as events of their kinds that were not voided.
+func checkAnswers(t *testing.T, v *activity.View, days []activity.Day) {
+	t.Helper()
+	kinds := []string{"consent.given", "consent.refused", "consent.withdrawn"}
+	want, got := map[string]int64{}, map[string]int64{}
+	for _, d := range days {
+		if slices.Contains(kinds, d.Kind) && d.Events > d.Voided {
+			want[d.Day] += d.Events - d.Voided
+		}
+	}
+	var shown []activity.Shown
+	last := ""
+	_, err := v.Answers(t.Context(), projectiontest.App, "0001-01-01", "9999-12-31", func(s activity.Shown) (int, bool) {
+		shown = append(shown, s)
+		return len(shown) - 1, true
+	}, func(day string, at int, answers int64) {
+		if got[day] += answers; answers <= 0 || day < last || shown[at].Answer == "" {
+			t.Errorf("%s after %s: %d of %+v", day, last, answers, shown[at])
+		}
+		last = day
+	})
+	if err != nil || !maps.Equal(got, want) {
+		t.Errorf("answers %v, want %v: %v", got, want, err)
+	}
 }
 
 func TestEveryEventOfNoTestIsInTheTotalsOnce(t *testing.T) {

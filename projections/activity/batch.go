@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"consentledger/domain"
-	"consentledger/domain/deadline"
 	"consentledger/domain/ident"
 	"consentledger/domain/policy"
 	"consentledger/eventstore/codec"
@@ -83,7 +82,7 @@ func (b *batch) entry(e *codec.Entry) error {
 	if err := b.place(e); err != nil {
 		return err
 	}
-	c := counted{class: class{e.Stream.App, e.Kind(), listOf(ids), domain.BuildOf(e.Event)}, day: dayOf(e.Recorded)}
+	c := counted{class: classOf(e, listOf(ids)), day: dayOf(e.Recorded)}
 	p, err := b.person(e)
 	if err != nil {
 		return err
@@ -201,7 +200,7 @@ func (b *batch) sums() (days, totals map[key]count) {
 		if c.voided {
 			d.voided = n
 		}
-		k := key{app: c.app, day: deadline.Instant(c.day * int64(deadline.Day)).String()[:len("2006-01-02")],
+		k := key{app: c.app, day: dayText(c.day),
 			kind: c.kind}
 		plus(totals, k, d)
 		for p := range strings.SplitSeq(c.purposes, ",") {
@@ -255,7 +254,7 @@ func (b *batch) write() error {
 			return err
 		}
 	}
-	return nil
+	return b.writeAnswers()
 }
 
 func sorted(m map[key]count) []key {

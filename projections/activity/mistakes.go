@@ -78,7 +78,7 @@ func (b *batch) voidBuild(e *codec.Entry, x domain.BuildVoided) error {
 	const where = "built IN (SELECT number FROM sorts WHERE app = ? AND build = ?) AND recorded >= ? AND recorded < " +
 		"? AND voided = 0"
 	which := []any{string(e.Stream.App), x.Build, int64(x.From), int64(x.To)}
-	if err := b.each(b.mistake, "SELECT s.app, s.kind, s.purposes, e.recorded, e.voided FROM events e JOIN sorts s "+
+	if err := b.each(b.mistake, "SELECT "+columns+" FROM events e JOIN sorts s "+
 		"ON s.number = e.sort WHERE e."+where+
 		" AND NOT EXISTS (SELECT 1 FROM tests t WHERE t.person = e.person)", which...); err != nil {
 		return err
@@ -89,18 +89,23 @@ func (b *batch) voidBuild(e *codec.Entry, x domain.BuildVoided) error {
 }
 
 // whole selects what was counted of a person, by their newest event.
-const whole = chain + "SELECT s.app, s.kind, s.purposes, e.recorded, e.voided FROM chain c JOIN events e USING " +
-	"(position) JOIN sorts s ON s.number = e.sort WHERE TRUE"
+const whole = chain + "SELECT " + columns + " FROM chain c JOIN events e USING (position) JOIN sorts s " +
+	"ON s.number = e.sort WHERE TRUE"
+
+// columns are what [batch.each] reads of an event.
+const columns = "e.recorded, e.voided, " + classColumns
 
 // each calls f for every event that a query selects.
 func (b *batch) each(f func(counted), query string, args ...any) error {
 	return b.tx.Each(query, args, func(scan func(...any) error) error {
 		var c counted
 		var recorded int64
-		err := scan(&c.app, &c.kind, &c.purposes, &recorded, &c.voided)
+		if err := c.class.scan(scan, &recorded, &c.voided); err != nil {
+			return err
+		}
 		c.day = dayOf(deadline.Instant(recorded))
 		f(c)
-		return err
+		return nil
 	})
 }
 

@@ -71,32 +71,6 @@ func (b *batch) writePeople() error {
 	return b.newest.Write(b.tx)
 }
 
-// A class is what events have in common: a row of the table sorts.
-type class struct {
-	app                   ident.AppName
-	kind, purposes, build string
-}
-
-// number returns the number of a class, a new one if it was never heard of.
-func (b *batch) number(s class) (int64, error) {
-	if n, ok := b.view.classes.Get(s); ok {
-		return n, nil
-	}
-
-	var n int64
-	err := b.tx.Each("SELECT number FROM sorts WHERE app = ? AND kind = ? AND purposes = ? AND build = ?",
-		[]any{string(s.app), s.kind, s.purposes, s.build}, func(scan func(...any) error) error { return scan(&n) })
-	if err == nil && n == 0 {
-		b.classes++
-		n = b.classes
-		_, err = b.tx.Exec("INSERT INTO sorts VALUES (?, ?, ?, ?, ?)", n, string(s.app), s.kind, s.purposes, s.build)
-	}
-	if err == nil {
-		b.view.classes.Put(s, n)
-	}
-	return n, err
-}
-
 // chain lists the events of a person, whose newest is its argument.
 const chain = `WITH RECURSIVE chain (position, previous) AS (
 		SELECT position, previous FROM events WHERE position = ?

@@ -62,6 +62,7 @@ var questions = []Route{
 	{Subject: subject.Any + "query.consents", Method: http.MethodPost, Path: "/v1/apps/{app}/subjects/consents", InQuery: []string{"min_position"}},
 	{Subject: subject.Any + "query.history", Method: http.MethodPost, Path: "/v1/apps/{app}/subjects/history", InQuery: []string{"after", "limit"}},
 	{Subject: subject.Any + "query.counts", Method: http.MethodGet, Path: "/v1/apps/{app}/consents/counts", InQuery: []string{"min_position"}},
+	{Subject: subject.Any + "query.over-time", Method: http.MethodGet, Path: "/v1/apps/{app}/consents/over-time", InQuery: []string{"by", "purpose", "version", "screen", "language", "build", "from", "until", "min_position"}},
 	{Subject: subject.Any + "query.opposed", Method: http.MethodGet, Path: "/v1/apps/{app}/consents/opposed", InQuery: []string{"cursor", "limit", "min_position"}},
 	{Subject: subject.Any + "query.activity", Method: http.MethodGet, Path: "/v1/apps/{app}/activity", InQuery: []string{"from", "until", "min_position"}},
 

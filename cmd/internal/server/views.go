@@ -206,7 +206,7 @@ func (r restPolicies) Apps(ctx context.Context) ([]rest.AppCount, eventstore.Pos
 }
 
 // restActivity lets HTTP read the activity projection.
-type restActivity struct{ view *activity.View }
+type restActivity struct{ *activity.View }
 
 func (r restActivity) Days(
 	ctx context.Context, app ident.AppName, from, until string,
@@ -217,7 +217,7 @@ func (r restActivity) Days(
 	if until == "" {
 		until = "9999-12-31"
 	}
-	days, tests, at, err := r.view.Totals(ctx, app, from, until)
+	days, tests, at, err := r.Totals(ctx, app, from, until)
 	out := make([]rest.Day, 0, len(days))
 	for _, d := range days {
 		out = append(out, rest.Day{Day: d.Day, Type: d.Kind, Count: d.Events, Voided: d.Voided})

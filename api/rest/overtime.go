@@ -1,0 +1,350 @@
+package rest
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"consentledger/api/query"
+	"consentledger/api/wire"
+	"consentledger/domain"
+	"consentledger/domain/content"
+	"consentledger/domain/deadline"
+	"consentledger/domain/policy"
+	"consentledger/projections/activity"
+
+	"github.com/danielgtaylor/huma/v2"
+)
+
+// An AnswersCount is how many answers there are, by what they say. Those that were voided as
+// mistakes, and those of tests, are left out.
+type AnswersCount struct {
+	Given     int64 `json:"given"`
+	Refused   int64 `json:"refused"`
+	Withdrawn int64 `json:"withdrawn"`
+	Signal    int64 `json:"signal" doc:"opt-outs that a machine's signal sent, such as gpc: nobody was asked"`
+	Imported  int64 `json:"imported" doc:"grants of an import, on the day on which they were imported"`
+}
+
+// PeriodAnswers are the answers of a day, or of a week.
+type PeriodAnswers struct {
+	Day string `json:"day" format:"date" doc:"its first day, of which UTC has the bounds; a week begins on Monday"`
+	AnswersCount
+}
+
+// ValueAnswers are the answers of one value of what they are counted by.
+type ValueAnswers struct {
+	Value  string `json:"value" doc:"empty: the answers do not say; by purpose: opt-outs of everything at once"`
+	Others int    `json:"others,omitzero" doc:"this is the sum of so many values that have fewer answers than those before it"`
+	AnswersCount
+	Periods []PeriodAnswers `json:"periods" doc:"in their order, those that have an answer"`
+}
+
+// OverTimeAnswer is what people answered from one day to another.
+type OverTimeAnswer struct {
+	App    string         `json:"app"`
+	By     string         `json:"by"`
+	From   string         `json:"from" format:"date"`
+	Until  string         `json:"until" format:"date"`
+	Period string         `json:"period" enum:"day,week" doc:"week: there are more than 92 days"`
+	Values []ValueAnswers `json:"values" doc:"in the order of their first answers; others come last. An answer counts under each purpose that it names"`
+	AsOf   string         `json:"as_of"`
+}
+
+type overTimeIn struct {
+	App      string `path:"app"`
+	By       string `query:"by" enum:"purpose,version,screen,language,build" doc:"what the answers are counted by (default purpose)"`
+	Purpose  string `query:"purpose" doc:"only answers that name it, or everything"`
+	Version  string `query:"version" doc:"only answers to this version of a policy: sha256:..."`
+	Screen   string `query:"screen" doc:"only answers on this screen, as the surface that they name calls it"`
+	Language string `query:"language" doc:"only answers to a text in this language, as in en"`
+	Build    string `query:"build" doc:"only answers that this build of the app collected, as they say themselves or the surface that they name"`
+	From     string `query:"from" doc:"a day, as in 2026-03-02 (default: 29 days before until)"`
+	Until    string `query:"until" doc:"a day, included (default: today, in UTC)"`
+	Min      string `query:"min_position" doc:"wait up to 10 s until the answer holds at least this position"`
+}
+
+// countedBy is what [overTimeIn.By] may be.
+var countedBy = []string{"purpose", "version", "screen", "language", "build"}
+
+const (
+	mostDays   = 732 // of an answer
+	daysByDay  = 92  // what is longer is answered by weeks
+	mostValues = 8   // of an answer, others besides
+)
+
+func (s *server) overTimeRoute(api huma.API) {
+	route(s, api, "consents-over-time", http.MethodGet, "/v1/apps/{app}/consents/over-time",
+		"What people answered over time, by purpose, policy version, screen, language or build, tests left out",
+		s.overTime)
+}
+
+func (s *server) overTime(ctx context.Context, in *overTimeIn) (*out[OverTimeAnswer], error) {
+	name, err := s.app(ctx, in.App)
+	if err != nil {
+		return nil, err
+	}
+	if in.By != "" && !slices.Contains(countedBy, in.By) {
+		return nil, bad("by: " + strings.Join(countedBy, ", ") + " are what answers are counted by")
+	}
+	if in.Version != "" {
+		if _, err := content.ParseHash(in.Version); err != nil {
+			return nil, bad("version: " + err.Error())
+		}
+	}
+	if in.Purpose != "" {
+		if _, err := policy.ParsePurposeID(in.Purpose); err != nil {
+			return nil, bad("purpose: " + err.Error())
+		}
+	}
+	span, err := spanOf(in.From, in.Until, s.Ledger.Now())
+	if err != nil {
+		return nil, err
+	}
+	if err := s.wait(ctx, in.Min); err != nil {
+		return nil, err
+	}
+	ref, err := s.Ledger.App(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+
+	c := newCounter(in, ref.Surfaces)
+	asOf, err := s.Activity.Answers(ctx, name, span.from, span.until, c.place,
+		func(day string, at int, answers int64) { c.add(span.periodOf(day), at, answers) })
+	if err != nil {
+		return nil, err
+	}
+	return ok(OverTimeAnswer{
+		App: in.App, By: c.by, From: span.from, Until: span.until, Period: span.period, Values: c.values(),
+		AsOf: wire.FormatPosition(asOf),
+	})
+}
+
+// A daySpan is days from one to another, both included.
+type daySpan struct {
+	from, until string
+	period      string
+}
+
+func spanOf(from, until string, now deadline.Instant) (daySpan, error) {
+	last, err := dayIn("until", until, now)
+	if err != nil {
+		return daySpan{}, err
+	}
+	first := last.AddDate(0, 0, -29)
+	if from != "" {
+		if first, err = dayIn("from", from, now); err != nil {
+			return daySpan{}, err
+		}
+	}
+
+	days := int(last.Sub(first).Hours())/24 + 1
+	switch {
+	case days < 1:
+		return daySpan{}, bad("until: is before from")
+	case days > mostDays:
+		return daySpan{}, bad(fmt.Sprintf("from: until is %d days later, and an answer has at most %d", days, mostDays))
+	}
+	s := daySpan{from: first.Format(time.DateOnly), until: last.Format(time.DateOnly), period: "day"}
+	if days > daysByDay {
+		s.period = "week"
+	}
+	return s, nil
+}
+
+// dayIn reads a day of a query that has begun; empty: today.
+func dayIn(member, text string, now deadline.Instant) (time.Time, error) {
+	if text == "" {
+		text = now.String()[:len(time.DateOnly)]
+	}
+	day, err := time.Parse(time.DateOnly, text)
+	if err != nil {
+		return day, bad(member + ": a day is written as in 2026-03-02")
+	}
+	_, err = query.HasCome(member, deadline.At(day), now)
+	return day, err
+}
+
+// periodOf returns the first day of the period that a day is in.
+func (s daySpan) periodOf(day string) string {
+	if s.period == "day" {
+		return day
+	}
+	t, err := time.Parse(time.DateOnly, day)
+	if err != nil {
+		panic("rest: a counted day: " + err.Error())
+	}
+	return t.AddDate(0, 0, -(int(t.Weekday())+6)%7).Format(time.DateOnly)
+}
+
+// A counter counts answers by one thing that they have in common.
+type counter struct {
+	in       *overTimeIn
+	by       string
+	surfaces map[content.Hash]shownOn
+	cells    []cell
+	numbers  map[string]int // of cells, by value and answer
+	found    map[string]*ValueAnswers
+	order    []*ValueAnswers // as they are found
+}
+
+// A cell is what an answer counts as: under these values.
+type cell struct {
+	answer activity.Answer
+	values []string
+}
+
+// A shownOn is what a surface says of where an answer was given.
+type shownOn struct{ screen, build string }
+
+func newCounter(in *overTimeIn, surfaces domain.Surfaces) *counter {
+	c := &counter{
+		in: in, by: cmp.Or(in.By, "purpose"), surfaces: map[content.Hash]shownOn{}, numbers: map[string]int{},
+		found: map[string]*ValueAnswers{},
+	}
+	for _, p := range surfaces.All() {
+		c.surfaces[p.ID] = shownOn{p.Surface.Screen, p.Surface.Build}
+	}
+	return c
+}
+
+// place returns the number of the cell that an answer counts in, if it is asked for.
+func (c *counter) place(s activity.Shown) (int, bool) {
+	on, known := c.surfaces[s.Surface]
+	if !known && s.Surface != (content.Hash{}) {
+		on.screen = s.Surface.String()
+	}
+	build := cmp.Or(s.Build, on.build)
+	version := ""
+	if s.Version != (content.Hash{}) {
+		version = s.Version.String()
+	}
+	for _, filter := range [][2]string{
+		{c.in.Version, version}, {c.in.Screen, on.screen}, {c.in.Language, s.Locale}, {c.in.Build, build},
+	} {
+		if filter[0] != "" && filter[0] != filter[1] {
+			return 0, false
+		}
+	}
+	if p := policy.PurposeID(c.in.Purpose); p != "" && len(s.Purposes) > 0 && !slices.Contains(s.Purposes, p) {
+		return 0, false
+	}
+
+	values := []string{""}
+	switch c.by {
+	case "purpose":
+		if len(s.Purposes) > 0 {
+			values = values[:0]
+		}
+		for _, p := range s.Purposes {
+			values = append(values, string(p))
+		}
+		if c.in.Purpose != "" {
+			values = []string{c.in.Purpose}
+		}
+	case "version":
+		values[0] = version
+	case "screen":
+		values[0] = on.screen
+	case "language":
+		values[0] = s.Locale
+	case "build":
+		values[0] = build
+	}
+	return c.number(cell{s.Answer, values}), true
+}
+
+func (c *counter) number(one cell) int {
+	key := string(one.answer) + "\x00" + strings.Join(one.values, "\x00")
+	n, known := c.numbers[key]
+	if !known {
+		n = len(c.cells)
+		c.numbers[key], c.cells = n, append(c.cells, one)
+	}
+	return n
+}
+
+// add counts so many answers in a cell. Periods come in their order.
+func (c *counter) add(period string, at int, answers int64) {
+	one := c.cells[at]
+	for _, value := range one.values {
+		v, known := c.found[value]
+		if !known {
+			v = &ValueAnswers{Value: value, Periods: []PeriodAnswers{}}
+			c.found[value], c.order = v, append(c.order, v)
+		}
+		if n := len(v.Periods); n == 0 || v.Periods[n-1].Day != period {
+			v.Periods = append(v.Periods, PeriodAnswers{Day: period})
+		}
+		v.AnswersCount.count(one.answer, answers)
+		v.Periods[len(v.Periods)-1].count(one.answer, answers)
+	}
+}
+
+func (n *AnswersCount) count(answer activity.Answer, answers int64) {
+	switch answer {
+	case activity.Given:
+		n.Given += answers
+	case activity.Refused:
+		n.Refused += answers
+	case activity.Withdrawn:
+		n.Withdrawn += answers
+	case activity.Signal:
+		n.Signal += answers
+	case activity.Imported:
+		n.Imported += answers
+	}
+}
+
+func (n *AnswersCount) all() int64 { return n.Given + n.Refused + n.Withdrawn + n.Signal + n.Imported }
+
+func (n *AnswersCount) plus(m AnswersCount) {
+	n.Given += m.Given
+	n.Refused += m.Refused
+	n.Withdrawn += m.Withdrawn
+	n.Signal += m.Signal
+	n.Imported += m.Imported
+}
+
+// values returns those that have most answers in the order in which they were found, and the sum of
+// the others.
+func (c *counter) values() []ValueAnswers {
+	most := slices.SortedStableFunc(slices.Values(c.order), func(x, y *ValueAnswers) int {
+		return cmp.Compare(y.all(), x.all())
+	})
+	least := most[min(len(most), mostValues):]
+	values := []ValueAnswers{}
+	for _, v := range c.order {
+		if !slices.Contains(least, v) {
+			values = append(values, *v)
+		}
+	}
+	if len(least) > 0 {
+		values = append(values, sumOf(least))
+	}
+	return values
+}
+
+// sumOf adds up values, period by period.
+func sumOf(values []*ValueAnswers) ValueAnswers {
+	sum := ValueAnswers{Others: len(values), Periods: []PeriodAnswers{}}
+	periods := map[string]AnswersCount{}
+	for _, v := range values {
+		sum.AnswersCount.plus(v.AnswersCount)
+		for _, p := range v.Periods {
+			n := periods[p.Day]
+			n.plus(p.AnswersCount)
+			periods[p.Day] = n
+		}
+	}
+	for day, n := range periods {
+		sum.Periods = append(sum.Periods, PeriodAnswers{day, n})
+	}
+	slices.SortFunc(sum.Periods, func(x, y PeriodAnswers) int { return cmp.Compare(x.Day, y.Day) })
+	return sum
+}
