@@ -10,16 +10,17 @@ import (
 // An overTime is what people answered from one day to another, by one thing that answers have in
 // common.
 type overTime struct {
-	By     string      `json:"by"`
-	From   string      `json:"from"`
-	Until  string      `json:"until"`
-	Period string      `json:"period"`
-	Values []timeValue `json:"values"`
-	AsOf   string      `json:"as_of"`
-	Query  url.Values  `json:"-"` // what is asked, for links to a part of the same
-	most   int         // answers of a value in a period
-	bins   int         // periods from the first day to the last
-	first  time.Time   // of the first period
+	By      string         `json:"by"`
+	From    string         `json:"from"`
+	Until   string         `json:"until"`
+	Period  string         `json:"period"`
+	Values  []timeValue    `json:"values"`
+	Changes []suddenChange `json:"changes"`
+	AsOf    string         `json:"as_of"`
+	Query   url.Values     `json:"-"` // what is asked, for links to a part of the same
+	most    int            // answers of a value in a period
+	bins    int            // periods from the first day to the last
+	first   time.Time      // of the first period
 }
 
 // A timeValue is a row of the chart.
@@ -28,6 +29,37 @@ type timeValue struct {
 	Others int    `json:"others"`
 	answerCount
 	Periods []timePeriod `json:"periods"`
+}
+
+// A suddenChange is a build of which another share agrees than of the build before it.
+type suddenChange struct {
+	Screen string      `json:"screen"`
+	Build  string      `json:"build"`
+	Before string      `json:"before"`
+	Day    string      `json:"day"`
+	Change string      `json:"change"`
+	Now    askedAnswer `json:"now"`
+	Then   askedAnswer `json:"then"`
+}
+
+type askedAnswer struct {
+	Given int `json:"given"`
+	Asked int `json:"asked"`
+}
+
+// Rate returns how many agreed, in percent.
+func (a askedAnswer) Rate() string {
+	return answerCount{Given: a.Given, Refused: a.Asked - a.Given}.Rate()
+}
+
+// Said returns what the page says of a change.
+func (c suddenChange) Said(p *page) string {
+	screen := c.Screen
+	if screen == "" {
+		screen = p.T("overtime.not-said")
+	}
+	return p.Say("overtime.change", c.Build, screen, c.Day, c.Now.Rate(), c.Now.Asked, c.Before, c.Then.Rate(),
+		c.Then.Asked)
 }
 
 type timePeriod struct {
@@ -166,6 +198,32 @@ func (o *overTime) Bars(v timeValue) (bars []timeBar) {
 		}
 	}
 	return bars
+}
+
+// Changed returns the changes that are marked in a row, in one period; an empty day: in all of them.
+func (o *overTime) Changed(v timeValue, day string) (changes []suddenChange) {
+	of := map[string]func(suddenChange) string{
+		"build":  func(c suddenChange) string { return c.Build },
+		"screen": func(c suddenChange) string { return c.Screen },
+	}[o.By]
+	if of == nil || v.Others > 0 {
+		return nil
+	}
+	for _, c := range o.Changes {
+		if of(c) == v.Value && (day == "" || day == c.Day) {
+			changes = append(changes, c)
+		}
+	}
+	return changes
+}
+
+// Mark returns where a change is drawn in a row.
+func (o *overTime) Mark(c suddenChange) float64 {
+	day, err := time.Parse(time.DateOnly, c.Day)
+	if err != nil {
+		return 0 // the API's days are days
+	}
+	return round(float64(day.Sub(o.first)/o.length()) * timeWidth / float64(o.bins))
 }
 
 // round leaves a decimal, which is less than what can be seen.

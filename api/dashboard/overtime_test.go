@@ -62,3 +62,29 @@ func TestAnswersOverTimeAreDrawnAndFiltered(t *testing.T) {
 		t.Errorf("asked %q: %s", asked, body)
 	}
 }
+
+// TestASuddenDropIsMarked shows one on Today, and in the chart and the table of its build.
+func TestASuddenDropIsMarked(t *testing.T) {
+	const answers = `{"by":"build","from":"2026-03-01","until":"2026-03-02","period":"day","as_of":"7",
+		"values":[{"value":"1.0","given":90,"refused":10,"periods":[{"day":"2026-03-01","given":90,"refused":10}]},
+			{"value":"2.0","given":30,"refused":70,"periods":[{"day":"2026-03-02","given":30,"refused":70}]}],
+		"changes":[{"screen":"welcome","build":"2.0","before":"1.0","day":"2026-03-02","change":"drop","now":{"given":30,"asked":100},"then":{"given":90,"asked":100}}]}`
+	api := systemAPI{"/v1/apps/shop/consents/over-time": answers, "/v1/apps/shop/consents/counts": `{"counts":[],"as_of":"7"}`}
+	const said = "Build 2.0, screen welcome, from 2026-03-02: 30.0 % of 100 who were asked agreed; by build 1.0 before it 90.0 % of 100."
+	if body := todayPage(t, api, "en"); !strings.Contains(body, said) || !strings.Contains(body, `/ui/consents?app=shop&amp;by=build">Sudden drop`) {
+		t.Errorf("Today: %s", body)
+	}
+
+	w := httptest.NewRecorder()
+	Handler(Config{API: api, Version: "test", Now: time.Now}).ServeHTTP(w, httptest.NewRequest("GET", "/ui/consents?app=shop&by=build", nil))
+	body := w.Body.String()
+	const drawn, marked = `<rect x="500" width="4" height="60" class="fill mark-at">`, `30.0 % <span class="mark warn">Sudden drop</span>`
+	for _, once := range []string{drawn, marked} {
+		if strings.Count(body, once) != 1 {
+			t.Errorf("the page has %d of %s: %s", strings.Count(body, once), once, body)
+		}
+	}
+	if !strings.Contains(body, `<strong>Sudden drop</strong> `+said) {
+		t.Errorf("the page does not say it: %s", body)
+	}
+}

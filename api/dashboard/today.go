@@ -12,6 +12,7 @@ type today struct {
 	Later       int          // replies that are due after those in the lanes, counted
 	Others      []stateCount // everything else that is owed, counted
 	Incidents   []openIncident
+	Changes     []suddenChange // of builds, in the last 30 days
 	Alarms      []alarm
 	Rejected    []rejected // that may be an opt-out, and nobody has seen
 	Checks      []check    // that are red
@@ -157,7 +158,10 @@ func readToday(a *ask) (any, error) {
 	}
 	t.Others = others.Summary.States
 
-	err := t.incidents(a)
+	if err := t.incidents(a); err != nil {
+		return nil, err
+	}
+	err := t.changes(a)
 	return t, err
 }
 
@@ -216,6 +220,17 @@ func (t *today) incidents(a *ask) error {
 		})
 	}
 	return nil
+}
+
+// changes reads of which builds another share agrees than of the build before. Who may not see numbers
+// sees none.
+func (t *today) changes(a *ask) error {
+	var answers struct{ Changes []suddenChange }
+	err := a.get(a.of("/consents/over-time"), nil, &answers)
+	if t.Changes = answers.Changes; isForbidden(err) {
+		return nil
+	}
+	return err
 }
 
 // health reads what somebody must look at, whichever app it is of. What speaks of every

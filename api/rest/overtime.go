@@ -51,8 +51,11 @@ type OverTimeAnswer struct {
 	From   string         `json:"from" format:"date"`
 	Until  string         `json:"until" format:"date"`
 	Period string         `json:"period" enum:"day,week" doc:"week: there are more than 92 days"`
-	Values []ValueAnswers `json:"values" doc:"in the order of their first answers; others come last. An answer counts under each purpose that it names"`
-	AsOf   string         `json:"as_of"`
+	Values []ValueAnswers `json:"values" doc:"in the order of their first answers ever; others come last. An answer counts under each purpose that it names"`
+
+	Changes []SuddenChange `json:"changes" doc:"builds of which the share of grants differs from that of the build before by more than chance explains, the newest first, at most 50"`
+
+	AsOf string `json:"as_of"`
 }
 
 type overTimeIn struct {
@@ -121,7 +124,7 @@ func (s *server) overTime(ctx context.Context, in *overTimeIn) (*out[OverTimeAns
 	}
 	return ok(OverTimeAnswer{
 		App: in.App, By: c.by, From: span.from, Until: span.until, Period: span.period, Values: c.values(),
-		AsOf: wire.FormatPosition(asOf),
+		Changes: changes(c.builds), AsOf: wire.FormatPosition(asOf),
 	})
 }
 
@@ -172,12 +175,9 @@ func dayIn(member, text string, now deadline.Instant) (time.Time, error) {
 
 // periodOf returns the first day of the period that a day is in.
 func (s daySpan) periodOf(day string) string {
-	if s.period == "day" {
-		return day
-	}
 	t, err := time.Parse(time.DateOnly, day)
-	if err != nil {
-		panic("rest: a counted day: " + err.Error())
+	if err != nil || s.period == "day" {
+		return day
 	}
 	return t.AddDate(0, 0, -(int(t.Weekday())+6)%7).Format(time.DateOnly)
 }
@@ -191,12 +191,15 @@ type counter struct {
 	numbers  map[string]int // of cells, by value and answer
 	found    map[string]*ValueAnswers
 	order    []*ValueAnswers // as they are found
+	shown    map[shownOn]*shownBuild
+	builds   []*shownBuild // in the order of their first answers
 }
 
 // A cell is what an answer counts as: under these values.
 type cell struct {
 	answer activity.Answer
-	values []string
+	values []*ValueAnswers
+	on     *shownBuild
 }
 
 // A shownOn is what a surface says of where an answer was given.
@@ -205,7 +208,7 @@ type shownOn struct{ screen, build string }
 func newCounter(in *overTimeIn, surfaces domain.Surfaces) *counter {
 	c := &counter{
 		in: in, by: cmp.Or(in.By, "purpose"), surfaces: map[content.Hash]shownOn{}, numbers: map[string]int{},
-		found: map[string]*ValueAnswers{},
+		found: map[string]*ValueAnswers{}, shown: map[shownOn]*shownBuild{},
 	}
 	for _, p := range surfaces.All() {
 		c.surfaces[p.ID] = shownOn{p.Surface.Screen, p.Surface.Build}
@@ -213,7 +216,8 @@ func newCounter(in *overTimeIn, surfaces domain.Surfaces) *counter {
 	return c
 }
 
-// place returns the number of the cell that an answer counts in, if it is asked for.
+// place returns the number of the cell that an answer counts in, if it is asked for. It is asked in the
+// order in which such answers came first.
 func (c *counter) place(s activity.Shown) (int, bool) {
 	on, known := c.surfaces[s.Surface]
 	if !known && s.Surface != (content.Hash{}) {
@@ -256,28 +260,38 @@ func (c *counter) place(s activity.Shown) (int, bool) {
 	case "build":
 		values[0] = build
 	}
-	return c.number(cell{s.Answer, values}), true
+	return c.number(s.Answer, values, shownOn{on.screen, build}), true
 }
 
-func (c *counter) number(one cell) int {
-	key := string(one.answer) + "\x00" + strings.Join(one.values, "\x00")
+func (c *counter) number(answer activity.Answer, values []string, on shownOn) int {
+	key := strings.Join(append([]string{string(answer), on.screen, on.build}, values...), "\x00")
 	n, known := c.numbers[key]
-	if !known {
-		n = len(c.cells)
-		c.numbers[key], c.cells = n, append(c.cells, one)
+	if known {
+		return n
 	}
-	return n
-}
 
-// add counts so many answers in a cell. Periods come in their order.
-func (c *counter) add(period string, at int, answers int64) {
-	one := c.cells[at]
-	for _, value := range one.values {
+	one := cell{answer: answer, on: c.shown[on]}
+	if one.on == nil {
+		one.on = &shownBuild{shownOn: on}
+		c.shown[on], c.builds = one.on, append(c.builds, one.on)
+	}
+	for _, value := range values {
 		v, known := c.found[value]
 		if !known {
 			v = &ValueAnswers{Value: value, Periods: []PeriodAnswers{}}
 			c.found[value], c.order = v, append(c.order, v)
 		}
+		one.values = append(one.values, v)
+	}
+	c.numbers[key], c.cells = len(c.cells), append(c.cells, one)
+	return c.numbers[key]
+}
+
+// add counts so many answers in a cell. Periods come in their order.
+func (c *counter) add(period string, at int, answers int64) {
+	one := c.cells[at]
+	one.on.collected(period, one.answer, answers)
+	for _, v := range one.values {
 		if n := len(v.Periods); n == 0 || v.Periods[n-1].Day != period {
 			v.Periods = append(v.Periods, PeriodAnswers{Day: period})
 		}
@@ -312,14 +326,15 @@ func (n *AnswersCount) plus(m AnswersCount) {
 }
 
 // values returns those that have most answers in the order in which they were found, and the sum of
-// the others.
+// the others. What has no answer in these days is left out.
 func (c *counter) values() []ValueAnswers {
-	most := slices.SortedStableFunc(slices.Values(c.order), func(x, y *ValueAnswers) int {
+	order := slices.DeleteFunc(slices.Clone(c.order), func(v *ValueAnswers) bool { return len(v.Periods) == 0 })
+	most := slices.SortedStableFunc(slices.Values(order), func(x, y *ValueAnswers) int {
 		return cmp.Compare(y.all(), x.all())
 	})
 	least := most[min(len(most), mostValues):]
 	values := []ValueAnswers{}
-	for _, v := range c.order {
+	for _, v := range order {
 		if !slices.Contains(least, v) {
 			values = append(values, *v)
 		}
