@@ -1,6 +1,7 @@
 package report
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"strings"
@@ -21,10 +22,14 @@ import (
 // alike: whole days or moments in UTC, no time zone of its own, reminders in
 // whole days or as moments. What is done or void is CANCELLED, has no reminder
 // and says so in its title, since some list it as any other.
+//
+// Events go on as they come: the library, which writes a calendar as a whole, is given each alone.
 type calendar struct {
 	out   io.Writer
-	cal   *ics.Calendar
+	cal   *ics.Calendar // with no event
 	words words
+	part  bytes.Buffer // what is written next
+	begun bool         // what stands before the events was written
 }
 
 // NewCalendar returns a Writer of a calendar onto w, of an app's deadlines, in a
@@ -39,6 +44,45 @@ func NewCalendar(w io.Writer, app ident.AppName, lang string) Writer {
 }
 
 func (c *calendar) Write(o Obligation) error {
+	e, err := c.event(o)
+	if e == nil || err != nil {
+		return err
+	}
+	if err := c.begin(); err != nil {
+		return err
+	}
+
+	c.part.Reset()
+	if err := e.SerializeTo(&c.part, lines); err != nil {
+		return err
+	}
+	_, err = c.out.Write(c.part.Bytes())
+	return err
+}
+
+// lines are those of RFC 5545.
+var lines = &ics.SerializationConfiguration{MaxLength: 75, PropertyMaxLength: 75, NewLine: "\r\n"}
+
+// endOfCalendar is the last line.
+const endOfCalendar = "END:VCALENDAR\r\n"
+
+// begin writes what stands before the events, once.
+func (c *calendar) begin() error {
+	if c.begun {
+		return nil
+	}
+	c.begun = true
+
+	c.part.Reset()
+	if err := c.cal.SerializeTo(&c.part, lines); err != nil {
+		return err
+	}
+	_, err := c.out.Write(bytes.TrimSuffix(c.part.Bytes(), []byte(endOfCalendar)))
+	return err
+}
+
+// event returns the event of an obligation; nil: it has no date.
+func (c *calendar) event(o Obligation) (*ics.VEvent, error) {
 	end := o.Due
 	if o.DueDate != "" {
 		end = o.DueDate
@@ -47,14 +91,14 @@ func (c *calendar) Write(o Obligation) error {
 		end = o.Moves[len(o.Moves)-1].Was
 	}
 	if end == "" {
-		return nil
+		return nil, nil
 	}
 	changed, err := deadline.ParseInstant(o.Changed)
 	if err != nil {
-		return err
+		return nil, err
 	}
 
-	e := c.cal.AddEvent(o.ID + "." + o.Stream + "@consentledger")
+	e := ics.NewEvent(o.ID + "." + o.Stream + "@consentledger")
 	e.SetSequence(o.Revision)
 	e.SetDtStampTime(changed.Time())
 	e.SetLastModifiedAt(changed.Time())
@@ -63,9 +107,9 @@ func (c *calendar) Write(o Obligation) error {
 	e.SetStatus(statusOf(o))
 	e.SetTimeTransparency(ics.TransparencyTransparent)
 	if len(end) == len(time.DateOnly) {
-		return c.day(e, o, end)
+		return e, c.day(e, o, end)
 	}
-	return c.hour(e, o, end)
+	return e, c.hour(e, o, end)
 }
 
 // day lets an event be the whole of the last day: its end is the day after.
@@ -139,4 +183,10 @@ func statusOf(o Obligation) ics.ObjectStatus {
 	return ics.ObjectStatusConfirmed
 }
 
-func (c *calendar) Close() error { return c.cal.SerializeTo(c.out, ics.WithNewLine("\r\n")) }
+func (c *calendar) Close() error {
+	if err := c.begin(); err != nil {
+		return err
+	}
+	_, err := io.WriteString(c.out, endOfCalendar)
+	return err
+}

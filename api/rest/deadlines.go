@@ -116,13 +116,6 @@ func (in *deadlinesIn) query() DeadlineQuery {
 		in.Sort, in.Cursor, in.Limit, in.AsOf, in.KnownAt, in.Format, in.Min}
 }
 
-// A fileOut is an answer in a form that is said in its header.
-type fileOut struct {
-	ContentType string `header:"Content-Type"`
-	Disposition string `header:"Content-Disposition"`
-	Body        []byte
-}
-
 func (s *server) deadlineRoutes(api huma.API) {
 	route(s, api, "list-obligations", http.MethodGet, "/v1/apps/{app}/obligations",
 		"What is owed by when, a page at a time",

@@ -1,8 +1,8 @@
 package rest
 
 import (
-	"bytes"
 	"context"
+	"io"
 	"net/http"
 
 	"consentledger/api/query"
@@ -53,7 +53,7 @@ func (s *server) documentRoutes(api huma.API) {
 		Summary:            "The audit report of a span; it reads the log",
 		Responses: answers(huma.SchemaFromType(schemas,
 			typeFor[auditreport.Report]()))}
-	huma.Register(api, audit, func(ctx context.Context, in *auditIn) (*fileOut, error) {
+	huma.Register(api, audit, func(ctx context.Context, in *auditIn) (*huma.StreamResponse, error) {
 		o, err := s.audit(ctx, in)
 		return o, s.fail(ctx, audit.OperationID, err)
 	})
@@ -62,13 +62,13 @@ func (s *server) documentRoutes(api huma.API) {
 		Path: "/v1/apps/{app}/registers/{register}", SkipValidateParams: true,
 		Summary: "A register as of a moment; it reads the log", Responses: answers(huma.SchemaFromType(schemas,
 			typeFor[auditreport.Register]()))}
-	huma.Register(api, register, func(ctx context.Context, in *registerIn) (*fileOut, error) {
+	huma.Register(api, register, func(ctx context.Context, in *registerIn) (*huma.StreamResponse, error) {
 		o, err := s.register(ctx, in)
 		return o, s.fail(ctx, register.OperationID, err)
 	})
 }
 
-func (s *server) audit(ctx context.Context, in *auditIn) (*fileOut, error) {
+func (s *server) audit(ctx context.Context, in *auditIn) (*huma.StreamResponse, error) {
 	form, err := auditreport.ParseForm(in.Format)
 	if err != nil {
 		return nil, bad("format: " + err.Error())
@@ -108,10 +108,10 @@ func (s *server) audit(ctx context.Context, in *auditIn) (*fileOut, error) {
 	if err := s.recordReading(ctx, name, a); err != nil {
 		return nil, err
 	}
-	return written(r, form, in.Lang, "audit-"+in.App)
+	return s.written(ctx, "report-audit", r, form, in.Lang, "audit-"+in.App), nil
 }
 
-func (s *server) register(ctx context.Context, in *registerIn) (*fileOut, error) {
+func (s *server) register(ctx context.Context, in *registerIn) (*huma.StreamResponse, error) {
 	form, err := auditreport.ParseForm(in.Format)
 	if err != nil {
 		return nil, bad("format: " + err.Error())
@@ -129,7 +129,7 @@ func (s *server) register(ctx context.Context, in *registerIn) (*fileOut, error)
 	if err != nil {
 		return nil, behind(err)
 	}
-	return written(r, form, in.Lang, in.Register+"-"+in.App)
+	return s.written(ctx, "get-register", r, form, in.Lang, in.Register+"-"+in.App), nil
 }
 
 // document reads what every report is asked with.
@@ -166,14 +166,14 @@ func (s *server) reach(ctx context.Context, at deadline.Instant) error {
 	return s.waitFor(ctx, p)
 }
 
-func written(p auditreport.Documenter, f auditreport.Form, lang, name string) (*fileOut, error) {
-	var b bytes.Buffer
-	if err := auditreport.Write(&b, p, f, lang); err != nil {
-		return nil, err
+// written sends a document while it is written.
+func (s *server) written(
+	ctx context.Context, operation string, p auditreport.Documenter, f auditreport.Form, lang, name string,
+) *huma.StreamResponse {
+	if name += "." + f.Ending(); f == auditreport.JSON || f == auditreport.HTML {
+		name = ""
 	}
-	o := &fileOut{ContentType: f.ContentType(), Body: b.Bytes()}
-	if f != auditreport.JSON && f != auditreport.HTML {
-		o.Disposition = `attachment; filename="` + name + "." + f.Ending() + `"`
-	}
-	return o, nil
+	return s.send(ctx, operation, sentFile{f.ContentType(), name, func(to io.Writer) error {
+		return auditreport.Write(to, p, f, lang)
+	}})
 }

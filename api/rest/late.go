@@ -1,12 +1,15 @@
 package rest
 
 import (
+	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"net/http"
 
 	"consentledger/api/report"
 	"consentledger/api/wire"
+	"consentledger/eventstore"
 	"consentledger/projections/requests"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -83,23 +86,43 @@ func (s *server) late(ctx context.Context, operation, app string, l LateQuery) (
 	}
 
 	a := LateYeses{App: string(q.App), Answered: []report.LateYes{}}
-	asOf, err := s.Requests.EachLateAnswer(ctx, q, func(y requests.LateAnswer) error {
-		a.Answered = append(a.Answered, report.LateYesOf(y))
-		return nil
-	})
-	if err != nil {
-		return nil, behind(err)
-	}
-	if a.AsOf = wire.FormatPosition(asOf); l.KnownAt != "" {
+	if l.KnownAt != "" {
 		a.KnownAt = q.At.String()
 	}
+	return s.send(ctx, operation, sentFile{"application/json", "", func(to io.Writer) error {
+		return writeLate(to, a, func(do func(requests.LateAnswer) error) (eventstore.Position, error) {
+			asOf, err := s.Requests.EachLateAnswer(ctx, q, do)
+			return asOf, behind(err)
+		})
+	}}), nil
+}
 
-	body, err := json.Marshal(a)
+// writeLate writes a as JSON, with the answers that each gives, one by one, and the position that
+// it says in the end.
+func writeLate(
+	to io.Writer, a LateYeses, each func(do func(requests.LateAnswer) error) (eventstore.Position, error),
+) error {
+	head, err := json.Marshal(a)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return &huma.StreamResponse{Body: func(c huma.Context) {
-		c.SetHeader("Content-Type", "application/json")
-		_, _ = c.BodyWriter().Write(body) // whoever went away asks again
-	}}, nil
+	head, _, _ = bytes.Cut(head, []byte(`],"as_of"`))
+	if _, err := to.Write(head); err != nil {
+		return err
+	}
+
+	comma := ""
+	asOf, err := each(func(y requests.LateAnswer) error {
+		text, err := json.Marshal(report.LateYesOf(y))
+		if err == nil {
+			_, err = to.Write(append([]byte(comma), text...))
+		}
+		comma = ","
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(to, `],"as_of":%q}`, wire.FormatPosition(asOf))
+	return err
 }

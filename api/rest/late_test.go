@@ -1,15 +1,25 @@
 package rest
 
 import (
+	"bytes"
+	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
+	"consentledger/api/report"
+	"consentledger/api/wire"
 	"consentledger/domain"
 	"consentledger/domain/deadline"
 	"consentledger/domain/ident"
 	"consentledger/domain/policy"
+	"consentledger/eventstore"
 	"consentledger/eventstore/ledger"
 	"consentledger/projections/projectiontest"
+	"consentledger/projections/requests"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 func TestYesesBeforeALateWithdrawalAreReported(t *testing.T) {
@@ -41,4 +51,45 @@ func TestYesesBeforeALateWithdrawalAreReported(t *testing.T) {
 	}
 	d.want(400, "json or csv", "POST", path, `{"format":"ics"}`)
 	d.want(400, "", "POST", path, `{"other":1}`)
+}
+
+// A list that is written answer by answer has the bytes of the whole; one that breaks off is no JSON.
+func TestALateReportIsWrittenAsItComes(t *testing.T) {
+	for n := range 4 {
+		a := LateYeses{App: "shop", KnownAt: "2026-03-02T01:00:00.000Z", Answered: []report.LateYes{}}
+		if n == 0 {
+			a.KnownAt = ""
+		}
+		answers := func(do func(requests.LateAnswer) error) (eventstore.Position, error) {
+			for i := range n {
+				y := requests.LateAnswer{Person: "p", Purpose: fmt.Sprint("<", i, ">"), Valid: 1, Answered: 2, Withdrawn: 3, Recorded: 4}
+				if err := do(y); err != nil {
+					return 0, err
+				}
+			}
+			return 7, nil
+		}
+		var got, torn bytes.Buffer
+		if err := writeLate(&got, a, answers); err != nil {
+			t.Fatal(err)
+		}
+		lost := errors.New("lost")
+		if err := writeLate(&torn, a, func(do func(requests.LateAnswer) error) (eventstore.Position, error) {
+			_, err := answers(do)
+			return 7, errors.Join(err, lost)
+		}); !errors.Is(err, lost) || jsontext.Value(torn.Bytes()).IsValid() {
+			t.Errorf("%v: %s", err, &torn)
+		}
+
+		a.AsOf = wire.FormatPosition(7)
+		if _, err := answers(func(y requests.LateAnswer) error {
+			a.Answered = append(a.Answered, report.LateYesOf(y))
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+		if want, err := json.Marshal(a); err != nil || got.String() != string(want) {
+			t.Errorf("%s\nwant\n%s, %v", &got, want, err)
+		}
+	}
 }

@@ -14,7 +14,8 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 )
 
-// A sentFile is a file that is sent while it is made, so that nobody holds it as a whole.
+// A sentFile is a file that is sent while it is made, so that nobody holds it as a whole. One
+// without a name is shown, and not saved.
 type sentFile struct {
 	kind, name string
 	write      func(to io.Writer) error
@@ -64,7 +65,9 @@ func (h *fileHead) Write(b []byte) (int, error) {
 	if !h.begun {
 		h.begun = true
 		h.Header().Set("Content-Type", h.file.kind)
-		h.Header().Set("Content-Disposition", `attachment; filename="`+h.file.name+`"`)
+		if h.file.name != "" {
+			h.Header().Set("Content-Disposition", `attachment; filename="`+h.file.name+`"`)
+		}
 	}
 
 	// A writer that knows no deadline has none.

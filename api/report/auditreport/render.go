@@ -124,7 +124,7 @@ var inCell = strings.NewReplacer(`\`, `\\`, "|", `\|`, "\n", " ", "\r", " ", "<"
 
 // markdown writes tables as GitHub reads them.
 func (d Document) markdown(w io.Writer) error {
-	var b strings.Builder
+	b := shownParts{to: w}
 	fmt.Fprintf(&b, "# %s\n\n", inCell.Replace(d.Title))
 	for _, a := range d.About {
 		fmt.Fprintf(&b, "- %s\n", inCell.Replace(a))
@@ -155,11 +155,11 @@ func (d Document) markdown(w io.Writer) error {
 			fmt.Fprintf(&b, "| %s |\n|%s\n", strings.Join(s.Columns, " | "), strings.Repeat("---|", len(s.Columns)))
 		}
 		for _, row := range s.Rows {
-			b.WriteString("|")
+			b.text.WriteString("|")
 			for _, cell := range row {
 				fmt.Fprintf(&b, " %s |", inCell.Replace(cell))
 			}
-			b.WriteString("\n")
+			b.text.WriteString("\n")
 		}
 		if s.Text != "" {
 			fmt.Fprintf(&b, "\n```\n%s\n```\n", strings.ReplaceAll(strings.TrimRight(s.Text, "\n"), "```", "` ` `"))
@@ -173,8 +173,34 @@ func (d Document) markdown(w io.Writer) error {
 		}
 	}
 
-	_, err := io.WriteString(w, bundle.Shown(b.String()))
-	return err
+	return b.Flush()
+}
+
+// shownParts writes what may be shown, a part at a time. An error stays until Flush.
+type shownParts struct {
+	to   io.Writer
+	text strings.Builder // whole characters
+	err  error
+}
+
+// partSize is about how much of a text is held.
+const partSize = 32 << 10
+
+// Write implements [io.Writer].
+func (p *shownParts) Write(b []byte) (int, error) {
+	if p.text.Write(b); p.text.Len() >= partSize {
+		return len(b), p.Flush()
+	}
+	return len(b), p.err
+}
+
+// Flush writes what is held.
+func (p *shownParts) Flush() error {
+	if p.err == nil {
+		_, p.err = io.WriteString(p.to, bundle.Shown(p.text.String()))
+	}
+	p.text.Reset()
+	return p.err
 }
 
 //go:embed page.html

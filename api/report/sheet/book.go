@@ -1,6 +1,7 @@
 package sheet
 
 import (
+	"archive/zip"
 	"io"
 	"strconv"
 	"time"
@@ -113,10 +114,25 @@ func (b *Book) cell(k Kind, text string) any {
 const firstYear = 1901
 
 // Close writes the workbook. It does not close the writer below.
+//
+// The library keeps 16 MiB of rows, and what is more in a temporary file. It would then compress
+// the whole into memory; the archive is written to out instead, part by part, and its end, without
+// which it is none, only once all else was.
 func (b *Book) Close() error {
 	defer b.file.Close()
 	if err := b.sheet.Flush(); err != nil {
 		return err
 	}
-	return b.file.Write(b.out)
+
+	archive := zip.NewWriter(b.out)
+	b.file.SetZipWriter(func(io.Writer) excelize.ZipWriter { return unended{archive} })
+	if err := b.file.Write(io.Discard); err != nil {
+		return err
+	}
+	return archive.Close()
 }
+
+// An unended archive is not ended by who writes its files.
+type unended struct{ *zip.Writer }
+
+func (unended) Close() error { return nil }

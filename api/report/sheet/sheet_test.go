@@ -1,9 +1,12 @@
 package sheet_test
 
 import (
+	"archive/zip"
 	"bytes"
+	"crypto/sha256"
 	"encoding/csv"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -130,5 +133,56 @@ func TestADayInAWorkbookIsADayAndItsAuthorIsOurs(t *testing.T) {
 	props, err := f.GetDocProps()
 	if err != nil || props.Creator != "consentledger" || props.LastModifiedBy != "consentledger" {
 		t.Errorf("%+v %v", props, err)
+	}
+}
+
+// An inParts keeps what is written to it, of which the longest part; at a size it is full.
+type inParts struct {
+	bytes.Buffer
+	longest, size int
+}
+
+func (p *inParts) Write(b []byte) (int, error) {
+	if p.size > 0 && p.Len()+len(b) > p.size {
+		return 0, errFull
+	}
+	p.longest = max(p.longest, len(b))
+	return p.Buffer.Write(b)
+}
+
+// A workbook goes on part by part, and has no end if it broke off.
+func TestAWorkbookIsWrittenInParts(t *testing.T) {
+	write := func(to *inParts) error {
+		b, err := sheet.NewBook(to, "sheet", []string{"id"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range 5000 {
+			if err := b.Row(fmt.Sprintf("%x", sha256.Sum256([]byte{byte(i), byte(i >> 8)}))); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return b.Close()
+	}
+
+	whole := new(inParts)
+	if err := write(whole); err != nil || whole.Len() < 100_000 || whole.longest > 16<<10 {
+		t.Errorf("%d bytes, the longest part %d, %v", whole.Len(), whole.longest, err)
+	}
+	f, err := excelize.OpenReader(bytes.NewReader(whole.Bytes()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if rows, err := f.GetRows("sheet"); err != nil || len(rows) != 5001 {
+		t.Errorf("%d rows, %v", len(rows), err)
+	}
+
+	for _, size := range []int{1, whole.Len() / 2, whole.Len() - 1} {
+		torn := &inParts{size: size}
+		err := write(torn)
+		if _, unread := zip.NewReader(bytes.NewReader(torn.Bytes()), int64(torn.Len())); !errors.Is(err, errFull) || unread == nil {
+			t.Errorf("of %d bytes: %v, and the archive can be read: %t", size, err, unread == nil)
+		}
 	}
 }
