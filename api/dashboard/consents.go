@@ -2,6 +2,7 @@ package dashboard
 
 import (
 	"cmp"
+	"net/url"
 	"slices"
 )
 
@@ -40,7 +41,7 @@ func readConsents(a *ask) (any, error) {
 		}
 		AsOf string `json:"as_of"`
 	}
-	if err := a.get(a.of("/consents/counts"), nil, &answer); err != nil {
+	if err := a.get(a.of("/consents/counts"), a.day(), &answer); err != nil {
 		return nil, err
 	}
 
@@ -59,6 +60,15 @@ func readConsents(a *ask) (any, error) {
 
 	slices.SortFunc(c.Statuses, func(x, y string) int { return cmp.Compare(rank(x), rank(y)) })
 	return &c, c.Time.read(a)
+}
+
+// day is the day that the address asks about, for the API; none: now.
+func (a *ask) day() url.Values {
+	query := url.Values{}
+	if day := a.URL.Query().Get("day"); day != "" {
+		query.Set("day", day)
+	}
+	return query
 }
 
 // rank is a status' place among those of a chart; what it does not know comes last.

@@ -88,3 +88,27 @@ func TestASuddenDropIsMarked(t *testing.T) {
 		t.Errorf("the page does not say it: %s", body)
 	}
 }
+
+// TestADayThatIsPastIsAskedFor passes the day of the address on, and keeps it in the page's other form.
+func TestADayThatIsPastIsAskedFor(t *testing.T) {
+	answers := systemAPI{"/v1/apps": `{"apps":[{"app":"shop"}]}`, "/v1/apps/shop/consents/counts": `{"counts":[],"as_of":"7"}`,
+		"/v1/apps/shop/consents/over-time": `{"by":"purpose","from":"2026-03-01","until":"2026-03-02","period":"day","values":[],"as_of":"7"}`}
+	asked := map[string]string{}
+	api := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked[r.URL.Path] = r.URL.RawQuery
+		answers.ServeHTTP(w, r)
+	})
+	w := httptest.NewRecorder()
+	Handler(Config{API: api, Version: "test", Now: time.Now}).ServeHTTP(w, httptest.NewRequest("GET", "/ui/consents?day=2026-03-01&by=build", nil))
+	if asked["/v1/apps/shop/consents/counts"] != "day=2026-03-01" || asked["/v1/apps/shop/consents/over-time"] != "by=build" {
+		t.Errorf("asked %v", asked)
+	}
+	for _, want := range []string{
+		`type="date" value="2026-03-01"`, `<input type="hidden" name="day" value="2026-03-01">`,
+		`<input type="hidden" name="by" value="build">`, "Nobody had answered by the end of this day.",
+	} {
+		if !strings.Contains(w.Body.String(), want) {
+			t.Errorf("the page has no %s: %s", want, w.Body)
+		}
+	}
+}

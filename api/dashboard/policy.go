@@ -160,7 +160,7 @@ func (p *policyPage) readProgress(a *ask, path string) error {
 		} `json:"progress"`
 		AsOf string `json:"as_of"`
 	}
-	err := a.get(path+"/progress", nil, &answer)
+	err := a.get(path+"/progress", a.day(), &answer)
 	if isForbidden(err) {
 		return nil
 	}

@@ -5,6 +5,8 @@ import (
 	"net/http"
 
 	"consentledger/api/wire"
+	"consentledger/domain/deadline"
+	"consentledger/projections/consents"
 
 	"github.com/danielgtaylor/huma/v2"
 )
@@ -35,8 +37,9 @@ type OpposedCount struct {
 // CountsAnswer is where an app's people stand.
 type CountsAnswer struct {
 	App     string         `json:"app"`
-	Counts  []PeopleCount  `json:"counts" doc:"where they stand now"`
-	Voided  []VoidedCount  `json:"voided" doc:"answers that were recorded by mistake: they count for nobody, or as ask-again"`
+	Day     string         `json:"day,omitzero" format:"date" doc:"the day at whose end they stood there; absent: they stand there now"`
+	Counts  []PeopleCount  `json:"counts" doc:"where they stand now, or stood at the end of the day by what was known then"`
+	Voided  []VoidedCount  `json:"voided" doc:"now, whatever the day, as all that follows: answers that were recorded by mistake: they count for nobody, or as ask-again"`
 	Opposed []OpposedCount `json:"opposed" doc:"whose own word a machine's signal is at odds with; who they are, consents/opposed lists"`
 	Tests   int64          `json:"tests" doc:"how many are no people but tests, and not counted"`
 	AsOf    string         `json:"as_of"`
@@ -44,6 +47,7 @@ type CountsAnswer struct {
 
 type countsIn struct {
 	App string `path:"app"`
+	Day string `query:"day" doc:"where they stood at the end of this day in UTC, as in 2026-03-02, by what was known then (default: now)"`
 	Min string `query:"min_position" doc:"wait up to 10 s until the answer holds at least this position"`
 }
 
@@ -57,8 +61,25 @@ func (s *server) countRoute(api huma.API) {
 	s.minorsRoute(api)
 }
 
+// pastDay reads the day of a query, and whether it is over: of today, and of no day, now is asked.
+func pastDay(text string, now deadline.Instant) (day deadline.Instant, past bool, err error) {
+	if text == "" {
+		return now, false, nil
+	}
+	t, err := dayIn("day", text, now)
+	if err != nil {
+		return 0, false, err
+	}
+	day = deadline.At(t)
+	return day, day.Add(deadline.Day) <= now, nil
+}
+
 func (s *server) counts(ctx context.Context, in *countsIn) (*out[CountsAnswer], error) {
 	name, err := s.app(ctx, in.App)
+	if err != nil {
+		return nil, err
+	}
+	day, past, err := pastDay(in.Day, s.Ledger.Now())
 	if err != nil {
 		return nil, err
 	}
@@ -72,13 +93,19 @@ func (s *server) counts(ctx context.Context, in *countsIn) (*out[CountsAnswer], 
 	}
 
 	// The counts are as of the same position or a later one.
-	rows, _, err := s.Consents.Counts(ctx, name, s.Ledger.Now())
+	var rows []consents.Count
+	if past {
+		rows, _, err = s.Consents.CountsOn(ctx, name, day)
+	} else {
+		rows, _, err = s.Consents.Counts(ctx, name, s.Ledger.Now())
+	}
 	if err != nil {
 		return nil, err
 	}
 
 	a := CountsAnswer{
 		App:     in.App,
+		Day:     in.Day,
 		Counts:  []PeopleCount{},
 		Voided:  []VoidedCount{},
 		Opposed: []OpposedCount{},

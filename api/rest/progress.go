@@ -30,12 +30,14 @@ type ProgressAnswer struct {
 	Version   string            `json:"version"`
 	Effective string            `json:"effective" format:"date-time"`
 	Progress  []PurposeProgress `json:"progress" doc:"a row for each purpose of the version that rests on consent"`
+	Day       string            `json:"day,omitzero" format:"date" doc:"the day at whose end they stood there; absent: they stand there now"`
 	AsOf      string            `json:"as_of"`
 }
 
 type progressIn struct {
 	App     string `path:"app"`
 	Version string `path:"version" doc:"sha256:..."`
+	Day     string `query:"day" doc:"where they stood at the end of this day in UTC, as in 2026-03-02, by what was known then (default: now)"`
 	Min     string `query:"min_position" doc:"wait up to 10 s until the answer holds at least this position"`
 }
 
@@ -54,6 +56,10 @@ func (s *server) progress(ctx context.Context, in *progressIn) (*out[ProgressAns
 	if err != nil {
 		return nil, bad(err.Error())
 	}
+	day, past, err := pastDay(in.Day, s.Ledger.Now())
+	if err != nil {
+		return nil, err
+	}
 	if err := s.wait(ctx, in.Min); err != nil {
 		return nil, err
 	}
@@ -66,7 +72,11 @@ func (s *server) progress(ctx context.Context, in *progressIn) (*out[ProgressAns
 		return nil, failure{plain(http.StatusNotFound, "this app has no such version")}
 	}
 
-	people, asOf, err := s.Consents.Progress(ctx, name, h, v.Effective, s.Ledger.Now())
+	ask := s.Consents.Progress
+	if past {
+		ask = s.Consents.ProgressOn
+	}
+	people, asOf, err := ask(ctx, name, h, v.Effective, day)
 	if err != nil {
 		return nil, err
 	}
@@ -76,6 +86,7 @@ func (s *server) progress(ctx context.Context, in *progressIn) (*out[ProgressAns
 		Version:   in.Version,
 		Effective: v.Effective.String(),
 		Progress:  []PurposeProgress{},
+		Day:       in.Day,
 		AsOf:      wire.FormatPosition(asOf),
 	}
 	for _, p := range v.Document.Purposes {

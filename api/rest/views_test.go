@@ -106,6 +106,10 @@ func TestPeopleAreCountedAndTestsAreNot(t *testing.T) {
 	h.want(200, `{"app":"demo","counts":[{"purpose":"mail","status":"given","people":1},{"purpose":"mail","status":"withdrawn","people":1}],"voided":[],"opposed":[],"tests":1,"as_of":"8"}`,
 		"GET", "/v1/apps/demo/consents/counts?min_position=8", "")
 	h.want(404, "unknown-app", "GET", "/v1/apps/nosuch/consents/counts", "")
+
+	h.want(200, `"day":"2020-01-31","counts":[],`, "GET", "/v1/apps/demo/consents/counts?day=2020-01-31", "")
+	h.want(200, `"people":1},{"purpose":"mail","status":"withdrawn"`, "GET", "/v1/apps/demo/consents/counts?day="+h.ledg.Now().String()[:10], "")
+	h.want(400, "day: a day is written as in", "GET", "/v1/apps/demo/consents/counts?day=soon", "")
 }
 
 func TestWhomASignalOpposesIsListedByPages(t *testing.T) {

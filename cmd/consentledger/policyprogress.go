@@ -39,6 +39,7 @@ about the purpose is counted once:
 			if err != nil {
 				return err
 			}
+			commandline.SetIf(query, "day", c.Flags().Lookup("day").Value.String())
 			commandline.SetIf(query, "min_position", c.Flags().Lookup("min-position").Value.String())
 			answer, err := remote.Get(c,
 				remote.App(app)+"/policies/"+url.PathEscape(version)+"/progress?"+query.Encode())
@@ -53,6 +54,7 @@ about the purpose is counted once:
 		},
 	}
 	commandline.AppFlag(c, &app)
+	c.Flags().String("day", "", "at the end of this day in UTC, as in 2026-03-02, by what was known then (default: now)")
 	c.Flags().String("min-position", "", "wait until the answer holds at least this position")
 	output.Flag(c)
 	return c

@@ -27,6 +27,7 @@ var overTimeFlags = []struct{ name, usage string }{
 func newReportConsents() *cobra.Command {
 	var app string
 	var opposed bool
+	var day string
 	query := url.Values{}
 	over := map[string]*string{}
 	c := &cobra.Command{
@@ -56,6 +57,7 @@ func newReportConsents() *cobra.Command {
 			if *over["by"] != "" {
 				return reports.PrintOverTime(c, app, query)
 			}
+			commandline.SetIf(query, "day", day)
 			if opposed {
 				return reports.PrintOpposed(c, app, query)
 			}
@@ -70,6 +72,9 @@ func newReportConsents() *cobra.Command {
 	c.Flags().String("to", "", "with --by: the day after the last one, not included (default: tomorrow, in UTC)")
 	c.MarkFlagsMutuallyExclusive("to", "until")
 	c.MarkFlagsMutuallyExclusive("opposed", "by")
+	c.Flags().StringVar(&day, "day", "", "where people stood at the end of this day in UTC, as in 2026-03-02, by what "+
+		"was known then (default: now)")
+	c.MarkFlagsMutuallyExclusive("day", "by", "opposed")
 	c.Flags().String("min-position", "", "wait until the answer holds at least this position")
 	output.Flag(c)
 	return c

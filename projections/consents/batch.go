@@ -25,6 +25,7 @@ type batch struct {
 	tx       *readmodel.Tx
 	newest   int64               // the newest person's number
 	at       eventstore.Position // of the entry under way: what was known then is asked for
+	day      deadline.Instant    // that the entry under way was recorded on
 	*pending                     // of the view
 }
 
@@ -38,6 +39,7 @@ type pending struct {
 	voided map[count]int64   // the change in voided answers; of no purpose
 	ends   map[end]int64     // the change in people whose consent ends
 	odds   map[opposed]int64 // the change in people whom a signal opposes
+	moves  map[move]int64    // the change in people on a day
 
 	order     []*person // room for the people in the order of their numbers
 	persons   readmodel.Rows
@@ -72,7 +74,7 @@ func dayOf(at deadline.Instant) deadline.Instant { return at - at%deadline.Insta
 func newPending() pending {
 	return pending{
 		people: map[key]*person{}, counts: map[count]int64{}, voided: map[count]int64{},
-		ends: map[end]int64{}, odds: map[opposed]int64{},
+		ends: map[end]int64{}, odds: map[opposed]int64{}, moves: map[move]int64{},
 		persons: readmodel.RowsOf("INSERT INTO people", 7,
 			" ON CONFLICT (number) DO UPDATE SET test = excluded.test, linked = excluded.linked, minor = "+
 				"excluded.minor, builds = excluded.builds"),
@@ -95,12 +97,16 @@ func (d *pending) clear() {
 	clear(d.voided)
 	clear(d.ends)
 	clear(d.odds)
+	clear(d.moves)
 	d.order, d.dirty, d.young = d.order[:0], d.dirty[:0], d.young[:0]
 	d.persons.Forget()
 	d.standings.Forget()
 }
 
 func (b *batch) entry(e *codec.Entry) error {
+	if err := b.begin(e); err != nil {
+		return err
+	}
 	switch x := e.Event.(type) {
 	case domain.PolicyPublished:
 		return b.publish(e, x)
@@ -211,6 +217,7 @@ func (b *batch) count(p *person, r *row, n int64) {
 	}
 	c := count{p.app, r.purpose, r.status, r.terms}
 	b.counts[c] += n
+	b.move(c, r, n)
 	if r.until != 0 {
 		b.ends[end{c, false, r.until}] += n
 		b.ends[end{c, true, dayOf(r.until)}] += n

@@ -15,6 +15,7 @@
 // People are counted by what time and policies decide on: purpose, status, and the
 // terms they agreed to. So a count reads as many rows as there are terms, and those
 // the days on which consents ended. So is it with those whom a machine's signal opposes.
+// How they stood on a day of before is the sum of what changed until then, by months and days.
 package consents
 
 import (
@@ -67,6 +68,14 @@ CREATE TABLE ends (
 	app TEXT NOT NULL, whole INTEGER NOT NULL, at INTEGER NOT NULL,
 	purpose TEXT NOT NULL, status TEXT NOT NULL, terms INTEGER NOT NULL, people INTEGER NOT NULL,
 	PRIMARY KEY (app, whole, at, purpose, status, terms)
+) WITHOUT ROWID;
+-- how many people came to stand somewhere on the UTC day that begins then, or, whole, in the month, less those who left;
+-- bound: of an opt-out, since when the newest version binds that did when it was said; over: they are past their end since
+CREATE TABLE moves (
+	app TEXT NOT NULL, whole INTEGER NOT NULL, day INTEGER NOT NULL,
+	purpose TEXT NOT NULL, status TEXT NOT NULL, terms INTEGER NOT NULL, bound INTEGER NOT NULL, over INTEGER NOT NULL,
+	people INTEGER NOT NULL,
+	PRIMARY KEY (app, whole, day, purpose, status, terms, bound, over)
 ) WITHOUT ROWID;
 -- how many of those in counts a machine's signal is at odds with; until: when they end, 0: never
 CREATE TABLE opposed_counts (

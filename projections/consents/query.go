@@ -1,9 +1,7 @@
 package consents
 
 import (
-	"cmp"
 	"context"
-	"slices"
 
 	"consentledger/domain"
 	"consentledger/domain/content"
@@ -42,15 +40,7 @@ func (v *View) Counts(
 	asOf, err := v.each(ctx, app, at, func(id policy.PurposeID, st domain.Standing, n int64, policies domain.Policies) {
 		people[Count{Purpose: id, Status: st.By(at, id, policies)}] += n
 	})
-	counts := make([]Count, 0, len(people))
-	for c, n := range people {
-		c.People = n
-		counts = append(counts, c)
-	}
-	slices.SortFunc(counts, func(a, b Count) int {
-		return cmp.Or(cmp.Compare(a.Purpose, b.Purpose), cmp.Compare(a.Status.String(), b.Status.String()))
-	})
-	return counts, asOf, err
+	return sorted(people), asOf, err
 }
 
 // A Change asks whose consents hold by what binds at one moment and grow stale by

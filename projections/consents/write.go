@@ -69,6 +69,9 @@ func (b *batch) writeCounts() error {
 	if err := b.writeEnds(); err != nil {
 		return err
 	}
+	if err := b.writeMoves(); err != nil {
+		return err
+	}
 	return b.writeOpposed()
 }
 

@@ -61,7 +61,7 @@ var questions = []Route{
 	{Subject: subject.Any + "query.state", Method: http.MethodPost, Path: "/v1/apps/{app}/subjects/state"},
 	{Subject: subject.Any + "query.consents", Method: http.MethodPost, Path: "/v1/apps/{app}/subjects/consents", InQuery: []string{"min_position"}},
 	{Subject: subject.Any + "query.history", Method: http.MethodPost, Path: "/v1/apps/{app}/subjects/history", InQuery: []string{"after", "limit"}},
-	{Subject: subject.Any + "query.counts", Method: http.MethodGet, Path: "/v1/apps/{app}/consents/counts", InQuery: []string{"min_position"}},
+	{Subject: subject.Any + "query.counts", Method: http.MethodGet, Path: "/v1/apps/{app}/consents/counts", InQuery: []string{"day", "min_position"}},
 	{Subject: subject.Any + "query.over-time", Method: http.MethodGet, Path: "/v1/apps/{app}/consents/over-time", InQuery: []string{"by", "purpose", "version", "screen", "language", "build", "from", "until", "min_position"}},
 	{Subject: subject.Any + "query.opposed", Method: http.MethodGet, Path: "/v1/apps/{app}/consents/opposed", InQuery: []string{"cursor", "limit", "min_position"}},
 	{Subject: subject.Any + "query.activity", Method: http.MethodGet, Path: "/v1/apps/{app}/activity", InQuery: []string{"from", "until", "min_position"}},
@@ -70,7 +70,7 @@ var questions = []Route{
 
 	{Subject: subject.Any + "query.policies", Method: http.MethodGet, Path: "/v1/apps/{app}/policies"},
 	{Subject: subject.Any + "query.policy", Method: http.MethodGet, Path: "/v1/apps/{app}/policies/{version}", InPath: []string{"version"}},
-	{Subject: subject.Any + "query.policy-progress", Method: http.MethodGet, Path: "/v1/apps/{app}/policies/{version}/progress", InPath: []string{"version"}, InQuery: []string{"min_position"}},
+	{Subject: subject.Any + "query.policy-progress", Method: http.MethodGet, Path: "/v1/apps/{app}/policies/{version}/progress", InPath: []string{"version"}, InQuery: []string{"day", "min_position"}},
 	{Subject: subject.Any + "query.policy-diff", Method: http.MethodPost, Path: "/v1/apps/{app}/policies/diff"},
 	{Subject: subject.Any + "query.void-preview", Method: http.MethodPost, Path: "/v1/apps/{app}/voids/preview"},
 	{Subject: subject.Any + "query.surfaces", Method: http.MethodGet, Path: "/v1/apps/{app}/surfaces"},
