@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"slices"
+	"strconv"
 )
 
 // person is what is known of one person, once the form was sent.
@@ -12,7 +13,9 @@ type person struct {
 	Subject, Reason, By string
 	Asked               bool
 	Purposes            []standing
-	Entries             []entry
+	Entries             []entry // a page of them, the newest first
+	Before              string  // the page has records before this position; empty: the newest
+	Next                string  // the Before of the page of older records; empty: there are none
 
 	Valid, Known slider
 	Lives        []life
@@ -40,8 +43,11 @@ type entry struct {
 	Actor    string `json:"actor"`
 
 	Data json.RawMessage `json:"data"`
-	Hash string          `json:"-"` // empty: no checkpoint covers it yet, or it is an older one
+	Leaf string          `json:"leaf"` // its hash in the log of its app
 }
+
+// personRecords is how many records a page of a person has.
+const personRecords = 100
 
 // reasons are the codes for which a person may be looked at here.
 var reasons = []string{"subject-request", "dispute", "incident", "audit", "authority"}
@@ -55,6 +61,7 @@ func readPerson(a *ask) (any, error) {
 		return p, nil
 	}
 	p.Subject, p.Reason, p.By = a.PostFormValue("subject"), a.PostFormValue("reason"), a.by()
+	p.Before = a.PostFormValue("before")
 	if p.Subject == "" || !slices.Contains(reasons, p.Reason) || p.By == "" {
 		return nil, &problem{Status: http.StatusBadRequest, Code: "person-form"}
 	}
@@ -62,21 +69,11 @@ func readPerson(a *ask) (any, error) {
 
 	// First the history, since reading it records who reads and why; without that record
 	// nothing is shown.
-	var history recorder
-	asked := map[string]string{"app": a.App, "subject": p.Subject, "reason": p.Reason, "by": p.By}
-	if err := a.do(http.MethodPost, "/v1/replay", asked, &history); err != nil {
-		return nil, err
+	if err := p.records(a); err != nil || len(p.Entries) == 0 {
+		return p, err
 	}
-	for line := range bytes.Lines(history.body.Bytes()) {
-		var e entry
-		if err := json.Unmarshal(line, &e); err != nil {
-			return nil, err
-		}
-		p.Entries = append(p.Entries, e)
-	}
-	slices.Reverse(p.Entries)
-	if len(p.Entries) == 0 {
-		return p, nil
+	if p.Before != "" {
+		return p, nil // where the person stood is on the first page
 	}
 
 	all := stops(p.Entries)
@@ -85,6 +82,35 @@ func readPerson(a *ask) (any, error) {
 	if p.Purposes, err = p.stand(a, p.Valid.At, p.Known.At); err != nil {
 		return nil, err
 	}
-	p.hash(a)
 	return p, p.draw(a, all)
+}
+
+// records reads a page of the person's records, and one more, which says that there are older ones.
+func (p *person) records(a *ask) error {
+	asked := map[string]any{"app": a.App, "subject": p.Subject, "reason": p.Reason, "by": p.By, "hashes": true,
+		"last": strconv.Itoa(personRecords + 1)}
+	if p.Before != "" {
+		asked["before"] = p.Before
+	}
+	var history recorder
+	if err := a.do(http.MethodPost, "/v1/replay", asked, &history); err != nil {
+		return err
+	}
+
+	for line := range bytes.Lines(history.body.Bytes()) {
+		var e entry
+		if err := json.Unmarshal(line, &e); err != nil {
+			return err
+		}
+		p.Entries = append(p.Entries, e)
+	}
+	slices.Reverse(p.Entries)
+	if len(p.Entries) > personRecords {
+		p.Entries = p.Entries[:personRecords]
+		p.Next = p.Entries[personRecords-1].Position
+	}
+
+	p.MayProve = a.may(proofOf(a, ""))
+	p.MayReceive = a.mayUse(http.MethodPost, a.of("/receipts"))
+	return nil
 }

@@ -84,7 +84,7 @@ func (p *person) stand(a *ask, valid, known string) ([]standing, error) {
 // about, by what was known at a moment.
 func (p *person) draw(a *ask, stops []string) error {
 	samples := stops[max(0, len(stops)-maxSamples):]
-	p.Older = len(samples) < len(stops)
+	p.Older = len(samples) < len(stops) || p.Next != ""
 	known, end := p.Known.At, a.now.UTC()
 	if known != "" {
 		samples = slices.DeleteFunc(slices.Clone(samples), func(m string) bool { return compareInstants(m, known) > 0 })

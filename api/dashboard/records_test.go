@@ -11,8 +11,6 @@ import (
 	"time"
 
 	"consentledger/projections/transparency/merkle"
-
-	"golang.org/x/mod/sumdb/tlog"
 )
 
 // aPerson is an API with one person of two records, of which a checkpoint covers the first.
@@ -22,7 +20,7 @@ func aPerson(t *testing.T, asked *[]string) http.Handler {
 		case "GET /v1/apps":
 			fmt.Fprint(w, `{"apps":[{"app":"shop"}]}`)
 		case "POST /v1/replay":
-			fmt.Fprint(w, `{"event_id":"e-1","type":"consent.given","position":"41","at":"2026-03-01T00:00:00Z","recorded":"2026-03-01T00:00:00Z","actor":"person","data":{"purpose":"ads<b>"}}
+			fmt.Fprint(w, `{"event_id":"e-1","type":"consent.given","position":"41","at":"2026-03-01T00:00:00Z","recorded":"2026-03-01T00:00:00Z","actor":"person","leaf":"0af1","data":{"purpose":"ads<b>"}}
 {"event_id":"e-2","type":"permission.revoked","position":"42","at":"2026-03-02T00:00:00Z","recorded":"2026-03-02T00:00:00Z","actor":"person","data":{"permission":"network"}}
 `)
 		case "POST /v1/apps/shop/subjects/state":
@@ -51,11 +49,14 @@ func aPerson(t *testing.T, asked *[]string) http.Handler {
 }
 
 // lookAt opens the page of the person as an officer does.
-func lookAt(t *testing.T, h http.Handler) string {
+func lookAt(t *testing.T, h http.Handler) string { return lookAtPage(t, h, "") }
+
+// lookAtPage opens the page of the person that has the records before a position.
+func lookAtPage(t *testing.T, h http.Handler, before string) string {
 	t.Helper()
 	b := &browser{d: &fakeAPI{t: t, h: h}}
 	token := tokenIn.FindStringSubmatch(b.do(httptest.NewRequest("GET", "/ui/person?app=shop", nil)).Body.String())[1]
-	form := url.Values{"token": {token}, "subject": {"account:17"}, "reason": {"audit"}, "by": {"ann"}}
+	form := url.Values{"token": {token}, "subject": {"account:17"}, "reason": {"audit"}, "by": {"ann"}, "before": {before}}
 	r := httptest.NewRequest("POST", "/ui/person?app=shop", strings.NewReader(form.Encode()))
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	w := b.do(r)
@@ -66,12 +67,11 @@ func lookAt(t *testing.T, h http.Handler) string {
 }
 
 // TestARecordHasItsEvidence: its position, the hash that the log has, and links to what
-// proves it. What no checkpoint covers yet has no hash.
+// proves it, for which the API is not asked.
 func TestARecordHasItsEvidence(t *testing.T) {
 	body := lookAt(t, Handler(Config{API: aPerson(t, new([]string)), Version: "test", Now: time.Now}))
-	hash := tlog.RecordHash([]byte("the record"))
 	for _, want := range []string{
-		`<td class="number">41</td><td><code>e-1</code><br><code class="raw">` + fmt.Sprintf("%x", hash[:]) + `</code></td>`,
+		`<td class="number">41</td><td><code>e-1</code><br><code class="raw">0af1</code></td>`,
 		`<td class="number">42</td><td><code>e-2</code><br>–</td>`,
 		`{&#34;purpose&#34;:&#34;ads&lt;b&gt;&#34;}`,
 		`href="/ui/records/e-1/proof?app=shop"`, `href="/ui/records/e-2/proof?app=shop"`, `href="/ui/records/e-1/receipt?app=shop"`,
@@ -129,12 +129,56 @@ func TestEvidenceIsTakenAsAFile(t *testing.T) {
 	}
 }
 
-// TestALeafHashIsOfTheRecordThatAProofCarries, and of nothing else.
-func TestALeafHashIsOfTheRecordThatAProofCarries(t *testing.T) {
-	for _, proof := range []string{"", "c2sp.org/tlog-proof@v1\nindex 3\n", "extra !\n", "extra\n", string(merkle.Proof{Index: 3}.Format())} {
-		if got := leafHash([]byte(proof)); got != "" {
-			t.Errorf("%q has the hash %s", proof, got)
+// TestThePagesOfAPersonHaveEveryRecord: each has a hundred at most, the newest first; where the
+// person stood is on the first.
+func TestThePagesOfAPersonHaveEveryRecord(t *testing.T) {
+	var asked []string
+	api := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/v1/apps":
+			fmt.Fprint(w, `{"apps":[{"app":"shop"}]}`)
+		case "/v1/apps/shop/subjects/state":
+			fmt.Fprint(w, `{"purposes":[{"purpose":"ads","status":"given","allowed":true}]}`)
+		case "/v1/replay":
+			body, err := io.ReadAll(r.Body)
+			if err != nil {
+				t.Error(err)
+			}
+			asked = append(asked, string(body))
+			first, last := 60, 160
+			if strings.Contains(string(body), `"before":"61"`) {
+				first, last = 1, 60
+			}
+			for i := first; i <= last; i++ {
+				fmt.Fprintf(w, `{"event_id":"e-%d","type":"consent.given","position":"%[1]d","at":"2026-03-01T00:00:00Z","recorded":"2026-03-01T00:00:00Z","actor":"person","leaf":"0%[1]d","data":{}}`+"\n", i)
+			}
+		default:
+			w.WriteHeader(http.StatusNotFound)
 		}
+	})
+	h := Handler(Config{API: api, Version: "test", Now: time.Now})
+	for _, page := range []struct {
+		before, oldest, not string
+		records             int
+		stands              bool
+		more                string
+	}{
+		{"", "e-61", "e-60", 100, true, `name="before" value="61"`},
+		{"61", "e-1", "e-61", 60, false, "Back to the newest records"},
+	} {
+		body := lookAtPage(t, h, page.before)
+		has := func(text string) bool { return strings.Contains(body, text) }
+		if n := strings.Count(body, "<code>e-"); n != page.records || !has("<code>"+page.oldest+"<") || has("<code>"+page.not+"<") || has(`id="stands"`) != page.stands || !has(page.more) {
+			t.Errorf("before %q: %d records, %s", page.before, n, body)
+		}
+	}
+	for i, body := range asked {
+		if !strings.Contains(body, `"hashes":true`) || !strings.Contains(body, `"last":"101"`) || strings.Contains(body, "before") != (i == 1) {
+			t.Errorf("the API was asked %s", body)
+		}
+	}
+	if len(asked) != 2 {
+		t.Errorf("%d questions for two pages", len(asked))
 	}
 }
 

@@ -1,12 +1,18 @@
 package query
 
 import (
+	"context"
+	"encoding/hex"
+	"iter"
+
 	"consentledger/api/wire"
 	"consentledger/api/wire/parse"
 	"consentledger/domain"
 	"consentledger/domain/deadline"
 	"consentledger/domain/ident"
+	"consentledger/eventstore/codec"
 	"consentledger/eventstore/ledger"
+	"consentledger/projections/transparency/merkle"
 )
 
 // Selection returns what r asks of a ledger. A refusal begins with the name of
@@ -48,6 +54,15 @@ func Selection(r wire.ReplayRequest) (s ledger.Selection, err error) {
 		}
 	}
 
+	if r.Before != "" {
+		before, err := wire.ParsePosition(r.Before)
+		if err != nil || before < 2 {
+			return s, malformed("before: a position is written as receipts and histories write it, and is 2 at least: " +
+				"nothing lies before the first")
+		}
+		s.Until = before - 1
+	}
+
 	if s.Access = domain.AccessKind(r.Access); s.Access != "" && s.Type != "data.accessed" {
 		return s, malformed("access: is for the type data.accessed")
 	}
@@ -77,6 +92,43 @@ func AskedSelection(r wire.ReplayRequest, now deadline.Instant) (ledger.Selectio
 	}
 	s.To, err = HasCome("to", s.To, now)
 	return s, err
+}
+
+// A Recorder has the bytes of entries.
+type Recorder interface {
+	WithRecords(ctx context.Context, all iter.Seq2[codec.Entry, error]) iter.Seq2[ledger.Stored, error]
+}
+
+// Lines yields the lines of entries, with their hashes if r asks for them. A line holds until the
+// next one.
+func Lines(
+	ctx context.Context, l Recorder, r wire.ReplayRequest, entries iter.Seq2[codec.Entry, error],
+) iter.Seq2[[]byte, error] {
+	return func(yield func([]byte, error) bool) {
+		var line []byte
+		if !r.Hashes {
+			for e, err := range entries {
+				if err == nil {
+					line, err = wire.AppendLine(line[:0], e)
+				}
+				if !yield(line, err) || err != nil {
+					return
+				}
+			}
+			return
+		}
+
+		var leaf merkle.Leaf
+		for e, err := range l.WithRecords(ctx, entries) {
+			if err == nil {
+				hash := leaf.Hash(e.Record)
+				line, err = wire.AppendHashed(line[:0], e.Entry, hex.EncodeToString(hash[:]))
+			}
+			if !yield(line, err) || err != nil {
+				return
+			}
+		}
+	}
 }
 
 func instant(name, text string) (deadline.Instant, error) {

@@ -51,9 +51,12 @@ func (s *server) access(ctx context.Context, app ident.AppName, a domain.DataAcc
 // has records. It returns the selection as it was counted: what is recorded
 // meanwhile, the access itself included, is not of it.
 func (s *server) recordReplay(ctx context.Context, who wire.Accessor, sel ledger.Selection) (ledger.Selection, error) {
-	var err error
-	if sel.Until, err = s.Ledger.Head(ctx); err != nil {
+	head, err := s.Ledger.Head(ctx)
+	if err != nil {
 		return sel, err
+	}
+	if sel.Until == 0 || sel.Until > head {
+		sel.Until = head
 	}
 
 	entries, err := s.Ledger.SelectBy(ctx, sel, s.Places)

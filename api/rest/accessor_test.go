@@ -2,15 +2,20 @@ package rest
 
 import (
 	"context"
+	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"testing"
 
+	"consentledger/api/wire"
 	"consentledger/domain"
 	"consentledger/domain/deadline"
 	"consentledger/eventstore/ledger"
+
+	"golang.org/x/mod/sumdb/tlog"
 )
 
 // readings returns the accesses that are recorded, a line each, and forgets
@@ -55,6 +60,8 @@ func TestWhoReplaysIsRecorded(t *testing.T) {
 			[]string{"replay of demo about one=true: 1 records, false to false, because authority, said=true, unauthenticated"}},
 		{"a span", "GET", "/v1/replay?from=2000-01-01T00:00:00Z&to=" + now + "&type=consent.given", "", nil,
 			[]string{"replay of demo about one=false: 2 records, true to true, because unstated, said=false, unauthenticated"}},
+		{"a page, with hashes", "POST", "/v1/replay", `{"app":"demo","before":"6","last":"2","hashes":true,"reason":"audit"}`, nil,
+			[]string{"replay of demo about one=false: 2 records, false to false, because audit, said=false, unauthenticated"}},
 		{"nobody", "GET", "/v1/replay?app=demo&person=nobody", "", nil, nil},
 		{"nothing new", "GET", "/v1/replay?after=7", "", nil, nil},
 		{"what changed for a person", "POST", "/v1/apps/demo/replay/diff", `{"subject":"ann","from":"2000-01-01T00:00:00Z","to":"` + now + `","reason":"audit"}`, nil,
@@ -70,6 +77,8 @@ func TestWhoReplaysIsRecorded(t *testing.T) {
 		}
 	}
 	h.want(400, "replays: is true or false", "GET", "/v1/replay?replays=maybe", "")
+	h.want(400, "hashes: is true or false", "GET", "/v1/replay?hashes=yes", "")
+	h.want(400, "before: a position", "GET", "/v1/replay?before=1", "")
 	h.want(400, "percent-encoded", "GET", "/v1/replay", "", "Consent-Why: %zz")
 	h.want(422, "reason", "GET", "/v1/replay", "", "Consent-Reason: Because I can")
 	if got := readings(t, h, &seen); len(got) != 0 {
@@ -79,6 +88,44 @@ func TestWhoReplaysIsRecorded(t *testing.T) {
 		if err != nil || strings.Contains(fmt.Sprintf("%+v", r), "yearly") {
 			t.Errorf("in the clear: %+v, %v", r, err)
 		}
+	}
+}
+
+// TestARecordComesWithItsHash: that of the bytes that the store has, as the log of its app hashes
+// them, of however many records; and of none where nobody asks.
+func TestARecordComesWithItsHash(t *testing.T) {
+	h := open(t)
+	h.furnish()
+	for i := range 120 {
+		h.want(200, "", "POST", "/v1/apps/demo/events", event(fmt.Sprint("e", i), "ann", "consent.given", yes))
+	}
+
+	want := map[string]string{}
+	for r, err := range h.store.ReadAll(t.Context(), 0) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		hash := tlog.RecordHash(r.Data)
+		want[wire.FormatPosition(r.Position)] = hex.EncodeToString(hash[:])
+	}
+	leaves := func(query string) (all []string) {
+		for line := range strings.Lines(h.want(200, "", "GET", "/v1/replay?app=demo&person=ann"+query, "")) {
+			var e struct{ Position, Leaf string }
+			if err := json.Unmarshal([]byte(line), &e); err != nil {
+				t.Fatal(err)
+			}
+			if e.Leaf != "" && e.Leaf != want[e.Position] {
+				t.Errorf("record %s has the hash %s, want %s", e.Position, e.Leaf, want[e.Position])
+			}
+			all = append(all, e.Leaf)
+		}
+		return all
+	}
+	if got := leaves("&hashes=true"); len(got) != 120 || slices.Contains(got, "") {
+		t.Errorf("%d records with the hashes %q", len(got), got)
+	}
+	if got := leaves(""); len(slices.Compact(got)) != 1 || got[0] != "" {
+		t.Errorf("not asked for: %q", got)
 	}
 }
 

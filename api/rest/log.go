@@ -15,7 +15,6 @@ import (
 	"consentledger/api/wire"
 	"consentledger/api/wire/parse"
 	"consentledger/eventstore/blobs"
-	"consentledger/eventstore/codec"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
@@ -31,6 +30,8 @@ type replayIn struct {
 	After   string `query:"after" doc:"only entries after this position"`
 	Access  string `query:"access" doc:"of data.accessed: only accesses of this kind, as in export"`
 	Last    string `query:"last" doc:"only the newest so many, 1 to 1000"`
+	Before  string `query:"before" doc:"only entries before this position: with last, the page before"`
+	Hashes  string `query:"hashes" doc:"true: also the hash that each record has in the log of its app"`
 	Replays string `query:"replays" doc:"true: also the records of who replayed, which are left out unless type asks for them"`
 	AccessorIn
 }
@@ -96,8 +97,10 @@ func (s *server) replay(ctx context.Context, in *replayIn) (*huma.StreamResponse
 	if err != nil {
 		return nil, s.fail(ctx, "replay", err)
 	}
-	if in.Replays != "" && in.Replays != "true" && in.Replays != "false" {
-		return nil, s.fail(ctx, "replay", bad("replays: is true or false"))
+	for name, text := range map[string]string{"replays": in.Replays, "hashes": in.Hashes} {
+		if text != "" && text != "true" && text != "false" {
+			return nil, s.fail(ctx, "replay", bad(name+": is true or false"))
+		}
 	}
 
 	return s.replayOf(ctx, wire.ReplayRequest{
@@ -109,6 +112,8 @@ func (s *server) replay(ctx context.Context, in *replayIn) (*huma.StreamResponse
 		After:    in.After,
 		Access:   in.Access,
 		Last:     in.Last,
+		Before:   in.Before,
+		Hashes:   in.Hashes == "true",
 		Replays:  in.Replays == "true",
 		Accessor: who,
 	})
@@ -145,13 +150,12 @@ func (s *server) replayOf(ctx context.Context, r wire.ReplayRequest) (*huma.Stre
 	return &huma.StreamResponse{Body: func(c huma.Context) {
 		c.SetHeader("Content-Type", "application/x-ndjson")
 		_, w := humago.Unwrap(c)
-		s.stream(ctx, w, entries)
+		s.stream(ctx, w, query.Lines(ctx, s.Ledger, r, entries))
 	}}, nil
 }
 
-// stream writes entries until they end or nobody reads them, and flushes
-// often.
-func (s *server) stream(ctx context.Context, w http.ResponseWriter, entries iter.Seq2[codec.Entry, error]) {
+// stream writes lines until they end or nobody reads them, and flushes often.
+func (s *server) stream(ctx context.Context, w http.ResponseWriter, lines iter.Seq2[[]byte, error]) {
 	rc := http.NewResponseController(w)
 	flushed, pending := time.Now(), 0
 	flush := func() bool {
@@ -166,11 +170,7 @@ func (s *server) stream(ctx context.Context, w http.ResponseWriter, entries iter
 		return
 	}
 	defer flush()
-	var line []byte
-	for e, err := range entries {
-		if err == nil {
-			line, err = wire.AppendLine(line[:0], e)
-		}
+	for line, err := range lines {
 		if err != nil {
 			s.breakOff(ctx, w, err)
 			return

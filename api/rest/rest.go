@@ -48,6 +48,7 @@ type Ledger interface {
 	LogCheck(ctx context.Context, req ledger.Request, answered domain.CheckAnswered) error
 	History(ctx context.Context, app ident.AppName, who ident.PersonKey) iter.Seq2[codec.Entry, error]
 	SelectBy(ctx context.Context, s ledger.Selection, index ledger.Index) (iter.Seq2[codec.Entry, error], error)
+	WithRecords(ctx context.Context, all iter.Seq2[codec.Entry, error]) iter.Seq2[ledger.Stored, error]
 	Head(ctx context.Context) (eventstore.Position, error)
 	Place(at eventstore.Position) error
 	Pseudonym(ctx context.Context, app ident.AppName, who ident.PersonKey) (string, bool, error)

@@ -28,6 +28,7 @@ type HistoryEntry struct {
 	Stream     string         `json:"stream"`
 	Data       jsontext.Value `json:"data"`
 	Parts      []string       `json:"parts"`
+	Leaf       string         `json:"leaf,omitzero" doc:"the hash of the record in the log of its app: SHA-256 of a zero byte and the record (RFC 6962), in hexadecimal digits; only where hashes are asked for"`
 
 	NotUnderstood string `json:"not_understood,omitzero" doc:"of an opt-out: the members that were not understood; the part claims has what they said"`
 

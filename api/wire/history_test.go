@@ -17,7 +17,7 @@ func TestHistoryEntriesAreWrittenAsReflectionWritesThem(t *testing.T) {
 		{Data: jsontext.Value("{}"), Parts: []string{}},
 		{
 			EventID: odd, Type: odd, Position: odd, Revision: 1<<53 - 1, At: odd, Recorded: odd, Claimed: odd, Sequence: 1<<64 - 1, Actor: odd, RecordedBy: odd,
-			OnBehalfOf: odd, Stream: odd, Data: jsontext.Value(`{"a":[1,"<"]}`), Parts: []string{odd, "", "binding"}, NotUnderstood: odd,
+			OnBehalfOf: odd, Stream: odd, Data: jsontext.Value(`{"a":[1,"<"]}`), Parts: []string{odd, "", "binding"}, Leaf: odd, NotUnderstood: odd,
 		},
 	} {
 		want, err := json.Marshal(h)

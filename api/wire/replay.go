@@ -18,6 +18,8 @@ type ReplayRequest struct {
 	After   string `json:"after,omitzero" doc:"only entries after this position"`
 	Access  string `json:"access,omitzero" doc:"of data.accessed: only accesses of this kind, as in export"`
 	Last    string `json:"last,omitzero" doc:"only the newest so many, 1 to 1000"`
+	Before  string `json:"before,omitzero" doc:"only entries before this position: with last, the page before"`
+	Hashes  bool   `json:"hashes,omitzero" doc:"also the hash that each record has in the log of its app"`
 	Replays bool   `json:"replays,omitzero" doc:"also the records of who replayed, which are left out unless type asks for them"`
 	Accessor
 }
@@ -25,10 +27,16 @@ type ReplayRequest struct {
 // AppendLine appends e as one line of a replay: the same bytes wherever the
 // ledger is read from.
 func AppendLine(b []byte, e codec.Entry) ([]byte, error) {
+	return AppendHashed(b, e, "")
+}
+
+// AppendHashed is [AppendLine] with the hash of the record in hexadecimal digits.
+func AppendHashed(b []byte, e codec.Entry, leaf string) ([]byte, error) {
 	h, err := EntryOf(e)
 	if err != nil {
 		return b, err
 	}
+	h.Leaf = leaf
 	t := jsonwrite.Text{B: append(b, '{')}
 	appendEntry(&t, h)
 	return append(t.B, '}', '\n'), t.Err
@@ -65,6 +73,7 @@ func appendEntry(t *jsonwrite.Text, h HistoryEntry) {
 	}
 
 	t.B = append(t.B, ']')
+	t.Textz("leaf", h.Leaf)
 	t.Textz("not_understood", h.NotUnderstood)
 	if len(h.Owed) > 0 {
 		jsonwrite.Objects(t, "owed", h.Owed, func(t *jsonwrite.Text, o *OwedEntry) {

@@ -69,6 +69,8 @@ each, and exit code 8 if one differs. Of the logs the roots are compared.`,
 	f.StringVar(&r.From, "from", "", "begin with the first record of this time or later, RFC 3339")
 	f.StringVar(&r.To, "to", "", "end before the first record of this time or later, RFC 3339")
 	f.StringVar(&r.After, "after", "", "only what comes after this position")
+	f.StringVar(&r.Before, "before", "", "only what comes before this position")
+	f.BoolVar(&r.Hashes, "hashes", false, "also the hash that each record has in the log of its app")
 	f.BoolVar(&r.Replays, "replays", false, "also the records of who replayed")
 	history.AccessorFlags(c, &r.Accessor)
 	f.BoolVar(&check, "check", false, "build every projection once more, and compare")

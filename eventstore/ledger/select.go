@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"fmt"
 	"iter"
 	"slices"
 
@@ -102,6 +103,71 @@ func (l *Ledger) SelectBy(ctx context.Context, s Selection, index Index) (iter.S
 		return newest(found, s.Last), nil
 	}
 	return found, nil
+}
+
+// A Stored is an entry, and the bytes that the store has of it.
+type Stored struct {
+	codec.Entry
+	Record []byte
+}
+
+// WithRecords yields entries with their bytes, which it reads from the store, so many at a time.
+func (l *Ledger) WithRecords(
+	ctx context.Context, all iter.Seq2[codec.Entry, error],
+) iter.Seq2[Stored, error] {
+	const atATime = 100
+
+	return func(yield func(Stored, error) bool) {
+		some := make([]codec.Entry, 0, atATime)
+		for e, err := range all {
+			if err == nil {
+				some = append(some, e)
+			}
+			if err == nil && len(some) < atATime {
+				continue
+			}
+			if !l.readRecords(ctx, some, yield) {
+				return
+			}
+			if some = some[:0]; err != nil {
+				yield(Stored{}, err)
+				return
+			}
+		}
+		l.readRecords(ctx, some, yield)
+	}
+}
+
+// readRecords yields some entries with their bytes, and returns whether there may be more.
+func (l *Ledger) readRecords(ctx context.Context, some []codec.Entry, yield func(Stored, error) bool) bool {
+	if len(some) == 0 {
+		return true
+	}
+	places := make([]eventstore.Position, len(some))
+	for i, e := range some {
+		places[i] = e.Position
+	}
+
+	read := 0
+	for r, err := range l.store.ReadAt(ctx, places...) {
+		if err == nil && (read == len(some) || r.Position != places[read]) {
+			err = fmt.Errorf("the store gave record %d, which was not asked for", r.Position)
+		}
+		if err != nil {
+			yield(Stored{}, err)
+			return false
+		}
+		if !yield(Stored{some[read], r.Data}, nil) {
+			return false
+		}
+		read++
+	}
+
+	if read < len(some) {
+		yield(Stored{}, fmt.Errorf("record %d is not where it was a moment ago", places[read]))
+		return false
+	}
+	return true
 }
 
 // ofType yields the entries of a type where an index says that they lie, and then whatever was

@@ -98,11 +98,7 @@ func replayDir(c *cobra.Command, path string, r wire.ReplayRequest, do func(json
 		return err
 	}
 
-	var line []byte
-	for e, err := range entries {
-		if err == nil {
-			line, err = wire.AppendLine(line[:0], e)
-		}
+	for line, err := range query.Lines(c.Context(), d.Ledger, r, entries) {
 		if err == nil {
 			err = do(line)
 		}
