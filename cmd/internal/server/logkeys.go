@@ -107,7 +107,11 @@ func (h *Server) answerLogKeys(
 	ctx := context.WithoutCancel(r.Context())
 	short, cancel := context.WithTimeout(ctx, keysWait)
 	defer cancel()
-	if err = do(short, app); err == nil {
+	_, err = h.Logs.Checkpoint(app) // an app that has no log has no keys
+	if err == nil {
+		err = do(short, app)
+	}
+	if err == nil {
 		err = h.recordLogKeys(ctx, app)
 	}
 	var report LogKeysReport
