@@ -16,6 +16,7 @@ import (
 	"consentledger/projections/readmodel"
 
 	"github.com/go-json-experiment/json"
+	"golang.org/x/sync/errgroup"
 )
 
 // A batch is one Apply. People are written once per batch.
@@ -381,6 +382,9 @@ func (b *batch) publish(e *codec.Entry, p domain.PolicyPublished) error {
 
 // settle finds where people stand with the purposes that were touched.
 func (b *batch) settle() error {
+	if err := b.foldDirty(); err != nil {
+		return err
+	}
 	for _, p := range b.dirty {
 		s, err := b.fold(p)
 		if err != nil {
@@ -433,6 +437,29 @@ func joined(ids []ident.EventID) string {
 		text.Write(ids[i][:])
 	}
 	return text.String()
+}
+
+const (
+	foldersAtOnce = 8
+	foldedByOne   = 64 // persons, until the next folder takes its share
+)
+
+// foldDirty folds the histories of those who were touched, several at a time. A batch that
+// is far behind has thousands of persons whom the ledger has to read from the disk.
+func (b *batch) foldDirty() error {
+	var folders errgroup.Group
+	folders.SetLimit(foldersAtOnce)
+	for share := range slices.Chunk(b.dirty, foldedByOne) {
+		folders.Go(func() error {
+			for _, p := range share {
+				if _, err := b.fold(p); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	return folders.Wait()
 }
 
 // fold returns a person's history as of the entry under way.
