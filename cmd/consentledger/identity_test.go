@@ -212,7 +212,11 @@ func (g *guarded) everyRouteBut(by map[auth.Role]identity, nobody identity) {
 		for role, ask := range by {
 			p := auth.Principal{Bindings: []auth.Binding{{Roles: []auth.Role{role}}}}
 			admin := role == auth.Administrator
-			for _, app := range []string{"shop", "bank", "nosuch"} {
+			apps := []string{"shop", "bank", "nosuch"}
+			if !strings.Contains(path, "{app}") {
+				apps = apps[:1] // the others would be the same request
+			}
+			for _, app := range apps {
 				status, text := ask(method, strings.ReplaceAll(path, "{app}", app), body)
 				stopped := status == 401 || status == 403 || status >= 400 && strings.Contains(text, "none of this key's")
 				may := r.Operation == auth.Public || p.May(r.Operation)
