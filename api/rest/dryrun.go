@@ -126,8 +126,21 @@ func (s *server) rehearse(w http.ResponseWriter, r *http.Request, h http.Handler
 		edge.Write(w, s.problem(r.Context(), dryRun, err))
 		return
 	}
+	if s.Reads != nil && !s.Reads(r.Context(), appOf(r.URL.Path)) {
+		told = told.Unread()
+	}
 	w.Header().Set("Content-Type", "application/json")
 	_ = marshal(w, told) // whoever went away asks again
+}
+
+// appOf returns the app in the path of a route; empty: the route is of none.
+func appOf(path string) string {
+	rest, is := strings.CutPrefix(path, "/v1/apps/")
+	if !is {
+		return ""
+	}
+	app, _, _ := strings.Cut(rest, "/")
+	return app
 }
 
 // A heldAnswer is an answer that is looked at before it is sent.

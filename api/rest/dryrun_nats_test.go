@@ -11,6 +11,7 @@ import (
 	"consentledger/api/nats/intake"
 	"consentledger/api/nats/operator"
 	"consentledger/api/nats/subject"
+	"consentledger/domain/ident"
 
 	natsserver "github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
@@ -48,6 +49,9 @@ func (h *testServer) openNATS() {
 		c := intake.Config{
 			Conn: h.nats, Ledger: h.ledg, Rehearse: h.ledg.Rehearse, Log: slog.New(slog.DiscardHandler),
 			Seal: seal, Unseal: seal,
+		}
+		if reads := h.conf.Reads; reads != nil {
+			c.Reads = func(ctx context.Context, app ident.AppName, _ []string) bool { return reads(ctx, string(app)) }
 		}
 		ended <- intake.Run(ctx, c, func() { ready <- struct{}{} })
 	}()

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -368,6 +369,49 @@ func TestADryRunDoesNotTellWhomTheLedgerKnows(t *testing.T) {
 			if !slices.Equal(known[i].Parts, met[i].Parts) {
 				t.Errorf("%s: of whom is known %s seals %v, of whom is not %v", ask[0], known[i].Type, known[i].Parts, met[i].Parts)
 			}
+		}
+	}
+}
+
+// TestADryRunNamesNoRecordToWhoMayReadNone: one of what was said before answers as the record
+// that is there already, and that names somebody's history.
+func TestADryRunNamesNoRecordToWhoMayReadNone(t *testing.T) {
+	h := open(t)
+	h.furnish()
+	r := h.receipt(appEndpoint, event("e1", "Ann", "consent.withdrawn", `{"all":true}`))
+	ask := event("e3", "Ann", "request.received", `{"types":["access"],"channel":"app"}`)
+	opened := h.receipt(appEndpoint, ask).Request
+	var may atomic.Bool
+	h.conf.Reads = func(_ context.Context, app string) bool {
+		if app != "demo" {
+			t.Errorf("who reads %q is asked", app)
+		}
+		return may.Load()
+	}
+	h.h = Handler(h.conf)
+	h.openNATS()
+
+	for _, reads := range []bool{true, false} {
+		may.Store(reads)
+		again := h.want(200, `"dry_run":true`, "POST", appEndpoint+"?dry_run", event("e1", "Ann", "consent.withdrawn", `{"all":true}`))
+		alike := h.want(200, `"dry_run":true`, "POST", appEndpoint+"?dry_run", event("e2", "ann", "consent.withdrawn", `{"all":true}`))
+		_, onNATS, _ := h.dryOnNATS("POST", appEndpoint, event("e1", "Ann", "consent.withdrawn", `{"all":true}`), nil)
+		rows := h.want(200, `"dry_run":true`, "POST", appEndpoint+"?dry_run", "["+event("e1", "Ann", "consent.withdrawn", `{"all":true}`)+"]")
+		for _, told := range []string{again, onNATS, rows} {
+			if strings.Contains(told, r.EventID) != reads || !strings.Contains(told, `"dry_run":true`) {
+				t.Errorf("who may read, %v, is told %s", reads, told)
+			}
+		}
+		asked := h.want(200, `"dry_run":true`, "POST", appEndpoint+"?dry_run", ask)
+		if strings.Contains(asked, opened) != reads {
+			t.Errorf("who may read, %v, is told %s", reads, asked)
+		}
+		if strings.Contains(alike, `"near":"account case"`) != reads {
+			t.Errorf("who may read, %v, is told %s", reads, alike)
+		}
+		var dry wire.DryRun
+		if err := json.Unmarshal([]byte(alike), &dry); err != nil || len(dry.Records) == 0 {
+			t.Errorf("%v %s", err, alike)
 		}
 	}
 }

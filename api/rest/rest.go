@@ -95,6 +95,10 @@ type Config struct {
 	Webhooks  Webhooks                                   // nil: apps are told nothing by HTTP
 	Wait      Waiter                                     // nil: min_position is answered by what the projection has
 
+	// Reads reports whether who asks may read persons of an app, of no app: of every one; nil:
+	// they may.
+	Reads func(ctx context.Context, app string) bool
+
 	// Registered is called after an app was registered, or changed; nil: nobody wants to know.
 	Registered func(ctx context.Context, app ident.AppName)
 

@@ -52,6 +52,21 @@ func DryRunOf(entries []codec.Entry, answer []byte) (DryRun, error) {
 	return told, nil
 }
 
+// An answer names records that are there already, as when something was said before, and
+// persons whose ids are alike.
+var (
+	named  = regexp.MustCompile(`"(event_id|position|request)":"[^"]*"`)
+	alike  = regexp.MustCompile(`,"near":"[^"]*"`)
+	unread = []byte(`"$1":""`)
+)
+
+// Unread is d for whoever may not read persons: it names no record and nobody. They are told
+// what would be recorded, and whether it would be.
+func (d DryRun) Unread() DryRun {
+	d.Answer = alike.ReplaceAll(named.ReplaceAll(d.Answer, unread), nil)
+	return d
+}
+
 // Whoever may record need not be one who may read persons, and a dry run leaves no trace. So
 // it tells neither whether somebody is known, which the part of the outside id would, nor by
 // which pseudonym: in the log, which many may read, their history is found by that.

@@ -85,6 +85,10 @@ type Config struct {
 	Sender  Sender // of what is sent to record; nil: nobody is known
 	AskedBy Sender // of what is asked by check; nil: nobody is known
 
+	// Reads reports whether who sent the values of a header Authorization may read persons of
+	// an app; nil: everybody may.
+	Reads func(ctx context.Context, app ident.AppName, values []string) bool
+
 	Seal   func(ctx context.Context, app string, plain []byte) ([]byte, error)
 	Unseal func(ctx context.Context, app string, sealed []byte) ([]byte, error)
 

@@ -171,6 +171,9 @@ func (s *service) tryRecord(r *natsservice.Request) {
 			_ = r.Answer(refusedWith(err))
 			return
 		}
+		if s.Reads != nil && !s.Reads(s.ctx, req.App, values) {
+			told = told.Unread()
+		}
 		s.answer(r, told)
 	})
 	if !taken {

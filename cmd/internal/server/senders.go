@@ -26,3 +26,18 @@ func (h *Server) senders(op auth.Operation) intake.Sender {
 			Text: "authorization: " + err.Error()}
 	}
 }
+
+// readers says who may read persons of those who send messages on NATS; nil: nobody is
+// authenticated. Whoever may not has asked for something else, and is not refused by it.
+func (h *Server) readers() func(ctx context.Context, app ident.AppName, values []string) bool {
+	if h.keys == nil {
+		return nil
+	}
+	return func(ctx context.Context, app ident.AppName, values []string) bool {
+		if len(values) == 0 {
+			return false
+		}
+		_, err := h.ways.Sender(ctx, auth.ReadPerson, app, values)
+		return err == nil
+	}
+}

@@ -303,7 +303,7 @@ func (h *Server) openIntake() {
 		Seal: h.Dir.seal, Unseal: h.Dir.unseal, Again: h.again, Watch: new(intake.Watch),
 		Rows: h.Dir.Rows(), Apps: func() []ident.AppName { return h.Logs.Logged() },
 		Traces: h.Measured.traces, Turned: h.Measured.turned, Process: h.process,
-		Sender: h.senders(auth.Record), AskedBy: h.senders(auth.Check), Admit: h.admitNATS,
+		Sender: h.senders(auth.Record), AskedBy: h.senders(auth.Check), Reads: h.readers(), Admit: h.admitNATS,
 	}
 	if h.turns.many() {
 		h.Intake.Turn = func(ctx context.Context, do func(context.Context) error) error {

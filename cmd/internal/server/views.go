@@ -150,6 +150,7 @@ func (h *Server) Handler() http.Handler {
 		Webhooks:  h.hooks,
 
 		Registered: h.appRegistered,
+		Reads:      auth.Reads,
 
 		Erasures:  restErasures{h.erasing, h},
 		Wait:      h,
