@@ -69,7 +69,7 @@ func readApprovals(a *ask) (any, error) {
 		Authenticated bool       `json:"authenticated"`
 		Proposals     []proposal `json:"proposals"`
 	}
-	err := a.get(a.of("/proposals"), nil, &list)
+	err := a.getIfMay(a.of("/proposals"), nil, &list)
 	if isForbidden(err) {
 		return p, nil
 	}

@@ -56,13 +56,28 @@ func (a *ask) get(path string, query url.Values, answer any) error {
 func (a *ask) may(path string) bool { return a.mayUse(http.MethodGet, path) }
 
 // mayUse reports whether whoever looks at the page may use a route of the API.
-func (a *ask) mayUse(method, path string) bool {
+func (a *ask) mayUse(method, path string) bool { return a.refusal(method, path) == nil }
+
+// refusal returns why whoever looks at the page may not use a route of the API; nil: they may.
+func (a *ask) refusal(method, path string) error {
 	if a.guard == nil || path == "" {
-		return true
+		return nil
 	}
 	question := *a
 	question.api = a.guard
-	return question.do(method, path, nil, new(struct{})) == nil
+	return question.do(method, path, nil, new(struct{}))
+}
+
+// getIfMay is get of what the page does without for whoever may not see it. They have opened a
+// page, and asked for nothing that they may not: so no refusal of theirs gets into the trail.
+func (a *ask) getIfMay(path string, query url.Values, answer any) error {
+	if len(query) > 0 {
+		path += "?" + query.Encode()
+	}
+	if err := a.refusal(http.MethodGet, path); isForbidden(err) {
+		return err
+	}
+	return a.do(http.MethodGet, path, nil, answer)
 }
 
 // of is the path of something of the page's app.

@@ -66,11 +66,11 @@ func readIntake(a *ask) (any, error) {
 			AsOf string `json:"as_of"`
 		}
 		from := a.now.UTC().AddDate(0, 0, 1-lately).Format(time.DateOnly)
-		if err := a.get(a.of("/activity"), url.Values{"from": {from}}, &activity); err != nil && !isForbidden(err) {
+		if err := a.getIfMay(a.of("/activity"), url.Values{"from": {from}}, &activity); err != nil && !isForbidden(err) {
 			return nil, err
 		}
 		i.Days, i.AsOf = activity.Days, activity.AsOf
-		if err := a.get(a.of("/newest"), nil, &i.Newest); err != nil && !isForbidden(err) && !isUnknown(err) {
+		if err := a.getIfMay(a.of("/newest"), nil, &i.Newest); err != nil && !isForbidden(err) && !isUnknown(err) {
 			return nil, err
 		}
 		slices.SortStableFunc(i.Days, func(x, y dayCount) int { return strings.Compare(y.Day, x.Day) })
@@ -84,7 +84,7 @@ func readIntake(a *ask) (any, error) {
 	if after := a.URL.Query().Get("after"); after != "" {
 		query.Set("after", after)
 	}
-	err := a.get("/v1/rejected", query, &list)
+	err := a.getIfMay("/v1/rejected", query, &list)
 	switch {
 	case isForbidden(err):
 		return i, nil

@@ -160,7 +160,7 @@ func (p *policyPage) readProgress(a *ask, path string) error {
 		} `json:"progress"`
 		AsOf string `json:"as_of"`
 	}
-	err := a.get(path+"/progress", a.day(), &answer)
+	err := a.getIfMay(path+"/progress", a.day(), &answer)
 	if isForbidden(err) {
 		return nil
 	}
@@ -197,13 +197,12 @@ func (p *policyPage) readDiff(a *ask, locale string) error {
 		return nil
 	}
 
-	var diff policyDiff
-	err := a.do(http.MethodPost, a.of("/policies/diff"), map[string]string{"old": p.With, "new": p.Version.Version}, &diff)
-	switch {
-	case err == nil:
-		p.Diff = &diff
-	case !isForbidden(err):
-		return err
+	if err := a.refusal(http.MethodPost, a.of("/policies/diff")); !isForbidden(err) {
+		p.Diff = new(policyDiff)
+		versions := map[string]string{"old": p.With, "new": p.Version.Version}
+		if err := a.do(http.MethodPost, a.of("/policies/diff"), versions, p.Diff); err != nil {
+			return err
+		}
 	}
 
 	var other policyVersion

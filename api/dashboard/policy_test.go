@@ -37,15 +37,26 @@ func versions(t *testing.T) http.Handler {
 			"surface":{"locales":[{"locale":"en","screenshot":"sha256:0c0ffee0"},{"locale":"zh-CN","screenshot":"sha256:0c0ffee1"}]},
 			"pictures":[{"hash":"sha256:0c0ffee0","width":3,"height":2}]}`,
 	}
+	unseen := func(r *http.Request) bool {
+		asksMore := strings.HasSuffix(r.URL.Path, "/diff") || strings.HasSuffix(r.URL.Path, "/progress")
+		return asksMore && strings.Contains(r.Header.Get("Authorization"), "viewer")
+	}
+	may := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if unseen(r) {
+			w.WriteHeader(http.StatusForbidden)
+			fmt.Fprint(w, `{"status":403,"code":"no"}`)
+			return
+		}
+		fmt.Fprint(w, `{}`)
+	})
 	api := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if unseen(r) {
+			t.Errorf("the page asks %s for who may not, which is then refused and noted", r.URL.Path)
+		}
 		answer, has := answers[r.URL.Path]
-		if !has || strings.Contains(r.Header.Get("Authorization"), "viewer") && strings.HasSuffix(r.URL.Path, "/diff") {
-			status := http.StatusNotFound
-			if has {
-				status = http.StatusForbidden
-			}
-			w.WriteHeader(status)
-			fmt.Fprintf(w, `{"status":%d,"code":"no"}`, status)
+		if !has {
+			w.WriteHeader(http.StatusNotFound)
+			fmt.Fprint(w, `{"status":404,"code":"no"}`)
 			return
 		}
 		if r.Method == http.MethodPost {
@@ -56,7 +67,7 @@ func versions(t *testing.T) http.Handler {
 		}
 		fmt.Fprint(w, answer)
 	})
-	return Handler(Config{API: api, Version: "test", Now: time.Now})
+	return Handler(Config{API: api, May: may, Version: "test", Now: time.Now})
 }
 
 func TestThePageOfAPolicyShowsWhatChangedAndWhoIsLeft(t *testing.T) {
@@ -96,13 +107,13 @@ func TestThePageOfAPolicyShowsWhatChangedAndWhoIsLeft(t *testing.T) {
 	// A text that the older version did not have is new as a whole.
 	holds(page("version=sha256:02&locale=zh-CN&with=sha256:01", ""), "<ins>保存九十天。</ins>")
 
-	// The first version is compared with nothing, and who may not see differences sees the texts.
+	// The first version is compared with nothing, and who may see neither differences nor numbers sees the texts.
 	if text := page("version=sha256:01", ""); !strings.Contains(text, "first version of this policy") {
 		t.Errorf("the first version:\n%s", text)
 	}
 	text = page("version=sha256:02", "viewer")
 	holds(text, "<del>For 30 days.</del>")
-	if strings.Contains(text, "90 days</td>") {
+	if strings.Contains(text, "90 days</td>") || strings.Contains(text, "agreed to this version 4") {
 		t.Errorf("a viewer sees differences:\n%s", text)
 	}
 }

@@ -89,7 +89,7 @@ func readRetention(a *ask) (any, error) {
 		counted.Set("until", day)
 	}
 	var activity struct{ Days []dayCount }
-	err = a.get(a.of("/activity"), counted, &activity)
+	err = a.getIfMay(a.of("/activity"), counted, &activity)
 	if isForbidden(err) {
 		return r, nil
 	}
@@ -112,7 +112,7 @@ func readRetention(a *ask) (any, error) {
 // work reads which erasures of many there are, and which proofs are kept.
 func (r *retention) work(a *ask) error {
 	var jobs struct{ Jobs []job }
-	if err := a.get(a.of("/erasures"), nil, &jobs); err != nil && !isForbidden(err) && !isUnknown(err) {
+	if err := a.getIfMay(a.of("/erasures"), nil, &jobs); err != nil && !isForbidden(err) && !isUnknown(err) {
 		return err
 	}
 	r.Jobs = jobs.Jobs
@@ -121,7 +121,7 @@ func (r *retention) work(a *ask) error {
 		Proofs []kept
 		Next   string
 	}
-	err := a.get(a.of("/proofs"), url.Values{"limit": {pageRows}}, &proofs)
+	err := a.getIfMay(a.of("/proofs"), url.Values{"limit": {pageRows}}, &proofs)
 	if err != nil && !isForbidden(err) && !isUnknown(err) {
 		return err
 	}

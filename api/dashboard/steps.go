@@ -61,7 +61,7 @@ func (f formField) Value() string { return strings.Join(f.Values, ",") }
 // forms returns the forms of what may be done next; none for who may not.
 func (c *oneCase) forms(a *ask, many string) error {
 	var next nextSteps
-	err := a.get(a.of("/"+many+"/"+url.PathEscape(a.PathValue("id"))+"/next"), nil, &next)
+	err := a.getIfMay(a.of("/"+many+"/"+url.PathEscape(a.PathValue("id"))+"/next"), nil, &next)
 	if isForbidden(err) {
 		return nil
 	}
