@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"io"
 	"net/http"
 	"slices"
 	"strconv"
@@ -110,31 +109,17 @@ var outward = []string{"export", "receipt", "names"}
 // maxUpload is the largest file that may be verified here, and what its form needs beside.
 const maxUpload = 32<<20 + 1<<16
 
-// readVerified verifies a file that was sent. It lies in memory alone.
+// readVerified verifies a file that was sent.
 func readVerified(a *ask) (any, error) {
 	page := &audits{}
 	if a.Method != http.MethodPost || a.App == "" {
 		return page, nil
 	}
-	if a.ContentLength > maxUpload {
-		return nil, &problem{Status: http.StatusRequestEntityTooLarge, Code: "upload-size"}
-	}
-
-	a.Body = http.MaxBytesReader(nil, a.Body, maxUpload)
-	if err := a.ParseMultipartForm(maxUpload); err != nil {
-		return nil, &problem{Status: http.StatusRequestEntityTooLarge, Code: "upload-size"}
-	}
-	if err := a.checkToken(); err != nil {
+	file, err := a.sentFile(maxUpload)
+	if err != nil {
 		return nil, err
 	}
-
-	f, _, err := a.FormFile("file")
-	if err != nil {
-		return nil, &problem{Status: http.StatusBadRequest, Code: "upload-form"}
-	}
-	defer f.Close()
-	file, err := io.ReadAll(f)
-	if err != nil || len(file) == 0 {
+	if len(file) == 0 {
 		return nil, &problem{Status: http.StatusBadRequest, Code: "upload-form"}
 	}
 

@@ -114,7 +114,7 @@ func readOperation(a *ask) (any, error) {
 	var file []byte
 	switch {
 	case sent && p.File:
-		file, err = a.sentFile()
+		file, err = a.sentFile(maxTried)
 	case sent:
 		err = a.readForm(a.writer)
 	}
@@ -250,15 +250,21 @@ func isText(kind string) bool {
 	return strings.HasSuffix(kind, "json") || strings.HasPrefix(kind, "text/")
 }
 
-// sentFile reads the form with a file, and checks its token.
-func (a *ask) sentFile() ([]byte, error) {
-	a.Body = http.MaxBytesReader(nil, a.Body, maxTried)
-	if err := a.ParseMultipartForm(maxTried); err != nil {
-		return nil, &problem{Status: http.StatusRequestEntityTooLarge, Code: "upload-size"}
+// sentFile reads a form with a file, of so many bytes together at most, and checks its token.
+// The file lies in memory alone.
+func (a *ask) sentFile(most int64) ([]byte, error) {
+	tooLarge := &problem{Status: http.StatusRequestEntityTooLarge, Code: "upload-size"}
+	if a.ContentLength > most {
+		return nil, tooLarge
+	}
+	a.Body = http.MaxBytesReader(nil, a.Body, most)
+	if err := a.ParseMultipartForm(most); err != nil {
+		return nil, tooLarge
 	}
 	if err := a.checkToken(); err != nil {
 		return nil, err
 	}
+
 	f, _, err := a.FormFile("file")
 	if err != nil {
 		return nil, &problem{Status: http.StatusBadRequest, Code: "upload-form"}
