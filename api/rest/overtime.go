@@ -332,10 +332,11 @@ func (c *counter) values() []ValueAnswers {
 	most := slices.SortedStableFunc(slices.Values(order), func(x, y *ValueAnswers) int {
 		return cmp.Compare(y.all(), x.all())
 	})
-	least := most[min(len(most), mostValues):]
+	shown := min(len(most), mostValues)
+	most, least := most[:shown], most[shown:]
 	values := []ValueAnswers{}
 	for _, v := range order {
-		if !slices.Contains(least, v) {
+		if slices.Contains(most, v) { // of whom there are few: senders make up as many builds as they like
 			values = append(values, *v)
 		}
 	}
