@@ -321,6 +321,7 @@ type got struct {
 	Headers []apiHeader
 	Text    string
 	Long    bool // more came than is shown
+	Broken  bool // it broke off
 	Bytes   int  // of an answer that is no text
 	Kind    string
 	Code    string // of a problem
@@ -344,8 +345,11 @@ func (a *ask) try(c *call, said map[string]response) (*got, error) {
 	}
 
 	w := &beginning{recorder: recorder{header: http.Header{}, status: http.StatusOK}}
-	a.api.ServeHTTP(w, r.WithContext(ctx))
-	g := &got{Status: w.status, Means: http.StatusText(w.status), Long: w.long, Kind: w.header.Get("Content-Type")}
+	broken := cutOff(a.api, w, r.WithContext(ctx)) && !w.long
+	g := &got{
+		Status: w.status, Means: http.StatusText(w.status), Long: w.long, Broken: broken,
+		Kind: w.header.Get("Content-Type"),
+	}
 	shows := slices.Clone(mattering)
 	for name := range said[textOf(w.status)].Headers {
 		shows = append(shows, http.CanonicalHeaderKey(name))
@@ -373,6 +377,19 @@ func (a *ask) try(c *call, said map[string]response) (*got, error) {
 		}
 	}
 	return g, nil
+}
+
+// cutOff reports whether an answer was cut off: a file of which no more is taken, or which breaks
+// while it is made. That cuts the API's own connection, and is not to cut that of the page.
+func cutOff(api http.Handler, w http.ResponseWriter, r *http.Request) (cut bool) {
+	defer func() {
+		p := recover()
+		if cut = p == http.ErrAbortHandler; p != nil && !cut {
+			panic(p)
+		}
+	}()
+	api.ServeHTTP(w, r)
+	return false
 }
 
 // mattering are headers of an answer that are always shown.
