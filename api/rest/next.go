@@ -139,32 +139,71 @@ func nextStepOf(step catalog.NextStep, jurisdiction string) NextStep {
 	return n
 }
 
-// offerOriginals lists the earlier requests of the same person in which a request can go
-// on. Where there is none the step is left out. Of somebody who is not known any request
-// may be meant, and its id is asked for.
+// offerOriginals lists the earlier requests in which a request can go on: of the same person, also
+// under another account that is linked. Where there is none the step is left out. Of somebody who
+// is not known any request may be meant, and its id is asked for.
 func (s *server) offerOriginals(ctx context.Context, a *NextSteps, app ident.AppName, r cases.Request) error {
 	i := slices.IndexFunc(a.Steps, func(n NextStep) bool { return n.Type == "request.duplicate" })
 	if i < 0 || r.Received.Subject == "" {
 		return nil
 	}
-	cases, _, err := s.Requests.Cases(ctx, requests.CaseQuery{
-		App:    app,
-		Noun:   ident.RequestNoun,
-		Person: r.Received.Subject,
-		Limit:  maxRows,
-	})
+
+	person, err := s.Ledger.Subject(ctx, ident.SubjectStream(app, r.Received.Subject))
 	if err != nil {
-		return behind(err)
+		return err
+	}
+	askers := []string{r.Received.Subject}
+	for _, l := range person.Links() {
+		if l.Until == 0 && !slices.Contains(askers, l.Other) {
+			askers = append(askers, l.Other)
+		}
 	}
 
 	of := &a.Steps[i].Fields[0]
-	for _, c := range cases {
-		if c.ID != a.ID && c.At <= r.At && c.State != "withdrawn" && c.State != "duplicate" {
-			of.Options = append(of.Options, Option{Code: c.ID})
+	for _, name := range askers {
+		asker, err := s.Ledger.Subject(ctx, ident.SubjectStream(app, name))
+		if err != nil {
+			return err
 		}
+		more, err := s.originalsOf(ctx, app, name, a.ID, r, cases.Parties{Person: &person, Asker: &asker})
+		if err != nil {
+			return err
+		}
+		of.Options = append(of.Options, more...)
 	}
 	if len(of.Options) == 0 {
 		a.Steps = slices.Delete(a.Steps, i, i+1)
 	}
 	return nil
+}
+
+// originalsOf lists the requests of one asker in which r can go on. The list of requests says which
+// may be; each is then read itself, since it knows what it owes.
+func (s *server) originalsOf(
+	ctx context.Context, app ident.AppName, asker, id string, r cases.Request, parties cases.Parties,
+) ([]Option, error) {
+	list, _, err := s.Requests.Cases(ctx, requests.CaseQuery{
+		App:    app,
+		Noun:   ident.RequestNoun,
+		Person: asker,
+		Limit:  maxRows,
+	})
+	if err != nil {
+		return nil, behind(err)
+	}
+
+	var all []Option
+	for _, c := range list {
+		if c.ID == id || c.At > r.At {
+			continue
+		}
+		original, err := s.Ledger.Case(ctx, ident.RequestStream(app, c.ID))
+		if err != nil {
+			return nil, err
+		}
+		if parties.Original = &original; r.MayGoOnIn(parties) == nil {
+			all = append(all, Option{Code: c.ID})
+		}
+	}
+	return all, nil
 }

@@ -1,11 +1,14 @@
 package rest
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
 
 	"consentledger/api/wire"
+	"consentledger/domain/deadline"
+	"consentledger/domain/request"
 
 	"github.com/go-json-experiment/json"
 )
@@ -58,6 +61,38 @@ func TestTheNextStepsAreThoseThatAreTaken(t *testing.T) {
 	}
 	d.want(404, "there is no request of that id", "GET", "/v1/apps/smartkey/requests/nosuch/next", "")
 	d.want(404, "there is no incident of that id", "GET", "/v1/apps/smartkey/incidents/"+open.ID+"/next", "")
+}
+
+// Of a person's earlier requests those are offered as the original that the step takes.
+func TestTheOriginalsThatAreOfferedAreThoseThatAreTaken(t *testing.T) {
+	d, _, _ := openTimed(t)
+	original := d.Ask("cy", request.Access)
+	other := d.Ask("cy", request.Complaint)
+	withdrawn := d.Ask("cy", request.Access)
+	d.Step(withdrawn, "request.withdrawn")
+	d.Rest(deadline.Hour)
+	duplicate := d.Ask("cy", request.Access)
+	if err := d.Wait(t.Context(), 0); err != nil {
+		t.Fatal(err)
+	}
+
+	a, _ := d.next("/v1/apps/smartkey/requests/" + duplicate.ID)
+	i := slices.IndexFunc(a.Steps, func(s NextStep) bool { return s.Type == "request.duplicate" })
+	if i < 0 || !slices.Equal(a.Steps[i].Fields[0].Options, []Option{{Code: original.ID}}) {
+		t.Errorf("%+v, want %s as the only original", a.Steps, original.ID)
+	}
+	if _, types := d.next("/v1/apps/smartkey/requests/" + other.ID); slices.Contains(types, "request.duplicate") {
+		t.Error("the only complaint is offered to go on in another request")
+	}
+
+	for i, of := range []string{other.ID, withdrawn.ID, original.ID} {
+		code, want := 409, "illegal-move"
+		if of == original.ID {
+			code, want = 200, `"outcome":"recorded"`
+		}
+		d.want(code, want, "POST", "/v1/apps/smartkey/operator/events", fmt.Sprintf(
+			`{"specversion":"1.0","id":"d%d","source":"test","type":"request.duplicate","data":{"request":%q,"of":%q}}`, i, duplicate.ID, of))
+	}
 }
 
 // A step says where the law of the app asks for it, not that of another place.

@@ -24,6 +24,7 @@ import (
 	"consentledger/api/edge"
 	"consentledger/api/live"
 	"consentledger/domain"
+	"consentledger/domain/cases"
 	"consentledger/domain/deadline"
 	"consentledger/domain/ident"
 	"consentledger/eventstore"
@@ -62,6 +63,8 @@ type Ledger interface {
 	KeptProofs(ctx context.Context, app ident.AppName, after vault.Pseudonym, most int) ([]ledger.NamedProof, error)
 	ProofNamed(ctx context.Context, app ident.AppName, name vault.Pseudonym) (ledger.NamedProof, error)
 	Whole(ctx context.Context, stream ident.StreamID) (domain.Subject, error)
+	Subject(ctx context.Context, stream ident.StreamID) (domain.Subject, error)
+	Case(ctx context.Context, stream ident.StreamID) (cases.Request, error)
 	Stream(ctx context.Context, stream ident.StreamID) iter.Seq2[codec.Entry, error]
 	Rehearse(ctx context.Context) (*ledger.Rehearsal, error)
 	Now() deadline.Instant

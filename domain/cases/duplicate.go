@@ -39,6 +39,10 @@ func (r Request) answered(t request.Type, since Request) bool {
 	})
 }
 
+// MayGoOnIn refuses what request.duplicate would refuse: that the request goes on in the original
+// of p. Whoever chooses among several requests is offered only those that it takes.
+func (r Request) MayGoOnIn(p Parties) error { return r.checkOriginal(Reference{Parties: p}) }
+
 // checkOriginal refuses to let a request go on in another one unless that is
 // the same question of the same person, and is owed an answer there no later
 // than here. A duplicate is owed nothing of its own, so whatever the other one

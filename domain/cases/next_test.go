@@ -10,6 +10,7 @@ import (
 	"consentledger/domain/catalog"
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/domain/policy"
 	"consentledger/domain/request"
 )
@@ -40,10 +41,39 @@ func filled(t *testing.T, n catalog.NextStep, at deadline.Instant) TakeStep {
 	return s
 }
 
+// earlier returns others in which a request of newRun may be said to go on, by what they are.
+func earlier(t *testing.T) map[string]cases.Parties {
+	all := []request.Type{request.Complaint, request.Copy, request.Access, request.Question}
+	ids := "identity.passed elements=IDE-4 checked_by=desk"
+	of := func(subject string, at deadline.Instant, types []request.Type, steps ...string) cases.Parties {
+		return cases.Parties{Original: &told(t, asks(subject, types...), at, steps...).Request}
+	}
+	linked := func(other string) *Subject {
+		return new(Subject{}.Evolve(Fact{ID: ident.EventID{1}, At: t0, Recorded: t0, Event: SubjectLinked{Other: other}}))
+	}
+
+	account := of("0a0a", t0, all)
+	account.Person, account.Asker = linked("0a0a"), linked("00ff")
+	half := of("0a0a", t0, all)
+	half.Person = linked("0a0a")
+	return map[string]cases.Parties{
+		"the same asked before":         of("00ff", t0, all),
+		"whose asker is known":          of("00ff", t0, all, ids),
+		"of a linked account":           account,
+		"of one that is linked in half": half,
+		"another person's":              of("0a0a", t0, all),
+		"withdrawn":                     of("00ff", t0, all, "request.withdrawn"),
+		"of one type":                   of("00ff", t0, []request.Type{request.Access}),
+		"later":                         of("00ff", t0.Add(deadline.Day), all),
+		"none":                          {},
+	}
+}
+
 // Every step that is offered is taken, and none is taken that was not offered: of
-// requests in every state that their steps lead to.
+// requests in every state that their steps lead to, also of each other request in which they may go on.
 func TestWhatIsOfferedNextIsWhatIsTaken(t *testing.T) {
 	offered := map[catalog.Step]bool{}
+	others, goesOn, refused := earlier(t), map[string]bool{}, map[string]bool{}
 	for _, types := range [][]request.Type{{request.Access}, {request.Copy}, {request.Complaint, request.Copy}, {request.Question}} {
 		seen := map[string]bool{}
 		var walk func(r *run, at deadline.Instant, depth int)
@@ -59,7 +89,7 @@ func TestWhatIsOfferedNextIsWhatIsTaken(t *testing.T) {
 			for _, rule := range catalog.StepRules {
 				i := slices.IndexFunc(next, func(n catalog.NextStep) bool { return n.Kind == rule.Kind })
 				if i < 0 {
-					if rule.Of == catalog.Request && rule.Kind != "request.repeated" && rule.Kind != "request.duplicate" {
+					if rule.Of == catalog.Request && rule.Kind != "request.repeated" {
 						if _, err := r.Decide(TakeStep{Kind: rule.Kind, Fields: fieldsOf(t, rule), Details: "because"}, r.ref, at, at); err == nil {
 							t.Errorf("%v: %s is taken, and was not offered", r.Marks, rule.Kind)
 						}
@@ -69,10 +99,24 @@ func TestWhatIsOfferedNextIsWhatIsTaken(t *testing.T) {
 
 				offered[rule.Kind] = true
 				after := *r
-				if err := after.do(filled(t, next[i], at), at); err != nil && rule.Kind != "request.duplicate" {
+				if rule.Kind == "request.duplicate" {
+					after.ref.Parties = others["whose asker is known"]
+				}
+				if err := after.do(filled(t, next[i], at), at); err != nil {
 					t.Errorf("%v: %s is offered, and refused: %v", r.Marks, rule.Kind, err)
 				}
 				walk(&after, at+1, depth-1)
+			}
+
+			duplicate := slices.ContainsFunc(next, func(n catalog.NextStep) bool { return n.Kind == "request.duplicate" })
+			for name, parties := range others {
+				ref := r.ref
+				ref.Parties = parties
+				_, err := r.Decide(TakeStep{Kind: "request.duplicate", Fields: policy.Fields(map[string]string{"of": "abc"})}, ref, at, at)
+				if offer := duplicate && r.MayGoOnIn(parties) == nil; offer != (err == nil) {
+					t.Errorf("%v: going on in one %s is offered: %v, and answered: %v", r.Marks, name, offer, err)
+				}
+				goesOn[name], refused[name] = goesOn[name] || err == nil, refused[name] || duplicate && err != nil
 			}
 		}
 		walk(newRun(t, types...), t0+deadline.Instant(2*deadline.Hour), 4)
@@ -81,6 +125,12 @@ func TestWhatIsOfferedNextIsWhatIsTaken(t *testing.T) {
 		found := rule.Kind == "request.repeated" || strings.HasPrefix(string(rule.Kind), "fee.")
 		if rule.Of == catalog.Request && !found && rule.Kind != "clock.paused" && rule.Kind != "clock.resumed" && !offered[rule.Kind] {
 			t.Errorf("%s was never offered: the walk does not get there", rule.Kind)
+		}
+	}
+	for name := range others {
+		never := name == "another person's" || name == "of one that is linked in half" || name == "withdrawn" || name == "later" || name == "none"
+		if goesOn[name] == never || never && !refused[name] {
+			t.Errorf("a request goes on in one %s: %v, and is refused to: %v", name, goesOn[name], refused[name])
 		}
 	}
 }
