@@ -241,6 +241,9 @@ func (p *audits) replay(a *ask, kind, access string, take func(line []byte) erro
 	return nil
 }
 
+// errBrokeOff says that a history ends before its end.
+var errBrokeOff = errors.New("the history broke off")
+
 // lines takes an answer of the API line by line: a history may be long, and is not kept.
 type lines struct {
 	header http.Header
@@ -261,7 +264,7 @@ func (l *lines) Write(b []byte) (int, error) {
 			break
 		}
 		if bytes.HasPrefix(line, []byte(`{"error":`)) {
-			l.err = errors.New("the history broke off")
+			l.err = errBrokeOff
 			break
 		}
 		l.err = l.take(line)

@@ -98,6 +98,10 @@ func (p *person) records(a *ask) error {
 	}
 
 	for line := range bytes.Lines(history.body.Bytes()) {
+		// The newest records are what is missing then, and a withdrawal may be among them.
+		if bytes.HasPrefix(line, []byte(`{"error":`)) {
+			return errBrokeOff
+		}
 		var e entry
 		if err := json.Unmarshal(line, &e); err != nil {
 			return err

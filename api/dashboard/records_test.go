@@ -48,6 +48,25 @@ func aPerson(t *testing.T, asked *[]string) http.Handler {
 	})
 }
 
+// A history that breaks off lacks the newest records: it is not shown as the whole.
+func TestAHistoryThatBreaksOffIsNotShown(t *testing.T) {
+	t.Parallel()
+	whole := aPerson(t, nil)
+	b := &browser{d: &fakeAPI{t: t, h: Handler(Config{Version: "test", Now: time.Now,
+		API: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if whole.ServeHTTP(w, r); r.URL.Path == "/v1/replay" {
+				fmt.Fprintln(w, `{"error":{"status":503,"code":"unavailable","detail":"the store is away"}}`)
+			}
+		})})}}
+	token := tokenIn.FindStringSubmatch(b.do(httptest.NewRequest("GET", "/ui/person?app=shop", nil)).Body.String())[1]
+	form := url.Values{"token": {token}, "subject": {"account:17"}, "reason": {"audit"}, "by": {"ann"}}
+	r := httptest.NewRequest("POST", "/ui/person?app=shop", strings.NewReader(form.Encode()))
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	if w := b.do(r); w.Code != http.StatusInternalServerError || strings.Contains(w.Body.String(), "e-2") {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+}
+
 // lookAt opens the page of the person as an officer does.
 func lookAt(t *testing.T, h http.Handler) string { return lookAtPage(t, h, "") }
 
