@@ -117,62 +117,6 @@ func textsIn(v any) (texts []string) {
 	return texts
 }
 
-// A whole export of the demo, with marked persons in it, holds nothing that was said of
-// anybody, no id that the app has for them, and not who said to be reading.
-func TestAnExportForASIEMHoldsNothingOfPersons(t *testing.T) {
-	t.Parallel()
-	dir := filepath.Join(t.TempDir(), "data-demo")
-	r := start(t, dir, true)
-	eventually(t, "withdrawn", func() string { return may(t, r, "user-2", "personalisation") })
-	do := func(args ...string) {
-		t.Helper()
-		if out, err := cli(t, r, args...); err != nil {
-			t.Fatalf("%v: %s %v", args, out, err)
-		}
-	}
-	do("record", "--app", demo.App, "--type", "consent.given", "--subject", "device:MARKED-DEVICE", "--data", `{"act":"agree-popup"}`)
-	do("request", "open", "--app", demo.App, "--subject", "MARKED-ACCOUNT", "--types", "access", "--channel", "email", "--text", "MARKED-DETAILS of mine")
-	do("export", "--app", demo.App, "--subject", "MARKED-ACCOUNT", "--disclose", "--reason", "dispute", "--why", "MARKED-WHY", "--by", "MARKED-READER", "--out", filepath.Join(t.TempDir(), "bundle.zip"))
-	do("record", "--app", demo.App, "--type", "consent.withdrawn", "--subject", "MARKED-ERASED", "--data", `{"all":true}`)
-	do("subject", "erase", "--app", demo.App, "--subject", "MARKED-ERASED", "--reason", "subject-request", "--by", "officer", "--by", "second")
-
-	text, err := cli(t, r, "siem", "export")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := r.stop(); err != nil {
-		t.Fatal(err)
-	}
-	codes := map[string]bool{}
-	for _, e := range siemEvents(t, text) {
-		codes[e.Metadata.EventCode] = true
-	}
-	for _, code := range []string{
-		"consent.given", "consent.withdrawn", "data.accessed", "request.received", "policy.published", "erasure.ordered", "subject.erased",
-	} {
-		if !codes[code] {
-			t.Errorf("the export does not tell of %s", code)
-		}
-	}
-
-	marked, found := 0, 0
-	for _, said := range saidOf(t, dir) {
-		if strings.Contains(said, "MARKED") {
-			marked++
-		}
-		if len(said) < 4 || said == string(demo.App) || said == "account" || said == "device" {
-			continue // what the ledger itself writes beside an id
-		}
-		found++
-		if strings.Contains(text, said) {
-			t.Errorf("the export holds what was said of a person: %q", said)
-		}
-	}
-	if strings.Contains(text, "MARKED") || marked < 4 || found < 20 {
-		t.Errorf("%d marked texts of %d, and the export holds them: %t", marked, found, strings.Contains(text, "MARKED"))
-	}
-}
-
 // Who signs in and who is refused is told: over HTTP, on NATS and in a browser, with what
 // they wanted, and without what they showed. A key for one app reads of that app.
 func TestWhoIsRefusedIsToldToASIEM(t *testing.T) {

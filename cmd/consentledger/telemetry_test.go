@@ -160,13 +160,18 @@ func spanID(traceparent string) []byte {
 	return id
 }
 
+// sentTo is the environment in which a server sends what it measures to a receiver.
+func sentTo(to *receiver) map[string]string {
+	return map[string]string{
+		"OTEL_EXPORTER_OTLP_ENDPOINT": "http://" + to.address, "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc",
+		"OTEL_METRIC_EXPORT_INTERVAL": "500", "OTEL_BSP_SCHEDULE_DELAY": "50",
+	}
+}
+
 // observed is a server that sends what it measures to a receiver, and shows it.
 func observed(t *testing.T, to *receiver) *running {
 	t.Helper()
-	for name, value := range map[string]string{
-		"OTEL_EXPORTER_OTLP_ENDPOINT": "http://" + to.address, "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc",
-		"OTEL_METRIC_EXPORT_INTERVAL": "500", "OTEL_BSP_SCHEDULE_DELAY": "50",
-	} {
+	for name, value := range sentTo(to) {
 		t.Setenv(name, value)
 	}
 	config, err := telemetry.Read(os.Getenv)
