@@ -40,7 +40,10 @@ func readAPI(a *ask) (any, error) {
 		p.Groups = append(p.Groups, apiGroup{Name: tag.Name, Says: tag.Description})
 	}
 	for _, op := range doc.operations() {
-		tag := append(op.Tags, "")[0]
+		tag := ""
+		if len(op.Tags) > 0 { // nothing is appended: every page has the same operations
+			tag = op.Tags[0]
+		}
 		i := slices.IndexFunc(p.Groups, func(g apiGroup) bool { return g.Name == tag })
 		if i < 0 {
 			i = len(p.Groups)

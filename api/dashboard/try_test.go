@@ -6,6 +6,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -48,4 +49,27 @@ func TestTheBeginningOfAFileIsShown(t *testing.T) {
 			t.Errorf("of %d parts: %d, want %q: %.3000s", parts, w.Code, says, body)
 		}
 	}
+}
+
+// Pages that are made at once of the one description do not write into it, which the race detector holds.
+func TestPagesOfTheAPIAreMadeAtOnce(t *testing.T) {
+	t.Parallel()
+	h := Handler(Config{Version: "test", Now: time.Now, API: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/openapi.json" {
+			fmt.Fprint(w, `{"paths":{"/v1/apps":{"get":{"operationId":"list","tags":["apps"],"responses":{}}}}}`)
+			return
+		}
+		fmt.Fprint(w, `{"apps":[{"app":"shop"}]}`)
+	})})
+	var pages sync.WaitGroup
+	for range 4 {
+		pages.Go(func() {
+			w := httptest.NewRecorder()
+			h.ServeHTTP(w, httptest.NewRequest("GET", "/ui/api", nil))
+			if w.Code != 200 || !strings.Contains(w.Body.String(), `id="apps"`) {
+				t.Errorf("%d %s", w.Code, w.Body)
+			}
+		})
+	}
+	pages.Wait()
 }
