@@ -18,11 +18,12 @@ type policyPage struct {
 	Locale  string
 	Locales []string // of its texts
 
-	Progress consentCounts // each status is one of the progress, see [progressOf]
-	Diff     *policyDiff   // nil: there is nothing to compare with, or whoever looks may not
-	Text     textDiff
-	Screens  []screen
-	AsOf     string
+	Progress   consentCounts  // each status is one of the progress, see [progressOf]
+	AskedAgain map[string]int // of those waiting, by purpose, how many were asked
+	Diff       *policyDiff    // nil: there is nothing to compare with, or whoever looks may not
+	Text       textDiff
+	Screens    []screen
+	AsOf       string
 }
 
 type policyVersion struct {
@@ -154,6 +155,7 @@ func (p *policyPage) readProgress(a *ask, path string) error {
 			Agreed        int    `json:"agreed"`
 			Older         int    `json:"older"`
 			Waiting       int    `json:"waiting"`
+			Asked         int    `json:"asked"`
 			Refused       int    `json:"refused"`
 			RefusedBefore int    `json:"refused_before"`
 			Other         int    `json:"other"`
@@ -168,7 +170,7 @@ func (p *policyPage) readProgress(a *ask, path string) error {
 		return err
 	}
 
-	p.AsOf = answer.AsOf
+	p.AsOf, p.AskedAgain = answer.AsOf, map[string]int{}
 	for _, one := range answer.Progress {
 		numbers := []int{one.Agreed, one.Older, one.Waiting, one.Refused, one.RefusedBefore, one.Other}
 		row := purposeCounts{Purpose: one.Purpose, People: map[string]int{}}
@@ -176,6 +178,7 @@ func (p *policyPage) readProgress(a *ask, path string) error {
 			row.People[progressOf[i].Name] = n
 			row.All += n
 		}
+		p.AskedAgain[one.Purpose] = one.Asked
 		p.Progress.Purposes = append(p.Progress.Purposes, row)
 	}
 	for _, kind := range progressOf {

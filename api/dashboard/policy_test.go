@@ -24,7 +24,7 @@ func versions(t *testing.T) http.Handler {
 		"/v1/apps/shop/policies/sha256:02": `{"policy":"privacy","version":"sha256:02","in_force":true,
 			"document":{"title":[{"locale":"en","text":"Privacy"}],"texts":[{"hash":"sha256:a2","locale":"en"},{"hash":"sha256:a3","locale":"zh-CN"}]}}`,
 		"/v1/apps/shop/policies/sha256:01/progress": `{"progress":[],"as_of":"9"}`,
-		"/v1/apps/shop/policies/sha256:02/progress": `{"progress":[{"purpose":"mail","agreed":4,"older":3,"waiting":2,"refused":1}],"as_of":"9"}`,
+		"/v1/apps/shop/policies/sha256:02/progress": `{"progress":[{"purpose":"mail","agreed":4,"older":3,"waiting":2,"asked":8,"refused":1}],"as_of":"9"}`,
 		"/v1/apps/shop/policies/diff": `{"differences":[{"section":"retention","name":"mail","old":"30 days","new":"90 days","material":"MAT-1","reduces":true}],
 			"touched":[{"purpose":"mail","people":5}]}`,
 		"/v1/blobs/sha256:a1": "We keep it.\nFor 30 days.\nThe end.\n",
@@ -98,7 +98,7 @@ func TestThePageOfAPolicyShowsWhatChangedAndWhoIsLeft(t *testing.T) {
 	text := page("version=sha256:02", "")
 	holds(text, "<del>For 30 days.</del>", "<ins>For &lt;90&gt; days.</ins>", `<td lang="en">We keep it.</td>`,
 		"30 days", "90 days", "reduces rights", `aria-label="mail: agreed to this version 4, `,
-		`<td class="number">5</td>`, "2.0", "0c0ffee0", "As of position 9",
+		`<td class="number">5</td>`, `<td class="number">10</td><td class="number">8</td></tr>`, "2.0", "0c0ffee0", "As of position 9",
 		`src="/ui/pictures/sha256:0c0ffee0?app=shop" alt="The screen welcome of the build 2.0`, "only the hash is kept")
 	if strings.Contains(text, "sha256:0f") || strings.Contains(text, "1.0") {
 		t.Errorf("it shows what is of another version:\n%s", text)

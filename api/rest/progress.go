@@ -12,12 +12,13 @@ import (
 )
 
 // A PurposeProgress is where people stand with a purpose since a version binds. Each
-// person who ever said anything about the purpose is counted once.
+// person who ever said anything about the purpose is counted once, and again in Asked.
 type PurposeProgress struct {
 	Purpose       string `json:"purpose"`
 	Agreed        int64  `json:"agreed" doc:"to this version"`
 	Older         int64  `json:"older" doc:"to an older version, and that holds still: what changed does not touch it"`
 	Waiting       int64  `json:"waiting" doc:"agreed to an older version that covers less, and said no yes to the rest: they are silent so far, or refused what was added and keep what they had"`
+	Asked         int64  `json:"asked" doc:"of those waiting: they were shown a notice of this version or a newer one, or asked for consent to the purpose while one was in force, since they first spoke of it"`
 	Refused       int64  `json:"refused" doc:"or withdrew, since the version binds"`
 	RefusedBefore int64  `json:"refused_before" doc:"or withdrew, before that"`
 	Other         int64  `json:"other" doc:"their consent ran out, or what they said does not say enough"`
@@ -43,7 +44,7 @@ type progressIn struct {
 
 func (s *server) progressRoute(api huma.API) {
 	route(s, api, "policy-progress", http.MethodGet, "/v1/apps/{app}/policies/{version}/progress",
-		"How many people agreed to a version, refused, or said nothing to it since it binds, tests left out",
+		"How many people agreed to a version, refused, or said nothing to it since it binds, and were asked, tests left out",
 		s.progress)
 }
 
@@ -99,6 +100,7 @@ func (s *server) progress(ctx context.Context, in *progressIn) (*out[ProgressAns
 			Agreed:        n.Agreed,
 			Older:         n.Older,
 			Waiting:       n.Waiting,
+			Asked:         n.Asked,
 			Refused:       n.Refused,
 			RefusedBefore: n.RefusedBefore,
 			Other:         n.Other,

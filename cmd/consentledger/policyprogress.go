@@ -16,16 +16,19 @@ func newPolicyTrack() *cobra.Command {
 	query := url.Values{}
 	c := &cobra.Command{
 		Use: "track [VERSION]", Aliases: []string{"progress"},
-		Short: "After a change: how many people agreed to a version, refused, or said nothing yet",
+		Short: "After a change: how many people agreed to a version, refused, or said nothing yet, and were asked",
 		Args:  cobra.MaximumNArgs(1),
 		Long: `After a change: where people stand with each purpose of a version (default: the one in
 force; the app's first policy) that rests on consent. Everybody who ever said anything
-about the purpose is counted once:
+about the purpose is counted once, and those who were asked again in one more column:
 
   agreed          to this version
   older           to an older version, and that holds still: what changed does not touch it
   waiting         to an older version that covers less: they are silent so far, or
                   refused what was added and keep what they had
+  asked           of those waiting: they were shown a notice of this version or a newer
+                  one, or asked for consent to the purpose while one was in force, since
+                  they first spoke of it
   refused         or withdrew, since the version binds
   refused_before  or withdrew, before that
   other           their consent ran out, or what they said does not say enough`,
@@ -49,8 +52,8 @@ about the purpose is counted once:
 			if output.Form(c) == "json" {
 				return output.One(c, answer)
 			}
-			return output.List(c, answer, "progress", "purpose", "agreed", "older", "waiting", "refused",
-				"refused_before", "other")
+			return output.List(c, answer, "progress", "purpose", "agreed", "older", "waiting", "asked",
+				"refused", "refused_before", "other")
 		},
 	}
 	commandline.AppFlag(c, &app)

@@ -79,12 +79,12 @@ func newPending() pending {
 		persons: readmodel.RowsOf("INSERT INTO people", 7,
 			" ON CONFLICT (number) DO UPDATE SET test = excluded.test, linked = excluded.linked, minor = "+
 				"excluded.minor, builds = excluded.builds"),
-		standings: readmodel.RowsOf("INSERT INTO standings", 12,
+		standings: readmodel.RowsOf("INSERT INTO standings", 14,
 			" ON CONFLICT (number, purpose) DO UPDATE SET status = excluded.status, since = excluded.since, "+
 				"until = excluded.until, terms = excluded.terms, guardian = excluded.guardian, events = "+
 				"excluded.events, opposed_by = excluded.opposed_by, "+
 				"opposed_by_event = excluded.opposed_by_event, as_of = excluded.as_of, updated_position = "+
-				"excluded.updated_position"),
+				"excluded.updated_position, asked = excluded.asked, asked_by = excluded.asked_by"),
 	}
 }
 
@@ -113,6 +113,8 @@ func (b *batch) entry(e *codec.Entry) error {
 		return b.publish(e, x)
 	case domain.BuildVoided:
 		return b.void(e, x)
+	case domain.NoticePresented, domain.ConsentRequested:
+		return b.ask(e)
 	case domain.ConsentGiven:
 		if err := b.agree(x, e.Rules); err != nil {
 			return err
@@ -177,6 +179,9 @@ func (b *batch) recounted(p *person, e *codec.Entry) error {
 	ref := b.view.references.at(p.app, e.Position)
 	b.countAll(p, before, ref, -1)
 	b.add(p, e)
+	if x, is := e.Event.(domain.RecordVoided); is {
+		p.notAsked(x.Records)
+	}
 	if is := p.subject.IsTest(); is != p.test {
 		p.test, p.written = is, false
 	}
@@ -483,27 +488,33 @@ func (b *batch) histories(app ident.AppName) domain.Histories {
 	}
 }
 
-// person returns somebody, from memory or from the file. Who said nothing before
-// is not looked for.
+// person returns somebody, who gets a number if they have none.
 func (b *batch) person(k key, fresh bool) (*person, error) {
-	if p, ok := b.people[k]; ok {
-		return p, nil
+	p, err := b.find(k, fresh)
+	if err != nil {
+		return nil, err
 	}
-
-	p, ok := b.view.people.Get(k)
-	if !ok {
-		p = &person{key: k, folded: fresh} // nothing comes before the first entry
-		if !fresh {
-			if err := p.load(b.tx); err != nil {
-				return nil, err
-			}
-		}
-		if p.number == 0 {
-			b.newest++
-			p.number = b.newest
-		}
+	if p.number == 0 {
+		b.newest++
+		p.number = b.newest
 	}
 
 	b.people[k] = p
 	return p, nil
+}
+
+// find returns somebody, from memory or from the file. Who said nothing before is not
+// looked for. Who is in neither has the number zero.
+func (b *batch) find(k key, fresh bool) (*person, error) {
+	if p, ok := b.people[k]; ok {
+		return p, nil
+	}
+	if p, ok := b.view.people.Get(k); ok {
+		return p, nil
+	}
+	p := &person{key: k, folded: fresh} // nothing comes before the first entry
+	if fresh {
+		return p, nil
+	}
+	return p, p.load(b.tx)
 }

@@ -36,7 +36,8 @@ var _ projections.Projection = (*View)(nil)
 
 // People are numbered as they come, so that what is written together stands
 // together. The views are for whoever reads with SQL: see docs/sql.md.
-// builds: each between two ends of lines. events, opposed_by_event: ids of 16 bytes.
+// builds: each between two ends of lines. events, opposed_by_event, asked_by: ids of 16 bytes.
+// asked: since when the newest version binds that they were asked about, 0: about none.
 const schema = `
 CREATE TABLE people (
 	number INTEGER PRIMARY KEY,
@@ -49,6 +50,7 @@ CREATE TABLE standings (
 	number INTEGER NOT NULL, purpose TEXT NOT NULL,
 	status TEXT NOT NULL, since INTEGER NOT NULL, until INTEGER NOT NULL, terms INTEGER NOT NULL,
 	guardian INTEGER NOT NULL, events BLOB NOT NULL, opposed_by TEXT, opposed_by_event BLOB, as_of INTEGER NOT NULL, updated_position INTEGER NOT NULL,
+	asked INTEGER NOT NULL, asked_by BLOB,
 	PRIMARY KEY (number, purpose)
 ) WITHOUT ROWID;
 CREATE INDEX standings_opposed ON standings (number, purpose) WHERE opposed_by IS NOT NULL;
@@ -70,12 +72,13 @@ CREATE TABLE ends (
 	PRIMARY KEY (app, whole, at, purpose, status, terms)
 ) WITHOUT ROWID;
 -- how many people came to stand somewhere on the UTC day that begins then, or, whole, in the month, less those who left;
--- bound: of an opt-out, since when the newest version binds that did when it was said; over: they are past their end since
+-- bound: of an opt-out, since when the newest version binds that did when it was said;
+-- asked: of a consent, as in standings; over: they are past their end since
 CREATE TABLE moves (
 	app TEXT NOT NULL, whole INTEGER NOT NULL, day INTEGER NOT NULL,
-	purpose TEXT NOT NULL, status TEXT NOT NULL, terms INTEGER NOT NULL, bound INTEGER NOT NULL, over INTEGER NOT NULL,
-	people INTEGER NOT NULL,
-	PRIMARY KEY (app, whole, day, purpose, status, terms, bound, over)
+	purpose TEXT NOT NULL, status TEXT NOT NULL, terms INTEGER NOT NULL, bound INTEGER NOT NULL, asked INTEGER NOT NULL,
+	over INTEGER NOT NULL, people INTEGER NOT NULL,
+	PRIMARY KEY (app, whole, day, purpose, status, terms, bound, asked, over)
 ) WITHOUT ROWID;
 -- how many of those in counts a machine's signal is at odds with; until: when they end, 0: never
 CREATE TABLE opposed_counts (

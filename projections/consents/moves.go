@@ -20,6 +20,7 @@ import (
 type move struct {
 	count
 	bound deadline.Instant
+	asked deadline.Instant
 	over  bool
 	whole bool // on any day of a month
 	day   deadline.Instant
@@ -43,6 +44,9 @@ func (b *batch) begin(e *codec.Entry) error {
 // the day of it, and not before today; who leaves is not past it any more from then on.
 func (b *batch) move(c count, r *row, n int64) {
 	m := move{count: c, bound: b.bound(c, r), day: b.day}
+	if c.status == domain.Given || c.status == domain.Stale {
+		m.asked = r.asked
+	}
 	b.moves[m] += n
 	if r.until != 0 {
 		m.over, m.day = true, max(b.day, dayOf(r.until))
@@ -86,14 +90,14 @@ func (b *batch) writeMoves() error {
 			continue
 		}
 		key := []any{string(m.app), m.whole, int64(m.day), string(m.purpose), m.status.String(), m.terms, int64(m.bound),
-			m.over}
-		if _, err := b.tx.Exec("INSERT INTO moves VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (app, whole, day, "+
-			"purpose, status, terms, bound, over) DO UPDATE SET people = moves.people + excluded.people",
+			int64(m.asked), m.over}
+		if _, err := b.tx.Exec("INSERT INTO moves VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (app, whole, day, "+
+			"purpose, status, terms, bound, asked, over) DO UPDATE SET people = moves.people + excluded.people",
 			append(key, n)...); err != nil {
 			return err
 		}
 		if _, err := b.tx.Exec("DELETE FROM moves WHERE app = ? AND whole = ? AND day = ? AND purpose = ? AND "+
-			"status = ? AND terms = ? AND bound = ? AND over = ? AND people = 0", key...); err != nil {
+			"status = ? AND terms = ? AND bound = ? AND asked = ? AND over = ? AND people = 0", key...); err != nil {
 			return err
 		}
 	}
@@ -102,37 +106,37 @@ func (b *batch) writeMoves() error {
 
 // eachOn tells how many people of an app stood somewhere with a purpose at the end of a UTC day, as known
 // then; until is as in [View.each]. Of an opt-out it says since when the newest version bound that did
-// when it was said.
+// when it was said; of a consent since when the newest version binds that they were asked about.
 func (v *View) eachOn(ctx context.Context, app ident.AppName, day deadline.Instant,
-	tell func(id policy.PurposeID, st domain.Standing, bound deadline.Instant, n int64, policies domain.Policies),
+	tell func(id policy.PurposeID, st domain.Standing, bound, asked deadline.Instant, n int64, policies domain.Policies),
 ) (asOf eventstore.Position, err error) {
 	day = dayOf(day)
 	err = v.view(ctx, func(tx *readmodel.Tx, position eventstore.Position) error {
 		asOf = position
 		policies := v.references.at(app, position).Policies
-		return tx.Each(`SELECT m.purpose, m.status, t.policy, t.version, t.alone, t.rules, m.bound,
+		return tx.Each(`SELECT m.purpose, m.status, t.policy, t.version, t.alone, t.rules, m.bound, m.asked,
 				sum(CASE WHEN m.over = 0 THEN m.people ELSE -m.people END), sum(CASE WHEN m.over = 0 THEN 0 ELSE m.people END)
 			FROM moves m CROSS JOIN terms t ON t.number = m.terms
 			WHERE m.app = ? AND (m.whole = 1 AND m.day < ? OR m.whole = 0 AND m.day >= ? AND m.day <= ?)
-			GROUP BY 1, 2, 3, 4, 5, 6, 7`, []any{string(app), int64(monthOf(day)), int64(monthOf(day)), int64(day)},
+			GROUP BY 1, 2, 3, 4, 5, 6, 7, 8`, []any{string(app), int64(monthOf(day)), int64(monthOf(day)), int64(day)},
 			func(scan func(...any) error) error {
 				var id policy.PurposeID
 				var st domain.Standing
 				var status, version string
-				var bound deadline.Instant
+				var bound, asked deadline.Instant
 				var lasting, over int64
-				if err := scan(&id, &status, &st.Policy, &version, &st.Alone, &st.Rules, &bound, &lasting,
-					&over); err != nil {
+				if err := scan(&id, &status, &st.Policy, &version, &st.Alone, &st.Rules, &bound, &asked,
+					&lasting, &over); err != nil {
 					return err
 				}
 				if err := read(&st, status, version); err != nil {
 					return err
 				}
 				if lasting > 0 {
-					tell(id, st, bound, lasting, policies)
+					tell(id, st, bound, asked, lasting, policies)
 				}
 				if st.Until = 1; over > 0 {
-					tell(id, st, bound, over, policies)
+					tell(id, st, bound, asked, over, policies)
 				}
 				return nil
 			})
@@ -149,7 +153,7 @@ func (v *View) CountsOn(
 ) ([]Count, eventstore.Position, error) {
 	people := map[Count]int64{} // of nobody
 	asOf, err := v.eachOn(ctx, app, day,
-		func(id policy.PurposeID, st domain.Standing, _ deadline.Instant, n int64, policies domain.Policies) {
+		func(id policy.PurposeID, st domain.Standing, _, _ deadline.Instant, n int64, policies domain.Policies) {
 			people[Count{Purpose: id, Status: st.By(endOf(day), id, policies)}] += n
 		})
 	return sorted(people), asOf, err
@@ -175,9 +179,10 @@ func (v *View) ProgressOn(
 ) (map[policy.PurposeID]Progress, eventstore.Position, error) {
 	all := map[policy.PurposeID]Progress{}
 	asOf, err := v.eachOn(ctx, app, day,
-		func(id policy.PurposeID, st domain.Standing, bound deadline.Instant, n int64, policies domain.Policies) {
+		func(id policy.PurposeID, st domain.Standing, bound, asked deadline.Instant, n int64, policies domain.Policies) {
 			status := st.By(endOf(day), id, policies)
-			all[id] = all[id].with(status, st.Version == version, bound >= since, n)
+			all[id] = all[id].with(status, st.Version == version, bound >= since,
+				asked != 0 && asked >= since, n)
 		})
 	return all, asOf, err
 }

@@ -1,12 +1,14 @@
 package consents_test
 
 import (
+	"maps"
 	"slices"
 	"testing"
 
 	"consentledger/domain"
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/domain/policy"
 	"consentledger/eventstore/codec"
 	"consentledger/projections/consents"
@@ -28,6 +30,8 @@ func TestADayThatIsPastIsAsItWasThen(t *testing.T) {
 		switch day {
 		case 0:
 			w.Tell("silent", yes)
+			w.Tell("shown", yes)
+			w.Tell("requested", yes)
 			w.Tell("leaves", yes)
 			w.Tell("robot", yes)
 			w.Tell("ends", ending)
@@ -46,6 +50,19 @@ func TestADayThatIsPastIsAsItWasThen(t *testing.T) {
 			w.Tell("robot", domain.Say{Event: domain.SubjectMarkedTest{Reason: "monkey"}})
 			w.Tell("silent", yes)
 			w.Tell("silent", no)
+		case 8:
+			w.Tell("shown", domain.PresentNotice{Kind: "enhanced"})
+			w.Tell("robot", domain.PresentNotice{Kind: "enhanced"})
+			w.Tell("requested",
+				domain.RequestConsent{Purposes: []policy.PurposeID{"marketing"}, Reason: "policy-changed"})
+		case 9:
+			w.Tell("requested", yes)
+			w.Tell("silent", yes)
+			shown := w.Tell("silent", domain.PresentNotice{Kind: "enhanced"})
+			w.Publish(projectiontest.Document("three"), "marketing")
+			w.Tell("silent", domain.VoidRecords{Records: []ident.EventID{ident.EventID(shown.Event)}, Reason: "mistake",
+				Evidence: content.Hash{9}, By: [2]string{"eve", "bob"}})
+			w.Tell("shown", domain.PresentNotice{Kind: "enhanced"})
 		case 40:
 			w.Tell("late", yes)
 		}
@@ -64,6 +81,7 @@ func TestADayThatIsPastIsAsItWasThen(t *testing.T) {
 		t.Fatal(err)
 	}
 
+	asked := int64(0)
 	at := 0
 	for day := dayOf(all[0].Recorded); day <= dayOf(w.Time()); day = day.Add(deadline.Day) {
 		end := day.Add(deadline.Day) - 1
@@ -80,9 +98,20 @@ func TestADayThatIsPastIsAsItWasThen(t *testing.T) {
 				t.Errorf("%s: on %s %+v, want %+v: %v", name, day, then, now, err)
 			}
 			for _, p := range versions {
-				sameProgress(t, v, single, p.Version, p.Effective, day)
+				asked += sameProgress(t, v, single, p.Version, p.Effective, day)
 			}
 		}
+	}
+	if asked == 0 {
+		t.Error("nobody was asked again on any day")
+	}
+
+	want, _, err := whole.Hash(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, _, err := single.Hash(t.Context()); err != nil || !maps.Equal(got, want) {
+		t.Errorf("a batch for each holds %v, one batch %v: %v", got, want, err)
 	}
 }
 
@@ -95,8 +124,9 @@ func apply(t *testing.T, v *consents.View, e codec.Entry) {
 	}
 }
 
-// sameProgress compares the progress of a day with that of a view that has read no further.
-func sameProgress(t *testing.T, v, then *consents.View, version content.Hash, since, day deadline.Instant) {
+// sameProgress compares the progress of a day with that of a view that has read no further, and returns
+// how many were asked again.
+func sameProgress(t *testing.T, v, then *consents.View, version content.Hash, since, day deadline.Instant) int64 {
 	t.Helper()
 	want, _, err := then.Progress(t.Context(), app, version, since, day.Add(deadline.Day)-1)
 	if err != nil {
@@ -106,4 +136,5 @@ func sameProgress(t *testing.T, v, then *consents.View, version content.Hash, si
 	if err != nil || len(got) != len(want) || got["marketing"] != want["marketing"] {
 		t.Errorf("on %s %+v, want %+v: %v", day, got, want, err)
 	}
+	return got["marketing"].Asked
 }

@@ -50,6 +50,8 @@ type row struct {
 	purpose  policy.PurposeID
 	position eventstore.Position // of the last fact about it
 	moment   deadline.Instant    // that it is as of
+	asked    deadline.Instant    // since when the newest version binds that they were asked about; zero: about none
+	askedBy  ident.EventID       // the first that asked about it
 	standing
 
 	touched bool // and not settled yet
@@ -107,17 +109,19 @@ func withBuild(list, build string) string {
 func (p *person) load(tx *readmodel.Tx) error {
 	return tx.Each(`SELECT p.number, p.test, p.linked, p.minor, p.builds,
 			coalesce(s.purpose, ''), coalesce(s.status, ''), coalesce(s.since, 0), coalesce(s.until, 0), coalesce(s.terms, 0),
-			coalesce(s.guardian, 0), coalesce(s.events, ''), coalesce(s.opposed_by, ''), coalesce(s.opposed_by_event, ''), coalesce(s.as_of, 0), coalesce(s.updated_position, 0)
+			coalesce(s.guardian, 0), coalesce(s.events, ''), coalesce(s.opposed_by, ''), coalesce(s.opposed_by_event, ''), coalesce(s.as_of, 0), coalesce(s.updated_position, 0),
+			coalesce(s.asked, 0), coalesce(s.asked_by, '')
 		FROM people p LEFT JOIN standings s USING (number) WHERE p.app = ? AND p.person = ? ORDER BY s.purpose`,
 		[]any{string(p.app), p.person}, func(scan func(...any) error) error {
 			var r row
-			var status string
+			var status, askedBy string
 			err := scan(&p.number, &p.test, &p.linked, &p.minor, &p.builds,
 				&r.purpose, &status, &r.since, &r.until, &r.terms, &r.guardian, &r.events, &r.opposedBy,
-				&r.opposedByEvent, &r.moment, &r.position)
+				&r.opposedByEvent, &r.moment, &r.position, &r.asked, &askedBy)
 			if p.written = true; err != nil || r.purpose == "" {
 				return err
 			}
+			copy(r.askedBy[:], askedBy)
 			r.status, err = domain.ParseStatus(status)
 			p.moment = max(p.moment, r.moment)
 			p.rows = append(p.rows, r)

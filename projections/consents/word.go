@@ -50,8 +50,8 @@ func wordIn(e *codec.Entry) (w word, ok bool, err error) {
 		w.rows, w.recount = true, true
 	case domain.SubjectMarkedTest:
 		w.recount = true
-	case domain.PolicyPublished, domain.BuildVoided:
-		return w, false, nil // about no one person: see [batch.entry]
+	case domain.PolicyPublished, domain.BuildVoided, domain.NoticePresented, domain.ConsentRequested:
+		return w, false, nil // not where one person stands: see [batch.entry]
 	default:
 		return w, false, fmt.Errorf("event %T has no case in consents", e.Event)
 	}

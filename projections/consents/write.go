@@ -48,8 +48,13 @@ func (b *batch) writeRow(p *person, r *row) {
 	if r.opposedBy != "" {
 		signal, event = r.opposedBy, []byte(r.opposedByEvent)
 	}
+	var askedBy any // null: nobody asked
+	if r.asked != 0 {
+		askedBy = r.askedBy[:]
+	}
 	b.standings.Add(p.number, string(r.purpose), r.status.String(), int64(r.since), int64(r.until), r.terms,
-		r.guardian, []byte(r.events), signal, event, int64(r.moment), int64(r.position))
+		r.guardian, []byte(r.events), signal, event, int64(r.moment), int64(r.position),
+		int64(r.asked), askedBy)
 }
 
 func (b *batch) writeCounts() error {
