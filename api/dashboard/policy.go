@@ -1,6 +1,7 @@
 package dashboard
 
 import (
+	"cmp"
 	"net/http"
 	"net/url"
 	"slices"
@@ -104,7 +105,8 @@ func readPolicy(a *ask) (any, error) {
 	if err := a.get(a.of("/policies"), nil, &all); err != nil {
 		return nil, err
 	}
-	path := a.of("/policies/" + url.PathEscape(query.Get("version")))
+	version := cmp.Or(query.Get("version"), all.newest())
+	path := a.of("/policies/" + url.PathEscape(version))
 	if err := a.get(path, nil, &p.Version); err != nil {
 		return nil, err
 	}
@@ -128,6 +130,16 @@ func readPolicy(a *ask) (any, error) {
 		return nil, err
 	}
 	return p, p.readScreens(a)
+}
+
+// newest returns the newest version that is in force; empty: none is.
+func (p policies) newest() string {
+	for _, v := range slices.Backward(p.Policies) {
+		if v.InForce {
+			return v.Version
+		}
+	}
+	return ""
 }
 
 // progressOf are the kinds of progress in the order of the chart, and the status whose colour

@@ -104,6 +104,9 @@ func TestThePageOfAPolicyShowsWhatChangedAndWhoIsLeft(t *testing.T) {
 		t.Errorf("it shows what is of another version:\n%s", text)
 	}
 
+	// Without a version it is the newest in force.
+	holds(page("app=shop", ""), "<del>For 30 days.</del>")
+
 	// A text that the older version did not have is new as a whole.
 	holds(page("version=sha256:02&locale=zh-CN&with=sha256:01", ""), "<ins>保存九十天。</ins>")
 
