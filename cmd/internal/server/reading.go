@@ -86,8 +86,10 @@ const aheadBatch = 500
 func ahead[T any](log iter.Seq2[T, error]) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		batches, stop := make(chan batch[T], 2), make(chan struct{})
+		var broke any // with what the reading panicked, once batches is closed
 		go func() {
 			defer close(batches)
+			defer func() { broke = recover() }()
 			inBatches(log, func(b batch[T]) bool {
 				select {
 				case batches <- b:
@@ -114,6 +116,9 @@ func ahead[T any](log iter.Seq2[T, error]) iter.Seq2[T, error] {
 				yield(none, b.err)
 				return
 			}
+		}
+		if broke != nil {
+			panic(broke) // where it ends one request, and not the process
 		}
 	}
 }

@@ -74,3 +74,19 @@ func TestALogThatIsReadAheadIsTheSame(t *testing.T) {
 		ended = false
 	}
 }
+
+// TestAReadingThatPanicsEndsItsReader: and not the process, as a goroutine's panic would.
+func TestAReadingThatPanicsEndsItsReader(t *testing.T) {
+	log := func(yield func(eventstore.Recorded, error) bool) {
+		yield(eventstore.Recorded{Position: 1}, nil)
+		panic("the store broke")
+	}
+	defer func() {
+		if p := recover(); p != "the store broke" {
+			t.Errorf("it ended with %v", p)
+		}
+	}()
+	for range ahead(log) { // whoever reads is told at the end
+	}
+	t.Error("it ended as if the log were whole")
+}
