@@ -8,6 +8,7 @@ import (
 	"reflect"
 
 	"consentledger/domain"
+	"consentledger/domain/catalog"
 	"consentledger/domain/ident"
 	"consentledger/domain/lists"
 	"consentledger/eventstore"
@@ -173,3 +174,16 @@ func (l *Ledger) Writes() bool { return l.due.wanted.Load() }
 
 // KeepLittle lets whoever follows soon be too far behind for what is kept.
 func (l *Ledger) KeepLittle() { l.feed.most = chunkBytes / 4 }
+
+// ApproveAndDie approves a proposal and does what was proposed, and dies before it can record
+// that it is done.
+func (l *Ledger) ApproveAndDie(ctx context.Context, d Decision, read ReadCommand) error {
+	if _, err := l.Execute(ctx, d.note(catalog.ProposalApproved)); err != nil {
+		return err
+	}
+	p, err := l.Proposed(ctx, d.App, d.ID)
+	if err == nil {
+		_, err = l.carryOut(ctx, d.App, p, read)
+	}
+	return err
+}

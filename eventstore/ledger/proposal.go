@@ -436,14 +436,31 @@ func (l *Ledger) Approve(ctx context.Context, d Decision, read ReadCommand) (pro
 				err = errOutdated
 			}
 		}
-		if err := l.lapse(ctx, d.App, d.ID, err); err != nil {
-			return proposal.Proposal{}, err
+		if err != nil {
+			return proposal.Proposal{}, l.notApproved(ctx, d, who, err)
 		}
 		if _, err := l.Execute(ctx, d.note(catalog.ProposalApproved)); err != nil {
 			return proposal.Proposal{}, err
 		}
 	}
 	return l.FinishProposal(ctx, d.App, d.ID, read)
+}
+
+// notApproved says why a proposal cannot be approved, and that it has lapsed if it has. What
+// stands in the way may be what somebody else has just approved: then it is carried out by
+// them and has not lapsed.
+func (l *Ledger) notApproved(ctx context.Context, d Decision, who ident.By, why error) error {
+	if err := l.fresh.now(ctx); err != nil {
+		return err
+	}
+	ref, err := l.App(ctx, d.App)
+	if err != nil {
+		return err
+	}
+	if err := ref.Service.Proposals().CheckDecision(d.ID, d.By, who, l.Now()); err != nil {
+		return err
+	}
+	return l.lapse(ctx, d.App, d.ID, why)
 }
 
 // FinishProposal executes what was approved, and records that it is done. What was done

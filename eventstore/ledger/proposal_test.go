@@ -109,6 +109,29 @@ func TestOfTwoProcessesThatApproveAtOnceOneDoes(t *testing.T) {
 	}
 }
 
+// TestWhoApprovesBehindAnotherLapsesNothing: what the one has approved and carried out stands in
+// the way of the other, who had looked before.
+func TestWhoApprovesBehindAnotherLapsesNothing(t *testing.T) {
+	w := newWorld()
+	first, second := w.open(t), w.open(t)
+	p := proposes(t, first)
+	behind := func(kept []byte, by [2]string) (ledger.Request, error) {
+		if err := first.ApproveAndDie(t.Context(), decided(p.ID, "p-a"), readVoid); err != nil {
+			t.Error(err)
+		}
+		return readVoid(kept, by)
+	}
+	if _, err := second.Approve(t.Context(), decided(p.ID, "p-b"), behind); code(err) != refusal.AlreadyDecided {
+		t.Error(err)
+	}
+	if _, err := first.FinishProposal(t.Context(), "demo", p.ID, readVoid); err != nil {
+		t.Error(err)
+	}
+	if n := w.types(t); n["proposal.lapsed"] != 0 || n["proposal.done"] != 1 || n["record.voided"] != 1 {
+		t.Errorf("%v", n)
+	}
+}
+
 func TestAProposalExpires(t *testing.T) {
 	w := newWorld()
 	l := w.open(t)
