@@ -46,10 +46,14 @@ var errLost = &problem{Status: http.StatusNotFound, Code: "lost"}
 
 // get asks the API and reads its answer.
 func (a *ask) get(path string, query url.Values, answer any) error {
-	if len(query) > 0 {
-		path += "?" + query.Encode()
+	return a.do(http.MethodGet, withQuery(path, query), nil, answer)
+}
+
+func withQuery(path string, query url.Values) string {
+	if len(query) == 0 {
+		return path
 	}
-	return a.do(http.MethodGet, path, nil, answer)
+	return path + "?" + query.Encode()
 }
 
 // may reports whether whoever looks at the page may get what is at a path of the API.
@@ -71,9 +75,7 @@ func (a *ask) refusal(method, path string) error {
 // getIfMay is get of what the page does without for whoever may not see it. They have opened a
 // page, and asked for nothing that they may not: so no refusal of theirs gets into the trail.
 func (a *ask) getIfMay(path string, query url.Values, answer any) error {
-	if len(query) > 0 {
-		path += "?" + query.Encode()
-	}
+	path = withQuery(path, query)
 	if err := a.refusal(http.MethodGet, path); isForbidden(err) {
 		return err
 	}

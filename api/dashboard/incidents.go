@@ -72,23 +72,30 @@ func (a *ask) incidentsOf(query url.Values, known string) (list incidentList, as
 	}
 
 	list = incidentList{State: query.Get("state"), Next: answer.Next}
-	open := list.State != "closed" && list.State != "dismissed"
 	for i, c := range answer.Cases {
 		one := clockedCase{caseRow: c}
-		if i < mostClocks && open {
-			moment := url.Values{}
-			if known != "" {
-				moment.Set("known_at", known)
-			}
-			var whole oneCase
-			if err := a.get(a.of("/incidents/"+url.PathEscape(c.ID)), moment, &whole); err != nil {
+		if i < mostClocks && !isOver(list.State) {
+			if one.Obligations, err = a.owedFor(c.ID, known); err != nil {
 				return list, "", err
 			}
-			one.Obligations = whole.Obligations
 		}
 		list.Cases = append(list.Cases, one)
 	}
 	return list, answer.AsOf, nil
+}
+
+// isOver reports whether nothing happens any more in a state of an incident.
+func isOver(state string) bool { return state == "closed" || state == "dismissed" }
+
+// owedFor returns what is owed for an incident, as it was known at a moment; empty: as it is now.
+func (a *ask) owedFor(id, known string) ([]obligation, error) {
+	query := url.Values{}
+	if known != "" {
+		query.Set("known_at", known)
+	}
+	var whole struct{ Obligations []obligation }
+	err := a.get(a.of("/incidents/"+url.PathEscape(id)), query, &whole)
+	return whole.Obligations, err
 }
 
 // More returns the address of the next page of a list.

@@ -197,7 +197,7 @@ func (t *today) incidents(a *ask) error {
 			return err
 		}
 		for _, c := range page.Cases {
-			if c.Closed == "" && c.State != "closed" && c.State != "dismissed" {
+			if c.Closed == "" && !isOver(c.State) {
 				t.Incidents = append(t.Incidents, openIncident{caseRow: c})
 			}
 		}
@@ -208,11 +208,11 @@ func (t *today) incidents(a *ask) error {
 	slices.Reverse(t.Incidents) // the newest first
 	for i := range t.Incidents[:min(len(t.Incidents), mostClocks)] {
 		one := &t.Incidents[i]
-		var whole struct{ Obligations []obligation }
-		if err := a.get(a.of("/incidents/"+url.PathEscape(one.ID)), nil, &whole); err != nil {
+		owed, err := a.owedFor(one.ID, "")
+		if err != nil {
 			return err
 		}
-		one.Clocks = slices.DeleteFunc(whole.Obligations, func(o obligation) bool {
+		one.Clocks = slices.DeleteFunc(owed, func(o obligation) bool {
 			return o.Due == "" || o.State != "overdue" && o.State != "at-risk" && o.State != "open"
 		})
 	}
