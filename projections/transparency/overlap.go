@@ -165,7 +165,7 @@ func (k *Keep) Keys(ctx context.Context, app ident.AppName) (LogKeys, error) {
 func (k *Keep) rekey(ctx context.Context, app ident.AppName, s *signed) (err error) {
 	next := signing{}
 	if k.shared != nil {
-		next, err = k.sharedSigning(ctx, app)
+		next, _, err = k.sharedSigning(ctx, app)
 	} else {
 		var skeys []string
 		skeys, err = k.signingKeys(app)

@@ -285,7 +285,7 @@ func (k *Keep) openShared(ctx context.Context, app ident.AppName) (*signed, erro
 		return nil, err
 	}
 	s := new(signed)
-	if s.signing, err = k.sharedSigning(ctx, app); err != nil {
+	if s.signing, _, err = k.sharedSigning(ctx, app); err != nil {
 		return nil, err
 	}
 	row, ok := k.signedOf(app)

@@ -50,25 +50,25 @@ func (k *Keep) changesOf(app ident.AppName) []string {
 	return slices.Clone(k.shared.changes[app])
 }
 
-// sharedSigning returns the keys that sign an app's log.
-func (k *Keep) sharedSigning(ctx context.Context, app ident.AppName) (signing, error) {
+// sharedSigning returns the keys that sign an app's log, and how others verify it.
+func (k *Keep) sharedSigning(ctx context.Context, app ident.AppName) (signing, LogKeys, error) {
 	for range 3 { // they may change while they are read
 		s, keys, err := k.trySharedSigning(ctx, app)
 		if err != nil {
-			return signing{}, err
+			return signing{}, LogKeys{}, err
 		}
 		if keys.Current == s.vkey() && (keys.Next == "") == (len(s.vkeys) == 1) &&
 			(keys.Next == "" || keys.Next == s.vkeys[1]) {
 			k.shared.mu.Lock()
 			defer k.shared.mu.Unlock()
 			k.shared.vkeys[app] = s.vkey()
-			return s, nil
+			return s, keys, nil
 		}
 		if err := k.look(ctx); err != nil {
-			return signing{}, err
+			return signing{}, LogKeys{}, err
 		}
 	}
-	return signing{}, &LostError{app, "the row of a key that signs"}
+	return signing{}, LogKeys{}, &LostError{app, "the row of a key that signs"}
 }
 
 // trySharedSigning returns the keys that are there, and those that there should be.
@@ -122,10 +122,7 @@ func (k *Keep) sharedKeys(ctx context.Context, app ident.AppName) (LogKeys, erro
 	if err := k.look(ctx); err != nil {
 		return LogKeys{}, err
 	}
-	if _, err := k.sharedSigning(ctx, app); err != nil {
-		return LogKeys{}, err
-	}
-	_, keys, err := k.trySharedSigning(ctx, app)
+	_, keys, err := k.sharedSigning(ctx, app)
 	return keys, err
 }
 
