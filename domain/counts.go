@@ -1,6 +1,8 @@
 package domain
 
 import (
+	"slices"
+
 	"consentledger/domain/content"
 	"consentledger/domain/internal/form"
 	"consentledger/domain/policy"
@@ -15,6 +17,7 @@ const (
 	TickedBefore   Shortfall = "ticked-before"
 	NeedsSeparate  Shortfall = "separate-consent-missing"
 	NeedsControl   Shortfall = "not-on-this-control"
+	NeedsAct       Shortfall = "not-by-this-act"
 	NeedsExplicit  Shortfall = "explicit-consent-missing"
 	NeedsDocument  Shortfall = "document-missing"
 	NeedsGuardian  Shortfall = "guardian-consent-missing"
@@ -64,6 +67,12 @@ var CountRules = []CountRule{
 	{NeedsControl, "a yes covers the purposes on the control that was used",
 		"PIPL 14 (fully informed)",
 		func(y *grant, p policy.Purpose) bool { return y.control != nil && !y.control.Offers(p.ID) }},
+	{NeedsAct, "a yes covers the purposes that its act stands for, if the policy says which",
+		"PIPL 14, 17; GDPR 4(11) (specific)",
+		func(y *grant, p policy.Purpose) bool {
+			said := y.control != nil && len(y.control.Purposes) > 0
+			return !said && len(y.act.Purposes) > 0 && !slices.Contains(y.act.Purposes, p.ID)
+		}},
 	{NeedsExplicit, "what a material change added needs an explicit consent",
 		"PIPL 14; policy II(2), III(III), XI(II)",
 		func(y *grant, p policy.Purpose) bool { return y.kind == policy.GeneralConsent && y.stale(p.ID) }},

@@ -223,16 +223,19 @@ func (y *grant) stale(p policy.PurposeID) bool {
 		y.ref.adds(p, y.before.Standing(p, y.now, *y.ref), y.version.Version)
 }
 
-// items says what a grant covers. A grant to nothing in particular covers what its
-// control offers, or else every purpose whose basis is consent; those that
-// want more than it gives fall short of it, each with its reason.
+// items says what a grant covers. A grant that names no purpose covers what its
+// control offers, or else what its act stands for. If neither says, it covers
+// every purpose whose basis is consent. Purposes that want more than it gives
+// fall short of it, each with its reason.
 func (y *grant) items() ([]Item, error) {
 	ids := y.cmd.Purposes
-	y.named = len(ids)
 	if len(ids) == 0 && y.control != nil {
 		ids = y.control.Purposes
-		y.named = len(ids)
 	}
+	if len(ids) == 0 {
+		ids = y.act.Purposes
+	}
+	y.named = len(ids)
 
 	if len(ids) == 0 {
 		for _, p := range y.version.Document.Purposes {

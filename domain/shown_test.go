@@ -29,6 +29,7 @@ var popup = SurfacePublished{ID: content.Hash{7}, Publisher: "release", Surface:
 		{ID: "face", Label: "ok", Act: "tick", Purposes: []policy.PurposeID{"face"}, Initial: surface.Unticked},
 		{ID: "both", Label: "ok", Act: "tick", Purposes: []policy.PurposeID{"face", "ads"}, Initial: surface.Unticked},
 		{ID: "trap", Label: "ok", Act: "tick", Purposes: []policy.PurposeID{"face"}, Initial: surface.Ticked},
+		{ID: "bare", Label: "ok", Act: "tick-net", Initial: surface.Unticked},
 		{ID: "out", Label: "out", Refuses: true, Initial: surface.Button},
 	},
 }}
@@ -38,6 +39,9 @@ func shown() Reference {
 	r := ref()
 	doc := r.Policies.Versions()[0].Document
 	doc.Texts = []policy.Text{{Locale: "en", Hash: content.Hash{8}, Force: policy.Authoritative}, {Locale: "zh", Hash: content.Hash{10}, Force: policy.Translation}}
+	doc.Acts = append(slices.Clone(doc.Acts),
+		policy.Act{ID: "tick-net", Counts: policy.ExplicitConsent, Purposes: []policy.PurposeID{"net"}},
+		policy.Act{ID: "show-face", Counts: policy.SeparateConsent, Purposes: []policy.PurposeID{"face"}})
 	r.Policies = Policies{}.Evolve(Fact{Event: PolicyPublished{Version: v1, Document: doc, Effective: t0}})
 	r.Surfaces = r.Surfaces.Evolve(Fact{Event: popup})
 	r.Service = r.Service.Evolve(Fact{Event: AppRegistered{App{Name: "demo", Environment: Production}}})
@@ -71,6 +75,12 @@ func TestWhatCountsAsConsent(t *testing.T) {
 		{"the pop-up covers what is on its control", []Fact{presented("en")}, GiveConsent{Notice: notice, Control: "ok"}, []Item{{"ads", ""}, {"net", ""}}},
 		{"use of the service gives none", []Fact{presented("en")}, GiveConsent{Notice: notice, Act: "use", Purposes: []policy.PurposeID{"ads"}}, []Item{{"ads", ActGivesNone}}},
 		{"a purpose that is not on the control", []Fact{presented("en")}, GiveConsent{Notice: notice, Control: "face", Purposes: []policy.PurposeID{"ads"}}, []Item{{"ads", NeedsControl}}},
+		{"an act covers what it stands for, and nothing else", nil, GiveConsent{Act: "tick-net", Locale: "en"}, []Item{{"net", ""}}},
+		{"a separate act covers its purpose", nil, GiveConsent{Act: "show-face", Locale: "en"}, []Item{{"face", ""}}},
+		{"an act that stands for nothing in particular covers what may be agreed to together", nil, GiveConsent{Act: "agree", Locale: "en"}, []Item{{"ads", ""}, {"net", ""}}},
+		{"a purpose that the act does not stand for", nil, GiveConsent{Act: "tick-net", Locale: "en", Purposes: []policy.PurposeID{"ads", "net"}}, []Item{{"ads", NeedsAct}, {"net", ""}}},
+		{"a control that says no purposes covers those of its act", []Fact{presented("en")}, GiveConsent{Notice: notice, Control: "bare"}, []Item{{"net", ""}}},
+		{"another purpose on a control that says none", []Fact{presented("en")}, GiveConsent{Notice: notice, Control: "bare", Purposes: []policy.PurposeID{"ads"}}, []Item{{"ads", NeedsAct}}},
 		{"a separate consent on its own control", []Fact{presented("en")}, GiveConsent{Notice: notice, Control: "face"}, []Item{{"face", ""}}},
 		{"a separate consent inside the agree", []Fact{presented("en")}, GiveConsent{Notice: notice, Control: "ok", Purposes: []policy.PurposeID{"face"}}, []Item{{"face", NeedsSeparate}}},
 		{"a separate consent bundled with another", []Fact{presented("en")}, GiveConsent{Notice: notice, Control: "both"}, []Item{{"face", NeedsSeparate}, {"ads", ""}}},

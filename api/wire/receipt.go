@@ -175,6 +175,7 @@ var Advice = map[domain.Shortfall]string{
 	domain.NeedsSeparate: "Ask for this purpose alone, on a control of its own, or name the act that the policy has " +
 		"for it.",
 	domain.NeedsControl: "Name the control that the person used, which offers this purpose, or ask on one that does.",
+	domain.NeedsAct:     "Name the act that the policy has for this purpose, if the person did that, or ask by it.",
 	domain.NeedsExplicit: "The purpose was changed: ask for it by an act that says yes to the change, not by a " +
 		"general one.",
 	domain.NeedsDocument:  "Record it again with a proof that names document, method and checked_by.",

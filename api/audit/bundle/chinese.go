@@ -82,6 +82,7 @@ var chinese = wording{
 	shorts: map[string]string{
 		"act-gives-no-consent": "该行为不构成同意", "ticked-before": "预先勾选", "separate-consent-missing": "缺少单独同意",
 		"not-on-this-control":      "不属于该控件",
+		"not-by-this-act":          "不属于该行为",
 		"explicit-consent-missing": "缺少明示同意", "document-missing": "缺少书面文件", "guardian-consent-missing": "缺少监护人同意",
 		"guardian-consent-lapsed": "监护人同意已失效",
 		"no-authoritative-text":   "没有正式文本", "no-version-then": "当时尚无政策版本",

@@ -287,6 +287,7 @@ var chinese = map[string]string{
 	"v.act-gives-no-consent":                 "该行为不构成同意",
 	"v.ticked-before":                        "事先勾选",
 	"v.not-on-this-control":                  "不在所用控件上",
+	"v.not-by-this-act":                      "不在该行为所代表的目的内",
 	"v.explicit-consent-missing":             "缺少明示同意",
 	"v.document-missing":                     "缺少文件",
 	"v.guardian-consent-lapsed":              "监护人同意已失效",

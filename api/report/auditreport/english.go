@@ -330,6 +330,7 @@ var english = map[string]string{
 	"v.act-gives-no-consent":                 "the act gives no consent",
 	"v.ticked-before":                        "the box was ticked before",
 	"v.not-on-this-control":                  "not on the control that was used",
+	"v.not-by-this-act":                      "not what the act stands for",
 	"v.explicit-consent-missing":             "an explicit consent is missing",
 	"v.document-missing":                     "a document is missing",
 	"v.guardian-consent-lapsed":              "a guardian's consent has lapsed",

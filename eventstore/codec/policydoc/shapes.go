@@ -93,7 +93,7 @@ type actV1 struct {
 	Title    string             `json:"title,omitempty" must:"yes" doc:"what the person does"`
 	Section  string             `json:"section,omitempty" doc:"where the policy says so"`
 	Counts   policy.ConsentKind `json:"counts,omitzero" doc:"the kind of consent that the act can be; left out: none"`
-	Purposes []policy.PurposeID `json:"purposes,omitempty" doc:"the purposes that it stands for; an act with one purpose is a separate consent to it"`
+	Purposes []policy.PurposeID `json:"purposes,omitempty" doc:"the purposes that it stands for: a consent by it covers these and no others; left out: any. A separate act has exactly one"`
 	Signal   bool               `json:"signal,omitzero" doc:"a machine says it, as in Global Privacy Control"`
 }
 
