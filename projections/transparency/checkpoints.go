@@ -47,7 +47,10 @@ func (l *Log) checkpoint(ctx context.Context, all bool) error {
 	if !complete {
 		return nil // the state must not run ahead of what readers see
 	}
-	return l.saveState(trees)
+	if err := l.saveState(trees); err != nil {
+		return err
+	}
+	return l.covers(trees)
 }
 
 func (l *Log) everyTree() []*tree {
@@ -125,6 +128,7 @@ func closeAll(drafts []draft) error {
 	return err
 }
 
+// saveState writes how far the tiles are, which may be further than what is signed.
 func (l *Log) saveState(trees []*tree) error {
 	s := state{position: l.at, sizes: map[ident.AppName]int64{}}
 	for _, t := range trees {
@@ -139,9 +143,26 @@ func (l *Log) saveState(trees []*tree) error {
 			return fmt.Errorf("app %s: %w", t.app, err)
 		}
 	}
+	return nil
+}
+
+// covers notes up to where every record is under a checkpoint that is published.
+func (l *Log) covers(trees []*tree) error {
+	covered := l.at
+	for _, t := range trees {
+		p := t.published.Load()
+		if p == nil || p.Size >= t.edge.Size {
+			continue
+		}
+		first, err := t.ids.places(p.Size, 1) // of what is not covered
+		if err != nil {
+			return fmt.Errorf("app %s: %w: %w", t.app, errRebuild, err)
+		}
+		covered = min(covered, first[0]-1)
+	}
 
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.covered = l.at
+	l.covered = covered
 	return nil
 }

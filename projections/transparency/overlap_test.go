@@ -202,7 +202,9 @@ func TestKeysOverlapAmongProcesses(t *testing.T) {
 	for i := range b.sites {
 		b.turn[i].Store(i == 1)
 		b.start(i)
-		b.sites[i].settled()
+	}
+	for _, s := range b.sites {
+		s.settled()
 	}
 	old := b.sites[0].keys("app").Current
 	asleep := b.sites[2]

@@ -319,6 +319,14 @@ func TestWhatOthersSignedIsServed(t *testing.T) {
 	}
 
 	s.end()
+	trees := s.log.everyTree()
+	if err := errors.Join(trees[0].flush(), s.log.saveState(trees)); err != nil {
+		t.Fatal(err)
+	}
+	if at, _ := s.log.Covered(); at != 700*2 {
+		t.Errorf("once its files are saved it is said to be covered up to %d, want %d", at, 700*2)
+	}
+
 	b.start(1) // it goes on from its files, which are ahead of what was signed
 	b.turn[1].Store(true)
 	s.settled()
