@@ -119,9 +119,10 @@ type view struct {
 	// the route that it shows: whoever may not use it does not find the page in the menu; empty:
 	// everybody may
 	of     string
-	live   bool // it stays new by itself, where there is JavaScript
-	post   bool // its form names a person, who is to stand in no address
-	upload bool // its form has a file: read looks at the form itself, and at its token
+	day    string // the parameter of its address by which it shows a day that is past; empty: it cannot
+	live   bool   // it stays new by itself, where there is JavaScript
+	post   bool   // its form names a person, who is to stand in no address
+	upload bool   // its form has a file: read looks at the form itself, and at its token
 	read   func(*ask) (any, error)
 	// does what its forms say, and returns where to go next; nil: they record nothing
 	act func(*ask) (to string, err error)
@@ -129,19 +130,22 @@ type view struct {
 	token bool // its forms are sent to another address
 }
 
+// asOfDay is the parameter by which most pages show a day that is past.
+const asOfDay = "as_of"
+
 // views are all pages, those of the menu in its order.
 var views = []view{
 	{name: "today", path: "{$}", menu: true, live: true, read: readToday},
-	{name: "deadlines", path: "deadlines", menu: true, live: true, read: readDeadlines},
-	{name: "consents", path: "consents", menu: true, read: readConsents},
+	{name: "deadlines", path: "deadlines", menu: true, day: asOfDay, live: true, read: readDeadlines},
+	{name: "consents", path: "consents", menu: true, day: "day", read: readConsents},
 	{name: "approvals", path: "approvals", menu: true, read: readApprovals, act: decideProposal},
 	{name: "person", path: "person", menu: true, post: true, read: readPerson},
-	{name: "minors", path: "minors", menu: true, post: true, token: true, read: readMinors},
+	{name: "minors", path: "minors", menu: true, day: asOfDay, post: true, token: true, read: readMinors},
 	{name: "policies", path: "policies", menu: true, read: readPolicies},
-	{name: "policy", path: "policy", read: readPolicy},
+	{name: "policy", path: "policy", day: "day", read: readPolicy},
 	{name: "intake", path: "intake", menu: true, live: true, read: readIntake, act: handleRejected},
-	{name: "incidents", path: "incidents", menu: true, read: readIncidents},
-	{name: "retention", path: "retention", menu: true, read: readRetention},
+	{name: "incidents", path: "incidents", menu: true, day: asOfDay, read: readIncidents},
+	{name: "retention", path: "retention", menu: true, day: asOfDay, read: readRetention},
 	{name: "audit", path: "audit", menu: true, token: true, read: readAudits},
 	{name: "audit", path: "audit/verify", post: true, upload: true, token: true, read: readVerified},
 	{name: "audit", path: "audit/accesses", post: true, token: true, read: readAccesses},

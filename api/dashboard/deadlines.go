@@ -2,6 +2,7 @@ package dashboard
 
 import (
 	"maps"
+	"net/http"
 	"net/url"
 	"strings"
 	"time"
@@ -132,8 +133,11 @@ func endOfDay(query url.Values, now time.Time) url.Values {
 
 // dayAsked returns the day as of which a page is asked for, and its end as the API is asked for
 // it; both are empty where the page is as of now.
-func (a *ask) dayAsked() (day, end string) {
-	day = a.URL.Query().Get("as_of")
+func (a *ask) dayAsked() (day, end string) { return a.dayIn(asOfDay) }
+
+// dayIn is dayAsked by a parameter of the address.
+func (a *ask) dayIn(name string) (day, end string) {
+	day = a.URL.Query().Get(name)
 	if _, err := time.Parse(time.DateOnly, day); err != nil {
 		return "", ""
 	}
@@ -141,6 +145,20 @@ func (a *ask) dayAsked() (day, end string) {
 		return "", ""
 	}
 	return day, end
+}
+
+// pastDay is dayAsked, and refuses what is no day, or one that has not come.
+func (a *ask) pastDay() (day, end string, err error) {
+	text := a.URL.Query().Get(asOfDay)
+	if text == "" {
+		return "", "", nil
+	}
+	if _, err := time.Parse(time.DateOnly, text); err != nil || text > a.now.UTC().Format(time.DateOnly) {
+		return "", "", &problem{Status: http.StatusBadRequest, Code: "malformed", Path: asOfDay,
+			Detail: "as_of: is a day as in 2026-03-02, and has come"}
+	}
+	day, end = a.dayAsked()
+	return day, end, nil
 }
 
 // Export returns the address of what the page shows, as a file.

@@ -20,9 +20,13 @@ func (t today) asOf() string      { return t.AsOf }
 func (i *intake) asOf() string    { return i.Newest.AsOf }
 func (d *deadlines) asOf() string { return d.AsOf }
 
-// liveOf returns how a page stays new; nil: it does not, as one that answers a form.
+// liveOf returns how a page stays new; nil: it does not, as one that answers a form, or shows a day
+// that is past.
 func liveOf(v view, a *ask, data any) *live {
 	of, is := data.(asOf)
+	if past, _ := a.dayAsked(); v.day == asOfDay && past != "" {
+		return nil
+	}
 	if !v.live || !is || a.App == "" || a.Method != http.MethodGet {
 		return nil
 	}

@@ -15,6 +15,7 @@ type minors struct {
 	Bands  []bandCount
 	Due    []minor // those of them who are of another age soon
 	More   string  // where the list goes on
+	Erased int64   // minors of a day that is past who were erased since: they are nowhere
 	AsOf   string
 }
 
@@ -64,12 +65,17 @@ type minorList struct {
 		People int64  `json:"people"`
 	} `json:"bands"`
 	Minors []minor `json:"minors"`
+	Erased int64   `json:"erased_since"`
 	Next   string  `json:"next"`
 	AsOf   string  `json:"as_of"`
 }
 
 func readMinors(a *ask) (any, error) {
 	m := &minors{}
+	day, end, err := a.pastDay()
+	if err != nil {
+		return nil, err
+	}
 	if a.Method != http.MethodPost || a.App == "" {
 		return m, nil
 	}
@@ -78,6 +84,10 @@ func readMinors(a *ask) (any, error) {
 	}
 
 	asked := map[string]string{"reason": m.Asked.Reason, "by": m.Asked.By, "limit": pageRows}
+	now := a.now
+	if day != "" {
+		asked["day"], now = day, instant(end)
+	}
 	if cursor := a.PostFormValue("cursor"); cursor != "" {
 		asked["cursor"] = cursor
 	}
@@ -86,13 +96,13 @@ func readMinors(a *ask) (any, error) {
 		return nil, err
 	}
 	m.Shown = true
-	m.take(list, a.now)
+	m.take(list, now)
 	return m, nil
 }
 
-// take makes the charts and tables of what the API answered.
+// take makes the charts and tables of what the API answered, as of a moment.
 func (m *minors) take(list minorList, now time.Time) {
-	m.Minors, m.More, m.AsOf = list.Minors, list.Next, list.AsOf
+	m.Minors, m.More, m.AsOf, m.Erased = list.Minors, list.Next, list.AsOf, list.Erased
 	longest := int64(1)
 	for _, b := range ageBands {
 		count := bandCount{Band: b.band}

@@ -34,6 +34,8 @@ type page struct {
 	Who     *who   // is signed in; nil: nobody is, by a session
 	Go      string // where the browser goes on to at once; empty: it stays
 	Live    *live  // nil: it stays as it was written
+	Past    string // the day at whose end it is shown; empty: it is as of now
+	DayName string // the parameter of the address that says so; empty: nothing does
 
 	words map[string]string
 }
@@ -81,14 +83,16 @@ func (p *page) Option(field string, o option) string {
 	return p.Code("choice", o.Code)
 }
 
-// Link returns the address of a page for the same app.
+// Link returns the address of a page for the same app. What has no value is left out.
 func (p *page) Link(to string, pairs ...string) string {
 	query := url.Values{}
 	if p.App != "" {
 		query.Set("app", p.App)
 	}
 	for i := 0; i+1 < len(pairs); i += 2 {
-		query.Set(pairs[i], pairs[i+1])
+		if pairs[i+1] != "" {
+			query.Set(pairs[i], pairs[i+1])
+		}
 	}
 	return Root + to + "?" + query.Encode()
 }
@@ -322,11 +326,19 @@ func (d *dashboard) choose(v view, a *ask, p *page) error {
 	for _, other := range views {
 		if other.menu && a.may(other.of) {
 			to := strings.TrimSuffix(other.path, "{$}")
-			p.Menu = append(p.Menu, link{Name: "page." + other.name, Href: (&page{App: a.App}).Link(to),
-				Here: other.name == v.name})
+			p.Menu = append(p.Menu, link{Name: "page." + other.name, Here: other.name == v.name,
+				Href: (&page{App: a.App}).Link(to, other.day, p.dayFor(other))})
 		}
 	}
 	return nil
+}
+
+// dayFor returns the day that is shown, for a link to a page that can show it.
+func (p *page) dayFor(v view) string {
+	if v.day == "" {
+		return ""
+	}
+	return p.Past
 }
 
 // problem returns what the page says of an error. What broke stands in the log alone.
@@ -343,6 +355,11 @@ func (d *dashboard) page(v view, a *ask) *page {
 	p := &page{
 		Name: v.name, Path: a.URL.EscapedPath(), Lang: lang, Asked: a.URL.Query(), Now: a.now, Version: d.Version,
 		Open: d.Sessions == nil, Who: whoIs(a), words: d.words[lang],
+	}
+	if v.day != "" {
+		if p.Past, _ = a.dayIn(v.day); p.Past != "" {
+			p.DayName = v.day
+		}
 	}
 	for _, l := range langs {
 		query := a.URL.Query()

@@ -6,12 +6,15 @@ import (
 
 	"consentledger/api/wire"
 	"consentledger/domain"
+	"consentledger/eventstore"
+	"consentledger/projections/consents"
 
 	"github.com/danielgtaylor/huma/v2"
 )
 
 // MinorsRequest asks who is a minor. Who asks and why is recorded before anybody is shown.
 type MinorsRequest struct {
+	Day    string `json:"day,omitzero" doc:"who was one at the end of this day in UTC, as in 2026-03-02, by what was known then (default: who is one now)"`
 	Cursor string `json:"cursor,omitzero" doc:"next of the page before"`
 	Limit  string `json:"limit,omitzero" doc:"at most so many, 1 to 1000 (default 100)"`
 	Min    string `json:"min_position,omitzero" doc:"wait up to 10 s until the answer holds at least this position"`
@@ -32,13 +35,15 @@ type Minor struct {
 	Since     string `json:"since" format:"date-time" doc:"when it was so, as the record says"`
 	Next      string `json:"next" format:"date-time" doc:"when they are of the next age: that day if the basis is birthday, else at the latest, since birth dates are sealed"`
 	Guardians int    `json:"guardians" doc:"how many were verified, and are guardians still"`
-	Consents  int    `json:"guardian_consents" doc:"for how many purposes a guardian's consent holds now"`
+	Consents  int    `json:"guardian_consents" doc:"for how many purposes a guardian's consent holds now, or held then"`
 }
 
 // MinorsAnswer is how many minors there are, and a page of them.
 type MinorsAnswer struct {
 	App    string      `json:"app"`
+	Day    string      `json:"day,omitzero" format:"date" doc:"the day at whose end they were minors; absent: they are now"`
 	Bands  []MinorBand `json:"bands" doc:"of all of them, tests left out"`
+	Erased int64       `json:"erased_since,omitzero" doc:"how many minors of that day were erased since: they are in no count and in no list"`
 	Minors []Minor     `json:"minors" doc:"whoever is of the next age soonest first"`
 	Next   string      `json:"next,omitzero" doc:"ask again with this cursor; absent: there is no more"`
 	AsOf   string      `json:"as_of"`
@@ -51,7 +56,8 @@ type minorsIn struct {
 
 func (s *server) minorsRoute(api huma.API) {
 	bodied[MinorsRequest](s, api, "list-minors", http.MethodPost, "/v1/apps/{app}/minors",
-		"Who is a minor, their guardians, and when they are of the next age; who reads and why is recorded first",
+		"Who is a minor, or was at the end of a day, their guardians, and when they are of the next age; who reads and "+
+			"why is recorded first",
 		maxBody, s.minors)
 }
 
@@ -69,11 +75,31 @@ func (s *server) minors(ctx context.Context, in *minorsIn) (*out[MinorsAnswer], 
 		return nil, err
 	}
 
-	list, last, asOf, err := s.Consents.Minors(ctx, app, s.Ledger.Now(), after, limit)
+	day, past, err := pastDay(ask.Day, s.Ledger.Now())
 	if err != nil {
 		return nil, err
 	}
-	bands, _, err := s.Consents.Bands(ctx, app)
+
+	var list []consents.Minor
+	var last consents.MinorCursor
+	var asOf eventstore.Position
+	if past {
+		list, last, asOf, err = s.Consents.MinorsOn(ctx, app, day, after, limit)
+	} else {
+		list, last, asOf, err = s.Consents.Minors(ctx, app, s.Ledger.Now(), after, limit)
+	}
+	if err != nil {
+		return nil, err
+	}
+
+	a := MinorsAnswer{App: in.App, Day: ask.Day, Bands: []MinorBand{}, Minors: []Minor{},
+		AsOf: wire.FormatPosition(asOf)}
+	var bands []consents.BandCount
+	if past {
+		bands, a.Erased, _, err = s.Consents.BandsOn(ctx, app, day)
+	} else {
+		bands, _, err = s.Consents.Bands(ctx, app)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -85,7 +111,6 @@ func (s *server) minors(ctx context.Context, in *minorsIn) (*out[MinorsAnswer], 
 		return nil, err
 	}
 
-	a := MinorsAnswer{App: in.App, Bands: []MinorBand{}, Minors: []Minor{}, AsOf: wire.FormatPosition(asOf)}
 	for _, b := range bands {
 		a.Bands = append(a.Bands, MinorBand{Band: b.Band.String(), People: b.People})
 	}

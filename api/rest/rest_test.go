@@ -107,6 +107,15 @@ func (v views) Minors(ctx context.Context, _ ident.AppName, _ deadline.Instant, 
 	return nil, consents.MinorCursor{}, p, err
 }
 
+func (v views) BandsOn(ctx context.Context, app ident.AppName, _ deadline.Instant) ([]consents.BandCount, int64, eventstore.Position, error) {
+	list, p, err := v.Bands(ctx, app)
+	return list, 0, p, err
+}
+
+func (v views) MinorsOn(ctx context.Context, app ident.AppName, _ deadline.Instant, after consents.MinorCursor, limit int) ([]consents.Minor, consents.MinorCursor, eventstore.Position, error) {
+	return v.Minors(ctx, app, 0, after, limit)
+}
+
 func (v views) Tests(ctx context.Context, app ident.AppName) (int64, eventstore.Position, error) {
 	p, err := v.h.ledg.Head(ctx)
 	return 0, p, err

@@ -33,6 +33,12 @@ type Consents interface {
 	Minors(
 		ctx context.Context, app ident.AppName, at deadline.Instant, after consents.MinorCursor, limit int,
 	) ([]consents.Minor, consents.MinorCursor, eventstore.Position, error)
+	BandsOn(
+		ctx context.Context, app ident.AppName, day deadline.Instant,
+	) (counts []consents.BandCount, erased int64, asOf eventstore.Position, err error)
+	MinorsOn(
+		ctx context.Context, app ident.AppName, day deadline.Instant, after consents.MinorCursor, limit int,
+	) ([]consents.Minor, consents.MinorCursor, eventstore.Position, error)
 	Tests(ctx context.Context, app ident.AppName) (int64, eventstore.Position, error)
 	Voided(ctx context.Context, app ident.AppName) ([]consents.VoidedCount, eventstore.Position, error)
 	OpposedCounts(

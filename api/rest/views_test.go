@@ -180,6 +180,10 @@ func TestMinorsAreListedToWhoeverSaysWhy(t *testing.T) {
 
 	h.want(400, "a cursor is next of the page before", "POST", path, `{"reason":"audit","cursor":"x"}`)
 	h.want(400, "malformed", "POST", path, `{"reason":"audit","nobody":1}`)
+	h.want(200, `"day":"2020-01-31","bands":[],"minors":[]`, "POST", path, `{"reason":"audit","day":"2020-01-31"}`)
+	h.want(200, `"people":1},{"band":"under-14"`, "POST", path, `{"reason":"audit","day":"`+h.ledg.Now().String()[:10]+`"}`)
+	h.want(400, "day: a day is written as in", "POST", path, `{"reason":"audit","day":"soon"}`)
+	h.want(400, "day: ", "POST", path, `{"reason":"audit","day":"2999-01-01"}`)
 	h.want(404, "unknown-app", "POST", "/v1/apps/nosuch/minors", `{"reason":"audit"}`)
 	h.want(400, "last: is a number", "POST", "/v1/replay", `{"app":"demo","last":"0"}`)
 	h.want(400, "access: is for the type data.accessed", "POST", "/v1/replay", `{"app":"demo","access":"export"}`)

@@ -16,7 +16,7 @@ import (
 func newReport() *cobra.Command {
 	c := &cobra.Command{Use: "report", Short: "What is owed by when, what was promised and kept, and the registers"}
 	c.AddCommand(newReportDeadlines(), newReportLate(), newReportFeed(), newReportActivity(), newReportConsents(),
-		newReportWho(), newReportAudit(), newReportRegister())
+		newReportWho(), newReportMinors(), newReportAudit(), newReportRegister())
 	return c
 }
 

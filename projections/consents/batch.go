@@ -421,6 +421,7 @@ func (b *batch) settleRow(p *person, r *row, s *domain.Subject) error {
 	}
 
 	b.count(p, r, -1)
+	was := r.guardian
 	r.touched, r.changed = false, true
 	r.standing = standing{
 		status: is.Status, since: is.Since, until: is.Until, terms: number, guardian: is.Guardian != "",
@@ -432,7 +433,7 @@ func (b *batch) settleRow(p *person, r *row, s *domain.Subject) error {
 	}
 
 	b.count(p, r, 1)
-	return nil
+	return b.guarded(p, r, was)
 }
 
 // joined writes ids one after the other.

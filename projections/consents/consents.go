@@ -15,7 +15,8 @@
 // People are counted by what time and policies decide on: purpose, status, and the
 // terms they agreed to. So a count reads as many rows as there are terms, and those
 // the days on which consents ended. So is it with those whom a machine's signal opposes.
-// How they stood on a day of before is the sum of what changed until then, by months and days.
+// How they stood on a day of before is the sum of what changed until then, by months and days. Who was
+// a minor on one, and with which consents of guardians, is kept from day to day: they are few.
 package consents
 
 import (
@@ -98,6 +99,23 @@ CREATE TABLE minors (
 );
 CREATE INDEX minors_next ON minors (app, next, number);
 CREATE INDEX minors_band ON minors (app, band);
+-- who was so at the end of the UTC day that begins with first, and of those after it, before until; erased: their erasure
+-- was ordered since
+CREATE TABLE minor_days (
+	number INTEGER NOT NULL,
+	app TEXT NOT NULL, band TEXT NOT NULL, basis TEXT NOT NULL, since INTEGER NOT NULL, next INTEGER NOT NULL, guardians INTEGER NOT NULL,
+	first INTEGER NOT NULL, until INTEGER NOT NULL, erased INTEGER NOT NULL DEFAULT 0,
+	PRIMARY KEY (number, first)
+) WITHOUT ROWID;
+CREATE INDEX minor_days_next ON minor_days (app, next, number);
+CREATE INDEX minor_days_band ON minor_days (app, band, erased, first, until);
+-- where a person stood by a guardian's consent, in the same way; ends: when it runs out, 0: never
+CREATE TABLE guarded_days (
+	number INTEGER NOT NULL, purpose TEXT NOT NULL,
+	status TEXT NOT NULL, ends INTEGER NOT NULL, terms INTEGER NOT NULL,
+	first INTEGER NOT NULL, until INTEGER NOT NULL,
+	PRIMARY KEY (number, purpose, first)
+) WITHOUT ROWID;
 -- answers that were mistakes, by what they were
 CREATE TABLE voided_answers (
 	app TEXT NOT NULL, status TEXT NOT NULL,

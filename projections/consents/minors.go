@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 
 	"consentledger/domain"
 	"consentledger/domain/deadline"
@@ -63,6 +64,11 @@ func ofMinors(event domain.Event) bool {
 // age notes that an entry may change whether a person is a minor. Whoever has a row is looked at
 // with every entry: any may end their history.
 func (b *batch) age(p *person, e *codec.Entry) error {
+	if _, is := e.Event.(domain.ErasureOrdered); is {
+		if err := b.forget(p); err != nil {
+			return err
+		}
+	}
 	if !p.minor && !ofMinors(e.Event) {
 		return nil
 	}
@@ -119,11 +125,14 @@ func (b *batch) settleMinor(p *person, s *domain.Subject) error {
 	if !p.minor {
 		p.minor, p.written = true, false
 	}
-	_, err := b.tx.Exec("INSERT INTO minors VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (number) DO UPDATE SET "+
+	now := []any{string(p.app), band.String(), basis, int64(at), int64(nextAge(band, at)), int64(len(guardians))}
+	if _, err := b.tx.Exec("INSERT INTO minors VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (number) DO UPDATE SET "+
 		"band = excluded.band, basis = excluded.basis, since = excluded.since, next = excluded.next, "+
 		"guardians = excluded.guardians",
-		p.number, string(p.app), band.String(), basis, int64(at), int64(nextAge(band, at)), len(guardians))
-	return err
+		slices.Concat([]any{p.number}, now)...); err != nil {
+		return err
+	}
+	return minorSpans.set(b.tx, b.day, []any{p.number}, now)
 }
 
 // grown removes the row of a person who has one.
@@ -132,8 +141,10 @@ func (b *batch) grown(p *person) error {
 		return nil
 	}
 	p.minor, p.written = false, false
-	_, err := b.tx.Exec("DELETE FROM minors WHERE number = ?", p.number)
-	return err
+	if _, err := b.tx.Exec("DELETE FROM minors WHERE number = ?", p.number); err != nil {
+		return err
+	}
+	return minorSpans.set(b.tx, b.day, []any{p.number}, nil)
 }
 
 // nextAge returns when somebody is of the next age at the latest, who was of a band at a moment.
@@ -173,23 +184,8 @@ func (v *View) Minors(
 	last = after
 	err = v.view(ctx, func(tx *readmodel.Tx, position eventstore.Position) error {
 		asOf = position
-		var numbers []int64
-		err := tx.Each(`SELECT m.number, p.person, m.band, m.basis, m.since, m.next, m.guardians
-			FROM minors m CROSS JOIN people p ON p.number = m.number
-			WHERE m.app = ? AND (m.next, m.number) > (?, ?) ORDER BY m.next, m.number LIMIT ?`,
-			[]any{string(app), int64(after.Next), after.Number, int64(limit)}, func(scan func(...any) error) error {
-				var m Minor
-				var band string
-				if err := scan(&last.Number, &m.Person, &band, &m.Basis, &m.Since, &last.Next,
-					&m.Guardians); err != nil {
-					return err
-				}
-				var err error
-				m.Band, err = domain.ParseAgeBand(band)
-				m.Next = last.Next
-				list, numbers = append(list, m), append(numbers, last.Number)
-				return err
-			})
+		numbers, err := eachMinor(tx, `FROM minors m CROSS JOIN people p ON p.number = m.number
+			WHERE m.app = ? AND (m.next, m.number) > (?, ?)`, []any{string(app)}, &list, &last, limit)
 		if err != nil {
 			return err
 		}
@@ -209,4 +205,26 @@ func (v *View) Minors(
 		return nil
 	})
 	return list, last, asOf, err
+}
+
+// eachMinor reads a page of minors, where from says which they are and with what it takes beside the
+// cursor, and returns their numbers.
+func eachMinor(
+	tx *readmodel.Tx, from string, with []any, list *[]Minor, last *MinorCursor, limit int,
+) (numbers []int64, err error) {
+	err = tx.Each("SELECT m.number, p.person, m.band, m.basis, m.since, m.next, m.guardians "+from+
+		" ORDER BY m.next, m.number LIMIT ?", slices.Concat(with, []any{int64(last.Next), last.Number, int64(limit)}),
+		func(scan func(...any) error) error {
+			var m Minor
+			var band string
+			if err := scan(&last.Number, &m.Person, &band, &m.Basis, &m.Since, &last.Next, &m.Guardians); err != nil {
+				return err
+			}
+			var err error
+			m.Band, err = domain.ParseAgeBand(band)
+			m.Next = last.Next
+			*list, numbers = append(*list, m), append(numbers, last.Number)
+			return err
+		})
+	return numbers, err
 }

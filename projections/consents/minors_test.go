@@ -2,6 +2,7 @@ package consents_test
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"testing"
 
@@ -10,6 +11,7 @@ import (
 	"consentledger/domain/deadline"
 	"consentledger/domain/ident"
 	"consentledger/domain/policy"
+	"consentledger/eventstore/ledger"
 	"consentledger/projections/consents"
 	"consentledger/projections/projectiontest"
 )
@@ -117,4 +119,122 @@ func nameOf(w *projectiontest.Teller, person string) string {
 		}
 	}
 	return person
+}
+
+// At the end of each day of a history those were minors whom a view lists that has read no further, and
+// stay it, however the log was cut into batches; but who is erased since is in no day, and is counted.
+func TestWhoWasAMinorOnADayThatIsPast(t *testing.T) {
+	w := projectiontest.NewTeller(t)
+	w.Register()
+	w.Publish(projectiontest.Document("one"))
+	age := func(who string, band domain.AgeBand) ident.EventID {
+		return ident.EventID(w.Tell(who, domain.Say{Event: domain.AgeRecorded{Band: band, Basis: "declared"}}).Event)
+	}
+	proof := domain.Proof{Document: content.Hash{5}, Method: "scan", CheckedBy: "desk"}
+	guard := func(who string) { w.TellOf(who, "ma", domain.Say{Event: domain.GuardianVerified{Proof: proof}}) }
+	agree := func(who string, until deadline.Instant) {
+		w.TellOf(who, "ma", domain.GiveConsent{Act: "click", Purposes: []policy.PurposeID{"location"}, Guardian: "ma",
+			Proof: proof, Until: until})
+	}
+	void := func(who string, id ident.EventID) {
+		w.Tell(who, domain.VoidRecords{Records: []ident.EventID{id}, Reason: "mistake", Evidence: content.Hash{9},
+			By: [2]string{"eve", "bob"}})
+	}
+	gone := map[string]bool{}
+	erase := func(who string) {
+		gone[w.Pseudonym(who)] = true
+		if _, err := w.Erase(t.Context(), ledger.Request{App: app, Person: ident.PersonKey{Kind: "account", ID: who},
+			Source: "test", ID: "erase-" + who, Actor: "operator", RecordedBy: "desk",
+			Command: domain.OrderErasure{Reason: "request", By: [2]string{"eve", "bob"}}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+
+	var wrong ident.EventID
+	for day := range 12 {
+		switch day {
+		case 0:
+			age("bob", domain.ChildUnder14)
+			guard("bob")
+			agree("bob", w.Time().Add(5*deadline.Day+deadline.Hour))
+			age("cai", domain.Aged14)
+			age("dan", domain.ChildUnder14)
+			wrong = age("eva", domain.ChildUnder14)
+			age("fay", domain.ChildUnder14) // and grown before the day is over: on no day
+			age("fay", domain.Adult)
+		case 2:
+			age("cai", domain.Adult)
+			guard("dan")
+			agree("dan", 0)
+			w.TellOf("bob", "ma", domain.Say{Event: domain.GuardianEnded{Reason: "court-order"}})
+			guard("bob") // on the same day: as before
+		case 3:
+			void("eva", wrong)
+			age("robot", domain.Aged14)
+		case 4:
+			w.TellOf("dan", "ma", domain.WithdrawConsent{Scope: policy.Scope{Purposes: []policy.PurposeID{"location"}},
+				Guardian: "ma"})
+			w.Tell("robot", domain.Say{Event: domain.SubjectMarkedTest{Reason: "monkey"}})
+			age("gil", domain.ChildUnder14)
+		case 6:
+			age("gil", domain.Aged14)
+			erase("cai") // who is no minor any more
+		case 8:
+			w.Publish(projectiontest.Document("two"), "location")
+			erase("gil")
+		}
+		w.Rest(deadline.Day)
+	}
+
+	all := w.Entries()
+	whole, single := open(t, w), open(t, w)
+	if err := whole.Apply(t.Context(), all); err != nil {
+		t.Fatal(err)
+	}
+	listed, missing, at := 0, int64(0), 0
+	for day := dayOf(all[0].Recorded); day < dayOf(w.Time()); day = day.Add(deadline.Day) {
+		end := day.Add(deadline.Day) - 1
+		for ; at < len(all) && all[at].Recorded <= end; at++ {
+			apply(t, single, all[at])
+		}
+		now, _, _, err := single.Minors(t.Context(), app, end, consents.MinorCursor{}, 100)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := slices.DeleteFunc(slices.Clone(now), func(m consents.Minor) bool { return gone[m.Person] })
+		listed += len(want)
+
+		var then []consents.Minor
+		for after, done := (consents.MinorCursor{}), false; !done; {
+			page, last, _, err := whole.MinorsOn(t.Context(), app, day, after, 2)
+			if err != nil {
+				t.Fatal(err)
+			}
+			then, after, done = append(then, page...), last, len(page) < 2
+		}
+		if !slices.Equal(then, want) {
+			t.Errorf("on %s %+v\nwant %+v", day, then, want)
+		}
+
+		bands, erased, _, err := whole.BandsOn(t.Context(), app, day)
+		people := int64(0)
+		for _, b := range bands {
+			people += b.People
+		}
+		if err != nil || people != int64(len(want)) || erased != int64(len(now)-len(want)) {
+			t.Errorf("on %s %v and %d erased, want %d of %d: %v", day, bands, erased, len(want), len(now), err)
+		}
+		missing += erased
+	}
+	if listed == 0 || missing != 6 {
+		t.Errorf("%d minors, and %d who are erased since, of all days", listed, missing)
+	}
+
+	want, _, err := whole.Hash(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, _, err := single.Hash(t.Context()); err != nil || !maps.Equal(got, want) {
+		t.Errorf("a batch for each holds %v, one batch %v: %v", got, want, err)
+	}
 }
