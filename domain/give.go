@@ -86,7 +86,7 @@ func (y *grant) look() (err error) {
 
 	var ok bool
 	if y.act, ok = y.version.Document.Act(y.cmd.Act); !ok {
-		return refusal.At(refusal.UnknownAct, "data.act", "the policy names no act "+refusal.Quote(string(y.cmd.Act)))
+		return refusal.At(refusal.UnknownAct, "data.act", "the policy names no act "+refusal.Quote(string(y.cmd.Act))+refusal.Among(y.version.Document.ActIDs()))
 	}
 
 	y.kind = y.kindOf()
@@ -256,7 +256,8 @@ func (y *grant) items() ([]Item, error) {
 		p, ok := y.version.Document.Purpose(id)
 		if !ok {
 			return nil, refusal.At(refusal.UnknownPurpose, "data.purposes",
-				"the policy declares no purpose "+refusal.Quote(string(id)))
+				"the policy declares no purpose "+refusal.Quote(string(id))+
+					refusal.Among(y.version.Document.PurposeIDs()))
 		}
 		p.Separate = p.Separate || demandsSeparate(inForce, id)
 		items = append(items, Item{id, y.shortfall(p)})

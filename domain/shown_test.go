@@ -177,6 +177,22 @@ func TestWhatWasShownCannotBeContradicted(t *testing.T) {
 	}
 }
 
+// What is misspelt is told with what there is.
+func TestAnUnknownActOrPurposeIsToldWithThoseThatThereAre(t *testing.T) {
+	for _, tt := range []struct {
+		when GiveConsent
+		want string
+	}{
+		{GiveConsent{Act: "tick-nett"}, `the policy names no act "tick-nett"; it names agree, use, tick, tick-net, show-face`},
+		{GiveConsent{Act: "agree", Purposes: []policy.PurposeID{"nett"}}, `the policy declares no purpose "nett"; it names ads, net, face, tax`},
+	} {
+		_, err := fold().Decide(tt.when, shown(), noon, noon)
+		if got, _ := errors.AsType[refusal.Refusal](err); got.Text != tt.want {
+			t.Errorf("%q, want %q", got.Text, tt.want)
+		}
+	}
+}
+
 // A refusal says what a grant says of what was touched, and none is refused for
 // what it says of that.
 func TestARefusalNamesTheControlThatWasUsed(t *testing.T) {

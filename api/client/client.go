@@ -1,6 +1,11 @@
 // Package client is what an app in Go imports to talk to the consent ledger: it
 // records what a person said, asks whether something is allowed, and goes on when the
-// ledger cannot be reached.
+// ledger cannot be reached. The module is in no registry of modules; an app names a copy:
+//
+//	go mod edit -require consentledger@v0.0.0 -replace consentledger=/path/to/consentledger
+//	go mod tidy
+//
+// and then:
 //
 //	c, err := client.Open(client.Config{
 //		App: "smartkey", Source: "/backend", Transport: client.HTTP("https://consent.example.com"), Queue: "/var/lib/shop/consents",

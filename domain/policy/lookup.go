@@ -91,3 +91,19 @@ func (d *Document) DeadlineRule(id deadline.RuleID) (deadline.Rule, bool) {
 	}
 	return deadline.Rule{}, false
 }
+
+// ActIDs returns the ids of the acts that d names, as a refusal lists them.
+func (d *Document) ActIDs() (ids []string) {
+	for _, a := range d.Acts {
+		ids = append(ids, string(a.ID))
+	}
+	return ids
+}
+
+// PurposeIDs returns the ids of the purposes that d declares, as a refusal lists them.
+func (d *Document) PurposeIDs() (ids []string) {
+	for _, p := range d.Purposes {
+		ids = append(ids, string(p.ID))
+	}
+	return ids
+}

@@ -125,3 +125,18 @@ func QuoteCode(code string) string {
 }
 
 const notShown = "[not shown]"
+
+// mostNamed is how many names [Among] lists.
+const mostNamed = 20
+
+// Among says which names there are, behind a refusal of one that is not among them:
+// it may be misspelt.
+func Among(names []string) string {
+	switch {
+	case len(names) == 0:
+		return "; it names none"
+	case len(names) > mostNamed:
+		return "; it names " + strings.Join(names[:mostNamed], ", ") + " and more"
+	}
+	return "; it names " + strings.Join(names, ", ")
+}

@@ -146,7 +146,8 @@ func (s Surface) Check(shows *policy.Document, by ident.By) error {
 func (c Control) check(at string, d policy.Document) error {
 	switch _, known := d.Act(c.Act); {
 	case !c.Refuses && !known:
-		return refusal.At(refusal.UnknownAct, at+".act", "the policy names no act "+refusal.Quote(string(c.Act)))
+		return refusal.At(refusal.UnknownAct, at+".act",
+			"the policy names no act "+refusal.Quote(string(c.Act))+refusal.Among(d.ActIDs()))
 	case c.Initial == Unknown:
 		return refusal.At(refusal.Incomplete, at+".initial",
 			"say what the control shows before it is touched: unticked, ticked or button")
@@ -158,7 +159,7 @@ func (c Control) check(at string, d policy.Document) error {
 	for _, id := range c.Purposes {
 		if _, ok := d.Purpose(id); !ok {
 			return refusal.At(refusal.UnknownPurpose, at+".purposes",
-				"the policy declares no purpose "+refusal.Quote(string(id)))
+				"the policy declares no purpose "+refusal.Quote(string(id))+refusal.Among(d.PurposeIDs()))
 		}
 	}
 	return nil

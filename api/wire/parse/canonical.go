@@ -47,8 +47,8 @@ func checkData(data jsontext.Value) error {
 			return notJSON(err, "data")
 		}
 		if t.Kind() == '0' && !isExact(t.String()) {
-			return wrong("data", "%s is a number that cannot be kept exactly as it is written: write it as a string",
-				pathOf("", d.StackPointer()))
+			return wrong(pathOf("data", d.StackPointer()),
+				" is a number that cannot be kept exactly as it is written: write it as a string")
 		}
 		if d.StackDepth() > maxDepth {
 			return wrong("data", " is nested deeper than %d levels", maxDepth)

@@ -188,3 +188,20 @@ func TestDataIsOneObject(t *testing.T) {
 		}
 	}
 }
+
+// A refusal calls a member of a question as its sender wrote it.
+func TestAQuestionNamesItsMembersAsTheyAreWritten(t *testing.T) {
+	for body, want := range map[string]string{
+		`{"subject":{"id":"a"}}`:      "subject",
+		`{"purpose":["a"]}`:           "purpose",
+		`{"person":"a"}`:              "",
+		`[]`:                          "the check",
+		`{"subject":"a","subject":1}`: "",
+	} {
+		_, err := Check([]byte(body))
+		r, is := errors.AsType[refusal.Refusal](err)
+		if !is || r.Path != want || strings.Contains(r.Text, "the check.") {
+			t.Errorf("%s: %v at %q, want %q", body, err, r.Path, want)
+		}
+	}
+}

@@ -44,7 +44,7 @@ func pathOf(root string, p jsontext.Pointer) string {
 	path, depth := root, 0
 	for name := range p.Tokens() {
 		if depth++; depth > maxShownDepth {
-			return path + "..."
+			return strings.TrimPrefix(path, ".") + "..."
 		}
 		if n, err := strconv.Atoi(name); err == nil && len(name) <= 4 {
 			path += fmt.Sprintf("[%d]", n)
@@ -55,7 +55,7 @@ func pathOf(root string, p jsontext.Pointer) string {
 			break
 		}
 	}
-	return path
+	return strings.TrimPrefix(path, ".") // of a place that has no root
 }
 
 // shown returns a member's name if it looks like one.

@@ -1,11 +1,13 @@
 package parse
 
 import (
+	"errors"
 	"net/url"
 
 	"consentledger/api/wire"
 
 	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // Check reads a [wire.CheckRequest] from JSON.
@@ -36,9 +38,21 @@ func question[Q any](data []byte, what string) (Q, error) {
 		return none, errLarge
 	}
 	if err := json.Unmarshal(data, &q, json.RejectUnknownMembers(true)); err != nil {
-		return none, wrongShape(err, what)
+		return none, wrongShape(err, rootOf(err, what))
 	}
 	return q, NoEmpty(data)
+}
+
+// rootOf returns what a refusal calls a question: a member of it is called by its own
+// name alone, as the caller wrote it, and only the whole by what.
+func rootOf(err error, what string) string {
+	if e, ok := errors.AsType[*json.SemanticError](err); ok && e.JSONPointer != "" {
+		return ""
+	}
+	if e, ok := errors.AsType[*jsontext.SyntacticError](err); ok && e.JSONPointer != "" {
+		return ""
+	}
+	return what
 }
 
 // Accessor reads who is about to read, from the headers of a request.
