@@ -38,6 +38,16 @@ type verified struct {
 		Point string `json:"point"`
 		Of    string `json:"of"`
 	} `json:"points"`
+	Pictures []struct {
+		Type   string  `json:"type"`
+		Hash   string  `json:"hash"`
+		Screen string  `json:"screen"`
+		Build  string  `json:"build"`
+		Locale string  `json:"locale"`
+		Record int64   `json:"record"`
+		Shown  []int64 `json:"shown"`
+		More   int     `json:"more"`
+	} `json:"pictures"`
 	Claims []string `json:"claims"`
 	Origin string   `json:"origin"`
 	Key    string   `json:"key"`

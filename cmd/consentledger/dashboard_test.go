@@ -59,8 +59,29 @@ func demoHasPages(t *testing.T, r *running) {
 func publishScreen(t *testing.T, r *running) {
 	t.Helper()
 	dir := t.TempDir()
+	surface := writeScreen(t, dir)
+	if out, err := cli(t, r, "surface", "publish", "--app", "smartkey", surface); err != nil {
+		t.Fatalf("%s %v", out, err)
+	}
+	out, err := cli(t, r, "surface", "add-picture", "--app", "smartkey", filepath.Join(dir, "welcome.png"), "-o", "json")
+	if err != nil || !strings.Contains(out, `"image/png"`) {
+		t.Errorf("%s %v", out, err)
+	}
 	shot := grey(t, 300, 200)
-	surface := filepath.Join(dir, "surface.yaml")
+	hash := fmt.Sprintf("sha256:%x", sha256.Sum256(shot))
+	if kept, err := cli(t, r, "call", "GET", "/v1/blobs/"+hash); err != nil || kept != string(shot) {
+		t.Errorf("what is kept is another picture: %d bytes, %v", len(kept), err)
+	}
+	if out, err := cli(t, r, "surface", "add-picture", "--app", "smartkey", surface); err == nil || !strings.Contains(err.Error(), "no picture") {
+		t.Errorf("%s %v", out, err)
+	}
+}
+
+// writeScreen writes the file of a screen of the smartkey app, and the picture beside it.
+func writeScreen(t *testing.T, dir string) (surface string) {
+	t.Helper()
+	shot := grey(t, 300, 200)
+	surface = filepath.Join(dir, "surface.yaml")
 	for name, text := range map[string]string{"welcome.png": string(shot), "surface.yaml": fmt.Sprintf(`schema: surface/1
 build: "5.3"
 screen: welcome
@@ -76,20 +97,7 @@ controls:
 			t.Fatal(err)
 		}
 	}
-	if out, err := cli(t, r, "surface", "publish", "--app", "smartkey", surface); err != nil {
-		t.Fatalf("%s %v", out, err)
-	}
-	out, err := cli(t, r, "surface", "add-picture", "--app", "smartkey", filepath.Join(dir, "welcome.png"), "-o", "json")
-	if err != nil || !strings.Contains(out, `"image/png"`) {
-		t.Errorf("%s %v", out, err)
-	}
-	hash := fmt.Sprintf("sha256:%x", sha256.Sum256(shot))
-	if kept, err := cli(t, r, "call", "GET", "/v1/blobs/"+hash); err != nil || kept != string(shot) {
-		t.Errorf("what is kept is another picture: %d bytes, %v", len(kept), err)
-	}
-	if out, err := cli(t, r, "surface", "add-picture", "--app", "smartkey", surface); err == nil || !strings.Contains(err.Error(), "no picture") {
-		t.Errorf("%s %v", out, err)
-	}
+	return surface
 }
 
 // grey is a PNG with nothing on it.

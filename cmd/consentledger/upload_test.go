@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -20,6 +22,9 @@ func TestAFileIsVerifiedByUpload(t *testing.T) {
 	g := guard(t)
 	officer, viewer := g.keys[auth.Officer].Key, g.keys[auth.Viewer].Key
 	if out, err := g.as(officer, "policy", "publish", "--app", "shop", "smartkey/policy.yaml"); err != nil {
+		t.Fatal(out, err)
+	}
+	if out, err := g.as(officer, "surface", "publish", "--app", "shop", writeScreen(t, t.TempDir())); err != nil {
 		t.Fatal(out, err)
 	}
 	code, text := g.ask(g.keys[auth.Writer].Key, "POST", "/v1/apps/shop/events",
@@ -69,8 +74,16 @@ func TestAFileIsVerifiedByUpload(t *testing.T) {
 	if a, _ := send(viewer, receipt); a.Kind != "receipt" || !a.Authentic || len(a.Points) < 4 || a.Points[1].Point != "record" || a.Points[2].Point != "withdrawn" {
 		t.Errorf("%+v", a)
 	}
-	if a, _ := send(viewer, bundle); a.Kind != "bundle" || !a.Authentic || len(a.Points) != 5 {
+	a, _ := send(viewer, bundle)
+	if a.Kind != "bundle" || !a.Authentic || len(a.Points) != 5 || len(a.Pictures) != 1 || a.Pictures[0].Screen != "welcome" || a.Pictures[0].Width != 300 {
 		t.Errorf("%+v", a)
+	}
+	file := filepath.Join(t.TempDir(), "shop.zip")
+	if err := os.WriteFile(file, []byte(bundle), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := cli(t, nil, "verify", "bundle", file, "--key", a.Key); err != nil || !strings.Contains(out, "(image/png, 300 x 200): the screen welcome of build 5.3 in en, which record ") {
+		t.Errorf("%s %v", out, err)
 	}
 	for kind, file := range map[string]string{
 		"receipt": strings.Replace(receipt, "withdrawn", "WITHDRAWN", 1),

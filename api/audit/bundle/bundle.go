@@ -10,9 +10,13 @@
 //	records.jsonl   {"index", "record", "path"}: the stored line and its audit path
 //	streams.jsonl   {"stream", "last_revision", "records"}: how far each stream goes
 //	parts.jsonl     personal parts that are shown, each with its opening
-//	blobs/HASH      texts and documents by their hash
+//	blobs/HASH      texts, documents and pictures of screens by their hash
 //	report.md       the same for reading, in English or Chinese
 //	report.html     report.md for printing
+//
+// Of the pictures, those belong into a bundle whose screens were published, shown or
+// answered in what was asked for; see [Screen]. A ledger need not have one whose hash was
+// published: then the bundle lacks it, and whoever verifies is told which.
 //
 // The manifest is not signed: nothing in it is believed that the records do not
 // show. What follows from the records is derived again and compared, the report

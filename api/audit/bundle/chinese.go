@@ -9,7 +9,7 @@ var chinese = wording{
 
 	timeline: "时间线", columns: []string{"发生时间", "记录时间", "类型", "内容", "事件编号"},
 	andMore: "另有 %d 条记录，见 %s。", whatWasShown: "所展示的内容", nothingNamed: "没有记录指明界面或文本。",
-	theScreen: "界面", theText: "文本", versionText: "所回应的政策版本的文本（未记录所展示的文本）", build: "版本",
+	theScreen: "界面", thePicture: "界面截图", noPicture: "界面截图（未收入本包）", theText: "文本", versionText: "所回应的政策版本的文本（未记录所展示的文本）", build: "版本",
 	proof: "证明与系统可靠性说明",
 	statement: `以上每条记录均存在于只可追加的 RFC 6962 日志中：共 %d 条记录，根哈希为 %s，由 %s 签名。每条记录在向发送方出具回执之前已同步写入磁盘。
 每条记录有两个时间：来源所称的发生时间与账本的记录时间；账本的顺序即日志的顺序。同意自两个时间中较晚者起算，拒绝与撤回自较早者起算。

@@ -268,7 +268,7 @@ func TestAFileThatNoRecordNames(t *testing.T) {
 	sum := sha256.Sum256([]byte(text))
 	for _, name := range []string{"verdict.md", "../verdict.md", "Records.jsonl", "blobs/x", "blobs/" + hex.EncodeToString(sum[:]), "META-INF/manifest.json"} {
 		_, err := b.verify(with(t, packed, name, text))
-		if err == nil || !strings.Contains(err.Error(), name+" is no file of a bundle") && !strings.Contains(err.Error(), "not the text of its hash") {
+		if err == nil || !strings.Contains(err.Error(), name+" is no file of a bundle") && !strings.Contains(err.Error(), "not the text or the picture of its hash") {
 			t.Errorf("%s is in a bundle: %v", name, err)
 		}
 	}
@@ -285,20 +285,29 @@ func TestTheKeyInABundleIsTheVerifiers(t *testing.T) {
 }
 
 // TestIssuedBundlesVerifyForEver: those that were handed out are evidence
-// somewhere. That the report says what the records give is not derived again
-// where an earlier form of it was written.
+// somewhere. That the report says what the records give is derived again from form 4 on.
 func TestIssuedBundlesVerifyForEver(t *testing.T) {
-	key, err := os.ReadFile("testdata/form3.vkey")
-	if err != nil {
-		t.Fatal(err)
-	}
-	v, err := note.NewVerifier(strings.TrimSpace(string(key)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name, want := range map[string]struct{ asked, records, parts int }{
-		"form3-whole.zip": {13, 13, 0}, "form3-person.zip": {4, 13, 3}, "form3-empty-span.zip": {0, 9, 0},
+	for name, want := range map[string]struct {
+		asked, records, parts int
+		pictures, lacks       int // of screens
+		derived               bool
+	}{
+		"form3-whole.zip": {asked: 13, records: 13}, "form3-person.zip": {asked: 4, records: 13, parts: 3},
+		"form3-empty-span.zip": {records: 9},
+		"form4-whole.zip":      {asked: 18, records: 18, pictures: 3, lacks: 1, derived: true},
+		"form4-person.zip":     {asked: 4, records: 16, parts: 2, pictures: 2, derived: true},
+		"form5-whole.zip":      {asked: 18, records: 18, pictures: 3, lacks: 1, derived: true},
+		"form5-person.zip":     {asked: 4, records: 16, parts: 2, pictures: 2, derived: true},
 	} {
+		form, _, _ := strings.Cut(name, "-")
+		key, err := os.ReadFile(filepath.Join("testdata", form+".vkey"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		v, err := note.NewVerifier(strings.TrimSpace(string(key)))
+		if err != nil {
+			t.Fatal(err)
+		}
 		packed, err := os.ReadFile(filepath.Join("testdata", name))
 		if err != nil {
 			t.Fatal(err)
@@ -308,8 +317,17 @@ func TestIssuedBundlesVerifyForEver(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
-		if o.Selected != want.asked || len(o.Indexes) != want.records || o.Parts != want.parts {
-			t.Errorf("%s: %d asked for of %d records, %d parts; want %+v", name, o.Selected, len(o.Indexes), o.Parts, want)
+		there := 0
+		for _, s := range o.Screens {
+			if s.There {
+				there++
+			}
+		}
+		if o.Selected != want.asked || len(o.Indexes) != want.records || o.Parts != want.parts || there != want.pictures || len(o.Screens)-there != want.lacks {
+			t.Errorf("%s: %d asked for of %d records, %d parts, %d of %d pictures; want %+v", name, o.Selected, len(o.Indexes), o.Parts, there, len(o.Screens), want)
+		}
+		if claims := strings.Join(o.Claims, "\n"); strings.Contains(claims, "all that the report says") == want.derived || strings.Count(claims, "does not have the picture") != want.lacks {
+			t.Errorf("%s claims %s", name, claims)
 		}
 		if _, err := bundle.Verify(bytes.NewReader(append(packed, 0)), int64(len(packed)+1), v, v.Name()); err == nil {
 			t.Errorf("%s with a byte more verifies", name)

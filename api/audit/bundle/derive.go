@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 )
 
 // derived holds what the manifest says of the records against them.
@@ -62,7 +61,7 @@ func (b *opening) blobs() error {
 }
 
 func (b *opening) hasBlob(hash string) bool {
-	return b.find(blobDir+strings.TrimPrefix(hash, "sha256:")) != nil
+	return b.find(blobFile(hash)) != nil
 }
 
 // documentsForm is the form of report from which on a bundle names the policy
@@ -73,12 +72,12 @@ const documentsForm = 4
 // writes.
 func (b *opening) reports() error {
 	r := b.Manifest.Report
-	if r.Lang == "" || r.Form != reportForm {
+	if r.Lang == "" || r.Form < picturesForm-1 || r.Form > reportForm {
 		return nil
 	}
 
 	b.reading.text = func(hash string) ([]byte, bool, error) {
-		text, err := b.whole(blobDir + strings.TrimPrefix(hash, "sha256:"))
+		text, err := b.whole(blobFile(hash))
 		return text, err == nil, nil
 	}
 	for _, form := range forms {
@@ -128,6 +127,12 @@ func (b *opening) claims() {
 	for _, hash := range slices.Sorted(maps.Keys(b.documents)) {
 		if !b.hasBlob(hash) && !slices.Contains(m.Missing, hash) {
 			claim("that the ledger does not have the policy document %s", hash)
+		}
+	}
+
+	for _, s := range b.Screens {
+		if !s.There {
+			claim("that the ledger does not have the picture %s of %s", s.Hash, &s)
 		}
 	}
 

@@ -23,7 +23,11 @@ import (
 
 // reportForm is the form of report that this program writes. One of the same
 // form is the same for the same bundle, byte for byte.
-const reportForm = 4
+const reportForm = 5
+
+// picturesForm is the form from which on a report shows the pictures of screens. One of the
+// form before it is otherwise the same, and is derived as well.
+const picturesForm = 5
 
 // The bounds of what a report shows: the rest is in the bundle's other files.
 const (
@@ -50,14 +54,17 @@ type reading struct {
 
 	policies map[content.Hash]policy.Document
 	surfaces map[content.Hash]surface.Surface
+	screens  screens
 }
 
-// add takes the next record.
-func (r *reading) add(s stored, record []byte) {
+// add takes the next record, which was asked for or comes along.
+func (r *reading) add(index int64, asked bool, s stored, record []byte) {
 	switch codec.KindOf(s.Type) {
 	case "policy.published", "surface.published":
-		r.learn(s, record)
+		r.learn(index, asked, s, record)
 	}
+	r.screens.show(index, asked, s, record, r.surfaces)
+
 	if len(r.records) == reportRows {
 		r.more++
 		return
@@ -69,18 +76,17 @@ func (r *reading) add(s stored, record []byte) {
 	r.records = append(r.records, slices.Clone(record))
 }
 
-// count counts a record, which was asked for or comes along. It returns which.
-func (r *reading) count(asked bool) bool {
+// count counts a record, which was asked for or comes along.
+func (r *reading) count(asked bool) {
 	if asked {
 		r.asked++
 	} else {
 		r.beside++
 	}
-	return asked
 }
 
 // learn keeps the words of what was published.
-func (r *reading) learn(s stored, record []byte) {
+func (r *reading) learn(index int64, asked bool, s stored, record []byte) {
 	if r.policies == nil {
 		r.policies, r.surfaces = map[content.Hash]policy.Document{}, map[content.Hash]surface.Surface{}
 	}
@@ -90,6 +96,7 @@ func (r *reading) learn(s stored, record []byte) {
 		r.policies[x.Version] = x.Document
 	case domain.SurfacePublished:
 		r.surfaces[x.ID] = x.Surface
+		r.screens.publish(index, asked, x)
 	}
 }
 
@@ -368,4 +375,23 @@ func (r *report) screen(id content.Hash, s surface.Surface, locale string) {
 	}
 
 	r.verbatim(asText([]byte(strings.Join(lines, "\n"))), l.Locale)
+	r.picture(id, s, l)
+}
+
+// picture shows the picture of a screen, or says that it is not there.
+func (r *report) picture(id content.Hash, s surface.Surface, l surface.Locale) {
+	if r.of.Manifest.Report.Form < picturesForm {
+		return
+	}
+	of := r.of.screens.find(id, l.Locale)
+	switch {
+	case of == nil:
+	case !of.There:
+		r.item(r.noPicture + ": " + of.Hash)
+	case of.Is.Type == "":
+		r.item(r.thePicture + ": " + blobFile(of.Hash))
+	default:
+		r.item(r.thePicture + ": " + blobFile(of.Hash))
+		r.image(blobFile(of.Hash), fmt.Sprintf("%s: %s, %s %s, %s", r.thePicture, s.Screen, r.build, s.Build, l.Locale), of.Is)
+	}
 }

@@ -5,6 +5,8 @@ import (
 	"html"
 	"io"
 	"strings"
+
+	"consentledger/api/picture"
 )
 
 // A sheet is a report in the making, in one form. It keeps the first error.
@@ -16,7 +18,8 @@ type sheet interface {
 	row(cells []string)
 	rowsEnd()
 	paragraph(text string)
-	verbatim(text, lang string) // a text as it is, line by line; lang empty: the report's
+	image(file, alt string, is picture.Picture) // one of the bundle's files
+	verbatim(text, lang string)                 // a text as it is, line by line; lang empty: the report's
 	end() error
 }
 
@@ -69,7 +72,11 @@ func (m *markdown) verbatim(text, _ string) {
 	}
 	m.put("\n")
 }
-func (m *markdown) end() error { return m.err }
+
+// image is said by the item before it: a reader of Markdown knows no picture without an
+// ending to its name.
+func (m *markdown) image(string, string, picture.Picture) {}
+func (m *markdown) end() error                            { return m.err }
 
 // A page is for printing and for small screens: nothing is loaded from anywhere, and
 // Chinese is in a font that the system has for it. A row is a block of its own, with
@@ -106,6 +113,13 @@ func (p *page) row(cells []string) {
 
 func (p *page) rowsEnd()              {}
 func (p *page) paragraph(text string) { p.put("<p>" + html.EscapeString(text) + "</p>\n") }
+
+// image names the file in the bundle: it is seen once the bundle is unpacked, and its
+// alternative text where only the report is looked at.
+func (p *page) image(file, alt string, is picture.Picture) {
+	p.put(fmt.Sprintf(`<p><img src="%s" alt="%s" width="%d" height="%d" style="max-width:100%%;height:auto"></p>`+"\n",
+		html.EscapeString(file), html.EscapeString(alt), is.Width, is.Height))
+}
 
 func (p *page) verbatim(text, lang string) {
 	tag := "<pre>"

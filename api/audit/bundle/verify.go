@@ -35,6 +35,7 @@ type Opened struct {
 	Selected   int     // of these, those that were asked for: what the app published before them comes along
 	Streams    map[string]int64
 	Parts      int
+	Screens    []Screen // whose pictures belong into it, in the order in which they were published
 	Claims     []string // what it says that its records do not show
 
 	last  map[string]int64 // the revisions that it says its streams end at
@@ -44,7 +45,7 @@ type Opened struct {
 // Verify reads a bundle and checks everything in it that can be checked
 // without the log: every byte of the container, every file by its hash, the checkpoint by a key and origin
 // that the verifier knew before, every record by its audit path, every personal
-// part by its commitment, every text that a record names, and that what the
+// part by its commitment, every text and picture that a record names by its hash, and that what the
 // manifest and the report say is what the records give. The error says what is
 // wrong first. What is left is in Claims.
 func Verify(r io.ReaderAt, size int64, v note.Verifier, origin string) (*Opened, error) {
@@ -64,14 +65,14 @@ func Verify(r io.ReaderAt, size int64, v note.Verifier, origin string) (*Opened,
 		do   func() error
 	}{
 		{"", b.files}, {recordsFile, b.records}, {"", b.members}, {streamsFile, b.streams}, {partsFile, b.parts},
-		{manifestFile, b.derived}, {"", b.blobs}, {"", b.reports},
+		{manifestFile, b.derived}, {"", b.blobs}, {"", b.pictures}, {"", b.reports},
 	} {
 		err := step.do()
 		if err != nil && step.file != "" {
 			err = fmt.Errorf("%s: %w", step.file, err)
 		}
 		if err != nil {
-			return nil, err
+			return nil, b.explain(err)
 		}
 	}
 	if err := b.container(r, size); err != nil {
@@ -220,13 +221,13 @@ func (b *opening) files() error {
 			return fmt.Errorf("%s is not in the manifest", f.Name)
 		}
 		if err := b.file(f, want); err != nil {
-			return fmt.Errorf("%s: %w", f.Name, err)
+			return faultOf(f.Name, fmt.Errorf("%s: %w", f.Name, err))
 		}
 	}
 
 	for _, f := range b.Manifest.Files {
 		if !seen[f.Name] {
-			return fmt.Errorf("%s is missing", f.Name)
+			return faultOf(f.Name, fmt.Errorf("%s is missing", f.Name))
 		}
 	}
 
@@ -264,7 +265,7 @@ func (b *opening) file(f *zip.File, want File) error {
 		return errors.New("is not the file that the manifest names")
 	}
 	if hash, blob := strings.CutPrefix(f.Name, blobDir); blob && hash != sum {
-		return errors.New("is not the text of its hash")
+		return errors.New("is not the text or the picture of its hash")
 	}
 	return nil
 }
@@ -324,15 +325,16 @@ func (b *opening) records() error {
 		if !c.wants(s) {
 			return fmt.Errorf("record %d is not of what the manifest says was selected", l.Index)
 		}
-		if b.reading.count(c.asked(s)) {
+		asked := c.asked(s)
+		if b.reading.count(asked); asked {
 			b.Selected++
 		}
-		b.keep(l.Index, s, record)
+		b.keep(l.Index, asked, s, record)
 		return nil
 	})
 }
 
-func (b *opening) keep(index int64, s stored, record []byte) {
+func (b *opening) keep(index int64, asked bool, s stored, record []byte) {
 	b.Indexes = append(b.Indexes, index)
 	b.Streams[s.Stream]++
 	if b.Manifest.Parts > 0 {
@@ -340,7 +342,7 @@ func (b *opening) keep(index int64, s stored, record []byte) {
 	}
 
 	b.tally.add(s, true)
-	b.reading.add(s, record)
+	b.reading.add(index, asked, s, record)
 	texts, ok := textsOf(s, record)
 	if !ok {
 		b.unread = append(b.unread, fmt.Sprintf("%d (%s)", index, s.Type))

@@ -5,8 +5,8 @@ type wording struct {
 	lang, title, overview, about, person, included, wholeLog, made, span, asked, beside, voids, gaps, rejected,
 	unknown, linked, missing, partly string
 
-	timeline, andMore, whatWasShown, nothingNamed, theScreen, theText, versionText, build, proof, statement string
-	columns                                                                                                 []string
+	timeline, andMore, whatWasShown, nothingNamed, theScreen, thePicture, noPicture, theText, versionText, build, proof, statement string
+	columns                                                                                                                        []string
 
 	purposes, byAct, locale, evidence, shown, all, allowed, denied, due, reason, recordsRead, partsRead string
 
@@ -32,7 +32,8 @@ var english = wording{
 	timeline: "Timeline", columns: []string{"Happened", "Recorded", "Kind", "What", "Event"},
 	andMore: "And %d more records, in %s.", whatWasShown: "What was shown",
 	nothingNamed: "No record names a screen or a text.",
-	theScreen:    "Screen", theText: "Text",
+	theScreen:    "Screen", theText: "Text", thePicture: "Picture of the screen",
+	noPicture:   "Picture of the screen, which is not in this bundle",
 	versionText: "Text of the version that was answered (which text was shown is not recorded)", build: "build",
 	proof: "Proof, and what the system vouches for",
 	statement: `Every record above stands in an append-only RFC 6962 log of %d records with the root %s, signed as %s. Each was on disk, synced, before

@@ -10,7 +10,6 @@ import (
 	"io"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"consentledger/projections/transparency/merkle"
@@ -124,9 +123,10 @@ func (p *packer) records(ctx context.Context) error {
 			for i := range path {
 				line.Path[i] = path[i][:]
 			}
-			p.reading.count(c.asked(s))
+			asked := c.asked(s)
+			p.reading.count(asked)
 			p.opens += len(c.parts(s, p.Show))
-			p.reading.add(s, record)
+			p.reading.add(index, asked, s, record)
 			for _, hash := range blobsOf(record) {
 				p.named[hash] = true
 			}
@@ -212,6 +212,9 @@ func (p *packer) rest(ctx context.Context) error {
 	}
 
 	for _, hash := range slices.Sorted(maps.Keys(p.named)) {
+		if p.reading.screens.leavesOut(hash) && !p.texts[hash] {
+			continue
+		}
 		if err := p.blob(ctx, hash); err != nil {
 			return err
 		}
@@ -229,7 +232,7 @@ func (p *packer) writeStreams(w io.Writer) error {
 	return nil
 }
 
-// blob adds a text, if there is one of that hash: not every hash names a blob.
+// blob adds a text or a picture, if there is one of that hash: not every hash names a blob.
 // A policy's text that is not there is an error of the ledger's own, and told.
 func (p *packer) blob(ctx context.Context, hash string) error {
 	var text []byte
@@ -248,8 +251,8 @@ func (p *packer) blob(ctx context.Context, hash string) error {
 		return nil
 	}
 
-	return p.file(blobDir+strings.TrimPrefix(hash, "sha256:"),
-		func(w io.Writer) error { _, err := w.Write(text); return err })
+	p.reading.screens.have(hash, text)
+	return p.file(blobFile(hash), func(w io.Writer) error { _, err := w.Write(text); return err })
 }
 
 // report writes the bundle for reading.

@@ -31,13 +31,28 @@ const (
 
 // An Answer is what was found of a file.
 type Answer struct {
-	Kind      string   `json:"kind" doc:"bundle, receipt, erasure or unknown"`
-	Authentic bool     `json:"authentic"`
-	Wrong     string   `json:"wrong,omitzero" doc:"what is wrong first, if it is not authentic"`
-	Points    []Point  `json:"points" doc:"what was checked and holds"`
-	Claims    []string `json:"claims" doc:"what it says and does not show: it must be believed, or asked of the ledger"`
-	Origin    string   `json:"origin" doc:"of the log that it was held against"`
-	Key       string   `json:"key" doc:"of that log, by which anybody verifies"`
+	Kind      string           `json:"kind" doc:"bundle, receipt, erasure or unknown"`
+	Authentic bool             `json:"authentic"`
+	Wrong     string           `json:"wrong,omitzero" doc:"what is wrong first, if it is not authentic"`
+	Points    []Point          `json:"points" doc:"what was checked and holds"`
+	Pictures  []BundledPicture `json:"pictures,omitempty" doc:"of a bundle: the pictures of screens that are in it"`
+	Claims    []string         `json:"claims" doc:"what it says and does not show: it must be believed, or asked of the ledger"`
+	Origin    string           `json:"origin" doc:"of the log that it was held against"`
+	Key       string           `json:"key" doc:"of that log, by which anybody verifies"`
+}
+
+// A BundledPicture is the picture of a screen that is in a bundle, and what binds it to the records.
+type BundledPicture struct {
+	Hash   string  `json:"hash" doc:"sha256:..., as the record says"`
+	Type   string  `json:"type,omitzero" doc:"left out: it is no picture that is known here"`
+	Width  int     `json:"width,omitzero" doc:"in pixels"`
+	Height int     `json:"height,omitzero" doc:"in pixels"`
+	Screen string  `json:"screen"`
+	Build  string  `json:"build"`
+	Locale string  `json:"locale"`
+	Record int64   `json:"record" doc:"the index of the record that published the screen with this hash"`
+	Shown  []int64 `json:"shown,omitempty" doc:"the indexes of the first records that say that the screen was shown or answered"`
+	More   int     `json:"more,omitzero" doc:"how many others say so"`
 }
 
 // A Point is one thing that was checked, by a code, and what it was checked of.
@@ -104,6 +119,12 @@ func (a *Answer) bundle(file []byte, v note.Verifier) error {
 	a.holds("records", strconv.Itoa(b.Selected))
 	a.holds("texts", strconv.Itoa(b.Parts))
 	a.holds("derived", "")
+	for _, s := range b.Screens {
+		if s.There {
+			a.Pictures = append(a.Pictures, BundledPicture{Hash: s.Hash, Type: s.Is.Type, Width: s.Is.Width, Height: s.Is.Height,
+				Screen: s.Screen, Build: s.Build, Locale: s.Locale, Record: s.Record, Shown: s.Shown, More: s.More})
+		}
+	}
 	a.Claims = append(a.Claims, b.Claims...)
 	return nil
 }

@@ -28,8 +28,8 @@ func newVerifyBundle() *cobra.Command {
 		Use:   "bundle FILE",
 		Short: "Check an evidence bundle offline",
 		Long: `Check an evidence bundle offline: every byte of the container, every file, the signed checkpoint, every
-record's proof, every personal text that it shows, every text that a record names,
-and that its manifest and its report say what the records give. What nobody can
+record's proof, every personal text that it shows, every text and picture that a
+record names, and that its manifest and its report say what the records give. What nobody can
 derive is listed as claimed.
 
 With --policy, also that the witnesses signed that it asks for: whoever makes the
@@ -131,6 +131,12 @@ func tellBundle(out io.Writer, b *bundle.Opened, beyond string) {
 			"published before or which say whose a request is\n", beside)
 	}
 
+	for _, s := range b.Screens {
+		if s.There {
+			tellPicture(out, s)
+		}
+	}
+
 	for _, s := range m.Linked {
 		fmt.Fprintf(out, "linked, and not in here: %s\n", s)
 	}
@@ -138,6 +144,27 @@ func tellBundle(out io.Writer, b *bundle.Opened, beyond string) {
 	for _, claim := range b.Claims {
 		fmt.Fprintf(out, "claimed, and not shown: %s\n", claim)
 	}
+}
+
+// tellPicture says which picture is of which record.
+func tellPicture(out io.Writer, s bundle.Screen) {
+	what := "no picture that is known here"
+	if s.Is.Type != "" {
+		what = fmt.Sprintf("%s, %d x %d", s.Is.Type, s.Is.Width, s.Is.Height)
+	}
+	fmt.Fprintf(out, "picture %s (%s): %s", s.Hash, what, bundle.Shown(s.String()))
+
+	for i, record := range s.Shown {
+		between := ", "
+		if i == 0 {
+			between = "; shown or answered in record "
+		}
+		fmt.Fprintf(out, "%s%d", between, record)
+	}
+	if s.More > 0 {
+		fmt.Fprintf(out, " and %d more", s.More)
+	}
+	fmt.Fprintln(out)
 }
 
 // compare holds a bundle against a log.
