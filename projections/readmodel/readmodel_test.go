@@ -1,6 +1,7 @@
 package readmodel_test
 
 import (
+	"io"
 	"os"
 	"path/filepath"
 	"testing"
@@ -55,6 +56,13 @@ func TestAFileIsKeptOrBuiltAgain(t *testing.T) {
 		"no database":    {func(t *testing.T, f string) { write(t, f, "this is no database, and long enough to be told") }, schema, 0},
 		"empty":          {func(t *testing.T, f string) { write(t, f, "") }, schema, 0},
 		"marked":         {func(t *testing.T, f string) { write(t, f+".damaged", "") }, schema, 0},
+
+		// A file that was not closed is checked in full, but where only the process was killed.
+		"not closed, and sound": {func(t *testing.T, f string) { write(t, f+"-wal", ""); write(t, f+".boot", "another") }, schema, 7},
+		"after a power loss":    {func(t *testing.T, f string) { tear(t, f); write(t, f+".boot", "another") }, schema, 0},
+		"no note of the boot":   {func(t *testing.T, f string) { tear(t, f); os.Remove(f + ".boot") }, schema, 0},
+		"a copy":                {func(t *testing.T, f string) { tear(t, f); replace(t, f) }, schema, 0},
+		"killed":                {func(t *testing.T, f string) { tear(t, f) }, schema, 7},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
@@ -67,6 +75,37 @@ func TestAFileIsKeptOrBuiltAgain(t *testing.T) {
 				fill(t, dir, c.then)
 			}
 		})
+	}
+}
+
+// tear leaves a file as if it had not been closed, with a page that is none.
+func tear(t *testing.T, file string) {
+	t.Helper()
+	f, err := os.OpenFile(file, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	end, err := f.Seek(0, io.SeekEnd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.WriteAt(make([]byte, 4096), end-4096); err != nil {
+		t.Fatal(err)
+	}
+	write(t, file+"-wal", "")
+}
+
+// replace puts a copy in the place of a file.
+func replace(t *testing.T, file string) {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, file+".copy", string(text))
+	if err := os.Rename(file+".copy", file); err != nil {
+		t.Fatal(err)
 	}
 }
 

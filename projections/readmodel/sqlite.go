@@ -46,7 +46,7 @@ func (d Dir) Discard(_ context.Context, name string) error {
 }
 
 func removeFile(file string) error {
-	for _, end := range []string{"", "-wal", "-shm", marker} {
+	for _, end := range []string{"", "-wal", "-shm", marker, opened} {
 		if err := os.Remove(file + end); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return err
 		}
@@ -56,14 +56,19 @@ func removeFile(file string) error {
 
 var errOther = errors.New("the file is absent, damaged or of another schema")
 
-// openFile opens a file that is sound and of this schema. One that was not closed
-// is checked in full: it may have been torn.
+// openFile opens a file that is sound and of this schema.
+//
+// One that was not closed may have been torn if the machine lost power: then it is checked
+// in full, which takes time in proportion to its size. If only the process was killed, the
+// system has all that it wrote, and SQLite's log makes it whole. Which of the two it was
+// says the note of the boot in which this file was opened; a copy of the file has none.
 func openFile(ctx context.Context, file, hash string) (*DB, error) {
 	if !exists(file) || exists(file+marker) {
 		return nil, errOther
 	}
 
-	torn := exists(file + "-wal")
+	boot := bootOf(file)
+	torn := exists(file+"-wal") && (boot == "" || !notes(file+opened, boot))
 	writer, readers := newFileSide(file, "immediate", 1, writing), newFileSide(file, "deferred", 3, reading)
 	db := &DB{writer: writer, readers: readers, meta: "SELECT position, '' FROM meta", keys: `SELECT m.name, i.name
 		FROM sqlite_master m, pragma_table_info(m.name) i WHERE m.type = 'table' AND m.name <> 'meta' AND i.pk > 0 ORDER BY m.name, i.pk`}
@@ -80,7 +85,17 @@ func openFile(ctx context.Context, file, hash string) (*DB, error) {
 	if err := check(ctx, writer.db, hash, torn); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
+	_ = os.WriteFile(file+opened, []byte(boot), 0o600) // without it the next one checks in full
 	return db, nil
+}
+
+// opened ends the name of the file that notes in which boot a read model was opened. It is
+// not synced: after a power loss it says another boot, whatever is left of it.
+const opened = ".boot"
+
+func notes(file, boot string) bool {
+	text, err := os.ReadFile(file)
+	return err == nil && string(text) == boot
 }
 
 func exists(file string) bool {
