@@ -1,8 +1,6 @@
 package dashboard
 
-import (
-	"strings"
-)
+import "strings"
 
 // A call is a request to the API, as it is sent and as it is shown.
 type call struct {
@@ -27,14 +25,14 @@ func (c *call) curl(address string, file bool) string {
 		lines = append(lines, "-H "+quote(h.Name+": "+h.Value))
 	}
 	if c.kind == "" {
-		return strings.Join(lines, " \\\n  ")
+		return inLines(lines)
 	}
 
 	lines = append(lines, "-H "+quote("Content-Type: "+c.kind))
 	if file {
-		return strings.Join(append(lines, "--data-binary @FILE"), " \\\n  ")
+		return inLines(append(lines, "--data-binary @FILE"))
 	}
-	return strings.Join(append(lines, "--data-binary @-"), " \\\n  ") + c.document()
+	return inLines(append(lines, "--data-binary @-")) + c.document()
 }
 
 // verb is the call for a shell, by the program's own verb.
@@ -44,7 +42,7 @@ func (c *call) verb(file bool) string {
 		lines = append(lines, "--header "+quote(h.Name+": "+h.Value))
 	}
 	if c.kind == "" {
-		return strings.Join(lines, " \\\n  ")
+		return inLines(lines)
 	}
 
 	if c.kind != "application/json" {
@@ -52,11 +50,14 @@ func (c *call) verb(file bool) string {
 	}
 	if file {
 		lines[0] += " FILE"
-		return strings.Join(lines, " \\\n  ")
+		return inLines(lines)
 	}
 	lines[0] += " -"
-	return strings.Join(lines, " \\\n  ") + c.document()
+	return inLines(lines) + c.document()
 }
+
+// inLines writes a command in lines that a shell reads as one.
+func inLines(lines []string) string { return strings.Join(lines, " \\\n  ") }
 
 // document is the body as a shell's here-document, which changes nothing of it.
 func (c *call) document() string {

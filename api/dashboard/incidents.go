@@ -25,17 +25,38 @@ type clockedCase struct {
 	Obligations []obligation
 }
 
-// incidentStates are how an incident can stand: those that are open first.
-var incidentStates = []string{"suspected", "detected", "contained", "closed", "dismissed"}
+// Clocks returns what is owed whose clock runs.
+func (c clockedCase) Clocks() (running []obligation) {
+	for _, o := range c.Obligations {
+		if o.Due != "" && (o.State == "overdue" || o.State == "at-risk" || o.State == "open") {
+			running = append(running, o)
+		}
+	}
+	return running
+}
+
+// mostClocks is of how many incidents a list shows the clocks; the page of each one has them, too.
+const mostClocks = 10
+
+// The states of an incident, while it is open and when it is over.
+var (
+	openIncidents = []string{"suspected", "detected", "contained"}
+	overIncidents = []string{"closed", "dismissed"}
+)
 
 func readIncidents(a *ask) (any, error) {
-	page := &incidents{States: incidentStates}
+	page := &incidents{States: slices.Concat([]string{"open"}, openIncidents, []string{"over"}, overIncidents)}
 	if a.App == "" {
 		return page, nil
 	}
 
-	asked, states := a.URL.Query(), incidentStates
-	if state := asked.Get("state"); slices.Contains(incidentStates, state) {
+	asked, states := a.URL.Query(), slices.Concat(openIncidents, overIncidents)
+	switch state := asked.Get("state"); {
+	case state == "open":
+		states = openIncidents
+	case state == "over":
+		states = overIncidents
+	case slices.Contains(states, state):
 		states = []string{state}
 	}
 	_, known := a.dayAsked()
@@ -48,44 +69,49 @@ func readIncidents(a *ask) (any, error) {
 		if cursor := asked.Get("cursor"); cursor != "" && len(states) == 1 {
 			query.Set("cursor", cursor)
 		}
-		list, asOf, err := a.incidentsOf(query, known)
+		answer, err := a.incidents(query)
 		if err != nil {
 			return nil, err
 		}
-		if page.AsOf = asOf; len(list.Cases) > 0 {
+		list := incidentList{State: state, Next: answer.Next}
+		if list.Cases, err = a.withClocks(answer.Cases, known); err != nil {
+			return nil, err
+		}
+		if page.AsOf = answer.AsOf; len(list.Cases) > 0 {
 			page.Lists = append(page.Lists, list)
 		}
 	}
 	return page, nil
 }
 
-// incidentsOf returns the incidents of a state. The first of those of which a clock may run have
-// what is owed for them; the page of each one has that, too.
-func (a *ask) incidentsOf(query url.Values, known string) (list incidentList, asOf string, err error) {
-	var answer struct {
-		Cases []caseRow
-		Next  string
-		AsOf  string `json:"as_of"`
-	}
-	if err := a.get(a.of("/incidents"), query, &answer); err != nil {
-		return list, "", err
-	}
+// An incidentPage is a page of the list of incidents.
+type incidentPage struct {
+	Cases []caseRow
+	Next  string
+	AsOf  string `json:"as_of"`
+}
 
-	list = incidentList{State: query.Get("state"), Next: answer.Next}
-	for i, c := range answer.Cases {
+func (a *ask) incidents(query url.Values) (p incidentPage, err error) {
+	return p, a.get(a.of("/incidents"), query, &p)
+}
+
+// withClocks returns a list of incidents, the first of which a clock may run with what is owed for
+// them, as it was known at a moment; empty: as it is now.
+func (a *ask) withClocks(list []caseRow, known string) (all []clockedCase, err error) {
+	for i, c := range list {
 		one := clockedCase{caseRow: c}
-		if i < mostClocks && !isOver(list.State) {
+		if i < mostClocks && !isOver(c.State) {
 			if one.Obligations, err = a.owedFor(c.ID, known); err != nil {
-				return list, "", err
+				return nil, err
 			}
 		}
-		list.Cases = append(list.Cases, one)
+		all = append(all, one)
 	}
-	return list, answer.AsOf, nil
+	return all, nil
 }
 
 // isOver reports whether nothing happens any more in a state of an incident.
-func isOver(state string) bool { return state == "closed" || state == "dismissed" }
+func isOver(state string) bool { return slices.Contains(overIncidents, state) }
 
 // owedFor returns what is owed for an incident, as it was known at a moment; empty: as it is now.
 func (a *ask) owedFor(id, known string) ([]obligation, error) {
@@ -97,6 +123,9 @@ func (a *ask) owedFor(id, known string) ([]obligation, error) {
 	err := a.get(a.of("/incidents/"+url.PathEscape(id)), query, &whole)
 	return whole.Obligations, err
 }
+
+// Over reports whether the incidents of the list are over.
+func (l incidentList) Over() bool { return isOver(l.State) }
 
 // More returns the address of the next page of a list.
 func (l incidentList) More(p *page) string {

@@ -47,6 +47,9 @@ func TestIncidentsAreListedAsOfADay(t *testing.T) {
 	if open < 0 || ended < open || !strings.Contains(page, `<span class="state overdue">overdue</span> <time datetime="2026-03-04T10:00:00Z">`) {
 		t.Errorf("%s", page)
 	}
+	if !strings.Contains(page, `<td data-column="Closed"><time datetime="2026-01-05T10:00:00Z">`) {
+		t.Errorf("it is not said since when an incident is over: %s", page)
+	}
 	if !strings.Contains(page, "cursor=4&amp;state=detected") {
 		t.Errorf("the list does not go on: %s", page)
 	}
@@ -59,6 +62,12 @@ func TestIncidentsAreListedAsOfADay(t *testing.T) {
 		t.Errorf("asked %s", got)
 	}
 
+	if page := see("&state=open"); !strings.Contains(page, "incidents/i1?") || strings.Contains(page, "incidents/i0?") {
+		t.Errorf("those that are open: %s", page)
+	}
+	if page := see("&state=over"); strings.Contains(page, "incidents/i1?") || !strings.Contains(page, "incidents/i0?") {
+		t.Errorf("those that are over: %s", page)
+	}
 	if page := see("&state=dismissed"); !strings.Contains(page, "consentledger incident suspect --app shop") {
 		t.Errorf("an empty page does not say what to do: %s", page)
 	}

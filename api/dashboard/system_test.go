@@ -11,16 +11,18 @@ import (
 	"time"
 )
 
-// A systemAPI answers what the page System asks for, by paths.
+// A systemAPI answers what pages ask for, by paths, with the query or without.
 type systemAPI map[string]string
 
 func (s systemAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if _, err := io.ReadAll(r.Body); err != nil { // as handlers may, of any request
 		w.WriteHeader(http.StatusBadRequest)
 	}
-	if text, ok := s[r.URL.Path]; ok {
-		fmt.Fprint(w, text)
-		return
+	for _, asked := range []string{r.URL.RequestURI(), r.URL.Path} {
+		if text, ok := s[asked]; ok {
+			fmt.Fprint(w, text)
+			return
+		}
 	}
 	w.WriteHeader(http.StatusForbidden)
 	fmt.Fprint(w, `{"status":403,"code":"forbidden","detail":"not of this key"}`)

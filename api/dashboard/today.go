@@ -11,7 +11,7 @@ type today struct {
 	Provisional int          // of the dates in the lanes, those that are provisional
 	Later       int          // replies that are due after those in the lanes, counted
 	Others      []stateCount // everything else that is owed, counted
-	Incidents   []openIncident
+	Incidents   []clockedCase
 	Changes     []suddenChange // of builds, in the last 30 days
 	Alarms      []alarm
 	Rejected    []rejected // that may be an opt-out, and nobody has seen
@@ -26,15 +26,6 @@ type lane struct {
 	Name        string
 	Obligations []obligation
 }
-
-// An openIncident is one that is not closed, and what is owed of it whose clock runs.
-type openIncident struct {
-	caseRow
-	Clocks []obligation
-}
-
-// mostClocks is of how many incidents a page shows the clocks.
-const mostClocks = 10
 
 type alarm struct {
 	Name   string `json:"name"`
@@ -185,38 +176,24 @@ func (t *today) paused(a *ask) error {
 	return nil
 }
 
-// incidents reads which are not closed, and the clocks of the newest: they run by the hour.
+// incidents reads which are open, and the clocks of the newest: they run by the hour.
 func (t *today) incidents(a *ask) error {
-	query := url.Values{"limit": {"1000"}}
+	query := url.Values{"state": {"open"}, "limit": {"1000"}}
+	var open []caseRow
 	for more := true; more; {
-		var page struct {
-			Cases []caseRow
-			Next  string
-		}
-		if err := a.get(a.of("/incidents"), query, &page); err != nil {
+		page, err := a.incidents(query)
+		if err != nil {
 			return err
 		}
-		for _, c := range page.Cases {
-			if c.Closed == "" && !isOver(c.State) {
-				t.Incidents = append(t.Incidents, openIncident{caseRow: c})
-			}
-		}
+		open = append(open, page.Cases...)
 		more = page.Next != ""
 		query.Set("cursor", page.Next)
 	}
 
-	slices.Reverse(t.Incidents) // the newest first
-	for i := range t.Incidents[:min(len(t.Incidents), mostClocks)] {
-		one := &t.Incidents[i]
-		owed, err := a.owedFor(one.ID, "")
-		if err != nil {
-			return err
-		}
-		one.Clocks = slices.DeleteFunc(owed, func(o obligation) bool {
-			return o.Due == "" || o.State != "overdue" && o.State != "at-risk" && o.State != "open"
-		})
-	}
-	return nil
+	slices.Reverse(open) // the newest first
+	var err error
+	t.Incidents, err = a.withClocks(open, "")
+	return err
 }
 
 // changes reads of which builds another share agrees than of the build before. Who may not see numbers

@@ -34,7 +34,7 @@ type Case struct {
 	Cause         string   `json:"cause,omitzero" doc:"the withdrawal that came with it"`
 	At            string   `json:"at" format:"date-time" doc:"as its source says"`
 	Recorded      string   `json:"recorded" format:"date-time"`
-	Closed        string   `json:"closed,omitzero" format:"date-time"`
+	Closed        string   `json:"closed,omitzero" format:"date-time" doc:"when the step was recorded by which it is over; absent: it is open"`
 	Marks         []string `json:"marks,omitempty" doc:"what is true of it, in the words of its steps"`
 	Done          []string `json:"done,omitempty" doc:"the types that have their answer"`
 	Test          bool     `json:"test,omitzero" doc:"it is of a test, and in no list"`
@@ -75,7 +75,7 @@ type WholeCase struct {
 
 type casesIn struct {
 	App     string `path:"app"`
-	State   string `query:"state"`
+	State   string `query:"state" doc:"a state of one of them; or open or over, those in any state of that kind"`
 	Type    string `query:"type" doc:"a type of request, as in access"`
 	Subject string `query:"subject" doc:"account:ID, device:ID or ID; better asked in a body"`
 	Person  string `query:"person" doc:"a pseudonym"`
@@ -92,7 +92,7 @@ type casesBody struct {
 
 // A CaseQuery is the query of a list in a body, so that no id stands in a URL.
 type CaseQuery struct {
-	State   string `json:"state,omitzero"`
+	State   string `json:"state,omitzero" doc:"a state of one of them; or open or over, those in any state of that kind"`
 	Type    string `json:"type,omitzero"`
 	Subject string `json:"subject,omitzero" doc:"account:ID, device:ID or ID"`
 	Person  string `json:"person,omitzero" doc:"a pseudonym"`
@@ -145,7 +145,7 @@ func (s *server) cases(ctx context.Context, noun ident.Noun, app string, c CaseQ
 		return nil, err
 	}
 
-	q := requests.CaseQuery{App: name, Noun: noun, State: c.State, Type: c.Type, Limit: 100}
+	q := requests.CaseQuery{App: name, Noun: noun, States: statesOf(noun, c.State), Type: c.Type, Limit: 100}
 	if c.Limit != "" {
 		if q.Limit, err = count(c.Limit, maxRows); err != nil {
 			return nil, err
@@ -184,16 +184,32 @@ func (s *server) cases(ctx context.Context, noun ident.Noun, app string, c CaseQ
 	return ok(a)
 }
 
-// caseStates are how requests and incidents can stand.
-var caseStates = map[ident.Noun][]string{
-	ident.RequestNoun:  {"open", "answered", "rejected", "withdrawn", "duplicate"},
-	ident.IncidentNoun: {"suspected", "detected", "contained", "closed", "dismissed"},
+// caseStates are how requests and incidents can stand while something of them is to be done, and how
+// when they are over.
+var caseStates = map[ident.Noun]struct{ open, over []string }{
+	ident.RequestNoun:  {[]string{"open"}, []string{"answered", "rejected", "withdrawn", "duplicate"}},
+	ident.IncidentNoun: {[]string{"suspected", "detected", "contained"}, []string{"closed", "dismissed"}},
+}
+
+// statesOf returns the states that a filter means; none: any.
+func statesOf(noun ident.Noun, filter string) []string {
+	switch filter {
+	case "":
+		return nil
+	case "open":
+		return caseStates[noun].open
+	case "over":
+		return caseStates[noun].over
+	}
+	return []string{filter}
 }
 
 // checkCases refuses to look for what there cannot be.
 func checkCases(noun ident.Noun, c CaseQuery) error {
-	if states := caseStates[noun]; c.State != "" && !slices.Contains(states, c.State) {
-		return bad("state: want one of " + strings.Join(states, ", "))
+	states := caseStates[noun]
+	filters := slices.Concat([]string{"open"}, states.open, []string{"over"}, states.over)
+	if filters = slices.Compact(filters); c.State != "" && !slices.Contains(filters, c.State) {
+		return bad("state: want one of " + strings.Join(filters, ", "))
 	}
 	if noun != ident.RequestNoun && (c.Subject != "" || c.Person != "") {
 		return bad("subject, person: an incident is of no one person: leave them out")

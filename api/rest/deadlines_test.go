@@ -182,6 +182,8 @@ func TestRequestsAndIncidentsAreListedAndShown(t *testing.T) {
 	d.want(404, "there is no request", "GET", list+"/nosuch", "")
 	d.want(404, "there is no incident", "GET", "/v1/apps/smartkey/incidents/"+open.ID, "")
 	d.want(200, `"state":"contained"`, "GET", "/v1/apps/smartkey/incidents", "")
+	d.want(200, `"state":"contained"`, "GET", "/v1/apps/smartkey/incidents?state=open", "")
+	d.want(200, `"id":"`+answered.ID, "POST", list+"/query", `{"state":"over"}`)
 }
 
 func TestTheReportIsTakenAwayAsAFile(t *testing.T) {
@@ -261,7 +263,7 @@ func TestAFilterNamesWhatThereCanBe(t *testing.T) {
 		"obligations?type=bananas":              "type",
 		"requests?state=bananas":                "state: want one of open",
 		"requests?type=bananas":                 "type: ",
-		"incidents?state=open":                  "state: want one of suspected",
+		"incidents?state=answered":              "state: want one of open, suspected, detected, contained, over, closed, dismissed",
 		"incidents?type=access":                 "type: an incident has none",
 		"incidents?subject=user-1":              "an incident is of no one person",
 		"obligations?provisional=perhaps":       "provisional is true or false",
@@ -285,7 +287,7 @@ func TestAFilterNamesWhatThereCanBe(t *testing.T) {
 		d.want(404, "id: no obligation of the app can have that id", "GET", "/v1/apps/smartkey/"+query, "")
 	}
 	d.want(404, "stream: the app has no stream of that name", "GET", "/v1/apps/smartkey/obligations?stream=request-smartkey-0123456789abcdef", "")
-	for _, query := range []string{"obligations?kind=keep", "obligations?id=reply.law.cn.gbt35273.request_reply", "obligations?id=reply.law.cn.gbt35273.request_reply.2", "obligations?format=json&kind=keep", "requests?person=0123456789abcdef0123456789abcdef", "obligations?rule=law.cn.gbt35273.request_reply", "requests?state=duplicate", "incidents?state=dismissed"} {
+	for _, query := range []string{"obligations?kind=keep", "obligations?id=reply.law.cn.gbt35273.request_reply", "obligations?id=reply.law.cn.gbt35273.request_reply.2", "obligations?format=json&kind=keep", "requests?person=0123456789abcdef0123456789abcdef", "obligations?rule=law.cn.gbt35273.request_reply", "requests?state=duplicate", "incidents?state=dismissed", "incidents?state=over"} {
 		d.want(200, "[]", "GET", "/v1/apps/smartkey/"+query, "")
 	}
 }

@@ -34,7 +34,7 @@ func requestShowCommand() *cobra.Command {
 }
 
 func incidentListCommand() *cobra.Command {
-	return caseList("incidents", "id", "state", "recorded", "marks")
+	return caseList("incidents", "id", "state", "recorded", "closed", "marks")
 }
 
 func incidentShowCommand() *cobra.Command {
@@ -61,7 +61,7 @@ func caseList(many string, columns ...string) *cobra.Command {
 		}}
 	f := c.Flags()
 	commandline.AppFlag(c, &app)
-	f.StringVar(&q.State, "state", "", "only those in this state, as in open")
+	f.StringVar(&q.State, "state", "", "only those in this state, as in open or over")
 	f.StringVar(&q.KnownAt, "known-at", "", "as far as was known then, RFC 3339 (default: now)")
 	f.StringVar(&q.Min, "min-position", "", "wait until the answer holds at least this position")
 	if many == "requests" {

@@ -73,6 +73,9 @@ func (i Incident) stateAfter(kind catalog.Step) string {
 	return i.State
 }
 
+// Over reports whether nothing happens any more to the incident, unless it is opened again.
+func (i Incident) Over() bool { return i.State == "closed" || i.State == "dismissed" }
+
 // Decide answers cmd with the facts that it makes true. At is when it happened,
 // as its source says; recorded is the ledger's time.
 func (i Incident) Decide(cmd domain.Command, ref domain.Reference, at, recorded deadline.Instant) ([]domain.Event, error) {

@@ -154,7 +154,7 @@ func (b *batch) step(e codec.Entry, x domain.Stepped) error {
 	}
 
 	if c.Noun == ident.IncidentNoun {
-		err = b.foldIncident(c)
+		err = b.foldIncident(e, c)
 	} else {
 		err = b.foldRequest(e, x, c)
 	}
@@ -230,10 +230,19 @@ func (b *batch) foldRequest(e codec.Entry, x domain.Stepped, c *Case) error {
 	return nil
 }
 
-func (b *batch) foldIncident(c *Case) error {
+// foldIncident folds the incident's steps as the domain does. A step that arrives late ends nothing,
+// so an incident that is over keeps the time at which it ended.
+func (b *batch) foldIncident(e codec.Entry, c *Case) error {
 	var i cases.Incident
 	err := b.steps(c, func(f domain.Fact) { i = i.Evolve(f) })
 	c.Marks, c.State = i.Marks.Names(), i.State
+
+	switch {
+	case !i.Over():
+		c.Closed = 0
+	case c.Closed == 0:
+		c.Closed = e.Recorded
+	}
 	return err
 }
 
@@ -285,9 +294,9 @@ type CaseQuery struct {
 	App    ident.AppName
 	Noun   ident.Noun
 	Known  Known
-	State  string // empty: any
-	Type   string // empty: any
-	Person string // a pseudonym; empty: anybody
+	States []string // none: any
+	Type   string   // empty: any
+	Person string   // a pseudonym; empty: anybody
 	After  eventstore.Position
 	Limit  int
 }
@@ -300,20 +309,8 @@ func (v *View) Cases(ctx ctx, q CaseQuery) (list []Case, asOf eventstore.Positio
 		if asOf, err = q.Known.position(position); err != nil {
 			return err
 		}
-		query := "SELECT " + caseColumns +
-			" FROM cases WHERE app = ? AND noun = ? AND begun > ? AND from_position <= ? AND to_position > ? AND " +
-			"test = 0"
-		args := []any{string(q.App), string(q.Noun), int64(q.After), int64(asOf), int64(asOf)}
-		if q.State != "" {
-			query, args = query+" AND state = ?", append(args, q.State)
-		}
-		if q.Type != "" {
-			query, args = query+" AND instr(types, ?) > 0", append(args, ","+q.Type+",")
-		}
-		if q.Person != "" {
-			query, args = query+" AND person = ?", append(args, q.Person)
-		}
-		return tx.Each(query+" ORDER BY begun LIMIT ?", append(args, q.Limit), func(scan func(...any) error) error {
+		query, args := q.sql(asOf, asOf == position)
+		return tx.Each(query, args, func(scan func(...any) error) error {
 			c, err := readCase(scan)
 			if err == nil {
 				list = append(list, *c)
@@ -322,6 +319,40 @@ func (v *View) Cases(ctx ctx, q CaseQuery) (list []Case, asOf eventstore.Positio
 		})
 	})
 	return list, asOf, err
+}
+
+// sql returns what is asked of the tables, as of a position. Each state is asked by itself: so the
+// index cases_state has the rows of each in their order, and as many are read as are wanted.
+func (q CaseQuery) sql(asOf eventstore.Position, newest bool) (query string, args []any) {
+	states := q.States
+	if len(states) == 0 {
+		states = []string{""}
+	}
+
+	for i, state := range states {
+		if i > 0 {
+			query += " UNION ALL "
+		}
+		query += "SELECT " + caseColumns + " FROM cases WHERE app = ? AND noun = ? AND begun > ? AND test = 0"
+		args = append(args, string(q.App), string(q.Noun), int64(q.After))
+
+		// An index of part of a table serves who names that part.
+		if newest {
+			query += " AND to_position = " + now
+		} else {
+			query, args = query+" AND from_position <= ? AND to_position > ?", append(args, int64(asOf), int64(asOf))
+		}
+		if state != "" {
+			query, args = query+" AND state = ?", append(args, state)
+		}
+		if q.Type != "" {
+			query, args = query+" AND instr(types, ?) > 0", append(args, ","+q.Type+",")
+		}
+		if q.Person != "" {
+			query, args = query+" AND person = ?", append(args, q.Person)
+		}
+	}
+	return query + " ORDER BY begun LIMIT ?", append(args, q.Limit)
 }
 
 // Case returns a request or an incident with its steps and the obligations that

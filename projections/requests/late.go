@@ -33,7 +33,9 @@ func (b *batch) answer(e codec.Entry, x domain.CheckAnswered) error {
 }
 
 // withdraw keeps a withdrawal that came later than it was said, whatever took
-// the consent away.
+// the consent away, if an answer was given about a moment in between. Answers that
+// come after it know of it: so most withdrawals, which are late by milliseconds, need
+// not be read by a report.
 func (b *batch) withdraw(e codec.Entry, scope policy.Scope) error {
 	if e.At >= e.Recorded || !scope.All && len(scope.Purposes) == 0 {
 		return nil
@@ -42,8 +44,15 @@ func (b *batch) withdraw(e codec.Entry, scope policy.Scope) error {
 	for _, id := range scope.Purposes {
 		purposes = append(purposes, string(id))
 	}
+	said := listOf(purposes)
+	var answered bool
+	if err := b.tx.Row("SELECT EXISTS (SELECT 1 FROM answers a WHERE a.app = ? AND a.person = ? AND a.valid >= ? AND "+
+		"(? = '' OR instr(?, ',' || a.purpose || ',') > 0))",
+		[]any{string(e.Stream.App), e.Stream.ID, int64(e.At), said, said}, &answered); err != nil || !answered {
+		return err
+	}
 	_, err := b.tx.Exec("INSERT INTO late VALUES (?, ?, ?, ?, ?, ?, ?)", string(e.Stream.App), e.Stream.ID,
-		int64(e.Position), int64(e.At), int64(e.Recorded), listOf(purposes), e.ID.String())
+		int64(e.Position), int64(e.At), int64(e.Recorded), said, e.ID.String())
 	return err
 }
 

@@ -97,6 +97,7 @@ CREATE TABLE cases (
 	PRIMARY KEY (app, noun, id, from_position)
 );
 CREATE INDEX cases_begun ON cases (app, noun, begun, from_position, to_position);
+CREATE INDEX cases_state ON cases (app, noun, state, begun) WHERE to_position = ` + now + `;
 CREATE INDEX cases_person ON cases (app, person) WHERE person <> '';
 -- fields: a JSON object, since every kind of step has others; amount and codes: what a fee is, and the grounds of a no
 CREATE TABLE steps (
@@ -129,7 +130,7 @@ CREATE TABLE clocks (
 	app TEXT NOT NULL, clock TEXT NOT NULL,
 	PRIMARY KEY (app, clock)
 ) WITHOUT ROWID;
--- answers "you may", and nos that came later than they were said
+-- answers "you may", and opt-outs that came later than they were said and follow an answer about a moment in between
 CREATE TABLE answers (
 	app TEXT NOT NULL, person TEXT NOT NULL, position INTEGER NOT NULL,
 	purpose TEXT NOT NULL, valid INTEGER NOT NULL, recorded INTEGER NOT NULL, event TEXT NOT NULL,
@@ -192,7 +193,7 @@ CREATE VIEW requests AS
 		nullif(marks, '') AS marks, nullif(done, '') AS done, changed, event, begun AS position, from_position AS updated_position
 	FROM cases WHERE noun = 'request' AND to_position = ` + now + `;
 CREATE VIEW incidents AS
-	SELECT app, 'incident-' || app || '-' || id AS stream, id, state, at, recorded, nullif(marks, '') AS marks, changed, event,
+	SELECT app, 'incident-' || app || '-' || id AS stream, id, state, at, recorded, nullif(closed, 0) AS closed, nullif(marks, '') AS marks, changed, event,
 		begun AS position, from_position AS updated_position
 	FROM cases WHERE noun = 'incident' AND to_position = ` + now + `;
 CREATE VIEW case_steps AS
