@@ -276,9 +276,12 @@ func (b *builder) route(s auth.Subject, r operator.Route, name string) error {
 		x.address = strings.Replace(x.address, "{app}", "{group}", 1)
 	}
 
-	if r.Events {
+	switch {
+	case r.Events:
 		x.sent = b.events()
-	} else {
+	case r.File:
+		x.sent = b.files(name, op)
+	default:
 		payload, err := b.body(r, op)
 		if err != nil {
 			return err
@@ -309,6 +312,19 @@ func (b *builder) route(s auth.Subject, r operator.Route, name string) error {
 	b.messages[message] = object{"name": message, "title": "the answer", "contentType": kind, "payload": payload}
 	x.answers = append([]string{message}, x.answers...)
 	return b.receive(s, x)
+}
+
+// files returns the messages of a route whose body is a file: one for each type that it takes.
+func (b *builder) files(name string, op *huma.Operation) (messages []string) {
+	for _, kind := range slices.Sorted(maps.Keys(op.RequestBody.Content)) {
+		_, short, _ := strings.Cut(kind, "/")
+		message := name + ".request." + short
+		b.messages[message] = object{"name": message, "title": op.Summary, "contentType": kind,
+			"description": "the file as it is, of at most what the NATS server takes in a message: a larger one goes over HTTP",
+			"payload":     object{"type": "string", "format": "binary"}}
+		messages = append(messages, message)
+	}
+	return messages
 }
 
 // body returns the schema of the body of a message: that of the route, and beside it what

@@ -149,6 +149,9 @@ func (c *Client) record(ctx context.Context, e Event) (Receipt, error) {
 	if refusal, is := errors.AsType[*Refusal](err); is {
 		return Receipt{}, refusal
 	}
+	if errors.Is(err, errTooLarge) { // it was never sent
+		return Receipt{}, err
+	}
 	return Receipt{}, &Unknown{ID: e.ID, Cause: err}
 }
 

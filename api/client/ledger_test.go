@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -15,6 +16,7 @@ import (
 	"time"
 
 	"consentledger/api/nats/intake"
+	"consentledger/api/nats/operator"
 	"consentledger/api/policyfile"
 	"consentledger/api/rest"
 	"consentledger/domain/deadline"
@@ -36,6 +38,8 @@ type service struct {
 	ledger *ledger.Ledger
 	http   *httptest.Server
 
+	handler http.Handler // without what cuts connections
+
 	asked atomic.Int64 // requests that came by HTTP
 	down  atomic.Bool  // connections are cut before anything is read
 	deaf  atomic.Int64 // so many answers more are lost after the work was done
@@ -55,8 +59,8 @@ func serve(t *testing.T) *service {
 		t.Fatal(err)
 	}
 
-	s := &service{t: t, ledger: l}
 	handler := rest.Handler(rest.Config{Ledger: l, Blobs: blobs.New(rows), Version: "test"})
+	s := &service{t: t, ledger: l, handler: handler}
 	s.http = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.asked.Add(1)
 		if s.down.Load() {
@@ -156,19 +160,25 @@ func (s *service) overNATS() *nats.Conn {
 	}
 
 	ctx, cancel := context.WithCancel(context.Background())
-	ready, done := make(chan struct{}), make(chan error, 1)
+	ready, done := make(chan struct{}, 2), make(chan error, 2)
 	same := func(_ context.Context, _ string, b []byte) ([]byte, error) { return b, nil }
 	config := intake.Config{Conn: connect(), Ledger: s.ledger, Rehearse: s.ledger.Rehearse, Seal: same, Unseal: same}
-	go func() { done <- intake.Run(ctx, config, func() { close(ready) }) }()
-	select {
-	case <-ready:
-	case err := <-done:
-		s.t.Fatal(err)
+	operators := operator.Config{Conn: connect(), Handler: s.handler, Log: slog.New(slog.DiscardHandler)}
+	go func() { done <- intake.Run(ctx, config, func() { ready <- struct{}{} }) }()
+	go func() { done <- operator.Run(ctx, operators, func() { ready <- struct{}{} }) }()
+	for range 2 {
+		select {
+		case <-ready:
+		case err := <-done:
+			s.t.Fatal(err)
+		}
 	}
 	s.t.Cleanup(func() {
 		cancel()
-		if err := <-done; err != nil {
-			s.t.Error(err)
+		for range 2 {
+			if err := <-done; err != nil {
+				s.t.Error(err)
+			}
 		}
 	})
 	return connect()

@@ -3,6 +3,7 @@ package client
 import (
 	"consentledger/api/nats/subject"
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 
@@ -33,11 +34,13 @@ func (n *NATSTransport) send(ctx context.Context, app string, r request) (answer
 	switch r.verb {
 	case batchVerb:
 		return answer{}, errNoBatch
-	case pictureVerb:
-		return answer{}, errNoPicture
-	case recordVerb, checkVerb, promptVerb:
+	case recordVerb, checkVerb, promptVerb, pictureVerb:
 	}
-	m := nats.NewMsg(subject.Of(app, string(r.verb)))
+	to := string(r.verb)
+	if r.verb == pictureVerb {
+		to = "operate.picture" // whoever may publish sends it, and no app's back end
+	}
+	m := nats.NewMsg(subject.Of(app, to))
 	m.Data = r.body
 	if n.Key != "" {
 		m.Header.Set("Authorization", "Bearer "+n.Key)
@@ -45,6 +48,10 @@ func (n *NATSTransport) send(ctx context.Context, app string, r request) (answer
 	otel.GetTextMapPropagator().Inject(ctx, carrier(m.Header))
 
 	reply, err := n.conn.RequestMsgWithContext(ctx, m)
+	if errors.Is(err, nats.ErrMaxPayload) {
+		return answer{}, fmt.Errorf("%w: it has %d bytes, and a message of this NATS server %d with its headers",
+			errTooLarge, len(r.body), n.conn.MaxPayload())
+	}
 	if err != nil {
 		return answer{}, fmt.Errorf("asking the ledger over NATS: %w", err)
 	}

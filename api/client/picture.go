@@ -1,9 +1,6 @@
 package client
 
-import (
-	"context"
-	"errors"
-)
+import "context"
 
 // A Picture is one of a screen that the ledger keeps.
 type Picture struct {
@@ -15,13 +12,11 @@ type Picture struct {
 	Surfaces []string `json:"surfaces"` // those of the app that name it
 }
 
-// errNoPicture says that a transport takes no files.
-var errNoPicture = errors.New("client: this transport takes no pictures: use HTTP")
-
 // KeepPicture gives the ledger a picture of a screen, PNG, JPEG or WebP, whose hash a
 // published surface names as a screenshot; what none names is refused. It is for whoever builds the
 // app and publishes its surfaces: the key is of a role that may publish. It asks once. To send
-// the same picture again changes nothing.
+// the same picture again changes nothing. Over NATS a picture is no larger than a message may be,
+// often a MiB; a larger one, of up to 4 MiB, goes over [HTTP].
 func (c *Client) KeepPicture(ctx context.Context, picture []byte) (Picture, error) {
 	var p Picture
 	err := c.once(ctx, request{verb: pictureVerb, body: picture}, &p)

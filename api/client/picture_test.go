@@ -8,6 +8,7 @@ import (
 	"image"
 	"image/png"
 	"net/http"
+	"strings"
 	"testing"
 
 	"consentledger/domain/ident"
@@ -42,9 +43,19 @@ func TestAPictureIsKeptOnceASurfaceNamesIt(t *testing.T) {
 	if _, err := c.KeepPicture(t.Context(), []byte("<!doctype html>")); !isRefusal(err, http.StatusUnsupportedMediaType) {
 		t.Errorf("what is no picture: %v", err)
 	}
-	overNATS := s.open(func(c *Config) { c.Transport = NATS(nil) })
-	if _, err := overNATS.KeepPicture(t.Context(), shot.Bytes()); !errors.Is(err, errNoPicture) {
-		t.Errorf("over NATS: %v", err)
+
+	overNATS := s.open(func(c *Config) { c.Transport = NATS(s.overNATS()) })
+	if again, err := overNATS.KeepPicture(t.Context(), shot.Bytes()); err != nil || again.Hash != hash || again.Width != 3 {
+		t.Errorf("over NATS: %+v, %v", again, err)
+	}
+	_, err = overNATS.KeepPicture(t.Context(), make([]byte, 1<<20))
+	if want := "send it over HTTP: it has 1048576 bytes, and a message of this NATS server 1048576"; err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("one that is too large for a message: %v", err)
+	}
+	large := agree("account:large")
+	large.Data = map[string]any{"act": strings.Repeat("x", 1<<20)}
+	if _, err := overNATS.Record(t.Context(), large); !errors.Is(err, errTooLarge) {
+		t.Errorf("an event that was never sent: %v", err)
 	}
 }
 

@@ -25,12 +25,11 @@ type Transport interface {
 type verb string
 
 const (
-	recordVerb verb = "record"
-	batchVerb  verb = "batch" // not every transport has it
-	checkVerb  verb = "check"
-	promptVerb verb = "prompt"
-
-	pictureVerb verb = "picture" // not every transport has it
+	recordVerb  verb = "record"
+	batchVerb   verb = "batch" // not every transport has it
+	checkVerb   verb = "check"
+	promptVerb  verb = "prompt"
+	pictureVerb verb = "picture"
 )
 
 type request struct {
@@ -44,8 +43,11 @@ type answer struct {
 	body   []byte
 }
 
-// errNoBatch says that a transport has no batches.
-var errNoBatch = errors.New("client: this transport has no batches")
+// What a transport does not take.
+var (
+	errNoBatch  = errors.New("client: this transport has no batches")
+	errTooLarge = errors.New("client: too large for a message over NATS: send it over HTTP")
+)
 
 // A Refusal is the ledger's answer to what it will never take, or will not tell.
 // Sending the same again brings the same answer.
@@ -91,7 +93,7 @@ func (c *Client) once(ctx context.Context, r request, v any) error {
 	if err == nil {
 		err = a.read(v)
 	}
-	if err != nil && !errors.Is(err, errNoBatch) && !errors.Is(err, errNoPicture) {
+	if err != nil && !errors.Is(err, errNoBatch) {
 		span.SetStatus(codes.Error, err.Error()) // which holds nothing of what was sent
 	}
 	return err
@@ -137,7 +139,8 @@ const (
 func (c *Client) persist(ctx context.Context, r request, v any) error {
 	for pause := firstPause; ; pause = min(2*pause, maxPause) {
 		err := c.once(ctx, r, v)
-		if _, refused := errors.AsType[*Refusal](err); err == nil || refused || errors.Is(err, errNoBatch) {
+		if _, refused := errors.AsType[*Refusal](err); err == nil || refused || errors.Is(err, errNoBatch) ||
+			errors.Is(err, errTooLarge) {
 			return err
 		}
 

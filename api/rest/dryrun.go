@@ -34,7 +34,7 @@ const dryRun = edge.DryRun
 var rehearsed = map[string]bool{
 	"record-events": true, "record-operator-events": true, "record-group-event": true,
 	"put-app": true, "move-app": true,
-	"publish-policy": true, "publish-surface": true, "publish-calendar": true,
+	"publish-policy": true, "publish-surface": true, "publish-calendar": true, "keep-picture": true,
 	"erase-subject": true,
 	"propose":       true, "approve-proposal": true, "decline-proposal": true, "withdraw-proposal": true,
 	"add-webhook": true, "rotate-webhook": true, "replay-webhook": true, "pause-webhook": true, "resume-webhook": true,
@@ -52,7 +52,6 @@ var unrehearsed = map[string]string{
 		"hand the ids over, look at the job, and cancel it",
 	"retry-rejected": "a retry that is refused changes nothing; what one would record, its event says, which the " +
 		"message shows",
-	"keep-picture": "it records nothing, and what no surface names is refused: sent twice, a picture is the same one",
 	"see-rejected": "it notes that somebody looked at a message, and nothing else",
 }
 

@@ -235,7 +235,15 @@ func TestAPictureOfAScreenIsKept(t *testing.T) {
 		}
 	}
 
-	send(409, "publish the surface with this hash", shot, "image/png")
+	h.openNATS()
+	foretold := func(status int, part, body, kind string) {
+		t.Helper()
+		if code, text := h.foretold("POST", path, body, "Content-Type: "+kind); code != status || !strings.Contains(text, part) {
+			t.Errorf("%s: %d %s, want %d %s", kind, code, text, status, part)
+		}
+	}
+
+	foretold(409, "publish the surface with this hash", shot, "image/png")
 	h.want(404, "", "GET", "/v1/blobs/"+hash.String(), "")
 	surface := fmt.Sprintf(surfaceJSON, version, doc.Texts[0].Hash, hash)
 	var a SurfaceAnswer
@@ -246,13 +254,13 @@ func TestAPictureOfAScreenIsKept(t *testing.T) {
 		t.Errorf("it has a picture that nobody sent: %s", text)
 	}
 
-	send(400, "no picture", "<!doctype html><script>", "image/png")
-	send(400, "the picture is image/png", shot, "image/webp")
+	foretold(400, "no picture", "<!doctype html><script>", "image/png")
+	foretold(400, "the picture is image/png", shot, "image/webp")
 	send(415, "", shot, "text/plain")
 	send(413, "", shot+strings.Repeat("x", picture.MaxSize), "image/png")
 	head := h.want(200, "", "GET", "/v1/apps/demo/surfaces", "")
 	for range 2 { // and sent again, it is the same
-		send(200, `"surfaces":["`+a.ID+`"]`, shot, "image/png")
+		foretold(200, `"surfaces":["`+a.ID+`"]`, shot, "image/png")
 	}
 	if now := h.want(200, "", "GET", "/v1/apps/demo/surfaces", ""); now != head {
 		t.Errorf("something was recorded: %s, then %s", head, now)

@@ -63,7 +63,11 @@ func publishScreen(t *testing.T, r *running) {
 	if out, err := cli(t, r, "surface", "publish", "--app", "smartkey", surface); err != nil {
 		t.Fatalf("%s %v", out, err)
 	}
-	out, err := cli(t, r, "surface", "add-picture", "--app", "smartkey", filepath.Join(dir, "welcome.png"), "-o", "json")
+	out, err := cli(t, r, "surface", "add-picture", "--app", "smartkey", filepath.Join(dir, "welcome.png"), "--dry-run", "-o", "jsonl")
+	if err != nil || !strings.Contains(out, `"dry_run":true`) || !strings.Contains(out, `"width":300`) {
+		t.Errorf("%s %v", out, err)
+	}
+	out, err = cli(t, r, "surface", "add-picture", "--app", "smartkey", filepath.Join(dir, "welcome.png"), "-o", "json")
 	if err != nil || !strings.Contains(out, `"image/png"`) {
 		t.Errorf("%s %v", out, err)
 	}

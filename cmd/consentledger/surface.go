@@ -102,6 +102,7 @@ func newSurfaceAddPicture() *cobra.Command {
 		}}
 	commandline.AppFlag(c, &app)
 	output.Flag(c)
+	recording.DryRunOf(c, "hash", "type", "width", "height", "bytes", "surfaces")
 	return c
 }
 

@@ -326,7 +326,8 @@ func (b *opening) records() error {
 			return fmt.Errorf("record %d is not of what the manifest says was selected", l.Index)
 		}
 		asked := c.asked(s)
-		if b.reading.count(asked); asked {
+		b.reading.count(asked)
+		if asked {
 			b.Selected++
 		}
 		b.keep(l.Index, asked, s, record)

@@ -4,6 +4,9 @@
 // both roads, byte for byte; a refusal that is plain text over HTTP is a problem
 // here. A proof is a text, and no JSON. [Routes] says which subject is which route.
 //
+// A picture of a screen is sent as it is. One that is larger than the NATS server takes in a
+// message never comes here, its sender's client refuses it: it goes over HTTP.
+//
 // A subject names an app, or a group of apps, and nobody else. What else a route
 // wants in its path or its query stands in the message's body, a JSON object,
 // under the name that it has there. The headers Content-Type, Idempotency-Key,
@@ -164,7 +167,7 @@ func (s *service) do(route Route, sentTo string, header nats.Header, body []byte
 
 	r.Header = route.handedOn(header)
 	if len(r.Header["Content-Type"]) == 0 && len(body) > 0 {
-		r.Header.Set("Content-Type", "application/json")
+		r.Header.Set("Content-Type", route.kindOf(body))
 	}
 
 	a := &answer{status: http.StatusOK, header: http.Header{}}
@@ -176,6 +179,14 @@ func (s *service) do(route Route, sentTo string, header nats.Header, body []byte
 			"outcome unknown, ask again: the same id is never recorded twice")
 	}
 	return inJSON(a)
+}
+
+// kindOf returns what a body is whose message says nothing of it.
+func (r Route) kindOf(body []byte) string {
+	if r.File {
+		return http.DetectContentType(body)
+	}
+	return "application/json"
 }
 
 // withoutKey takes the key of whoever sent a message out of it: a message that is kept

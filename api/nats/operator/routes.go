@@ -14,6 +14,7 @@ type Route struct {
 	InPath, InQuery       []string // members of the body that stand in the URL
 	Events                bool     // the body is one event
 	DryRun                bool     // it is asked what it would do
+	File                  bool     // the body is a file: Content-Type says of which type, or its first bytes do
 	AppInBody             bool     // HTTP has the app's name in the body: it becomes the subject's
 }
 
@@ -48,6 +49,7 @@ var commands = []Route{
 	{Subject: subject.Any + "operate.environment", Method: http.MethodPost, Path: "/v1/apps/{app}/environment"},
 	{Subject: subject.Any + "operate.policy", Method: http.MethodPost, Path: "/v1/apps/{app}/policies"},
 	{Subject: subject.Any + "operate.surface", Method: http.MethodPost, Path: "/v1/apps/{app}/surfaces"},
+	{Subject: subject.Any + "operate.picture", Method: http.MethodPost, Path: "/v1/apps/{app}/pictures", File: true},
 	{Subject: subject.Any + "operate.calendar", Method: http.MethodPost, Path: "/v1/apps/{app}/calendars"},
 	{Subject: subject.Any + "operate.propose", Method: http.MethodPost, Path: "/v1/apps/{app}/proposals"},
 	{Subject: subject.Any + "operate.approve", Method: http.MethodPost, Path: "/v1/apps/{app}/proposals/{id}/approve", InPath: []string{"id"}},
