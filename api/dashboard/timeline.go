@@ -64,7 +64,7 @@ var timelineKinds = []string{"received", "step", "waiting", "running", "paused",
 // that is to be seen of it.
 func (c *oneCase) Timeline(p *page) *timeline {
 	t := &timeline{}
-	now := p.Now.UTC().Format(time.RFC3339)
+	now := p.Now.UTC().Format(time.RFC3339Nano) // a step of this second is before now
 
 	t.Happened = append(t.Happened, tick{Kind: "received", At: c.At})
 	t.Lines = append(t.Lines, timelineLine{At: c.At, Kind: "received"})

@@ -194,3 +194,27 @@ func TestADueDateIsOverAtTheEndOfItsDay(t *testing.T) {
 		}
 	}
 }
+
+// A step of the second in which the page is asked for stands before now.
+func TestAStepOfThisSecondIsBeforeNow(t *testing.T) {
+	api := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/v1/apps":
+			fmt.Fprint(w, `{"apps":[{"app":"shop"}]}`)
+		case "/v1/apps/shop/requests/r1":
+			fmt.Fprint(w, `{"id":"r1","state":"open","at":"2026-03-01T00:00:00Z","recorded":"2026-03-01T00:00:00Z","as_of":"9",
+			"steps":[{"kind":"identity.passed","at":"2026-03-11T00:00:00.200Z","recorded":"2026-03-11T00:00:00.200Z","actor":"operator"}]}`)
+		default:
+			w.WriteHeader(http.StatusForbidden)
+			fmt.Fprint(w, `{"status":403,"code":"forbidden","detail":"no"}`)
+		}
+	})
+	now := func() time.Time { return time.Date(2026, 3, 11, 0, 0, 0, 500_000_000, time.UTC) }
+	w := httptest.NewRecorder()
+	Handler(Config{API: api, Version: "test", Now: now}).ServeHTTP(w, httptest.NewRequest("GET", "/ui/requests/r1?app=shop", nil))
+
+	rows := rowsOf(w.Body.String())
+	if len(rows) != 3 || !strings.Contains(rows[1], "Identity verified") || !strings.Contains(rows[2], "Now") {
+		t.Errorf("%q", rows)
+	}
+}

@@ -60,7 +60,7 @@ func (a *auditor) look(t *testing.T, c *child) {
 		t.Fatal(err)
 	}
 	a.remember(t, a.newest, v, origin)
-	log := verify.Log{Source: verifier.NewHTTPSource(c.http + "/log/" + demo.App), Verifier: v, Origin: origin, App: demo.App, Seen: a.seen}
+	log := verify.Log{Source: verifier.NewHTTPSource(c.http+"/log/"+demo.App, nil), Verifier: v, Origin: origin, App: demo.App, Seen: a.seen}
 	var report *verify.Report
 	eventually(t, "verified", func() string {
 		// Until the tiles are built again it answers: ask again.

@@ -68,7 +68,7 @@ example of it: consentledger VERB --help. If something does not work: consentled
 		SilenceErrors: true,
 	}
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
-		return exit.Usage(fmt.Errorf("%w; see %s --help", err, c.CommandPath()))
+		return exit.Usage(fmt.Errorf("%w; %ssee %s --help", err, commandline.Meant(c, err), c.CommandPath()))
 	})
 	remote.Flags(root)
 	configfile.Flag(root)

@@ -30,7 +30,12 @@ func requestListCommand() *cobra.Command {
 }
 
 func requestShowCommand() *cobra.Command {
-	return caseShow("requests", "Show a request with its steps and what is owed")
+	c := caseShow("requests", "Show a request with its steps and what is owed")
+	c.Long = c.Short + `.
+
+Who the person is, by the app's own id, and what they wrote is sealed. Open both, for
+the record that "event" names, with: consentledger export --event EVENT --disclose`
+	return c
 }
 
 func incidentListCommand() *cobra.Command {

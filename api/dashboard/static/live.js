@@ -16,6 +16,7 @@ let ended = false
 let waiting = 0 // records that came while paused
 let due = false // the page is not as new as it could be
 let asking = false
+let lost = false // the connection broke and is not back; one that was only just begun is not lost
 let soonest = 0 // before which it is not asked again
 
 const between = 2000 // milliseconds, of two times that the page is asked for
@@ -27,8 +28,8 @@ function say(text) {
 function tell() {
   if (ended) say(said.ended)
   else if (paused) say(waiting > 0 ? said.waiting.replace('%d', waiting) : said.paused)
-  else if (stream === null || stream.readyState !== EventSource.OPEN) say(said.away)
-  else say(said.fresh)
+  else if (stream !== null && stream.readyState === EventSource.OPEN) say(said.fresh)
+  else if (lost) say(said.away)
 }
 
 // open begins to hear. The browser comes again by itself if the connection is lost, and says
@@ -37,8 +38,12 @@ function open() {
   const address = new URL(said.stream, location.href)
   if (last) address.searchParams.set('after', last)
   stream = new EventSource(address)
-  stream.onopen = tell
+  stream.onopen = () => {
+    lost = false
+    tell()
+  }
   stream.onerror = () => {
+    lost = true
     if (stream !== null && stream.readyState === EventSource.CLOSED) { // it was refused
       ended = true
       close()

@@ -37,8 +37,16 @@ async function record(what) {
     page.on('console', m => { if (m.type() === 'error') fault(where, `says ${m.text()}`) })
     page.on('pageerror', e => fault(where, `fails with ${e}`))
 
-    // What comes in appears without the page being loaded again.
+    // What comes in appears without the page being loaded again. While the page only begins
+    // to hear, it does not say that the server is away.
+    await page.addInitScript(() => {
+      window.said = []
+      new MutationObserver(() => window.said.push(document.getElementById('live-state')?.textContent))
+        .observe(document, { subtree: true, childList: true })
+    })
     await page.goto(base + '/ui/intake?app=shop')
+    await page.waitForFunction(() => document.getElementById('live-state').textContent === document.getElementById('live').dataset.fresh)
+    if (await page.evaluate(() => window.said.includes(document.getElementById('live').dataset.away))) fault(where, 'says that the server is away')
     await page.evaluate(() => { window.sameAsBefore = true })
     await page.waitForSelector('#live:not([hidden])')
     const rows = () => page.locator('#part-tail tbody tr').count()

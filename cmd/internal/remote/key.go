@@ -60,6 +60,19 @@ func accessKey(c *cobra.Command) (string, error) {
 // tokenForm is the form of a token of an identity provider.
 var tokenForm = regexp.MustCompile(`^eyJ[A-Za-z0-9_-]*\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$`)
 
+// KeyFor returns what puts the key into requests to an address, as of a log that is served:
+// nil if the address is not of the server that the key is for, which alone is shown it.
+func KeyFor(c *cobra.Command, address string) (func(*http.Request) error, error) {
+	server, err := c.Flags().GetString("server")
+	if err != nil {
+		return nil, err
+	}
+	if s := strings.TrimRight(server, "/"); address != s && !strings.HasPrefix(address, s+"/") {
+		return nil, nil
+	}
+	return func(r *http.Request) error { return showKey(c, r) }, nil
+}
+
 // showKey puts the key into a request, unless it could be read on its way.
 func showKey(c *cobra.Command, r *http.Request) error {
 	key, err := accessKey(c)

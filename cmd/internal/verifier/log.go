@@ -13,6 +13,7 @@ import (
 	"consentledger/cmd/internal/exit"
 	"consentledger/cmd/internal/files"
 	"consentledger/cmd/internal/progress"
+	"consentledger/cmd/internal/remote"
 	"consentledger/cmd/internal/server"
 	"consentledger/cmd/internal/tune"
 	"consentledger/domain/ident"
@@ -271,7 +272,8 @@ func (v *LogToVerify) Source(c *cobra.Command, at string) (verify.Source, string
 	}
 
 	if strings.HasPrefix(at, "http://") || strings.HasPrefix(at, "https://") {
-		return NewHTTPSource(at), at, nil
+		showKey, err := remote.KeyFor(c, at)
+		return NewHTTPSource(at, showKey), at, err
 	}
 	if err == nil {
 		if v.App == "" {

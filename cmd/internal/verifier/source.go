@@ -16,14 +16,18 @@ import (
 
 // An httpSource is a log that is served.
 type httpSource struct {
-	base   string
-	client *http.Client
+	base    string
+	client  *http.Client
+	showKey func(*http.Request) error // nil: no key is shown
 }
 
-func NewHTTPSource(base string) httpSource {
+// NewHTTPSource reads the log at base, and shows each request to showKey first, if that
+// is not nil.
+func NewHTTPSource(base string, showKey func(*http.Request) error) httpSource {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.MaxIdleConnsPerHost = 16
-	return httpSource{strings.TrimRight(base, "/") + "/", &http.Client{Transport: transport, Timeout: time.Minute}}
+	client := &http.Client{Transport: transport, Timeout: time.Minute}
+	return httpSource{base: strings.TrimRight(base, "/") + "/", client: client, showKey: showKey}
 }
 
 // Read implements [verify.Source]. It asks for all files at once.
@@ -41,6 +45,12 @@ func (s httpSource) get(ctx context.Context, path string) ([]byte, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.base+path, nil)
 	if err != nil {
 		return nil, exit.Usage(errors.New("want an address as in http://127.0.0.1:8080/log/smartkey"))
+	}
+
+	if s.showKey != nil {
+		if err := s.showKey(req); err != nil {
+			return nil, err
+		}
 	}
 
 	resp, err := s.client.Do(req)
