@@ -429,7 +429,17 @@ func runFresh(dir string) error {
 // was started ends with t.
 func processes(t *testing.T, config clusterConfig) (commands string) {
 	t.Helper()
-	dir := t.TempDir()
+	dir, err := os.MkdirTemp("", "consentledger-nodes-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		// Nodes are nobody's children here, and what ends or has just begun writes a file yet.
+		eventually(t, "the directory of the nodes is gone", func() bool {
+			endNodes(dir)
+			return os.RemoveAll(dir) == nil
+		})
+	})
 	data, err := json.Marshal(config)
 	if err != nil {
 		t.Fatal(err)
@@ -447,7 +457,6 @@ func processes(t *testing.T, config clusterConfig) (commands string) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		endNodes(dir)
 		_ = core.Process.Kill()
 		_ = core.Wait()
 	})
