@@ -61,17 +61,21 @@ func (s *server) countRoute(api huma.API) {
 	s.minorsRoute(api)
 }
 
-// pastDay reads the day of a query, and whether it is over: of today, and of no day, now is asked.
-func pastDay(text string, now deadline.Instant) (day deadline.Instant, past bool, err error) {
+// whenOf reads the day of a query, at whose end people are counted: of today, and of no day, now.
+func whenOf(text string, now deadline.Instant) (consents.When, error) {
 	if text == "" {
-		return now, false, nil
+		return consents.Now(now), nil
 	}
 	t, err := dayIn("day", text, now)
 	if err != nil {
-		return 0, false, err
+		return consents.When{}, err
 	}
-	day = deadline.At(t)
-	return day, day.Add(deadline.Day) <= now, nil
+
+	day := deadline.At(t)
+	if day.Add(deadline.Day) > now {
+		return consents.Now(now), nil
+	}
+	return consents.EndOf(day), nil
 }
 
 func (s *server) counts(ctx context.Context, in *countsIn) (*out[CountsAnswer], error) {
@@ -79,11 +83,11 @@ func (s *server) counts(ctx context.Context, in *countsIn) (*out[CountsAnswer], 
 	if err != nil {
 		return nil, err
 	}
-	day, past, err := pastDay(in.Day, s.Ledger.Now())
-	if err != nil {
+	if err := s.wait(ctx, in.Min); err != nil {
 		return nil, err
 	}
-	if err := s.wait(ctx, in.Min); err != nil {
+	when, err := whenOf(in.Day, s.Ledger.Now())
+	if err != nil {
 		return nil, err
 	}
 
@@ -93,12 +97,7 @@ func (s *server) counts(ctx context.Context, in *countsIn) (*out[CountsAnswer], 
 	}
 
 	// The counts are as of the same position or a later one.
-	var rows []consents.Count
-	if past {
-		rows, _, err = s.Consents.CountsOn(ctx, name, day)
-	} else {
-		rows, _, err = s.Consents.Counts(ctx, name, s.Ledger.Now())
-	}
+	rows, _, err := s.Consents.Counts(ctx, name, when)
 	if err != nil {
 		return nil, err
 	}

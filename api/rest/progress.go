@@ -57,11 +57,11 @@ func (s *server) progress(ctx context.Context, in *progressIn) (*out[ProgressAns
 	if err != nil {
 		return nil, bad(err.Error())
 	}
-	day, past, err := pastDay(in.Day, s.Ledger.Now())
-	if err != nil {
+	if err := s.wait(ctx, in.Min); err != nil {
 		return nil, err
 	}
-	if err := s.wait(ctx, in.Min); err != nil {
+	when, err := whenOf(in.Day, s.Ledger.Now())
+	if err != nil {
 		return nil, err
 	}
 	ref, err := s.Ledger.App(ctx, name)
@@ -73,14 +73,11 @@ func (s *server) progress(ctx context.Context, in *progressIn) (*out[ProgressAns
 		return nil, failure{plain(http.StatusNotFound, "this app has no such version")}
 	}
 
-	ask := s.Consents.Progress
-	if past {
-		ask = s.Consents.ProgressOn
-	}
-	people, asOf, err := ask(ctx, name, h, v.Effective, day)
+	people, asOf, err := s.Consents.Progress(ctx, name, h, v.Effective, when)
 	if err != nil {
 		return nil, err
 	}
+
 	a := ProgressAnswer{
 		App:       in.App,
 		Policy:    v.Document.Name,

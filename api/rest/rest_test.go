@@ -59,7 +59,7 @@ func (v views) OpposedCounts(ctx context.Context, app ident.AppName, _ deadline.
 	return nil, p, err
 }
 
-func (v views) Progress(ctx context.Context, _ ident.AppName, _ content.Hash, _, _ deadline.Instant) (map[policy.PurposeID]consents.Progress, eventstore.Position, error) {
+func (v views) Progress(ctx context.Context, _ ident.AppName, _ content.Hash, _ deadline.Instant, _ consents.When) (map[policy.PurposeID]consents.Progress, eventstore.Position, error) {
 	p, err := v.h.ledg.Head(ctx)
 	return nil, p, err
 }
@@ -74,15 +74,7 @@ func (v views) Opposed(ctx context.Context, app ident.AppName, _ deadline.Instan
 	return nil, consents.Cursor{}, p, err
 }
 
-func (v views) CountsOn(ctx context.Context, app ident.AppName, _ deadline.Instant) ([]consents.Count, eventstore.Position, error) {
-	return v.Counts(ctx, app, 0)
-}
-
-func (v views) ProgressOn(ctx context.Context, app ident.AppName, version content.Hash, since, _ deadline.Instant) (map[policy.PurposeID]consents.Progress, eventstore.Position, error) {
-	return v.Progress(ctx, app, version, since, 0)
-}
-
-func (v views) Counts(ctx context.Context, _ ident.AppName, _ deadline.Instant) ([]consents.Count, eventstore.Position, error) {
+func (v views) Counts(ctx context.Context, _ ident.AppName, _ consents.When) ([]consents.Count, eventstore.Position, error) {
 	p, err := v.h.ledg.Head(ctx)
 	return nil, p, err
 }

@@ -24,8 +24,7 @@ import (
 
 // Consents says where persons stand; see [consents.View].
 type Consents interface {
-	Counts(ctx context.Context, app ident.AppName, at deadline.Instant) ([]consents.Count, eventstore.Position, error)
-	CountsOn(ctx context.Context, app ident.AppName, day deadline.Instant) ([]consents.Count, eventstore.Position, error)
+	Counts(ctx context.Context, app ident.AppName, when consents.When) ([]consents.Count, eventstore.Position, error)
 	Touched(
 		ctx context.Context, app ident.AppName, c consents.Change,
 	) (map[policy.PurposeID]int64, eventstore.Position, error)
@@ -45,10 +44,7 @@ type Consents interface {
 		ctx context.Context, app ident.AppName, at deadline.Instant,
 	) ([]consents.OpposedCount, eventstore.Position, error)
 	Progress(
-		ctx context.Context, app ident.AppName, version content.Hash, since, at deadline.Instant,
-	) (map[policy.PurposeID]consents.Progress, eventstore.Position, error)
-	ProgressOn(
-		ctx context.Context, app ident.AppName, version content.Hash, since, day deadline.Instant,
+		ctx context.Context, app ident.AppName, version content.Hash, since deadline.Instant, when consents.When,
 	) (map[policy.PurposeID]consents.Progress, eventstore.Position, error)
 	Who(ctx context.Context, app ident.AppName, purpose policy.PurposeID, at deadline.Instant, after consents.Cursor,
 		limit int) ([]consents.Row, consents.Cursor, eventstore.Position, error)

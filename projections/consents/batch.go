@@ -33,58 +33,39 @@ type batch struct {
 // Pending is what a batch will write, gathered ahead of the file: the batches of a view take
 // turns at one.
 type pending struct {
-	people map[key]*person   // whom the batch touched
-	dirty  []*person         // with rows that are not settled
-	young  []*person         // of whom it is not settled whether they are minors
-	counts map[count]int64   // the change in people
-	voided map[count]int64   // the change in voided answers; of no purpose
-	ends   map[end]int64     // the change in people whose consent ends
-	odds   map[opposed]int64 // the change in people whom a signal opposes
-	moves  map[move]int64    // the change in people on a day
+	people map[key]*person  // whom the batch touched
+	dirty  []*person        // with rows that are not settled
+	young  []*person        // of whom it is not settled whether they are minors
+	counts map[group]int64  // the change in people
+	ends   map[end]int64    // the change in people whose consent ends
+	moves  map[move]int64   // the change in people on a day
+	voided map[answer]int64 // the change in voided answers
 
 	order     []*person // room for the people in the order of their numbers
 	persons   readmodel.Rows
 	standings readmodel.Rows
 }
 
-// A count names a number of people.
-type count struct {
-	app     ident.AppName
-	purpose policy.PurposeID
-	status  domain.Status
-	terms   int64
+// An answer names a number of answers.
+type answer struct {
+	app    ident.AppName
+	status domain.Status
 }
-
-// An end is when people counted together are past their consents.
-type end struct {
-	count
-	whole bool // any moment of a day
-	at    deadline.Instant
-}
-
-// An opposed names a number of people whom a signal opposes.
-type opposed struct {
-	count
-	signal string
-	until  deadline.Instant
-}
-
-// dayOf returns when the UTC day of a moment begins.
-func dayOf(at deadline.Instant) deadline.Instant { return at - at%deadline.Instant(deadline.Day) }
 
 func newPending() pending {
 	return pending{
-		people: map[key]*person{}, counts: map[count]int64{}, voided: map[count]int64{},
-		ends: map[end]int64{}, odds: map[opposed]int64{}, moves: map[move]int64{},
+		people: map[key]*person{}, counts: map[group]int64{}, ends: map[end]int64{}, moves: map[move]int64{},
+		voided: map[answer]int64{},
 		persons: readmodel.RowsOf("INSERT INTO people", 7,
 			" ON CONFLICT (number) DO UPDATE SET test = excluded.test, linked = excluded.linked, minor = "+
 				"excluded.minor, builds = excluded.builds"),
-		standings: readmodel.RowsOf("INSERT INTO standings", 14,
+		standings: readmodel.RowsOf("INSERT INTO standings", 15,
 			" ON CONFLICT (number, purpose) DO UPDATE SET status = excluded.status, since = excluded.since, "+
 				"until = excluded.until, terms = excluded.terms, guardian = excluded.guardian, events = "+
 				"excluded.events, opposed_by = excluded.opposed_by, "+
 				"opposed_by_event = excluded.opposed_by_event, as_of = excluded.as_of, updated_position = "+
-				"excluded.updated_position, asked = excluded.asked, asked_by = excluded.asked_by"),
+				"excluded.updated_position, bound = excluded.bound, asked = excluded.asked, "+
+				"asked_by = excluded.asked_by"),
 	}
 }
 
@@ -95,10 +76,9 @@ func (d *pending) clear() {
 	clear(d.dirty)
 	clear(d.young)
 	clear(d.counts)
-	clear(d.voided)
 	clear(d.ends)
-	clear(d.odds)
 	clear(d.moves)
+	clear(d.voided)
 	d.order, d.dirty, d.young = d.order[:0], d.dirty[:0], d.young[:0]
 	d.persons.Forget()
 	d.standings.Forget()
@@ -212,24 +192,7 @@ func (b *batch) tally(p *person, answers map[domain.Status]int, n int64) {
 		return
 	}
 	for status, k := range answers {
-		b.voided[count{app: p.app, status: status}] += n * int64(k)
-	}
-}
-
-// count counts a person, unless it is none but a test.
-func (b *batch) count(p *person, r *row, n int64) {
-	if p.test || r.status == unwritten {
-		return
-	}
-	c := count{p.app, r.purpose, r.status, r.terms}
-	b.counts[c] += n
-	b.move(c, r, n)
-	if r.until != 0 {
-		b.ends[end{c, false, r.until}] += n
-		b.ends[end{c, true, dayOf(r.until)}] += n
-	}
-	if r.opposedBy != "" {
-		b.odds[opposed{c, r.opposedBy, r.until}] += n
+		b.voided[answer{p.app, status}] += n * int64(k)
 	}
 }
 
@@ -424,7 +387,12 @@ func (b *batch) settleRow(p *person, r *row, s *domain.Subject) error {
 	was := r.guardian
 	r.touched, r.changed = false, true
 	r.standing = standing{
-		status: is.Status, since: is.Since, until: is.Until, terms: number, guardian: is.Guardian != "",
+		status:    is.Status,
+		since:     is.Since,
+		until:     is.Until,
+		terms:     number,
+		bound:     b.bound(p, r, &is),
+		guardian:  is.Guardian != "",
 		events:    joined(is.Because),
 		opposedBy: string(is.Opposed.Signal),
 	}

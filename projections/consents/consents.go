@@ -12,9 +12,9 @@
 // view is far behind it has not; then the view folds by itself whom it read, in
 // bounded memory.
 //
-// People are counted by what time and policies decide on: purpose, status, and the
-// terms they agreed to. So a count reads as many rows as there are terms, and those
-// the days on which consents ended. So is it with those whom a machine's signal opposes.
+// People are counted by groups: those who stand alike in all that time, policies and
+// questions tell apart, such as the status and the terms they agreed to. A count reads the groups, and
+// those of the days on which consents ended; it reads no persons.
 // How they stood on a day of before is the sum of what changed until then, by months and days. Who was
 // a minor on one, and with which consents of guardians, is kept from day to day: they are few.
 package consents
@@ -38,7 +38,8 @@ var _ projections.Projection = (*View)(nil)
 // People are numbered as they come, so that what is written together stands
 // together. The views are for whoever reads with SQL: see docs/sql.md.
 // builds: each between two ends of lines. events, opposed_by_event, asked_by: ids of 16 bytes.
-// asked: since when the newest version binds that they were asked about, 0: about none.
+// bound: of an opt-out, since when the newest version binds that did when it was said. asked: since when the newest
+// version binds that they were asked about, 0: about none.
 const schema = `
 CREATE TABLE people (
 	number INTEGER PRIMARY KEY,
@@ -51,7 +52,7 @@ CREATE TABLE standings (
 	number INTEGER NOT NULL, purpose TEXT NOT NULL,
 	status TEXT NOT NULL, since INTEGER NOT NULL, until INTEGER NOT NULL, terms INTEGER NOT NULL,
 	guardian INTEGER NOT NULL, events BLOB NOT NULL, opposed_by TEXT, opposed_by_event BLOB, as_of INTEGER NOT NULL, updated_position INTEGER NOT NULL,
-	asked INTEGER NOT NULL, asked_by BLOB,
+	bound INTEGER NOT NULL, asked INTEGER NOT NULL, asked_by BLOB,
 	PRIMARY KEY (number, purpose)
 ) WITHOUT ROWID;
 CREATE INDEX standings_opposed ON standings (number, purpose) WHERE opposed_by IS NOT NULL;
@@ -60,32 +61,31 @@ CREATE TABLE terms (
 	policy TEXT NOT NULL, version TEXT NOT NULL, act TEXT NOT NULL, alone INTEGER NOT NULL, rules INTEGER NOT NULL
 );
 INSERT INTO terms VALUES (0, '', '', '', 0, 0);
+-- how many people are in a group: who stand alike with a purpose. bound, of an opt-out: since when the newest version binds
+-- that did when it was said; asked, of a consent: as in standings; signal: that is at odds with what they said
 CREATE TABLE counts (
 	app TEXT NOT NULL, purpose TEXT NOT NULL, status TEXT NOT NULL, terms INTEGER NOT NULL,
+	bound INTEGER NOT NULL, asked INTEGER NOT NULL, signal TEXT NOT NULL,
 	people INTEGER NOT NULL,
-	PRIMARY KEY (app, purpose, status, terms)
+	PRIMARY KEY (app, purpose, status, terms, bound, asked, signal)
 ) WITHOUT ROWID;
 -- how many of those in counts end at a moment, and, whole, on the UTC day that begins then: a count of who is past their end
 -- reads the days before today and the moments of today
 CREATE TABLE ends (
 	app TEXT NOT NULL, whole INTEGER NOT NULL, at INTEGER NOT NULL,
-	purpose TEXT NOT NULL, status TEXT NOT NULL, terms INTEGER NOT NULL, people INTEGER NOT NULL,
-	PRIMARY KEY (app, whole, at, purpose, status, terms)
-) WITHOUT ROWID;
--- how many people came to stand somewhere on the UTC day that begins then, or, whole, in the month, less those who left;
--- bound: of an opt-out, since when the newest version binds that did when it was said;
--- asked: of a consent, as in standings; over: they are past their end since
-CREATE TABLE moves (
-	app TEXT NOT NULL, whole INTEGER NOT NULL, day INTEGER NOT NULL,
-	purpose TEXT NOT NULL, status TEXT NOT NULL, terms INTEGER NOT NULL, bound INTEGER NOT NULL, asked INTEGER NOT NULL,
-	over INTEGER NOT NULL, people INTEGER NOT NULL,
-	PRIMARY KEY (app, whole, day, purpose, status, terms, bound, asked, over)
-) WITHOUT ROWID;
--- how many of those in counts a machine's signal is at odds with; until: when they end, 0: never
-CREATE TABLE opposed_counts (
-	app TEXT NOT NULL, purpose TEXT NOT NULL, status TEXT NOT NULL, terms INTEGER NOT NULL, signal TEXT NOT NULL, until INTEGER NOT NULL,
+	purpose TEXT NOT NULL, status TEXT NOT NULL, terms INTEGER NOT NULL,
+	bound INTEGER NOT NULL, asked INTEGER NOT NULL, signal TEXT NOT NULL,
 	people INTEGER NOT NULL,
-	PRIMARY KEY (app, purpose, status, terms, signal, until)
+	PRIMARY KEY (app, whole, at, purpose, status, terms, bound, asked, signal)
+) WITHOUT ROWID;
+-- how many people came into a group on the UTC day that begins then, or, whole, in the month, less those who left;
+-- over: they are past their end since
+CREATE TABLE moves (
+	app TEXT NOT NULL, whole INTEGER NOT NULL, day INTEGER NOT NULL, over INTEGER NOT NULL,
+	purpose TEXT NOT NULL, status TEXT NOT NULL, terms INTEGER NOT NULL,
+	bound INTEGER NOT NULL, asked INTEGER NOT NULL, signal TEXT NOT NULL,
+	people INTEGER NOT NULL,
+	PRIMARY KEY (app, whole, day, over, purpose, status, terms, bound, asked, signal)
 ) WITHOUT ROWID;
 -- what records of age that name a minor say, which a fold does not keep
 CREATE TABLE ages (
@@ -142,8 +142,9 @@ CREATE VIEW consents AS
 	FROM standings s CROSS JOIN people p ON p.number = s.number CROSS JOIN terms t ON t.number = s.terms;
 CREATE VIEW voided AS SELECT app, status, answers FROM voided_answers;
 CREATE VIEW consent_counts AS
-	SELECT c.app, c.purpose, c.status, nullif(t.policy, '') AS policy, nullif(t.version, '') AS version, nullif(t.act, '') AS act, c.people
-	FROM counts c JOIN terms t ON t.number = c.terms;
+	SELECT c.app, c.purpose, c.status, nullif(t.policy, '') AS policy, nullif(t.version, '') AS version, nullif(t.act, '') AS act,
+		CAST(sum(c.people) AS INTEGER) AS people
+	FROM counts c JOIN terms t ON t.number = c.terms GROUP BY c.app, c.purpose, c.status, t.number;
 `
 
 // inColumns are what lies in stale, scopes and later. A document has a version of its own.

@@ -134,7 +134,7 @@ func TestListsAndCountsAreOfTheMomentThatIsAskedAbout(t *testing.T) {
 		{"when it ends", yes.Until, map[string]int64{"given": 1, "expired": 1, "refused": 1}, 1},
 		{"when the version binds", binds, map[string]int64{"stale": 1, "expired": 1, "refused": 1}, 0},
 	} {
-		counts, _, err := v.Counts(t.Context(), app, c.at)
+		counts, _, err := v.Counts(t.Context(), app, consents.Now(c.at))
 		got := map[string]int64{}
 		for _, n := range counts {
 			got[n.Status.String()] += n.People
@@ -308,7 +308,7 @@ func TestRowsAndCountsAgree(t *testing.T) {
 		for _, r := range rows {
 			n[consents.Count{Purpose: r.Purpose, Status: r.Status}]++
 		}
-		counts, _, err2 := v.Counts(t.Context(), app, at)
+		counts, _, err2 := v.Counts(t.Context(), app, consents.Now(at))
 		if err != nil || err2 != nil || len(counts) != len(n) || len(n) == 0 {
 			t.Fatalf("%v, rows say %v: %v, %v", counts, n, err, err2)
 		}

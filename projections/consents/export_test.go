@@ -3,8 +3,11 @@ package consents
 import (
 	"context"
 
+	"consentledger/domain"
+	"consentledger/domain/content"
 	"consentledger/domain/deadline"
 	"consentledger/domain/ident"
+	"consentledger/domain/policy"
 	"consentledger/eventstore"
 	"consentledger/projections/readmodel"
 )
@@ -36,4 +39,34 @@ func (v *View) Kept() (people, folds, bytes int) {
 		return false
 	})
 	return people, folds, bytes
+}
+
+// ProgressOfEach is [View.Progress] at a moment by all that is known, found by going over everybody.
+func (v *View) ProgressOfEach(
+	ctx context.Context, app ident.AppName, version content.Hash, since, at deadline.Instant,
+) (map[policy.PurposeID]Progress, error) {
+	all := map[policy.PurposeID]Progress{}
+	err := v.view(ctx, func(tx *readmodel.Tx, position eventstore.Position) error {
+		policies := v.references.at(app, position).Policies
+		return tx.Each(`SELECT s.purpose, s.status, s.since, s.until, s.asked, t.policy, t.version, t.alone, t.rules
+			FROM standings s CROSS JOIN people p ON p.number = s.number CROSS JOIN terms t ON t.number = s.terms
+			WHERE p.app = ? AND p.test = 0`,
+			[]any{string(app)}, func(scan func(...any) error) error {
+				var id policy.PurposeID
+				var st domain.Standing
+				var status, of string
+				var asked deadline.Instant
+				err := scan(&id, &status, &st.Since, &st.Until, &asked, &st.Policy, &of, &st.Alone, &st.Rules)
+				if err != nil {
+					return err
+				}
+				if err := read(&st, status, of); err != nil {
+					return err
+				}
+				all[id] = all[id].with(st.By(at, id, policies), st.Version == version, st.Since >= since,
+					asked != 0 && asked >= since, 1)
+				return nil
+			})
+	})
+	return all, err
 }

@@ -1,8 +1,8 @@
 package consents_test
 
 import (
+	"fmt"
 	"maps"
-	"slices"
 	"testing"
 
 	"consentledger/domain"
@@ -70,12 +70,7 @@ func TestADayThatIsPastIsAsItWasThen(t *testing.T) {
 	}
 
 	all := w.Entries()
-	var versions []domain.PolicyPublished
-	for _, e := range all {
-		if p, is := e.Event.(domain.PolicyPublished); is {
-			versions = append(versions, p)
-		}
-	}
+	versions := published(all)
 	whole, single := open(t, w), open(t, w)
 	if err := whole.Apply(t.Context(), all); err != nil {
 		t.Fatal(err)
@@ -88,18 +83,12 @@ func TestADayThatIsPastIsAsItWasThen(t *testing.T) {
 		for ; at < len(all) && all[at].Recorded <= end; at++ {
 			apply(t, single, all[at])
 		}
-		now, _, err := single.Counts(t.Context(), app, end)
-		if err != nil {
-			t.Fatal(err)
-		}
+		want := oneByOne(t, single, versions, end)
 		for name, v := range map[string]*consents.View{"one batch": whole, "a batch for each": single} {
-			then, _, err := v.CountsOn(t.Context(), app, day)
-			if err != nil || !slices.Equal(then, now) {
-				t.Errorf("%s: on %s %+v, want %+v: %v", name, day, then, now, err)
-			}
-			for _, p := range versions {
-				asked += sameProgress(t, v, single, p.Version, p.Effective, day)
-			}
+			same(t, fmt.Sprintf("%s, on %s", name, day), inGroups(t, v, versions, consents.EndOf(day)), want)
+		}
+		for _, progress := range want.progress {
+			asked += progress["marketing"].Asked
 		}
 	}
 	if asked == 0 {
@@ -122,19 +111,4 @@ func apply(t *testing.T, v *consents.View, e codec.Entry) {
 	if err := v.Apply(t.Context(), []codec.Entry{e}); err != nil {
 		t.Fatal(err)
 	}
-}
-
-// sameProgress compares the progress of a day with that of a view that has read no further, and returns
-// how many were asked again.
-func sameProgress(t *testing.T, v, then *consents.View, version content.Hash, since, day deadline.Instant) int64 {
-	t.Helper()
-	want, _, err := then.Progress(t.Context(), app, version, since, day.Add(deadline.Day)-1)
-	if err != nil {
-		t.Fatal(err)
-	}
-	got, _, err := v.ProgressOn(t.Context(), app, version, since, day)
-	if err != nil || len(got) != len(want) || got["marketing"] != want["marketing"] {
-		t.Errorf("on %s %+v, want %+v: %v", day, got, want, err)
-	}
-	return got["marketing"].Asked
 }

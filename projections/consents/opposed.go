@@ -42,38 +42,20 @@ func (v *View) OpposedCounts(
 	ctx context.Context, app ident.AppName, at deadline.Instant,
 ) ([]OpposedCount, eventstore.Position, error) {
 	people := map[OpposedCount]int64{} // of nobody
-	var asOf eventstore.Position
-	err := v.view(ctx, func(tx *readmodel.Tx, position eventstore.Position) error {
-		asOf = position
-		policies := v.references.at(app, position).Policies
-		return tx.Each(`SELECT c.purpose, c.status, c.until, c.signal, t.policy, t.version, t.alone, t.rules, c.people
-			FROM opposed_counts c CROSS JOIN terms t ON t.number = c.terms WHERE c.app = ?`,
-			[]any{string(app)}, func(scan func(...any) error) error {
-				var id policy.PurposeID
-				var st domain.Standing
-				var signal policy.ActID
-				var status, version string
-				var n int64
-				if err := scan(&id, &status, &st.Until, &signal, &st.Policy, &version, &st.Alone, &st.Rules,
-					&n); err != nil {
-					return err
-				}
-				if err := read(&st, status, version); err != nil {
-					return err
-				}
-				people[OpposedCount{Count{Purpose: id, Status: st.By(at, id, policies)}, signal}] += n
-				return nil
-			})
+	asOf, err := v.each(ctx, app, Now(at), func(s share, policies domain.Policies) {
+		if s.signal != "" {
+			status := s.By(at, s.purpose, policies)
+			people[OpposedCount{Count{Purpose: s.purpose, Status: status}, s.signal}] += s.people
+		}
 	})
+
 	counts := make([]OpposedCount, 0, len(people))
 	for c, n := range people {
 		c.People = n
 		counts = append(counts, c)
 	}
-
 	slices.SortFunc(counts, func(a, b OpposedCount) int {
-		return cmp.Or(cmp.Compare(a.Purpose, b.Purpose), cmp.Compare(a.Status.String(), b.Status.String()),
-			cmp.Compare(a.Signal, b.Signal))
+		return cmp.Or(a.compare(b.Count), cmp.Compare(a.Signal, b.Signal))
 	})
 	return counts, asOf, err
 }

@@ -62,10 +62,11 @@ type row struct {
 type standing struct {
 	status         domain.Status
 	since, until   deadline.Instant
-	terms          int64  // what was agreed to; see [terms]
-	guardian       bool   // a guardian agreed
-	events         string // that prove it
-	opposedBy      string // a machine's signal that is at odds with the person's own word; empty: none
+	terms          int64            // what was agreed to; see [terms]
+	bound          deadline.Instant // of an opt-out: see [batch.bound]
+	guardian       bool             // a guardian agreed
+	events         string           // that prove it
+	opposedBy      string           // a machine's signal that is at odds with the person's own word; empty: none
 	opposedByEvent string
 }
 
@@ -110,14 +111,14 @@ func (p *person) load(tx *readmodel.Tx) error {
 	return tx.Each(`SELECT p.number, p.test, p.linked, p.minor, p.builds,
 			coalesce(s.purpose, ''), coalesce(s.status, ''), coalesce(s.since, 0), coalesce(s.until, 0), coalesce(s.terms, 0),
 			coalesce(s.guardian, 0), coalesce(s.events, ''), coalesce(s.opposed_by, ''), coalesce(s.opposed_by_event, ''), coalesce(s.as_of, 0), coalesce(s.updated_position, 0),
-			coalesce(s.asked, 0), coalesce(s.asked_by, '')
+			coalesce(s.bound, 0), coalesce(s.asked, 0), coalesce(s.asked_by, '')
 		FROM people p LEFT JOIN standings s USING (number) WHERE p.app = ? AND p.person = ? ORDER BY s.purpose`,
 		[]any{string(p.app), p.person}, func(scan func(...any) error) error {
 			var r row
 			var status, askedBy string
 			err := scan(&p.number, &p.test, &p.linked, &p.minor, &p.builds,
 				&r.purpose, &status, &r.since, &r.until, &r.terms, &r.guardian, &r.events, &r.opposedBy,
-				&r.opposedByEvent, &r.moment, &r.position, &r.asked, &askedBy)
+				&r.opposedByEvent, &r.moment, &r.position, &r.bound, &r.asked, &askedBy)
 			if p.written = true; err != nil || r.purpose == "" {
 				return err
 			}

@@ -9,7 +9,6 @@ import (
 	"consentledger/domain/ident"
 	"consentledger/domain/policy"
 	"consentledger/eventstore"
-	"consentledger/projections/readmodel"
 )
 
 // Progress is where people stand with a purpose, seen from a version of a policy.
@@ -25,38 +24,15 @@ type Progress struct {
 }
 
 // Progress returns, by purpose, where the people of an app stand with a version that
-// binds since a moment, tests left out, and the position that the answer is as of. It
-// reads a row for each person and purpose: it is for a report, not for every event.
+// binds since a moment, tests left out, and the position that the answer is as of.
 func (v *View) Progress(
-	ctx context.Context, app ident.AppName, version content.Hash, since, at deadline.Instant,
+	ctx context.Context, app ident.AppName, version content.Hash, since deadline.Instant, when When,
 ) (map[policy.PurposeID]Progress, eventstore.Position, error) {
 	all := map[policy.PurposeID]Progress{}
-	var asOf eventstore.Position
-	err := v.view(ctx, func(tx *readmodel.Tx, position eventstore.Position) error {
-		asOf = position
-		policies := v.references.at(app, position).Policies
-		return tx.Each(`SELECT s.purpose, s.status, t.policy, t.version, t.alone, t.rules,
-				CASE WHEN s.since >= ? THEN 1 ELSE 0 END, CASE WHEN s.asked <> 0 AND s.asked >= ? THEN 1 ELSE 0 END,
-				CASE WHEN s.until <> 0 AND s.until <= ? THEN 1 ELSE 0 END, count(*)
-			FROM standings s CROSS JOIN people p ON p.number = s.number CROSS JOIN terms t ON t.number = s.terms
-			WHERE p.app = ? AND p.test = 0 GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9`,
-			[]any{int64(since), int64(since), int64(at), string(app)}, func(scan func(...any) error) error {
-				var id policy.PurposeID
-				var st domain.Standing
-				var status, of string
-				var after, asked, over, people int64
-				if err := scan(&id, &status, &st.Policy, &of, &st.Alone, &st.Rules, &after, &asked,
-					&over, &people); err != nil {
-					return err
-				}
-				if err := read(&st, status, of); err != nil {
-					return err
-				}
-				st.Until = deadline.Instant(over) // 1: it is over
-				all[id] = all[id].with(st.By(at, id, policies), st.Version == version, after == 1,
-					asked == 1, people)
-				return nil
-			})
+	asOf, err := v.each(ctx, app, when, func(s share, policies domain.Policies) {
+		status := s.By(when.at, s.purpose, policies)
+		all[s.purpose] = all[s.purpose].with(status, s.Version == version, s.bound >= since,
+			s.asked != 0 && s.asked >= since, s.people)
 	})
 	return all, asOf, err
 }

@@ -62,7 +62,7 @@ func TestHowFarPeopleHaveComeWithAVersion(t *testing.T) {
 		w.Time():     {Agreed: 2, Waiting: 5, Asked: 2, Refused: 1, RefusedBefore: 1},
 		ending.Until: {Agreed: 2, Waiting: 4, Asked: 2, Refused: 1, RefusedBefore: 1, Other: 1},
 	} {
-		got, _, err := v.Progress(t.Context(), app, newest.Version, newest.Effective, at)
+		got, _, err := v.Progress(t.Context(), app, newest.Version, newest.Effective, consents.Now(at))
 		if err != nil || got["marketing"] != want {
 			t.Errorf("at %s %+v, want %+v, %v", at, got["marketing"], want, err)
 		}

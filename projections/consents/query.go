@@ -1,7 +1,9 @@
 package consents
 
 import (
+	"cmp"
 	"context"
+	"slices"
 
 	"consentledger/domain"
 	"consentledger/domain/content"
@@ -29,18 +31,27 @@ func (v *View) Tests(ctx context.Context, app ident.AppName) (n int64, asOf even
 	return n, asOf, err
 }
 
-// Counts returns how many people of an app stand where with each purpose at the
-// moment at, by purpose and status, tests left out, and the position that the
-// counts are as of. A consent that ran out or grew stale since the person's last fact
-// counts as what it came to.
-func (v *View) Counts(
-	ctx context.Context, app ident.AppName, at deadline.Instant,
-) ([]Count, eventstore.Position, error) {
+// Counts returns how many people of an app stand where with each purpose, by purpose
+// and status, tests left out, and the position that the counts are as of. A consent that
+// ran out or grew stale since the person's last fact counts as what it came to.
+func (v *View) Counts(ctx context.Context, app ident.AppName, when When) ([]Count, eventstore.Position, error) {
 	people := map[Count]int64{} // of nobody
-	asOf, err := v.each(ctx, app, at, func(id policy.PurposeID, st domain.Standing, n int64, policies domain.Policies) {
-		people[Count{Purpose: id, Status: st.By(at, id, policies)}] += n
+	asOf, err := v.each(ctx, app, when, func(s share, policies domain.Policies) {
+		people[Count{Purpose: s.purpose, Status: s.By(when.at, s.purpose, policies)}] += s.people
 	})
-	return sorted(people), asOf, err
+
+	counts := make([]Count, 0, len(people))
+	for c, n := range people {
+		c.People = n
+		counts = append(counts, c)
+	}
+	slices.SortFunc(counts, Count.compare)
+	return counts, asOf, err
+}
+
+// compare orders counts by purpose and status.
+func (c Count) compare(other Count) int {
+	return cmp.Or(cmp.Compare(c.Purpose, other.Purpose), cmp.Compare(c.Status.String(), other.Status.String()))
 }
 
 // A Change asks whose consents hold by what binds at one moment and grow stale by
@@ -53,58 +64,17 @@ type Change struct {
 
 // Touched returns how many people of an app have such a consent, by purpose, and the
 // position that the answer is as of. Purposes of nobody are left out. By which policy
-// a consent is makes no difference: what is found is what binds for it. It reads as
-// [View.Counts] does.
+// a consent is makes no difference: what is found is what binds for it.
 func (v *View) Touched(
 	ctx context.Context, app ident.AppName, c Change,
 ) (map[policy.PurposeID]int64, eventstore.Position, error) {
 	people := map[policy.PurposeID]int64{}
-	asOf, err := v.each(ctx, app, c.At, func(id policy.PurposeID, st domain.Standing, n int64, _ domain.Policies) {
-		if st.By(c.Before, id, c.Policies) == domain.Given && st.By(c.After, id, c.Policies) == domain.Stale {
-			people[id] += n
+	asOf, err := v.each(ctx, app, Now(c.At), func(s share, _ domain.Policies) {
+		if s.By(c.Before, s.purpose, c.Policies) == domain.Given && s.By(c.After, s.purpose, c.Policies) == domain.Stale {
+			people[s.purpose] += s.people
 		}
 	})
 	return people, asOf, err
-}
-
-// each tells how many people of an app stand somewhere with a purpose, by their facts
-// and what was published by then. Until is zero, or 1 if their consent ran out by the
-// moment at: then it holds by nothing. It may tell one standing several times.
-//
-// It reads the counts, and how many people are past their end: these are taken out of
-// what they were counted under.
-func (v *View) each(ctx context.Context, app ident.AppName, at deadline.Instant,
-	tell func(policy.PurposeID, domain.Standing, int64, domain.Policies)) (asOf eventstore.Position, err error) {
-	err = v.view(ctx, func(tx *readmodel.Tx, position eventstore.Position) error {
-		asOf = position
-		policies := v.references.at(app, position).Policies
-		return tx.Each(`WITH over AS MATERIALIZED (
-				SELECT purpose, status, terms, sum(people) AS people FROM ends
-				WHERE app = ? AND (whole = 1 AND at < ? OR whole = 0 AND at >= ? AND at <= ?) GROUP BY 1, 2, 3
-			)
-			SELECT c.purpose, c.status, t.policy, t.version, t.alone, t.rules, c.people - coalesce(o.people, 0), coalesce(o.people, 0)
-			FROM counts c CROSS JOIN terms t ON t.number = c.terms LEFT JOIN over o ON o.purpose = c.purpose AND o.status = c.status AND o.terms = c.terms
-			WHERE c.app = ?`, []any{string(app), int64(dayOf(at)), int64(dayOf(at)), int64(at), string(app)}, func(scan func(...any) error) error {
-			var id policy.PurposeID
-			var st domain.Standing
-			var status, version string
-			var lasting, over int64
-			if err := scan(&id, &status, &st.Policy, &version, &st.Alone, &st.Rules, &lasting, &over); err != nil {
-				return err
-			}
-			if err := read(&st, status, version); err != nil {
-				return err
-			}
-			if lasting > 0 {
-				tell(id, st, lasting, policies)
-			}
-			if st.Until = 1; over > 0 {
-				tell(id, st, over, policies)
-			}
-			return nil
-		})
-	})
-	return asOf, err
 }
 
 // A VoidedCount is how many answers of a kind were mistakes.

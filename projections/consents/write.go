@@ -4,6 +4,9 @@ import (
 	"cmp"
 	"maps"
 	"slices"
+	"strings"
+
+	"consentledger/projections/readmodel"
 )
 
 // write writes what the batch changed.
@@ -11,10 +14,7 @@ func (b *batch) write() error {
 	if err := b.writePeople(); err != nil {
 		return err
 	}
-	if err := b.writeCounts(); err != nil {
-		return err
-	}
-	return b.writeVoided()
+	return b.writeCounts()
 }
 
 func (b *batch) writePeople() error {
@@ -54,88 +54,79 @@ func (b *batch) writeRow(p *person, r *row) {
 	}
 	b.standings.Add(p.number, string(r.purpose), r.status.String(), int64(r.since), int64(r.until), r.terms,
 		r.guardian, []byte(r.events), signal, event, int64(r.moment), int64(r.position),
-		int64(r.asked), askedBy)
+		int64(r.bound), int64(r.asked), askedBy)
 }
 
 func (b *batch) writeCounts() error {
-	for k, n := range b.counts {
-		if n == 0 {
-			continue
-		}
-		if _, err := b.tx.Exec("INSERT INTO counts VALUES (?, ?, ?, ?, ?) ON CONFLICT (app, purpose, status, terms) "+
-			"DO UPDATE SET people = counts.people + excluded.people",
-			string(k.app), string(k.purpose), k.status.String(), k.terms, n); err != nil {
+	for g, n := range b.counts {
+		if err := counts.add(b.tx, n, g.key()...); err != nil {
 			return err
 		}
 	}
-	if _, err := b.tx.Exec("DELETE FROM counts WHERE people = 0"); err != nil {
-		return err
-	}
-	if err := b.writeEnds(); err != nil {
-		return err
-	}
-	if err := b.writeMoves(); err != nil {
-		return err
-	}
-	return b.writeOpposed()
-}
-
-// writeEnds writes when people are past their consents. There may be many moments: a row that counts
-// nobody any more is looked for by its key.
-func (b *batch) writeEnds() error {
-	for k, n := range b.ends {
-		if n == 0 {
-			continue
-		}
-		key := []any{string(k.app), k.whole, int64(k.at), string(k.purpose), k.status.String(), k.terms}
-		if _, err := b.tx.Exec("INSERT INTO ends VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (app, whole, at, purpose, "+
-			"status, terms) DO UPDATE SET people = ends.people + excluded.people", append(key, n)...); err != nil {
+	for e, n := range b.ends {
+		if err := ends.add(b.tx, n, append(e.key(), flag(e.whole), int64(e.at))...); err != nil {
 			return err
 		}
-		if n > 0 {
-			continue
+	}
+	for m, n := range byMonth(b.moves) {
+		if err := moves.add(b.tx, n, append(m.key(), flag(m.whole), int64(m.day), flag(m.over))...); err != nil {
+			return err
 		}
-		if _, err := b.tx.Exec("DELETE FROM ends WHERE app = ? AND whole = ? AND at = ? AND purpose = ? AND "+
-			"status = ? AND terms = ? AND people = 0", key...); err != nil {
+	}
+	for a, n := range b.voided {
+		if err := voided.add(b.tx, n, string(a.app), a.status.String()); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (b *batch) writeOpposed() error {
-	for k, n := range b.odds {
-		if n == 0 {
-			continue
-		}
-		key := []any{string(k.app), string(k.purpose), k.status.String(), k.terms, k.signal, int64(k.until)}
-		if _, err := b.tx.Exec("INSERT INTO opposed_counts VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (app, purpose, "+
-			"status, terms, signal, until) DO UPDATE SET people = opposed_counts.people + excluded.people",
-			append(key, n)...); err != nil {
-			return err
-		}
-		if n > 0 {
-			continue
-		}
-		if _, err := b.tx.Exec("DELETE FROM opposed_counts WHERE app = ? AND purpose = ? AND status = ? AND terms = ? "+
-			"AND signal = ? AND until = ? AND people = 0", key...); err != nil {
-			return err
-		}
-	}
-	return nil
+// key returns the columns of a group.
+func (g group) key() []any {
+	return []any{string(g.app), string(g.purpose), g.status.String(), g.terms, int64(g.bound), int64(g.asked), g.signal}
 }
 
-func (b *batch) writeVoided() error {
-	for k, n := range b.voided {
-		if n == 0 {
-			continue
-		}
-		if _, err := b.tx.Exec("INSERT INTO voided_answers VALUES (?, ?, ?) ON CONFLICT (app, status) DO UPDATE SET "+
-			"answers = voided_answers.answers + excluded.answers",
-			string(k.app), k.status.String(), n); err != nil {
-			return err
-		}
+// flag returns a flag as tables have it.
+func flag(is bool) int64 {
+	if is {
+		return 1
 	}
-	_, err := b.tx.Exec("DELETE FROM voided_answers WHERE answers = 0")
+	return 0
+}
+
+const groupColumns = "app, purpose, status, terms, bound, asked, signal"
+
+var (
+	counts = tallyOf("counts", groupColumns, "people")
+	ends   = tallyOf("ends", groupColumns+", whole, at", "people")
+	moves  = tallyOf("moves", groupColumns+", whole, day, over", "people")
+	voided = tallyOf("voided_answers", "app, status", "answers")
+)
+
+// A tally is a table that counts something by a key. What there is none of has no row.
+type tally struct{ change, remove string }
+
+func tallyOf(table, key, counted string) tally {
+	columns := strings.Split(key, ", ")
+	return tally{
+		change: "INSERT INTO " + table + " (" + key + ", " + counted + ") VALUES (?" + strings.Repeat(", ?", len(columns)) +
+			") ON CONFLICT (" + key + ") DO UPDATE SET " + counted + " = " + table + "." + counted + " + excluded." + counted +
+			" RETURNING " + counted,
+		remove: "DELETE FROM " + table + " WHERE " + strings.Join(columns, " = ? AND ") + " = ?",
+	}
+}
+
+// add counts n more by a key, or fewer.
+func (t tally) add(tx *readmodel.Tx, n int64, key ...any) error {
+	if n == 0 {
+		return nil
+	}
+
+	var left int64
+	err := tx.Row(t.change, append(key, n), &left)
+	if err != nil || left != 0 {
+		return err
+	}
+	_, err = tx.Exec(t.remove, key...)
 	return err
 }
