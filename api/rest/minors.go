@@ -6,8 +6,6 @@ import (
 
 	"consentledger/api/wire"
 	"consentledger/domain"
-	"consentledger/eventstore"
-	"consentledger/projections/consents"
 
 	"github.com/danielgtaylor/huma/v2"
 )
@@ -75,31 +73,15 @@ func (s *server) minors(ctx context.Context, in *minorsIn) (*out[MinorsAnswer], 
 		return nil, err
 	}
 
-	day, past, err := pastDay(ask.Day, s.Ledger.Now())
+	when, err := whenOf(ask.Day, s.Ledger.Now())
 	if err != nil {
 		return nil, err
 	}
-
-	var list []consents.Minor
-	var last consents.MinorCursor
-	var asOf eventstore.Position
-	if past {
-		list, last, asOf, err = s.Consents.MinorsOn(ctx, app, day, after, limit)
-	} else {
-		list, last, asOf, err = s.Consents.Minors(ctx, app, s.Ledger.Now(), after, limit)
-	}
+	list, last, asOf, err := s.Consents.Minors(ctx, app, when, after, limit)
 	if err != nil {
 		return nil, err
 	}
-
-	a := MinorsAnswer{App: in.App, Day: ask.Day, Bands: []MinorBand{}, Minors: []Minor{},
-		AsOf: wire.FormatPosition(asOf)}
-	var bands []consents.BandCount
-	if past {
-		bands, a.Erased, _, err = s.Consents.BandsOn(ctx, app, day)
-	} else {
-		bands, _, err = s.Consents.Bands(ctx, app)
-	}
+	bands, erased, _, err := s.Consents.Bands(ctx, app, when)
 	if err != nil {
 		return nil, err
 	}
@@ -111,6 +93,14 @@ func (s *server) minors(ctx context.Context, in *minorsIn) (*out[MinorsAnswer], 
 		return nil, err
 	}
 
+	a := MinorsAnswer{
+		App:    in.App,
+		Day:    ask.Day,
+		Bands:  []MinorBand{},
+		Erased: erased,
+		Minors: []Minor{},
+		AsOf:   wire.FormatPosition(asOf),
+	}
 	for _, b := range bands {
 		a.Bands = append(a.Bands, MinorBand{Band: b.Band.String(), People: b.People})
 	}

@@ -89,23 +89,14 @@ func (v views) Voided(ctx context.Context, app ident.AppName) ([]consents.Voided
 	return []consents.VoidedCount{{Status: domain.Given, Answers: 2}}, p, err
 }
 
-func (v views) Bands(ctx context.Context, _ ident.AppName) ([]consents.BandCount, eventstore.Position, error) {
+func (v views) Bands(ctx context.Context, _ ident.AppName, _ consents.When) ([]consents.BandCount, int64, eventstore.Position, error) {
 	p, err := v.h.ledg.Head(ctx)
-	return nil, p, err
+	return nil, 0, p, err
 }
 
-func (v views) Minors(ctx context.Context, _ ident.AppName, _ deadline.Instant, _ consents.MinorCursor, _ int) ([]consents.Minor, consents.MinorCursor, eventstore.Position, error) {
+func (v views) Minors(ctx context.Context, _ ident.AppName, _ consents.When, _ consents.MinorCursor, _ int) ([]consents.Minor, consents.MinorCursor, eventstore.Position, error) {
 	p, err := v.h.ledg.Head(ctx)
 	return nil, consents.MinorCursor{}, p, err
-}
-
-func (v views) BandsOn(ctx context.Context, app ident.AppName, _ deadline.Instant) ([]consents.BandCount, int64, eventstore.Position, error) {
-	list, p, err := v.Bands(ctx, app)
-	return list, 0, p, err
-}
-
-func (v views) MinorsOn(ctx context.Context, app ident.AppName, _ deadline.Instant, after consents.MinorCursor, limit int) ([]consents.Minor, consents.MinorCursor, eventstore.Position, error) {
-	return v.Minors(ctx, app, 0, after, limit)
 }
 
 func (v views) Tests(ctx context.Context, app ident.AppName) (int64, eventstore.Position, error) {

@@ -28,15 +28,11 @@ type Consents interface {
 	Touched(
 		ctx context.Context, app ident.AppName, c consents.Change,
 	) (map[policy.PurposeID]int64, eventstore.Position, error)
-	Bands(ctx context.Context, app ident.AppName) ([]consents.BandCount, eventstore.Position, error)
-	Minors(
-		ctx context.Context, app ident.AppName, at deadline.Instant, after consents.MinorCursor, limit int,
-	) ([]consents.Minor, consents.MinorCursor, eventstore.Position, error)
-	BandsOn(
-		ctx context.Context, app ident.AppName, day deadline.Instant,
+	Bands(
+		ctx context.Context, app ident.AppName, when consents.When,
 	) (counts []consents.BandCount, erased int64, asOf eventstore.Position, err error)
-	MinorsOn(
-		ctx context.Context, app ident.AppName, day deadline.Instant, after consents.MinorCursor, limit int,
+	Minors(
+		ctx context.Context, app ident.AppName, when consents.When, after consents.MinorCursor, limit int,
 	) ([]consents.Minor, consents.MinorCursor, eventstore.Position, error)
 	Tests(ctx context.Context, app ident.AppName) (int64, eventstore.Position, error)
 	Voided(ctx context.Context, app ident.AppName) ([]consents.VoidedCount, eventstore.Position, error)

@@ -21,9 +21,10 @@ type When struct {
 func Now(at deadline.Instant) When { return When{at: at} }
 
 // EndOf counts at the last moment of a UTC day, by what was known then.
-func EndOf(day deadline.Instant) When {
-	return When{at: dayOf(day).Add(deadline.Day) - 1, past: true}
-}
+func EndOf(day deadline.Instant) When { return When{at: endOf(day), past: true} }
+
+// endOf returns the last moment of a UTC day.
+func endOf(day deadline.Instant) deadline.Instant { return dayOf(day).Add(deadline.Day) - 1 }
 
 // A share is those of a group whose consents hold still, or those whose consents ran out.
 type share struct {

@@ -153,10 +153,14 @@ func nextAge(band domain.AgeBand, at deadline.Instant) deadline.Instant {
 }
 
 // Bands returns how many minors of an app are of each age, and the position that the answer is as
-// of. Ages of nobody are left out.
+// of. Ages of nobody are left out. Erased is how many minors of a day that is past were erased since:
+// they are not counted.
 func (v *View) Bands(
-	ctx context.Context, app ident.AppName,
-) (counts []BandCount, asOf eventstore.Position, err error) {
+	ctx context.Context, app ident.AppName, when When,
+) (counts []BandCount, erased int64, asOf eventstore.Position, err error) {
+	if when.past {
+		return v.bandsOn(ctx, app, dayOf(when.at))
+	}
 	err = v.view(ctx, func(tx *readmodel.Tx, position eventstore.Position) error {
 		asOf = position
 		return tx.Each("SELECT band, count(*) FROM minors WHERE app = ? GROUP BY band ORDER BY band",
@@ -172,15 +176,20 @@ func (v *View) Bands(
 				return err
 			})
 	})
-	return counts, asOf, err
+	return counts, 0, asOf, err
 }
 
 // Minors returns a page of the minors of an app, whoever is of the next age soonest first; what of
-// their guardians' consents stands at the moment at; the cursor after the last of them; and the
-// position that the answer is as of. A page shorter than limit is the last.
+// their guardians' consents stands then; the cursor after the last of them; and the position that
+// the answer is as of. A page shorter than limit is the last. On a day that is past whoever was erased
+// since is left out.
 func (v *View) Minors(
-	ctx context.Context, app ident.AppName, at deadline.Instant, after MinorCursor, limit int,
+	ctx context.Context, app ident.AppName, when When, after MinorCursor, limit int,
 ) (list []Minor, last MinorCursor, asOf eventstore.Position, err error) {
+	if when.past {
+		return v.minorsOn(ctx, app, dayOf(when.at), after, limit)
+	}
+
 	last = after
 	err = v.view(ctx, func(tx *readmodel.Tx, position eventstore.Position) error {
 		asOf = position
@@ -194,7 +203,7 @@ func (v *View) Minors(
 		for i, number := range numbers {
 			err := eachRow(tx, "s.number = ? AND s.guardian <> 0", []any{number}, app, Cursor{}, -1,
 				func(r Row, _ int64) {
-					if r.By(at, r.Purpose, policies) == domain.Given {
+					if r.By(when.at, r.Purpose, policies) == domain.Given {
 						list[i].Consents++
 					}
 				})

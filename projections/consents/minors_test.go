@@ -82,7 +82,7 @@ func TestWhoIsAMinorFollowsFromTheRecords(t *testing.T) {
 			var got []string
 			bands := map[domain.AgeBand]int64{}
 			for after, done := (consents.MinorCursor{}), false; !done; {
-				list, last, _, err := v.Minors(t.Context(), app, w.Time(), after, 2)
+				list, last, _, err := v.Minors(t.Context(), app, consents.Now(w.Time()), after, 2)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -98,7 +98,7 @@ func TestWhoIsAMinorFollowsFromTheRecords(t *testing.T) {
 			if !slices.Equal(got, c.want) {
 				t.Errorf("%s, batches of %d:\n%q\nwant\n%q", c.name, each, got, c.want)
 			}
-			counts, _, err := v.Bands(t.Context(), app)
+			counts, _, _, err := v.Bands(t.Context(), app, consents.Now(w.Time()))
 			if err != nil || len(counts) != len(bands) {
 				t.Errorf("%s: %v, want %v, %v", c.name, counts, bands, err)
 			}
@@ -197,7 +197,7 @@ func TestWhoWasAMinorOnADayThatIsPast(t *testing.T) {
 		for ; at < len(all) && all[at].Recorded <= end; at++ {
 			apply(t, single, all[at])
 		}
-		now, _, _, err := single.Minors(t.Context(), app, end, consents.MinorCursor{}, 100)
+		now, _, _, err := single.Minors(t.Context(), app, consents.Now(end), consents.MinorCursor{}, 100)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -206,7 +206,7 @@ func TestWhoWasAMinorOnADayThatIsPast(t *testing.T) {
 
 		var then []consents.Minor
 		for after, done := (consents.MinorCursor{}), false; !done; {
-			page, last, _, err := whole.MinorsOn(t.Context(), app, day, after, 2)
+			page, last, _, err := whole.Minors(t.Context(), app, consents.EndOf(day), after, 2)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -216,7 +216,7 @@ func TestWhoWasAMinorOnADayThatIsPast(t *testing.T) {
 			t.Errorf("on %s %+v\nwant %+v", day, then, want)
 		}
 
-		bands, erased, _, err := whole.BandsOn(t.Context(), app, day)
+		bands, erased, _, err := whole.Bands(t.Context(), app, consents.EndOf(day))
 		people := int64(0)
 		for _, b := range bands {
 			people += b.People

@@ -87,12 +87,10 @@ func (b *batch) forget(p *person) error {
 	return err
 }
 
-// BandsOn is [View.Bands] at the end of a UTC day, by what was known then. Erased is how many minors of
-// that day were erased since: they are not counted.
-func (v *View) BandsOn(
+// bandsOn is [View.Bands] at the end of a UTC day, by what was known then.
+func (v *View) bandsOn(
 	ctx context.Context, app ident.AppName, day deadline.Instant,
 ) (counts []BandCount, erased int64, asOf eventstore.Position, err error) {
-	day = dayOf(day)
 	err = v.view(ctx, func(tx *readmodel.Tx, position eventstore.Position) error {
 		asOf = position
 		return tx.Each("SELECT band, erased, count(*) FROM minor_days WHERE app = ? AND first <= ? AND until > ? "+
@@ -115,12 +113,11 @@ func (v *View) BandsOn(
 	return counts, erased, asOf, err
 }
 
-// MinorsOn is [View.Minors] at the end of a UTC day, by what was known then, without whoever was erased
-// since.
-func (v *View) MinorsOn(
+// minorsOn is [View.Minors] at the end of a UTC day, by what was known then.
+func (v *View) minorsOn(
 	ctx context.Context, app ident.AppName, day deadline.Instant, after MinorCursor, limit int,
 ) (list []Minor, last MinorCursor, asOf eventstore.Position, err error) {
-	day, last = dayOf(day), after
+	last = after
 	err = v.view(ctx, func(tx *readmodel.Tx, position eventstore.Position) error {
 		asOf = position
 		numbers, err := eachMinor(tx, `FROM minor_days m CROSS JOIN people p ON p.number = m.number

@@ -112,7 +112,7 @@ func tallyOf(table, key, counted string) tally {
 		change: "INSERT INTO " + table + " (" + key + ", " + counted + ") VALUES (?" + strings.Repeat(", ?", len(columns)) +
 			") ON CONFLICT (" + key + ") DO UPDATE SET " + counted + " = " + table + "." + counted + " + excluded." + counted +
 			" RETURNING " + counted,
-		remove: "DELETE FROM " + table + " WHERE " + strings.Join(columns, " = ? AND ") + " = ?",
+		remove: "DELETE FROM " + table + " WHERE " + is(columns),
 	}
 }
 
