@@ -16,6 +16,8 @@ type overTime struct {
 	Period  string         `json:"period"`
 	Values  []timeValue    `json:"values"`
 	Changes []suddenChange `json:"changes"`
+	Falls   []answersFall  `json:"falls"`
+	Unnamed int            `json:"unnamed"`
 	AsOf    string         `json:"as_of"`
 	Query   url.Values     `json:"-"` // what is asked, for links to a part of the same
 	most    int            // answers of a value in a period
@@ -40,6 +42,24 @@ type suddenChange struct {
 	Change string      `json:"change"`
 	Now    askedAnswer `json:"now"`
 	Then   askedAnswer `json:"then"`
+}
+
+// An answersFall is days on which a screen had far fewer answers than it usually has.
+type answersFall struct {
+	Screen  string `json:"screen"`
+	Day     string `json:"day"`
+	Days    int    `json:"days"`
+	Answers int    `json:"answers"`
+	Usual   int    `json:"usual"`
+}
+
+// Said returns what the page says of a fall.
+func (f answersFall) Said(p *page) string {
+	screen := f.Screen
+	if screen == "" {
+		screen = p.T("overtime.not-said")
+	}
+	return p.Say("overtime.fall", screen, f.Day, f.Answers, f.Usual, f.Days)
 }
 
 type askedAnswer struct {
@@ -217,9 +237,19 @@ func (o *overTime) Changed(v timeValue, day string) (changes []suddenChange) {
 	return changes
 }
 
-// Mark returns where a change is drawn in a row.
-func (o *overTime) Mark(c suddenChange) float64 {
-	day, err := time.Parse(time.DateOnly, c.Day)
+// Fallen returns the falls that are marked in a row, in one period; an empty day: in all of them.
+func (o *overTime) Fallen(v timeValue, day string) (falls []answersFall) {
+	for _, f := range o.Falls {
+		if o.By == "screen" && v.Others == 0 && f.Screen == v.Value && (day == "" || day == f.Day) {
+			falls = append(falls, f)
+		}
+	}
+	return falls
+}
+
+// Mark returns where what began on a day is drawn in a row.
+func (o *overTime) Mark(began string) float64 {
+	day, err := time.Parse(time.DateOnly, began)
 	if err != nil {
 		return 0 // the API's days are days
 	}
@@ -238,6 +268,8 @@ func (o *overTime) Name(p *page, v timeValue) string {
 		return p.T("overtime.everything")
 	case v.Value == "":
 		return p.T("overtime.not-said")
+	case v.Value == "*" && o.By == "build":
+		return p.T("overtime.other-builds")
 	case o.By == "version":
 		return p.Short(v.Value)
 	}

@@ -13,6 +13,7 @@ type today struct {
 	Others      []stateCount // everything else that is owed, counted
 	Incidents   []clockedCase
 	Changes     []suddenChange // of builds, in the last 30 days
+	Falls       []answersFall  // of screens, likewise
 	Alarms      []alarm
 	Rejected    []rejected // that may be an opt-out, and nobody has seen
 	Checks      []check    // that are red
@@ -196,12 +197,15 @@ func (t *today) incidents(a *ask) error {
 	return err
 }
 
-// changes reads of which builds another share agrees than of the build before. Who may not see numbers
-// sees none.
+// changes reads of which builds another share agrees than of the build before, and which screens have
+// far fewer answers than before. Who may not see numbers sees none.
 func (t *today) changes(a *ask) error {
-	var answers struct{ Changes []suddenChange }
-	err := a.getIfMay(a.of("/consents/over-time"), nil, &answers)
-	if t.Changes = answers.Changes; isForbidden(err) {
+	var answers struct {
+		Changes []suddenChange
+		Falls   []answersFall
+	}
+	err := a.getIfMay(a.of("/consents/over-time"), url.Values{"by": {"screen"}}, &answers)
+	if t.Changes, t.Falls = answers.Changes, answers.Falls; isForbidden(err) {
 		return nil
 	}
 	return err

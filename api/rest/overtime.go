@@ -3,6 +3,7 @@ package rest
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -38,7 +39,7 @@ type PeriodAnswers struct {
 
 // ValueAnswers are the answers of one value of what they are counted by.
 type ValueAnswers struct {
-	Value  string `json:"value" doc:"empty: the answers do not say; by purpose: opt-outs of everything at once"`
+	Value  string `json:"value" doc:"empty: the answers do not say; by purpose: opt-outs of everything at once; by build: * are builds of days on which more than 200 answered, beyond those"`
 	Others int    `json:"others,omitzero" doc:"this is the sum of so many values that have fewer answers than those before it"`
 	AnswersCount
 	Periods []PeriodAnswers `json:"periods" doc:"in their order, those that have an answer"`
@@ -55,6 +56,10 @@ type OverTimeAnswer struct {
 
 	Changes []SuddenChange `json:"changes" doc:"builds of which the share of grants differs from that of the build before by more than chance explains, the newest first, at most 50"`
 
+	Falls []AnswersFall `json:"falls" doc:"screens that have at most a third of the answers that the same weekday had in the four weeks before (their median, at least 100), in the last 30 of these days and without today; whatever filter is set but screen; the newest first, at most 50"`
+
+	Unnamed int64 `json:"unnamed,omitzero" doc:"with build: so many answers more match the rest of the question, of builds that are not kept by their names since more than 200 answered on a day; some may be of this one"`
+
 	AsOf string `json:"as_of"`
 }
 
@@ -65,7 +70,7 @@ type overTimeIn struct {
 	Version  string `query:"version" doc:"only answers to this version of a policy: sha256:..."`
 	Screen   string `query:"screen" doc:"only answers on this screen, as the surface that they name calls it"`
 	Language string `query:"language" doc:"only answers to a text in this language, as in en"`
-	Build    string `query:"build" doc:"only answers that this build of the app collected, as they say themselves or the surface that they name"`
+	Build    string `query:"build" doc:"only answers that this build of the app collected, as they say themselves or the surface that they name; * are those that are not kept by their names"`
 	From     string `query:"from" doc:"a day, as in 2026-03-02 (default: 29 days before until)"`
 	Until    string `query:"until" doc:"a day, included (default: today, in UTC)"`
 	Min      string `query:"min_position" doc:"wait up to 10 s until the answer holds at least this position"`
@@ -117,14 +122,18 @@ func (s *server) overTime(ctx context.Context, in *overTimeIn) (*out[OverTimeAns
 	}
 
 	c := newCounter(in, ref.Surfaces)
-	asOf, err := s.Activity.Answers(ctx, name, span.from, span.until, c.place,
-		func(day string, at int, answers int64) { c.add(span.periodOf(day), at, answers) })
+	f := newFallCounter(in, span, s.Ledger.Now())
+	asOf, err := s.Activity.Answers(ctx, name, append(c.counts(span), f.count(c.shownOn))...)
+	if errors.Is(err, activity.ErrTooMany) {
+		return nil, bad("from: answers of these days differ in too many ways to be counted at once: ask for fewer days, " +
+			"or leave out all filters")
+	}
 	if err != nil {
 		return nil, err
 	}
 	return ok(OverTimeAnswer{
 		App: in.App, By: c.by, From: span.from, Until: span.until, Period: span.period, Values: c.values(),
-		Changes: changes(c.builds), AsOf: wire.FormatPosition(asOf),
+		Changes: changes(c.builds), Falls: f.falls(), Unnamed: c.unnamed, AsOf: wire.FormatPosition(asOf),
 	})
 }
 
@@ -179,7 +188,28 @@ func (s daySpan) periodOf(day string) string {
 	if err != nil || s.period == "day" {
 		return day
 	}
-	return t.AddDate(0, 0, -(int(t.Weekday())+6)%7).Format(time.DateOnly)
+	return mondayOf(t).Format(time.DateOnly)
+}
+
+func mondayOf(t time.Time) time.Time { return t.AddDate(0, 0, -(int(t.Weekday())+6)%7) }
+
+// stretches are what is read of the span. Of weeks, those that are whole are read as weeks, and days
+// before and after them as days.
+func (s daySpan) stretches() []activity.Stretch {
+	from, err := time.Parse(time.DateOnly, s.from)
+	until, err2 := time.Parse(time.DateOnly, s.until)
+	if err != nil || err2 != nil || s.period == "day" {
+		return []activity.Stretch{{Span: activity.Days, First: s.from, Last: s.until}}
+	}
+
+	first := mondayOf(from.AddDate(0, 0, 6))   // the first Monday
+	behind := mondayOf(until.AddDate(0, 0, 1)) // of the week that is not whole any more
+	day := func(t time.Time, more int) string { return t.AddDate(0, 0, more).Format(time.DateOnly) }
+	return []activity.Stretch{
+		{Span: activity.Days, First: s.from, Last: day(first, -1)},
+		{Span: activity.Weeks, First: day(first, 0), Last: day(behind, -1)},
+		{Span: activity.Days, First: day(behind, 0), Last: s.until},
+	}
 }
 
 // A counter counts answers by one thing that they have in common.
@@ -193,13 +223,48 @@ type counter struct {
 	order    []*ValueAnswers // as they are found
 	shown    map[shownOn]*shownBuild
 	builds   []*shownBuild // in the order of their first answers
+	unnamed  int64         // answers of builds that are not kept by their names, where one build is asked for
 }
 
-// A cell is what an answer counts as: under these values.
+// A cell is what an answer counts as: under these values, and of a build; no build: of none that is
+// compared, or, with no values, of one that may be the one that is asked for.
 type cell struct {
 	answer activity.Answer
 	values []*ValueAnswers
 	on     *shownBuild
+}
+
+// counts returns what is asked of the projection. Without a filter the sums by one thing are enough; builds
+// are compared by those of screens.
+func (c *counter) counts(span daySpan) []activity.Count {
+	add := func(first string, at int, answers int64) { c.add(span.periodOf(first), at, answers) }
+	count := func(part activity.Part, place func(activity.Shown) (int, bool)) activity.Count {
+		return activity.Count{Part: part, Stretches: span.stretches(), Place: place, Add: add}
+	}
+
+	in, byScreen := c.in, c.by == "screen" || c.by == "build"
+	switch {
+	case in.Purpose+in.Version+in.Language != "", in.Screen+in.Build != "" && !byScreen:
+		whole := count(activity.Whole, c.place)
+		whole.Filter = activity.Filter{Purpose: policy.PurposeID(in.Purpose), Locale: in.Language, Build: in.Build}
+		if version, err := content.ParseHash(in.Version); err == nil { // it is one, or empty
+			whole.Filter.Version = version
+		}
+		return []activity.Count{whole}
+	case byScreen:
+		return []activity.Count{count(activity.ByScreen, c.place)}
+	}
+
+	part := map[string]activity.Part{
+		"purpose": activity.ByPurpose, "version": activity.ByVersion, "language": activity.ByLanguage,
+	}[c.by]
+	return []activity.Count{
+		count(part, func(s activity.Shown) (int, bool) { return c.number(s.Answer, c.valuesOf(s, shownOn{}), nil), true }),
+		count(activity.ByScreen, func(s activity.Shown) (int, bool) {
+			on := c.shownOn(s)
+			return c.number(s.Answer, nil, &on), true
+		}),
+	}
 }
 
 // A shownOn is what a surface says of where an answer was given.
@@ -216,20 +281,22 @@ func newCounter(in *overTimeIn, surfaces domain.Surfaces) *counter {
 	return c
 }
 
-// place returns the number of the cell that an answer counts in, if it is asked for. It is asked in the
-// order in which such answers came first.
-func (c *counter) place(s activity.Shown) (int, bool) {
+// shownOn returns where an answer was given, as far as it is known.
+func (c *counter) shownOn(s activity.Shown) shownOn {
 	on, known := c.surfaces[s.Surface]
 	if !known && s.Surface != (content.Hash{}) {
 		on.screen = s.Surface.String()
 	}
-	build := cmp.Or(s.Build, on.build)
-	version := ""
-	if s.Version != (content.Hash{}) {
-		version = s.Version.String()
-	}
+	on.build = cmp.Or(s.Build, on.build)
+	return on
+}
+
+// place returns the number of the cell that an answer counts in, if it is asked for. It is asked in the
+// order in which such answers came first.
+func (c *counter) place(s activity.Shown) (int, bool) {
+	on := c.shownOn(s)
 	for _, filter := range [][2]string{
-		{c.in.Version, version}, {c.in.Screen, on.screen}, {c.in.Language, s.Locale}, {c.in.Build, build},
+		{c.in.Version, versionText(s)}, {c.in.Screen, on.screen}, {c.in.Language, s.Locale},
 	} {
 		if filter[0] != "" && filter[0] != filter[1] {
 			return 0, false
@@ -239,41 +306,60 @@ func (c *counter) place(s activity.Shown) (int, bool) {
 		return 0, false
 	}
 
-	values := []string{""}
-	switch c.by {
-	case "purpose":
-		if len(s.Purposes) > 0 {
-			values = values[:0]
+	if c.in.Build != "" && c.in.Build != on.build {
+		if on.build == activity.OtherBuilds {
+			return c.number(s.Answer, nil, nil), true
 		}
-		for _, p := range s.Purposes {
-			values = append(values, string(p))
-		}
-		if c.in.Purpose != "" {
-			values = []string{c.in.Purpose}
-		}
-	case "version":
-		values[0] = version
-	case "screen":
-		values[0] = on.screen
-	case "language":
-		values[0] = s.Locale
-	case "build":
-		values[0] = build
+		return 0, false
 	}
-	return c.number(s.Answer, values, shownOn{on.screen, build}), true
+	return c.number(s.Answer, c.valuesOf(s, on), &on), true
 }
 
-func (c *counter) number(answer activity.Answer, values []string, on shownOn) int {
-	key := strings.Join(append([]string{string(answer), on.screen, on.build}, values...), "\x00")
+// valuesOf returns what an answer counts under.
+func (c *counter) valuesOf(s activity.Shown, on shownOn) []string {
+	switch c.by {
+	case "purpose":
+		if c.in.Purpose != "" {
+			return []string{c.in.Purpose}
+		}
+		values := words(s.Purposes)
+		if len(values) == 0 {
+			values = []string{""}
+		}
+		return values
+	case "version":
+		return []string{versionText(s)}
+	case "screen":
+		return []string{on.screen}
+	case "build":
+		return []string{on.build}
+	}
+	return []string{s.Locale}
+}
+
+func versionText(s activity.Shown) string {
+	if s.Version == (content.Hash{}) {
+		return ""
+	}
+	return s.Version.String()
+}
+
+func (c *counter) number(answer activity.Answer, values []string, on *shownOn) int {
+	key := strings.Join(append([]string{string(answer)}, values...), "\x00")
+	if on != nil {
+		key += "\x01" + on.screen + "\x01" + on.build
+	}
 	n, known := c.numbers[key]
 	if known {
 		return n
 	}
 
-	one := cell{answer: answer, on: c.shown[on]}
-	if one.on == nil {
-		one.on = &shownBuild{shownOn: on}
-		c.shown[on], c.builds = one.on, append(c.builds, one.on)
+	one := cell{answer: answer}
+	if on != nil {
+		if one.on = c.shown[*on]; one.on == nil {
+			one.on = &shownBuild{shownOn: *on}
+			c.shown[*on], c.builds = one.on, append(c.builds, one.on)
+		}
 	}
 	for _, value := range values {
 		v, known := c.found[value]
@@ -290,7 +376,12 @@ func (c *counter) number(answer activity.Answer, values []string, on shownOn) in
 // add counts so many answers in a cell. Periods come in their order.
 func (c *counter) add(period string, at int, answers int64) {
 	one := c.cells[at]
-	one.on.collected(period, one.answer, answers)
+	switch {
+	case one.on != nil:
+		one.on.collected(period, one.answer, answers)
+	case len(one.values) == 0:
+		c.unnamed += answers
+	}
 	for _, v := range one.values {
 		if n := len(v.Periods); n == 0 || v.Periods[n-1].Day != period {
 			v.Periods = append(v.Periods, PeriodAnswers{Day: period})

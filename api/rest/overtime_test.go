@@ -84,6 +84,38 @@ func TestAnswersAreCountedOverTime(t *testing.T) {
 	h.want(404, "unknown-app", "GET", "/v1/apps/nosuch/consents/over-time", "")
 }
 
+// TestBuildsWithoutEndAreOthers records more builds of one day than are kept by their names.
+func TestBuildsWithoutEndAreOthers(t *testing.T) {
+	h := openWithViews(t)
+	version := h.furnish()
+	for n := range activity.MostBuilds + 3 {
+		h.want(200, "", "POST", "/v1/apps/demo/events", event(fmt.Sprint("e", n), fmt.Sprint("p", n), "consent.refused",
+			fmt.Sprintf(`{"version":%q,"policy":"privacy","locale":"en","purposes":["mail"],"build":"9.%d"}`, version, n)))
+	}
+	last := fmt.Sprint("build=9.", activity.MostBuilds+2)
+	for query, want := range map[string]string{
+		"build=9.0":                "1 refused in 1 values, 3 unnamed",
+		last:                       "0 refused in 0 values, 3 unnamed",
+		"build=*&by=build":         "3 refused in 1 values, 0 unnamed",
+		"by=build":                 fmt.Sprintf("%d refused in 9 values, 0 unnamed", activity.MostBuilds+3),
+		"by=purpose":               fmt.Sprintf("%d refused in 1 values, 0 unnamed", activity.MostBuilds+3),
+		last + "&purpose=location": "0 refused in 0 values, 0 unnamed",
+	} {
+		_, body := h.do("GET", "/v1/apps/demo/consents/over-time?min_position=203&"+query, "")
+		var a OverTimeAnswer
+		if err := json.Unmarshal([]byte(body), &a); err != nil {
+			t.Fatalf("%s: %v: %s", query, err, body)
+		}
+		var n AnswersCount
+		for _, v := range a.Values {
+			n.plus(v.AnswersCount)
+		}
+		if got := fmt.Sprintf("%d refused in %d values, %d unnamed", n.Refused, len(a.Values), a.Unnamed); got != want {
+			t.Errorf("%s: %s, want %s", query, got, want)
+		}
+	}
+}
+
 // TestALongAnswerIsOfWeeksAndFewValues adds answers of many builds on many days.
 func TestALongAnswerIsOfWeeksAndFewValues(t *testing.T) {
 	now, err := time.Parse(time.RFC3339, "2026-03-01T12:00:00Z") // a Sunday

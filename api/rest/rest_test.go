@@ -109,7 +109,7 @@ func (v views) Apps(ctx context.Context) ([]AppCount, eventstore.Position, error
 	return []AppCount{{"demo", 1}}, p, err
 }
 
-func (v views) Answers(context.Context, ident.AppName, string, string, func(activity.Shown) (int, bool), func(string, int, int64)) (eventstore.Position, error) {
+func (v views) Answers(context.Context, ident.AppName, ...activity.Count) (eventstore.Position, error) {
 	return v.h.ledg.Head(context.Background())
 }
 

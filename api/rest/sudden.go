@@ -85,7 +85,7 @@ func changes(builds []*shownBuild) []SuddenChange {
 	found := []SuddenChange{}
 	before := map[string]*shownBuild{} // by screen
 	for _, b := range builds {
-		if b.build == "" || b.Asked < leastAsked {
+		if b.build == "" || b.build == activity.OtherBuilds || b.Asked < leastAsked {
 			continue
 		}
 		if then := before[b.screen]; then != nil {

@@ -62,9 +62,7 @@ type Activity interface {
 	) (days []Day, tests int64, asOf eventstore.Position, err error)
 
 	// Answers is [activity.View.Answers].
-	Answers(ctx context.Context, app ident.AppName, from, until string,
-		place func(activity.Shown) (at int, wanted bool), add func(day string, at int, answers int64),
-	) (asOf eventstore.Position, err error)
+	Answers(ctx context.Context, app ident.AppName, counts ...activity.Count) (asOf eventstore.Position, err error)
 }
 
 // A Consent is where a person stands with one purpose.

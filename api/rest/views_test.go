@@ -63,8 +63,8 @@ type realActivity struct {
 	views
 }
 
-func (v realActivity) Answers(ctx context.Context, app ident.AppName, from, until string, place func(activity.Shown) (int, bool), add func(string, int, int64)) (eventstore.Position, error) {
-	return v.View.Answers(ctx, app, from, until, place, add)
+func (v realActivity) Answers(ctx context.Context, app ident.AppName, counts ...activity.Count) (eventstore.Position, error) {
+	return v.View.Answers(ctx, app, counts...)
 }
 
 func (v realActivity) Days(ctx context.Context, app ident.AppName, from, until string) ([]Day, int64, eventstore.Position, error) {

@@ -38,17 +38,32 @@ CREATE TABLE people (
 	UNIQUE (app, person)
 );
 CREATE TABLE newest (number INTEGER PRIMARY KEY, last INTEGER NOT NULL);
--- what events have in common, numbered as they come; purposes have commas between; answer and what follows it: of answers alone
+-- what events have in common, numbered as they come; purposes have commas between; answer and what follows it: of answers
+-- alone; part: how much of it the row says, see Part
 CREATE TABLE sorts (
-	number INTEGER PRIMARY KEY, app TEXT NOT NULL, kind TEXT NOT NULL, purposes TEXT NOT NULL, build TEXT NOT NULL,
+	number INTEGER PRIMARY KEY, app TEXT NOT NULL, part TEXT NOT NULL, kind TEXT NOT NULL, purposes TEXT NOT NULL, build TEXT NOT NULL,
 	answer TEXT NOT NULL, version TEXT NOT NULL, surface TEXT NOT NULL, locale TEXT NOT NULL,
-	UNIQUE (app, kind, purposes, build, answer, version, surface, locale)
+	UNIQUE (app, part, kind, purposes, build, answer, version, surface, locale)
 );
--- how many answers of a sort a day has
+-- under which sorts an answer is counted besides its own
+CREATE TABLE counted_as (
+	sort INTEGER NOT NULL, part INTEGER NOT NULL,
+	PRIMARY KEY (sort, part)
+) WITHOUT ROWID;
+-- how many answers of a sort hold, of a day, and of a week, which is called by its Monday
 CREATE TABLE answers (
-	app TEXT NOT NULL, day TEXT NOT NULL, sort INTEGER NOT NULL,
-	events INTEGER NOT NULL, voided INTEGER NOT NULL,
-	PRIMARY KEY (app, day, sort)
+	app TEXT NOT NULL, part TEXT NOT NULL, span TEXT NOT NULL, first TEXT NOT NULL, sort INTEGER NOT NULL,
+	held INTEGER NOT NULL,
+	PRIMARY KEY (app, part, span, first, sort)
+) WITHOUT ROWID;
+-- the builds that are kept by their names on a day, and where the others' answers lie
+CREATE TABLE named (
+	app TEXT NOT NULL, day TEXT NOT NULL, build TEXT NOT NULL,
+	PRIMARY KEY (app, day, build)
+) WITHOUT ROWID;
+CREATE TABLE unnamed (
+	app TEXT NOT NULL, build TEXT NOT NULL, position INTEGER NOT NULL,
+	PRIMARY KEY (app, build, position)
 ) WITHOUT ROWID;
 -- what was recorded about persons; previous: the same person's event before it; built: the sort again if it has a build
 CREATE TABLE events (
@@ -84,7 +99,8 @@ CREATE TABLE builds (
 type View struct {
 	db      *readmodel.DB
 	people  generations.Map[whom, *person] // owned by Apply
-	classes generations.Map[class, int64]  // likewise
+	classes generations.Map[class, sortOf] // likewise
+	builds  generations.Map[build, bool]   // likewise; whether it is kept by its name
 	types   generations.Map[ofApp, int64]  // likewise
 	pending pending                        // likewise
 }
@@ -93,7 +109,7 @@ type View struct {
 func Open(ctx context.Context, place readmodel.Place) (*View, error) {
 	db, err := readmodel.Open(ctx, place, "activity", schema)
 	return &View{db: db, people: generations.Map[whom, *person]{Each: 32_768},
-		classes: generations.Map[class, int64]{Each: 2048}, types: generations.Map[ofApp, int64]{Each: 2048},
+		classes: generations.Map[class, sortOf]{Each: 2048}, builds: generations.Map[build, bool]{Each: 2048}, types: generations.Map[ofApp, int64]{Each: 2048},
 		pending: newPending()}, err
 }
 
@@ -136,6 +152,7 @@ func (v *View) Apply(ctx context.Context, entries []codec.Entry) error {
 	if err != nil { // what is remembered may be ahead of the file
 		v.people.Clear()
 		v.classes.Clear()
+		v.builds.Clear()
 		v.types.Clear()
 	}
 	return err

@@ -4,7 +4,9 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"strings"
 	"testing"
+	"time"
 
 	"consentledger/domain"
 	"consentledger/domain/content"
@@ -64,17 +66,42 @@ func checkAnswers(t *testing.T, v *activity.View, days []activity.Day) {
 			want[d.Day] += d.Events - d.Voided
 		}
 	}
-	var shown []activity.Shown
 	last := ""
-	_, err := v.Answers(t.Context(), projectiontest.App, "0001-01-01", "9999-12-31", func(s activity.Shown) (int, bool) {
-		shown = append(shown, s)
-		return len(shown) - 1, true
-	}, func(day string, at int, answers int64) {
-		if got[day] += answers; answers <= 0 || day < last || shown[at].Answer == "" {
-			t.Errorf("%s after %s: %d of %+v", day, last, answers, shown[at])
+	all := activity.Stretch{Span: activity.Days, First: "0001-01-01", Last: "9999-12-31"}
+	count := func(part activity.Part, stretch activity.Stretch, add func(string, activity.Shown, int64)) activity.Count {
+		var shown []activity.Shown
+		return activity.Count{Part: part, Stretches: []activity.Stretch{stretch}, Place: func(s activity.Shown) (int, bool) {
+			shown = append(shown, s)
+			return len(shown) - 1, true
+		}, Add: func(first string, at int, n int64) { add(first, shown[at], n) }}
+	}
+	sum := map[string]int64{}
+	counts := []activity.Count{count(activity.Whole, all, func(day string, s activity.Shown, n int64) {
+		if got[day] += n; n <= 0 || day < last || s.Answer == "" {
+			t.Errorf("%s after %s: %d of %+v", day, last, n, s)
 		}
 		last = day
-	})
+		sum["all"] += n
+		sum["purposes"] += n * int64(max(1, len(s.Purposes)))
+	})}
+	for _, part := range []activity.Part{activity.Whole, activity.ByPurpose, activity.ByVersion, activity.ByLanguage, activity.ByScreen} {
+		for _, span := range []activity.Span{activity.Days, activity.Weeks} {
+			stretch := all
+			stretch.Span = span
+			counts = append(counts, count(part, stretch, func(first string, s activity.Shown, n int64) {
+				sum[string(part)+"/"+string(span)] += n
+				if day, err := time.Parse(time.DateOnly, first); err != nil || span == activity.Weeks && day.Weekday() != time.Monday {
+					t.Errorf("a %s begins on %s: %v", span, first, err)
+				}
+			}))
+		}
+	}
+	_, err := v.Answers(t.Context(), projectiontest.App, counts...)
+	for name, n := range sum {
+		if want := sum["all"]; n != want && !(strings.HasPrefix(name, "purpose") && n == sum["purposes"]) {
+			t.Errorf("%s: %d answers, want %d", name, n, want)
+		}
+	}
 	if err != nil || !maps.Equal(got, want) {
 		t.Errorf("answers %v, want %v: %v", got, want, err)
 	}

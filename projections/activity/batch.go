@@ -83,6 +83,17 @@ func (b *batch) entry(e *codec.Entry) error {
 		return err
 	}
 	c := counted{class: classOf(e, listOf(ids)), day: dayOf(e.Recorded)}
+	said := c.build
+	if said != "" {
+		named, err := b.isNamed(build{c.app, c.day, said})
+		if err != nil {
+			return err
+		}
+		if !named {
+			c.build = OtherBuilds
+		}
+	}
+
 	p, err := b.person(e)
 	if err != nil {
 		return err
@@ -95,11 +106,11 @@ func (b *batch) entry(e *codec.Entry) error {
 		}
 		return nil
 	}
-	return b.about(e, p, c)
+	return b.about(e, p, c, said)
 }
 
-// about counts an event about a person.
-func (b *batch) about(e *codec.Entry, p *person, c counted) error {
+// about counts an event about a person, which a build collected if it says so.
+func (b *batch) about(e *codec.Entry, p *person, c counted, said string) error {
 	var err error
 	switch x := e.Event.(type) {
 	case domain.SubjectMarkedTest:
@@ -110,21 +121,27 @@ func (b *batch) about(e *codec.Entry, p *person, c counted) error {
 	if err != nil {
 		return err
 	}
-	if c.voided, err = b.isVoided(c.app, c.build, e.Recorded); err != nil {
+	if c.voided, err = b.isVoided(c.app, said, e.Recorded); err != nil {
 		return err
 	}
 
-	n, err := b.number(c.class)
+	sort, err := b.sortOf(c.class)
 	if err != nil {
 		return err
 	}
 
 	var built any
-	if c.build != "" {
-		built = n
+	switch c.build {
+	case "":
+	case OtherBuilds:
+		if _, err := b.tx.Exec("INSERT INTO unnamed VALUES (?, ?, ?)", string(c.app), said, int64(e.Position)); err != nil {
+			return err
+		}
+	default:
+		built = sort.number
 	}
 
-	b.events.Add(int64(e.Position), int64(p.last), p.number, n, built, e.ID[:], int64(e.Recorded), c.voided)
+	b.events.Add(int64(e.Position), int64(p.last), p.number, sort.number, built, e.ID[:], int64(e.Recorded), c.voided)
 	p.last = e.Position
 	if p.tests == 0 {
 		b.add(c, 1)

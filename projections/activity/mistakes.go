@@ -75,17 +75,23 @@ func (b *batch) voidBuild(e *codec.Entry, x domain.BuildVoided) error {
 		return err
 	}
 
-	const where = "built IN (SELECT number FROM sorts WHERE app = ? AND build = ?) AND recorded >= ? AND recorded < " +
-		"? AND voided = 0"
-	which := []any{string(e.Stream.App), x.Build, int64(x.From), int64(x.To)}
-	if err := b.each(b.mistake, "SELECT "+columns+" FROM events e JOIN sorts s "+
-		"ON s.number = e.sort WHERE e."+where+
-		" AND NOT EXISTS (SELECT 1 FROM tests t WHERE t.person = e.person)", which...); err != nil {
-		return err
+	// On a day of many builds some are not kept by their names, and their events are found one by one.
+	for _, of := range []string{
+		"built IN (SELECT number FROM sorts WHERE app = ? AND build = ?)",
+		"position IN (SELECT position FROM unnamed WHERE app = ? AND build = ?)",
+	} {
+		where := of + " AND recorded >= ? AND recorded < ? AND voided = 0"
+		which := []any{string(e.Stream.App), x.Build, int64(x.From), int64(x.To)}
+		if err := b.each(b.mistake, "SELECT "+columns+" FROM events e JOIN sorts s "+
+			"ON s.number = e.sort WHERE e."+where+
+			" AND NOT EXISTS (SELECT 1 FROM tests t WHERE t.person = e.person)", which...); err != nil {
+			return err
+		}
+		if _, err := b.tx.Exec("UPDATE events SET voided = 1 WHERE "+where, which...); err != nil {
+			return err
+		}
 	}
-
-	_, err := b.tx.Exec("UPDATE events SET voided = 1 WHERE "+where, which...)
-	return err
+	return nil
 }
 
 // whole selects what was counted of a person, by their newest event.

@@ -56,6 +56,8 @@ func PrintOverTime(c *cobra.Command, app string, query url.Values) error {
 			value = "(everything)"
 		case value == "":
 			value = "(not said)"
+		case value == "*" && by == "build":
+			value = "(other builds)"
 		}
 		for _, p := range v.Periods {
 			rows = append(rows, output.Object(struct {

@@ -1,0 +1,87 @@
+package activity_test
+
+import (
+	"fmt"
+	"reflect"
+	"testing"
+
+	"consentledger/domain"
+	"consentledger/domain/content"
+	"consentledger/domain/deadline"
+	"consentledger/domain/policy"
+	"consentledger/eventstore/codec"
+	"consentledger/projections/activity"
+	"consentledger/projections/projectiontest"
+)
+
+// builds returns how many answers each build has, in a view that applied entries so many at a time, and
+// its content.
+func builds(t *testing.T, entries []codec.Entry, slice int) (answers map[string]int64, sums any) {
+	t.Helper()
+	v, err := activity.Open(t.Context(), projectiontest.Place(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer v.Close()
+	for first := 0; first < len(entries); first += slice {
+		if err := v.Apply(t.Context(), entries[first:min(first+slice, len(entries))]); err != nil {
+			t.Fatal(err)
+		}
+	}
+
+	var shown []activity.Shown
+	answers = map[string]int64{}
+	if _, err := v.Answers(t.Context(), projectiontest.App, activity.Count{
+		Stretches: []activity.Stretch{{Span: activity.Days, First: "0001-01-01", Last: "9999-12-31"}},
+		Place: func(s activity.Shown) (int, bool) {
+			shown = append(shown, s)
+			return len(shown) - 1, true
+		},
+		Add: func(_ string, at int, n int64) { answers[shown[at].Build] += n },
+	}); err != nil {
+		t.Fatal(err)
+	}
+	sums, _, err = v.Hash(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return answers, sums
+}
+
+// TestBuildsWithoutEndAreNotKeptByTheirNames names another build with each answer. Those beyond the
+// bound are counted together, and a build that is a mistake is taken out wherever it was counted.
+func TestBuildsWithoutEndAreNotKeptByTheirNames(t *testing.T) {
+	w := projectiontest.NewTeller(t)
+	w.Register()
+	w.Publish(projectiontest.Document("one"))
+	agree := func(build string) {
+		w.Tell("ada", domain.GiveConsent{Act: "click", Purposes: []policy.PurposeID{"location"}, Build: build})
+	}
+	const more = 25
+	for n := range activity.MostBuilds + more {
+		agree(fmt.Sprint("1.", n))
+	}
+	last := fmt.Sprint("1.", activity.MostBuilds+more-1)
+	agree(last)
+	check := func(when string, others, ofLast, ofFirst int64) {
+		t.Helper()
+		answers, sums := builds(t, w.Entries(), 1000)
+		if answers[activity.OtherBuilds] != others || answers[last] != ofLast || answers["1.0"] != ofFirst || len(answers) > activity.MostBuilds+2 {
+			t.Errorf("%s: %d of others, %d of %s, %d of 1.0, %d builds in all", when, answers[activity.OtherBuilds], answers[last], last, answers["1.0"], len(answers))
+		}
+		if _, again := builds(t, w.Entries(), 7); !reflect.DeepEqual(sums, again) {
+			t.Errorf("%s: other batches leave other tables", when)
+		}
+	}
+	check("on one day", more+1, 0, 1)
+
+	void := func(build string) {
+		w.Tell("", domain.Say{Event: domain.BuildVoided{Build: build, From: projectiontest.Start, To: w.Time().Add(deadline.Day), Reason: "ticked", Evidence: content.Hash{9}, By: [2]string{"eve", "bob"}}})
+	}
+	void(last)
+	check("voided", more-1, 0, 1)
+	agree(last)
+	check("and answering on", more-1, 0, 1)
+	void("1.0")
+	check("one that has a name is voided", more-1, 0, 0)
+}
