@@ -107,7 +107,11 @@ func (f Field) instant(r row) (time.Time, *Problem) {
 			at = time.UnixMilli(n)
 		}
 	case "", "rfc3339":
-		if at, err = time.Parse(time.RFC3339Nano, text); err != nil && f.Zone != "" {
+		at, err = time.Parse(time.RFC3339Nano, text)
+		if err != nil {
+			at, err = time.Parse("2006-01-02T15:04:05.999999999-0700", text) // ISO 8601 knows the offset without a colon, too
+		}
+		if err != nil && f.Zone != "" {
 			at, err = inZone(text, zone)
 		}
 	default:

@@ -244,6 +244,8 @@ func TestThePresetsReadWhatTheirSystemsExport(t *testing.T) {
 		"salesforce": {"Id,PartyId,DataUsePurposeId,ContactPointType,PrivacyConsentStatus,CaptureDate,CaptureSource,CaptureContactPointType,DoubleConsentCaptureDate,EffectiveFrom,EffectiveTo\n" +
 			"0ZY000000000001AAA,0PK000000000001AAA,0ZW000000000001AAA,Email,OptIn,2024-03-01T10:00:00.000Z,shop,Web,,,",
 			"values: {}>values: {0ZW000000000001AAA: newsletter}", "consent.given account:u-1 import:salesforce:0ZY000000000001AAA"},
+		"onetrust": {`{"id":"f2229953-b4b5-4042-8cb9-b78038cc4c46","identifier":"ada@example.com","name":"Marketing Communications","version":2,"status":"HARD_OPT_OUT","firstTransactionDate":"2020-01-05T11:34:30.974Z","consentDate":"2020-01-05T11:34:30.974Z","lastTransactionDate":"2024-03-01T10:00:00Z","lastReceiptId":"057f47e6-dc7a-47da-a1d3-5b17b5c75e54","source":{"sourceType":"WEB","sourceContent":"https://shop.example/"}}`,
+			"values: {}>values: {Marketing Communications: newsletter}", "consent.withdrawn account:u-1 import:sha256:"},
 		"hubspot": {`{"channel":"EMAIL","source":"SUBSCRIPTION_PAGE","status":"UNSUBSCRIBED","subscriberIdString":"ada@example.com","subscriptionId":123,"subscriptionName":"Newsletter","timestamp":"2024-03-01T10:00:00Z"}`,
 			"values: {}>values: {Newsletter: newsletter}", "consent.withdrawn account:u-1 import:sha256:"},
 	} {
@@ -265,8 +267,39 @@ func TestThePresetsReadWhatTheirSystemsExport(t *testing.T) {
 			t.Errorf("%s: %s at %v", name, got, e["time"])
 		}
 	}
-	if got := imports.Presets(); !slices.Equal(got, []string{"fides", "hubspot", "mailchimp", "salesforce"}) {
+	if got := imports.Presets(); !slices.Equal(got, []string{"fides", "hubspot", "mailchimp", "onetrust", "salesforce"}) {
 		t.Errorf("presets: %v", got)
+	}
+}
+
+// OneTrust dates a consent by itself, and what nobody said is left out; a status that the
+// mapping does not name is told.
+func TestThePresetOfOneTrustTakesOnlyWhatWasSaid(t *testing.T) {
+	text, _ := imports.Preset("onetrust")
+	m := parsed(t, strings.Replace(string(text), "values: {}", "values: {News: newsletter}", 1))
+	row := func(status string) string {
+		return `{"identifier":"ada@example.com","name":"News","status":"` + status +
+			`","consentDate":"2023-01-01T10:00:00.123Z","lastTransactionDate":"2024-03-01T10:00:00Z"}` + "\n"
+	}
+	plan, events, wrong := looked(t, m, row("ACTIVE")+row("NO_CONSENT")+row("EXPIRED")+row("EXTEND"), imports.File{
+		Tables: map[string]map[string]string{"accounts.csv": {"ada@example.com": "u-1"}},
+	})
+	if plan.Rows != 4 || len(events) != 1 || events[0]["type"] != "consent.given" || events[0]["time"] != "2023-01-01T10:00:00.123Z" {
+		t.Errorf("%d rows, %v", plan.Rows, events)
+	}
+	if !slices.Equal(wrong, []string{"row 4, column status: decision has a value that the mapping does not name"}) {
+		t.Errorf("%q", wrong)
+	}
+}
+
+// An offset stands with a colon, as RFC 3339 has it, or without, as Salesforce's queries do.
+func TestAnOffsetMayHaveNoColon(t *testing.T) {
+	m := parsed(t, mapping)
+	for _, when := range []string{"2024-03-01T12:00:00.000+0200", "2024-03-01T10:00:00+00:00", "2024-03-01T10:00:00Z"} {
+		_, events, wrong := looked(t, m, "user,list,state,when,form,ip\nu1,News,yes,"+when+",,\n", imports.File{})
+		if len(wrong) > 0 || len(events) != 1 || events[0]["time"] != "2024-03-01T10:00:00Z" {
+			t.Errorf("%s: %v %v", when, events, wrong)
+		}
 	}
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 
+	"consentledger/api/edge"
 	"consentledger/cmd/internal/configfile"
 	"consentledger/cmd/internal/doctor"
 	"consentledger/cmd/internal/output"
@@ -48,6 +49,9 @@ func diagnose(c *cobra.Command, d doctor.Doctor) (err error) {
 		return err
 	}
 	d.Expected = c.Flags().Changed("server")
+	if server, ok := ownServer(c, d.HTTP); ok && !d.Expected && d.Server == configfile.ServerDefault {
+		d.Server = server
+	}
 	said, err := d.Look(c.Context())
 	if err != nil {
 		return err
@@ -66,4 +70,12 @@ func diagnose(c *cobra.Command, d doctor.Doctor) (err error) {
 		return fmt.Errorf("%d things are broken", broken)
 	}
 	return nil
+}
+
+// ownServer returns the address of the ledger that the settings are of, where nobody named
+// another one and it listens on this machine without TLS: with it the address has to be one
+// of the certificate's names, which only --server can say.
+func ownServer(c *cobra.Command, http string) (string, bool) {
+	cert, err := c.Flags().GetString("tls-cert")
+	return "http://" + http, err == nil && cert == "" && edge.IsLoopback(http)
 }
