@@ -2,12 +2,16 @@ package dashboard
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"net/http"
 	"slices"
 	"strconv"
 	"strings"
+
+	"consentledger/api/audit/upload"
 )
 
 // What an auditor asks of the ledger itself: is this file ours, who looked at whom, and what
@@ -16,6 +20,7 @@ import (
 // audits is that page.
 type audits struct {
 	Verified *verified
+	Refused  string // why a file was not verified, the code of a problem; empty: none was refused
 	Book     string // accesses or left, once it was asked for
 	Asked    book
 	Accesses []access
@@ -31,26 +36,49 @@ const mostOfType = 100
 
 // verified is what the API found of a file.
 type verified struct {
+	File sentFile
+
 	Kind      string `json:"kind"`
 	Authentic bool   `json:"authentic"`
+	Why       string `json:"why"`
 	Wrong     string `json:"wrong"`
+	Log       string `json:"log"`
 	Points    []struct {
 		Point string `json:"point"`
 		Of    string `json:"of"`
 	} `json:"points"`
-	Pictures []struct {
-		Type   string  `json:"type"`
-		Hash   string  `json:"hash"`
-		Screen string  `json:"screen"`
-		Build  string  `json:"build"`
-		Locale string  `json:"locale"`
-		Record int64   `json:"record"`
-		Shown  []int64 `json:"shown"`
-		More   int     `json:"more"`
-	} `json:"pictures"`
-	Claims []string `json:"claims"`
-	Origin string   `json:"origin"`
-	Key    string   `json:"key"`
+	Pictures []bundled `json:"pictures"`
+	Claims   []string  `json:"claims"`
+	Origin   string    `json:"origin"`
+	Key      string    `json:"key"`
+}
+
+// A bundled picture is one of a screen that is in a bundle.
+type bundled struct {
+	Type   string  `json:"type"`
+	Hash   string  `json:"hash"`
+	Screen string  `json:"screen"`
+	Build  string  `json:"build"`
+	Locale string  `json:"locale"`
+	Record int64   `json:"record"`
+	Shown  []int64 `json:"shown"`
+	More   int     `json:"more"`
+}
+
+// In returns the records in which the screen was shown or answered: the first.
+func (b bundled) In() string {
+	all := make([]string, len(b.Shown))
+	for i, record := range b.Shown {
+		all[i] = strconv.FormatInt(record, 10)
+	}
+	return strings.Join(all, ", ")
+}
+
+// A sentFile is a file as it came, so that whoever verified it knows which one it was.
+type sentFile struct {
+	Name   string
+	Size   int
+	SHA256 string
 }
 
 // A book is what was asked to be shown of.
@@ -117,7 +145,7 @@ var leavingTypes = []string{
 var outward = []string{"export", "receipt", "names"}
 
 // maxUpload is the largest file that may be verified here, and what its form needs beside.
-const maxUpload = 32<<20 + 1<<16
+const maxUpload = upload.Max + 1<<16
 
 // readVerified verifies a file that was sent.
 func readVerified(a *ask) (any, error) {
@@ -125,15 +153,23 @@ func readVerified(a *ask) (any, error) {
 	if a.Method != http.MethodPost || a.App == "" {
 		return page, nil
 	}
-	file, err := a.sentFile(maxUpload)
+	name, file, err := a.sentFile(maxUpload)
+	switch {
+	case err == nil && len(file) == 0:
+		err = &problem{Status: http.StatusBadRequest, Code: "upload-empty"}
+	case errors.Is(err, errFileSize) || len(file) > upload.Max:
+		err = &problem{Status: errFileSize.Status, Code: "upload-size"}
+	}
+	if p, is := errors.AsType[*problem](err); is && p.Status != http.StatusForbidden {
+		page.Refused, a.status = p.Code, p.Status // the page says it where another file is chosen
+		return page, nil
+	}
 	if err != nil {
 		return nil, err
 	}
-	if len(file) == 0 {
-		return nil, &problem{Status: http.StatusBadRequest, Code: "upload-form"}
-	}
 
-	page.Verified = &verified{}
+	sum := sha256.Sum256(file)
+	page.Verified = &verified{File: sentFile{name, len(file), hex.EncodeToString(sum[:])}}
 	return page, a.do(http.MethodPost, a.of("/verify"), map[string][]byte{"file": file}, page.Verified)
 }
 

@@ -117,7 +117,7 @@ func readOperation(a *ask) (any, error) {
 	var file []byte
 	switch {
 	case sent && p.File:
-		file, err = a.sentFile(maxTried)
+		_, file, err = a.sentFile(maxTried)
 	case sent:
 		err = a.readForm(a.writer)
 	}
@@ -254,27 +254,30 @@ func isText(kind string) bool {
 }
 
 // sentFile reads a form with a file, of so many bytes together at most, and checks its token.
-// The file lies in memory alone.
-func (a *ask) sentFile(most int64) ([]byte, error) {
-	tooLarge := &problem{Status: http.StatusRequestEntityTooLarge, Code: "upload-size"}
+// The file lies in memory alone. It has the name that the browser says.
+func (a *ask) sentFile(most int64) (name string, file []byte, err error) {
 	if a.ContentLength > most {
-		return nil, tooLarge
+		return "", nil, errFileSize
 	}
 	a.Body = http.MaxBytesReader(nil, a.Body, most)
 	if err := a.ParseMultipartForm(most); err != nil {
-		return nil, tooLarge
+		return "", nil, errFileSize
 	}
 	if err := a.checkToken(); err != nil {
-		return nil, err
+		return "", nil, err
 	}
 
-	f, _, err := a.FormFile("file")
+	f, header, err := a.FormFile("file")
 	if err != nil {
-		return nil, &problem{Status: http.StatusBadRequest, Code: "upload-form"}
+		return "", nil, &problem{Status: http.StatusBadRequest, Code: "upload-form"}
 	}
 	defer f.Close()
-	return io.ReadAll(f)
+	file, err = io.ReadAll(f)
+	return header.Filename, file, err
 }
+
+// errFileSize says that a form with a file is larger than it may be.
+var errFileSize = &problem{Status: http.StatusRequestEntityTooLarge, Code: "too-large"}
 
 // maxTried bounds a form with a file.
 const maxTried = 8<<20 + 1<<16

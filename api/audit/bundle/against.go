@@ -56,7 +56,7 @@ func (o *Opened) Against(read Tiles, asked Selection) error {
 	}
 
 	if !slices.Equal(o.Manifest.Gaps, all.gaps()) {
-		return fmt.Errorf("%s: the gaps in producers' numbers are not those of the log", manifestFile)
+		return fmt.Errorf("%s: the gaps in producers' numbers are not those of the log", ManifestFile)
 	}
 	return nil
 }

@@ -41,9 +41,11 @@ import (
 // Format is the name of the format that is written and read.
 const Format = "consent-evidence/2"
 
-// The files of a bundle.
+// ManifestFile is the file that every bundle has, and names its others.
+const ManifestFile = "manifest.json"
+
+// The other files of a bundle.
 const (
-	manifestFile   = "manifest.json"
 	checkpointFile = "checkpoint"
 	keyFile        = "key"
 	recordsFile    = "records.jsonl"

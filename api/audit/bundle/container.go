@@ -21,7 +21,7 @@ import (
 func (b *opening) container(r io.ReaderAt, size int64) error {
 	made, err := time.Parse(time.RFC3339, b.Manifest.Made)
 	if err != nil {
-		return fmt.Errorf("%s: when it was made is no time", manifestFile)
+		return fmt.Errorf("%s: when it was made is no time", ManifestFile)
 	}
 
 	same := &comparer{want: bufio.NewReaderSize(io.NewSectionReader(r, 0, size), 1<<16)}

@@ -35,7 +35,7 @@ func (b *opening) blobs() error {
 		there, missing := b.hasBlob(hash), slices.Contains(b.Manifest.Missing, hash)
 		switch {
 		case there && missing:
-			return fmt.Errorf("%s: it says that the text %s is missing, and it is there", manifestFile, hash)
+			return fmt.Errorf("%s: it says that the text %s is missing, and it is there", ManifestFile, hash)
 		case !there && b.policyTexts[hash]:
 			return fmt.Errorf("the policy text %s, which a record names, is missing", hash)
 		case !there && !missing:
@@ -46,7 +46,7 @@ func (b *opening) blobs() error {
 	for _, hash := range slices.Sorted(maps.Keys(b.documents)) {
 		switch there, missing := b.hasBlob(hash), slices.Contains(b.Manifest.Missing, hash); {
 		case there && missing:
-			return fmt.Errorf("%s: it says that the policy document %s is missing, and it is there", manifestFile, hash)
+			return fmt.Errorf("%s: it says that the policy document %s is missing, and it is there", ManifestFile, hash)
 		case !there && !missing && b.Manifest.Report.Form >= documentsForm:
 			return fmt.Errorf("the policy document %s, which a record names, is missing", hash)
 		}
@@ -54,7 +54,7 @@ func (b *opening) blobs() error {
 
 	for _, hash := range b.Manifest.Missing {
 		if !b.texts[hash] && !b.documents[hash] {
-			return fmt.Errorf("%s: it misses the text %s, which no record names", manifestFile, hash)
+			return fmt.Errorf("%s: it misses the text %s, which no record names", ManifestFile, hash)
 		}
 	}
 	return nil

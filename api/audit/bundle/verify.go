@@ -65,7 +65,7 @@ func Verify(r io.ReaderAt, size int64, v note.Verifier, origin string) (*Opened,
 		do   func() error
 	}{
 		{"", b.files}, {recordsFile, b.records}, {"", b.members}, {streamsFile, b.streams}, {partsFile, b.parts},
-		{manifestFile, b.derived}, {"", b.blobs}, {"", b.pictures}, {"", b.reports},
+		{ManifestFile, b.derived}, {"", b.blobs}, {"", b.pictures}, {"", b.reports},
 	} {
 		err := step.do()
 		if err != nil && step.file != "" {
@@ -90,7 +90,7 @@ func ReadManifest(r io.ReaderAt, size int64) (Manifest, error) {
 		return Manifest{}, fmt.Errorf("is no bundle: %w", err)
 	}
 	b := opening{zip: z}
-	text, err := b.whole(manifestFile)
+	text, err := b.whole(ManifestFile)
 	if err == nil {
 		err = json.Unmarshal(text, &b.Manifest, json.RejectUnknownMembers(true))
 	}
@@ -115,15 +115,15 @@ type opening struct {
 
 // head reads the manifest and the checkpoint.
 func (b *opening) head(v note.Verifier, origin string) error {
-	text, err := b.whole(manifestFile)
+	text, err := b.whole(ManifestFile)
 	if err != nil {
 		return err
 	}
 	if err := json.Unmarshal(text, &b.Manifest, json.RejectUnknownMembers(true)); err != nil {
-		return fmt.Errorf("%s: %w", manifestFile, err)
+		return fmt.Errorf("%s: %w", ManifestFile, err)
 	}
 	if b.Manifest.Format != Format {
-		return fmt.Errorf("%s: the format is not %s; another version of this program may read it", manifestFile, Format)
+		return fmt.Errorf("%s: the format is not %s; another version of this program may read it", ManifestFile, Format)
 	}
 	if text, err = b.whole(checkpointFile); err != nil {
 		return err
@@ -139,7 +139,7 @@ func (b *opening) head(v note.Verifier, origin string) error {
 
 	if t := b.Manifest.Tree; t.Size != b.Checkpoint.Size || t.Root != b.Checkpoint.Root.String() ||
 		b.Manifest.Origin != origin {
-		return fmt.Errorf("%s: the tree is not the one of the checkpoint", manifestFile)
+		return fmt.Errorf("%s: the tree is not the one of the checkpoint", ManifestFile)
 	}
 
 	b.reading.Manifest = b.Manifest
@@ -213,7 +213,7 @@ func (b *opening) files() error {
 			return fmt.Errorf("%s stands twice", f.Name)
 		}
 		seen[f.Name] = true
-		if f.Name == manifestFile {
+		if f.Name == ManifestFile {
 			continue
 		}
 		want, ok := named[f.Name]
@@ -232,7 +232,7 @@ func (b *opening) files() error {
 	}
 
 	if len(b.Manifest.Files) != len(seen)-1 {
-		return fmt.Errorf("%s names a file twice", manifestFile)
+		return fmt.Errorf("%s names a file twice", ManifestFile)
 	}
 	return nil
 }
@@ -240,7 +240,7 @@ func (b *opening) files() error {
 // members wants that every file is one that a bundle has: what no record names is
 // none, and nobody looks at it here.
 func (b *opening) members() error {
-	known := map[string]bool{manifestFile: true, checkpointFile: true, keyFile: true, recordsFile: true,
+	known := map[string]bool{ManifestFile: true, checkpointFile: true, keyFile: true, recordsFile: true,
 		streamsFile: true, partsFile: true}
 	if b.Manifest.Report.Lang != "" {
 		known[reportFile], known[printFile] = true, true

@@ -59,7 +59,7 @@ func (m Maker) Write(ctx context.Context, w io.Writer, s Selection) (Manifest, e
 
 	text, err := json.Marshal(p.reading.Manifest, json.Deterministic(true))
 	if err == nil {
-		err = p.file(manifestFile, func(w io.Writer) error { _, err := w.Write(text); return err })
+		err = p.file(ManifestFile, func(w io.Writer) error { _, err := w.Write(text); return err })
 	}
 	if err != nil {
 		return Manifest{}, err
@@ -286,7 +286,7 @@ func (p *packer) file(name string, write func(io.Writer) error) error {
 	if err := write(io.MultiWriter(f, h, &n)); err != nil {
 		return err
 	}
-	if name != manifestFile {
+	if name != ManifestFile {
 		p.reading.Manifest.Files = append(p.reading.Manifest.Files,
 			File{name, int64(n), hex.EncodeToString(h.Sum(nil))})
 	}

@@ -89,6 +89,12 @@ func Verify(text []byte, v note.Verifier, origin string) (*Verified, error) {
 	return r, nil
 }
 
+// Is reports whether a text is meant as a receipt: it has the proof of one. Nothing is verified.
+func Is(text []byte) bool {
+	var shape outline
+	return json.Unmarshal(text, &shape) == nil && shape.Evidence.Proof != ""
+}
+
 // derive writes the receipt again and compares. It returns what it had to
 // believe.
 func (c *Consent) derive(text []byte, shape outline, a answer, signed []byte, v note.Verifier) ([]string, error) {

@@ -10,15 +10,19 @@ package upload
 import (
 	"archive/zip"
 	"bytes"
+	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 
 	"consentledger/api/audit/bundle"
 	"consentledger/api/audit/erasure"
 	"consentledger/api/audit/receipt"
 	"consentledger/domain"
+	"consentledger/projections/transparency/merkle"
 
 	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 	"golang.org/x/mod/sumdb/note"
 )
 
@@ -33,7 +37,9 @@ const (
 type Answer struct {
 	Kind      string           `json:"kind" doc:"bundle, receipt, erasure or unknown"`
 	Authentic bool             `json:"authentic"`
+	Why       string           `json:"why,omitzero" enum:"neither,unreadable,too-large,other-log,other-key,changed" doc:"if it is not authentic: it is no such file; it was cut off, or another program changed it; it holds more than is unpacked here; it names another log; this log's key has not signed it; or something in it changed"`
 	Wrong     string           `json:"wrong,omitzero" doc:"what is wrong first, if it is not authentic"`
+	Log       string           `json:"log,omitzero" doc:"the other log that it names; nobody has verified that"`
 	Points    []Point          `json:"points" doc:"what was checked and holds"`
 	Pictures  []BundledPicture `json:"pictures,omitempty" doc:"of a bundle: the pictures of screens that are in it"`
 	Claims    []string         `json:"claims" doc:"what it says and does not show: it must be believed, or asked of the ledger"`
@@ -57,7 +63,7 @@ type BundledPicture struct {
 
 // A Point is one thing that was checked, by a code, and what it was checked of.
 type Point struct {
-	Point string `json:"point" doc:"container, signed, records, texts, derived; record, given, refused, withdrawn, all, counts, short; person, ordered, erased, proof-kept, proof-destroyed"`
+	Point string `json:"point" doc:"person, whole, from, to, container, signed, records, texts, derived; record, given, refused, withdrawn, all, counts, short; person, ordered, erased, proof-kept, proof-destroyed"`
 	Of    string `json:"of,omitzero"`
 }
 
@@ -77,13 +83,42 @@ func Verify(file []byte, key string, origin string) (Answer, error) {
 	case bytes.HasPrefix(bytes.TrimLeft(file, " \t\r\n"), []byte("{")):
 		a.Kind, err = "receipt", a.receipt(file, v)
 	default:
-		a.Wrong = "it is neither a receipt nor a bundle nor a certificate of erasure: those begin with { or PK"
+		err = errNeither
+	}
+	if err != nil {
+		a.failed(err)
 		return a, nil
 	}
-	if a.Authentic = err == nil; err != nil {
-		a.Wrong, a.Points, a.Claims = err.Error(), []Point{}, []string{}
-	}
+	a.Authentic = true
 	return a, nil
+}
+
+// What a file is in which there is nothing to verify.
+var (
+	errNeither  = errors.New("it is neither a receipt nor a bundle nor a certificate of erasure")
+	errTooLarge = fmt.Errorf("it holds more than %d MiB once it is unpacked: verify it with consentledger verify bundle",
+		maxInside>>20)
+	errUnreadable = errors.New("it is cut off, or another program changed it")
+)
+
+// failed says why a file is not authentic.
+func (a *Answer) failed(err error) {
+	a.Wrong, a.Points, a.Claims = err.Error(), []Point{}, []string{}
+	other, byOther := errors.AsType[*merkle.OtherKeyError](err)
+	switch {
+	case errors.Is(err, errNeither):
+		a.Kind, a.Why = "unknown", "neither"
+	case errors.Is(err, errUnreadable):
+		a.Why = "unreadable"
+	case errors.Is(err, errTooLarge):
+		a.Why = "too-large"
+	case byOther && other.Log != "" && other.Log != a.Origin:
+		a.Why, a.Log = "other-log", other.Log
+	case byOther:
+		a.Why = "other-key"
+	default:
+		a.Why = "changed"
+	}
 }
 
 // isErasure reports whether a file has the members of a certificate.
@@ -100,13 +135,15 @@ func (a *Answer) holds(point string, of string) { a.Points = append(a.Points, Po
 func (a *Answer) bundle(file []byte, v note.Verifier) error {
 	z, err := zip.NewReader(bytes.NewReader(file), int64(len(file)))
 	if err != nil {
-		return fmt.Errorf("it is no bundle: %w", err)
+		return fmt.Errorf("%w: %w", errUnreadable, err)
+	}
+	if !slices.ContainsFunc(z.File, func(f *zip.File) bool { return f.Name == bundle.ManifestFile }) {
+		return errNeither
 	}
 	inside := uint64(0)
 	for _, f := range z.File {
 		if inside += min(f.UncompressedSize64, maxInside+1); inside > maxInside {
-			return fmt.Errorf("it holds more than %d MiB once it is unpacked: verify it with consentledger verify "+
-				"bundle", maxInside>>20)
+			return errTooLarge
 		}
 	}
 
@@ -114,6 +151,7 @@ func (a *Answer) bundle(file []byte, v note.Verifier) error {
 	if err != nil {
 		return err
 	}
+	a.selected(b.Manifest.Selection)
 	a.holds("container", strconv.Itoa(len(z.File)))
 	a.holds("signed", strconv.FormatInt(b.Checkpoint.Size, 10))
 	a.holds("records", strconv.Itoa(b.Selected))
@@ -129,7 +167,31 @@ func (a *Answer) bundle(file []byte, v note.Verifier) error {
 	return nil
 }
 
+// selected says what a bundle is about.
+func (a *Answer) selected(s bundle.Selection) {
+	if s.Subject == "" {
+		a.holds("whole", string(s.App))
+	} else {
+		a.holds("person", s.Subject)
+	}
+	for _, linked := range s.Linked {
+		a.holds("person", linked)
+	}
+	if s.From != 0 {
+		a.holds("from", s.From.String())
+	}
+	if s.To != 0 {
+		a.holds("to", s.To.String())
+	}
+}
+
 func (a *Answer) receipt(file []byte, v note.Verifier) error {
+	if !jsontext.Value(file).IsValid() {
+		return errUnreadable
+	}
+	if !receipt.Is(file) {
+		return errNeither
+	}
 	r, err := receipt.Verify(file, v, a.Origin)
 	if err != nil {
 		return err

@@ -123,12 +123,26 @@ async function papers(page, open, one) {
   const given = await (await page.request.get(base + '/v1/replay?app=smartkey&type=consent.given')).text()
   const receipt = await page.request.post(base + '/v1/apps/smartkey/receipts', { data: { event: JSON.parse(given.split('\n')[0]).event_id, reason: 'audit' } })
   if (receipt.status() !== 200) fault('receipt', `answers ${receipt.status()} ${await receipt.text()}`)
-  for (const [name, buffer, sign] of [['receipt.json', await receipt.body(), '.done'], ['other.json', Buffer.from('{"other":1}'), '.wrong']]) {
+  const exported = await page.request.post(base + '/v1/apps/smartkey/export', { data: { reason: 'audit' } })
+  if (exported.status() !== 200) fault('export', `answers ${exported.status()} ${await exported.text()}`)
+  const bundle = await exported.body()
+  const { surfaces } = await (await page.request.get(base + '/v1/apps/smartkey/surfaces')).json()
+  const welcome = await page.request.get(base + '/v1/apps/smartkey/surfaces/' + surfaces.find(s => s.build === '5.3').id)
+  const shot = (await welcome.json()).pictures[0].hash.slice('sha256:'.length)
+  const changed = Buffer.from(bundle)
+  changed[changed.indexOf('blobs/' + shot) + 'blobs/'.length + shot.length + 30] ^= 1
+  for (const [name, buffer, sign, shown] of [
+    ['receipt.json', await receipt.body(), '.done', false], ['bundle.zip', bundle, '.done', true],
+    ['changed.zip', changed, '.wrong', true], ['other.json', Buffer.from('{"other":1}'), '.wrong', false],
+  ]) {
     await page.goto(base + '/ui/audit')
-    await page.setInputFiles('#file', { name, mimeType: 'application/json', buffer })
+    await page.setInputFiles('#file', { name, mimeType: 'application/octet-stream', buffer })
     await page.click('form[action*="audit/verify"] button')
     if (await page.locator(sign).count() !== 1) fault('audit', `does not say of ${name} what it is`)
-    await look(page, 'audit-verified-' + name.replace('.json', ''), one)
+    if (await page.locator('#file').count() !== 1) fault('audit', `offers no other file than ${name}`)
+    const says = await page.locator('#verify ~ div').allInnerTexts()
+    if (shown && !says.join().includes('welcome')) fault('audit', `does not say of ${name} which screen its picture is of: ${says}`)
+    if (shown) await look(page, 'audit-verified-' + name.replace('.zip', ''), one)
   }
 
   await page.goto(base + '/ui/audit')

@@ -98,11 +98,28 @@ func Open(signed []byte, v note.Verifier, origin string) (Checkpoint, error) {
 	return c, nil
 }
 
+// An OtherKeyError says that a checkpoint has no signature by the key that it is held against.
+type OtherKeyError struct {
+	Log  string // the origin that the checkpoint names, which nobody has verified; empty: none
+	Name string // of the key that it is held against
+	Hash uint32
+}
+
+// Error implements error.
+func (e *OtherKeyError) Error() string {
+	text := fmt.Sprintf("no signature by the key %s (%08x): the wrong key, or a checkpoint that somebody else made",
+		e.Name, e.Hash)
+	if e.Log != "" {
+		text += fmt.Sprintf("; it names the log %q", e.Log)
+	}
+	return text
+}
+
 // explained says what a note's error means to somebody who verifies.
 func explained(err error, v note.Verifier) error {
-	if _, is := errors.AsType[*note.UnverifiedNoteError](err); is {
-		return fmt.Errorf("no signature by the key %s (%08x): the wrong key, or a checkpoint that somebody else made",
-			v.Name(), v.KeyHash())
+	if other, is := errors.AsType[*note.UnverifiedNoteError](err); is {
+		c, _ := ParseCheckpoint(other.Note.Text) // what is no checkpoint names no log
+		return &OtherKeyError{Log: c.Origin, Name: v.Name(), Hash: v.KeyHash()}
 	}
 	if _, is := errors.AsType[*note.InvalidSignatureError](err); is {
 		return fmt.Errorf("the signature by %s (%08x) is not of this text: text or signature were changed", v.Name(),
