@@ -37,8 +37,8 @@ type pending struct {
 	dirty  []*person        // with rows that are not settled
 	young  []*person        // of whom it is not settled whether they are minors
 	counts map[group]int64  // the change in people
-	ends   map[end]int64    // the change in people whose consent ends
-	moves  map[move]int64   // the change in people on a day
+	ends   map[shift]int64  // the change in people whose consent ends, by when
+	moves  map[shift]int64  // the change in people, by the day on which they came into the group
 	voided map[answer]int64 // the change in voided answers
 
 	order     []*person // room for the people in the order of their numbers
@@ -54,7 +54,7 @@ type answer struct {
 
 func newPending() pending {
 	return pending{
-		people: map[key]*person{}, counts: map[group]int64{}, ends: map[end]int64{}, moves: map[move]int64{},
+		people: map[key]*person{}, counts: map[group]int64{}, ends: map[shift]int64{}, moves: map[shift]int64{},
 		voided: map[answer]int64{},
 		persons: readmodel.RowsOf("INSERT INTO people", 7,
 			" ON CONFLICT (number) DO UPDATE SET test = excluded.test, linked = excluded.linked, minor = "+

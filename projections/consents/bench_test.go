@@ -14,6 +14,7 @@ import (
 	"consentledger/domain/policy"
 	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
+	"consentledger/projections/consents"
 	"consentledger/projections/projectiontest"
 )
 
@@ -210,4 +211,30 @@ func (c *crowd) apply() {
 		c.b.Fatal(err)
 	}
 	c.entries = c.entries[:0]
+}
+
+// BenchmarkCounts asks where people stand now, and how far they have come with a version, whose consents
+// end each at another moment, over four years.
+func BenchmarkCounts(b *testing.B) {
+	for _, people := range []int{2_000, 20_000} {
+		b.Run(fmt.Sprint(people), func(b *testing.B) {
+			c := newCrowd(b)
+			for n := range people {
+				ending := agreed.(domain.ConsentGiven)
+				ending.Until = projectiontest.Start.Add(deadline.Span(n) * 1461 * deadline.Day / deadline.Span(people))
+				c.tell(c.newcomer(), ending)
+			}
+			c.apply()
+			version := agreed.(domain.ConsentGiven).Version
+			view, when := c.view.(*consents.View), consents.Now(projectiontest.Start.Add(900*deadline.Day))
+			for b.Loop() {
+				if _, _, err := view.Counts(b.Context(), app, when); err != nil {
+					b.Fatal(err)
+				}
+				if _, _, err := view.Progress(b.Context(), app, version, projectiontest.Start, when); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
 }

@@ -14,7 +14,7 @@
 //
 // People are counted by groups: those who stand alike in all that time, policies and
 // questions tell apart, such as the status and the terms they agreed to. A count reads the groups, and
-// those of the days on which consents ended; it reads no persons.
+// those whose consents ended by months, by days of this month, and by moments of today; it reads no persons.
 // How they stood on a day of before is the sum of what changed until then, by months and days. Who was
 // a minor on one, and with which consents of guardians, is kept from day to day: they are few.
 package consents
@@ -69,23 +69,23 @@ CREATE TABLE counts (
 	people INTEGER NOT NULL,
 	PRIMARY KEY (app, purpose, status, terms, bound, asked, signal)
 ) WITHOUT ROWID;
--- how many of those in counts end at a moment, and, whole, on the UTC day that begins then: a count of who is past their end
--- reads the days before today and the moments of today
+-- how many of those in counts end at a moment, and in the UTC day and the month that begin then: a count of who is past their
+-- end reads the months before this one, the days of it before today, and the moments of today
 CREATE TABLE ends (
-	app TEXT NOT NULL, whole INTEGER NOT NULL, at INTEGER NOT NULL,
+	app TEXT NOT NULL, period TEXT NOT NULL, at INTEGER NOT NULL,
 	purpose TEXT NOT NULL, status TEXT NOT NULL, terms INTEGER NOT NULL,
 	bound INTEGER NOT NULL, asked INTEGER NOT NULL, signal TEXT NOT NULL,
 	people INTEGER NOT NULL,
-	PRIMARY KEY (app, whole, at, purpose, status, terms, bound, asked, signal)
+	PRIMARY KEY (app, period, at, purpose, status, terms, bound, asked, signal)
 ) WITHOUT ROWID;
--- how many people came into a group on the UTC day that begins then, or, whole, in the month, less those who left;
--- over: they are past their end since
+-- how many people came into a group in the UTC day or the month that begins then, less those who left; over: they are past
+-- their end since
 CREATE TABLE moves (
-	app TEXT NOT NULL, whole INTEGER NOT NULL, day INTEGER NOT NULL, over INTEGER NOT NULL,
+	app TEXT NOT NULL, period TEXT NOT NULL, at INTEGER NOT NULL, over INTEGER NOT NULL,
 	purpose TEXT NOT NULL, status TEXT NOT NULL, terms INTEGER NOT NULL,
 	bound INTEGER NOT NULL, asked INTEGER NOT NULL, signal TEXT NOT NULL,
 	people INTEGER NOT NULL,
-	PRIMARY KEY (app, whole, day, over, purpose, status, terms, bound, asked, signal)
+	PRIMARY KEY (app, period, at, over, purpose, status, terms, bound, asked, signal)
 ) WITHOUT ROWID;
 -- what records of age that name a minor say, which a fold does not keep
 CREATE TABLE ages (

@@ -2,6 +2,7 @@ package consents
 
 import (
 	"context"
+	"strings"
 
 	"consentledger/domain"
 	"consentledger/domain/deadline"
@@ -70,36 +71,41 @@ func (v *View) each(
 }
 
 // ofGroups reads how many people are in each group, and how many of them are past their end: it adds
-// up the rows that are put in.
-func ofGroups(rows string) string {
-	return `SELECT g.purpose, g.status, t.policy, t.version, t.alone, t.rules, g.bound, g.asked, g.signal,
-			sum(g.people), sum(g.past)
-		FROM (` + rows + `) g CROSS JOIN terms t ON t.number = g.terms
-		GROUP BY g.purpose, g.status, t.number, g.bound, g.asked, g.signal`
+// up rows of several queries. SQLite finds rows by a range of one period, and not by one or another.
+func ofGroups(rows ...string) string {
+	return `SELECT g.purpose, g.status, t.policy, t.version, t.alone, t.rules, g.bound, g.asked, g.signal, g.people, g.past
+		FROM (
+			SELECT purpose, status, terms, bound, asked, signal, sum(people) AS people, sum(past) AS past
+			FROM (` + strings.Join(rows, " UNION ALL ") + `) r
+			GROUP BY purpose, status, terms, bound, asked, signal
+		) g CROSS JOIN terms t ON t.number = g.terms`
 }
 
-var (
-	// groupsNow reads all who are in a group, and who of them is past their end on the days before one, and at
-	// the moments of it.
-	groupsNow = ofGroups(`
-		SELECT purpose, status, terms, bound, asked, signal, people, 0 AS past FROM counts WHERE app = ?
-		UNION ALL
-		SELECT purpose, status, terms, bound, asked, signal, 0, people FROM ends
-			WHERE app = ? AND (whole = 1 AND at < ? OR whole = 0 AND at >= ? AND at <= ?)`)
+const (
+	inCounts = "SELECT purpose, status, terms, bound, asked, signal, people, 0 AS past FROM counts WHERE app = ?"
+	inEnds   = "SELECT purpose, status, terms, bound, asked, signal, 0, people FROM ends WHERE app = ?"
+	inMoves  = "SELECT purpose, status, terms, bound, asked, signal, CASE WHEN over = 0 THEN people ELSE 0 END AS people, " +
+		"CASE WHEN over = 0 THEN 0 ELSE people END AS past FROM moves WHERE app = ?"
+)
 
-	// groupsOn reads who moved in the months before that of a day, and on the days of it.
-	groupsOn = ofGroups(`
-		SELECT purpose, status, terms, bound, asked, signal,
-			CASE WHEN over = 0 THEN people ELSE 0 END AS people, CASE WHEN over = 0 THEN 0 ELSE people END AS past
-		FROM moves WHERE app = ? AND (whole = 1 AND day < ? OR whole = 0 AND day >= ? AND day <= ?)`)
+var (
+	// groupsNow reads all who are in a group, and who of them is past their end.
+	groupsNow = ofGroups(inCounts,
+		inEnds+" AND period = 'month' AND at < ?",
+		inEnds+" AND period = 'day' AND at >= ? AND at < ?",
+		inEnds+" AND period = 'moment' AND at >= ? AND at <= ?")
+
+	// groupsOn reads who moved until the end of a day.
+	groupsOn = ofGroups(
+		inMoves+" AND period = 'month' AND at < ?",
+		inMoves+" AND period = 'day' AND at >= ? AND at <= ?")
 )
 
 // groups returns the query of the groups of an app, and its arguments.
 func (w When) groups(app ident.AppName) (query string, args []any) {
-	day := int64(dayOf(w.at))
+	name, month, day := string(app), int64(monthOf(w.at)), int64(dayOf(w.at))
 	if w.past {
-		month := int64(monthOf(w.at))
-		return groupsOn, []any{string(app), month, month, day}
+		return groupsOn, []any{name, month, name, month, day}
 	}
-	return groupsNow, []any{string(app), string(app), day, day, int64(w.at)}
+	return groupsNow, []any{name, name, month, name, month, day, name, day, int64(w.at)}
 }

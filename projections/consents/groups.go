@@ -18,16 +18,6 @@ type group struct {
 	signal  string           // a machine's, that is at odds with what they said; empty: none
 }
 
-// An end is when people of a group are past their consents.
-type end struct {
-	group
-	whole bool // any moment of a day
-	at    deadline.Instant
-}
-
-// dayOf returns when the UTC day of a moment begins.
-func dayOf(at deadline.Instant) deadline.Instant { return at - at%deadline.Instant(deadline.Day) }
-
 // count counts a person, unless it is none but a test.
 func (b *batch) count(p *person, r *row, n int64) {
 	if p.test || r.status == unwritten {
@@ -49,8 +39,7 @@ func (b *batch) count(p *person, r *row, n int64) {
 	b.counts[g] += n
 	b.move(g, r.until, n)
 	if r.until != 0 {
-		b.ends[end{g, false, r.until}] += n
-		b.ends[end{g, true, dayOf(r.until)}] += n
+		b.ends[shift{g, r.until, true}] += n
 	}
 }
 

@@ -7,14 +7,6 @@ import (
 	"consentledger/eventstore/codec"
 )
 
-// A move is that people came into a group on a day.
-type move struct {
-	group
-	whole bool // on any day of a month
-	day   deadline.Instant
-	over  bool // they are past their end since
-}
-
 // begin settles what was said on a day before the next begins, so that it counts on its own.
 func (b *batch) begin(e *codec.Entry) error {
 	day := dayOf(e.Recorded)
@@ -29,14 +21,46 @@ func (b *batch) begin(e *codec.Entry) error {
 	return nil
 }
 
+// A shift changes how many people are in a group, from a moment on.
+type shift struct {
+	group
+	at   deadline.Instant
+	over bool // of those who are past their end
+}
+
 // move counts people who come into a group today, or leave it. Who comes is past their end on the day of
 // it, and not before today; who leaves is not past it any more from then on.
 func (b *batch) move(g group, until deadline.Instant, n int64) {
-	b.moves[move{group: g, day: b.day}] += n
+	b.moves[shift{g, b.day, false}] += n
 	if until != 0 {
-		b.moves[move{group: g, day: max(b.day, dayOf(until)), over: true}] += n
+		b.moves[shift{g, max(b.day, dayOf(until)), true}] += n
 	}
 }
+
+// A period is how much time a row of a table is about.
+type period string
+
+const (
+	byMoment period = "moment"
+	byDay    period = "day" // in UTC, as the next
+	byMonth  period = "month"
+)
+
+// of returns when the period begins that a moment is in.
+func (p period) of(at deadline.Instant) deadline.Instant {
+	switch p {
+	case byMoment:
+		return at
+	case byDay:
+		return dayOf(at)
+	case byMonth:
+		return monthOf(at)
+	}
+	panic("consents: no period is called " + string(p))
+}
+
+// dayOf returns when the UTC day of a moment begins.
+func dayOf(at deadline.Instant) deadline.Instant { return at - at%deadline.Instant(deadline.Day) }
 
 // monthOf returns when the month begins that a moment is in, in UTC.
 func monthOf(at deadline.Instant) deadline.Instant {
@@ -44,13 +68,12 @@ func monthOf(at deadline.Instant) deadline.Instant {
 	return deadline.At(time.Date(t.Year(), t.Month(), 1, 0, 0, 0, 0, time.UTC))
 }
 
-// byMonth adds the moves of months to those of their days.
-func byMonth(days map[move]int64) map[move]int64 {
-	all := make(map[move]int64, 2*len(days))
-	for m, n := range days {
-		all[m] += n
-		m.whole, m.day = true, monthOf(m.day)
-		all[m] += n
+// sums adds up shifts by the periods that they are in.
+func (p period) sums(shifts map[shift]int64) map[shift]int64 {
+	all := make(map[shift]int64, len(shifts))
+	for s, n := range shifts {
+		s.at = p.of(s.at)
+		all[s] += n
 	}
 	return all
 }

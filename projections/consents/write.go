@@ -63,14 +63,18 @@ func (b *batch) writeCounts() error {
 			return err
 		}
 	}
-	for e, n := range b.ends {
-		if err := ends.add(b.tx, n, append(e.key(), flag(e.whole), int64(e.at))...); err != nil {
-			return err
+	for _, p := range []period{byMoment, byDay, byMonth} {
+		for s, n := range p.sums(b.ends) {
+			if err := ends.add(b.tx, n, append(s.key(), string(p), int64(s.at))...); err != nil {
+				return err
+			}
 		}
 	}
-	for m, n := range byMonth(b.moves) {
-		if err := moves.add(b.tx, n, append(m.key(), flag(m.whole), int64(m.day), flag(m.over))...); err != nil {
-			return err
+	for _, p := range []period{byDay, byMonth} {
+		for s, n := range p.sums(b.moves) {
+			if err := moves.add(b.tx, n, append(s.key(), string(p), int64(s.at), flag(s.over))...); err != nil {
+				return err
+			}
 		}
 	}
 	for a, n := range b.voided {
@@ -98,8 +102,8 @@ const groupColumns = "app, purpose, status, terms, bound, asked, signal"
 
 var (
 	counts = tallyOf("counts", groupColumns, "people")
-	ends   = tallyOf("ends", groupColumns+", whole, at", "people")
-	moves  = tallyOf("moves", groupColumns+", whole, day, over", "people")
+	ends   = tallyOf("ends", groupColumns+", period, at", "people")
+	moves  = tallyOf("moves", groupColumns+", period, at, over", "people")
 	voided = tallyOf("voided_answers", "app, status", "answers")
 )
 
