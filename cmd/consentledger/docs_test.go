@@ -14,6 +14,9 @@ import (
 	"github.com/spf13/cobra"
 )
 
+// word is a word of a command, which may be quoted.
+var word = regexp.MustCompile(`"[^"]*"|\S+`)
+
 // docs/cli.md has a row for every verb with everything below it, and its
 // examples are calls that can be understood.
 func TestTheDocsOfTheCommandLineNameEveryVerb(t *testing.T) {
@@ -55,7 +58,11 @@ func TestTheDocsOfTheCommandLineNameEveryVerb(t *testing.T) {
 	for line := range strings.Lines(string(text)) {
 		if args, is := strings.CutPrefix(strings.TrimSpace(line), "consentledger "); is {
 			examples++
-			understood(t, newRoot(), strings.Fields(args))
+			words := word.FindAllString(args, -1)
+			for i := range words {
+				words[i] = strings.Trim(words[i], `"`)
+			}
+			understood(t, newRoot(), words)
 		}
 	}
 	if examples < 8 {
