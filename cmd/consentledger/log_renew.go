@@ -17,10 +17,13 @@ func newLogRenew() *cobra.Command {
 	c := &cobra.Command{
 		Use:     "renew",
 		Aliases: []string{"anew"},
-		Short:   "Begin the logs anew under a new origin, because their signing keys, or records, are lost for good",
+		Short:   "Begin the logs anew under a new origin, because their signing keys are lost or stolen, or records are lost",
 		Long: `Begin the logs of a stopped server's data directory anew under a new origin,
 because what they are signed with is lost for good. First look for the backup of
 data/log: with it the logs go on, and this is not needed.
+
+If somebody else has a signing key: move data/log out of the data directory first, and
+keep it as evidence. While it is there nothing is lost, and this is refused.
 
 The old logs end as they are: what is left of them, signed checkpoints and tiles,
 is moved to data/log.lost-1 and still verifies as far as it was signed. The new

@@ -77,7 +77,7 @@ func (l *Log) declareLost(lost *LostError) {
 
 // ErrNotLost says that nothing is lost: the logs go on.
 var ErrNotLost = errors.New("nothing that the logs are signed with is lost: they go on under their origin, which " +
-	"never changes")
+	"never changes; if somebody else has a signing key, move the directory log out of the data directory first")
 
 // Renew gives up the logs whose signing keys are lost, those of all apps that
 // stand under their origin, and makes room for others under a new one; see
