@@ -238,3 +238,38 @@ func TestWhoWasAMinorOnADayThatIsPast(t *testing.T) {
 		t.Errorf("a batch for each holds %v, one batch %v: %v", got, want, err)
 	}
 }
+
+// Records of several processes, and of several requests, are not always in the order of their times: what
+// was stamped just before midnight may follow what was stamped just after it.
+func TestADayMayFollowTheNextOne(t *testing.T) {
+	w := projectiontest.NewTeller(t)
+	w.Register()
+	w.Publish(projectiontest.Document("one"))
+	proof := domain.Proof{Document: content.Hash{5}, Method: "scan", CheckedBy: "desk"}
+	agree := func(build string) {
+		w.TellOf("bob", "ma", domain.GiveConsent{Act: "click", Purposes: []policy.PurposeID{"location"}, Guardian: "ma",
+			Proof: proof, Build: build})
+	}
+	w.Tell("bob", domain.Say{Event: domain.AgeRecorded{Band: domain.ChildUnder14, Basis: "declared"}})
+	w.TellOf("bob", "ma", domain.Say{Event: domain.GuardianVerified{Proof: proof}})
+	agree("1.0")
+	first := dayOf(w.Time())
+	w.Rest(deadline.Day)
+	w.Publish(projectiontest.Document("two"))
+	agree("2.0")
+	w.Tell("", domain.Say{Event: domain.BuildVoided{Build: "2.0", From: projectiontest.Start, To: w.Time().Add(deadline.Day),
+		Reason: "ticked", Evidence: content.Hash{9}, By: [2]string{"eve", "bob"}}})
+
+	entries := w.Entries()
+	entries[len(entries)-1].Recorded = first.Add(deadline.Day) - 1
+	v := open(t, w)
+	if err := v.Apply(t.Context(), entries); err != nil {
+		t.Fatal(err)
+	}
+	for day := first; day < w.Time(); day = day.Add(deadline.Day) {
+		list, _, _, err := v.Minors(t.Context(), app, consents.EndOf(day), consents.MinorCursor{}, 10)
+		if err != nil || len(list) != 1 || list[0].Consents != 1 {
+			t.Errorf("on %s %+v: %v", day, list, err)
+		}
+	}
+}
