@@ -18,11 +18,14 @@ type overTime struct {
 	Changes []suddenChange `json:"changes"`
 	Falls   []answersFall  `json:"falls"`
 	Unnamed int            `json:"unnamed"`
-	AsOf    string         `json:"as_of"`
-	Query   url.Values     `json:"-"` // what is asked, for links to a part of the same
-	most    int            // answers of a value in a period
-	bins    int            // periods from the first day to the last
-	first   time.Time      // of the first period
+
+	NotSought []string `json:"not_sought"` // changes, falls
+
+	AsOf  string     `json:"as_of"`
+	Query url.Values `json:"-"` // what is asked, for links to a part of the same
+	most  int        // answers of a value in a period
+	bins  int        // periods from the first day to the last
+	first time.Time  // of the first period
 }
 
 // A timeValue is a row of the chart.

@@ -68,7 +68,7 @@ func TestAnswersOverTimeAreDrawnAndFiltered(t *testing.T) {
 func TestAFallIsMarked(t *testing.T) {
 	api := systemAPI{
 		"/v1/apps/shop/consents/counts": `{"counts":[],"as_of":"7"}`,
-		"/v1/apps/shop/consents/over-time": `{"by":"screen","from":"2026-02-28","until":"2026-03-01","period":"day","as_of":"7","unnamed":4,
+		"/v1/apps/shop/consents/over-time": `{"by":"screen","from":"2026-02-28","until":"2026-03-01","period":"day","as_of":"7","unnamed":4,"not_sought":["changes"],
 			"values":[{"value":"welcome","given":90,"periods":[{"day":"2026-03-01","given":90}]}],
 			"falls":[{"screen":"welcome","day":"2026-03-01","days":2,"answers":90,"usual":400}]}`,
 		"/v1/apps/shop/consents/over-time?by=build": `{"by":"build","from":"2026-02-28","until":"2026-03-01","period":"day","as_of":"7",
@@ -78,8 +78,9 @@ func TestAFallIsMarked(t *testing.T) {
 		"en":    {"Screen welcome, on 2026-03-01: 90 answers, where there are usually 400 on that weekday; 2 days so far.", "other builds"},
 		"zh-CN": {"界面 welcome，2026-03-01：90 次答复，同一星期几通常为 400 次；已持续 2 天。", "其他构建版本"},
 	} {
-		if body := todayPage(t, api, lang); !strings.Contains(body, want[0]) {
-			t.Errorf("%s: Today has no %s: %s", lang, want[0], body)
+		notSought := map[string]string{"en": "Sudden changes by build are not looked for", "zh-CN": "未查找各版本间的骤变"}[lang]
+		if body := todayPage(t, api, lang); !strings.Contains(body, want[0]) || !strings.Contains(body, notSought) {
+			t.Errorf("%s: Today has no %s, or no %s: %s", lang, want[0], notSought, body)
 		}
 		show := func(by string) string {
 			w := httptest.NewRecorder()
@@ -90,7 +91,7 @@ func TestAFallIsMarked(t *testing.T) {
 		if strings.Count(body, want[0]) != 2 || strings.Count(body, `class="fill mark-at"`) != 1 || strings.Count(body, `class="mark warn"`) != 1 {
 			t.Errorf("%s: it is not marked above the chart, in it and in the table: %s", lang, body)
 		}
-		if !strings.Contains(body, map[string]string{"en": "4 answers more fit", "zh-CN": "另有 4 次答复"}[lang]) {
+		if !strings.Contains(body, map[string]string{"en": "4 answers more fit", "zh-CN": "另有 4 次答复"}[lang]) || !strings.Contains(body, notSought) {
 			t.Errorf("%s: it is not said what is not kept by its name: %s", lang, body)
 		}
 		if body := show("build"); !strings.Contains(body, want[1]) {

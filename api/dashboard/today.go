@@ -14,6 +14,7 @@ type today struct {
 	Incidents   []clockedCase
 	Changes     []suddenChange // of builds, in the last 30 days
 	Falls       []answersFall  // of screens, likewise
+	NotSought   []string       // of changes and falls, those of which nobody can tell
 	Alarms      []alarm
 	Rejected    []rejected // that may be an opt-out, and nobody has seen
 	Checks      []check    // that are red
@@ -198,16 +199,19 @@ func (t *today) incidents(a *ask) error {
 }
 
 // changes reads of which builds another share agrees than of the build before, and which screens have
-// far fewer answers than before. Who may not see numbers sees none.
+// far fewer answers than before. Who may not see numbers sees none. It asks by purpose: answers by screen
+// are refused where a client names too many builds, and the page must not go with them.
 func (t *today) changes(a *ask) error {
 	var answers struct {
-		Changes []suddenChange
-		Falls   []answersFall
+		Changes   []suddenChange
+		Falls     []answersFall
+		NotSought []string `json:"not_sought"`
 	}
-	err := a.getIfMay(a.of("/consents/over-time"), url.Values{"by": {"screen"}}, &answers)
-	if t.Changes, t.Falls = answers.Changes, answers.Falls; isForbidden(err) {
+	err := a.getIfMay(a.of("/consents/over-time"), url.Values{"by": {"purpose"}}, &answers)
+	if isForbidden(err) {
 		return nil
 	}
+	t.Changes, t.Falls, t.NotSought = answers.Changes, answers.Falls, answers.NotSought
 	return err
 }
 

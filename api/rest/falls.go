@@ -33,6 +33,7 @@ type fallCounter struct {
 	first, last time.Time // the days that are looked at
 	screens     map[string]map[string]int64
 	found       []string // screens, by their place
+	tooMany     bool     // there are more screens and builds than are counted
 }
 
 // newFallCounter looks at the last days of a span, without today, which is not over.
@@ -75,6 +76,7 @@ func (c *fallCounter) count(shownOn func(activity.Shown) shownOn) activity.Count
 			}
 			days[day] += answers
 		},
+		TooMany: func() { c.tooMany, c.screens = true, nil },
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"consentledger/domain"
 	"consentledger/domain/deadline"
 	"consentledger/projections/activity"
 )
@@ -51,5 +52,32 @@ func TestAScreenThatAnswersNoMoreIsMarked(t *testing.T) {
 		if got := fallsOf(tt.answers); got != tt.want {
 			t.Errorf("%s: %s, want %s", tt.name, got, tt.want)
 		}
+	}
+}
+
+// TestTooManyBuildsAreSaid: answers are counted still where a client names too many builds, and what is not
+// looked for then is said.
+func TestTooManyBuildsAreSaid(t *testing.T) {
+	span := daySpan{from: "2026-02-01", until: "2026-03-01", period: "day"}
+	in := &overTimeIn{}
+	c, f := newCounter(in, domain.Surfaces{}), newFallCounter(in, span, deadline.At(time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)))
+	if names := notSought(c, f); len(names) != 0 {
+		t.Errorf("%q", names)
+	}
+	counts := append(c.counts(span), f.count(c.shownOn))
+	for i, count := range counts {
+		at, _ := count.Place(activity.Shown{Answer: activity.Given, Build: "1.0"})
+		count.Add("2026-02-20", at, 300)
+		if count.TooMany != nil {
+			count.TooMany()
+		} else if i > 0 {
+			t.Errorf("count %d takes the whole answer with it", i)
+		}
+	}
+	if names := fmt.Sprint(notSought(c, f)); names != "[changes falls]" || len(changes(c.builds)) != 0 || len(f.falls()) != 0 {
+		t.Errorf("%s, %v, %v", names, changes(c.builds), f.falls())
+	}
+	if values := c.values(); len(values) != 1 || values[0].Given != 300 {
+		t.Errorf("%+v", values)
 	}
 }

@@ -58,6 +58,8 @@ type OverTimeAnswer struct {
 
 	Falls []AnswersFall `json:"falls" doc:"screens that have at most a third of the answers that the same weekday had in the four weeks before (their median, at least 100), in the last 30 of these days and without today; whatever filter is set but screen; the newest first, at most 50"`
 
+	NotSought []string `json:"not_sought,omitempty" doc:"changes and falls are not looked for, those that stand here, since the answers of these days are of too many screens and builds"`
+
 	Unnamed int64 `json:"unnamed,omitzero" doc:"with build: so many answers more match the rest of the question, of builds that are not kept by their names since more than 200 answered on a day; some may be of this one"`
 
 	AsOf string `json:"as_of"`
@@ -133,8 +135,19 @@ func (s *server) overTime(ctx context.Context, in *overTimeIn) (*out[OverTimeAns
 	}
 	return ok(OverTimeAnswer{
 		App: in.App, By: c.by, From: span.from, Until: span.until, Period: span.period, Values: c.values(),
-		Changes: changes(c.builds), Falls: f.falls(), Unnamed: c.unnamed, AsOf: wire.FormatPosition(asOf),
+		Changes: changes(c.builds), Falls: f.falls(), NotSought: notSought(c, f), Unnamed: c.unnamed, AsOf: wire.FormatPosition(asOf),
 	})
+}
+
+// notSought returns what is not looked for: a client may name so many builds, and answers are counted still.
+func notSought(c *counter, f *fallCounter) (names []string) {
+	if c.tooMany {
+		names = append(names, "changes")
+	}
+	if f.tooMany {
+		names = append(names, "falls")
+	}
+	return names
 }
 
 // A daySpan is days from one to another, both included.
@@ -223,6 +236,7 @@ type counter struct {
 	order    []*ValueAnswers // as they are found
 	shown    map[shownOn]*shownBuild
 	builds   []*shownBuild // in the order of their first answers
+	tooMany  bool          // there are more screens and builds than are compared
 	unnamed  int64         // answers of builds that are not kept by their names, where one build is asked for
 }
 
@@ -258,12 +272,14 @@ func (c *counter) counts(span daySpan) []activity.Count {
 	part := map[string]activity.Part{
 		"purpose": activity.ByPurpose, "version": activity.ByVersion, "language": activity.ByLanguage,
 	}[c.by]
+	builds := count(activity.ByScreen, func(s activity.Shown) (int, bool) {
+		on := c.shownOn(s)
+		return c.number(s.Answer, nil, &on), true
+	})
+	builds.TooMany = func() { c.tooMany, c.builds = true, nil }
 	return []activity.Count{
 		count(part, func(s activity.Shown) (int, bool) { return c.number(s.Answer, c.valuesOf(s, shownOn{}), nil), true }),
-		count(activity.ByScreen, func(s activity.Shown) (int, bool) {
-			on := c.shownOn(s)
-			return c.number(s.Answer, nil, &on), true
-		}),
+		builds,
 	}
 }
 

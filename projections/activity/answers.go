@@ -110,6 +110,10 @@ type Count struct {
 	Stretches []Stretch
 	Place     func(Shown) (at int, wanted bool)
 	Add       func(first string, at int, answers int64)
+
+	// TooMany is called in the place of [ErrTooMany], of a count without which the others have a meaning:
+	// what Add got is not all of it then. Nil: there is no answer at all.
+	TooMany func()
 }
 
 // A Filter leaves out, of the part Whole, what is not asked for, so that it is not read. What it lets
@@ -155,7 +159,12 @@ func (v *View) Answers(ctx context.Context, app ident.AppName, counts ...Count) 
 	err = v.db.View(ctx, func(tx *readmodel.Tx, position eventstore.Position) error {
 		asOf = position
 		for _, c := range counts {
-			if err := c.read(tx, app); err != nil {
+			err := c.read(tx, app)
+			if errors.Is(err, ErrTooMany) && c.TooMany != nil {
+				c.TooMany()
+				continue
+			}
+			if err != nil {
 				return err
 			}
 		}

@@ -7,7 +7,7 @@ import (
 // MostBuilds is how many builds of an app are kept by their names on a day: those that answer first.
 // An app says itself which build it is, so a client that errs, or means harm, may name another one with
 // each answer. An app that is on the market has some dozens of builds in use at a time; thirty days of
-// two hundred are still read in a few milliseconds.
+// two hundred that say one thing each are still read in a few milliseconds, and more are [ErrTooMany].
 const MostBuilds = 200
 
 // OtherBuilds stands for the builds of a day beyond [MostBuilds]. No build is called so: see tag.IsBuild.

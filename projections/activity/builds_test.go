@@ -1,6 +1,7 @@
 package activity_test
 
 import (
+	"errors"
 	"fmt"
 	"reflect"
 	"testing"
@@ -9,6 +10,7 @@ import (
 	"consentledger/domain/content"
 	"consentledger/domain/deadline"
 	"consentledger/domain/policy"
+	"consentledger/eventstore"
 	"consentledger/eventstore/codec"
 	"consentledger/projections/activity"
 	"consentledger/projections/projectiontest"
@@ -84,4 +86,42 @@ func TestBuildsWithoutEndAreNotKeptByTheirNames(t *testing.T) {
 	check("and answering on", more-1, 0, 1)
 	void("1.0")
 	check("one that has a name is voided", more-1, 0, 0)
+}
+
+// TestTooManyBuildsHideNoOtherCount has a client name other builds each day, until they are too many for one
+// question: what does not need them is answered still.
+func TestTooManyBuildsHideNoOtherCount(t *testing.T) {
+	v, err := activity.Open(t.Context(), projectiontest.Place(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer v.Close()
+	const days = 51
+	var entries []codec.Entry
+	for n := range days * activity.MostBuilds {
+		e := recorded(n - n%5)
+		e.Position, e.ID = eventstore.Position(n+1), spread(n)
+		e.Recorded = projectiontest.Start.Add(deadline.Span(n/activity.MostBuilds) * deadline.Day)
+		e.Event = domain.ConsentGiven{Items: []domain.Item{{Purpose: "location"}}, Build: fmt.Sprint(n)}
+		entries = append(entries, e)
+	}
+	if err := v.Apply(t.Context(), entries); err != nil {
+		t.Fatal(err)
+	}
+
+	var answers int64
+	all := []activity.Stretch{{Span: activity.Days, First: "0001-01-01", Last: "9999-12-31"}}
+	place := func(activity.Shown) (int, bool) { return 0, true }
+	purposes := activity.Count{Part: activity.ByPurpose, Stretches: all, Place: place,
+		Add: func(_ string, _ int, n int64) { answers += n }}
+	screens := activity.Count{Part: activity.ByScreen, Stretches: all, Place: place, Add: func(string, int, int64) {}}
+	if _, err := v.Answers(t.Context(), projectiontest.App, screens, purposes); !errors.Is(err, activity.ErrTooMany) {
+		t.Fatalf("%d builds on each of %d days: %v", activity.MostBuilds, days, err)
+	}
+
+	tooMany := 0
+	screens.TooMany = func() { tooMany++ }
+	if _, err := v.Answers(t.Context(), projectiontest.App, screens, purposes); err != nil || tooMany != 1 || answers != int64(len(entries)) {
+		t.Errorf("%d answers, want %d; too many builds %d times: %v", answers, len(entries), tooMany, err)
+	}
 }
