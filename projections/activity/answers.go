@@ -42,24 +42,27 @@ func (b *batch) writeAnswers() error {
 		}
 	}
 
+	fewer := false
 	for _, k := range slices.SortedFunc(maps.Keys(rows), func(x, y answered) int {
 		return cmp.Or(cmp.Compare(x.app, y.app), cmp.Compare(x.part, y.part), cmp.Compare(x.span, y.span),
 			cmp.Compare(x.first, y.first), cmp.Compare(x.sort, y.sort))
 	}) {
-		n := rows[k]
-		if n == 0 {
+		if n := rows[k]; n != 0 {
+			b.answers.Add(string(k.app), string(k.part), string(k.span), dayText(k.first), k.sort, n)
+			fewer = fewer || n < 0
+		}
+	}
+	if err := b.answers.Write(b.tx); err != nil || !fewer {
+		return err
+	}
+
+	// A row that counts nothing any more goes.
+	for k, n := range rows {
+		if n >= 0 {
 			continue
 		}
-		key := []any{string(k.app), string(k.part), string(k.span), dayText(k.first), k.sort}
-		if _, err := b.tx.Exec("INSERT INTO answers VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (app, part, span, first, sort) "+
-			"DO UPDATE SET held = answers.held + excluded.held", append(key, n)...); err != nil {
-			return err
-		}
-		if n > 0 {
-			continue // else it may count nothing any more
-		}
 		if _, err := b.tx.Exec("DELETE FROM answers WHERE app = ? AND part = ? AND span = ? AND first = ? AND sort = ? "+
-			"AND held = 0", key...); err != nil {
+			"AND held = 0", string(k.app), string(k.part), string(k.span), dayText(k.first), k.sort); err != nil {
 			return err
 		}
 	}

@@ -34,11 +34,11 @@ type batch struct {
 // Pending is what a batch will write, gathered ahead of the file: the batches of a view take
 // turns at one.
 type pending struct {
-	counts                        map[counted]int64
-	owners                        map[ident.StreamID]*person // whose streams were looked up; nil: nobody's
-	touched                       map[whom]*person
-	order                         []*person // those touched, by their numbers
-	events, owned, newest, places readmodel.Rows
+	counts                                 map[counted]int64
+	owners                                 map[ident.StreamID]*person // whose streams were looked up; nil: nobody's
+	touched                                map[whom]*person
+	order                                  []*person // those touched, by their numbers
+	events, owned, newest, places, answers readmodel.Rows
 }
 
 func newPending() pending {
@@ -47,6 +47,8 @@ func newPending() pending {
 		events: readmodel.RowsOf("INSERT INTO events", 8, ""),
 		owned:  readmodel.RowsOf("INSERT INTO owners", 2, " ON CONFLICT DO NOTHING"),
 		places: readmodel.RowsOf("INSERT INTO places", 2, ""),
+		answers: readmodel.RowsOf("INSERT INTO answers", 6,
+			" ON CONFLICT (app, part, span, first, sort) DO UPDATE SET held = answers.held + excluded.held"),
 		newest: readmodel.RowsOf("INSERT INTO newest", 2,
 			" ON CONFLICT (number) DO UPDATE SET last = excluded.last"),
 	}
@@ -63,6 +65,7 @@ func (d *pending) clear() {
 	d.owned.Forget()
 	d.newest.Forget()
 	d.places.Forget()
+	d.answers.Forget()
 }
 
 // A counted is an event as it is counted.
