@@ -61,9 +61,10 @@ func openTimed(t *testing.T) (d *timedServer, open, answered ident.StreamID) {
 	t.Cleanup(func() { d.view.Close() })
 	v := views{d.testServer}
 	d.testServer.ledg = d.Teller.Ledger
-	d.testServer.h = Handler(Config{Ledger: d.Teller.Ledger, Consents: v, Policies: v, Activity: v, Requests: d.view, FeedKey: []byte("key"), Wait: d,
+	d.testServer.conf = Config{Ledger: d.Teller.Ledger, Consents: v, Policies: v, Activity: v, Requests: d.view, FeedKey: []byte("key"), Wait: d,
 		Status: func(context.Context) StatusReport { return StatusReport{} }, Ready: func(context.Context) []Check { return nil },
-		Version: "test", Log: slog.New(slog.NewTextHandler(&d.testServer.log, nil))})
+		Version: "test", Log: slog.New(slog.NewTextHandler(&d.testServer.log, nil))}
+	d.testServer.h = Handler(d.testServer.conf)
 	d.Register()
 	doc := projectiontest.Document("one")
 	doc.DeadlineRules[0].Source = "=1+1" // as a spreadsheet would take it

@@ -44,7 +44,7 @@ type NextField struct {
 	Says     string   `json:"says,omitzero" doc:"how it is written"`
 	Required bool     `json:"required"`
 	Several  bool     `json:"several,omitzero" doc:"several options may be named, with commas between them"`
-	Options  []Option `json:"options,omitempty" doc:"one of these; absent: whatever fits the form"`
+	Options  []Option `json:"options,omitempty" doc:"one of these; absent: whatever fits the form. Of a person's earlier requests there are those of the first hundred that may be meant"`
 }
 
 // An Option is one of what a field may say.
@@ -159,51 +159,56 @@ func (s *server) offerOriginals(ctx context.Context, a *NextSteps, app ident.App
 		}
 	}
 
-	of := &a.Steps[i].Fields[0]
+	of, unseen := &a.Steps[i].Fields[0], false
 	for _, name := range askers {
 		asker, err := s.Ledger.Subject(ctx, ident.SubjectStream(app, name))
 		if err != nil {
 			return err
 		}
-		more, err := s.originalsOf(ctx, app, name, a.ID, r, cases.Parties{Person: &person, Asker: &asker})
+		found, more, err := s.originalsOf(ctx, app, name, a.ID, r, cases.Parties{Person: &person, Asker: &asker})
 		if err != nil {
 			return err
 		}
-		of.Options = append(of.Options, more...)
+		of.Options, unseen = append(of.Options, found...), unseen || more
 	}
-	if len(of.Options) == 0 {
+	if len(of.Options) == 0 && !unseen { // where some are unseen, the id is asked for
 		a.Steps = slices.Delete(a.Steps, i, i+1)
 	}
 	return nil
 }
 
-// originalsOf lists the requests of one asker in which r can go on. The list of requests says which
-// may be; each is then read itself, since it knows what it owes.
+// originalsOfAsker is how many requests of one asker are looked at: those that came first.
+const originalsOfAsker = 100
+
+// originalsOf lists the requests of one asker in which r can go on, and reports whether some were
+// not looked at. The list of requests says which may be, those that ask for the same and that had not
+// all their answers when r came in; each is then read itself, since it knows what it owes.
 func (s *server) originalsOf(
 	ctx context.Context, app ident.AppName, asker, id string, r cases.Request, parties cases.Parties,
-) ([]Option, error) {
-	list, _, err := s.Requests.Cases(ctx, requests.CaseQuery{
-		App:    app,
-		Noun:   ident.RequestNoun,
-		Person: asker,
-		Limit:  maxRows,
-	})
+) (all []Option, more bool, err error) {
+	q := requests.CaseQuery{App: app, Noun: ident.RequestNoun, Person: asker, Since: r.Recorded, Limit: originalsOfAsker + 1}
+	for _, t := range r.Received.Types {
+		if !slices.Contains(r.Done, t) {
+			q.Type = t.String()
+		}
+	}
+	list, _, err := s.Requests.Cases(ctx, q)
 	if err != nil {
-		return nil, behind(err)
+		return nil, false, behind(err)
 	}
 
-	var all []Option
-	for _, c := range list {
+	more = len(list) > originalsOfAsker
+	for _, c := range list[:min(len(list), originalsOfAsker)] {
 		if c.ID == id || c.At > r.At {
 			continue
 		}
 		original, err := s.Ledger.Case(ctx, ident.RequestStream(app, c.ID))
 		if err != nil {
-			return nil, err
+			return nil, false, err
 		}
 		if parties.Original = &original; r.MayGoOnIn(parties) == nil {
 			all = append(all, Option{Code: c.ID})
 		}
 	}
-	return all, nil
+	return all, more, nil
 }

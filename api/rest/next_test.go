@@ -1,14 +1,18 @@
 package rest
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
 	"testing"
 
 	"consentledger/api/wire"
+	"consentledger/domain/cases"
 	"consentledger/domain/deadline"
+	"consentledger/domain/ident"
 	"consentledger/domain/request"
+	"consentledger/eventstore/ledger"
 
 	"github.com/go-json-experiment/json"
 )
@@ -92,6 +96,66 @@ func TestTheOriginalsThatAreOfferedAreThoseThatAreTaken(t *testing.T) {
 		}
 		d.want(code, want, "POST", "/v1/apps/smartkey/operator/events", fmt.Sprintf(
 			`{"specversion":"1.0","id":"d%d","source":"test","type":"request.duplicate","data":{"request":%q,"of":%q}}`, i, duplicate.ID, of))
+	}
+}
+
+// A folding ledger counts the requests that are folded.
+type folding struct {
+	*ledger.Ledger
+	requests int
+}
+
+func (f *folding) Case(ctx context.Context, stream ident.StreamID) (cases.Request, error) {
+	f.requests++
+	return f.Ledger.Case(ctx, stream)
+}
+
+// However much a person has asked before, a look at the next steps reads only what may be the
+// original, and of that no more than is offered.
+func TestALookAtTheNextStepsReadsNoHistoryOfRequests(t *testing.T) {
+	d, _, _ := openTimed(t)
+	f := &folding{Ledger: d.ledg}
+	d.conf.Ledger = f
+	d.h = Handler(d.conf)
+	originals := func(id string) []Option {
+		t.Helper()
+		if err := d.Wait(t.Context(), 0); err != nil {
+			t.Fatal(err)
+		}
+		f.requests = 0
+		a, _ := d.next("/v1/apps/smartkey/requests/" + id)
+		i := slices.IndexFunc(a.Steps, func(s NextStep) bool { return s.Type == "request.duplicate" })
+		if i < 0 {
+			return nil
+		}
+		return a.Steps[i].Fields[0].Options
+	}
+
+	for range 20 {
+		d.Step(d.Ask("dee", request.Complaint), "request.answered outcome=full channel=email")
+		d.Ask("dee", request.Access)
+		d.Rest(deadline.Hour)
+	}
+	original := d.Ask("dee", request.Complaint)
+	second := d.Ask("dee", request.Complaint)
+	if options := originals(second.ID); !slices.Equal(options, []Option{{Code: original.ID}}) || f.requests != 1 {
+		t.Errorf("of 42 earlier requests %d were folded, and offered are %v", f.requests, options)
+	}
+	d.Step(original, "request.answered outcome=full channel=email")
+	if options := originals(second.ID); !slices.Equal(options, []Option{{Code: original.ID}}) || f.requests != 1 {
+		t.Errorf("it had its answer after the second came in: %d were folded, and offered are %v", f.requests, options)
+	}
+
+	for range originalsOfAsker {
+		original = d.Ask("eva", request.Complaint)
+	}
+	if options := originals(original.ID); len(options) != originalsOfAsker-1 {
+		t.Errorf("offered are %d", len(options))
+	}
+	d.Ask("eva", request.Complaint)
+	last := d.Ask("eva", request.Complaint)
+	if options := originals(last.ID); len(options) != originalsOfAsker || f.requests != originalsOfAsker {
+		t.Errorf("%d were folded, and offered are %d", f.requests, len(options))
 	}
 }
 

@@ -294,9 +294,10 @@ type CaseQuery struct {
 	App    ident.AppName
 	Noun   ident.Noun
 	Known  Known
-	States []string // none: any
-	Type   string   // empty: any
-	Person string   // a pseudonym; empty: anybody
+	States []string         // none: any
+	Type   string           // empty: any
+	Person string           // a pseudonym; empty: anybody
+	Since  deadline.Instant // those alone that are open, or were closed then or later; zero: all
 	After  eventstore.Position
 	Limit  int
 }
@@ -349,7 +350,10 @@ func (q CaseQuery) sql(asOf eventstore.Position, newest bool) (query string, arg
 			query, args = query+" AND instr(types, ?) > 0", append(args, ","+q.Type+",")
 		}
 		if q.Person != "" {
-			query, args = query+" AND person = ?", append(args, q.Person)
+			query, args = query+" AND person = ? AND person <> ''", append(args, q.Person)
+		}
+		if q.Since != 0 {
+			query, args = query+" AND (state = 'open' OR closed = 0 OR closed >= ?)", append(args, int64(q.Since))
 		}
 	}
 	return query + " ORDER BY begun LIMIT ?", append(args, q.Limit)

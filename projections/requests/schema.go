@@ -98,7 +98,7 @@ CREATE TABLE cases (
 );
 CREATE INDEX cases_begun ON cases (app, noun, begun, from_position, to_position);
 CREATE INDEX cases_state ON cases (app, noun, state, begun) WHERE to_position = ` + now + `;
-CREATE INDEX cases_person ON cases (app, person) WHERE person <> '';
+CREATE INDEX cases_person ON cases (app, person, noun, begun) WHERE person <> '';
 -- fields: a JSON object, since every kind of step has others; amount and codes: what a fee is, and the grounds of a no
 CREATE TABLE steps (
 	app TEXT NOT NULL, noun TEXT NOT NULL, id TEXT NOT NULL, position INTEGER NOT NULL,
