@@ -105,7 +105,9 @@ func (s *server) feed(ctx context.Context, in *feedTokenIn) (*feedOut, error) {
 		return nil, err
 	}
 
-	// It is held as a whole: its tag goes before it.
+	// It is held as a whole: its tag goes before it. The position of the projection would be no tag, since
+	// entries leave the feed as time passes and nothing is recorded of that; and of a feed that breaks off
+	// while it is sent, a calendar program would take the rest for deleted.
 	var file bytes.Buffer
 	q := requests.Query{App: name, At: now, Since: now.Add(-kept), Dated: in.All != "true"}
 	if err := s.writeFile(ctx, &file, q, report.ICS, lang); err != nil {

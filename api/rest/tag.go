@@ -77,7 +77,10 @@ func saysPosition(doc *huma.OpenAPI, media *huma.MediaType) bool {
 }
 
 // answerTagged answers with an ETag, or that what is known is still so. The tag is of the bytes:
-// an answer as of a position says it, so that another position is another tag.
+// an answer as of a position says it, so that another position is another tag. A position alone
+// would be none: what is late, or has run out, depends on the moment too, and what is shown on
+// who asks. So such an answer is held; a list is a page of a thousand rows at most, and a register
+// is held anyway, since its rows are counted together before the first is written.
 func answerTagged(w http.ResponseWriter, r *http.Request, h http.Handler) {
 	answer := &taggedAnswer{heldAnswer: heldAnswer{header: http.Header{}, status: http.StatusOK}, to: w}
 	h.ServeHTTP(answer, r)

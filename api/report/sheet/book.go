@@ -115,7 +115,8 @@ const firstYear = 1901
 
 // Close writes the workbook. It does not close the writer below.
 //
-// The library keeps 16 MiB of rows, and what is more in a temporary file. It would then compress
+// The library's stream writer keeps 16 MiB of rows, however many there are, and what is more in a
+// temporary file: less would be a file for every small workbook. It would then compress
 // the whole into memory; the archive is written to out instead, part by part, and its end, without
 // which it is none, only once all else was.
 func (b *Book) Close() error {
