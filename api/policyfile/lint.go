@@ -120,11 +120,32 @@ func (l *linter) purpose(pointer string, p policy.Purpose) {
 				"published surface can give it", p.ID)
 	}
 
+	if p.Basis == policy.BasisConsent && !p.Separate && l.otherActsAlone(p.ID) {
+		l.warn(pointer, "act-missing",
+			"purpose %s rests on consent, and every act that counts stands for other purposes: only a control on a "+
+				"published surface that names it can give it", p.ID)
+	}
+
 	refusable := slices.ContainsFunc(l.doc.Rights, func(r policy.Right) bool { return r.ID == "refuse-decision" })
 	if p.Automated && !refusable {
 		l.warn(pointer, "automated-no-refusal",
 			"purpose %s decides by machine, and no right refuse-decision is given%s", p.ID, l.cite("24", "22"))
 	}
+}
+
+// otherActsAlone reports whether acts of the person themselves count, and each stands for other purposes.
+func (l *linter) otherActsAlone(id policy.PurposeID) bool {
+	others := false
+	for _, a := range l.doc.Acts {
+		if a.Counts == policy.NoConsent || a.Counts == policy.GuardianConsent {
+			continue
+		}
+		if len(a.Purposes) == 0 || slices.Contains(a.Purposes, id) {
+			return false
+		}
+		others = true
+	}
+	return others
 }
 
 // separate looks for consents that the law wants by themselves. The GDPR calls

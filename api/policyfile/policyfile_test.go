@@ -257,6 +257,9 @@ deadline_rules:
 		{"a permission that counts", "use-of-service, title: Use, counts: none", "permission-grant, title: P, counts: explicit", "error consent-by-permission"},
 		{"sharing without separate consent", "[collect, use]", "[collect, provide]", "warning separate-consent-missing"},
 		{"a separate consent by no act of its own", "basis: consent", "basis: consent\n    separate: true", "warning separate-act-missing"},
+		{"a purpose that no act stands for", "categories:\n  - {id: address, title: Address}\nacts:\n",
+			"  - {id: news, title: Send news, actions: [use], basis: consent}\ncategories:\n  - {id: address, title: Address}\nacts:\n" +
+				"  - {id: tick, title: Tick, counts: explicit, purposes: [news]}\n", "warning act-missing: purpose mail"},
 		{"a sensitive category", "title: Address", "title: Address, sensitive_by_law: true", "warning sensitive-unflagged"},
 		{"a decision by machine", "basis: consent", "basis: consent\n    automated: true", "warning automated-no-refusal"},
 		{"a complaint that waits for ever", "acts:", complaint + "acts:", "warning complaint-unwatched"},
