@@ -84,8 +84,8 @@ func ofGroups(rows ...string) string {
 const (
 	inCounts = "SELECT purpose, status, terms, bound, asked, signal, people, 0 AS past FROM counts WHERE app = ?"
 	inEnds   = "SELECT purpose, status, terms, bound, asked, signal, 0, people FROM ends WHERE app = ?"
-	inMoves  = "SELECT purpose, status, terms, bound, asked, signal, CASE WHEN over = 0 THEN people ELSE 0 END AS people, " +
-		"CASE WHEN over = 0 THEN 0 ELSE people END AS past FROM moves WHERE app = ?"
+	inMoves  = "SELECT purpose, status, terms, bound, asked, signal, CASE WHEN over = 0 THEN people ELSE 0 END " +
+		"AS people, CASE WHEN over = 0 THEN 0 ELSE people END AS past FROM moves WHERE app = ?"
 )
 
 var (
