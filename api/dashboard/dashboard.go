@@ -143,7 +143,7 @@ var views = []view{
 	{name: "minors", path: "minors", menu: true, day: asOfDay, post: true, token: true, read: readMinors},
 	{name: "policies", path: "policies", menu: true, read: readPolicies},
 	{name: "policy", path: "policy", day: "day", read: readPolicy},
-	{name: "intake", path: "intake", menu: true, live: true, read: readIntake, act: handleRejected},
+	{name: "intake", path: "intake", menu: true, day: asOfDay, live: true, read: readIntake, act: handleRejected},
 	{name: "incidents", path: "incidents", menu: true, day: asOfDay, read: readIncidents},
 	{name: "retention", path: "retention", menu: true, day: asOfDay, read: readRetention},
 	{name: "audit", path: "audit", menu: true, token: true, read: readAudits},

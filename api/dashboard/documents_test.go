@@ -66,7 +66,7 @@ func TestRejectedMessagesAreHandledFromThePage(t *testing.T) {
 	if n := strings.Count(body, "<form method"); n != 1 || !strings.Contains(body, "may be an opt-out") {
 		t.Errorf("%d forms to send again in %s", n, body)
 	}
-	token := hidden.FindStringSubmatch(body)[2]
+	token := tokenIn.FindStringSubmatch(body)[1]
 	if w := page("POST", url.Values{"token": {token}, "form": {"retry"}, "seq": {"2"}}); w.Code != 422 || !strings.Contains(w.Body.String(), "Message 2: ") {
 		t.Errorf("%d %s", w.Code, w.Body)
 	}

@@ -8,9 +8,11 @@ import (
 	"time"
 )
 
-// intake is what came in lately, and what could not be taken.
+// intake is what came in lately, and what could not be taken; or of a day that is past, what came in
+// by the hour, and what of that could not be taken, as far as it is kept.
 type intake struct {
-	Days []dayCount // the newest first
+	Days []dayCount // the newest first; of a day that is past its hours, the earliest first
+	Over bool       // the rejected messages of the day are not kept any more, but for what nobody has seen
 	May  bool       // whoever looks may see rejected messages
 	None bool       // the ledger takes no messages over NATS
 
@@ -36,9 +38,11 @@ type newest struct {
 }
 
 type dayCount struct {
-	Day   string `json:"day"`
-	Type  string `json:"type"`
-	Count int64  `json:"count"`
+	Day    string `json:"day"`
+	Hour   string `json:"hour"` // when it begins; empty: it is the whole day
+	Type   string `json:"type"`
+	Count  int64  `json:"count"`
+	Voided int64  `json:"voided"` // of them, as mistakes, since
 }
 
 type rejectedMessage struct {
@@ -52,6 +56,9 @@ type rejectedMessage struct {
 	Why         string `json:"why"`
 }
 
+// rejectedKept is how long rejected messages are kept.
+const rejectedKept = 30 * 24 * time.Hour
+
 // lately is how many days back the page shows what came in.
 const lately = 7
 
@@ -60,43 +67,74 @@ func readIntake(a *ask) (any, error) {
 	if s := a.sent; s != nil {
 		i.Wrong, i.WrongSeq = s.Problem, s.Values.Get("seq")
 	}
-	if a.App != "" {
-		var activity struct {
-			Days []dayCount
-			AsOf string `json:"as_of"`
-		}
-		from := a.now.UTC().AddDate(0, 0, 1-lately).Format(time.DateOnly)
-		if err := a.getIfMay(a.of("/activity"), url.Values{"from": {from}}, &activity); err != nil && !isForbidden(err) {
-			return nil, err
-		}
-		i.Days, i.AsOf = activity.Days, activity.AsOf
-		if err := a.getIfMay(a.of("/newest"), nil, &i.Newest); err != nil && !isForbidden(err) && !isUnknown(err) {
-			return nil, err
-		}
-		slices.SortStableFunc(i.Days, func(x, y dayCount) int { return strings.Compare(y.Day, x.Day) })
+	day, end, err := a.pastDay()
+	if err != nil {
+		return nil, err
 	}
 
+	if a.App != "" {
+		if err := i.came(a, day); err != nil {
+			return nil, err
+		}
+	}
+	if day != "" {
+		i.Over = instant(end).Before(a.now.Add(-rejectedKept))
+	}
+	return i, i.rejected(a, day)
+}
+
+// came reads what came in: on a day by its hours; of none, lately by days, and the newest.
+func (i *intake) came(a *ask, day string) error {
+	query := url.Values{"from": {day}, "until": {day}, "by": {"hour"}}
+	if day == "" {
+		query = url.Values{"from": {a.now.UTC().AddDate(0, 0, 1-lately).Format(time.DateOnly)}}
+	}
+	var activity struct {
+		Days []dayCount
+		AsOf string `json:"as_of"`
+	}
+	if err := a.getIfMay(a.of("/activity"), query, &activity); err != nil && !isForbidden(err) {
+		return err
+	}
+	i.Days, i.AsOf = activity.Days, activity.AsOf
+	if day != "" {
+		return nil
+	}
+
+	slices.SortStableFunc(i.Days, func(x, y dayCount) int { return strings.Compare(y.Day, x.Day) })
+	err := a.getIfMay(a.of("/newest"), nil, &i.Newest)
+	if isForbidden(err) || isUnknown(err) {
+		return nil
+	}
+	return err
+}
+
+// rejected reads which messages could not be taken, on a day or at all.
+func (i *intake) rejected(a *ask, day string) error {
 	var list struct {
 		Rejected []rejectedMessage
 		Next     string
 	}
 	query := url.Values{"limit": {pageRows}}
+	if day != "" {
+		query.Set("day", day)
+	}
 	if after := a.URL.Query().Get("after"); after != "" {
 		query.Set("after", after)
 	}
 	err := a.getIfMay("/v1/rejected", query, &list)
 	switch {
 	case isForbidden(err):
-		return i, nil
+		return nil
 	case isUnknown(err):
 		i.May, i.None = true, true
-		return i, nil
+		return nil
 	case err != nil:
-		return nil, err
+		return err
 	}
 	i.May, i.Rejected, i.More = true, list.Rejected, list.Next
 	slices.Reverse(i.Rejected)
-	return i, nil
+	return nil
 }
 
 // handleRejected sends a rejected message to the ledger again, or says why it may rest.

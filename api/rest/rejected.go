@@ -8,6 +8,7 @@ import (
 	"consentledger/api/wire"
 	"consentledger/api/wire/parse"
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/domain/ident"
 	"consentledger/eventstore/ledger"
 
@@ -19,6 +20,8 @@ import (
 type Rejected interface {
 	// List returns at most limit messages behind a sequence, oldest first.
 	List(ctx context.Context, after uint64, limit int) ([]RejectedMessage, error)
+	// ListOn is List of the messages of a UTC day, which begins then.
+	ListOn(ctx context.Context, day deadline.Instant, after uint64, limit int) ([]RejectedMessage, error)
 	// App returns whose access stream tells that a message was read.
 	App(ctx context.Context, seq uint64) (ident.AppName, error)
 	// Show returns a message with what was sent, by an access that covers it.
@@ -64,6 +67,7 @@ type Seen struct {
 }
 
 type rejectedIn struct {
+	Day   string `query:"day" doc:"only messages that were rejected on this day in UTC, as in 2026-03-02, as far as they are kept; whether somebody looked at one is as of now"`
 	After string `query:"after" doc:"only messages behind this sequence"`
 	Limit string `query:"limit" doc:"at most so many, 1 to 1000"`
 }
@@ -109,7 +113,16 @@ func (s *server) listRejected(ctx context.Context, in *rejectedIn) (*out[Rejecte
 		return nil, err
 	}
 
-	rows, err := s.Rejected.List(ctx, after, limit+1)
+	var rows []RejectedMessage
+	if in.Day == "" {
+		rows, err = s.Rejected.List(ctx, after, limit+1)
+	} else {
+		day, wrong := dayIn("day", in.Day, s.Ledger.Now())
+		if wrong != nil {
+			return nil, wrong
+		}
+		rows, err = s.Rejected.ListOn(ctx, deadline.At(day), after, limit+1)
+	}
 	if err != nil {
 		return nil, err
 	}

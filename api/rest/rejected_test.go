@@ -15,6 +15,7 @@ import (
 	"consentledger/api/wire"
 	"consentledger/api/wire/wiretest"
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/domain/ident"
 	"consentledger/domain/refusal"
 	"consentledger/eventstore"
@@ -51,6 +52,13 @@ func (s *shelf) List(_ context.Context, after uint64, limit int) (list []Rejecte
 		list = append(list, s.message(seq))
 	}
 	return list, s.find(0)
+}
+
+func (s *shelf) ListOn(ctx context.Context, day deadline.Instant, after uint64, limit int) ([]RejectedMessage, error) {
+	if day.String() != "2026-03-02T00:00:00.000Z" {
+		return nil, s.find(0)
+	}
+	return s.List(ctx, after, limit)
 }
 
 // App says that every hundredth message was sent to no app.
@@ -120,6 +128,14 @@ func TestRejectedMessagesOverHTTP(t *testing.T) {
 			break
 		}
 	}
+	if b := do(200, "GET", "/v1/rejected?day=2026-03-02&limit=1&after=3", ""); !wiretest.Holds(b, `"seq":4`) || !wiretest.Holds(b, `"next":"4"`) {
+		t.Errorf("of a day: %s", b)
+	}
+	if b := do(200, "GET", "/v1/rejected?day=2026-03-01", ""); !wiretest.Holds(b, `"rejected":[]`) {
+		t.Errorf("of another day: %s", b)
+	}
+	do(400, "GET", "/v1/rejected?day=2999-01-01", "")
+	do(400, "GET", "/v1/rejected?day=2026-3-1", "")
 	if len(all) != 1500 || all[0] != 1 || all[1499] != 1500 {
 		t.Errorf("%d messages in pages", len(all))
 	}

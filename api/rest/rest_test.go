@@ -118,6 +118,11 @@ func (v views) Days(ctx context.Context, app ident.AppName, from, until string) 
 	return []Day{{Day: "2026-03-02", Type: "consent.given", Count: 1}}, 1, p, err
 }
 
+func (v views) Hours(ctx context.Context, app ident.AppName, from, until string) ([]Day, int64, eventstore.Position, error) {
+	p, err := v.h.ledg.Head(ctx)
+	return []Day{{Day: from, Hour: "13:00", Type: "consent.given", Count: 1}}, 1, p, err
+}
+
 func (v views) Wait(context.Context, eventstore.Position) error { return v.h.wait }
 
 var doc = policy.Document{
@@ -249,6 +254,10 @@ func TestEveryRouteAnswers(t *testing.T) {
 	h.want(200, `"purposes"`, "GET", "/v1/apps/demo/policies/"+version.String(), "")
 	h.want(200, `"days"`, "GET", "/v1/apps/demo/activity?from=2026-03-01", "")
 	h.want(200, `"days"`, "GET", "/v1/apps/demo/activity?from=2026-03-01&until=2026-03-01", "")
+	h.want(200, `"day":"2026-03-01","hour":"13:00"`, "GET", "/v1/apps/demo/activity?by=hour&from=2026-03-01&until=2026-03-31", "")
+	for _, query := range []string{"by=hour", "by=hour&from=2026-03-01", "by=hour&from=2026-03-01&until=2026-04-01", "by=week"} {
+		h.want(400, "by: ", "GET", "/v1/apps/demo/activity?"+query, "")
+	}
 	h.want(400, "until: is before from", "GET", "/v1/apps/demo/activity?from=2026-03-02&until=2026-03-01", "")
 	h.want(200, text, "GET", "/v1/blobs/"+doc.Texts[0].Hash.String(), "")
 	h.want(200, `"schema":"policy/1"`, "GET", "/v1/blobs/"+version.String(), "")

@@ -61,6 +61,11 @@ type Activity interface {
 		ctx context.Context, app ident.AppName, from, until string,
 	) (days []Day, tests int64, asOf eventstore.Position, err error)
 
+	// Hours counts events by hour and type.
+	Hours(
+		ctx context.Context, app ident.AppName, from, until string,
+	) (hours []Day, tests int64, asOf eventstore.Position, err error)
+
 	// Answers is [activity.View.Answers].
 	Answers(ctx context.Context, app ident.AppName, counts ...activity.Count) (asOf eventstore.Position, err error)
 }
@@ -89,9 +94,10 @@ type AppCount struct {
 	Policies int    `json:"policies"`
 }
 
-// A Day is how many events of a type an app recorded on a day.
+// A Day is how many events of a type an app recorded on a day, or in an hour of it.
 type Day struct {
 	Day   string `json:"day" format:"date"`
+	Hour  string `json:"hour,omitempty" example:"13:00" doc:"when the hour begins, in UTC; absent: the whole day"`
 	Type  string `json:"type"`
 	Count int64  `json:"count"`
 
@@ -129,12 +135,16 @@ type activityIn struct {
 	App   string `path:"app"`
 	From  string `query:"from" doc:"a day, as in 2026-03-02"`
 	Until string `query:"until" doc:"a day, included"`
+	By    string `query:"by" enum:"day,hour" doc:"hour: of at most 31 days; absent: day"`
 	Min   string `query:"min_position" doc:"wait up to 10 s until the answer holds at least this position"`
 }
 
+// mostHourDays is of how many days hours are told at once.
+const mostHourDays = 31
+
 func (s *server) activityRoute(api huma.API) {
 	route(s, api, "get-activity", http.MethodGet, "/v1/apps/{app}/activity",
-		"Events by day and type, tests left out", s.activity)
+		"Events by day or hour and type, tests left out", s.activity)
 }
 
 func (s *server) consents(ctx context.Context, app, id, min string) (*out[ConsentsAnswer], error) {
@@ -232,7 +242,21 @@ func (s *server) activity(ctx context.Context, in *activityIn) (*out[ActivityAns
 		return nil, err
 	}
 
-	rows, tests, p, err := s.Activity.Days(ctx, name, in.From, in.Until)
+	count := s.Activity.Days
+	switch in.By {
+	case "", "day":
+	case "hour":
+		first, err1 := time.Parse(time.DateOnly, in.From)
+		last, err2 := time.Parse(time.DateOnly, in.Until)
+		if err1 != nil || err2 != nil || last.Sub(first) >= mostHourDays*24*time.Hour {
+			return nil, bad("by: hours are of the days from one to another: say from and until, at most 31 days")
+		}
+		count = s.Activity.Hours
+	default:
+		return nil, bad("by: is day or hour")
+	}
+
+	rows, tests, p, err := count(ctx, name, in.From, in.Until)
 	if err != nil {
 		return nil, err
 	}

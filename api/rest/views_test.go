@@ -71,6 +71,10 @@ func (v realActivity) Days(ctx context.Context, app ident.AppName, from, until s
 	return v.views.Days(ctx, app, from, until)
 }
 
+func (v realActivity) Hours(ctx context.Context, app ident.AppName, from, until string) ([]Day, int64, eventstore.Position, error) {
+	return v.views.Hours(ctx, app, from, until)
+}
+
 // openWithViews is open with projections behind the routes.
 func openWithViews(t *testing.T) *testServer {
 	t.Helper()

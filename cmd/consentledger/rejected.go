@@ -21,10 +21,13 @@ func newRejected() *cobra.Command {
 }
 
 func newRejectedList() *cobra.Command {
+	var day string
 	c := &cobra.Command{Use: "list", Short: "List them, with the reasons", Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
+			query := url.Values{}
+			commandline.SetIf(query, "day", day)
 			p := output.NewPrinter(c, "seq", "app", "at", "code", "path", "may_be_no", "seen", "why")
-			for query := (url.Values{}); ; {
+			for {
 				body, err := remote.Get(c, "/v1/rejected?"+query.Encode())
 				if err != nil {
 					return err
@@ -47,6 +50,8 @@ func newRejectedList() *cobra.Command {
 				query.Set("after", page.Next)
 			}
 		}}
+	c.Flags().StringVar(&day, "day", "", "only those that were rejected on this day in UTC, as in 2026-03-02, as far "+
+		"as they are kept")
 	output.Flag(c)
 	return c
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"net/url"
+	"slices"
 
 	"consentledger/api/report"
 	"consentledger/api/rest"
@@ -102,16 +103,18 @@ func newReportActivity() *cobra.Command {
 	query := url.Values{}
 	c := &cobra.Command{
 		Use:   "activity",
-		Short: "How much was recorded, by day and type, and how much of it was voided since",
+		Short: "How much was recorded, by day or hour and type, and how much of it was voided since",
 		Long: "How much was recorded, by day (UTC) and type, and how much of it was voided since. Persons who are " +
-			"marked as tests are\nleft out, and the table ends with how many they are.",
-		Example: "  consentledger report activity --app smartkey --from 2026-03-01 --to 2026-04-01",
-		Args:    cobra.NoArgs,
+			"marked as tests are\nleft out, and the table ends with how many they are. With --by hour it is by the " +
+			"hour, of at most 31 days.",
+		Example: "  consentledger report activity --app smartkey --from 2026-03-01 --to 2026-04-01\n" +
+			"  consentledger report activity --app smartkey --by hour --from 2026-03-02 --until 2026-03-02",
+		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if err := reports.EndBefore(c); err != nil {
 				return err
 			}
-			for flag, name := range map[string]string{"from": "from", "until": "until",
+			for flag, name := range map[string]string{"from": "from", "until": "until", "by": "by",
 				"min-position": "min_position"} {
 				commandline.SetIf(query, name, c.Flags().Lookup(flag).Value.String())
 			}
@@ -126,7 +129,11 @@ func newReportActivity() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if err := output.Rows(c, rows, "day", "type", "count", "voided"); err != nil || output.Form(c) != "table" {
+			columns := []string{"day", "type", "count", "voided"}
+			if query.Get("by") == "hour" {
+				columns = slices.Insert(columns, 1, "hour")
+			}
+			if err := output.Rows(c, rows, columns...); err != nil || output.Form(c) != "table" {
 				return err
 			}
 			return output.One(c, answer, "tests", "as_of")
@@ -137,6 +144,7 @@ func newReportActivity() *cobra.Command {
 	c.Flags().String("to", "", "the day after the last one, not included (default: tomorrow)")
 	c.Flags().String("until", "", "the last day, included, instead of --to")
 	c.MarkFlagsMutuallyExclusive("to", "until")
+	c.Flags().String("by", "", "count by day, or by hour (default day)")
 	c.Flags().String("min-position", "", "wait until the answer holds at least this position")
 	output.Flag(c)
 	return c

@@ -1,4 +1,4 @@
-// Package activity answers: how much happened, on which day?
+// Package activity answers: how much happened, on which day, at which hour?
 //
 // A day is a UTC day of Recorded. Of a person who is a test nothing is counted,
 // but how many there are: a mark takes out what was counted before it, and one
@@ -31,6 +31,12 @@ CREATE TABLE totals (
 	app TEXT NOT NULL, day TEXT NOT NULL, kind TEXT NOT NULL,
 	events INTEGER NOT NULL, voided INTEGER NOT NULL,
 	PRIMARY KEY (app, day, kind)
+) WITHOUT ROWID;
+-- totals by the hour
+CREATE TABLE hours (
+	app TEXT NOT NULL, hour TEXT NOT NULL, kind TEXT NOT NULL,
+	events INTEGER NOT NULL, voided INTEGER NOT NULL,
+	PRIMARY KEY (app, hour, kind)
 ) WITHOUT ROWID;
 -- whose events are counted, numbered as they come; last: the newest of theirs
 CREATE TABLE people (
@@ -161,7 +167,7 @@ func (v *View) Apply(ctx context.Context, entries []codec.Entry) error {
 // A Day is how many events of a kind named a purpose on a day, and how many of
 // them were voided since as mistakes.
 type Day struct {
-	Day     string // 2006-01-02
+	Day     string // 2006-01-02, or of an hour 2006-01-02T15
 	Purpose policy.PurposeID
 	Kind    string // as in consent.given
 	Events  int64
@@ -185,6 +191,14 @@ func (v *View) Totals(
 ) (days []Day, tests int64, asOf eventstore.Position, err error) {
 	return v.query(ctx, "SELECT day, '', kind, events, voided FROM totals WHERE app = ? AND day BETWEEN ? AND ? "+
 		"ORDER BY day, kind", app, from, to)
+}
+
+// Hours is Totals by the hour.
+func (v *View) Hours(
+	ctx context.Context, app ident.AppName, from, to string,
+) (hours []Day, tests int64, asOf eventstore.Position, err error) {
+	return v.query(ctx, "SELECT hour, '', kind, events, voided FROM hours WHERE app = ? AND hour BETWEEN ? AND ? "+
+		"ORDER BY hour, kind", app, from+"T00", to+"T23")
 }
 
 func (v *View) query(

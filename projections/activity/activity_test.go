@@ -52,8 +52,35 @@ func sums(t *testing.T, entries []codec.Entry, slice int) (events, voided map[st
 		}
 	}
 	checkAnswers(t, v, days)
+	checkHours(t, v, entries, days)
 	maps.DeleteFunc(voided, func(_ string, n int64) bool { return n == 0 })
 	return events, voided, tests
+}
+
+// checkHours finds the hours of each day to come to the day, and events only in hours in which something
+// was recorded.
+func checkHours(t *testing.T, v *activity.View, entries []codec.Entry, days []activity.Day) {
+	t.Helper()
+	recorded := map[string]bool{}
+	for _, e := range entries {
+		recorded[e.Recorded.Time().UTC().Format("2006-01-02T15")] = true
+	}
+	hours, _, _, err := v.Hours(t.Context(), projectiontest.App, "0001-01-01", "9999-12-31")
+	got := map[activity.Day]activity.Day{}
+	for _, h := range hours {
+		if !recorded[h.Day] {
+			t.Errorf("nothing was recorded in the hour of %+v", h)
+		}
+		k := activity.Day{Day: h.Day[:10], Kind: h.Kind}
+		got[k] = activity.Day{Day: k.Day, Kind: k.Kind, Events: got[k].Events + h.Events, Voided: got[k].Voided + h.Voided}
+	}
+	want := map[activity.Day]activity.Day{}
+	for _, d := range days {
+		want[activity.Day{Day: d.Day, Kind: d.Kind}] = d
+	}
+	if err != nil || !maps.Equal(got, want) || len(hours) < len(days) {
+		t.Errorf("hours come to %v, want %v: %v", got, want, err)
+	}
 }
 
 // checkAnswers finds as many answers on each day as events of their kinds that were not voided.

@@ -37,8 +37,8 @@ func (b *batch) writeAnswers() error {
 			return err
 		}
 		for _, p := range append(slices.Clip(sort.parts), partOf{Whole, sort.number}) {
-			rows[answered{c.app, p.part, Days, c.day, p.number}] += n
-			rows[answered{c.app, p.part, Weeks, mondayOf(c.day), p.number}] += n
+			rows[answered{c.app, p.part, Days, c.day(), p.number}] += n
+			rows[answered{c.app, p.part, Weeks, mondayOf(c.day()), p.number}] += n
 		}
 	}
 
@@ -71,6 +71,11 @@ func (b *batch) writeAnswers() error {
 
 // mondayOf returns the Monday of the week of a day since 1970, which began on a Thursday.
 func mondayOf(day int64) int64 { return day - (day%7+10)%7 }
+
+// hourText writes an hour since 1970, as in 2006-01-02T15.
+func hourText(hour int64) string {
+	return deadline.Instant(hour * int64(deadline.Hour)).String()[:len("2006-01-02T15")]
+}
 
 // dayText writes a day since 1970, as in 2006-01-02.
 func dayText(day int64) string {

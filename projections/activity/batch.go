@@ -16,7 +16,7 @@ import (
 
 type key struct {
 	app                ident.AppName
-	day, kind, purpose string
+	day, kind, purpose string // day: or an hour
 }
 
 // A count is what is added to a row.
@@ -71,7 +71,7 @@ func (d *pending) clear() {
 // A counted is an event as it is counted.
 type counted struct {
 	class
-	day    int64 // since 1970
+	hour   int64 // since 1970
 	voided bool
 }
 
@@ -85,10 +85,10 @@ func (b *batch) entry(e *codec.Entry) error {
 	if err := b.place(e); err != nil {
 		return err
 	}
-	c := counted{class: classOf(e, listOf(ids)), day: dayOf(e.Recorded)}
+	c := counted{class: classOf(e, listOf(ids)), hour: hourOf(e.Recorded)}
 	said := c.build
 	if said != "" {
-		named, err := b.isNamed(build{c.app, c.day, said})
+		named, err := b.isNamed(build{c.app, c.day(), said})
 		if err != nil {
 			return err
 		}
@@ -212,24 +212,27 @@ func (b *batch) mistake(c counted) {
 	b.add(c, 1)
 }
 
-// sums adds up what was counted by purposes, and whatever the purposes.
-func (b *batch) sums() (days, totals map[key]count) {
-	days, totals = map[key]count{}, map[key]count{}
+// sums adds up what was counted by purposes, and whatever the purposes, by days and by hours.
+func (b *batch) sums() (days, totals, hours map[key]count) {
+	days, totals, hours = map[key]count{}, map[key]count{}, map[key]count{}
 	for c, n := range b.counts {
 		d := count{events: n}
 		if c.voided {
 			d.voided = n
 		}
-		k := key{app: c.app, day: dayText(c.day),
-			kind: c.kind}
+		plus(hours, key{app: c.app, day: hourText(c.hour), kind: c.kind}, d)
+		k := key{app: c.app, day: dayText(c.day()), kind: c.kind}
 		plus(totals, k, d)
 		for p := range strings.SplitSeq(c.purposes, ",") {
 			k.purpose = p
 			plus(days, k, d)
 		}
 	}
-	return days, totals
+	return days, totals, hours
 }
+
+// day returns the day of the hour, since 1970.
+func (c counted) day() int64 { return c.hour / 24 }
 
 func plus(m map[key]count, k key, d count) {
 	m[k] = count{m[k].events + d.events, m[k].voided + d.voided}
@@ -250,7 +253,7 @@ func (b *batch) write() error {
 		return err
 	}
 
-	days, totals := b.sums()
+	days, totals, hours := b.sums()
 	for _, k := range sorted(days) {
 		if _, err := b.tx.Exec("INSERT INTO days VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (app, day, purpose, kind) DO "+
 			"UPDATE SET events = days.events + excluded.events, voided = days.voided + excluded.voided",
@@ -263,18 +266,29 @@ func (b *batch) write() error {
 		}
 	}
 
-	for _, k := range sorted(totals) {
-		if _, err := b.tx.Exec("INSERT INTO totals VALUES (?, ?, ?, ?, ?) ON CONFLICT (app, day, kind) DO UPDATE SET "+
-			"events = totals.events + excluded.events, voided = totals.voided + excluded.voided",
-			string(k.app), k.day, k.kind, totals[k].events, totals[k].voided); err != nil {
+	if err := b.writeTotals("totals", "day", totals); err != nil {
+		return err
+	}
+	if err := b.writeTotals("hours", "hour", hours); err != nil {
+		return err
+	}
+	return b.writeAnswers()
+}
+
+// writeTotals writes counts whatever the purposes, by a column of time.
+func (b *batch) writeTotals(table, column string, counts map[key]count) error {
+	for _, k := range sorted(counts) {
+		if _, err := b.tx.Exec("INSERT INTO "+table+" VALUES (?, ?, ?, ?, ?) ON CONFLICT (app, "+column+", kind) DO "+
+			"UPDATE SET events = "+table+".events + excluded.events, voided = "+table+".voided + excluded.voided",
+			string(k.app), k.day, k.kind, counts[k].events, counts[k].voided); err != nil {
 			return err
 		}
-		if _, err := b.tx.Exec("DELETE FROM totals WHERE app = ? AND day = ? AND kind = ? AND events = 0",
+		if _, err := b.tx.Exec("DELETE FROM "+table+" WHERE app = ? AND "+column+" = ? AND kind = ? AND events = 0",
 			string(k.app), k.day, k.kind); err != nil {
 			return err
 		}
 	}
-	return b.writeAnswers()
+	return nil
 }
 
 func sorted(m map[key]count) []key {

@@ -109,11 +109,11 @@ func (b *batch) each(f func(counted), query string, args ...any) error {
 		if err := c.class.scan(scan, &recorded, &c.voided); err != nil {
 			return err
 		}
-		c.day = dayOf(deadline.Instant(recorded))
+		c.hour = hourOf(deadline.Instant(recorded))
 		f(c)
 		return nil
 	})
 }
 
-// dayOf returns the UTC day of a moment.
-func dayOf(at deadline.Instant) int64 { return int64(at) / int64(deadline.Day) }
+// hourOf returns the hour of a moment in UTC.
+func hourOf(at deadline.Instant) int64 { return int64(at) / int64(deadline.Hour) }

@@ -109,6 +109,59 @@ func (r *Rejections) List(ctx context.Context, after uint64, limit int) ([]Rejec
 	return list, nil
 }
 
+// ListOn is List of the messages that were rejected from one moment until before another. Whether
+// somebody looked at one is as of now.
+func (r *Rejections) ListOn(
+	ctx context.Context, from, until time.Time, after uint64, limit int,
+) (list []RejectedMessage, err error) {
+	s, err := r.open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	begin, err := begins(ctx, s.list, from)
+	if err != nil {
+		return nil, err
+	}
+	end, err := begins(ctx, s.list, until)
+	if err != nil {
+		return nil, err
+	}
+	if begin > s.list.CachedInfo().State.FirstSeq { // else what outlived the stream may be of that time
+		after = max(after, begin-1)
+	}
+
+	for m, err := range r.all(ctx, s, after) {
+		if err != nil || len(list) == limit || m.Seq >= end {
+			return list, err
+		}
+		if !m.At.Before(from) && m.At.Before(until) {
+			list = append(list, m)
+		}
+	}
+	return list, nil
+}
+
+// begins returns the sequence behind all messages of a stream that are older than a moment, by halves:
+// each costs a question, and there may be very many.
+func begins(ctx context.Context, s jetstream.Stream, at time.Time) (uint64, error) {
+	low, high := s.CachedInfo().State.FirstSeq, s.CachedInfo().State.LastSeq+1
+	for low < high {
+		middle := low + (high-low)/2
+		raw, err := s.GetMsg(ctx, middle, jetstream.WithGetMsgSubject(rejectedSubjects)) // or the next that is there
+		switch {
+		case errors.Is(err, jetstream.ErrMsgNotFound):
+			high = middle
+		case err != nil:
+			return 0, fmt.Errorf("stream %s at %d: %w", RejectedStream, middle, err)
+		case raw.Time.Before(at):
+			low = raw.Sequence + 1
+		default:
+			high = middle
+		}
+	}
+	return low, nil
+}
+
 // App returns the app that a message was sent to, which an access to it is
 // recorded with; empty if it names no registered one: then whoever reads it says
 // for which app.

@@ -229,6 +229,28 @@ func TestANoOutlivesTheStreamUntilItIsSeen(t *testing.T) {
 	if page, err := d.List(ctx, 2, 1); err != nil || len(page) != 1 || page[0].Seq != 3 {
 		t.Errorf("a page: %v, %v", page, err)
 	}
+	// Those of a time, what outlived the stream among them, and each bound in its place.
+	for _, c := range []struct {
+		from, until time.Time
+		after       uint64
+		want        string
+	}{
+		{list[0].At, list[2].At.Add(1), 0, "[2 3 4]"}, {list[0].At, list[2].At, 0, "[2 3]"}, {list[1].At, list[2].At, 0, "[3]"},
+		{list[2].At, list[2].At.Add(1), 0, "[4]"}, {list[0].At, list[2].At.Add(1), 2, "[3 4]"},
+		{list[2].At.Add(1), list[2].At.Add(time.Hour), 0, "[]"}, {list[0].At.Add(-time.Hour), list[0].At, 0, "[]"},
+	} {
+		page, err := d.ListOn(ctx, c.from, c.until, c.after, 10)
+		seqs := []uint64{}
+		for _, m := range page {
+			seqs = append(seqs, m.Seq)
+		}
+		if err != nil || fmt.Sprint(seqs) != c.want {
+			t.Errorf("from %s until %s after %d: %v, want %s: %v", c.from, c.until, c.after, seqs, c.want, err)
+		}
+	}
+	if page, err := d.ListOn(ctx, list[0].At, list[2].At.Add(1), 0, 1); err != nil || len(page) != 1 || page[0].Seq != 2 {
+		t.Errorf("a page of a time: %v, %v", page, err)
+	}
 	if _, o, err := d.read(2); err != nil || string(o.Data) != "no" {
 		t.Errorf("what is gone from the stream cannot be read: %v %s", err, o.Data)
 	}

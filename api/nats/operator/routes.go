@@ -67,7 +67,7 @@ var questions = []Route{
 	{Subject: subject.Any + "query.over-time", Method: http.MethodGet, Path: "/v1/apps/{app}/consents/over-time", InQuery: []string{"by", "purpose", "version", "screen", "language", "build", "from", "until", "min_position"}},
 	{Subject: subject.Any + "query.opposed", Method: http.MethodGet, Path: "/v1/apps/{app}/consents/opposed", InQuery: []string{"cursor", "limit", "min_position"}},
 	{Subject: subject.Any + "query.minors", Method: http.MethodPost, Path: "/v1/apps/{app}/minors"},
-	{Subject: subject.Any + "query.activity", Method: http.MethodGet, Path: "/v1/apps/{app}/activity", InQuery: []string{"from", "until", "min_position"}},
+	{Subject: subject.Any + "query.activity", Method: http.MethodGet, Path: "/v1/apps/{app}/activity", InQuery: []string{"from", "until", "by", "min_position"}},
 
 	{Subject: subject.Any + "query.proof", Method: http.MethodGet, Path: "/log/{app}/proof", InQuery: []string{"event", "index", "cosigned", "wait"}},
 

@@ -89,6 +89,8 @@ async function forms(page, one) {
 
 // intake sends a rejected message again, which stays rejected, and lets it rest.
 async function intake(page, open, one) {
+  await open(`/ui/intake?app=smartkey&as_of=${new Date(Date.now() - 864e5).toISOString().slice(0, 10)}`, 'intake-past')
+  if (await page.locator('.past').count() !== 1 || await page.locator('.message form').count() !== 0) fault('intake', 'shows now on a day that is past')
   await open('/ui/intake', 'intake')
   const left = await page.locator('.message form').count()
   if (left === 0) { // the demo has two, which are handled in the first two looks

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"consentledger/api/audit"
@@ -218,10 +219,25 @@ func (r restActivity) Days(
 	if until == "" {
 		until = "9999-12-31"
 	}
-	days, tests, at, err := r.Totals(ctx, app, from, until)
+	return restDays(r.Totals(ctx, app, from, until))
+}
+
+func (r restActivity) Hours(
+	ctx context.Context, app ident.AppName, from, until string,
+) ([]rest.Day, int64, eventstore.Position, error) {
+	return restDays(r.View.Hours(ctx, app, from, until))
+}
+
+func restDays(
+	days []activity.Day, tests int64, at eventstore.Position, err error,
+) ([]rest.Day, int64, eventstore.Position, error) {
 	out := make([]rest.Day, 0, len(days))
 	for _, d := range days {
-		out = append(out, rest.Day{Day: d.Day, Type: d.Kind, Count: d.Events, Voided: d.Voided})
+		one := rest.Day{Day: d.Day, Type: d.Kind, Count: d.Events, Voided: d.Voided}
+		if day, hour, is := strings.Cut(d.Day, "T"); is {
+			one.Day, one.Hour = day, hour+":00"
+		}
+		out = append(out, one)
 	}
 	return out, tests, at, err
 }
@@ -237,7 +253,10 @@ func rejectedMessage(m intake.RejectedMessage) rest.RejectedMessage {
 }
 
 func (r restRejected) List(ctx context.Context, after uint64, limit int) ([]rest.RejectedMessage, error) {
-	list, err := r.messages.List(ctx, after, limit)
+	return restMessages(r.messages.List(ctx, after, limit))
+}
+
+func restMessages(list []intake.RejectedMessage, err error) ([]rest.RejectedMessage, error) {
 	if err != nil {
 		return nil, err
 	}
@@ -246,6 +265,12 @@ func (r restRejected) List(ctx context.Context, after uint64, limit int) ([]rest
 		out = append(out, rejectedMessage(m))
 	}
 	return out, nil
+}
+
+func (r restRejected) ListOn(
+	ctx context.Context, day deadline.Instant, after uint64, limit int,
+) ([]rest.RejectedMessage, error) {
+	return restMessages(r.messages.ListOn(ctx, day.Time(), day.Add(deadline.Day).Time(), after, limit))
 }
 
 func (r restRejected) App(ctx context.Context, seq uint64) (ident.AppName, error) {
