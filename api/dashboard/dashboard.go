@@ -150,7 +150,7 @@ var views = []view{
 	{name: "audit", path: "audit/verify", post: true, upload: true, token: true, read: readVerified},
 	{name: "audit", path: "audit/accesses", post: true, token: true, read: readAccesses},
 	{name: "audit", path: "audit/left", post: true, token: true, read: readLeft},
-	{name: "system", path: "system", menu: true, of: "/v1/status", read: readSystem},
+	{name: "system", path: "system", menu: true, day: asOfDay, of: "/v1/status", read: readSystem},
 	{name: "api", path: "api", menu: true, read: readAPI},
 	{name: "operation", path: "api/{operation}", post: true, upload: true, read: readOperation},
 	{name: "case", path: "requests/{id}", read: readRequest, act: takeRequestStep},

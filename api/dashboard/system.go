@@ -6,6 +6,8 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
+	"time"
 )
 
 type policies struct {
@@ -45,9 +47,35 @@ type system struct {
 		Position string `json:"position"`
 		Behind   uint64 `json:"behind"`
 	} `json:"projections"`
-	Checks    []check    `json:"-"`
-	Keys      *vaultKeys `json:"-"` // nil: whoever looks may not see them
-	Calendars *calendars `json:"-"` // nil: there is no app, or whoever looks may not see them
+	Past      *systemThen `json:"-"` // nil: it is as of now
+	Checks    []check     `json:"-"`
+	Keys      *vaultKeys  `json:"-"` // nil: whoever looks may not see them
+	Calendars *calendars  `json:"-"` // nil: there is no app, or whoever looks may not see them
+}
+
+// systemThen is what was recorded of the ledger itself by the end of a day. What else the page has
+// is known of now alone.
+type systemThen struct {
+	Apps    []appThen `json:"apps"`
+	AsOf    string    `json:"-"`
+	Keys    []logKey  `json:"-"`
+	SeeKeys bool      `json:"-"` // whoever looks may see the keys of the app's log, and there is one
+}
+
+// An appThen is an app, and how many versions of policies it had.
+type appThen struct {
+	App      string `json:"app"`
+	Policies int    `json:"policies"`
+}
+
+// A logKey signed the log of the page's app.
+type logKey struct{ Key, Joined, Retired string }
+
+// Hash is the part of a verifier key that tells it from others of its log.
+func (k logKey) Hash() string {
+	_, rest, _ := strings.Cut(k.Key, "+")
+	hash, _, _ := strings.Cut(rest, "+")
+	return hash
 }
 
 // vaultKeys is what becomes of the keys that wrap the persons' keys.
@@ -68,6 +96,7 @@ type calendars struct {
 	Owed    bool          // whoever looks may see what is owed
 	Looked  int           // at how many obligations that rest on a missing year, those due first
 	Of      int           // how many there are
+	AsOf    string
 }
 
 // A calendarYear is the newest that was said of one jurisdiction's year.
@@ -103,6 +132,13 @@ type missingYear struct {
 }
 
 func readSystem(a *ask) (any, error) {
+	day, end, err := a.pastDay()
+	if err != nil {
+		return nil, err
+	}
+	if day != "" {
+		return readSystemThen(a, end)
+	}
 	var s system
 	if err := a.get("/v1/status", nil, &s); err != nil {
 		return nil, err
@@ -119,25 +155,83 @@ func readSystem(a *ask) (any, error) {
 	} else if !isForbidden(err) {
 		return nil, err
 	}
-	s.Calendars, err = readCalendars(a)
+	s.Calendars, err = readCalendars(a, "")
 	return &s, err
 }
 
-// readCalendars returns the calendars of the page's app; nil if there is none to see.
-func readCalendars(a *ask) (*calendars, error) {
+// readSystemThen reads what was known at a moment.
+func readSystemThen(a *ask, known string) (any, error) {
+	s := system{Past: &systemThen{}}
+	if err := a.get("/v1/apps", url.Values{"known_at": {known}}, s.Past); err != nil {
+		return nil, err
+	}
+	if err := s.Past.keys(a, instant(known)); err != nil {
+		return nil, err
+	}
+	var err error
+	s.Calendars, err = readCalendars(a, known)
+	if s.Calendars != nil {
+		s.Past.AsOf = s.Calendars.AsOf
+	}
+	return &s, err
+}
+
+// keys reads which keys signed the app's log at a moment, if it was registered by then.
+func (s *systemThen) keys(a *ask, at time.Time) error {
+	if !slices.ContainsFunc(s.Apps, func(app appThen) bool { return app.App == a.App }) {
+		return nil
+	}
+
+	var now struct {
+		Key, Joined, Next, Since string
+		Former                   []logKey
+	}
+	err := a.getIfMay(a.of("/log/keys"), nil, &now)
+	if isForbidden(err) || isUnknown(err) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+
+	s.SeeKeys = true
+	all := append(now.Former, logKey{Key: now.Key, Joined: now.Joined})
+	if now.Next != "" {
+		all = append(all, logKey{Key: now.Next, Joined: now.Since})
+	}
+	for _, k := range all {
+		if joined := k.Joined == "" || !instant(k.Joined).After(at); joined &&
+			(k.Retired == "" || instant(k.Retired).After(at)) {
+			s.Keys = append(s.Keys, k)
+		}
+	}
+	return nil
+}
+
+// readCalendars returns the calendars of the page's app, as known at a moment or, of none, now; nil if
+// there is none to see.
+func readCalendars(a *ask, known string) (*calendars, error) {
 	if a.App == "" {
 		return nil, nil
 	}
-	var known struct{ Calendars []calendarYear }
-	if err := a.getIfMay(a.of("/calendars"), nil, &known); isForbidden(err) {
+	var answer struct {
+		Calendars []calendarYear
+		AsOf      string `json:"as_of"`
+	}
+	then := url.Values{}
+	if known != "" {
+		then.Set("known_at", known)
+	}
+	if err := a.getIfMay(a.of("/calendars"), then, &answer); isForbidden(err) {
 		return nil, nil
 	} else if err != nil {
 		return nil, err
 	}
-	c := calendars{Years: newestYears(known.Calendars)}
+	c := calendars{Years: newestYears(answer.Calendars), AsOf: answer.AsOf}
 
 	var owed report
 	query := url.Values{"provisional": {"true"}, "state": {stillOpen}, "sort": {"due"}, "limit": {mostReplies}}
+	maps.Copy(query, then)
 	if err := a.getIfMay(a.of("/reports/deadlines"), query, &owed); isForbidden(err) {
 		return &c, nil
 	} else if err != nil {

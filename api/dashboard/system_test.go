@@ -115,6 +115,59 @@ func TestSystemNamesTheYearsThatAreMissing(t *testing.T) {
 	}
 }
 
+// Of a day that is past there is what was recorded by then: apps, the keys that signed then, calendars. What
+// is known of now alone is left out, and is not asked for.
+func TestSystemOnADayThatIsPast(t *testing.T) {
+	asked := map[string]string{}
+	api := newSystemAPI()
+	api["/v1/apps/shop/log/keys"] = `{"key":"log.example/shop+cccc+K","joined":"2026-03-01T09:00:00Z","next":"log.example/shop+dddd+K","since":"2026-03-03T09:00:00Z","former":[
+		{"key":"log.example/shop+aaaa+K","retired":"2026-01-31T09:00:00Z"},{"key":"log.example/shop+bbbb+K","joined":"2026-01-30T09:00:00Z","retired":"2026-03-05T09:00:00Z"}]}`
+	api["/v1/apps"] = `{"apps":[{"app":"shop","policies":3}]}`
+	page := func(query string) string {
+		w := httptest.NewRecorder()
+		now := func() time.Time { return time.Date(2026, 12, 1, 12, 0, 0, 0, time.UTC) }
+		Handler(Config{API: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			asked[r.URL.Path] = r.URL.RawQuery
+			api.ServeHTTP(w, r)
+		}), Version: "test", Now: now}).ServeHTTP(w, httptest.NewRequest("GET", "/ui/system?app=shop&"+query, nil))
+		if w.Code != http.StatusOK {
+			t.Fatalf("%d %s", w.Code, w.Body)
+		}
+		return w.Body.String()
+	}
+
+	body := page("as_of=2026-03-02")
+	for _, want := range []string{`class="past"`, `<th scope="row">shop</th><td class="number">3</td>`, "are known of now alone",
+		"<code>bbbb</code>", "<code>cccc</code>", "The calendar of 2027 is not announced."} {
+		if !strings.Contains(body, want) {
+			t.Errorf("the page has no %s", want)
+		}
+	}
+	for _, never := range []string{"<code>aaaa</code>", "<code>dddd</code>", "812", `id="checks"`, `id="projections"`, "Newest position</dt>"} {
+		if strings.Contains(body, never) {
+			t.Errorf("the page of a day that is past has %s", never)
+		}
+	}
+	for path, want := range map[string]string{"/v1/apps": "known_at=2026-03-02T23%3A59%3A59Z", "/v1/apps/shop/calendars": "known_at=2026-03-02T23%3A59%3A59Z"} {
+		if asked[path] != want {
+			t.Errorf("asked %s for %s, want %s", path, asked[path], want)
+		}
+	}
+	for _, path := range []string{"/v1/status", "/readyz", "/v1/vault/keys"} {
+		if _, was := asked[path]; was {
+			t.Errorf("asked for %s, which is of now", path)
+		}
+	}
+	if zh := page("as_of=2026-03-02&lang=zh-CN"); !strings.Contains(zh, "当时为该应用日志签名的密钥") {
+		t.Errorf("in Chinese: %s", zh)
+	}
+
+	delete(api, "/v1/apps/shop/log/keys")
+	if body := page("as_of=2026-03-02"); strings.Contains(body, `id="log-keys"`) {
+		t.Errorf("who may not see the keys: %s", body)
+	}
+}
+
 func TestOnlyTheNewestNoticeOfAYearIsListed(t *testing.T) {
 	years := newestYears([]calendarYear{
 		{Jurisdiction: "CN-GX", Year: 2026, Version: 1},

@@ -44,8 +44,14 @@ type CalendarAnswer struct {
 // Calendars is every calendar of an app, in order of publication.
 type Calendars struct {
 	App       string           `json:"app"`
+	KnownAt   string           `json:"known_at,omitzero" format:"date-time" doc:"only what was known then is there"`
 	Calendars []CalendarAnswer `json:"calendars"`
 	AsOf      string           `json:"as_of"`
+}
+
+type calendarsIn struct {
+	App     string `path:"app"`
+	KnownAt string `query:"known_at" doc:"RFC 3339; only what was known then counts (default: now)"`
 }
 
 func (s *server) calendarRoutes(api huma.API) {
@@ -85,7 +91,7 @@ func dates(list []deadline.Date) []string {
 	return texts
 }
 
-func (s *server) listCalendars(ctx context.Context, in *appIn) (*out[Calendars], error) {
+func (s *server) listCalendars(ctx context.Context, in *calendarsIn) (*out[Calendars], error) {
 	name, err := ident.ParseAppName(in.App)
 	if err != nil {
 		return nil, bad(err.Error())
@@ -101,8 +107,20 @@ func (s *server) listCalendars(ctx context.Context, in *appIn) (*out[Calendars],
 		return nil, err
 	}
 
-	a := Calendars{App: in.App, Calendars: []CalendarAnswer{}, AsOf: wire.FormatPosition(head)}
-	for _, k := range ref.Calendars.Published() {
+	calendars := ref.Calendars
+	if in.KnownAt != "" {
+		at, err := s.past("known_at", in.KnownAt)
+		if err != nil {
+			return nil, err
+		}
+		if head, err = s.Ledger.KnownAt(ctx, at); err != nil {
+			return nil, err
+		}
+		calendars = calendars.KnownAt(at)
+	}
+
+	a := Calendars{App: in.App, KnownAt: in.KnownAt, Calendars: []CalendarAnswer{}, AsOf: wire.FormatPosition(head)}
+	for _, k := range calendars.Published() {
 		a.Calendars = append(a.Calendars, calendarOf(k))
 	}
 	return ok(a)

@@ -52,6 +52,8 @@ type Consents interface {
 // Policies counts the published versions of every app.
 type Policies interface {
 	Apps(ctx context.Context) ([]AppCount, eventstore.Position, error)
+	// AppsBy counts those of apps and versions that were recorded by a moment.
+	AppsBy(ctx context.Context, at deadline.Instant) ([]AppCount, eventstore.Position, error)
 }
 
 // Activity counts an app's events by day. From and until are days as in 2026-03-02, both included.
@@ -113,8 +115,9 @@ type ConsentsAnswer struct {
 
 // AppsAnswer is every app.
 type AppsAnswer struct {
-	Apps []AppCount `json:"apps"`
-	AsOf string     `json:"as_of"`
+	KnownAt string     `json:"known_at,omitzero" format:"date-time" doc:"only what was known then counts"`
+	Apps    []AppCount `json:"apps"`
+	AsOf    string     `json:"as_of"`
 }
 
 // ActivityAnswer is an app's days.
@@ -129,6 +132,11 @@ type ActivityAnswer struct {
 
 type minIn struct {
 	Min string `query:"min_position" doc:"wait up to 10 s until the answer holds at least this position"`
+}
+
+type appsIn struct {
+	Min     string `query:"min_position" doc:"wait up to 10 s until the answer holds at least this position"`
+	KnownAt string `query:"known_at" doc:"RFC 3339; only what was known then counts (default: now)"`
 }
 
 type activityIn struct {
@@ -207,16 +215,24 @@ func consentOf(id policy.PurposeID, r domain.Standing, declared bool) Consent {
 	return c
 }
 
-func (s *server) listApps(ctx context.Context, in *minIn) (*out[AppsAnswer], error) {
+func (s *server) listApps(ctx context.Context, in *appsIn) (*out[AppsAnswer], error) {
 	if err := s.wait(ctx, in.Min); err != nil {
 		return nil, err
 	}
-	rows, p, err := s.Policies.Apps(ctx)
+	apps := s.Policies.Apps
+	if in.KnownAt != "" {
+		at, err := s.past("known_at", in.KnownAt)
+		if err != nil {
+			return nil, err
+		}
+		apps = func(ctx context.Context) ([]AppCount, eventstore.Position, error) { return s.Policies.AppsBy(ctx, at) }
+	}
+	rows, p, err := apps(ctx)
 	if err != nil {
 		return nil, err
 	}
 	rows = slices.DeleteFunc(rows, func(r AppCount) bool { return !auth.Sees(ctx, ident.AppName(r.App)) })
-	return ok(AppsAnswer{rows, wire.FormatPosition(p)})
+	return ok(AppsAnswer{in.KnownAt, rows, wire.FormatPosition(p)})
 }
 
 func (s *server) activity(ctx context.Context, in *activityIn) (*out[ActivityAnswer], error) {

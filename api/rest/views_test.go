@@ -4,6 +4,7 @@ import (
 	"context"
 	"testing"
 
+	"consentledger/domain/deadline"
 	"consentledger/domain/ident"
 	"consentledger/domain/policy"
 	"consentledger/eventstore"
@@ -53,6 +54,17 @@ func (v *realViews) Apps(ctx context.Context) ([]AppCount, eventstore.Position, 
 	var out []AppCount
 	for _, a := range apps {
 		out = append(out, AppCount{App: string(a.Name)})
+	}
+	return out, at, err
+}
+
+func (v *realViews) AppsBy(ctx context.Context, by deadline.Instant) ([]AppCount, eventstore.Position, error) {
+	apps, at, err := v.policies.Apps(ctx)
+	out := []AppCount{}
+	for _, a := range apps {
+		if a.Since <= by {
+			out = append(out, AppCount{App: string(a.Name)})
+		}
 	}
 	return out, at, err
 }
@@ -110,6 +122,11 @@ func TestPeopleAreCountedAndTestsAreNot(t *testing.T) {
 	h.want(200, `{"app":"demo","counts":[{"purpose":"mail","status":"given","people":1},{"purpose":"mail","status":"withdrawn","people":1}],"voided":[],"opposed":[],"tests":1,"as_of":"8"}`,
 		"GET", "/v1/apps/demo/consents/counts?min_position=8", "")
 	h.want(404, "unknown-app", "GET", "/v1/apps/nosuch/consents/counts", "")
+	h.want(200, `"app":"demo"`, "GET", "/v1/apps?known_at="+h.ledg.Now().String(), "")
+	h.want(200, `"known_at":"2020-01-31T00:00:00Z","apps":[]`, "GET", "/v1/apps?known_at=2020-01-31T00:00:00Z", "")
+	h.want(400, "known_at: ", "GET", "/v1/apps?known_at=2999-01-31T00:00:00Z", "")
+	h.want(200, `"calendars":[],"as_of":"0"`, "GET", "/v1/apps/demo/calendars?known_at=2020-01-31T00:00:00Z", "")
+	h.want(400, "known_at: ", "GET", "/v1/apps/demo/calendars?known_at=soon", "")
 
 	h.want(200, `"day":"2020-01-31","counts":[],`, "GET", "/v1/apps/demo/consents/counts?day=2020-01-31", "")
 	h.want(200, `"people":1},{"purpose":"mail","status":"withdrawn"`, "GET", "/v1/apps/demo/consents/counts?day="+h.ledg.Now().String()[:10], "")

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"net/http"
+	"net/url"
 	"strings"
 
 	"consentledger/cmd/internal/commandline"
@@ -15,14 +16,18 @@ import (
 )
 
 func newApp() *cobra.Command {
+	var known string
 	list := &cobra.Command{Use: "list", Short: "List the apps", Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			return remote.ShowList(c, "/v1/apps", "apps", "app", "policies")
+			query := url.Values{}
+			commandline.SetIf(query, "known_at", known)
+			return remote.ShowList(c, "/v1/apps?"+query.Encode(), "apps", "app", "policies")
 		}}
 	show := &cobra.Command{Use: "show APP", Short: "Show one app", Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			return remote.ShowOne(c, remote.App(args[0]), appColumns...)
 		}}
+	list.Flags().StringVar(&known, "known-at", "", "only what was known at this moment (RFC 3339)")
 	output.Flag(list)
 	output.Flag(show)
 	app := &cobra.Command{Use: "app", Short: "Register apps: who may record"}

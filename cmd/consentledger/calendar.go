@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/url"
 
 	"consentledger/api/wire/parse"
 	"consentledger/cmd/internal/calendars"
@@ -91,11 +92,15 @@ no weekend, a day both off and worked, a sum that is not the notice's own.`,
 
 func newCalendarList() *cobra.Command {
 	var app string
+	var known string
 	c := &cobra.Command{Use: "list", Short: "List the calendars that were published for an app", Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			return remote.ShowList(c, remote.App(app)+"/calendars", "calendars", calendarColumns...)
+			query := url.Values{}
+			commandline.SetIf(query, "known_at", known)
+			return remote.ShowList(c, remote.App(app)+"/calendars?"+query.Encode(), "calendars", calendarColumns...)
 		}}
 	commandline.AppFlag(c, &app)
+	c.Flags().StringVar(&known, "known-at", "", "only what was known at this moment (RFC 3339)")
 	output.Flag(c)
 	return c
 }

@@ -14,6 +14,7 @@ import (
 // origin as their name. While there is a next one every checkpoint is signed by both.
 type LogKeys struct {
 	Current string    // empty: there is no log
+	Joined  time.Time // when the current one did; zero: the log began with it
 	Next    string    // empty: no other key is on its way
 	Since   time.Time // when the next one joined
 	Former  []FormerKey
@@ -22,6 +23,7 @@ type LogKeys struct {
 // A FormerKey signed a log that goes on with another key. What it signed still verifies.
 type FormerKey struct {
 	Key     string
+	Joined  time.Time // zero: the log began with it
 	Retired time.Time
 }
 
@@ -67,8 +69,8 @@ func (k LogKeys) after(line string) (LogKeys, error) {
 		if key != k.Current || k.Next == "" {
 			return k, errKeyLines
 		}
-		former := append(k.Former[:len(k.Former):len(k.Former)], FormerKey{key, at})
-		return LogKeys{Current: k.Next, Former: former}, nil
+		former := append(k.Former[:len(k.Former):len(k.Former)], FormerKey{key, k.Joined, at})
+		return LogKeys{Current: k.Next, Joined: k.Since, Former: former}, nil
 
 	case endedWord:
 		if k.Current == "" {

@@ -78,7 +78,7 @@ var questions = []Route{
 	{Subject: subject.Any + "query.void-preview", Method: http.MethodPost, Path: "/v1/apps/{app}/voids/preview"},
 	{Subject: subject.Any + "query.surfaces", Method: http.MethodGet, Path: "/v1/apps/{app}/surfaces"},
 	{Subject: subject.Any + "query.surface", Method: http.MethodGet, Path: "/v1/apps/{app}/surfaces/{surface}", InPath: []string{"surface"}},
-	{Subject: subject.Any + "query.calendars", Method: http.MethodGet, Path: "/v1/apps/{app}/calendars"},
+	{Subject: subject.Any + "query.calendars", Method: http.MethodGet, Path: "/v1/apps/{app}/calendars", InQuery: []string{"known_at"}},
 
 	{Subject: subject.Any + "query.requests", Method: http.MethodPost, Path: "/v1/apps/{app}/requests/query"},
 	{Subject: subject.Any + "query.request", Method: http.MethodGet, Path: "/v1/apps/{app}/requests/{id}", InPath: []string{"id"}, InQuery: []string{"as_of", "known_at", "min_position"}},

@@ -23,6 +23,7 @@ import (
 type LogKeysReport struct {
 	App    string         `json:"app"`
 	Key    string         `json:"key" doc:"what the log is verified with"`
+	Joined *time.Time     `json:"joined,omitempty" doc:"when that key joined; absent: the log began with it"`
 	Next   string         `json:"next,omitempty" doc:"the key that signs beside it; absent: none does"`
 	Since  *time.Time     `json:"since,omitempty" doc:"when the next key joined"`
 	Signed bool           `json:"signed" doc:"whether the newest checkpoint carries a signature of every key"`
@@ -31,8 +32,9 @@ type LogKeysReport struct {
 
 // A FormerLogKey signed a log, and signs no more.
 type FormerLogKey struct {
-	Key     string    `json:"key"`
-	Retired time.Time `json:"retired"`
+	Key     string     `json:"key"`
+	Joined  *time.Time `json:"joined,omitempty" doc:"absent: the log began with it"`
+	Retired time.Time  `json:"retired"`
 }
 
 const logKeysAtOnce = "it makes or takes a key and nothing else; GET /v1/apps/{app}/log/keys shows which there are"
@@ -155,7 +157,7 @@ func (h *Server) logKeysOf(ctx context.Context, app ident.AppName) (LogKeysRepor
 		return LogKeysReport{}, err
 	}
 
-	r := LogKeysReport{App: string(app), Key: keys.Current, Next: keys.Next}
+	r := LogKeysReport{App: string(app), Key: keys.Current, Joined: given(keys.Joined), Next: keys.Next}
 	if r.Signed, err = h.Logs.SignedBy(app, keys.Current); err != nil {
 		return r, err
 	}
@@ -167,9 +169,17 @@ func (h *Server) logKeysOf(ctx context.Context, app ident.AppName) (LogKeysRepor
 		r.Since, r.Signed = &keys.Since, r.Signed && both
 	}
 	for _, f := range keys.Former {
-		r.Former = append(r.Former, FormerLogKey{f.Key, f.Retired})
+		r.Former = append(r.Former, FormerLogKey{f.Key, given(f.Joined), f.Retired})
 	}
 	return r, nil
+}
+
+// given returns a time; nil: it is none.
+func given(at time.Time) *time.Time {
+	if at.IsZero() {
+		return nil
+	}
+	return &at
 }
 
 // recordLogKeys records in an app's own log how its keys changed, each change once: what one

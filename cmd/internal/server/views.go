@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -192,16 +194,26 @@ func ShippedLaw() rest.Law {
 type restPolicies struct{ view *policies.View }
 
 func (r restPolicies) Apps(ctx context.Context) ([]rest.AppCount, eventstore.Position, error) {
+	return r.AppsBy(ctx, math.MaxInt64)
+}
+
+func (r restPolicies) AppsBy(
+	ctx context.Context, by deadline.Instant,
+) ([]rest.AppCount, eventstore.Position, error) {
 	apps, at, err := r.view.Apps(ctx)
 	if err != nil {
 		return nil, 0, err
 	}
 	out := make([]rest.AppCount, 0, len(apps))
 	for _, a := range apps {
+		if a.Since > by {
+			continue
+		}
 		versions, _, err := r.view.List(ctx, a.Name)
 		if err != nil {
 			return nil, 0, err
 		}
+		versions = slices.DeleteFunc(versions, func(v policies.Version) bool { return v.Recorded > by })
 		out = append(out, rest.AppCount{App: string(a.Name), Policies: len(versions)})
 	}
 	return out, at, nil
