@@ -60,6 +60,7 @@ type dashboard struct {
 	Config
 	templates pages
 	words     words
+	summaries words
 	described describer
 }
 
@@ -68,7 +69,8 @@ func Handler(c Config) http.Handler {
 	if c.Log == nil {
 		c.Log = slog.Default()
 	}
-	d := &dashboard{Config: c, templates: parsePages(files), words: readWords(files)}
+	d := &dashboard{Config: c, templates: parsePages(files), words: readWords(files),
+		summaries: readSummaries(files)}
 
 	static, err := fs.Sub(files, "static")
 	if err != nil {

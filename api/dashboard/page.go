@@ -37,7 +37,8 @@ type page struct {
 	Past    string // the day at whose end it is shown; empty: it is as of now
 	DayName string // the parameter of the address that says so; empty: nothing does
 
-	words map[string]string
+	words     map[string]string
+	summaries map[string]string // of operations of the API; nil: in English
 }
 
 // A link is a place in a menu.
@@ -70,6 +71,9 @@ func (p *page) Has(kind, code string) bool {
 	_, ok := p.words[kind+"."+code]
 	return ok
 }
+
+// Summary returns what an operation of the API does, in the page's language; empty: that has no words for it.
+func (p *page) Summary(id string) string { return p.summaries[id] }
 
 // Option returns what one of a field's options is called: as the policy calls it, or by
 // our own words.
@@ -355,6 +359,7 @@ func (d *dashboard) page(v view, a *ask) *page {
 	p := &page{
 		Name: v.name, Path: a.URL.EscapedPath(), Lang: lang, Asked: a.URL.Query(), Now: a.now, Version: d.Version,
 		Open: d.Sessions == nil, Who: whoIs(a), words: d.words[lang],
+		summaries: d.summaries[lang],
 	}
 	if v.day != "" {
 		if p.Past, _ = a.dayIn(v.day); p.Past != "" {

@@ -32,6 +32,24 @@ func readWords(files fs.FS) words {
 	return all
 }
 
+// readSummaries returns what operations of the API do, by their ids, in languages other than that of the
+// API's description.
+func readSummaries(files fs.FS) words {
+	all := words{}
+	for _, lang := range langs[1:] {
+		text, err := fs.ReadFile(files, "words/operations."+lang+".json")
+		summaries := map[string]string{}
+		if err == nil {
+			err = json.Unmarshal(text, &summaries)
+		}
+		if err != nil {
+			panic("dashboard: words/operations." + lang + ".json: " + err.Error())
+		}
+		all[lang] = summaries
+	}
+	return all
+}
+
 var matcher = language.NewMatcher([]language.Tag{language.English, language.SimplifiedChinese})
 
 // choose returns the language for a request: the one that it names, the one that was

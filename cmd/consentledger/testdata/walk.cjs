@@ -163,6 +163,9 @@ async function papers(page, open, one) {
 async function api(page, open, one) {
   await open('/ui/api', 'api')
   if (await page.locator('.routes tbody tr').count() < 100) fault('api', 'does not list every operation')
+  if (await page.getAttribute('html', 'lang') === 'zh-CN') {
+    for (const id of await page.locator('tr:has(td.says[lang="en"]) th').allInnerTexts()) fault('api', `has no Chinese summary of ${id}`)
+  }
   await page.click('.routes a[href*="/ui/api/record-events?"]')
   await page.evaluate(() => document.querySelectorAll('main details').forEach(d => { d.open = true }))
   await look(page, 'operation', one)
@@ -226,6 +229,8 @@ async function api(page, open, one) {
     if (await shot.count() !== 1 || await shot.evaluate(e => e.naturalWidth) !== 300) fault('policy', 'does not show the screen')
     await api(page, open, one)
     await open('/ui/system', 'system')
+    await open(`/ui/system?app=smartkey&as_of=${new Date(Date.now() - 864e5).toISOString().slice(0, 10)}`, 'system-past')
+    if (await page.locator('.past').count() !== 1 || await page.locator('#checks').count() !== 0) fault('system', 'shows now on a day that is past')
     await open('/ui/incidents', 'incidents')
     if (await page.locator('tbody .state').count() === 0) fault('incidents', 'shows nothing that is owed')
     await open('/ui/retention', 'retention')
