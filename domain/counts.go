@@ -81,7 +81,7 @@ var CountRules = []CountRule{
 		func(y *grant, p policy.Purpose) bool {
 			return y.ref.Service.App.Environment == Production && !y.cmd.Import && !y.bindingIn(y.cmd.Locale)
 		}},
-	{NoVersionThen, "nobody consents to a version from before there was one: who means a version that is known must name it",
+	{NoVersionThen, "it was said before the policy had a version here, and it does not name the version that was shown",
 		"PIPL 14, 17",
 		func(y *grant, p policy.Purpose) bool { return y.guessed }},
 }
