@@ -155,8 +155,8 @@ func (f Filter) sql() (condition string, args []any) {
 // part other than Whole are fewer.
 var ErrTooMany = errors.New("activity: the days that are asked for have too many different answers")
 
-// What one question reads at most, of sorts and of rows: some 50 ms of CPU time each.
-const (
+// What one question reads at most, of sorts and of rows: some 50 ms of CPU time each. Tests have fewer.
+var (
 	mostSorts = 10_000
 	mostRows  = 20_000
 )

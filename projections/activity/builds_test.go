@@ -88,21 +88,27 @@ func TestBuildsWithoutEndAreNotKeptByTheirNames(t *testing.T) {
 	check("one that has a name is voided", more-1, 0, 0)
 }
 
-// TestTooManyBuildsHideNoOtherCount has a client name other builds each day, until they are too many for one
-// question: what does not need them is answered still.
+// TestTooManyBuildsHideNoOtherCount has a client name more builds than one question reads, or answer with them
+// on more days: what does not need them is answered still.
 func TestTooManyBuildsHideNoOtherCount(t *testing.T) {
+	t.Run("builds", func(t *testing.T) { tooManyBuilds(t, 50, 1000) })
+	t.Run("counts", func(t *testing.T) { tooManyBuilds(t, 1000, 110) })
+}
+
+func tooManyBuilds(t *testing.T, mostSorts, mostRows int) {
+	t.Cleanup(activity.SetMost(mostSorts, mostRows))
 	v, err := activity.Open(t.Context(), projectiontest.Place(t))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer v.Close()
-	const days = 51
+	const days, builds = 2, 60
 	var entries []codec.Entry
-	for n := range days * activity.MostBuilds {
+	for n := range days * builds {
 		e := recorded(n - n%5)
 		e.Position, e.ID = eventstore.Position(n+1), spread(n)
-		e.Recorded = projectiontest.Start.Add(deadline.Span(n/activity.MostBuilds) * deadline.Day)
-		e.Event = domain.ConsentGiven{Items: []domain.Item{{Purpose: "location"}}, Build: fmt.Sprint(n)}
+		e.Recorded = projectiontest.Start.Add(deadline.Span(n/builds) * deadline.Day)
+		e.Event = domain.ConsentGiven{Items: []domain.Item{{Purpose: "location"}}, Build: fmt.Sprint(n % builds)}
 		entries = append(entries, e)
 	}
 	if err := v.Apply(t.Context(), entries); err != nil {
@@ -116,7 +122,7 @@ func TestTooManyBuildsHideNoOtherCount(t *testing.T) {
 		Add: func(_ string, _ int, n int64) { answers += n }}
 	screens := activity.Count{Part: activity.ByScreen, Stretches: all, Place: place, Add: func(string, int, int64) {}}
 	if _, err := v.Answers(t.Context(), projectiontest.App, screens, purposes); !errors.Is(err, activity.ErrTooMany) {
-		t.Fatalf("%d builds on each of %d days: %v", activity.MostBuilds, days, err)
+		t.Fatalf("%d builds on each of %d days: %v", builds, days, err)
 	}
 
 	tooMany := 0
