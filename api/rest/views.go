@@ -130,10 +130,6 @@ type ActivityAnswer struct {
 	AsOf string `json:"as_of"`
 }
 
-type minIn struct {
-	Min string `query:"min_position" doc:"wait up to 10 s until the answer holds at least this position"`
-}
-
 type appsIn struct {
 	Min     string `query:"min_position" doc:"wait up to 10 s until the answer holds at least this position"`
 	KnownAt string `query:"known_at" doc:"RFC 3339; only what was known then counts (default: now)"`
