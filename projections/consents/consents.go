@@ -61,6 +61,8 @@ CREATE TABLE terms (
 	policy TEXT NOT NULL, version TEXT NOT NULL, act TEXT NOT NULL, alone INTEGER NOT NULL, rules INTEGER NOT NULL
 );
 INSERT INTO terms VALUES (0, '', '', '', 0, 0);
+-- the UTC days that have begun in the log
+CREATE TABLE days (begun INTEGER PRIMARY KEY);
 -- how many people are in a group: who stand alike with a purpose. bound, of an opt-out: since when the newest version binds
 -- that did when it was said; asked, of a consent: as in standings; signal: that is at odds with what they said
 CREATE TABLE counts (
@@ -230,7 +232,8 @@ func (v *View) Apply(ctx context.Context, entries []codec.Entry) error {
 				return err
 			}
 		}
-		if err := tx.Row("SELECT coalesce(max(number), 0) FROM people", nil, &b.newest); err != nil {
+		if err := tx.Row("SELECT coalesce(max(number), 0), (SELECT coalesce(max(begun), 0) FROM days) FROM people", nil,
+			&b.newest, &b.day); err != nil {
 			return err
 		}
 		for i := range entries {

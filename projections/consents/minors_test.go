@@ -271,5 +271,9 @@ func TestADayMayFollowTheNextOne(t *testing.T) {
 		if err != nil || len(list) != 1 || list[0].Consents != 1 {
 			t.Errorf("on %s %+v: %v", day, list, err)
 		}
+		counts, _, err := v.Counts(t.Context(), app, consents.EndOf(day))
+		if err != nil || len(counts) != 1 || counts[0].People != 1 || counts[0].Status != domain.Given {
+			t.Errorf("on %s %+v: %v", day, counts, err)
+		}
 	}
 }

@@ -7,10 +7,15 @@ import (
 	"consentledger/eventstore/codec"
 )
 
-// begin settles what was said on a day before the next begins, so that it counts on its own.
+// begin settles what was said on a day before the next begins, so that it counts on its own. A day begins
+// with the first record of it, and none goes back: records are stamped before they are appended, so that
+// one of just before midnight may follow one of just after it, and was not known when that day ended.
 func (b *batch) begin(e *codec.Entry) error {
 	day := dayOf(e.Recorded)
-	if day != b.day && b.day != 0 {
+	if day <= b.day {
+		return nil
+	}
+	if b.day != 0 {
 		b.at = e.Position - 1 // the ledger may know of the entry already
 		if err := b.settle(); err != nil {
 			return err
@@ -18,7 +23,8 @@ func (b *batch) begin(e *codec.Entry) error {
 		b.at = e.Position
 	}
 	b.day = day
-	return nil
+	_, err := b.tx.Exec("INSERT INTO days VALUES (?)", int64(day))
+	return err
 }
 
 // A shift changes how many people are in a group, from a moment on.

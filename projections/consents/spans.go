@@ -37,6 +37,7 @@ func is(columns []string) string { return strings.Join(columns, " = ? AND ") + "
 
 // set says what is so of a key from a day on; nil: nothing is.
 func (s spans) set(tx *readmodel.Tx, day deadline.Instant, key, now []any) error {
+	today := int64(day)
 	if now != nil {
 		var same int64
 		if err := tx.Row("SELECT count(*) FROM "+s.table+" WHERE "+is(s.key)+" AND until = ? AND "+is(s.values),
@@ -44,15 +45,6 @@ func (s spans) set(tx *readmodel.Tx, day deadline.Instant, key, now []any) error
 			return err
 		}
 	}
-
-	// Records are not always in the order of their times: what was stamped before midnight may follow what
-	// was stamped after it. The later day has begun then.
-	var begun int64
-	if err := tx.Row("SELECT coalesce(max(CASE WHEN until = ? THEN first ELSE until END), 0) FROM "+s.table+
-		" WHERE "+is(s.key), slices.Concat([]any{int64(goesOn)}, key), &begun); err != nil {
-		return err
-	}
-	today := max(int64(day), begun)
 
 	// What began today was never so at the end of a day.
 	if _, err := tx.Exec("DELETE FROM "+s.table+" WHERE "+is(s.key)+" AND first = ? AND until = ?",
