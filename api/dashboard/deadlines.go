@@ -113,20 +113,31 @@ func readDeadlines(a *ask) (any, error) {
 	if a.App == "" {
 		return d, nil
 	}
-	query := endOfDay(d.Query, a.now)
+	query := asKnown(d.Query, a.now)
 	query.Set("limit", pageRows)
 	return &d, a.get(a.of("/reports/deadlines"), query, &d.report)
 }
 
 // endOfDay returns the query for the API, which is asked as of an instant where the form
-// has a day: its end, or now if that day is not over.
+// has a day: its end, or now if that day is not over. The API knows instants to the millisecond.
 func endOfDay(query url.Values, now time.Time) url.Values {
 	query = maps.Clone(query)
 	switch day := query.Get("as_of"); {
 	case day == now.UTC().Format(time.DateOnly):
 		query.Del("as_of")
 	case len(day) == len(time.DateOnly):
-		query.Set("as_of", day+"T23:59:59Z")
+		query.Set("as_of", day+"T23:59:59.999Z")
+	}
+	return query
+}
+
+// asKnown is endOfDay for what is owed: judged at a moment, and by what was known then, as every other
+// page of a day that is past. By as_of alone the API counts what was recorded since, too: a late
+// request, a step or a void would change a day that is over.
+func asKnown(query url.Values, now time.Time) url.Values {
+	query = endOfDay(query, now)
+	if at := query.Get("as_of"); at != "" {
+		query.Set("known_at", at)
 	}
 	return query
 }

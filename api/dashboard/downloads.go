@@ -21,7 +21,7 @@ var downloads = []download{
 }
 
 func getDeadlines(a *ask, into *recorder) error {
-	query := endOfDay(filtered(a), a.now)
+	query := asKnown(filtered(a), a.now)
 	query.Set("format", a.URL.Query().Get("format"))
 	return a.get(a.of("/reports/deadlines"), query, into)
 }

@@ -58,7 +58,7 @@ func TestIncidentsAreListedAsOfADay(t *testing.T) {
 	if page := see("&state=detected&as_of=2026-03-02&cursor=4"); strings.Contains(page, "incidents/i0?") {
 		t.Errorf("another state is shown: %s", page)
 	}
-	if got := strings.Join(asked, " "); got != "cursor=4&known_at=2026-03-02T23%3A59%3A59Z&limit=100&state=detected i1?known_at=2026-03-02T23%3A59%3A59Z" {
+	if got := strings.Join(asked, " "); got != "cursor=4&known_at=2026-03-02T23%3A59%3A59.999Z&limit=100&state=detected i1?known_at=2026-03-02T23%3A59%3A59.999Z" {
 		t.Errorf("asked %s", got)
 	}
 

@@ -69,6 +69,7 @@ func readRetention(a *ask) (any, error) {
 	day, end := a.dayAsked()
 	if r.Now = end == ""; !r.Now {
 		query.Set("as_of", end)
+		query.Set("known_at", end)
 	}
 	err := a.get(a.of("/reports/deadlines"), query, &r.report)
 	if p, is := err.(*problem); is && p.Code == "malformed" {

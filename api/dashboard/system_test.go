@@ -148,7 +148,7 @@ func TestSystemOnADayThatIsPast(t *testing.T) {
 			t.Errorf("the page of a day that is past has %s", never)
 		}
 	}
-	for path, want := range map[string]string{"/v1/apps": "known_at=2026-03-02T23%3A59%3A59Z", "/v1/apps/shop/calendars": "known_at=2026-03-02T23%3A59%3A59Z"} {
+	for path, want := range map[string]string{"/v1/apps": "known_at=2026-03-02T23%3A59%3A59.999Z", "/v1/apps/shop/calendars": "known_at=2026-03-02T23%3A59%3A59.999Z"} {
 		if asked[path] != want {
 			t.Errorf("asked %s for %s, want %s", path, asked[path], want)
 		}
