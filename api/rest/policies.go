@@ -7,9 +7,11 @@ import (
 	"consentledger/api/wire"
 	"consentledger/domain"
 	"consentledger/domain/content"
+	"consentledger/domain/deadline"
 	"consentledger/domain/ident"
 	"consentledger/domain/policy"
 	"consentledger/domain/published"
+	"consentledger/eventstore"
 	"consentledger/eventstore/codec/policydoc"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -64,8 +66,14 @@ type Version struct {
 // Versions is every version of an app's policies, in order of publication.
 type Versions struct {
 	App      string    `json:"app"`
+	KnownAt  string    `json:"known_at,omitzero" format:"date-time" doc:"only what was known then is there, and in_force is of then"`
 	Policies []Version `json:"policies"`
 	AsOf     string    `json:"as_of"`
+}
+
+type policiesIn struct {
+	App     string `path:"app"`
+	KnownAt string `query:"known_at" doc:"RFC 3339; only what was known then counts (default: now)"`
 }
 
 type versionIn struct {
@@ -82,7 +90,7 @@ func (s *server) policyRoutes(api huma.API) {
 		maxPolicy, s.publish)
 }
 
-func (s *server) listPolicies(ctx context.Context, in *appIn) (*out[Versions], error) {
+func (s *server) listPolicies(ctx context.Context, in *policiesIn) (*out[Versions], error) {
 	name, err := ident.ParseAppName(in.App)
 	if err != nil {
 		return nil, bad(err.Error())
@@ -98,15 +106,41 @@ func (s *server) listPolicies(ctx context.Context, in *appIn) (*out[Versions], e
 		return nil, err
 	}
 
-	a := Versions{App: in.App, Policies: []Version{}, AsOf: wire.FormatPosition(head)}
+	at := s.Ledger.Now()
+	if in.KnownAt != "" {
+		if at, err = s.past("known_at", in.KnownAt); err != nil {
+			return nil, err
+		}
+		if ref, head, err = s.referenceAt(ctx, name, at); err != nil {
+			return nil, err
+		}
+	}
+
+	a := Versions{App: in.App, KnownAt: in.KnownAt, Policies: []Version{}, AsOf: wire.FormatPosition(head)}
 	for _, v := range ref.Policies.Versions() {
-		a.Policies = append(a.Policies, s.version(ref, v))
+		a.Policies = append(a.Policies, versionAt(ref, v, at))
 	}
 	return ok(a)
 }
 
-func (s *server) version(ref domain.Reference, v published.Policy) Version {
-	now, is := ref.Policies.InForce(v.Document.Name, s.Ledger.Now())
+// referenceAt returns what was known of an app at a moment, and the position up to which that is.
+func (s *server) referenceAt(
+	ctx context.Context, app ident.AppName, at deadline.Instant,
+) (ref domain.Reference, until eventstore.Position, err error) {
+	past, err := s.Ledger.Past(ctx, app)
+	if err != nil {
+		return ref, 0, err
+	}
+	if until, err = s.Ledger.KnownAt(ctx, at); err != nil {
+		return ref, 0, err
+	}
+	ref, err = past.Reference(ctx, until)
+	return ref, until, err
+}
+
+// versionAt returns a version, and whether it is in force at a moment.
+func versionAt(ref domain.Reference, v published.Policy, at deadline.Instant) Version {
+	now, is := ref.Policies.InForce(v.Document.Name, at)
 	a := Version{
 		Policy:    v.Document.Name,
 		Version:   v.Version.String(),
@@ -165,7 +199,7 @@ func (s *server) getPolicy(ctx context.Context, in *versionIn) (*out[Version], e
 		return nil, err
 	}
 
-	a := s.version(ref, v)
+	a := versionAt(ref, v, s.Ledger.Now())
 	a.Document = jsontext.Value(doc)
 	return ok(a)
 }

@@ -55,7 +55,7 @@ func (s *server) publish(ctx context.Context, in *appBody) (*out[Version], error
 	}
 
 	v, _ := ref.Policies.Version(cmd.Version)
-	a := s.version(ref, v)
+	a := versionAt(ref, v, s.Ledger.Now())
 	a.Notes = publishNotes(ref.Policies, v, cmd.Effective)
 	if r.Event == (eventstore.EventID{}) {
 		a.Notes = append(a.Notes, "this version was published before: "+nothingRecorded)

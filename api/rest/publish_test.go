@@ -8,6 +8,7 @@ import (
 	"image/png"
 	"strings"
 	"testing"
+	"time"
 
 	"consentledger/api/picture"
 	"consentledger/domain/content"
@@ -33,6 +34,10 @@ func document(t *testing.T, d policy.Document) (body string, version content.Has
 func TestADiffSaysWhatFollowsAndWhomItTouches(t *testing.T) {
 	h := openWithViews(t)
 	old := h.furnish()
+	before := h.ledg.Now()
+	for h.ledg.Now() == before {
+		time.Sleep(time.Millisecond)
+	}
 	for _, who := range []string{"ann", "bo"} {
 		h.want(200, "", "POST", "/v1/apps/demo/events", event(who, who, "consent.given", yes))
 	}
@@ -60,6 +65,15 @@ func TestADiffSaysWhatFollowsAndWhomItTouches(t *testing.T) {
 	h.want(200, `"material":["MAT-1","MAT-6"]`, "GET", "/v1/apps/demo/policies/"+version.String(), "")
 	h.want(200, `"why":"consent-given-to-the-old-scope"`, "POST", "/v1/apps/demo/check", `{"subject":"ann","purpose":"mail","action":"use"}`)
 	h.want(200, `"allowed":false`, "POST", "/v1/apps/demo/check", `{"subject":"ann","purpose":"mail","action":"provide"}`)
+
+	// As was known before, there is the older version alone, and it is in force.
+	h.want(200, `"in_force":false},{"policy":"privacy","version":"`+version.String(), "GET", "/v1/apps/demo/policies", "")
+	then := h.want(200, `"known_at":"`+before.String()+`","policies":[{"policy":"privacy","version":"`+old.String(), "GET", "/v1/apps/demo/policies?known_at="+before.String(), "")
+	if strings.Contains(then, version.String()) || !strings.Contains(then, `"in_force":true`) {
+		t.Error(then)
+	}
+	h.want(200, `"policies":[],"as_of":"0"`, "GET", "/v1/apps/demo/policies?known_at=2020-01-31T00:00:00Z", "")
+	h.want(400, "known_at: ", "GET", "/v1/apps/demo/policies?known_at=2999-01-31T00:00:00Z", "")
 
 	h.want(200, `"material":["MAT-1"]`, "POST", path, fmt.Sprintf(`{"old":%q,"new":%q}`, old, version))
 	h.want(200, `"differences":[],"material":[],"stale":[],"scopes":[]`, "POST", path, fmt.Sprintf(`{"old":%q,"new":%q}`, old, old))

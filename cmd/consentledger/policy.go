@@ -96,13 +96,16 @@ before takes over later.`,
 }
 
 func newPolicyList() *cobra.Command {
-	var app string
+	var app, known string
 	c := &cobra.Command{Use: "list", Short: "List an app's policy versions", Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			return remote.ShowList(c, remote.App(app)+"/policies", "policies",
+			query := url.Values{}
+			commandline.SetIf(query, "known_at", known)
+			return remote.ShowList(c, remote.App(app)+"/policies?"+query.Encode(), "policies",
 				"policy", "version", "effective", "in_force", "material")
 		}}
 	commandline.AppFlag(c, &app)
+	c.Flags().StringVar(&known, "known-at", "", "only what was known at this moment (RFC 3339)")
 	output.Flag(c)
 	return c
 }

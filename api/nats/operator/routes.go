@@ -71,7 +71,7 @@ var questions = []Route{
 
 	{Subject: subject.Any + "query.proof", Method: http.MethodGet, Path: "/log/{app}/proof", InQuery: []string{"event", "index", "cosigned", "wait"}},
 
-	{Subject: subject.Any + "query.policies", Method: http.MethodGet, Path: "/v1/apps/{app}/policies"},
+	{Subject: subject.Any + "query.policies", Method: http.MethodGet, Path: "/v1/apps/{app}/policies", InQuery: []string{"known_at"}},
 	{Subject: subject.Any + "query.policy", Method: http.MethodGet, Path: "/v1/apps/{app}/policies/{version}", InPath: []string{"version"}},
 	{Subject: subject.Any + "query.policy-progress", Method: http.MethodGet, Path: "/v1/apps/{app}/policies/{version}/progress", InPath: []string{"version"}, InQuery: []string{"day", "min_position"}},
 	{Subject: subject.Any + "query.policy-diff", Method: http.MethodPost, Path: "/v1/apps/{app}/policies/diff"},
