@@ -137,13 +137,13 @@ const asOfDay = "as_of"
 
 // views are all pages, those of the menu in its order.
 var views = []view{
-	{name: "today", path: "{$}", menu: true, live: true, read: readToday},
+	{name: "today", path: "{$}", menu: true, day: asOfDay, live: true, read: readToday},
 	{name: "deadlines", path: "deadlines", menu: true, day: asOfDay, live: true, read: readDeadlines},
 	{name: "consents", path: "consents", menu: true, day: "day", read: readConsents},
 	{name: "approvals", path: "approvals", menu: true, read: readApprovals, act: decideProposal},
 	{name: "person", path: "person", menu: true, post: true, read: readPerson},
 	{name: "minors", path: "minors", menu: true, day: asOfDay, post: true, token: true, read: readMinors},
-	{name: "policies", path: "policies", menu: true, read: readPolicies},
+	{name: "policies", path: "policies", menu: true, day: asOfDay, read: readPolicies},
 	{name: "policy", path: "policy", day: "day", read: readPolicy},
 	{name: "intake", path: "intake", menu: true, day: asOfDay, live: true, read: readIntake, act: handleRejected},
 	{name: "incidents", path: "incidents", menu: true, day: asOfDay, read: readIncidents},

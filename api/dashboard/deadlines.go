@@ -172,6 +172,14 @@ func (a *ask) pastDay() (day, end string, err error) {
 	return day, end, nil
 }
 
+// knownAt is the query for what was known at a moment; empty: for what is known now.
+func knownAt(moment string) url.Values {
+	if moment == "" {
+		return url.Values{}
+	}
+	return url.Values{"known_at": {moment}}
+}
+
 // Export returns the address of what the page shows, as a file.
 func (d *deadlines) Export(p *page, format string) string {
 	return d.link(p, "deadlines/file", "format", format)

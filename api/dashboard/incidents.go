@@ -62,10 +62,9 @@ func readIncidents(a *ask) (any, error) {
 	_, known := a.dayAsked()
 
 	for _, state := range states {
-		query := url.Values{"state": {state}, "limit": {pageRows}}
-		if known != "" {
-			query.Set("known_at", known)
-		}
+		query := knownAt(known)
+		query.Set("state", state)
+		query.Set("limit", pageRows)
 		if cursor := asked.Get("cursor"); cursor != "" && len(states) == 1 {
 			query.Set("cursor", cursor)
 		}
@@ -115,12 +114,8 @@ func isOver(state string) bool { return slices.Contains(overIncidents, state) }
 
 // owedFor returns what is owed for an incident, as it was known at a moment; empty: as it is now.
 func (a *ask) owedFor(id, known string) ([]obligation, error) {
-	query := url.Values{}
-	if known != "" {
-		query.Set("known_at", known)
-	}
 	var whole struct{ Obligations []obligation }
-	err := a.get(a.of("/incidents/"+url.PathEscape(id)), query, &whole)
+	err := a.get(a.of("/incidents/"+url.PathEscape(id)), knownAt(known), &whole)
 	return whole.Obligations, err
 }
 

@@ -29,13 +29,14 @@ type page struct {
 	Problem *problem
 	Now     time.Time
 	Version string
-	Token   string // of the page's forms
-	Open    bool   // nobody is authenticated
-	Who     *who   // is signed in; nil: nobody is, by a session
-	Go      string // where the browser goes on to at once; empty: it stays
-	Live    *live  // nil: it stays as it was written
-	Past    string // the day at whose end it is shown; empty: it is as of now
-	DayName string // the parameter of the address that says so; empty: nothing does
+	Token   string    // of the page's forms
+	Open    bool      // nobody is authenticated
+	Who     *who      // is signed in; nil: nobody is, by a session
+	Go      string    // where the browser goes on to at once; empty: it stays
+	Live    *live     // nil: it stays as it was written
+	Past    string    // the day at whose end it is shown; empty: it is as of now
+	At      time.Time // the moment that it shows: now, or the end of that day
+	DayName string    // the parameter of the address that says so; empty: nothing does
 
 	words     map[string]string
 	summaries map[string]string // of operations of the API; nil: in English
@@ -119,13 +120,13 @@ func (p *page) Clock(instant string) string {
 	return t.UTC().Format("2006-01-02 15:04:05 UTC")
 }
 
-// Hours returns how many hours ago something happened.
+// Hours returns how many hours ago something happened, seen from the moment that the page shows.
 func (p *page) Hours(instant string) int {
 	t, err := time.Parse(time.RFC3339, instant)
 	if err != nil {
 		return 0
 	}
-	return int(p.Now.Sub(t).Hours())
+	return int(p.At.Sub(t).Hours())
 }
 
 // HoursLeft returns how many whole hours there are until a moment; below zero: it is over.
@@ -134,7 +135,7 @@ func (p *page) HoursLeft(instant string) int {
 	if err != nil {
 		return 0
 	}
-	return int(math.Floor(t.Sub(p.Now).Hours()))
+	return int(math.Floor(t.Sub(p.At).Hours()))
 }
 
 // Until says how long a clock runs still, or for how long it has been over.
@@ -357,13 +358,14 @@ func (d *dashboard) problem(v view, err error) *problem {
 func (d *dashboard) page(v view, a *ask) *page {
 	lang := d.words.choose(a.Request)
 	p := &page{
-		Name: v.name, Path: a.URL.EscapedPath(), Lang: lang, Asked: a.URL.Query(), Now: a.now, Version: d.Version,
+		Name: v.name, Path: a.URL.EscapedPath(), Lang: lang, Asked: a.URL.Query(), Now: a.now, At: a.now, Version: d.Version,
 		Open: d.Sessions == nil, Who: whoIs(a), words: d.words[lang],
 		summaries: d.summaries[lang],
 	}
 	if v.day != "" {
-		if p.Past, _ = a.dayIn(v.day); p.Past != "" {
-			p.DayName = v.day
+		var end string
+		if p.Past, end = a.dayIn(v.day); p.Past != "" {
+			p.DayName, p.At = v.day, instant(end)
 		}
 	}
 	for _, l := range langs {

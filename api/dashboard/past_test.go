@@ -44,3 +44,72 @@ func TestWhatWasOwedIsAskedForByWhatWasKnownAtTheEndOfTheDay(t *testing.T) {
 		}
 	}
 }
+
+// Today as of a day that is past asks for what was known at its end, and counts the hours of clocks from
+// there. What is known of now alone is left out, is not asked for, and the page says so.
+func TestTodayOnADayThatIsPast(t *testing.T) {
+	const owed = `{"as_of":"7","obligations":[{"stream":"request-shop-r1","kind":"reply","state":"overdue","due_date":"2026-02-27","provisional":true}],"summary":{"obligations":1,"states":[{"state":"open","obligations":4}]}}`
+	const asOf = "2026-02-28T23%3A59%3A59.999Z"
+	api := systemAPI{
+		"/v1/apps": `{"apps":[{"app":"shop"}]}`,
+		"/v1/apps/shop/reports/deadlines?group=requests&known_at=" + asOf + "&limit=200&sort=due&state=overdue%2Cat-risk%2Copen%2Cpaused%2Cheld": owed,
+		"/v1/apps/shop/reports/deadlines?group=other&known_at=" + asOf + "&limit=1&state=overdue%2Cat-risk%2Copen%2Cpaused%2Cheld":               owed,
+		"/v1/apps/shop/incidents?known_at=" + asOf + "&limit=1000&state=open":                                                                    `{"cases":[{"id":"i1","state":"detected","at":"2026-02-28T12:00:00Z"}]}`,
+		"/v1/apps/shop/incidents/i1?known_at=" + asOf:                                                                                            `{"obligations":[{"kind":"notify","target":"authority","state":"open","due":"2026-03-03T12:00:00Z"}]}`,
+		"/v1/apps/shop/consents/over-time?by=purpose&until=2026-02-28":                                                                           `{"falls":[{"screen":"welcome","day":"2026-02-20","days":2,"answers":90,"usual":400}]}`,
+	}
+	for _, never := range []string{"/v1/status", "/readyz", "/v1/alarms", "/v1/rejected"} {
+		api[never] = `never` // which is no JSON: the page would break
+	}
+	for lang, said := range map[string][]string{
+		"en":    {"are known of now alone", "11 hours since it happened", "60 hours left"},
+		"zh-CN": {"只有当前的", "还剩 60 小时"},
+	} {
+		body := todayOn(t, api, lang, "2026-02-28")
+		for _, want := range append(said, `class="past"`, "welcome", `name="as_of" type="date" value="2026-02-28"`,
+			`<time datetime="2026-02-27"`, `class="figure">4<`, `href="/ui/deadlines?app=shop&amp;as_of=2026-02-28&amp;group=other&amp;state=open"`,
+			`href="/ui/deadlines?app=shop&amp;as_of=2026-02-28&amp;group=requests&amp;provisional=true"`, `href="/ui/policies?app=shop&amp;as_of=2026-02-28"`,
+			`href="/ui/intake?app=shop&amp;as_of=2026-02-28"`, `href="/ui/consents?app=shop&amp;by=screen&amp;day=2026-02-28&amp;until=2026-02-28"`) {
+			if !strings.Contains(body, want) {
+				t.Errorf("%s: no %s in %s", lang, want, body)
+			}
+		}
+		for _, never := range []string{"data-stream", `id="integrity"`, "The ledger is"} {
+			if strings.Contains(body, never) {
+				t.Errorf("%s: the page of a day that is past has %s", lang, never)
+			}
+		}
+	}
+
+	w := httptest.NewRecorder()
+	Handler(Config{API: api, Version: "test", Now: time.Now}).ServeHTTP(w, httptest.NewRequest("GET", "/ui/?app=shop&as_of=2999-01-01", nil))
+	if w.Code != http.StatusBadRequest {
+		t.Errorf("a day that has not come: %d", w.Code)
+	}
+}
+
+// Policies as of a day that is past has the versions that had been published, and leads to each on that day.
+func TestPoliciesOnADayThatIsPast(t *testing.T) {
+	api := systemAPI{
+		"/v1/apps": `{"apps":[{"app":"shop"}]}`,
+		"/v1/apps/shop/policies?known_at=2026-02-28T23%3A59%3A59.999Z": `{"as_of":"7","policies":[{"policy":"privacy","version":"sha256:01","effective":"2026-01-01T00:00:00Z","in_force":true}]}`,
+		"/v1/apps/shop/policies?known_at=2026-01-01T23%3A59%3A59.999Z": `{"as_of":"0","policies":[]}`,
+	}
+	now := func() time.Time { return time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC) }
+	h := Handler(Config{API: api, Version: "test", Now: now})
+	for query, want := range map[string][]string{
+		"as_of=2026-02-28":            {"200", `class="past"`, `name="as_of" type="date" value="2026-02-28"`, `day=2026-02-28&amp;version=sha256%3A01`, `class="state met"`},
+		"as_of=2026-01-01":            {"200", "No policy was published by then."},
+		"as_of=2026-01-01&lang=zh-CN": {"200", "当时尚未发布政策。"},
+		"as_of=2026-03-03":            {"400"},
+	} {
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, httptest.NewRequest("GET", "/ui/policies?app=shop&"+query, nil))
+		body := fmt.Sprint(w.Code, " ", w.Body)
+		for _, text := range want {
+			if !strings.Contains(body, text) {
+				t.Errorf("%s: no %s in %s", query, text, body)
+			}
+		}
+	}
+}

@@ -24,11 +24,15 @@ type policy struct {
 }
 
 func readPolicies(a *ask) (any, error) {
+	_, end, err := a.pastDay()
+	if err != nil {
+		return nil, err
+	}
 	var p policies
 	if a.App == "" {
 		return &p, nil
 	}
-	if err := a.get(a.of("/policies"), nil, &p); err != nil && !isUnknown(err) {
+	if err := a.get(a.of("/policies"), knownAt(end), &p); err != nil && !isUnknown(err) {
 		return nil, err
 	}
 	slices.Reverse(p.Policies) // the newest first
@@ -218,10 +222,7 @@ func readCalendars(a *ask, known string) (*calendars, error) {
 		Calendars []calendarYear
 		AsOf      string `json:"as_of"`
 	}
-	then := url.Values{}
-	if known != "" {
-		then.Set("known_at", known)
-	}
+	then := knownAt(known)
 	if err := a.getIfMay(a.of("/calendars"), then, &answer); isForbidden(err) {
 		return nil, nil
 	} else if err != nil {

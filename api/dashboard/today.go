@@ -1,11 +1,14 @@
 package dashboard
 
 import (
+	"maps"
 	"net/url"
 	"slices"
 )
 
-// today is what is due, and what somebody must look at.
+// today is what is due, and what somebody must look at; or what was at the end of a day that is past, by
+// what was known then. How the ledger does, its integrity, alarms, and whether somebody has looked at a
+// rejected message are known of now alone.
 type today struct {
 	Lanes       []lane
 	Provisional int          // of the dates in the lanes, those that are provisional
@@ -117,22 +120,44 @@ const mostReplies = "200"
 
 func readToday(a *ask) (any, error) {
 	var t today
-	if err := t.health(a); err != nil || a.App == "" {
-		return t, err
+	day, known, err := a.pastDay()
+	if err != nil {
+		return nil, err
+	}
+	if day == "" {
+		if err := t.health(a); err != nil {
+			return nil, err
+		}
+	}
+	if a.App == "" {
+		return t, nil
 	}
 
+	if err := t.owed(a, known); err != nil {
+		return nil, err
+	}
+	if err := t.incidents(a, known); err != nil {
+		return nil, err
+	}
+	err = t.changes(a, day)
+	return t, err
+}
+
+// owed reads what is owed, as it was known at a moment; empty: as it is now.
+func (t *today) owed(a *ask, known string) error {
 	// Requests of persons have dates by law: they are never mixed with what follows from thousands of
 	// changed preferences.
 	var replies report
 	query := url.Values{"group": {"requests"}, "state": {stillOpen}, "sort": {"due"}, "limit": {mostReplies}}
+	maps.Copy(query, knownAt(known))
 	if err := a.get(a.of("/reports/deadlines"), query, &replies); err != nil {
-		return nil, err
+		return err
 	}
 	t.AsOf, t.Lanes = replies.AsOf, lanes(replies.Obligations)
 	t.Later = max(0, replies.Summary.Obligations-len(replies.Obligations))
 	if t.Later > 0 {
-		if err := t.paused(a); err != nil {
-			return nil, err
+		if err := t.paused(a, known); err != nil {
+			return err
 		}
 	}
 	for _, o := range slices.Concat(t.shown()...) {
@@ -143,16 +168,12 @@ func readToday(a *ask) (any, error) {
 
 	var others report
 	query = url.Values{"group": {"other"}, "state": {stillOpen}, "limit": {"1"}}
+	maps.Copy(query, knownAt(known))
 	if err := a.get(a.of("/reports/deadlines"), query, &others); err != nil {
-		return nil, err
+		return err
 	}
 	t.Others = others.Summary.States
-
-	if err := t.incidents(a); err != nil {
-		return nil, err
-	}
-	err := t.changes(a)
-	return t, err
+	return nil
 }
 
 // shown returns the replies of each lane.
@@ -165,9 +186,10 @@ func (t *today) shown() (all [][]obligation) {
 
 // paused fills the lane of what is paused, which has no due date and so stands behind all that has
 // one: where there is more than the page shows, it is asked for by itself.
-func (t *today) paused(a *ask) error {
+func (t *today) paused(a *ask, known string) error {
 	var replies report
 	query := url.Values{"group": {"requests"}, "state": {"paused,held"}, "sort": {"opened"}, "limit": {mostReplies}}
+	maps.Copy(query, knownAt(known))
 	if err := a.get(a.of("/reports/deadlines"), query, &replies); err != nil {
 		return err
 	}
@@ -179,8 +201,9 @@ func (t *today) paused(a *ask) error {
 }
 
 // incidents reads which are open, and the clocks of the newest: they run by the hour.
-func (t *today) incidents(a *ask) error {
+func (t *today) incidents(a *ask, known string) error {
 	query := url.Values{"state": {"open"}, "limit": {"1000"}}
+	maps.Copy(query, knownAt(known))
 	var open []caseRow
 	for more := true; more; {
 		page, err := a.incidents(query)
@@ -194,20 +217,26 @@ func (t *today) incidents(a *ask) error {
 
 	slices.Reverse(open) // the newest first
 	var err error
-	t.Incidents, err = a.withClocks(open, "")
+	t.Incidents, err = a.withClocks(open, known)
 	return err
 }
 
 // changes reads of which builds another share agrees than of the build before, and which screens have
 // far fewer answers than before. Who may not see numbers sees none. It asks by purpose: answers by screen
-// are refused where a client names too many builds, and the page must not go with them.
-func (t *today) changes(a *ask) error {
+// are refused where a client names too many builds, and the page must not go with them. Of a day that is
+// past they are those of the 30 days up to it, without answers that were voided since: what was a mistake
+// counts on no day.
+func (t *today) changes(a *ask, day string) error {
+	query := url.Values{"by": {"purpose"}}
+	if day != "" {
+		query.Set("until", day)
+	}
 	var answers struct {
 		Changes   []suddenChange
 		Falls     []answersFall
 		NotSought []string `json:"not_sought"`
 	}
-	err := a.getIfMay(a.of("/consents/over-time"), url.Values{"by": {"purpose"}}, &answers)
+	err := a.getIfMay(a.of("/consents/over-time"), query, &answers)
 	if isForbidden(err) {
 		return nil
 	}

@@ -29,10 +29,16 @@ func todayPage(t *testing.T, api systemAPI, lang string) string {
 // todayOf is todayPage of any API.
 func todayOf(t *testing.T, api http.Handler, lang string) string {
 	t.Helper()
+	return todayOn(t, api, lang, "")
+}
+
+// todayOn is todayOf as of a day.
+func todayOn(t *testing.T, api http.Handler, lang, day string) string {
+	t.Helper()
 	now := func() time.Time { return time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC) }
 	w := httptest.NewRecorder()
 	Handler(Config{API: api, Version: "test", Now: now}).
-		ServeHTTP(w, httptest.NewRequest("GET", "/ui/?app=shop&lang="+lang, nil))
+		ServeHTTP(w, httptest.NewRequest("GET", "/ui/?app=shop&lang="+lang+"&as_of="+day, nil))
 	if w.Code != http.StatusOK {
 		t.Fatalf("%d %s", w.Code, w.Body)
 	}

@@ -6,12 +6,15 @@ import (
 	"time"
 )
 
-// daysFor are what is typed where a form asks for a day: today, and where it may be to come, one that
-// is not far.
+// daysFor are what is typed where a form asks for a day: today, the day before where the page shows a day
+// that is past, and where it may be to come, one that is not far.
 func daysFor(name string) []string {
 	now := time.Now().UTC()
 	all := []string{now.Format(time.DateOnly)}
-	if name == "due_before" {
+	switch name {
+	case "as_of", "day":
+		all = append(all, now.AddDate(0, 0, -1).Format(time.DateOnly))
+	case "due_before":
 		all = append(all, now.AddDate(0, 0, 14).Format(time.DateOnly))
 	}
 	return all

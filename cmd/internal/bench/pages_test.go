@@ -23,10 +23,10 @@ func TestAPageLeadsToItsLinksAndToEveryChoiceOfItsForms(t *testing.T) {
 			t.Errorf("sent %v", v.form)
 		}
 	}
-	today := daysFor("as_of")[0]
+	days := daysFor("as_of")
 	want := []string{
 		"/ui/deadlines", "/ui/requests/ID", "/ui/deadlines?cursor=next",
-		"/ui/deadlines", "/ui/deadlines?state=open", "/ui/deadlines?as_of=" + today,
+		"/ui/deadlines", "/ui/deadlines?state=open", "/ui/deadlines?as_of=" + days[0], "/ui/deadlines?as_of=" + days[1],
 		"/ui/person?valid=9, sent", "/ui/person?valid=3, sent",
 	}
 	if !slices.Equal(got, want) {
