@@ -26,6 +26,7 @@ const (
 	AccessRejected AccessKind = "rejected-message" // a message that was not taken, as it was sent
 	AccessReplay   AccessKind = "replay"           // history, without personal parts
 	AccessNames    AccessKind = "names"            // who stands where with a purpose, by the app's own ids
+	AccessRequest  AccessKind = "request"          // who asks in a request, and what they wrote
 	AccessProposal AccessKind = "proposal"         // what takes two persons, for the second
 	AccessProof    AccessKind = "proof"            // what was kept of who is erased, by a decision of two
 	AccessReaction AccessKind = "reaction"         // the ledger computes something itself, and shows nobody

@@ -170,6 +170,7 @@ var ofPattern = map[string]Class{
 	"GET /v1/apps/{app}/incidents/{id}":              Quick,
 	"GET /v1/apps/{app}/requests/{id}/next":          Quick,
 	"GET /v1/apps/{app}/incidents/{id}/next":         Quick,
+	"POST /v1/apps/{app}/requests/{id}/reveal":       Record,
 	"GET /v1/apps/{app}/erasures/{job}/certificate":  Heavy,
 	newestPattern:                                    Quick,
 	"GET /v1/rejected":                               Heavy,

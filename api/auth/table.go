@@ -234,6 +234,7 @@ var Routes = []Route{
 	{"GET /v1/apps/{app}/registers/{register}", ReadReports, OfApp},
 	{"POST /v1/apps/{app}/export", Export, OfApp},
 	{"POST /v1/apps/{app}/consents/who", Export, OfApp},
+	{"POST /v1/apps/{app}/requests/{id}/reveal", Export, OfApp},
 	{"POST /v1/apps/{app}/minors", Replay, OfApp},
 	{"POST /v1/apps/{app}/receipts", Receipt, OfApp},
 	{"GET /v1/replay", Replay, OfQuery},

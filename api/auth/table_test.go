@@ -67,6 +67,21 @@ func TestTheTableIsWhole(t *testing.T) {
 }
 
 // Nobody may publish or listen in an app that is not theirs, whatever pattern covers it.
+// What a person wrote in a request is read by whoever may have it in a bundle, and by nobody else
+// who may see the request.
+func TestARequestIsRevealedToWhoMayTakeEvidenceAway(t *testing.T) {
+	reveal, has := RouteOf("POST", "/v1/apps/{app}/requests/{id}/reveal")
+	if !has || reveal.Scope != OfApp {
+		t.Fatalf("its route is %+v", reveal)
+	}
+	for _, r := range Roles {
+		p := Principal{Bindings: []Binding{{Roles: []Role{r.Role}}}}
+		if may, want := p.May(reveal.Operation), r.Role == Officer || r.Role == Auditor; may != want {
+			t.Errorf("%s may read it: %v, want %v", r.Role, may, want)
+		}
+	}
+}
+
 func TestSubjectsOfOthersAreCoveredByNone(t *testing.T) {
 	p := Principal{Key: "k", Bindings: []Binding{{
 		Roles: []Role{Writer, AppReader, Officer, Support, Approver, Auditor, Regulator, Viewer}, Apps: []ident.AppName{"shop"},

@@ -29,7 +29,8 @@ type ask struct {
 	status    int         // of the page; zero: 200, or what is said of the form
 	writer    http.ResponseWriter
 	described *describer
-	made      *madeKey // a key that a form of the page made, shown this once; nil: none
+	revealed  *revealed // what a form of the page opened, shown this once; nil: nothing
+	made      *madeKey  // a key that a form of the page made, shown this once; nil: none
 }
 
 // A problem is what the API said instead of an answer.

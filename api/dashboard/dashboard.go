@@ -155,7 +155,7 @@ var views = []view{
 	{name: "system", path: "system", menu: true, day: asOfDay, of: "/v1/status", read: readSystem},
 	{name: "api", path: "api", menu: true, read: readAPI},
 	{name: "operation", path: "api/{operation}", post: true, upload: true, read: readOperation},
-	{name: "case", path: "requests/{id}", read: readRequest, act: takeRequestStep},
+	{name: "case", path: "requests/{id}", read: readRequest, act: actOnRequest},
 	{name: "case", path: "incidents/{id}", read: readIncident, act: takeIncidentStep},
 	{name: "me", path: "me", read: readMe},
 	{name: "sessions", path: "sessions", read: readSessions, act: endSessions},

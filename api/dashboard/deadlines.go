@@ -211,6 +211,7 @@ type oneCase struct {
 	RecordedBy string     `json:"-"`
 	Done       string     `json:"-"` // the step that was just taken
 	Wrong      *problem   `json:"-"` // why a form was not taken that is not there any more
+	Reveal     *revealing `json:"-"` // nil: whoever looks may not open what is sealed
 }
 
 type step struct {
@@ -222,10 +223,18 @@ type step struct {
 	Fields map[string]string `json:"fields"`
 }
 
-func readRequest(a *ask) (any, error)  { return readCase(a, "requests") }
 func readIncident(a *ask) (any, error) { return readCase(a, "incidents") }
 
-func readCase(a *ask, many string) (any, error) {
+func readRequest(a *ask) (any, error) {
+	c, err := readCase(a, "requests")
+	if err != nil {
+		return nil, err
+	}
+	c.reveal(a)
+	return c, nil
+}
+
+func readCase(a *ask, many string) (*oneCase, error) {
 	c := oneCase{Noun: many, Done: a.URL.Query().Get("done")}
 	query := url.Values{}
 	if at := a.URL.Query().Get("at"); at != "" && strings.Trim(at, "0123456789") == "" {

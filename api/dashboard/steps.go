@@ -63,6 +63,9 @@ func (c *oneCase) forms(a *ask, many string) error {
 	var next nextSteps
 	err := a.getIfMay(a.of("/"+many+"/"+url.PathEscape(a.PathValue("id"))+"/next"), nil, &next)
 	if isForbidden(err) {
+		if a.sent != nil {
+			c.Wrong = a.sent.Problem
+		}
 		return nil
 	}
 	if err != nil {

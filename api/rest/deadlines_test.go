@@ -187,6 +187,49 @@ func TestRequestsAndIncidentsAreListedAndShown(t *testing.T) {
 	d.want(200, `"id":"`+answered.ID, "POST", list+"/query", `{"state":"over"}`)
 }
 
+// TestARequestIsRevealedToWhoSaysWhy: that they read it is recorded before, and of who is erased
+// there is nothing.
+func TestARequestIsRevealedToWhoSaysWhy(t *testing.T) {
+	d, open, _ := openTimed(t)
+	path, why := "/v1/apps/smartkey/requests/"+open.ID+"/reveal", `{"reason":"dispute","why":"she called","by":"bob"}`
+	ann := d.Pseudonym("ann")
+	accesses := func(of string) (all []domain.DataAccessed) {
+		for e, err := range d.Ledger.Stream(t.Context(), ident.AccessStream("smartkey", of)) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			all = append(all, e.Event.(domain.DataAccessed))
+		}
+		return all
+	}
+	const asked = `{"specversion":"1.0","id":"c1","source":"test","type":"clarification.requested","data":{"request":"%s","question":"which","details":{"reasons":"which of them?"}}}`
+	d.want(200, `"outcome":"recorded"`, "POST", "/v1/apps/smartkey/operator/events", strings.Replace(asked, "%s", open.ID, 1))
+
+	d.want(404, "there is no request", "POST", "/v1/apps/smartkey/requests/nosuch/reveal", why)
+	d.want(422, "reason-missing", "POST", path, `{"reason":"dispute","by":"bob"}`)
+	d.want(422, "reason-missing", "POST", path, `{"reason":"dispute","why":"she called"}`)
+	if all := accesses(ann); len(all) > 0 {
+		t.Fatalf("what was refused is recorded: %v", all)
+	}
+
+	var a RevealedRequest
+	if err := json.Unmarshal([]byte(d.want(200, `"subject":"account:ann"`, "POST", path, why)), &a); err != nil {
+		t.Fatal(err)
+	}
+	if len(a.Texts) != 2 || a.Texts[0].Text != "my words" || a.Texts[1].Text != `{"reasons":"which of them?"}` || a.Texts[1].Type != "clarification.requested" || a.Person != ann {
+		t.Errorf("it says %+v", a)
+	}
+	all := accesses(ann)
+	if len(all) != 1 || all[0].Kind != domain.AccessRequest || all[0].Reason != "dispute" || all[0].Parts != 3 || all[0].Records != 3 {
+		t.Errorf("recorded is %+v", all)
+	}
+
+	d.want(200, `"event_id"`, "POST", "/v1/apps/smartkey/subjects/erase", `{"id":"o1","subject":"ann","reason":"asked","by":["ann","bo"]}`)
+	if text := d.want(422, "unknown-person", "POST", path, why); strings.Contains(text, "my words") {
+		t.Errorf("of who is erased it says %s", text)
+	}
+}
+
 func TestTheReportIsTakenAwayAsAFile(t *testing.T) {
 	d, open, _ := openTimed(t)
 	code, text, header := d.ask("GET", reports+"?format=csv", "")

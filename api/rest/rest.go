@@ -192,6 +192,7 @@ func (s *server) routes(mux *http.ServeMux) huma.API {
 	if s.Requests != nil {
 		s.deadlineRoutes(api)
 		s.caseRoutes(api)
+		s.revealRoute(api)
 		s.nextRoutes(api)
 		s.feedRoutes(api)
 	}

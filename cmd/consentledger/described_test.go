@@ -297,6 +297,7 @@ func (d *described) goodBodies() map[string][]string {
 		"add-webhook":      {`{"url":"https://shop.example.com/%ID%","types":"consent.refused"}`},
 		"replay-webhook":   {`{"from":"1"}`},
 		"preview-void":     {`{"records":["` + d.event0 + `"]}`},
+		"reveal-request":   {`{"reason":"audit","why":"a sample","by":"ann"}`},
 		"diff-person":      {`{"subject":"user-1","from":"1","to":"40"}`, `{"subject":"user-1","from":"%NOW%","to":"%NOW%"}`},
 		"query-incidents":  {`{}`},
 		"rotate-webhook":   {`{"overlap_hours":1}`},

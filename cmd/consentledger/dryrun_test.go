@@ -15,7 +15,7 @@ var asks = []string{
 	"check-many", "check-projections", "compute-deadline", "diff-person", "diff-policies", "export", "list-minors",
 	"make-receipt", "preview-void", "query-consents", "query-history", "query-incidents", "query-lawful",
 	"query-obligations", "query-prompt", "query-replay", "query-report-deadlines", "query-requests", "query-state",
-	"report-late-withdrawals", "verify", "who-consented",
+	"report-late-withdrawals", "reveal-request", "verify", "who-consented",
 }
 
 // Whoever adds a command decides whether it has a dry run: the description says it, or why

@@ -14,7 +14,7 @@ import (
 
 func newRequest() *cobra.Command {
 	c := &cobra.Command{Use: "request", Short: "What persons ask for, and what became of it"}
-	c.AddCommand(newRequestOpen(), requestListCommand(), requestShowCommand())
+	c.AddCommand(newRequestOpen(), requestListCommand(), requestShowCommand(), requestRevealCommand())
 	c.AddCommand(steps.Verbs(catalog.Request)...)
 	return c
 }

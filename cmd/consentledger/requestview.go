@@ -9,8 +9,10 @@ import (
 	"strings"
 
 	"consentledger/api/rest"
+	"consentledger/api/wire"
 	"consentledger/cmd/internal/commandline"
 	"consentledger/cmd/internal/exit"
+	"consentledger/cmd/internal/history"
 	"consentledger/cmd/internal/output"
 	"consentledger/cmd/internal/remote"
 	"consentledger/cmd/internal/reports"
@@ -33,8 +35,47 @@ func requestShowCommand() *cobra.Command {
 	c := caseShow("requests", "Show a request with its steps and what is owed")
 	c.Long = c.Short + `.
 
-Who the person is, by the app's own id, and what they wrote is sealed. Open both, for
-the record that "event" names, with: consentledger export --event EVENT --disclose`
+Who the person is, by the app's own id, and what they wrote is sealed. Read both with:
+consentledger request reveal ID`
+	return c
+}
+
+// requestRevealCommand shows who asks in a request, and what they wrote.
+func requestRevealCommand() *cobra.Command {
+	var app string
+	var why wire.Accessor
+	c := &cobra.Command{
+		Use: "reveal ID", Short: "Read who asks, by the app's own id, and what they wrote", Args: cobra.ExactArgs(1),
+		Long: `Read who asks, by the id that the app has for them, and what was written in the records of a
+request. Both are sealed: who reads them and why is recorded first, and without --reason,
+--why and --by nothing is shown. Whoever may take evidence away may do it. Of who is erased
+there is nothing.`,
+		Example: `  consentledger request reveal 0123456789abcdef0123 --app smartkey --reason subject-request \
+    --why 'to answer it' --by ann`,
+		RunE: func(c *cobra.Command, args []string) error {
+			answer, err := remote.Post(c, remote.App(app)+"/requests/"+url.PathEscape(args[0])+"/reveal", why)
+			if err != nil {
+				return err
+			}
+			columns := []string{"id", "subject", "person"}
+			if output.Form(c) != "table" {
+				return output.One(c, answer, columns...)
+			}
+			if err := output.NewPrinter(c, columns...).Lines(answer); err != nil {
+				return err
+			}
+			texts, err := output.Member(answer, "texts")
+			if err != nil || len(texts) == 0 {
+				return err
+			}
+			fmt.Fprintln(c.OutOrStdout(), "\ntexts:")
+			return output.Rows(c, texts, "recorded", "type", "role", "text", "event")
+		},
+	}
+	commandline.AppFlag(c, &app)
+	history.AccessorFlags(c, &why)
+	commandline.Require(c, "reason", "why", "by")
+	output.ShowFlag(c)
 	return c
 }
 

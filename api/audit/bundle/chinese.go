@@ -72,7 +72,7 @@ var chinese = wording{
 	actions: map[string]string{"collect": "收集", "use": "使用", "provide": "提供", "publish": "公开", "export": "出境"},
 	states:  map[string]string{"unticked": "未勾选", "ticked": "预先勾选", "button": "按钮"},
 	accesses: map[string]string{"export": "导出存证包", "receipt": "出具同意回执", "rejected-message": "查看被拒收消息",
-		"replay": "回放历史", "names": "查看人员标识", "proposal": "查看待批准事项", "proof": "打开留存证明", "reaction": "系统自动处理"},
+		"replay": "回放历史", "names": "查看人员标识", "request": "查看请求人及其所写内容", "proposal": "查看待批准事项", "proof": "打开留存证明", "reaction": "系统自动处理"},
 	requests: map[string]string{
 		"access": "查阅", "copy": "复制", "portability": "转移", "correct": "更正", "complete": "补充", "delete": "删除",
 		"cancel-account": "注销账号", "withdraw": "撤回同意",

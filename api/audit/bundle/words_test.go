@@ -49,7 +49,7 @@ func TestEveryCodeHasAChineseName(t *testing.T) {
 	for _, role := range []string{"details", "binding", "accessor", "why", "birth-date", "identity", "justification", "original", ledger.GroupRole, ledger.CommandRole} {
 		named("a role", chinese.roles, role)
 	}
-	for _, kind := range []domain.AccessKind{domain.AccessExport, domain.AccessReceipt, domain.AccessRejected, domain.AccessReplay, domain.AccessReaction, domain.AccessProposal, domain.AccessProof} {
+	for _, kind := range []domain.AccessKind{domain.AccessExport, domain.AccessReceipt, domain.AccessRejected, domain.AccessReplay, domain.AccessRequest, domain.AccessReaction, domain.AccessProposal, domain.AccessProof} {
 		named("an access", chinese.accesses, string(kind))
 	}
 	for _, r := range domain.CountRules {
@@ -82,7 +82,7 @@ func TestNoEnglishCodeIsInAChineseReport(t *testing.T) {
 		}
 		events = append(events, e)
 	}
-	for _, kind := range []domain.AccessKind{domain.AccessExport, domain.AccessReceipt, domain.AccessRejected, domain.AccessReplay, domain.AccessReaction, domain.AccessProposal} {
+	for _, kind := range []domain.AccessKind{domain.AccessExport, domain.AccessReceipt, domain.AccessRejected, domain.AccessReplay, domain.AccessRequest, domain.AccessReaction, domain.AccessProposal} {
 		events = append(events, domain.DataAccessed{Kind: kind, Reason: domain.Unstated, Records: 1})
 	}
 	for _, action := range []policy.Action{policy.Collect, policy.Use, policy.Provide, policy.Publish, policy.Export} {

@@ -218,7 +218,7 @@ type Void struct {
 // A Reader is somebody who read or asked, and how often.
 type Reader struct {
 	Kind    string `json:"kind"`
-	Way     string `json:"way,omitzero" doc:"of reading: export, receipt, rejected-message, replay or reaction"`
+	Way     string `json:"way,omitzero" doc:"of reading: export, receipt, rejected-message, replay, names, request, proposal, proof or reaction"`
 	Reason  string `json:"reason,omitzero" doc:"of reading, by a code; unstated: nothing personal was read and no reason given"`
 	Who     string `json:"who" doc:"the authenticated principal"`
 	Count   int64  `json:"count"`

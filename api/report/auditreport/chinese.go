@@ -257,6 +257,7 @@ var chinese = map[string]string{
 	"v.way-receipt":                          "同意回执",
 	"v.way-rejected-message":                 "被拒收的消息",
 	"v.way-replay":                           "历史或报告，不含个人信息文本",
+	"v.way-request":                          "请求人及其所写内容",
 	"v.way-reaction":                         "账本自行处理，不向任何人展示",
 	"v.reason-unstated":                      "未说明",
 	"v.reason-subject-request":               "个人请求",

@@ -300,6 +300,7 @@ var english = map[string]string{
 	"v.way-receipt":                          "a receipt of a consent",
 	"v.way-rejected-message":                 "a rejected message",
 	"v.way-replay":                           "history or a report, no personal texts",
+	"v.way-request":                          "who asks in a request, and what they wrote",
 	"v.way-reaction":                         "the ledger itself, for nobody",
 	"v.reason-unstated":                      "not said",
 	"v.reason-subject-request":               "a request of the person",
