@@ -40,7 +40,6 @@ var tables = map[string]string{
 	"api/wire/parse.serviceKinds":    "a kind of event a row, with its example",
 	"api/wire/parse.subjectKinds":    "a kind of event a row, with its example",
 	"cmd/internal/migrate.rowKinds":  "a prefix of rows a row",
-	"domain.CountRules":              "a rule a row",
 	"domain.LackRules":               "a rule a row",
 	"domain.accessEvents":            "an event a row",
 	"domain.appEvents":               "an event a row",
