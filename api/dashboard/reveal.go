@@ -1,6 +1,7 @@
 package dashboard
 
 import (
+	"cmp"
 	"encoding/json"
 	"net/http"
 	"net/url"
@@ -31,15 +32,14 @@ type revealedText struct {
 	Text     string `json:"text"`
 }
 
-// Words is the text as it is read: of the details of a step that are only reasons, as its form takes
-// them, the reasons.
+// Words is the text as it is read: details of a step that hold words alone, as forms and verbs
+// write them, are these words.
 func (x revealedText) Words() string {
 	var details map[string]string
-	if x.Type == "request.received" || json.Unmarshal([]byte(x.Text), &details) != nil || len(details) != 1 ||
-		details["reasons"] == "" {
+	if x.Type == "request.received" || json.Unmarshal([]byte(x.Text), &details) != nil || len(details) != 1 {
 		return x.Text
 	}
-	return details["reasons"]
+	return cmp.Or(details["reasons"], details["text"], x.Text)
 }
 
 // revealForm names the form among those of the page, which are called by types of events.

@@ -40,7 +40,7 @@ func TestThePageOfARequestOpensWhatIsSealedOnce(t *testing.T) {
 	}
 
 	d.wrong = `{"status":422,"code":"reason-missing","detail":"say why","path":"why"}`
-	if body := b.send(form).Body.String(); !strings.Contains(body, `value="she called"`) || strings.Count(body, "say why") != 1 {
+	if body := b.send(form).Body.String(); !strings.Contains(body, `value="she called"`) || strings.Count(body, "say why") != 1 || !strings.Contains(body, "<strong>Say why, by a code and in words") {
 		t.Errorf("what was refused is not shown once with what was typed: %s", body)
 	}
 	d.wrong = `{"status":422,"code":"unknown-person","detail":"gone"}`
