@@ -57,9 +57,8 @@ func TestForeignTextDoesNothingToATerminal(t *testing.T) {
 }
 
 // TestWhatAServerSaysDoesNothingToATerminal: also beside what is printed, on
-// standard error.
+// standard error. It puts files in the place of those of the process: nothing runs beside it.
 func TestWhatAServerSaysDoesNothingToATerminal(t *testing.T) {
-	t.Parallel()
 	const evil = "\x1b]0;owned\a\u009b2J\u202e"
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
