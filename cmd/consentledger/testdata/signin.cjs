@@ -10,6 +10,7 @@ const fault = (where, what) => console.log(`${where}: ${what}`)
 
 async function look(page, name, { locale, colorScheme, width }) {
   const where = `${name} ${locale} ${colorScheme} ${width}`
+  await page.waitForLoadState('load') // a click ends before the style is there
   const lang = await page.getAttribute('html', 'lang')
   if (lang !== (locale === 'zh-CN' ? 'zh-CN' : 'en')) fault(where, `is in ${lang}`)
   const wide = await page.evaluate(() => document.documentElement.scrollWidth)
