@@ -129,6 +129,14 @@ func TestAppsAreTold(t *testing.T) {
 	bob := w.give("bob", 0, "ads", "maps")
 	w.ahead.Store(int64(2 * time.Hour / time.Millisecond))
 	until(t, "the consent that expired is told", func() bool { return len(l.heard()) == 3 })
+	until(t, "it is noted that it was taken", func() bool { // else it is told again
+		head, err := w.Head(t.Context())
+		if err != nil {
+			return false
+		}
+		list, err := hooks.List(t.Context(), "demo")
+		return err == nil && list[0].Position >= head
+	})
 	stop()
 	first := w.current
 	w.publish(2, "ads")
