@@ -3,7 +3,6 @@ package followup
 import (
 	"context"
 	"fmt"
-	"slices"
 	"time"
 
 	"consentledger/domain"
@@ -74,7 +73,7 @@ func (r *Process) bornOn(ctx context.Context, e codec.Entry) (born time.Time, sa
 // birthDate reads a birth date. The access is recorded once for every record that
 // has one, however often it is read: the id says what is read.
 func (r *Process) birthDate(ctx context.Context, e codec.Entry) (domain.Personal, bool, error) {
-	if !slices.ContainsFunc(e.Parts, func(p codec.Part) bool { return p.Role == birthDateRole }) {
+	if _, has := e.Part(birthDateRole); !has {
 		return "", false, nil
 	}
 

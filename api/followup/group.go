@@ -36,7 +36,7 @@ func (r *Process) learnGroup(e codec.Entry) {
 	}
 
 	group := r.groups[e.Stream.App]
-	if group == "" || !slices.ContainsFunc(e.Parts, func(p codec.Part) bool { return p.Role == ledger.GroupRole }) {
+	if _, has := e.Part(ledger.GroupRole); group == "" || !has {
 		return
 	}
 

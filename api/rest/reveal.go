@@ -70,7 +70,7 @@ func (s *server) revealRequest(ctx context.Context, in *revealIn) (*out[Revealed
 			return nil, err
 		}
 		request, found = request.Evolve(e.Fact()), true
-		if hasDetails(e) {
+		if _, has := e.Part(detailsRole); has {
 			written = append(written, e)
 		}
 	}
@@ -109,13 +109,4 @@ func (s *server) revealRequest(ctx context.Context, in *revealIn) (*out[Revealed
 		}
 	}
 	return ok(a)
-}
-
-func hasDetails(e codec.Entry) bool {
-	for _, p := range e.Parts {
-		if p.Role == detailsRole {
-			return true
-		}
-	}
-	return false
 }

@@ -11,6 +11,7 @@ import (
 	"bytes"
 	"encoding/hex"
 	"fmt"
+	"slices"
 
 	"consentledger/domain"
 	"consentledger/domain/deadline"
@@ -79,6 +80,15 @@ type Entry struct {
 	Event    domain.Event
 	Revision eventstore.Revision
 	Position eventstore.Position
+}
+
+// Part returns the first part of an entry that has a role, if there is one.
+func (e Entry) Part(role string) (Part, bool) {
+	i := slices.IndexFunc(e.Parts, func(p Part) bool { return p.Role == role })
+	if i < 0 {
+		return Part{}, false
+	}
+	return e.Parts[i], true
 }
 
 // Fact returns the entry as the domain knows it.

@@ -200,8 +200,8 @@ func (l *Ledger) heldAgainst(ctx context.Context, stream ident.StreamID, kept ke
 				continue
 			}
 			left--
-			i := slices.IndexFunc(e.Parts, func(p codec.Part) bool { return p.Role == k.Role })
-			if i < 0 || vault.Commitment(k.Opening, []byte(k.Text.Reveal())) != e.Parts[i].Commitment {
+			part, has := e.Part(k.Role)
+			if !has || vault.Commitment(k.Opening, []byte(k.Text.Reveal())) != part.Commitment {
 				return nil, unreadable(e, fmt.Errorf("what was kept of its part %s is not what the record commits "+
 					"to", k.Role))
 			}

@@ -427,8 +427,7 @@ func (l *Ledger) Command(
 		return nil, false, err
 	}
 
-	i := slices.IndexFunc(e.Parts, func(part codec.Part) bool { return part.Role == CommandRole })
-	if i < 0 {
+	if _, has := e.Part(CommandRole); !has {
 		return nil, false, unreadable(e, errors.New("a proposal without what was proposed"))
 	}
 

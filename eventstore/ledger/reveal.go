@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
 	"consentledger/domain"
 	"consentledger/eventstore/codec"
@@ -14,12 +13,12 @@ import (
 // reveal is [Opened.Reveal] without an access: for what the ledger itself does
 // and shows nobody.
 func (l *Ledger) reveal(ctx context.Context, e codec.Entry, role string) (domain.Personal, bool, error) {
-	i := slices.IndexFunc(e.Parts, func(p codec.Part) bool { return p.Role == role })
-	if i < 0 {
+	part, has := e.Part(role)
+	if !has {
 		return "", false, nil
 	}
 
-	owner, err := l.named(ctx, e.Stream.App, e.Parts[i].Ref)
+	owner, err := l.named(ctx, e.Stream.App, part.Ref)
 	if errors.Is(err, vault.ErrErased) {
 		return "", false, nil
 	}
@@ -35,7 +34,7 @@ func (l *Ledger) reveal(ctx context.Context, e codec.Entry, role string) (domain
 		return "", false, err
 	case !ok:
 		return "", false, l.missing(ctx, e, owner, role)
-	case owner.Commit(e.ID, role, plain) != e.Parts[i].Commitment:
+	case owner.Commit(e.ID, role, plain) != part.Commitment:
 		return "", false, unreadable(e, fmt.Errorf("its part %s is not what the record commits to", role))
 	}
 	return domain.Personal(plain), true, nil

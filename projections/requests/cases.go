@@ -2,7 +2,6 @@ package requests
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"consentledger/domain"
@@ -179,7 +178,7 @@ func (b *batch) writeStep(e codec.Entry, x domain.Stepped, c *Case) error {
 		s.Evidence = x.Evidence.String()
 	}
 
-	s.Details = slices.ContainsFunc(e.Parts, func(p codec.Part) bool { return p.Role == "details" })
+	_, s.Details = e.Part("details")
 	amount, codes := x.Field("amount"), ""
 	switch x.Kind {
 	case "request.rejected":
