@@ -59,8 +59,10 @@ var neverGood = map[string]string{
 // learned of them, so that none of these keys is revoked.
 var tellsKeys = map[string]bool{"list-keys": true, "name-principal": true, "who-am-i": true, "list-sessions": true}
 
-// goodQueries are queries of operations whose parameters go together.
+// goodQueries are queries, of the app shop, of operations whose parameters go together. A proof is waited for: the
+// checkpoint that its record is under may not be signed yet.
 var goodQueries = map[string]url.Values{
+	"prove":      {"index": {"0"}, "wait": {"30s"}},
 	"get-lawful": {"subject": {"user-1"}, "purpose": {"personalisation"}, "at": {"2026-01-02T09:30:00Z"}},
 }
 
@@ -85,9 +87,8 @@ func TestEveryOperationAnswersAsTheDescriptionSays(t *testing.T) {
 		if strings.HasSuffix(op.id, "-proposal") && op.method == http.MethodPost {
 			d.propose(op)
 		}
-		for i := range cases {
-			status := d.try(op, i)
-			if status < 300 {
+		for i := 0; i < cases || good[op.id] == 0 && neverGood[op.id] == "" && i < 4*cases; i++ {
+			if d.try(op, i) < 300 {
 				good[op.id]++
 			}
 		}
@@ -590,12 +591,19 @@ func (d *described) request(op operation, number int, bad bool) *http.Request {
 		wrong = pick(d.rng, []string{"path", "query", "body", "body", "body", "type"})
 	}
 
+	good := goodQueries[op.id]
+	if number%3 != 0 {
+		good = nil
+	}
 	parameters, _ := op.said["parameters"].([]any)
 	for _, p := range parameters {
 		p := p.(map[string]any)
 		name, in := p["name"].(string), p["in"].(string)
 		schema, _ := p["schema"].(map[string]any)
 		value := fmt.Sprint(d.parameter(op, name, schema))
+		if good != nil && name == "app" {
+			value = "shop"
+		}
 		switch in {
 		case "path":
 			if wrong == "path" && d.rng.IntN(2) == 0 {
@@ -623,7 +631,7 @@ func (d *described) request(op operation, number int, bad bool) *http.Request {
 	if wrong == "query" && d.rng.IntN(3) == 0 {
 		query.Set("nosuch", secret)
 	}
-	if good := goodQueries[op.id]; good != nil && number%3 == 0 {
+	if good != nil {
 		query = good
 	}
 
