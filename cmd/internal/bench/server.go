@@ -100,7 +100,7 @@ func (m *measuredServer) work() error {
 
 	ready := make(chan struct{})
 	must("intake", func() error { return intake.Run(m.ctx, m.Intake, func() { close(ready) }) })
-	must("HTTP", func() error { return server.ServeHTTP(m.ctx, listener, edge.Guard(m.Handler(), edge.Hosts{}), nil) })
+	must("HTTP", func() error { return server.ServeHTTP(m.ctx, listener, edge.Guard(m.Handler(), edge.Hosts{}), m.Log) })
 	select {
 	case <-ready:
 		return nil

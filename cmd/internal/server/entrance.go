@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"log/slog"
 	"net/http"
 	"strings"
 	"sync/atomic"
@@ -17,6 +18,7 @@ import (
 // it waits for, and that nothing is taken yet.
 type entrance struct {
 	config   Config
+	log      *slog.Logger
 	waits    waiting
 	listener *edge.Conns // nil: it is not listened to
 	answers  atomic.Pointer[http.Handler]
@@ -57,7 +59,7 @@ func (e *entrance) answer(h http.Handler) error {
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	e.stop, e.ended = stop, make(chan error, 1)
-	go func() { e.ended <- serveConns(ctx, e.listener, e, speaks) }()
+	go func() { e.ended <- serveConns(ctx, e.listener, e, speaks, e.log) }()
 	return nil
 }
 

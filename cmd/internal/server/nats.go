@@ -80,8 +80,8 @@ func ConnectEmbedded(s *server.Server, token string) (*nats.Conn, error) {
 	return nats.Connect("", options...)
 }
 
-// natsLog hands the embedded server's log to ours. Fatalf does not exit: the
-// caller sees that the server does not become ready.
+// natsLog hands the embedded server's log to ours, but for what is a sender's. Fatalf does
+// not exit: the caller sees that the server does not become ready.
 type natsLog struct {
 	log   *slog.Logger
 	fatal *atomic.Pointer[string] // what it said last
@@ -90,7 +90,7 @@ type natsLog struct {
 func (l natsLog) Noticef(f string, v ...any) {}
 func (l natsLog) Warnf(f string, v ...any) {
 	if !strings.HasPrefix(f, "Healthcheck failed") { // we ask four times a second, and tell it ourselves
-		l.log.Warn("nats server: " + fmt.Sprintf(f, v...))
+		l.log.Warn(natsLine(f, v...))
 	}
 }
 func (l natsLog) Fatalf(f string, v ...any) {
@@ -98,6 +98,16 @@ func (l natsLog) Fatalf(f string, v ...any) {
 	l.fatal.Store(&text)
 	l.log.Error("nats server: " + text)
 }
-func (l natsLog) Errorf(f string, v ...any) { l.log.Error("nats server: " + fmt.Sprintf(f, v...)) }
+func (l natsLog) Errorf(f string, v ...any) { l.log.Error(natsLine(f, v...)) }
 func (l natsLog) Debugf(f string, v ...any) {}
 func (l natsLog) Tracef(f string, v ...any) {}
+
+// natsLine is a line of the NATS server. What it says of itself is told whole: files, streams
+// and subjects hold nothing of persons.
+func natsLine(f string, v ...any) string {
+	line := fmt.Sprintf(f, v...)
+	if natsOf.MatchString(line) {
+		line = withoutSender(line)
+	}
+	return "nats server: " + line
+}

@@ -25,10 +25,11 @@ const openGrace = 5 * time.Second
 // Run runs a ledger until ctx is done, then drains. It tells out when it is ready.
 func Run(ctx context.Context, c Config, out io.Writer) (err error) {
 	h := New(c)
+	slog.SetDefault(h.Log) // what libraries say is told in the same form
 	if err := h.openTelemetry(ctx); err != nil {
 		return err
 	}
-	h.entrance = &entrance{config: c}
+	h.entrance = &entrance{config: c, log: h.Log}
 	defer func() { err = errors.Join(err, h.entrance.close()) }()
 	h, ended, err := h.openAgain(ctx)
 	if !ended {

@@ -392,14 +392,17 @@ func (h *Server) Close() error {
 
 // ServeHTTP answers on l until ctx is done. A client that is slow with its headers, its
 // body or in taking an answer is cut off; see [edge.Limit] for bodies.
-func ServeHTTP(ctx context.Context, l net.Listener, handler http.Handler, speaks *tls.Config) error {
+func ServeHTTP(ctx context.Context, l net.Listener, handler http.Handler, log *slog.Logger) error {
 	conns := &edge.Conns{Listener: l, Most: maxConnections, Within: takeWithin}
-	return serveConns(ctx, conns, handler, speaks)
+	return serveConns(ctx, conns, handler, nil, log)
 }
 
-func serveConns(ctx context.Context, l *edge.Conns, handler http.Handler, speaks *tls.Config) error {
+func serveConns(
+	ctx context.Context, l *edge.Conns, handler http.Handler, speaks *tls.Config, log *slog.Logger,
+) error {
 	s := &http.Server{
-		Handler:           handler,
+		Handler:           surviving(handler, log),
+		ErrorLog:          errorLog(log),
 		TLSConfig:         speaks,
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       2 * time.Minute,
