@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -22,10 +23,12 @@ import (
 // After an erasure no file of the server's holds a byte of the person's words, of their id, of
 // what is sealed of them or of the key that it is sealed with, but for the write-ahead log, and
 // that neither once what docs/postgres.md says was done; nor does a file of the ledger's
-// directory. Of whom a proof is kept, that alone is left, and it goes when it is destroyed.
+// directory. Of whom a proof is kept, that alone is left, and it goes when it is destroyed. What
+// the server itself logs of every statement, with its parameters, has neither their words nor
+// their id at any time.
 func TestNothingOfWhoWasErasedIsInPostgreSQL(t *testing.T) {
 	t.Parallel()
-	pg := pgservertest.Serve(t, "wal_recycle = off", "autovacuum = off")
+	pg := pgservertest.Serve(t, "wal_recycle = off", "autovacuum = off", "log_statement = all")
 	road, err := server.StartNATS(t.TempDir(), "127.0.0.1:0", slog.New(slog.DiscardHandler), nil)
 	if err != nil {
 		t.Fatal(err)
@@ -168,6 +171,20 @@ func TestNothingOfWhoWasErasedIsInPostgreSQL(t *testing.T) {
 	maps.Copy(proof, of)
 	if left := everywhere(proof); len(left) > 0 {
 		t.Errorf("after the proof is destroyed there is %v", left)
+	}
+
+	said := map[string][]byte{}
+	for _, words := range []string{"wilhelmina-1871", "the-blue-parlour", "ottilie-1902", "the-green-salon"} {
+		encoded(said, words, []byte(words))
+	}
+	logged, err := os.ReadFile(filepath.Join(pg.Dir(), "log"))
+	if err != nil || !regexp.MustCompile(`(?i)parameters: .*\$1 = `).Match(logged) {
+		t.Fatalf("the server logs no parameters: %d bytes, %v", len(logged), err)
+	}
+	for form, trace := range said {
+		if bytes.Contains(logged, trace) {
+			t.Errorf("the server's log holds %s", form)
+		}
 	}
 }
 

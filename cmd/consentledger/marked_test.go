@@ -1,12 +1,18 @@
 package main
 
 import (
+	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
+	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -23,20 +29,25 @@ import (
 // its senders chooses holds one of the last two.
 var ofPersons = []string{"Pixel 7", "203.0.113.9", "tablet-5", mark, "MARKED"}
 
-// leaks fails for each part of a text that is of a person.
+// leaks fails for each part of a text that is of a person, also where bytes are shown in
+// hexadecimal digits.
 func leaks(t *testing.T, what, text string) {
 	t.Helper()
 	for _, word := range ofPersons {
-		if at := strings.Index(text, word); at >= 0 {
-			t.Errorf("%s: %q of a person: ...%q", what, word, text[max(0, at-100):min(len(text), at+100)])
+		for _, shown := range []string{word, hex.EncodeToString([]byte(word))} {
+			if at := strings.Index(text, shown); at >= 0 {
+				t.Errorf("%s: %q of a person: ...%q", what, word, text[max(0, at-100):min(len(text), at+100)])
+			}
 		}
 	}
 }
 
 // TestTheDemoShowsNothingOfPersonsWhereNobodyLooksForIt: the whole demo, with marked persons
 // in it who say, ask and are refused over every road, leaves nothing of anybody in the log of
-// the program, in traces and metrics, in subjects of NATS, in names of files, in what is
-// answered to who is refused, and in what a SIEM is told.
+// the program, in traces and metrics, in subjects and headers of NATS, in names of files, in
+// what is answered to who is refused, in what a SIEM is told, and in what the verbs of an
+// administrator print. What apps are told on NATS and by webhooks has the ids that they sent,
+// and nothing else of a person. docs/security.md has the table.
 func TestTheDemoShowsNothingOfPersonsWhereNobodyLooksForIt(t *testing.T) {
 	t.Parallel()
 	to, dir := receive(t), filepath.Join(t.TempDir(), "data-demo")
@@ -44,51 +55,136 @@ func TestTheDemoShowsNothingOfPersonsWhereNobodyLooksForIt(t *testing.T) {
 	for name, value := range sentTo(to) {
 		env = append(env, name+"="+value)
 	}
-	r := launchIn(t, env, build(t), "serve", "--demo", "--data", dir, "--http", "127.0.0.1:0", "--nats-listen", "127.0.0.1:0", "--metrics")
-	nc, err := nats.Connect(r.nats)
+	r := launchIn(t, env, build(t), "serve", "--demo", "--data", dir, "--http", "127.0.0.1:0", "--nats-listen", "127.0.0.1:0",
+		"--metrics", "--log-format", "json", "--tell-consents", "--webhook-allow-private")
+	nc, err := nats.Connect(r.nats, nats.Name(mark))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer nc.Close()
 	heard := hearAll(t, nc)
+	hooked := hookAll(t, &r.running)
 	eventually(t, "withdrawn", func() string { return may(t, &r.running, "user-2", "personalisation") })
 
 	r.sayMarked(t)
 	r.refuseMarked(t, nc)
+	breakOff(t, r.nats, "PUB a 4\r\n"+mark+" is no protocol\r\n")
+	breakOff(t, r.http, mark+" is no protocol\r\n\r\n")
+	printed := r.administer(t, dir)
 	siem, err := cli(t, &r.running, "siem", "export")
 	if err != nil {
 		t.Fatal(err)
 	}
-	metrics := scrape(t, &r.running)
+	metrics := scrape(t, &r.running) + scrapeOpen(t, &r.running)
+	eventually(t, "told told", func() string { return heard.toldOf(mark+"-subject") + " " + hooked.toldOf(mark+"-subject") })
 	r.stop(t)
 
 	to.mu.Lock()
 	traced, spans := to.raw.String(), len(to.all)
 	to.mu.Unlock()
 	logged := r.stderr.String()
-	if spans < 100 || !strings.Contains(metrics, "consentledger_") || heard.count() < 20 || !strings.Contains(logged, "level=") {
+	if spans < 100 || !strings.Contains(metrics, "consentledger_") || heard.count() < 20 || !strings.Contains(logged, `"level":`) {
 		t.Errorf("too little to look at: %d spans, %d subjects, log %q", spans, heard.count(), logged)
+	}
+	plainObjects(t, logged)
+	if !strings.Contains(logged, "parser ERROR") {
+		t.Errorf("the log says nothing of a connection that broke the protocol: %s", logged)
 	}
 	leaks(t, "the log", logged)
 	leaks(t, "traces and metrics by OTLP", traced)
 	leaks(t, "/metrics", metrics)
 	leaks(t, "subjects of NATS", heard.text())
+	leaks(t, "what the ledger says on NATS, but for ids", heard.beside.String())
+	leaks(t, "what a webhook is sent, but for ids", hooked.beside.String())
 	leaks(t, "names of files", namesBelow(t, dir))
 	leaks(t, "what a SIEM is told", siem)
+	leaks(t, "what an administrator is shown", printed+r.administerStopped(t, dir))
 	toldOfAll(t, dir, siem)
 }
 
-// heardSubjects are those on which anything was said.
+// plainObjects fails unless each line of a log is an object of plain values. A log in text has
+// the same values then: only an object or a list is written in two ways.
+func plainObjects(t *testing.T, logged string) {
+	t.Helper()
+	for line := range strings.Lines(logged) {
+		var members map[string]any
+		if err := json.Unmarshal([]byte(line), &members); err != nil {
+			t.Errorf("a line of the log is no object: %s", line)
+		}
+		for name, v := range members {
+			switch v.(type) {
+			case string, float64, bool:
+			default:
+				t.Errorf("%s of a line of the log is no plain value: %s", name, line)
+			}
+		}
+	}
+}
+
+// sentID is the id of a person as the app sent it, which what is told to the app has.
+var sentID = regexp.MustCompile(`"person": ?"(?:account|device):([^"]*)"`)
+
+// told is what was told to an app: what of it is beside the ids, and the ids.
+type told struct {
+	mu     sync.Mutex
+	beside strings.Builder
+	ids    map[string]bool
+}
+
+func (o *told) take(header any, body []byte) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for _, id := range sentID.FindAllSubmatch(body, -1) {
+		o.ids[string(id[1])] = true
+	}
+	fmt.Fprintf(&o.beside, "%v %s\n", header, sentID.ReplaceAll(body, nil))
+}
+
+// toldOf says "told" once something of a person was.
+func (o *told) toldOf(id string) string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.ids[id] {
+		return "told"
+	}
+	return ""
+}
+
+// hookAll adds a webhook that is sent all there is, and takes it.
+func hookAll(t *testing.T, r *running) *told {
+	t.Helper()
+	o := &told{ids: map[string]bool{}}
+	receiver := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, req *http.Request) {
+		body, _ := io.ReadAll(req.Body)
+		o.take(fmt.Sprint(req.URL, req.Header), body)
+	}))
+	t.Cleanup(receiver.Close)
+	if out, err := cli(t, r, "webhook", "add", "--app", demo.App, receiver.URL+"/consents", "--type",
+		"consent.given,consent.refused,consent.withdrawn,consent.expired,consent.stale,obligation.opened,obligation.moved,"+
+			"obligation.at_risk,obligation.overdue,obligation.met,obligation.voided"); err != nil {
+		t.Fatal(out, err)
+	}
+	return o
+}
+
+// heardSubjects are those on which anything was said, and what the ledger said on them.
 type heardSubjects struct {
-	mu  sync.Mutex
+	told
 	all map[string]bool
 }
 
-// hearAll listens to every subject of an account, JetStream's own among them.
+// hearAll listens to every subject of an account, JetStream's own among them. What apps send,
+// and what they are answered, is theirs.
 func hearAll(t *testing.T, nc *nats.Conn) *heardSubjects {
 	t.Helper()
-	h := &heardSubjects{all: map[string]bool{}}
+	h := &heardSubjects{told: told{ids: map[string]bool{}}, all: map[string]bool{}}
 	_, err := nc.Subscribe(">", func(m *nats.Msg) {
+		ofApps := strings.HasPrefix(m.Subject, "consent.v1.") && !strings.Contains(m.Subject, ".out.") ||
+			strings.HasPrefix(m.Subject, "_")
+		if !ofApps {
+			h.take(m.Header, m.Data)
+		}
+
 		h.mu.Lock()
 		defer h.mu.Unlock()
 		h.all[m.Subject], h.all[m.Reply] = true, true
@@ -108,11 +204,78 @@ func (h *heardSubjects) count() int {
 func (h *heardSubjects) text() string {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	var all []string
-	for subject := range h.all {
-		all = append(all, subject)
+	return strings.Join(slices.Collect(maps.Keys(h.all)), "\n")
+}
+
+// breakOff sends what breaks the protocol of an address, and waits until it is cut off.
+func breakOff(t *testing.T, address, bytes string) {
+	t.Helper()
+	_, host, _ := strings.Cut(address, "://")
+	conn, err := net.Dial("tcp", host)
+	if err != nil {
+		t.Fatal(err)
 	}
-	return strings.Join(all, "\n")
+	defer conn.Close()
+	if _, err := conn.Write([]byte(bytes)); err != nil {
+		t.Fatal(err)
+	}
+	io.Copy(io.Discard, conn)
+}
+
+// administer runs the verbs of who looks after a ledger, and returns what they print.
+func (r *running) administer(t *testing.T, dir string) (printed string) {
+	t.Helper()
+	identity, to := filepath.Join(t.TempDir(), "operator.age"), filepath.Join(dir, "backups")
+	if err := os.Mkdir(to, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{
+		{"status", "-o", "json"}, {"doctor", "--data", dir, "--nats-listen", "127.0.0.1:0", "-o", "json"}, {"alarms"},
+		{"webhook", "list", "--app", demo.App, "-o", "json"}, {"replay", "--app", demo.App, "-o", "json"},
+		{"backup", "new-identity", identity},
+		{"backup", "--log", filepath.Join(to, "log"), "--vault", filepath.Join(to, "vault"), "--recipients-file", identity + ".pub"},
+	} {
+		out, err := cli(t, r, args...)
+		if err != nil && args[0] != "alarms" { // which fails where there are any
+			t.Fatalf("%v: %s %v", args, out, err)
+		}
+		printed += out
+	}
+	for _, path := range []string{"/healthz?verbose", "/readyz?verbose", "/openapi.json", "/asyncapi.json"} {
+		_, answer := get(t, r.http+path)
+		printed += fmt.Sprint(answer)
+	}
+	return printed
+}
+
+// administerStopped is administer of a ledger that does not run.
+func (r *child) administerStopped(t *testing.T, dir string) string {
+	t.Helper()
+	out, err := cli(t, nil, "doctor", "--data", dir, "--http", "127.0.0.1:0", "--nats-listen", "127.0.0.1:0", "-o", "json")
+	if err != nil {
+		t.Fatal(out, err)
+	}
+	return out
+}
+
+// scrapeOpen returns the metrics in the form that has exemplars.
+func scrapeOpen(t *testing.T, r *running) string {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), "GET", r.http+"/metrics", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Accept", "application/openmetrics-text; version=1.0.0")
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil || resp.StatusCode != http.StatusOK {
+		t.Fatalf("%s %s, %v", resp.Status, text, err)
+	}
+	return string(text)
 }
 
 // namesBelow returns the names of all files below a directory.
