@@ -24,6 +24,7 @@ import (
 	"consentledger/domain/ident"
 	"consentledger/domain/proposal"
 	"consentledger/domain/refusal"
+	"consentledger/eventstore"
 	"consentledger/eventstore/ledger"
 
 	"github.com/go-json-experiment/json"
@@ -59,6 +60,7 @@ type Ledger interface {
 	FinishProposal(ctx context.Context, app ident.AppName, id string, read ledger.ReadCommand) (proposal.Proposal,
 		error)
 	Proposals(ctx context.Context, app ident.AppName) ([]proposal.Proposal, error)
+	ProposalsAt(ctx context.Context, app ident.AppName, until eventstore.Position) ([]proposal.Proposal, error)
 	Proposed(ctx context.Context, app ident.AppName, id string) (proposal.Proposal, error)
 	Command(ctx context.Context, app ident.AppName, p proposal.Proposal, a ledger.Access) ([]byte, bool, error)
 	SealProofsOf(ctx context.Context, app ident.AppName, who ident.PersonKey) ([]byte, error)

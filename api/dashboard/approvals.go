@@ -9,7 +9,8 @@ import (
 )
 
 // approvals is what was proposed and takes two persons: what waits, and what became of the
-// rest.
+// rest; or what waited at the end of a day that is past. Which erasures of many wait is known of
+// now alone.
 type approvals struct {
 	May           bool // whoever looks may see proposals
 	Authenticated bool
@@ -62,14 +63,19 @@ func readApprovals(a *ask) (any, error) {
 	if s := a.sent; s != nil {
 		p.Wrong, p.WrongID = s.Problem, s.Values.Get("id")
 	}
+	day, known, err := a.pastDay()
+	if err != nil {
+		return nil, err
+	}
 	if a.App == "" {
 		return p, nil
 	}
+
 	var list struct {
 		Authenticated bool       `json:"authenticated"`
 		Proposals     []proposal `json:"proposals"`
 	}
-	err := a.getIfMay(a.of("/proposals"), nil, &list)
+	err = a.getIfMay(a.of("/proposals"), knownAt(known), &list)
 	if isForbidden(err) {
 		return p, nil
 	}
@@ -86,7 +92,7 @@ func readApprovals(a *ask) (any, error) {
 		}
 	}
 
-	if p.Authenticated {
+	if p.Authenticated && day == "" {
 		if p.Erasures, err = erasuresToStart(a); err != nil {
 			return nil, err
 		}
@@ -95,7 +101,7 @@ func readApprovals(a *ask) (any, error) {
 	// What exactly was proposed is shown to who asks for it, since that is recorded.
 	if id := a.URL.Query().Get("show"); id != "" && p.Authenticated {
 		p.Shown = &proposal{}
-		if err := a.get(a.of("/proposals/"+url.PathEscape(id)), nil, p.Shown); err != nil {
+		if err := a.get(a.of("/proposals/"+url.PathEscape(id)), knownAt(known), p.Shown); err != nil {
 			return nil, err
 		}
 	}

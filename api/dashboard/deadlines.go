@@ -1,6 +1,7 @@
 package dashboard
 
 import (
+	"errors"
 	"maps"
 	"net/http"
 	"net/url"
@@ -212,6 +213,7 @@ type oneCase struct {
 	Done       string     `json:"-"` // the step that was just taken
 	Wrong      *problem   `json:"-"` // why a form was not taken that is not there any more
 	Reveal     *revealing `json:"-"` // nil: whoever looks may not open what is sealed
+	Unknown    bool       `json:"-"` // none of this id was known by the end of the day that is shown
 }
 
 type step struct {
@@ -227,14 +229,24 @@ func readIncident(a *ask) (any, error) { return readCase(a, "incidents") }
 
 func readRequest(a *ask) (any, error) {
 	c, err := readCase(a, "requests")
-	if err != nil {
-		return nil, err
+	if err != nil || c.Unknown {
+		return c, err
 	}
 	c.reveal(a)
 	return c, nil
 }
 
+// readCase reads a request or an incident, and what may be done next; or how it stood at the end of a day
+// that is past, on which nothing can be done.
 func readCase(a *ask, many string) (*oneCase, error) {
+	day, known, err := a.pastDay()
+	if err != nil {
+		return nil, err
+	}
+	if day != "" {
+		return readCaseThen(a, many, known)
+	}
+
 	c := oneCase{Noun: many, Done: a.URL.Query().Get("done")}
 	query := url.Values{}
 	if at := a.URL.Query().Get("at"); at != "" && strings.Trim(at, "0123456789") == "" {
@@ -244,4 +256,18 @@ func readCase(a *ask, many string) (*oneCase, error) {
 		return nil, err
 	}
 	return &c, c.forms(a, many)
+}
+
+// readCaseThen reads a request or an incident as it was known at a moment.
+func readCaseThen(a *ask, many, known string) (*oneCase, error) {
+	c := oneCase{Noun: many}
+	err := a.get(a.of("/"+many+"/"+url.PathEscape(a.PathValue("id"))), knownAt(known), &c)
+	if p, is := errors.AsType[*problem](err); is && p.Code == "not-found" {
+		c.ID, c.Unknown, a.status = a.PathValue("id"), true, http.StatusNotFound
+		return &c, nil
+	}
+	if s := a.sent; s != nil {
+		c.Wrong = s.Problem // the form of a step is on the page of now alone
+	}
+	return &c, err
 }

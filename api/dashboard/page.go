@@ -200,6 +200,19 @@ func (p *page) Wrong(what *problem) any {
 // it says of the form before.
 func (p *page) Here() string { return p.Link(strings.TrimPrefix(p.Path, Root)) }
 
+// HereThen is Here on the day that is shown.
+func (p *page) HereThen() string {
+	return p.Link(strings.TrimPrefix(p.Path, Root), p.DayName, p.Past)
+}
+
+// Drawn returns what a kind of mark in a timeline is called.
+func (p *page) Drawn(kind string) string {
+	if kind == "now" && p.Past != "" {
+		kind = "then"
+	}
+	return p.Code("timeline", kind)
+}
+
 // Said returns what a step says in one of its fields: codes of ours in words, and
 // everything else as it stands there.
 func (p *page) Said(field, value string) string {

@@ -56,7 +56,12 @@ func actOnRequest(a *ask) (string, error) {
 		return takeRequestStep(a)
 	}
 
-	why := map[string]string{"reason": a.PostFormValue("reason"), "why": a.PostFormValue("why"), "by": a.by()}
+	_, known, err := a.pastDay()
+	if err != nil {
+		return "", err
+	}
+	why := map[string]string{"reason": a.PostFormValue("reason"), "why": a.PostFormValue("why"), "by": a.by(),
+		"known_at": known}
 	for name, value := range why {
 		if value == "" {
 			delete(why, name) // the API says which is missing

@@ -13,7 +13,7 @@ import (
 // A timeline is the life of a case between two moments.
 type timeline struct {
 	Begin, End string
-	Now        int // where now stands, in per mille; below zero: the timeline ends before
+	Now        int // where the moment stands that the page shows, in per mille; below zero: it ends before
 	Happened   []tick
 	Owed       []track
 	Lines      []timelineLine
@@ -60,11 +60,11 @@ type timelineLine struct {
 // timelineKinds are all that may be drawn, in the order of the legend.
 var timelineKinds = []string{"received", "step", "waiting", "running", "paused", "late", "was-due", "due", "now"}
 
-// Timeline returns the life of the case up to now. A case that is closed ends with the last
+// Timeline returns the life of the case up to the moment that the page shows. A case that is closed ends with the last
 // that is to be seen of it.
 func (c *oneCase) Timeline(p *page) *timeline {
 	t := &timeline{}
-	now := p.Now.UTC().Format(time.RFC3339Nano) // a step of this second is before now
+	now := p.At.UTC().Format(time.RFC3339Nano) // a step of this second is before now
 
 	t.Happened = append(t.Happened, tick{Kind: "received", At: c.At})
 	t.Lines = append(t.Lines, timelineLine{At: c.At, Kind: "received"})

@@ -274,9 +274,18 @@ func (s *server) wholeCase(ctx context.Context, noun ident.Noun, in *caseIn) (*o
 		return nil, behind(err)
 	}
 	if !found {
-		return nil, failure{plain(http.StatusNotFound, "there is no "+string(noun)+" of that id")}
+		return nil, noCase(noun, in.KnownAt)
 	}
 	return ok(wholeCaseOf(c, steps, duties, at, asOf))
+}
+
+// noCase says that there is no request or incident of an id, or that none was known at a moment.
+func noCase(noun ident.Noun, knownAt string) error {
+	text := "there is no " + string(noun) + " of that id"
+	if knownAt != "" {
+		text = "no " + string(noun) + " of that id was known at " + knownAt
+	}
+	return failure{plain(http.StatusNotFound, text)}
 }
 
 func wholeCaseOf(

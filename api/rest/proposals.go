@@ -52,6 +52,7 @@ type ProposalAnswer struct {
 
 // ProposalList is the newest proposals of an app.
 type ProposalList struct {
+	KnownAt       string           `json:"known_at,omitzero" format:"date-time" doc:"only what was known then is there, and each stands as it did then"`
 	Authenticated bool             `json:"authenticated" doc:"false: nobody is authenticated here, and two names as they are given count as two persons"`
 	Proposals     []ProposalAnswer `json:"proposals" doc:"the newest first"`
 }
@@ -62,13 +63,15 @@ type ProposalDecision struct {
 }
 
 type proposalsIn struct {
-	App   string `path:"app"`
-	State string `query:"state" doc:"only those in this state"`
+	App     string `path:"app"`
+	State   string `query:"state" doc:"only those in this state"`
+	KnownAt string `query:"known_at" doc:"RFC 3339; as they stood then, by what was known then (default: now)"`
 }
 
 type proposalIn struct {
-	App string `path:"app"`
-	ID  string `path:"id"`
+	App     string `path:"app"`
+	ID      string `path:"id"`
+	KnownAt string `query:"known_at" doc:"RFC 3339; as it stood then, by what was known then (default: now)"`
 }
 
 type newProposalBody struct {
@@ -137,36 +140,78 @@ func (s *server) listProposals(ctx context.Context, in *proposalsIn) (*out[Propo
 			return nil, bad("state is open, approved, done, declined, withdrawn, lapsed or expired")
 		}
 	}
-	a := ProposalList{Authenticated: s.Approvals != nil, Proposals: []ProposalAnswer{}}
+	at := s.Ledger.Now()
+	if in.KnownAt != "" {
+		if at, err = s.past("known_at", in.KnownAt); err != nil {
+			return nil, err
+		}
+	}
+	a := ProposalList{KnownAt: in.KnownAt, Authenticated: s.Approvals != nil, Proposals: []ProposalAnswer{}}
 	if !a.Authenticated {
 		return ok(a)
 	}
 
-	list, err := s.Approvals.Ledger.Proposals(ctx, app)
+	var list []proposal.Proposal
+	if in.KnownAt != "" {
+		list, err = s.proposalsAt(ctx, app, at)
+	} else {
+		list, err = s.Approvals.Ledger.Proposals(ctx, app)
+	}
 	if err != nil {
 		return nil, err
 	}
-	slices.Reverse(list)
-	now := s.Ledger.Now()
-	for _, p := range list {
-		if state == 0 || p.State(now) == state {
-			a.Proposals = append(a.Proposals, s.proposalAnswer(ctx, app, p, now))
+
+	for _, p := range slices.Backward(list) {
+		switch {
+		case state != 0 && p.State(at) != state:
+		case in.KnownAt != "":
+			a.Proposals = append(a.Proposals, proposalAt(p, at))
+		default:
+			a.Proposals = append(a.Proposals, s.proposalAnswer(ctx, app, p, at))
 		}
 	}
 	return ok(a)
 }
 
-func (s *server) proposalAnswer(
-	ctx context.Context, app ident.AppName, p proposal.Proposal, now deadline.Instant,
-) ProposalAnswer {
+// proposalsAt returns the proposals of an app as they were known at a moment.
+func (s *server) proposalsAt(
+	ctx context.Context, app ident.AppName, at deadline.Instant,
+) ([]proposal.Proposal, error) {
+	until, err := s.Ledger.KnownAt(ctx, at)
+	if err != nil {
+		return nil, err
+	}
+	return s.Approvals.Ledger.ProposalsAt(ctx, app, until)
+}
+
+// proposalAt returns how a proposal stands at a moment. Of one that is past, nobody may do anything
+// with it.
+func proposalAt(p proposal.Proposal, at deadline.Instant) ProposalAnswer {
 	a := ProposalAnswer{
-		ID: p.ID, Command: p.Command, Digest: p.Digest, Reason: p.Reason, State: p.State(now).String(), By: p.By,
-		At:    p.At.String(),
-		Until: p.Until.String(), Subject: p.Subject, DecidedBy: p.DecidedBy, Answer: p.Answer, Record: p.Record,
+		ID:        p.ID,
+		Command:   p.Command,
+		Digest:    p.Digest,
+		Reason:    p.Reason,
+		State:     p.State(at).String(),
+		By:        p.By,
+		At:        p.At.String(),
+		Until:     p.Until.String(),
+		Subject:   p.Subject,
+		DecidedBy: p.DecidedBy,
+		Answer:    p.Answer,
+		Record:    p.Record,
 	}
 	if p.DecidedAt != 0 {
 		a.DecidedAt = p.DecidedAt.String()
 	}
+	return a
+}
+
+// proposalAnswer returns how a proposal stands now, and what whoever asks may do with it.
+func (s *server) proposalAnswer(
+	ctx context.Context, app ident.AppName, p proposal.Proposal, now deadline.Instant,
+) ProposalAnswer {
+	a := proposalAt(p, now)
 	if p.State(now) != proposal.Proposed {
 		return a
 	}
@@ -187,12 +232,11 @@ func (s *server) showProposal(ctx context.Context, in *proposalIn) (*out[Proposa
 		return nil, err
 	}
 
-	p, err := s.Approvals.Ledger.Proposed(ctx, app, in.ID)
+	p, a, err := s.proposed(ctx, app, in)
 	if err != nil {
 		return nil, err
 	}
 
-	a := s.proposalAnswer(ctx, app, p, s.Ledger.Now())
 	kept, there, err := s.Approvals.Ledger.Command(ctx, app, p, ledger.Access{
 		ID: rand.Text(), Actor: string(ident.Operator), RecordedBy: s.principal(ctx),
 		DataAccessed: domain.DataAccessed{
@@ -208,6 +252,32 @@ func (s *server) showProposal(ctx context.Context, in *proposalIn) (*out[Proposa
 		a.Proposed = kept
 	}
 	return ok(a)
+}
+
+// proposed returns a proposal, and how it stands now or stood at the moment that is asked for.
+func (s *server) proposed(
+	ctx context.Context, app ident.AppName, in *proposalIn,
+) (p proposal.Proposal, a ProposalAnswer, err error) {
+	if in.KnownAt == "" {
+		if p, err = s.Approvals.Ledger.Proposed(ctx, app, in.ID); err != nil {
+			return p, a, err
+		}
+		return p, s.proposalAnswer(ctx, app, p, s.Ledger.Now()), nil
+	}
+
+	at, err := s.past("known_at", in.KnownAt)
+	if err != nil {
+		return p, a, err
+	}
+	list, err := s.proposalsAt(ctx, app, at)
+	if err != nil {
+		return p, a, err
+	}
+	p, known := proposal.Proposals(list).Find(in.ID)
+	if !known {
+		return p, a, refusal.Refusal{Code: refusal.UnknownProposal, Text: "there was no such proposal in this app by then"}
+	}
+	return p, proposalAt(p, at), nil
 }
 
 func (s *server) propose(ctx context.Context, in *newProposalBody) (*out[ProposalAnswer], error) {

@@ -34,6 +34,12 @@ type RevealedText struct {
 	Text     string `json:"text" doc:"of request.received the words themselves; of a step its details, a JSON object"`
 }
 
+// A RevealQuery says why somebody reads who asks in a request, and what was written.
+type RevealQuery struct {
+	KnownAt string `json:"known_at,omitzero" format:"date-time" doc:"what was written by then; who reads is recorded as of now (default: now)"`
+	wire.Accessor
+}
+
 type revealIn struct {
 	App     string `path:"app"`
 	ID      string `path:"id"`
@@ -44,7 +50,7 @@ type revealIn struct {
 const detailsRole = "details"
 
 func (s *server) revealRoute(api huma.API) {
-	bodied[wire.Accessor](s, api, "reveal-request", http.MethodPost, "/v1/apps/{app}/requests/{id}/reveal",
+	bodied[RevealQuery](s, api, "reveal-request", http.MethodPost, "/v1/apps/{app}/requests/{id}/reveal",
 		"Who asks, by the app's own id, and what they wrote; who reads and why is recorded first", maxBody,
 		s.revealRequest)
 }
@@ -55,19 +61,32 @@ func (s *server) revealRequest(ctx context.Context, in *revealIn) (*out[Revealed
 	if err != nil {
 		return nil, err
 	}
-	var accessor wire.Accessor
-	if err := question(in.RawBody, &accessor); err != nil {
+	var q RevealQuery
+	if err := question(in.RawBody, &q); err != nil {
 		return nil, err
+	}
+	var until eventstore.Position
+	if q.KnownAt != "" {
+		at, err := s.past("known_at", q.KnownAt)
+		if err != nil {
+			return nil, err
+		}
+		if until, err = s.Ledger.KnownAt(ctx, at); err != nil {
+			return nil, err
+		}
 	}
 
 	var request cases.Request
 	var written []codec.Entry
 	var found bool
-	access := wire.AccessOf(accessor, domain.AccessRequest)
+	access := wire.AccessOf(q.Accessor, domain.AccessRequest)
 	access.Roles = []string{bindingRole, detailsRole}
 	for e, err := range s.Ledger.Stream(ctx, ident.RequestStream(app, in.ID)) {
 		if err != nil {
 			return nil, err
+		}
+		if q.KnownAt != "" && e.Position > until {
+			break
 		}
 		request, found = request.Evolve(e.Fact()), true
 		if _, has := e.Part(detailsRole); has {
@@ -75,7 +94,7 @@ func (s *server) revealRequest(ctx context.Context, in *revealIn) (*out[Revealed
 		}
 	}
 	if !found {
-		return nil, failure{plain(http.StatusNotFound, "there is no request of that id")}
+		return nil, noCase(ident.RequestNoun, q.KnownAt)
 	}
 
 	access.Subject, access.Parts = request.Received.Subject, len(written)

@@ -34,16 +34,15 @@ proposed anew.`,
 }
 
 func newProposalList() *cobra.Command {
-	var app, state string
+	var app, state, known string
 	c := &cobra.Command{
 		Use: "list", Short: "List the newest proposals of an app", Args: cobra.NoArgs,
 		Example: "  consentledger proposal list --app smartkey --state open",
 		RunE: func(c *cobra.Command, _ []string) error {
-			path := proposalsPath(app)
-			if state != "" {
-				path += "?" + url.Values{"state": {state}}.Encode()
-			}
-			answer, err := remote.Get(c, path)
+			query := url.Values{}
+			commandline.SetIf(query, "state", state)
+			commandline.SetIf(query, "known_at", known)
+			answer, err := remote.Get(c, proposalsPath(app)+"?"+query.Encode())
 			if err != nil {
 				return err
 			}
@@ -62,6 +61,7 @@ func newProposalList() *cobra.Command {
 	commandline.AppFlag(c, &app)
 	c.Flags().StringVar(&state, "state", "",
 		"only those that are open, approved, done, declined, withdrawn, lapsed or expired")
+	c.Flags().StringVar(&known, "known-at", "", "as they stood at this moment (RFC 3339), by what was known then")
 	output.Flag(c)
 	return c
 }

@@ -191,6 +191,21 @@ func (l *Ledger) Proposals(ctx context.Context, app ident.AppName) ([]proposal.P
 	return slices.Clone(ref.Service.Proposals()), err
 }
 
+// ProposalsAt returns the newest proposals of an app as they were known at a position, see
+// [Ledger.KnownAt].
+func (l *Ledger) ProposalsAt(
+	ctx context.Context, app ident.AppName, until eventstore.Position,
+) ([]proposal.Proposal, error) {
+	if _, err := l.App(ctx, app); err != nil {
+		return nil, err
+	}
+	then, err := l.foldAsOf(ctx, ident.ServiceStream(app), true, until)
+	if err != nil {
+		return nil, err
+	}
+	return slices.Clone(then.service.Proposals()), nil
+}
+
 // Proposed returns a proposal by its id.
 func (l *Ledger) Proposed(ctx context.Context, app ident.AppName, id string) (proposal.Proposal, error) {
 	ref, err := l.App(ctx, app)

@@ -14,6 +14,7 @@ import (
 
 	"consentledger/domain"
 	"consentledger/domain/content"
+	"consentledger/domain/deadline"
 	"consentledger/domain/ident"
 	"consentledger/domain/policy"
 	"consentledger/domain/proposal"
@@ -319,5 +320,54 @@ func TestWhatWasProposedIsReadWhereItIs(t *testing.T) {
 	})
 	if err != nil || !there || len(kept) < 10 || store.read > 10 {
 		t.Errorf("%d records are read: %q %t %v", store.read, kept, there, err)
+	}
+}
+
+// What waited at a moment is told as it stood then, to the millisecond: by every process, whatever was
+// decided since, and also when the person whom it is about is erased.
+func TestProposalsAreToldAsTheyWereKnown(t *testing.T) {
+	w := newWorld()
+	first, second := w.open(t), w.open(t)
+	p := proposes(t, first)
+	until := p.At
+	was, err := second.Proposals(t.Context(), "demo")
+	if err != nil || len(was) != 1 || was[0] != p {
+		t.Fatalf("%+v %v", was, err)
+	}
+
+	w.now++
+	if _, err := first.Decline(t.Context(), ledger.Decision{App: "demo", ID: p.ID, By: "p-second", Reason: "no proof"}); err != nil {
+		t.Fatal(err)
+	}
+	order := requestOf("erase", domain.OrderErasure{Reason: "asked", By: [2]string{"p-first", "p-second"}})
+	if _, err := first.Erase(t.Context(), order); err != nil {
+		t.Fatal(err)
+	}
+
+	for _, l := range []*ledger.Ledger{first, second, w.open(t)} {
+		then := func(at deadline.Instant) []proposal.Proposal {
+			t.Helper()
+			position, err := l.KnownAt(t.Context(), at)
+			if err != nil {
+				t.Fatal(err)
+			}
+			list, err := l.ProposalsAt(t.Context(), "demo", position)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return list
+		}
+		if got := then(until); !slices.Equal(got, was) {
+			t.Errorf("%+v, want what was told then: %+v", got, was)
+		}
+		if got := then(until - 1); len(got) != 0 {
+			t.Errorf("before it was proposed: %+v", got)
+		}
+		if got := then(until + 1); len(got) != 1 || got[0].Decided != proposal.Declined {
+			t.Errorf("a millisecond later: %+v", got)
+		}
+	}
+	if _, err := first.ProposalsAt(t.Context(), "nosuch", 1); code(err) != refusal.UnknownApp {
+		t.Errorf("of an app that is not registered: %v", err)
 	}
 }

@@ -212,6 +212,9 @@ async function api(page, open, one) {
     await look(page, 'request', one)
     if (await page.locator('.timeline .late').count() === 0) fault('request', 'does not draw how late it is')
     if (await page.locator('table.life tbody tr').count() < 4) fault('request', 'has no table of what it draws')
+    const day = new Date(Date.now() - 864e5).toISOString().slice(0, 10)
+    await open(new URL(page.url()).pathname + `?app=smartkey&as_of=${day}`, 'request-past')
+    if (await page.locator('.past').count() !== 1 || await page.locator('table.life tr.now').count() !== 1 || await page.locator('form.step').count() !== 0) fault('request', 'does not show a day that is past')
     await forms(page, one)
     await page.goto(base + '/ui/')
     await page.click('.lights a[href*="incidents/"]')
@@ -220,7 +223,6 @@ async function api(page, open, one) {
 
     await open('/ui/consents', 'consents')
     if (await page.locator('.chart rect').count() === 0) fault('consents', 'has no chart')
-    const day = new Date(Date.now() - 864e5).toISOString().slice(0, 10)
     await open(`/ui/?app=smartkey&as_of=${day}`, 'today-past')
     if (await page.locator('.past').count() !== 1 || await page.locator('#integrity').count() !== 0 || await page.locator('#replies ~ .counts .figure').count() === 0) fault('today', 'does not show a day that is past')
     await open(`/ui/policies?app=smartkey&as_of=${day}`, 'policies-past')
