@@ -3,6 +3,8 @@ package dashboard
 import (
 	"net/url"
 	"slices"
+
+	"consentledger/domain/cases"
 )
 
 // incidents is what happened to personal data, as it was known at the end of a day.
@@ -38,13 +40,8 @@ func (c clockedCase) Clocks() (running []obligation) {
 // mostClocks is of how many incidents a list shows the clocks; the page of each one has them, too.
 const mostClocks = 10
 
-// The states of an incident, while it is open and when it is over.
-var (
-	openIncidents = []string{"suspected", "detected", "contained"}
-	overIncidents = []string{"closed", "dismissed"}
-)
-
 func readIncidents(a *ask) (any, error) {
+	openIncidents, overIncidents := cases.OpenIncidents(), cases.OverIncidents()
 	page := &incidents{States: slices.Concat([]string{"open"}, openIncidents, []string{"over"}, overIncidents)}
 	if a.App == "" {
 		return page, nil
@@ -110,7 +107,7 @@ func (a *ask) withClocks(list []caseRow, known string) (all []clockedCase, err e
 }
 
 // isOver reports whether nothing happens any more in a state of an incident.
-func isOver(state string) bool { return slices.Contains(overIncidents, state) }
+func isOver(state string) bool { return cases.Incident{State: state}.Over() }
 
 // owedFor returns what is owed for an incident, as it was known at a moment; empty: as it is now.
 func (a *ask) owedFor(id, known string) ([]obligation, error) {

@@ -8,6 +8,7 @@ import (
 
 	"consentledger/api/report"
 	"consentledger/api/wire"
+	"consentledger/domain/cases"
 	"consentledger/domain/deadline"
 	"consentledger/domain/ident"
 	"consentledger/domain/request"
@@ -188,7 +189,7 @@ func (s *server) cases(ctx context.Context, noun ident.Noun, app string, c CaseQ
 // when they are over.
 var caseStates = map[ident.Noun]struct{ open, over []string }{
 	ident.RequestNoun:  {[]string{"open"}, []string{"answered", "rejected", "withdrawn", "duplicate"}},
-	ident.IncidentNoun: {[]string{"suspected", "detected", "contained"}, []string{"closed", "dismissed"}},
+	ident.IncidentNoun: {cases.OpenIncidents(), cases.OverIncidents()},
 }
 
 // statesOf returns the states that a filter means; none: any.

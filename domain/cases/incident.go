@@ -73,8 +73,21 @@ func (i Incident) stateAfter(kind catalog.Step) string {
 	return i.State
 }
 
+// The states of an incident: those in which something of it is to be done, in their order, and those in
+// which nothing happens any more unless it is opened again.
+var (
+	openIncidents = []string{"suspected", "detected", "contained"}
+	overIncidents = []string{"closed", "dismissed"}
+)
+
+// OpenIncidents returns the states of an incident while it is open.
+func OpenIncidents() []string { return slices.Clone(openIncidents) }
+
+// OverIncidents returns the states of an incident that is over.
+func OverIncidents() []string { return slices.Clone(overIncidents) }
+
 // Over reports whether nothing happens any more to the incident, unless it is opened again.
-func (i Incident) Over() bool { return i.State == "closed" || i.State == "dismissed" }
+func (i Incident) Over() bool { return slices.Contains(overIncidents, i.State) }
 
 // Decide answers cmd with the facts that it makes true. At is when it happened,
 // as its source says; recorded is the ledger's time.
