@@ -6,12 +6,15 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"consentledger/api/wire"
 )
 
 // intake is what came in lately, and what could not be taken; or of a day that is past, what came in
 // by the hour, and what of that could not be taken, as far as it is kept.
 type intake struct {
 	Days []dayCount // the newest first; of a day that is past its hours, the earliest first
+	Kept int        // how many days rejected messages are kept
 	Over bool       // the rejected messages of the day are not kept any more, but for what nobody has seen
 	May  bool       // whoever looks may see rejected messages
 	None bool       // the ledger takes no messages over NATS
@@ -56,14 +59,11 @@ type rejectedMessage struct {
 	Why         string `json:"why"`
 }
 
-// rejectedKept is how long rejected messages are kept.
-const rejectedKept = 30 * 24 * time.Hour
-
 // lately is how many days back the page shows what came in.
 const lately = 7
 
 func readIntake(a *ask) (any, error) {
-	i := &intake{Done: a.URL.Query().Get("done")}
+	i := &intake{Kept: wire.RejectedDays, Done: a.URL.Query().Get("done")}
 	if s := a.sent; s != nil {
 		i.Wrong, i.WrongSeq = s.Problem, s.Values.Get("seq")
 	}
@@ -78,7 +78,7 @@ func readIntake(a *ask) (any, error) {
 		}
 	}
 	if day != "" {
-		i.Over = instant(end).Before(a.now.Add(-rejectedKept))
+		i.Over = instant(end).Before(a.now.Add(-wire.RejectedDays * 24 * time.Hour))
 	}
 	return i, i.rejected(a, day)
 }

@@ -30,6 +30,9 @@ const NotAnswered = "service-unavailable"
 // UnknownMessage is the code of a rejected message that is not there.
 const UnknownMessage = "unknown-message"
 
+// RejectedDays is how many days a rejected message is kept.
+const RejectedDays = 30
+
 // DiskFull is the code of a problem that ends by itself once there is room.
 const DiskFull = "disk-full"
 

@@ -42,6 +42,7 @@ import (
 
 	"consentledger/api/nats/natsservice"
 	"consentledger/api/nats/subject"
+	"consentledger/api/wire"
 	"consentledger/domain"
 	"consentledger/domain/deadline"
 	"consentledger/domain/ident"
@@ -278,7 +279,7 @@ func wanted() (in, rejected jetstream.StreamConfig, kv []jetstream.KeyValueConfi
 		Name: RejectedStream, Description: "events that the ledger did not take, sealed",
 		Subjects: []string{rejectedSubjects},
 		// its ids are the ledger's own
-		Storage: jetstream.FileStorage, MaxAge: 30 * 24 * time.Hour, Duplicates: 2 * time.Minute,
+		Storage: jetstream.FileStorage, MaxAge: wire.RejectedDays * 24 * time.Hour, Duplicates: 2 * time.Minute,
 	}
 	kv = []jetstream.KeyValueConfig{
 		{Bucket: SeenBucket, Description: "rejected events that somebody looked at, and why they may rest",
