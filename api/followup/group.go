@@ -116,15 +116,18 @@ func (r *Process) tellGroup(ctx context.Context, e codec.Entry, apps []ident.App
 	return err
 }
 
-// saidToGroup opens what was said to a group. That is recorded once, whoever
-// does it.
+// saidToGroup opens what was said to a group, if that is sealed beside the record. That it is opened is
+// recorded once, whoever does it.
 func (r *Process) saidToGroup(ctx context.Context, e codec.Entry) (domain.Personal, bool, error) {
-	i := slices.IndexFunc(e.Parts, func(p codec.Part) bool { return p.Role == ledger.GroupRole })
+	part, has := e.Part(ledger.GroupRole)
+	if !has {
+		return "", false, nil
+	}
 	opened, err := r.Ledger.Access(ctx, ledger.Access{
 		App: e.Stream.App, ID: "group event of " + e.ID.String(), Actor: string(ident.System), RecordedBy: "react",
 		DataAccessed: domain.DataAccessed{
 			Kind:    domain.AccessReaction,
-			Subject: e.Parts[i].Ref,
+			Subject: part.Ref,
 			Events:  []ident.EventID{ident.EventID(e.ID)},
 			Roles:   []string{ledger.GroupRole},
 			Records: 1,
