@@ -96,24 +96,9 @@ func (s *server) listPolicies(ctx context.Context, in *policiesIn) (*out[Version
 		return nil, bad(err.Error())
 	}
 
-	head, err := s.Ledger.Head(ctx)
+	ref, head, at, err := s.referenceAt(ctx, name, in.KnownAt)
 	if err != nil {
 		return nil, err
-	}
-
-	ref, err := s.Ledger.App(ctx, name)
-	if err != nil {
-		return nil, err
-	}
-
-	at := s.Ledger.Now()
-	if in.KnownAt != "" {
-		if at, err = s.past("known_at", in.KnownAt); err != nil {
-			return nil, err
-		}
-		if ref, head, err = s.referenceAt(ctx, name, at); err != nil {
-			return nil, err
-		}
 	}
 
 	a := Versions{App: in.App, KnownAt: in.KnownAt, Policies: []Version{}, AsOf: wire.FormatPosition(head)}
@@ -123,19 +108,31 @@ func (s *server) listPolicies(ctx context.Context, in *policiesIn) (*out[Version
 	return ok(a)
 }
 
-// referenceAt returns what was known of an app at a moment, and the position up to which that is.
+// referenceAt returns what is known of an app, up to which position that is, and as of when: a moment that
+// is past, or now if none is said.
 func (s *server) referenceAt(
-	ctx context.Context, app ident.AppName, at deadline.Instant,
-) (ref domain.Reference, until eventstore.Position, err error) {
+	ctx context.Context, app ident.AppName, knownAt string,
+) (ref domain.Reference, until eventstore.Position, at deadline.Instant, err error) {
+	if knownAt == "" {
+		if until, err = s.Ledger.Head(ctx); err != nil {
+			return ref, 0, 0, err
+		}
+		ref, err = s.Ledger.App(ctx, app)
+		return ref, until, s.Ledger.Now(), err
+	}
+
+	if at, err = s.past("known_at", knownAt); err != nil {
+		return ref, 0, 0, err
+	}
 	past, err := s.Ledger.Past(ctx, app)
 	if err != nil {
-		return ref, 0, err
+		return ref, 0, 0, err
 	}
 	if until, err = s.Ledger.KnownAt(ctx, at); err != nil {
-		return ref, 0, err
+		return ref, 0, 0, err
 	}
 	ref, err = past.Reference(ctx, until)
-	return ref, until, err
+	return ref, until, at, err
 }
 
 // versionAt returns a version, and whether it is in force at a moment.
