@@ -69,6 +69,8 @@ func describeProof(api huma.API) {
 		}
 	}
 
+	index := param("index", "query", "instead: the record's place in the log, from 0")
+	index.Schema = &huma.Schema{Type: huma.TypeInteger, Format: "int64", Minimum: new(float64)}
 	cosigned := param("cosigned", "query", "in the newest tree that a quorum of witnesses signed; needs no value")
 	cosigned.AllowEmptyValue = true
 	api.OpenAPI().AddOperation(&huma.Operation{
@@ -78,7 +80,7 @@ func describeProof(api huma.API) {
 		Summary:     "The proof that a record is in its app's log, a c2sp.org/tlog-proof@v1",
 		Parameters: []*huma.Param{
 			param("app", "path", ""), param("event", "query", "the event id of a receipt"),
-			param("index", "query", "instead: the record's place in the log, from 0"),
+			index,
 			cosigned,
 			param("wait", "query", "until the record is under a checkpoint, at most 30s, as in 10s; 503 if it is not "+
 				"by then"),

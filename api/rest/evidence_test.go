@@ -69,6 +69,13 @@ func TestEvidenceIsDescribed(t *testing.T) {
 	_, text := h.do("GET", "/openapi.json", "")
 	var spec struct {
 		Paths map[string]map[string]struct {
+			Parameters []struct {
+				Name   string `json:"name"`
+				Schema struct {
+					Type    string `json:"type"`
+					Minimum *int64 `json:"minimum"`
+				} `json:"schema"`
+			} `json:"parameters"`
 			RequestBody struct {
 				Content map[string]any `json:"content"`
 			} `json:"requestBody"`
@@ -88,5 +95,15 @@ func TestEvidenceIsDescribed(t *testing.T) {
 		if _, answer := op.Responses["200"].Content[kind]; !answer {
 			t.Errorf("%s: it does not say that it answers with %s", path, kind)
 		}
+	}
+
+	found := false
+	for _, p := range spec.Paths["/log/{app}/proof"]["get"].Parameters {
+		if p.Name == "index" {
+			found = p.Schema.Type == "integer" && p.Schema.Minimum != nil && *p.Schema.Minimum == 0
+		}
+	}
+	if !found {
+		t.Error("the index of a proof is not described as a number from 0")
 	}
 }
