@@ -178,19 +178,11 @@ func readAccesses(a *ask) (any, error) {
 	if err := page.ask(a); err != nil || page.Asked.Reason == "" {
 		return page, err
 	}
-	err := page.accesses(a, "")
+	if err := page.replay(a, []string{accessed}, nil); err != nil {
+		return nil, err
+	}
 	slices.Reverse(page.Accesses)
-	return page, err
-}
-
-// accesses reads the records of accesses of a kind; empty: of all.
-func (p *audits) accesses(a *ask, kind string) error {
-	return p.replay(a, "data.accessed", kind, func(line []byte) error {
-		var x access
-		err := json.Unmarshal(line, &x)
-		p.Accesses = append(p.Accesses, x)
-		return err
-	})
+	return page, nil
 }
 
 // readLeft reads what left the organisation: to whom data were given by record, what was exported,
@@ -200,23 +192,10 @@ func readLeft(a *ask) (any, error) {
 	if err := page.ask(a); err != nil || page.Asked.Reason == "" {
 		return page, err
 	}
-	for _, t := range leavingTypes {
-		err := page.replay(a, t, "", func(line []byte) error {
-			var x leaving
-			err := json.Unmarshal(line, &x)
-			page.Left = append(page.Left, x)
-			return err
-		})
-		if err != nil {
-			return nil, err
-		}
+	if err := page.replay(a, slices.Concat(leavingTypes, []string{accessed}), outward); err != nil {
+		return nil, err
 	}
 	slices.SortStableFunc(page.Left, func(x, y leaving) int { return compareInstants(y.Recorded, x.Recorded) })
-	for _, kind := range outward {
-		if err := page.accesses(a, kind); err != nil {
-			return nil, err
-		}
-	}
 	slices.SortStableFunc(page.Accesses, func(x, y access) int { return compareInstants(y.Recorded, x.Recorded) })
 
 	var hooks struct{ Webhooks []hook }
@@ -248,13 +227,13 @@ func (p *audits) ask(a *ask) error {
 	return nil
 }
 
-// replay reads the newest records of a type, one after the other; of accesses those of a kind, if one
-// is named.
-func (p *audits) replay(a *ask, kind, access string, take func(line []byte) error) error {
-	asked := map[string]string{"app": a.App, "type": kind, "reason": p.Asked.Reason, "by": p.Asked.By,
-		"last": strconv.Itoa(mostOfType + 1)}
-	if access != "" {
-		asked["access"] = access
+// replay reads the newest records of each type; of accesses those of each kind, if some are named. It
+// asks once, so that whoever looks leaves one record of it.
+func (p *audits) replay(a *ask, types, accesses []string) error {
+	asked := map[string]string{"app": a.App, "type": strings.Join(types, ","), "reason": p.Asked.Reason,
+		"by": p.Asked.By, "last": strconv.Itoa(mostOfType + 1)}
+	if len(accesses) > 0 {
+		asked["access"] = strings.Join(accesses, ",")
 	}
 	for name, day := range map[string]string{"from": p.Asked.From, "to": p.Asked.To} {
 		if day != "" {
@@ -265,26 +244,58 @@ func (p *audits) replay(a *ask, kind, access string, take func(line []byte) erro
 	if err != nil {
 		return err
 	}
-	var found [][]byte
+	var all []recorded
+	count := map[string]int{}
 	into := &lines{header: http.Header{}, status: http.StatusOK, take: func(line []byte) error {
-		found = append(found, slices.Clone(line))
-		return nil
+		x := recorded{line: slices.Clone(line)}
+		err := json.Unmarshal(line, &x)
+		if x.name = x.Type; x.Type == accessed && len(accesses) > 0 {
+			x.name += x.Data.Kind
+		}
+		count[x.name]++
+		all = append(all, x)
+		return err
 	}}
 	a.api.ServeHTTP(into, r)
 	if err := into.end(); err != nil {
 		return err
 	}
 
-	// They come oldest first: the one too many is the first.
-	if len(found) > mostOfType {
-		p.Older, found = true, found[1:]
-	}
-	for _, line := range found {
-		if err := take(line); err != nil {
+	// They come oldest first: of what is one too many the first is left out.
+	for _, x := range all {
+		if count[x.name] > mostOfType {
+			count[x.name]--
+			p.Older = true
+			continue
+		}
+		if err := p.take(x); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// A recorded is a line of history, as far as it is told apart from others.
+type recorded struct {
+	Type string `json:"type"`
+	Data struct {
+		Kind string `json:"kind"`
+	} `json:"data"`
+	line []byte
+	name string // of its type, or of its kind of access: what so many are shown of
+}
+
+// accessed is the type of the records of who looked at what.
+const accessed = "data.accessed"
+
+// take adds a record to those that the page shows.
+func (p *audits) take(x recorded) error {
+	if x.Type == accessed {
+		p.Accesses = append(p.Accesses, access{})
+		return json.Unmarshal(x.line, &p.Accesses[len(p.Accesses)-1])
+	}
+	p.Left = append(p.Left, leaving{})
+	return json.Unmarshal(x.line, &p.Left[len(p.Left)-1])
 }
 
 // errBrokeOff says that a history ends before its end.

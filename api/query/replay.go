@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/hex"
 	"iter"
+	"slices"
+	"strings"
 
 	"consentledger/api/wire"
 	"consentledger/api/wire/parse"
@@ -33,9 +35,8 @@ func Selection(r wire.ReplayRequest) (s ledger.Selection, err error) {
 		}
 	}
 
-	if s.Type = parse.Canonical(r.Type); s.Type != "" && !ledger.IsType(s.Type) {
-		return s, malformed("type: no record has this type; name one as in consent.given or policy.published, " +
-			"without a version")
+	if s.Types, err = types(r.Type); err != nil {
+		return s, err
 	}
 
 	if s.From, err = instant("from", r.From); err != nil {
@@ -63,7 +64,10 @@ func Selection(r wire.ReplayRequest) (s ledger.Selection, err error) {
 		s.Until = before - 1
 	}
 
-	if s.Access = domain.AccessKind(r.Access); s.Access != "" && s.Type != "data.accessed" {
+	if s.Access, err = accesses(r.Access); err != nil {
+		return s, err
+	}
+	if len(s.Access) > 0 && !slices.Contains(s.Types, "data.accessed") {
 		return s, malformed("access: is for the type data.accessed")
 	}
 	if r.Last != "" {
@@ -76,6 +80,44 @@ func Selection(r wire.ReplayRequest) (s ledger.Selection, err error) {
 
 	s.Replays = r.Replays
 	return s, nil
+}
+
+// types returns the types that a text names, each once; none of an empty one.
+func types(text string) ([]string, error) {
+	if text == "" {
+		return nil, nil
+	}
+	var names []string
+	for name := range strings.SplitSeq(text, ",") {
+		name = parse.Canonical(name)
+		if !ledger.IsType(name) {
+			return nil, malformed("type: no record has this type; name one as in consent.given or policy.published, " +
+				"without a version, or several between commas")
+		}
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return slices.Compact(names), nil
+}
+
+// mostAccesses is how many kinds of accesses may be asked for at once: more than there are.
+const mostAccesses = 32
+
+// accesses returns the kinds of accesses that a text names, each once; none of an empty one.
+func accesses(text string) ([]domain.AccessKind, error) {
+	if text == "" {
+		return nil, nil
+	}
+	var kinds []domain.AccessKind
+	for kind := range strings.SplitSeq(text, ",") {
+		kinds = append(kinds, domain.AccessKind(kind))
+	}
+	slices.Sort(kinds)
+	kinds = slices.Compact(kinds)
+	if len(kinds) > mostAccesses {
+		return nil, malformed("access: names more than %d kinds", mostAccesses)
+	}
+	return kinds, nil
 }
 
 // mostLast is how many of the newest entries may be asked for.

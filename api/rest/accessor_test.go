@@ -62,6 +62,9 @@ func TestWhoReplaysIsRecorded(t *testing.T) {
 			[]string{"replay of demo about one=false: 2 records, true to true, because unstated, said=false, unauthenticated"}},
 		{"a page, with hashes", "POST", "/v1/replay", `{"app":"demo","before":"6","last":"2","hashes":true,"reason":"audit"}`, nil,
 			[]string{"replay of demo about one=false: 2 records, false to false, because audit, said=false, unauthenticated"}},
+		{"the newest of several types and kinds", "POST", "/v1/replay",
+			`{"app":"demo","type":"policy.published,consent.given,data.accessed","access":"replay,export","last":"1","reason":"audit"}`, nil,
+			[]string{"replay of demo about one=false: 3 records, false to false, because audit, said=false, unauthenticated"}},
 		{"nobody", "GET", "/v1/replay?app=demo&person=nobody", "", nil, nil},
 		{"nothing new", "GET", "/v1/replay?after=7", "", nil, nil},
 		{"what changed for a person", "POST", "/v1/apps/demo/replay/diff", `{"subject":"ann","from":"2000-01-01T00:00:00Z","to":"` + now + `","reason":"audit"}`, nil,
@@ -78,6 +81,15 @@ func TestWhoReplaysIsRecorded(t *testing.T) {
 	}
 	h.want(400, "replays: is true or false", "GET", "/v1/replay?replays=maybe", "")
 	h.want(400, "hashes: is true or false", "GET", "/v1/replay?hashes=yes", "")
+	var kinds []string
+	for i := range 33 {
+		kinds = append(kinds, fmt.Sprint("kind-", i))
+	}
+	h.want(400, "type: no record has this type", "GET", "/v1/replay?type=consent.given,consent.givn", "")
+	h.want(400, "type: no record has this type", "GET", "/v1/replay?type=consent.given,", "")
+	h.want(400, "access: is for the type data.accessed", "GET", "/v1/replay?type=consent.given&access=export", "")
+	h.want(400, "access: names more than 32 kinds", "POST", "/v1/replay",
+		`{"type":"data.accessed","access":"`+strings.Join(kinds, ",")+`"}`)
 	h.want(400, "before: a position", "GET", "/v1/replay?before=1", "")
 	h.want(400, "percent-encoded", "GET", "/v1/replay", "", "Consent-Why: %zz")
 	h.want(422, "reason", "GET", "/v1/replay", "", "Consent-Reason: Because I can")

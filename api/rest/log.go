@@ -25,11 +25,11 @@ type replayIn struct {
 	App     string `query:"app"`
 	From    string `query:"from" doc:"RFC 3339; begins with the first record of this time or later"`
 	To      string `query:"to" doc:"RFC 3339; ends before the first record of this time or later"`
-	Type    string `query:"type" doc:"as in consent.given"`
+	Type    string `query:"type" doc:"as in consent.given; several are separated by commas"`
 	Person  string `query:"person" doc:"account:ID, device:ID or ID; needs app"`
 	After   string `query:"after" doc:"only entries after this position"`
-	Access  string `query:"access" doc:"of data.accessed: only accesses of this kind, as in export"`
-	Last    string `query:"last" doc:"only the newest so many, 1 to 1000"`
+	Access  string `query:"access" doc:"of data.accessed: only accesses of this kind, as in export, or of several, separated by commas"`
+	Last    string `query:"last" doc:"only the newest so many, 1 to 1000; of several types or kinds of accesses so many of each"`
 	Before  string `query:"before" doc:"only entries before this position: with last, the page before"`
 	Hashes  string `query:"hashes" doc:"true: also the hash that each record has in the log of its app"`
 	Replays string `query:"replays" doc:"true: also the records of who replayed, which are left out unless type asks for them"`

@@ -12,12 +12,12 @@ import (
 type ReplayRequest struct {
 	App     string `json:"app,omitzero"`
 	Subject string `json:"subject,omitzero" doc:"account:ID, device:ID or ID; needs app"`
-	Type    string `json:"type,omitzero" doc:"as in consent.given"`
+	Type    string `json:"type,omitzero" doc:"as in consent.given; several are separated by commas"`
 	From    string `json:"from,omitzero" doc:"RFC 3339; begins with the first record of this time or later"`
 	To      string `json:"to,omitzero" doc:"RFC 3339; ends before the first record of this time or later"`
 	After   string `json:"after,omitzero" doc:"only entries after this position"`
-	Access  string `json:"access,omitzero" doc:"of data.accessed: only accesses of this kind, as in export"`
-	Last    string `json:"last,omitzero" doc:"only the newest so many, 1 to 1000"`
+	Access  string `json:"access,omitzero" doc:"of data.accessed: only accesses of this kind, as in export, or of several, separated by commas"`
+	Last    string `json:"last,omitzero" doc:"only the newest so many, 1 to 1000; of several types or kinds of accesses so many of each"`
 	Before  string `json:"before,omitzero" doc:"only entries before this position: with last, the page before"`
 	Hashes  bool   `json:"hashes,omitzero" doc:"also the hash that each record has in the log of its app"`
 	Replays bool   `json:"replays,omitzero" doc:"also the records of who replayed, which are left out unless type asks for them"`

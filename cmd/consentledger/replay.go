@@ -65,7 +65,7 @@ each, and exit code 8 if one differs. Of the logs the roots are compared.`,
 	f.StringVar(&data, "data", "", "the data directory of a stopped server")
 	f.StringVar(&r.App, "app", "", "only this app")
 	f.StringVar(&r.Subject, "subject", "", "only this person, as in user-1 (needs --app)")
-	f.StringVar(&r.Type, "type", "", "only this event type, as in consent.given")
+	f.StringVar(&r.Type, "type", "", "only this event type, as in consent.given, or several, separated by commas")
 	f.StringVar(&r.From, "from", "", "begin with the first record of this time or later, RFC 3339")
 	f.StringVar(&r.To, "to", "", "end before the first record of this time or later, RFC 3339")
 	f.StringVar(&r.After, "after", "", "only what comes after this position")

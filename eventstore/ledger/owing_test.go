@@ -87,7 +87,7 @@ func TestAFactSaysWhatIsOwedSince(t *testing.T) {
 	if got, want := owed(t, l), "3 delete.adhouse.d30, 4 reply.d15, 4 delete.adhouse.d30"; got != want {
 		t.Errorf("owed %s, want %s", got, want)
 	}
-	if got := selected(t, l, ledger.Selection{App: "demo", Type: "obligation.opened"}); len(got) != 2 {
+	if got := selected(t, l, ledger.Selection{App: "demo", Types: []string{"obligation.opened"}}); len(got) != 2 {
 		t.Errorf("%d records open obligations, want 2", len(got))
 	}
 }

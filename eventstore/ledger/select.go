@@ -1,10 +1,12 @@
 package ledger
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"iter"
 	"slices"
+	"strings"
 
 	"consentledger/domain"
 	"consentledger/domain/catalog"
@@ -25,15 +27,38 @@ type Selection struct {
 	App    ident.AppName   // must be registered
 	Person ident.PersonKey // wants App
 	// as in consent.given, whatever its version; obligation.opened: also of facts that say what is
-	// owed since
-	Type     string
+	// owed since; none: all
+	Types    []string
 	From, To deadline.Instant
 	After    eventstore.Position
 	Until    eventstore.Position // zero: to the last there is
-	// with the records of who replayed; they are left out otherwise, unless Type asks for them
+	// with the records of who replayed; they are left out otherwise, unless Types ask for them
 	Replays bool
-	Access  domain.AccessKind // of records of accesses, only those of this kind
-	Last    int               // only the newest so many; zero: all
+	Access  []domain.AccessKind // of records of accesses, only those of these kinds; none: all
+	Last    int                 // only the newest so many; of several types or kinds so many of each; zero: all
+}
+
+// names returns under which names an [Index] keeps what s asks for; none: whatever there is.
+func (s Selection) names() (names []string) {
+	for _, kind := range s.Types {
+		if kind != accessType || len(s.Access) == 0 {
+			names = append(names, kind)
+			continue
+		}
+		for _, access := range s.Access {
+			names = append(names, PlaceOf(access))
+		}
+	}
+	return names
+}
+
+// isUnder reports whether an [Index] keeps an entry under a name.
+func isUnder(e *codec.Entry, name string) bool {
+	if access, is := strings.CutPrefix(name, accessType+"/"); is {
+		a, accessed := e.Event.(domain.DataAccessed)
+		return accessed && string(a.Kind) == access
+	}
+	return e.Kind() == name || name == "obligation.opened" && len(e.Owing) > 0
 }
 
 // An Index knows where the records of a type lie in the log, as far as it has read it.
@@ -62,7 +87,7 @@ func (l *Ledger) Select(ctx context.Context, s Selection) (iter.Seq2[codec.Entry
 	return l.SelectBy(ctx, s, nil)
 }
 
-// SelectBy is [Ledger.Select] that reads records of one type where an index says that they lie, and
+// SelectBy is [Ledger.Select] that reads records of some types where an index says that they lie, and
 // the log itself where the index cannot tell, or has not read it yet. Nil is no index.
 func (l *Ledger) SelectBy(ctx context.Context, s Selection, index Index) (iter.Seq2[codec.Entry, error], error) {
 	if s.App != "" {
@@ -80,18 +105,19 @@ func (l *Ledger) SelectBy(ctx context.Context, s Selection, index Index) (iter.S
 	switch {
 	case s.Person != (ident.PersonKey{}):
 		all = l.History(ctx, s.App, s.Person)
-	case index != nil && s.App != "" && (s.Type != "" || s.Last > 0):
-		all = l.ofType(ctx, s, after, until, index)
+	case index != nil && s.App != "" && (len(s.Types) > 0 || s.Last > 0):
+		all = l.ofTypes(ctx, s, after, until, index)
 	default:
 		all = l.Replay(ctx, after)
 	}
 
+	names := s.names()
 	found := func(yield func(codec.Entry, error) bool) {
 		for e, err := range all {
 			if err == nil && e.Position > until {
 				return
 			}
-			if err == nil && (e.Position <= after || !s.lets(e)) {
+			if err == nil && (e.Position <= after || !s.lets(&e, names)) {
 				continue
 			}
 			if !yield(e, err) {
@@ -100,7 +126,7 @@ func (l *Ledger) SelectBy(ctx context.Context, s Selection, index Index) (iter.S
 		}
 	}
 	if s.Last > 0 {
-		return newest(found, s.Last), nil
+		return newest(found, names, s.Last), nil
 	}
 	return found, nil
 }
@@ -170,23 +196,36 @@ func (l *Ledger) readRecords(ctx context.Context, some []codec.Entry, yield func
 	return true
 }
 
-// ofType yields the entries of a type where an index says that they lie, and then whatever was
+// ofTypes yields the entries of types where an index says that they lie, and then whatever was
 // recorded since the index was written. An index that is away, or that is not to be asked yet, costs
 // time and no answer.
-func (l *Ledger) ofType(
+func (l *Ledger) ofTypes(
 	ctx context.Context, s Selection, after, until eventstore.Position, index Index,
 ) iter.Seq2[codec.Entry, error] {
-	name, limit := s.Type, scattered
-	if s.Access != "" {
-		name = PlaceOf(s.Access)
-	}
+	limit := scattered
 	if s.Last > 0 {
 		limit = s.Last
 	}
-	places, more, asOf, err := index.Places(ctx, s.App, name, after, until, limit)
-	if err != nil || more && s.Last == 0 {
-		return l.Replay(ctx, after)
+	names := s.names()
+	if len(names) == 0 {
+		names = []string{""}
 	}
+
+	var places []eventstore.Position
+	asOf := ^eventstore.Position(0)
+	for _, name := range names {
+		some, more, read, err := index.Places(ctx, s.App, name, after, until, limit)
+		if err != nil || s.Last == 0 && (more || len(places)+len(some) > scattered) {
+			return l.Replay(ctx, after)
+		}
+		places, asOf = append(places, some...), min(asOf, read)
+	}
+
+	// An entry lies under several names, and what lies behind the least position that was read for
+	// one of them comes with the rest of the log.
+	slices.Sort(places)
+	places = slices.Compact(places)
+	places = slices.DeleteFunc(places, func(p eventstore.Position) bool { return p > asOf })
 
 	return func(yield func(codec.Entry, error) bool) {
 		for some := range slices.Chunk(places, eventstore.MaxBatch) {
@@ -204,20 +243,32 @@ func (l *Ledger) ofType(
 	}
 }
 
-// newest yields the last entries of all.
-func newest(all iter.Seq2[codec.Entry, error], count int) iter.Seq2[codec.Entry, error] {
+// newest yields the last entries of all, or of each name those that are under it.
+func newest(all iter.Seq2[codec.Entry, error], names []string, count int) iter.Seq2[codec.Entry, error] {
 	return func(yield func(codec.Entry, error) bool) {
-		var last []codec.Entry
+		last := make([][]codec.Entry, max(1, len(names)))
 		for e, err := range all {
 			if err != nil {
 				yield(e, err)
 				return
 			}
-			if last = append(last, e); len(last) == 2*count {
-				last = append(last[:0], last[count:]...)
+			for i := range last {
+				if len(names) > 0 && !isUnder(&e, names[i]) {
+					continue
+				}
+				if last[i] = append(last[i], e); len(last[i]) == 2*count {
+					last[i] = append(last[i][:0], last[i][count:]...)
+				}
 			}
 		}
-		for _, e := range last[max(0, len(last)-count):] {
+
+		for i := range last {
+			last[i] = last[i][max(0, len(last[i])-count):]
+		}
+		list := slices.Concat(last...)
+		slices.SortFunc(list, func(a, b codec.Entry) int { return cmp.Compare(a.Position, b.Position) })
+		list = slices.CompactFunc(list, func(a, b codec.Entry) bool { return a.Position == b.Position })
+		for _, e := range list {
 			if !yield(e, nil) {
 				return
 			}
@@ -255,18 +306,16 @@ func (l *Ledger) between(ctx context.Context, s Selection) (after, until eventst
 	return after, until, nil
 }
 
-func (s Selection) lets(e codec.Entry) bool {
-	if a, access := e.Event.(domain.DataAccessed); access && a.Kind == domain.AccessReplay && !s.Replays &&
-		s.Type == "" {
-		return false // or whoever asks for what is new would make what is new
+// lets reports whether an entry is asked for, where names are those of s.
+func (s Selection) lets(e *codec.Entry, names []string) bool {
+	if s.App != "" && e.Stream.App != s.App {
+		return false
 	}
-	if s.Access != "" {
-		if a, access := e.Event.(domain.DataAccessed); !access || a.Kind != s.Access {
-			return false
-		}
+	if len(names) > 0 {
+		return slices.ContainsFunc(names, func(name string) bool { return isUnder(e, name) })
 	}
-	opens := len(e.Owing) > 0 && s.Type == "obligation.opened"
-	return (s.App == "" || e.Stream.App == s.App) && (s.Type == "" || e.Kind() == s.Type || opens)
+	a, access := e.Event.(domain.DataAccessed)
+	return !access || a.Kind != domain.AccessReplay || s.Replays // or whoever asks for what is new would make it
 }
 
 // IsType reports whether records of the type with that name exist.

@@ -101,9 +101,9 @@ func TestASelectionIsWhatItSays(t *testing.T) {
 	}{
 		"everything":                {ledger.Selection{}, 43},
 		"an app":                    {ledger.Selection{App: "demo"}, 43},
-		"a type":                    {ledger.Selection{Type: "consent.given"}, 20},
+		"a type":                    {ledger.Selection{Types: []string{"consent.given"}}, 20},
 		"a person":                  {ledger.Selection{App: "demo", Person: person}, 10},
-		"a person and a type":       {ledger.Selection{App: "demo", Person: person, Type: "consent.given"}, 0},
+		"a person and a type":       {ledger.Selection{App: "demo", Person: person, Types: []string{"consent.given"}}, 0},
 		"nobody":                    {ledger.Selection{App: "demo", Person: ident.PersonKey{Kind: "account", ID: "nobody"}}, 0},
 		"after a position":          {ledger.Selection{After: all[40].Position}, 2},
 		"before the first":          {ledger.Selection{To: all[0].Recorded}, 0},
@@ -114,7 +114,7 @@ func TestASelectionIsWhatItSays(t *testing.T) {
 		"the position binds too":    {ledger.Selection{After: all[15].Position, From: all[10].Recorded, To: all[20].Recorded}, 4},
 		"a time that has not come":  {ledger.Selection{To: all[42].Recorded + 1_000_000}, 43},
 		"from a time yet to come":   {ledger.Selection{From: all[42].Recorded + 1_000_000}, 0},
-		"a type that nobody writes": {ledger.Selection{Type: "consent.given.v1"}, 0},
+		"a type that nobody writes": {ledger.Selection{Types: []string{"consent.given.v1"}}, 0},
 	} {
 		if got := selected(t, l, c.s); len(got) != c.want {
 			t.Errorf("%s: %d entries, want %d: %v", name, len(got), c.want, got)
