@@ -19,10 +19,10 @@ func connect(t *testing.T) *nats.Conn {
 	}
 	s.Start()
 	t.Cleanup(func() { s.Shutdown(); s.WaitForShutdown() })
-	if !s.ReadyForConnections(10 * time.Second) {
+	if !s.ReadyForConnections(time.Minute) {
 		t.Fatal("the server does not start")
 	}
-	nc, err := nats.Connect(s.ClientURL())
+	nc, err := nats.Connect(s.ClientURL(), nats.Timeout(time.Minute))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -33,7 +33,7 @@ func connect(t *testing.T) *nats.Conn {
 // ask asks a monitor.
 func ask(t *testing.T, nc *nats.Conn, subject string, into any) {
 	t.Helper()
-	m, err := nc.Request(subject, nil, 10*time.Second)
+	m, err := nc.Request(subject, nil, time.Minute)
 	if err == nil {
 		err = json.Unmarshal(m.Data, into)
 	}
@@ -44,10 +44,11 @@ func ask(t *testing.T, nc *nats.Conn, subject string, into any) {
 
 func TestRequestsAreCountedWhenTheyAreAnswered(t *testing.T) {
 	nc := connect(t)
-	hold := make(chan struct{})
+	begun, hold := make(chan struct{}, 3), make(chan struct{})
 	s, err := Open(nc, Config{Name: "test", Version: "1.2.3", Description: "a test", QueueGroup: "q"}, []Endpoint{{
 		Name: "echo", Subject: "echo.*", Metadata: map[string]string{"a": "b"},
 		Handle: func(r *Request) {
+			begun <- struct{}{}
 			go func() {
 				<-hold
 				if string(r.Data) == "bad" {
@@ -68,7 +69,7 @@ func TestRequestsAreCountedWhenTheyAreAnswered(t *testing.T) {
 	var answers sync.WaitGroup
 	for _, body := range []string{"1", "2", "bad"} {
 		answers.Go(func() {
-			m, err := nc.Request("echo.x", []byte(body), 10*time.Second)
+			m, err := nc.Request("echo.x", []byte(body), time.Minute)
 			if err != nil || (body == "bad") != (m.Header.Get(micro.ErrorCodeHeader) == "422") {
 				t.Errorf("%s: %v, %v", body, m, err)
 			}
@@ -78,6 +79,9 @@ func TestRequestsAreCountedWhenTheyAreAnswered(t *testing.T) {
 	ask(t, nc, "$SRV.STATS.test", &stats)
 	if e := stats.Endpoints[0]; e.NumRequests != 0 {
 		t.Errorf("counted before they are answered: %+v", e)
+	}
+	for range 3 { // how long each takes counts from when it came
+		<-begun
 	}
 	const held = 50 * time.Millisecond
 	time.AfterFunc(held, func() { close(hold) })
@@ -106,7 +110,7 @@ func TestRequestsAreCountedWhenTheyAreAnswered(t *testing.T) {
 
 func TestClosingAnswersWhatWasSentBefore(t *testing.T) {
 	nc := connect(t)
-	asker, err := nats.Connect(nc.ConnectedUrl())
+	asker, err := nats.Connect(nc.ConnectedUrl(), nats.Timeout(time.Minute))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -141,11 +145,11 @@ func TestClosingAnswersWhatWasSentBefore(t *testing.T) {
 	close(hold)
 	<-closed
 	for i := range 3 {
-		if _, err := answers.NextMsg(10 * time.Second); err != nil {
+		if _, err := answers.NextMsg(time.Minute); err != nil {
 			t.Errorf("answer %d: %v", i, err)
 		}
 	}
-	if _, err := asker.Request("echo", nil, 10*time.Second); err != nats.ErrNoResponders {
+	if _, err := asker.Request("echo", nil, time.Minute); err != nats.ErrNoResponders {
 		t.Errorf("a closed service: %v", err)
 	}
 }
