@@ -75,7 +75,7 @@ func newWorld(t *testing.T) *world {
 			}
 			return k.Unseal([]byte(id), sealed)
 		},
-		Pace: Pace{First: time.Millisecond, Last: 4 * time.Millisecond, Failures: 5, Look: 10 * time.Millisecond, Answer: 2 * time.Second},
+		Pace: Pace{First: time.Millisecond, Last: 4 * time.Millisecond, Failures: 5, Look: 10 * time.Millisecond, Answer: time.Minute},
 	}
 	return w
 }
@@ -133,7 +133,7 @@ func (w *world) hook(id string) Hook {
 
 func (w *world) until(what string, ok func() bool) {
 	w.t.Helper()
-	for end := time.Now().Add(30 * time.Second); !ok(); time.Sleep(2 * time.Millisecond) {
+	for end := time.Now().Add(2 * time.Minute); !ok(); time.Sleep(2 * time.Millisecond) {
 		if time.Now().After(end) {
 			w.t.Fatalf("never: %s", what)
 		}
@@ -317,7 +317,7 @@ func TestARedirectIsNotFollowed(t *testing.T) {
 // TestWhoIsSlowIsLeft after a while, and other webhooks do not wait for it.
 func TestWhoIsSlowIsLeft(t *testing.T) {
 	w := newWorld(t)
-	w.hooks.Pace.Answer = 50 * time.Millisecond
+	w.hooks.Pace.Answer = time.Second // in which the other one answers
 	leave := make(chan struct{})
 	slow := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		select {
@@ -340,6 +340,7 @@ func TestWhoIsSlowIsLeft(t *testing.T) {
 // TestARotatedSecretOverlaps: for a while both sign, then the older one does not.
 func TestARotatedSecretOverlaps(t *testing.T) {
 	w := newWorld(t)
+	w.hooks.Pace.Failures = 1000 // what the newest secret signs fails until the receiver has it
 	r := newReceiver(t)
 	h, first := w.add(r.URL, 0)
 	_, second, err := w.hooks.Rotate(t.Context(), "demo", h.ID, time.Hour)
