@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"consentledger/eventstore/freeport"
 	"consentledger/projections/transparency/merkle"
 
 	"filippo.io/torchwood"
@@ -42,12 +43,7 @@ func startWitness(t *testing.T, vkey string) *litewitness {
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
 	fingerprint := startAgent(t, filepath.Join(dir, "agent"))
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	addr := l.Addr().String()
-	l.Close()
+	addr := freeport.Address(t)
 	db := filepath.Join(dir, "witness.db")
 	c := exec.Command(tool(t, "litewitness"), "-ssh-agent="+filepath.Join(dir, "agent"), "-key="+fingerprint, "-name=witness.example.com", "-db="+db, "-listen="+addr)
 	out, err := c.StderrPipe()

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"iter"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -17,6 +16,7 @@ import (
 	"consentledger/domain"
 	"consentledger/domain/ident"
 	"consentledger/eventstore/codec"
+	"consentledger/eventstore/freeport"
 	"consentledger/eventstore/ledger"
 	"consentledger/projections/transparency"
 	"consentledger/projections/transparency/merkle"
@@ -238,9 +238,7 @@ func TestWitnessesThatDoNotSign(t *testing.T) {
 	if status, text := bad.ask(0, nil, forked); status != http.StatusOK {
 		t.Fatalf("%d %s", status, text)
 	}
-	gone := httptest.NewServer(http.NotFoundHandler())
-	away := &litewitness{t: t, url: gone.URL, vkey: bad.vkey}
-	gone.Close()
+	away := &litewitness{t: t, url: "http://" + freeport.Address(t), vkey: bad.vkey}
 
 	h.witnesses.Policy = h.policyOf("any", good, bad)
 	h.show()

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -14,6 +15,7 @@ import (
 	"consentledger/api/internal/npm"
 	"consentledger/domain"
 	"consentledger/domain/policy"
+	"consentledger/eventstore/freeport"
 )
 
 // block returns the only block of code in a language of a page of docs.
@@ -74,17 +76,6 @@ func start(t *testing.T, w *world, secret, port string, c *exec.Cmd) *program {
 	return p
 }
 
-func freePort(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	_, port, _ := net.SplitHostPort(l.Addr().String())
-	return port
-}
-
 // TestTheReceiversOfTheDocs take what is sent, with the official libraries of two
 // languages, and nothing that somebody else sends.
 func TestTheReceiversOfTheDocs(t *testing.T) {
@@ -110,7 +101,7 @@ func TestTheReceiversOfTheDocs(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
 			w.hooks.Pace.Failures = 1000
-			port := freePort(t)
+			port := strconv.Itoa(freeport.Port(t))
 			h, secret := w.add("http://127.0.0.1:"+port+"/consents", 0)
 			p := start(t, w, secret, port, c)
 			w.withdraw("ada")

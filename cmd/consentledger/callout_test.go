@@ -19,6 +19,7 @@ import (
 	"consentledger/api/nats/intake"
 	"consentledger/api/wire/wiretest"
 	ledgerserver "consentledger/cmd/internal/server"
+	"consentledger/eventstore/freeport"
 	"consentledger/eventstore/postgres/pgserver/pgservertest"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -70,7 +71,7 @@ func newAsking(t *testing.T) *asking {
 	}
 	var routes []string
 	for range 3 {
-		routes = append(routes, freeAddress(t))
+		routes = append(routes, freeport.Address(t))
 	}
 	for n := range 3 {
 		c.start(n, routes)
@@ -370,12 +371,12 @@ func (c *asking) answersNowhereElse(t *testing.T, key auth.KeyAnswer) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	admin, err := nats.Connect(c.urls[1], nats.RootCAs(c.authority()), c.asLedger(), nats.CustomInboxPrefix(intake.InboxPrefix))
+	admin, err := nats.Connect(c.urls[1], nats.Timeout(patience), nats.RootCAs(c.authority()), c.asLedger(), nats.CustomInboxPrefix(intake.InboxPrefix))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer admin.Close()
-	js, err := jetstream.New(admin)
+	js, err := jetstream.New(admin, jetstream.WithDefaultTimeout(patience))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -418,7 +419,7 @@ func (c *asking) asLedger() nats.Option {
 func (c *asking) tool(t *testing.T, key auth.KeyAnswer) {
 	u := newNATSUser(t, "--server", c.urls[2], "--tlsca", c.authority(), "--user", "key", "--password", key.Key,
 		"--inbox-prefix", auth.InboxOf(key.ID))
-	out := u.run("req", "consent.v1.shop.record", fmt.Sprintf(withdrawal, "tool"), "--raw", "--timeout=60s")
+	out := u.run("req", "consent.v1.shop.record", fmt.Sprintf(withdrawal, "tool"), "--raw")
 	if !strings.Contains(out, `"event_id"`) {
 		t.Errorf("the shop's: %s", out)
 	}
@@ -436,7 +437,7 @@ func (c *asking) tool(t *testing.T, key auth.KeyAnswer) {
 
 // ends revokes a key and lets a token expire whose connections are open.
 func (c *asking) ends(t *testing.T, g *guarded, key auth.KeyAnswer, idp *mockoidc.MockOIDC, renew time.Duration) {
-	short := time.Now().Add(5 * time.Second).Truncate(time.Second)
+	short := time.Now().Add(20 * time.Second).Truncate(time.Second) // it connects with it first
 	token := tokenUntil(t, idp, string(auth.Writer), short)
 	by, err := c.connect(1, "_INBOX.x", nats.Token(token))
 	if err != nil {
@@ -445,7 +446,7 @@ func (c *asking) ends(t *testing.T, g *guarded, key auth.KeyAnswer, idp *mockoid
 
 	// A client as apps have it connects anew by itself, as long as its key is good.
 	again, closed := make(chan struct{}, 1), make(chan struct{})
-	nc, err := nats.Connect(strings.Join(c.urls, ","), nats.RootCAs(c.authority()), nats.Token(key.Key), nats.CustomInboxPrefix(auth.InboxOf(key.ID)),
+	nc, err := nats.Connect(strings.Join(c.urls, ","), nats.Timeout(patience), nats.RootCAs(c.authority()), nats.Token(key.Key), nats.CustomInboxPrefix(auth.InboxOf(key.ID)),
 		nats.MaxReconnects(-1), nats.ReconnectWait(10*time.Millisecond),
 		nats.ReconnectHandler(func(*nats.Conn) {
 			select {
@@ -551,7 +552,7 @@ func TestACalloutThatCannotWorkIsNamed(t *testing.T) {
 			if x.name == openNode {
 				n.URL += "," + c.single(func(o *server.Options) { o.AuthCallout, o.Nkeys = nil, nil })
 			}
-			args := []string{"doctor", "--data", t.TempDir(), "--http", freeAddress(t), "--nats", n.URL, "--nats-nkey", n.Nkey, "--nats-callout", n.Callout, "-o", "jsonl"}
+			args := []string{"doctor", "--data", t.TempDir(), "--http", freeport.Address(t), "--nats", n.URL, "--nats-nkey", n.Nkey, "--nats-callout", n.Callout, "-o", "jsonl"}
 			if x.xkey {
 				n.CalloutXKey = c.xkey.file
 				args = append(args, "--nats-callout-xkey", n.CalloutXKey)
@@ -579,7 +580,7 @@ func TestACalloutThatCannotWorkIsNamed(t *testing.T) {
 	}
 	t.Run("what is right", func(t *testing.T) {
 		url := c.single(func(o *server.Options) { o.AuthCallout.XKey = c.xkey.public })
-		out, _ := cli(t, nil, "doctor", "--data", t.TempDir(), "--http", freeAddress(t), "--nats", url, "--nats-nkey", c.ledger.file, "--nats-callout", c.issuer.file,
+		out, _ := cli(t, nil, "doctor", "--data", t.TempDir(), "--http", freeport.Address(t), "--nats", url, "--nats-nkey", c.ledger.file, "--nats-callout", c.issuer.file,
 			"--nats-callout-xkey", c.xkey.file, "-o", "jsonl")
 		if !wiretest.Holds(out, `"check":"auth-callout","state":"ok"`) || !strings.Contains(out, c.issuer.public) || !strings.Contains(out, c.xkey.public) {
 			t.Error(out)
@@ -590,7 +591,7 @@ func TestACalloutThatCannotWorkIsNamed(t *testing.T) {
 // Flags that lead nowhere are refused before anything is opened.
 func TestFlagsOfACalloutAreCheckedFirst(t *testing.T) {
 	user, issuer, xkey := newUserSeed(t), newAccountSeed(t), newCurveSeed(t)
-	at := "nats://" + freeAddr(t)
+	at := "nats://" + freeport.Address(t)
 	for _, x := range []struct{ args, want string }{
 		{"--nats-callout " + issuer.file + " --authenticate", "--nats-callout"},
 		{"--nats " + at + " --nats-callout " + issuer.file, "--authenticate"},
@@ -654,7 +655,7 @@ func TestATokenConnectsToNATSUntilItExpires(t *testing.T) {
 		return nc
 	})
 
-	ends := time.Now().Add(3 * time.Second).Truncate(time.Second)
+	ends := time.Now().Add(20 * time.Second).Truncate(time.Second) // it connects with it first
 	short, err := connect(tokenUntil(t, idp, string(auth.Writer), ends))
 	if err != nil {
 		t.Fatal(err)

@@ -17,6 +17,7 @@ import (
 
 	"consentledger/api/nats/intake"
 	ledgerserver "consentledger/cmd/internal/server"
+	"consentledger/eventstore/freeport"
 
 	"github.com/nats-io/jwt/v2"
 	"github.com/nats-io/nats-server/v2/server"
@@ -137,12 +138,11 @@ func newCluster(t *testing.T) *cluster {
 		t.Fatal(err)
 	}
 	c.options = server.Options{
-		ServerName: "outside", Host: "127.0.0.1", Port: -1, NoSigs: true, NoLog: true, TLS: true, TLSConfig: c.ca.tls(),
+		ServerName: "outside", Host: "127.0.0.1", Port: freeport.Port(t), NoSigs: true, NoLog: true, TLS: true, TLSConfig: c.ca.tls(),
 		TrustedOperators: []*jwt.OperatorClaims{claims}, AccountResolver: resolver, SystemAccount: public(t, system),
 		JetStream: true, StoreDir: t.TempDir(), SyncAlways: true,
 	}
 	c.start()
-	c.options.Port = c.server.Addr().(*net.TCPAddr).Port
 	c.url = "tls://" + c.server.Addr().String()
 	t.Cleanup(c.stop)
 	return c
@@ -246,7 +246,7 @@ func (c *cluster) reach(creds string) ledgerserver.ExternalNATS {
 
 func (c *cluster) connect(creds string) *nats.Conn {
 	c.t.Helper()
-	nc, err := nats.Connect(c.url, nats.UserCredentials(creds), nats.RootCAs(c.ca.file), nats.ClientCert(c.cert, c.key),
+	nc, err := nats.Connect(c.url, nats.Timeout(patience), nats.UserCredentials(creds), nats.RootCAs(c.ca.file), nats.ClientCert(c.cert, c.key),
 		nats.CustomInboxPrefix("_INBOX.app"), nats.MaxReconnects(-1), nats.ReconnectWait(50*time.Millisecond), nats.IgnoreAuthErrorAbort())
 	if err != nil {
 		c.t.Fatal(err)

@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	ledgerserver "consentledger/cmd/internal/server"
+	"consentledger/eventstore/freeport"
 	"consentledger/eventstore/postgres/pgserver"
 	"consentledger/eventstore/postgres/pgserver/pgservertest"
 
@@ -50,7 +51,7 @@ func TestTheNATSConfigurationRunsACluster(t *testing.T) {
 	secrets := filepath.Join(deployment(t), "secrets")
 	var routes []string
 	for range 3 {
-		routes = append(routes, freeAddress(t))
+		routes = append(routes, freeport.Address(t))
 	}
 	var nodes []*server.Server
 	for n := range 3 {
@@ -108,7 +109,7 @@ func TestTheNATSConfigurationRunsACluster(t *testing.T) {
 
 	refused := make(chan error, 16)
 	app := dialAs(t, as("app"), func(_ *nats.Conn, _ *nats.Subscription, err error) { refused <- err })
-	js, err := jetstream.New(app)
+	js, err := jetstream.New(app, jetstream.WithDefaultTimeout(patience))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -140,7 +141,7 @@ func TestTheNATSConfigurationRunsACluster(t *testing.T) {
 
 func dialAs(t *testing.T, e ledgerserver.ExternalNATS, refused nats.ErrHandler) *nats.Conn {
 	t.Helper()
-	nc, err := nats.Connect(e.URL, nats.RootCAs(e.CA), nats.ClientCert(e.Cert, e.Key), nats.ErrorHandler(refused))
+	nc, err := nats.Connect(e.URL, nats.Timeout(patience), nats.RootCAs(e.CA), nats.ClientCert(e.Cert, e.Key), nats.ErrorHandler(refused))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -214,7 +215,7 @@ func TestTheProxySendsNobodyToALedgerThatIsNotReady(t *testing.T) {
 	store := newEventStore(t)
 	one := startWith(t, ledgerserver.Config{Data: t.TempDir(), HTTP: "127.0.0.1:0", NATSListen: "127.0.0.1:0", Store: store.url()})
 	two := start(t, t.TempDir(), false)
-	address := freeAddress(t)
+	address := freeport.Address(t)
 	haproxy, err := exec.LookPath("haproxy")
 	if err != nil {
 		haproxy = "/usr/sbin/haproxy" // not in the path of everybody

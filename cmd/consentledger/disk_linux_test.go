@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -20,6 +19,7 @@ import (
 
 	"consentledger/api/wire/wiretest"
 	"consentledger/cmd/internal/exit"
+	"consentledger/eventstore/freeport"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -75,16 +75,6 @@ func fillUp(t *testing.T, disk string) {
 			t.Fatal(err)
 		}
 	}
-}
-
-func freePort(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 // A crowd records batches of grants, and remembers whose were acknowledged.
@@ -152,7 +142,7 @@ func TestAFullDisk(t *testing.T) {
 		return
 	}
 	disk := smallDisk(t)
-	program, web, road := build(t), freePort(t), freePort(t)
+	program, web, road := build(t), freeport.Address(t), freeport.Address(t)
 	c, _, err := launchChild(program, os.Environ(), disk, "--data", "data", "--http", web, "--nats-listen", road)
 	if err != nil {
 		t.Fatal(err)
@@ -167,7 +157,7 @@ func TestAFullDisk(t *testing.T) {
 	r := &running{http: "http://" + web, nats: "nats://" + road}
 	furnish(t, r)
 	recordYes(t, r, "ada")
-	nc, err := nats.Connect(r.nats, nats.MaxReconnects(-1))
+	nc, err := nats.Connect(r.nats, nats.Timeout(patience), nats.MaxReconnects(-1))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -217,7 +207,7 @@ func whileItIsFull(t *testing.T, r *running, nc *nats.Conn) {
 	if exit.Code(t.Context(), err) != exit.CodeUnavailable || !strings.Contains(err.Error(), "disk-full: the ledger's disk is full") {
 		t.Errorf("recorded on a full disk: %v", err)
 	}
-	if m, err := nc.Request("consent.v1.smartkey.record", []byte(given("n1", "cy")), 10*time.Second); err != nil || m.Header.Get("Nats-Service-Error-Code") != "503" || !wiretest.Holds(string(m.Data), `"code":"disk-full"`) || !wiretest.Holds(string(m.Data), `"outcome":"unknown"`) {
+	if m, err := nc.Request("consent.v1.smartkey.record", []byte(given("n1", "cy")), patience); err != nil || m.Header.Get("Nats-Service-Error-Code") != "503" || !wiretest.Holds(string(m.Data), `"code":"disk-full"`) || !wiretest.Holds(string(m.Data), `"outcome":"unknown"`) {
 		t.Errorf("over NATS: %v, %v", m, err)
 	}
 	if code, v := get(t, r.http+"/readyz?verbose"); code != 503 || !strings.Contains(fmt.Sprint(v), "the disk is full") {

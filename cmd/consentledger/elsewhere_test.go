@@ -16,6 +16,7 @@ import (
 
 	"consentledger/cmd/internal/server"
 	"consentledger/eventstore/esdb/esdbserver"
+	"consentledger/eventstore/freeport"
 	"consentledger/eventstore/postgres/pgserver/pgservertest"
 )
 
@@ -30,7 +31,7 @@ type eventStore struct {
 
 func newEventStore(t *testing.T) *eventStore {
 	t.Helper()
-	e := &eventStore{t: t, address: freeAddress(t), server: esdbserver.New(esdbserver.Options{})}
+	e := &eventStore{t: t, address: freeport.Address(t), server: esdbserver.New(esdbserver.Options{})}
 	e.start()
 	t.Cleanup(func() { e.stop() })
 	return e
@@ -214,7 +215,7 @@ func TestRecordsElsewhereAreTheRightOnes(t *testing.T) {
 	refused("an empty file", open(outside, ""), "is empty")
 
 	store.stop()
-	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Second) // it is waited for until then
 	defer cancel()
 	_, err := server.OpenDataDirWith(ctx, outside, "live", true, server.DirOptions{Store: store.url()})
 	refused("nobody there", err, store.address)

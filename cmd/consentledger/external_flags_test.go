@@ -1,7 +1,6 @@
 package main
 
 import (
-	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -11,6 +10,7 @@ import (
 	"consentledger/api/nats/intake"
 	"consentledger/cmd/internal/exit"
 	ledgerserver "consentledger/cmd/internal/server"
+	"consentledger/eventstore/freeport"
 
 	"github.com/nats-io/jwt/v2"
 	"github.com/nats-io/nats-server/v2/server"
@@ -88,7 +88,7 @@ func TestFlagsOfSomebodysNATSAreCheckedFirst(t *testing.T) {
 	if err := os.WriteFile(empty, []byte("nothing"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	nobody := freeAddr(t)
+	nobody := freeport.Address(t)
 	for _, test := range []struct {
 		args string
 		code int
@@ -130,15 +130,4 @@ func plainServer(t *testing.T) string {
 		t.Fatal("the plain server does not start")
 	}
 	return s.Addr().String()
-}
-
-// freeAddr is where nobody listens.
-func freeAddr(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }

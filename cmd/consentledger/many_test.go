@@ -10,12 +10,10 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -30,6 +28,7 @@ import (
 	"consentledger/cmd/internal/exit"
 	ledgerserver "consentledger/cmd/internal/server"
 	"consentledger/domain/rounds"
+	"consentledger/eventstore/freeport"
 	"consentledger/projections/transparency/merkle"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -53,16 +52,8 @@ type natsCluster struct {
 func newNATSCluster(t *testing.T) *natsCluster {
 	t.Helper()
 	c := &natsCluster{t: t, dir: t.TempDir()}
-	port := func() int {
-		_, port, _ := net.SplitHostPort(freeAddress(t))
-		n, err := strconv.Atoi(port)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return n
-	}
 	for i := range c.servers {
-		c.ports[i], c.routes[i] = port(), port()
+		c.ports[i], c.routes[i] = freeport.Port(t), freeport.Port(t)
 	}
 	for i := range c.servers {
 		c.start(i)
@@ -633,7 +624,7 @@ func TestHalfOfSeveralProcessesIsRefused(t *testing.T) {
 func (f *fleet) settle() []intake.RejectedMessage {
 	t := f.t
 	t.Helper()
-	nc, err := nats.Connect(f.nats.url())
+	nc, err := nats.Connect(f.nats.url(), nats.Timeout(patience))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,6 +14,7 @@ import (
 	"consentledger/api/nats/intake"
 	"consentledger/cmd/internal/exit"
 	ledgerserver "consentledger/cmd/internal/server"
+	"consentledger/eventstore/freeport"
 
 	"github.com/nats-io/jwt/v2"
 )
@@ -24,7 +25,7 @@ func TestALedgerStartsWhileNATSIsAway(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t)
 	config := ledgerserver.Config{
-		Data: t.TempDir(), HTTP: freeAddress(t), NATS: c.reach(c.creds(c.ledger, ledgerUser(intake.Permissions.Make))),
+		Data: t.TempDir(), HTTP: freeport.Address(t), NATS: c.reach(c.creds(c.ledger, ledgerUser(intake.Permissions.Make))),
 	}
 	c.stop()
 	back := make(chan struct{})
@@ -66,7 +67,7 @@ func TestAWrongCredentialEndsALedgerThatWaitedForNATS(t *testing.T) {
 	t.Parallel()
 	c, other := newCluster(t), newCluster(t)
 	config := ledgerserver.Config{
-		Data: t.TempDir(), HTTP: freeAddress(t), NATS: c.reach(other.creds(other.ledger, jwt.Permissions{})),
+		Data: t.TempDir(), HTTP: freeport.Address(t), NATS: c.reach(other.creds(other.ledger, jwt.Permissions{})),
 	}
 	c.stop()
 	ended := make(chan error, 1)

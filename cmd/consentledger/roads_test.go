@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -17,6 +16,7 @@ import (
 	"consentledger/cmd/internal/demo"
 	"consentledger/cmd/internal/exit"
 	"consentledger/cmd/internal/server"
+	"consentledger/eventstore/freeport"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -42,7 +42,7 @@ func TestWhatNobodyCanBeToldIsKept(t *testing.T) {
 	t.Parallel()
 	r := start(t, t.TempDir(), false)
 	furnish(t, r)
-	nc, err := nats.Connect(r.nats)
+	nc, err := nats.Connect(r.nats, nats.Timeout(patience))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -218,7 +218,7 @@ func TestReadyMeansThatNATSAnswers(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 3 {
-		c := server.Config{Data: dir, HTTP: freeAddress(t), NATSListen: freeAddress(t)}
+		c := server.Config{Data: dir, HTTP: freeport.Address(t), NATSListen: freeport.Address(t)}
 		asked := make(chan error, 1)
 		go func() { asked <- askWhenReady(t, c) }()
 		r := startWith(t, c)
@@ -241,7 +241,7 @@ func askWhenReady(t *testing.T, c server.Config) error {
 		if resp.StatusCode != http.StatusOK {
 			continue
 		}
-		nc, err := nats.Connect("nats://" + c.NATSListen)
+		nc, err := nats.Connect("nats://"+c.NATSListen, nats.Timeout(patience))
 		if err != nil {
 			return err
 		}
@@ -256,22 +256,12 @@ func askWhenReady(t *testing.T, c server.Config) error {
 	return t.Context().Err()
 }
 
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
-}
-
 // The simulated app begins while a stream is gone: it tries again, and only what
 // the ledger refuses ends it.
 func TestTheSimulatedAppTriesAgain(t *testing.T) {
 	t.Parallel()
 	r := start(t, t.TempDir(), true)
-	nc, err := nats.Connect(r.nats)
+	nc, err := nats.Connect(r.nats, nats.Timeout(patience))
 	if err != nil {
 		t.Fatal(err)
 	}

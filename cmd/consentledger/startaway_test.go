@@ -17,6 +17,7 @@ import (
 
 	"consentledger/cmd/internal/exit"
 	"consentledger/cmd/internal/server"
+	"consentledger/eventstore/freeport"
 	"consentledger/eventstore/postgres/pgserver"
 	"consentledger/eventstore/postgres/pgserver/pgservertest"
 )
@@ -31,7 +32,7 @@ type starting struct {
 
 func startSoon(t *testing.T, c server.Config) *starting {
 	t.Helper()
-	c.HTTP = freeAddress(t)
+	c.HTTP = freeport.Address(t)
 	ctx, cancel := context.WithCancel(context.Background())
 	b := &banner{ready: make(chan struct{})}
 	s := &starting{running: &running{http: "http://" + c.HTTP}, t: t, ready: b.ready, ended: make(chan error, 1)}

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -17,6 +18,7 @@ import (
 	"time"
 
 	"consentledger/eventstore/esdb/esdbserver"
+	"consentledger/eventstore/freeport"
 )
 
 // What this binary is when it is started again, and the directory and number that
@@ -536,10 +538,10 @@ func writeCommands(t *testing.T, dir, commands string, nodes int) {
 // freePorts returns addresses at which nobody listens.
 func freePorts(t testing.TB, n int) (all []string) {
 	t.Helper()
-	for range n {
-		l := listen(t, "127.0.0.1:0")
-		defer func() { _ = l.Close() }()
-		all = append(all, l.Addr().String())
+	for len(all) < n {
+		if address := freeport.Address(t); !slices.Contains(all, address) {
+			all = append(all, address)
+		}
 	}
 	return all
 }

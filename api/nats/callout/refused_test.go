@@ -8,6 +8,9 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
+
+	"consentledger/eventstore/freeport"
 
 	"github.com/nats-io/nats.go"
 )
@@ -39,20 +42,9 @@ func pinging(t *testing.T) string {
 	return "nats://" + l.Addr().String()
 }
 
-// closedPort is the address of a port on which nobody listens.
-func closedPort(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return "nats://" + l.Addr().String()
-}
-
 func TestAServerThatIsThereAndLetsNobodyInIsNotAway(t *testing.T) {
 	connect := func(address string) error {
-		nc, err := nats.Connect(address, nats.Token("x"), nats.NoReconnect())
+		nc, err := nats.Connect(address, nats.Token("x"), nats.NoReconnect(), nats.Timeout(time.Minute))
 		if err == nil {
 			nc.Close()
 		}
@@ -65,7 +57,7 @@ func TestAServerThatIsThereAndLetsNobodyInIsNotAway(t *testing.T) {
 	}{
 		"it pings":                        {connect(pinging(t)), true},
 		"it closes before all is written": {broken, true},
-		"nobody listens":                  {connect(closedPort(t)), false},
+		"nobody listens":                  {connect("nats://" + freeport.Address(t)), false},
 	} {
 		if test.err == nil || refused(test.err) != test.want {
 			t.Errorf("%s: %v is refused: %v", name, test.err, !test.want)

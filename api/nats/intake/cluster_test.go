@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io/fs"
-	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -12,6 +11,7 @@ import (
 	"time"
 
 	"consentledger/domain/ident"
+	"consentledger/eventstore/freeport"
 	"consentledger/eventstore/memory"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -32,7 +32,7 @@ func startCluster(t *testing.T) *cluster {
 	t.Helper()
 	c := &cluster{t: t, dir: t.TempDir()}
 	for i := range c.servers {
-		c.clients[i], c.routes[i] = freePort(t), freePort(t)
+		c.clients[i], c.routes[i] = freeport.Port(t), freeport.Port(t)
 	}
 	for i := range c.servers {
 		c.start(i)
@@ -44,16 +44,6 @@ func startCluster(t *testing.T) *cluster {
 	})
 	c.settled()
 	return c
-}
-
-func freePort(t *testing.T) int {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
 }
 
 func (c *cluster) of(i int) string { return filepath.Join(c.dir, fmt.Sprint("s", i)) }
@@ -151,7 +141,7 @@ func (d rejectedServer) insist(from, to int, between func(i int)) {
 // stepDown lets the stream's leader be another one.
 func (d rejectedServer) stepDown() {
 	d.t.Helper()
-	_, err := d.nc.Request("$JS.API.STREAM.LEADER.STEPDOWN."+InStream, nil, 5*time.Second)
+	_, err := d.nc.Request("$JS.API.STREAM.LEADER.STEPDOWN."+InStream, nil, time.Minute)
 	if err != nil {
 		d.t.Fatal(err)
 	}

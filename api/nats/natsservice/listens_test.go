@@ -2,9 +2,10 @@ package natsservice
 
 import (
 	"errors"
-	"net"
 	"testing"
 	"time"
+
+	"consentledger/eventstore/freeport"
 
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
@@ -13,7 +14,7 @@ import (
 // Whoever listens does so also if the server went away meanwhile and came back; if the
 // connection is closed it says so.
 func TestListensWaitsForAServer(t *testing.T) {
-	options := server.Options{Host: "127.0.0.1", Port: -1, NoSigs: true, NoLog: true}
+	options := server.Options{Host: "127.0.0.1", Port: freeport.Port(t), NoSigs: true, NoLog: true}
 	start := func() *server.Server {
 		with := options // the server keeps what it is given
 		s, err := server.NewServer(&with)
@@ -28,9 +29,8 @@ func TestListensWaitsForAServer(t *testing.T) {
 		return s
 	}
 	s := start()
-	options.Port = s.Addr().(*net.TCPAddr).Port
 	away := make(chan struct{})
-	nc, err := nats.Connect(s.ClientURL(), nats.MaxReconnects(-1), nats.ReconnectWait(10*time.Millisecond),
+	nc, err := nats.Connect(s.ClientURL(), nats.Timeout(time.Minute), nats.MaxReconnects(-1), nats.ReconnectWait(10*time.Millisecond),
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
 			if err != nil { // nil: we closed it
 				close(away)
