@@ -73,7 +73,7 @@ func TestWhatAnotherProcessSaidEndsWhatIsRemembered(t *testing.T) {
 	c := s.open(func(c *Config) { c.Remember = time.Hour })
 	heard, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
-	own, err := nats.Connect(conn.ConnectedUrl())
+	own, err := nats.Connect(conn.ConnectedUrl(), nats.Timeout(time.Minute))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -147,11 +147,11 @@ func (s *service) overNATS() *nats.Conn {
 	}
 	n.Start()
 	s.t.Cleanup(func() { n.Shutdown(); n.WaitForShutdown() })
-	if !n.ReadyForConnections(20 * time.Second) {
+	if !n.ReadyForConnections(time.Minute) {
 		s.t.Fatal("NATS does not start")
 	}
 	connect := func() *nats.Conn {
-		nc, err := nats.Connect(n.ClientURL())
+		nc, err := nats.Connect(n.ClientURL(), nats.Timeout(time.Minute))
 		if err != nil {
 			s.t.Fatal(err)
 		}

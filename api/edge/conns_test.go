@@ -69,8 +69,8 @@ func TestOneConnectionTooManyIsClosed(t *testing.T) {
 // Who takes nothing is cut off, and who takes it, however long that is, gets all of it.
 func TestWhoDoesNotTakeAnAnswerIsCutOff(t *testing.T) {
 	const size = 32 << 20 // more than the buffers of both ends hold
-	for _, reads := range []bool{false, true} {
-		l := conns(t, 1, time.Second)
+	for reads, within := range map[bool]time.Duration{false: time.Second, true: time.Minute} {
+		l := conns(t, 1, within)
 		client := dial(t, l)
 		server, err := l.Accept()
 		if err != nil {

@@ -182,7 +182,7 @@ func messages(t *testing.T, ns *server.Server) (all []wire.ConsentChange) {
 		t.Fatal(err)
 	}
 	defer nc.Close()
-	js, err := jetstream.New(nc)
+	js, err := jetstream.New(nc, jetstream.WithDefaultTimeout(time.Minute))
 	if err != nil {
 		t.Fatal(err)
 	}

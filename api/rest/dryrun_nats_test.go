@@ -32,7 +32,7 @@ func (h *testServer) openNATS() {
 	if !s.ReadyForConnections(time.Minute) {
 		h.t.Fatal("the NATS server does not start")
 	}
-	if h.nats, err = nats.Connect(s.ClientURL()); err != nil {
+	if h.nats, err = nats.Connect(s.ClientURL(), nats.Timeout(time.Minute)); err != nil {
 		h.t.Fatal(err)
 	}
 	h.t.Cleanup(h.nats.Close)

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -21,19 +20,19 @@ import (
 func TestAsyncAPIDescribesWhatTheServerListensTo(t *testing.T) {
 	t.Parallel()
 	r := startWith(t, server.Config{Data: t.TempDir(), HTTP: "127.0.0.1:0", NATSListen: "127.0.0.1:0", Telling: server.Telling{Consents: true}})
-	nc, err := nats.Connect(r.nats)
+	nc, err := nats.Connect(r.nats, nats.Timeout(patience))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(nc.Close)
-	js, err := jetstream.New(nc)
+	js, err := jetstream.New(nc, jetstream.WithDefaultTimeout(patience))
 	if err != nil {
 		t.Fatal(err)
 	}
 
 	var listens []string
 	for _, service := range []string{"consentledger", "consentledger-operators"} {
-		m, err := nc.Request("$SRV.INFO."+service, nil, 10*time.Second)
+		m, err := nc.Request("$SRV.INFO."+service, nil, patience)
 		if err != nil {
 			t.Fatal(err)
 		}

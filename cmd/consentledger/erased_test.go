@@ -254,7 +254,7 @@ func comesByEveryEndpoint(t *testing.T, r *running, person, words string) {
 		t.Fatal(resp, err)
 	}
 	resp.Body.Close()
-	nc, err := nats.Connect(r.nats)
+	nc, err := nats.Connect(r.nats, nats.Timeout(patience))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -262,7 +262,7 @@ func comesByEveryEndpoint(t *testing.T, r *running, person, words string) {
 	if m, err := nc.Request("consent.v1.shop.record", event("2"), time.Minute); err != nil || m.Header.Get("Nats-Service-Error") != "" {
 		t.Fatalf("%v %v", m, err)
 	}
-	js, err := nc.JetStream()
+	js, err := nc.JetStream(nats.MaxWait(patience))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -76,7 +76,7 @@ func TestALedgerOnSomebodysNATS(t *testing.T) {
 func before(t *testing.T, c *cluster) {
 	t.Helper()
 	nc := c.connect(c.creds(c.ledger, jwt.Permissions{}))
-	js, err := jetstream.New(nc)
+	js, err := jetstream.New(nc, jetstream.WithDefaultTimeout(patience))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -153,7 +153,7 @@ func TestNothingIsLostWhenNATSComesBack(t *testing.T) {
 	r := startOutside(t, t.TempDir(), c.reach(c.creds(c.ledger, ledgerUser(intake.Permissions.Make))))
 	furnish(t, r)
 	nc := c.connect(c.creds(c.ledger, appUser()))
-	js, err := jetstream.New(nc)
+	js, err := jetstream.New(nc, jetstream.WithDefaultTimeout(patience))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -222,7 +222,7 @@ func TestAnAdministratorsStreamIsMendedOrRefusedByName(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t)
 	admin := c.connect(c.creds(c.ledger, jwt.Permissions{}))
-	js, err := jetstream.New(admin)
+	js, err := jetstream.New(admin, jetstream.WithDefaultTimeout(patience))
 	if err != nil {
 		t.Fatal(err)
 	}

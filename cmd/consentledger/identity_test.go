@@ -275,7 +275,7 @@ func (g *guarded) leavesItsGroup() {
 
 	closed := make(chan struct{})
 	nc := g.connect(key, nats.NoReconnect(), nats.ClosedHandler(func(*nats.Conn) { close(closed) }))
-	if m, err := nc.Request("consent.v1.shop.record", fmt.Appendf(nil, withdrawal, "group"), 10*time.Second); err != nil || m.Header.Get("Nats-Service-Error-Code") != "" {
+	if m, err := nc.Request("consent.v1.shop.record", fmt.Appendf(nil, withdrawal, "group"), patience); err != nil || m.Header.Get("Nats-Service-Error-Code") != "" {
 		g.Errorf("in the group, on NATS: %+v %v", m, err)
 	}
 	token := g.mintBy(key.Key, "shop", "ada", "check")
@@ -314,7 +314,7 @@ func (g *guarded) leavesItsGroup() {
 // eventually waits until something is so.
 func (g *guarded) eventually(is func() bool, otherwise string) {
 	g.Helper()
-	for ends := time.Now().Add(time.Minute); !is(); time.Sleep(100 * time.Millisecond) {
+	for ends := time.Now().Add(patience); !is(); time.Sleep(100 * time.Millisecond) {
 		if time.Now().After(ends) {
 			g.Fatal(otherwise)
 		}
@@ -356,7 +356,7 @@ func TestARevokedKeyEndsEverywhere(t *testing.T) {
 // connect connects to NATS with a key.
 func (g *guarded) connect(key auth.KeyAnswer, options ...nats.Option) *nats.Conn {
 	g.Helper()
-	nc, err := nats.Connect(g.nats, append(options, nats.Token(key.Key), nats.CustomInboxPrefix(auth.InboxOf(key.ID)))...)
+	nc, err := nats.Connect(g.nats, append(options, nats.Timeout(patience), nats.Token(key.Key), nats.CustomInboxPrefix(auth.InboxOf(key.ID)))...)
 	if err != nil {
 		g.Fatal(err)
 	}
@@ -382,11 +382,11 @@ func TestAnAppOnNATSSeesNoOther(t *testing.T) {
 	t.Parallel()
 	g := guard(t)
 	nc := g.connect(g.keys[auth.Writer])
-	m, err := nc.Request("consent.v1.shop.record", fmt.Appendf(nil, withdrawal, "n1"), 10*time.Second)
+	m, err := nc.Request("consent.v1.shop.record", fmt.Appendf(nil, withdrawal, "n1"), patience)
 	if err != nil || m.Header.Get("Nats-Service-Error-Code") != "" {
 		t.Fatalf("%+v %v", m, err)
 	}
-	js, err := jetstream.New(nc)
+	js, err := jetstream.New(nc, jetstream.WithDefaultTimeout(patience))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -401,7 +401,7 @@ func TestAnAppOnNATSSeesNoOther(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if as, err := nats.Connect(g.nats, nats.UserInfo("anybody", g.keys[auth.Writer].Key)); err != nil {
+	if as, err := nats.Connect(g.nats, nats.Timeout(patience), nats.UserInfo("anybody", g.keys[auth.Writer].Key)); err != nil {
 		t.Errorf("a key as a password: %v", err)
 	} else {
 		as.Close()
@@ -467,7 +467,7 @@ func TestNoAnswerGoesWhereItsAskerMayNotSpeak(t *testing.T) {
 			}
 		}
 	}
-	if m, err := nc.Request("consent.v1.shop.record", fmt.Appendf(nil, withdrawal, "last"), 10*time.Second); err != nil || m.Header.Get("Nats-Service-Error-Code") != "" {
+	if m, err := nc.Request("consent.v1.shop.record", fmt.Appendf(nil, withdrawal, "last"), patience); err != nil || m.Header.Get("Nats-Service-Error-Code") != "" {
 		t.Fatalf("%+v %v", m, err)
 	}
 	eventually(t, "all", func() string { // what was asked is recorded, whoever was to hear of it
@@ -499,7 +499,7 @@ func TestOperatorsOnNATSAreWhoTheirKeySays(t *testing.T) {
 		if key != "" {
 			m.Header.Set("Authorization", "Bearer "+key)
 		}
-		answer, err := nc.RequestMsg(m, 10*time.Second)
+		answer, err := nc.RequestMsg(m, patience)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -637,7 +637,7 @@ func TestHTTPAndNATSSpeakTLS(t *testing.T) {
 		t.Error("it speaks TLS 1.1")
 	}
 	at := regexp.MustCompile(`tls://[0-9.:]+`).FindString(r.said())
-	nc, err := nats.Connect(at, nats.Token(strings.TrimSpace(admin)), nats.Secure(&tls.Config{RootCAs: pool}))
+	nc, err := nats.Connect(at, nats.Timeout(patience), nats.Token(strings.TrimSpace(admin)), nats.Secure(&tls.Config{RootCAs: pool}))
 	if err != nil {
 		t.Fatalf("%s: %v", at, err)
 	}

@@ -57,7 +57,7 @@ func TestTheDemoShowsNothingOfPersonsWhereNobodyLooksForIt(t *testing.T) {
 	}
 	r := launchIn(t, env, build(t), "serve", "--demo", "--data", dir, "--http", "127.0.0.1:0", "--nats-listen", "127.0.0.1:0",
 		"--metrics", "--log-format", "json", "--tell-consents", "--webhook-allow-private")
-	nc, err := nats.Connect(r.nats, nats.Name(mark))
+	nc, err := nats.Connect(r.nats, nats.Name(mark), nats.Timeout(patience))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -324,7 +324,7 @@ func (r *running) refuseMarked(t *testing.T, nc *nats.Conn) {
 		marked("bad", "consent.given", "", `{"act":"agree-popup","locale":"`+mark+`"}`), marked("bad", "consent.given", `"time":"`+mark+`",`, `{}`),
 		[]byte(`{"id":"` + mark), []byte(mark), marked("bad", "request.received", "", `{"types":["`+mark+`"],"channel":"email"}`),
 	}
-	js, err := jetstream.New(nc)
+	js, err := jetstream.New(nc, jetstream.WithDefaultTimeout(patience))
 	if err != nil {
 		t.Fatal(err)
 	}

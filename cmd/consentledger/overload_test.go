@@ -135,12 +135,12 @@ func TestTenTimesTheLoad(t *testing.T) {
 			t.Fatalf("%v: %v %s", verb, err, out)
 		}
 	}
-	nc, err := nats.Connect(r.nats)
+	nc, err := nats.Connect(r.nats, nats.Timeout(patience))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer nc.Close()
-	js, err := nc.JetStream()
+	js, err := nc.JetStream(nats.MaxWait(patience))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"consentledger/api/auth"
 
@@ -85,7 +84,7 @@ func TestWhoPublishesAScreenRecordsNoConsentsOnItOverWhateverRoad(t *testing.T) 
 	}
 
 	m, err := g.connect(publisher).RequestMsg(&nats.Msg{Subject: "consent.v1.shop.record", Data: []byte(give("nats")),
-		Header: nats.Header{"Authorization": {"Bearer " + publisher.Key}}}, 30*time.Second)
+		Header: nats.Header{"Authorization": {"Bearer " + publisher.Key}}}, patience)
 	if err != nil || !strings.Contains(string(m.Data), `"same-principal"`) {
 		t.Errorf("by NATS: %+v %v", m, err)
 	}

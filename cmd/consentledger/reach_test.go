@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"consentledger/api/nats/operator"
 	"consentledger/api/wire/wiretest"
@@ -149,12 +148,12 @@ func overNATS(t *testing.T, h *server.Server, handler http.Handler) {
 	}
 	defer nc.Close()
 	for subject, body := range map[string]string{"counts": "", "activity": "", "requests": "{}", "deadlines": "{}"} {
-		m, err := nc.Request("consent.v1.smartkey.query."+subject, []byte(body), 10*time.Second)
+		m, err := nc.Request("consent.v1.smartkey.query."+subject, []byte(body), patience)
 		if err != nil || m.Header.Get("Nats-Service-Error-Code") != "503" || !strings.Contains(string(m.Data), `"not-yet-known"`) {
 			t.Errorf("query.%s: %v, %v", subject, m, err)
 		}
 	}
-	m, err := nc.Request("consent.v1.smartkey.query.consents", []byte(`{"subject":"ada"}`), 10*time.Second)
+	m, err := nc.Request("consent.v1.smartkey.query.consents", []byte(`{"subject":"ada"}`), patience)
 	if err != nil || !wiretest.Holds(string(m.Data), `"purpose":"personalisation","status":"withdrawn"`) {
 		t.Errorf("query.consents: %v, %v", m, err)
 	}

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"time"
 
 	"consentledger/api/auth"
 	"consentledger/api/client"
@@ -28,7 +27,7 @@ func TestAMessageIsOfWhoShowsAKeyInIt(t *testing.T) {
 		if key != "" {
 			m.Header.Set(header, "Bearer "+key)
 		}
-		answer, err := nc.RequestMsg(m, 10*time.Second)
+		answer, err := nc.RequestMsg(m, patience)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -76,7 +75,7 @@ func TestAMessageIsOfWhoShowsAKeyInIt(t *testing.T) {
 	ask := nats.NewMsg("consent.v1.shop.check")
 	ask.Data = []byte(`{"subject":"a","purpose":"mail"}`)
 	ask.Header.Set("Authorization", "Bearer "+bank.Key)
-	if m, err := nc.RequestMsg(ask, 10*time.Second); err != nil || m.Header.Get("Nats-Service-Error-Code") != "400" {
+	if m, err := nc.RequestMsg(ask, patience); err != nil || m.Header.Get("Nats-Service-Error-Code") != "400" {
 		t.Errorf("a question by the key of another app: %+v %v", m, err)
 	}
 }

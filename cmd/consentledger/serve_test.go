@@ -169,7 +169,7 @@ func TestAnAppComesInThroughEveryEndpoint(t *testing.T) {
 		t.Errorf("after HTTP: %s", got)
 	}
 
-	nc, err := nats.Connect(r.nats)
+	nc, err := nats.Connect(r.nats, nats.Timeout(patience))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -177,7 +177,7 @@ func TestAnAppComesInThroughEveryEndpoint(t *testing.T) {
 	no := []byte(`{"specversion":"1.0","id":"n1","source":"test","type":"consent.withdrawn","subject":"ada","data":{"purposes":["personalisation"]}}`)
 	var receipts []string
 	for range 2 {
-		m, err := nc.Request("consent.v1.smartkey.record", no, 10*time.Second)
+		m, err := nc.Request("consent.v1.smartkey.record", no, patience)
 		if err != nil || m.Header.Get("Nats-Service-Error-Code") != "" {
 			t.Fatalf("%s, %v", m.Data, err)
 		}
@@ -190,7 +190,7 @@ func TestAnAppComesInThroughEveryEndpoint(t *testing.T) {
 		t.Errorf("after NATS: %s", got)
 	}
 
-	js, err := jetstream.New(nc)
+	js, err := jetstream.New(nc, jetstream.WithDefaultTimeout(patience))
 	if err != nil {
 		t.Fatal(err)
 	}

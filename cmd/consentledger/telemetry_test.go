@@ -202,12 +202,12 @@ var projected = []string{"project activity", "project consents", "project polici
 func TestOneTraceFromTheAppToTheProjections(t *testing.T) {
 	to := receive(t)
 	r := observed(t, to)
-	nc, err := nats.Connect(r.nats)
+	nc, err := nats.Connect(r.nats, nats.Timeout(patience))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer nc.Close()
-	js, err := jetstream.New(nc)
+	js, err := jetstream.New(nc, jetstream.WithDefaultTimeout(patience))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -220,7 +220,7 @@ func TestOneTraceFromTheAppToTheProjections(t *testing.T) {
 	asked, made := traceOf(1), traceOf(2)
 	given := marked("1", "consent.given", `"traceparent":"`+made+`","tracestate":"a=`+mark+`",`, `{"act":"agree-popup","details":{"device":"`+mark+`"}}`)
 	answer, err := nc.RequestMsg(&nats.Msg{Subject: "consent.v1.smartkey.record", Data: given,
-		Header: nats.Header{"traceparent": {asked}, "tracestate": {"a=" + mark}, "baggage": {"who=" + mark}}}, 30*time.Second)
+		Header: nats.Header{"traceparent": {asked}, "tracestate": {"a=" + mark}, "baggage": {"who=" + mark}}}, patience)
 	if err != nil || answer.Header.Get("Nats-Service-Error-Code") != "" {
 		t.Fatalf("%s, %v", answer.Data, err)
 	}
@@ -288,7 +288,7 @@ func TestOneTraceFromTheAppToTheProjections(t *testing.T) {
 	// What is refused fails by its code, over each road.
 	refused := traceOf(9)
 	if _, err := nc.RequestMsg(&nats.Msg{Subject: "consent.v1.smartkey.record", Header: nats.Header{"TRACEPARENT": {refused}},
-		Data: marked("7", mark, "", `{"details":"`+mark+`"}`)}, 30*time.Second); err != nil {
+		Data: marked("7", mark, "", `{"details":"`+mark+`"}`)}, patience); err != nil {
 		t.Fatal(err)
 	}
 	if s := to.await(t, refused, record)[record]; s.Status.GetCode() != spans.Status_STATUS_CODE_ERROR || s.Status.Message != "malformed" {

@@ -164,14 +164,14 @@ func TestACertificateIsAsGoodAsAKey(t *testing.T) {
 	at := regexp.MustCompile(`tls://[0-9.:]+`).FindString(r.said())
 	connect := func(of *authority, name string) (*nats.Conn, error) {
 		cert, key := of.issueTo(name)
-		return nats.Connect(at, nats.RootCAs(own.file), nats.ClientCert(cert, key), nats.CustomInboxPrefix("_INBOX.cert-"+name), nats.NoReconnect())
+		return nats.Connect(at, nats.Timeout(patience), nats.RootCAs(own.file), nats.ClientCert(cert, key), nats.CustomInboxPrefix("_INBOX.cert-"+name), nats.NoReconnect())
 	}
 	nc, err := connect(own, string(auth.Writer))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer nc.Close()
-	m, err := nc.Request("consent.v1.shop.record", fmt.Appendf(nil, withdrawal, "c1"), 10*time.Second)
+	m, err := nc.Request("consent.v1.shop.record", fmt.Appendf(nil, withdrawal, "c1"), patience)
 	if err != nil || m.Header.Get("Nats-Service-Error-Code") != "" {
 		t.Errorf("%+v %v", m, err)
 	}

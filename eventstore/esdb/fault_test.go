@@ -100,7 +100,7 @@ func TestAnAppendOutlivesItsCaller(t *testing.T) {
 	}
 
 	server.SetFaults(esdbserver.Faults{})
-	for range 500 {
+	for range 3000 {
 		if len(read(t, s, "a")) == 2 {
 			return
 		}

@@ -72,7 +72,7 @@ func leavesNothing(t testing.TB) {
 	before := goroutines()
 	t.Cleanup(func() {
 		var left []string
-		for range 500 { // those of a connection end a moment after it
+		for range 3000 { // those of a connection end a moment after it
 			if left = goroutines(); len(left) <= len(before) {
 				return
 			}

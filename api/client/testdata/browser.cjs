@@ -6,8 +6,9 @@ const cut = on => fetch(site + '/cut', { method: 'POST', body: on ? '1' : '' })
 const deaf = () => fetch(site + '/deaf', { method: 'POST' })
 
 ;(async () => {
-  const browser = await chromium.launch({ executablePath: browserPath, args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--disable-dev-shm-usage'] })
+  const browser = await chromium.launch({ executablePath: browserPath, timeout: 120_000, args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--disable-dev-shm-usage'] })
   const context = await browser.newContext()
+  context.setDefaultTimeout(120_000) // on a busy machine half a minute is short
   const open = async () => {
     const page = await context.newPage()
     page.on('pageerror', e => say('page error', String(e)))
@@ -29,7 +30,7 @@ const deaf = () => fetch(site + '/deaf', { method: 'POST' })
   await page.close({ runBeforeUnload: false })
   await cut(false)
   page = await open()
-  await page.waitForFunction(() => Object.keys(localStorage).length === 1, undefined, { timeout: 60000 }) // the anonymous id
+  await page.waitForFunction(() => Object.keys(localStorage).length === 1, undefined, { timeout: 120_000 }) // the anonymous id
 
   // Answers are lost, and the page is left: the beacon brings the event, and so does the
   // next page. It is one event.
@@ -37,7 +38,7 @@ const deaf = () => fetch(site + '/deaf', { method: 'POST' })
   await page.evaluate(() => { record({ type: 'consent.given', subject: anonymous(), data: { act: 'agree-popup' } }) })
   await page.goto('about:blank')
   page = await open()
-  await page.waitForFunction(() => Object.keys(localStorage).length === 1, undefined, { timeout: 60000 })
+  await page.waitForFunction(() => Object.keys(localStorage).length === 1, undefined, { timeout: 120_000 })
   say('same subject', (await page.evaluate(() => anonymous())) === subject)
 
   // Nothing but the beacon reaches the ledger: it brings the event when the page is left.
@@ -48,7 +49,7 @@ const deaf = () => fetch(site + '/deaf', { method: 'POST' })
   })
   const before = await asked()
   await page.goto('about:blank')
-  for (const end = Date.now() + 60000; (await asked()) === before && Date.now() < end;) await new Promise(r => setTimeout(r, 50))
+  for (const end = Date.now() + 120_000; (await asked()) === before && Date.now() < end;) await new Promise(r => setTimeout(r, 50))
   say('by beacon', (await asked()) - before)
   await browser.close()
 })().catch(e => { console.error(e); process.exit(1) })

@@ -290,7 +290,7 @@ func TestTheServerOfTheLedgerIsNotAway(t *testing.T) {
 	}
 	node.Start()
 	defer node.Shutdown()
-	nc, err := nats.Connect(node.ClientURL())
+	nc, err := nats.Connect(node.ClientURL(), nats.Timeout(time.Minute))
 	if err != nil {
 		t.Fatal(err)
 	}

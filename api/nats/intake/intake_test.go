@@ -133,10 +133,10 @@ func connect(t testing.TB) *nats.Conn {
 	}
 	s.Start()
 	t.Cleanup(func() { s.Shutdown(); s.WaitForShutdown() })
-	if !s.ReadyForConnections(10 * time.Second) {
+	if !s.ReadyForConnections(time.Minute) {
 		t.Fatal("the server does not start")
 	}
-	nc, err := nats.Connect(s.ClientURL())
+	nc, err := nats.Connect(s.ClientURL(), nats.Timeout(time.Minute))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -172,7 +172,7 @@ func event(id, kind, subject, data string) []byte {
 
 func (h *testServer) request(m *nats.Msg) (wire.Receipt, wire.Problem) {
 	h.t.Helper()
-	answer, err := h.nc.RequestMsg(m, 10*time.Second)
+	answer, err := h.nc.RequestMsg(m, time.Minute)
 	if err != nil {
 		h.t.Fatal(err)
 	}
@@ -244,7 +244,7 @@ func TestARequestIsRecordedOnceAndAnsweredTheSame(t *testing.T) {
 	if n != 1 {
 		t.Errorf("%d records", n)
 	}
-	answer, err := h.nc.Request("consent.v1.smartkey.check", []byte(`{"subject":"user-1","purpose":"account"}`), 10*time.Second)
+	answer, err := h.nc.Request("consent.v1.smartkey.check", []byte(`{"subject":"user-1","purpose":"account"}`), time.Minute)
 	var a wire.CheckAnswer
 	if err != nil || json.Unmarshal(answer.Data, &a) != nil || !a.Allowed || a.Events[0] != first.EventID {
 		t.Errorf("%v: %s", err, answer.Data)
@@ -258,7 +258,7 @@ func TestWhatCannotBeToldIsUnknownAndNotAllowed(t *testing.T) {
 	h.faulty.blind = true
 	h.faulty.mu.Unlock()
 	ask := func(what, body string) (*nats.Msg, map[string]any) {
-		answer, err := h.nc.Request("consent.v1.smartkey."+what, []byte(body), 10*time.Second)
+		answer, err := h.nc.Request("consent.v1.smartkey."+what, []byte(body), time.Minute)
 		var a map[string]any
 		if err != nil || json.Unmarshal(answer.Data, &a) != nil || strings.Contains(string(answer.Data), "fire") {
 			t.Fatalf("%v: %s", err, answer.Data)
@@ -279,7 +279,7 @@ func TestWhatCannotBeToldIsUnknownAndNotAllowed(t *testing.T) {
 
 func TestTheServiceIsListed(t *testing.T) {
 	h := open(t)
-	m, err := h.nc.Request("$SRV.INFO.consentledger", nil, 10*time.Second)
+	m, err := h.nc.Request("$SRV.INFO.consentledger", nil, time.Minute)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -370,7 +370,7 @@ func BenchmarkRoads(b *testing.B) {
 		b.Fatal(err)
 	}
 	_ = svc.AddEndpoint("echo", micro.HandlerFunc(func(r micro.Request) { _ = r.Respond(r.Data()) }), micro.WithEndpointSubject("echo"))
-	client, err := nats.Connect(nc.ConnectedUrl())
+	client, err := nats.Connect(nc.ConnectedUrl(), nats.Timeout(time.Minute))
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -387,7 +387,7 @@ func BenchmarkRoads(b *testing.B) {
 					n++
 					id := n
 					mu.Unlock()
-					if _, err := client.Request(subject, event(fmt.Sprint(run, "-", id), "consent.given", fmt.Sprint("user-", id%1000), `{"act":"agree"}`), 10*time.Second); err != nil {
+					if _, err := client.Request(subject, event(fmt.Sprint(run, "-", id), "consent.given", fmt.Sprint("user-", id%1000), `{"act":"agree"}`), time.Minute); err != nil {
 						b.Error(err)
 						return
 					}

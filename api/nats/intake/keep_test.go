@@ -164,7 +164,7 @@ func TestTheServiceCountsErrorsAndRealTimes(t *testing.T) {
 		h.request(&nats.Msg{Subject: record, Data: event(fmt.Sprint(i), "consent.given", "person-1", `{"act":"agree"}`)})
 		h.request(&nats.Msg{Subject: record, Data: event(fmt.Sprint("bad-", i), "consent.given", "person-1", `{"act":"nod"}`)})
 	}
-	m, err := h.nc.Request("$SRV.STATS.consentledger", nil, 10*time.Second)
+	m, err := h.nc.Request("$SRV.STATS.consentledger", nil, time.Minute)
 	var stats micro.Stats
 	if err != nil || json.Unmarshal(m.Data, &stats) != nil {
 		t.Fatal(err)

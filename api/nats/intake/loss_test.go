@@ -202,7 +202,7 @@ func (b *brokenServer) start() {
 		b.t.Fatal(err)
 	}
 	s.Start()
-	if !s.ReadyForConnections(10 * time.Second) {
+	if !s.ReadyForConnections(time.Minute) {
 		b.t.Fatal("the server does not start")
 	}
 	b.server = s
@@ -375,13 +375,13 @@ func (d rejectedServer) sees(seq uint64) bool {
 // reach connects to a server anew.
 func (d rejectedServer) reach(b *brokenServer) {
 	d.t.Helper()
-	nc, err := nats.Connect(b.server.ClientURL())
+	nc, err := nats.Connect(b.server.ClientURL(), nats.Timeout(time.Minute))
 	if err != nil {
 		d.t.Fatal(err)
 	}
 	d.t.Cleanup(nc.Close)
 	d.testServer.nc, d.config.Conn = nc, nc
-	d.js, _ = jetstream.New(nc)
+	d.js, _ = jetstream.New(nc, jetstream.WithDefaultTimeout(time.Minute))
 	d.Rejections.Config.Conn = nc
 }
 

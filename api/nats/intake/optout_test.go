@@ -145,7 +145,7 @@ func TestEveryAnswerHasAnOutcomeInItsBody(t *testing.T) {
 		{app + "check", `{"subject":"user-1","purpose":"account"}`, wire.Answered}, {app + "check", `{"subject":"user-1"}`, wire.Refused},
 		{app + "prompt", `{"subject":"user-1"}`, wire.Answered}, {app + "prompt", `[]`, wire.Refused},
 	} {
-		answer, err := h.nc.Request(c.subject, []byte(c.data), 10*time.Second)
+		answer, err := h.nc.Request(c.subject, []byte(c.data), time.Minute)
 		if err != nil {
 			t.Fatal(err)
 		}

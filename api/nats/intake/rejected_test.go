@@ -315,7 +315,7 @@ func TestWhoMarksAndDiesLeavesNothingUndone(t *testing.T) {
 // second.
 func TestAMessageIsRejectedOnceHoweverLateItComesAgain(t *testing.T) {
 	nc := connect(t)
-	js, err := jetstream.New(nc)
+	js, err := jetstream.New(nc, jetstream.WithDefaultTimeout(time.Minute))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -379,7 +379,7 @@ func TestAskingOftenCostsLittle(t *testing.T) {
 		d.publish("what", []byte(`no`))
 	}
 	d.until("all are unseen", func() bool { return d.unseen() == 50 && len(d.list()) == 50 })
-	watcher, err := nats.Connect(d.nc.ConnectedUrl())
+	watcher, err := nats.Connect(d.nc.ConnectedUrl(), nats.Timeout(time.Minute))
 	if err != nil {
 		t.Fatal(err)
 	}

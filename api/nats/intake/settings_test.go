@@ -112,7 +112,7 @@ func (h *testServer) tryStart() (stop func(), err error) {
 // idleServer is one whose intake does not run yet.
 func idleServer(t *testing.T) *testServer {
 	h := &testServer{t: t, nc: connect(t), ledger: openLedger(t), log: &lockedBuffer{}}
-	h.js, _ = jetstream.New(h.nc)
+	h.js, _ = jetstream.New(h.nc, jetstream.WithDefaultTimeout(time.Minute))
 	h.faulty = &faulty{Ledger: h.ledger}
 	h.config = Config{Conn: h.nc, Ledger: h.faulty, Log: newLog(h.log), Seal: flip, Unseal: flip, Watch: new(Watch)}
 	return h

@@ -53,7 +53,7 @@ func signature(key ed25519.PrivateKey, data []byte) nats.Header {
 
 func (h *testServer) ask(subject, body string, into any) {
 	h.t.Helper()
-	m, err := h.nc.Request(subject, []byte(body), 10*time.Second)
+	m, err := h.nc.Request(subject, []byte(body), time.Minute)
 	if err == nil {
 		err = json.Unmarshal(m.Data, into)
 	}

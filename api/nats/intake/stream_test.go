@@ -93,7 +93,7 @@ func older(t *testing.T, js jetstream.JetStream) {
 
 func TestAnOlderStreamIsEmptiedAndMadeAnew(t *testing.T) {
 	nc := connect(t)
-	js, err := jetstream.New(nc)
+	js, err := jetstream.New(nc, jetstream.WithDefaultTimeout(time.Minute))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -143,7 +143,7 @@ func TestAnOlderStreamIsEmptiedAndMadeAnew(t *testing.T) {
 
 func TestAStreamThatIsNotOursIsLeftAlone(t *testing.T) {
 	nc := connect(t)
-	js, err := jetstream.New(nc)
+	js, err := jetstream.New(nc, jetstream.WithDefaultTimeout(time.Minute))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -56,10 +56,10 @@ func ask(t *testing.T, m *nats.Msg) *nats.Msg {
 	}
 	srv.Start()
 	defer func() { srv.Shutdown(); srv.WaitForShutdown() }()
-	if !srv.ReadyForConnections(10 * time.Second) {
+	if !srv.ReadyForConnections(time.Minute) {
 		t.Fatal("the server does not start")
 	}
-	nc, err := nats.Connect(srv.ClientURL())
+	nc, err := nats.Connect(srv.ClientURL(), nats.Timeout(time.Minute))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -80,7 +80,7 @@ func ask(t *testing.T, m *nats.Msg) *nats.Msg {
 			t.Error(err)
 		}
 	}()
-	answer, err := nc.RequestMsg(m, 30*time.Second)
+	answer, err := nc.RequestMsg(m, time.Minute)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"consentledger/api/wire"
 	"consentledger/domain"
@@ -148,7 +149,7 @@ func TestAStreamOfConsentsThatIsGoneIsToldAgain(t *testing.T) {
 	before := w.changes()
 	stop()
 
-	js, err := jetstream.New(w.connect())
+	js, err := jetstream.New(w.connect(), jetstream.WithDefaultTimeout(time.Minute))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -190,7 +191,7 @@ func TestAnErasedPersonLeavesTheStream(t *testing.T) {
 	stop()
 
 	// Told again from the beginning, the person has no id.
-	js, err := jetstream.New(w.connect())
+	js, err := jetstream.New(w.connect(), jetstream.WithDefaultTimeout(time.Minute))
 	if err != nil {
 		t.Fatal(err)
 	}

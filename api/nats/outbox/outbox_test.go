@@ -280,7 +280,7 @@ func TestWhatTheServerForgetsInACrashIsToldAgain(t *testing.T) {
 	}
 	next := func(n int) (ids []string) {
 		t.Helper()
-		js, err := jetstream.New(w.connect())
+		js, err := jetstream.New(w.connect(), jetstream.WithDefaultTimeout(time.Minute))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -356,7 +356,7 @@ func TestAStreamThatIsNotThisLedgersIsRefused(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
-			js, err := jetstream.New(w.connect())
+			js, err := jetstream.New(w.connect(), jetstream.WithDefaultTimeout(time.Minute))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -407,7 +407,7 @@ func TestALedgerThatWasRestoredFromBefore(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			js, err := jetstream.New(o.Conn)
+			js, err := jetstream.New(o.Conn, jetstream.WithDefaultTimeout(time.Minute))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -426,7 +426,7 @@ func TestASettingOfTheStreamThatIsChangedIsPutRight(t *testing.T) {
 	o, _ := w.tell()
 	w.owe()
 	w.until("three are told", func() bool { return len(w.told()) == 3 })
-	js, err := jetstream.New(w.connect())
+	js, err := jetstream.New(w.connect(), jetstream.WithDefaultTimeout(time.Minute))
 	if err != nil {
 		t.Fatal(err)
 	}

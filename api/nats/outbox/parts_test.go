@@ -3,6 +3,7 @@ package outbox
 import (
 	"strconv"
 	"testing"
+	"time"
 
 	"consentledger/domain"
 	"consentledger/domain/content"
@@ -71,7 +72,7 @@ func TestOneRecordIsToldInParts(t *testing.T) {
 				log = append(log, e)
 			}
 			o := Outbox{Ledger: w.Ledger}
-			js, err := jetstream.New(w.connect())
+			js, err := jetstream.New(w.connect(), jetstream.WithDefaultTimeout(time.Minute))
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -371,7 +371,7 @@ func TestANodeExitsAndComesBack(t *testing.T) {
 	s.FillDisk()
 	_, _, err := w.append(t.Context(), 0, b)
 	wantCode(t, err, codes.Aborted, "")
-	for range 100 {
+	for range 6000 {
 		if _, err := w.ids(t.Context()); status.Code(err) == codes.Unavailable {
 			break
 		}

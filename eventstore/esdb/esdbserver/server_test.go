@@ -188,7 +188,7 @@ func TestACloseLeavesNothing(t *testing.T) {
 		}
 	}
 	for wait := 0; runtime.NumGoroutine() > before; wait++ {
-		if wait == 300 {
+		if wait == 6000 {
 			stacks := make([]byte, 1<<20)
 			t.Fatalf("%d goroutines instead of %d:\n%s", runtime.NumGoroutine(), before, stacks[:runtime.Stack(stacks, true)])
 		}
