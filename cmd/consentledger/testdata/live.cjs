@@ -25,7 +25,7 @@ async function record(what) {
 }
 
 ;(async () => {
-  const browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--disable-dev-shm-usage'] })
+  const browser = await chromium.launch({ executablePath, timeout: 120_000, args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--disable-dev-shm-usage'] })
   const looks = [
     { locale: 'en-GB', colorScheme: 'light', width: 1280 }, { locale: 'zh-CN', colorScheme: 'dark', width: 390 },
     { locale: 'en-GB', colorScheme: 'dark', width: 1280 }, { locale: 'zh-CN', colorScheme: 'light', width: 390 },
@@ -33,6 +33,7 @@ async function record(what) {
   for (const { locale, colorScheme, width } of looks) {
     const where = `${locale}-${colorScheme}-${width}`
     const context = await browser.newContext({ locale, colorScheme, viewport: { width, height: 900 } })
+    context.setDefaultTimeout(120_000) // on a busy machine half a minute is short
     const page = await context.newPage()
     page.on('console', m => { if (m.type() === 'error') fault(where, `says ${m.text()}`) })
     page.on('pageerror', e => fault(where, `fails with ${e}`))
@@ -82,6 +83,7 @@ async function record(what) {
 
     // Without JavaScript the pages have all of it, and say nothing of what they cannot do.
     const plain = await browser.newContext({ locale, colorScheme, viewport: { width, height: 900 }, javaScriptEnabled: false })
+    plain.setDefaultTimeout(120_000) // on a busy machine half a minute is short
     const still = await plain.newPage()
     for (const [to, part] of [['/ui/', '#part-replies'], ['/ui/deadlines', '#part-list'], ['/ui/intake', '#part-tail']]) {
       await still.goto(base + to + '?app=shop')
@@ -93,6 +95,7 @@ async function record(what) {
 
   // A script that somebody writes into a page does not run.
   const context = await browser.newContext()
+  context.setDefaultTimeout(120_000) // on a busy machine half a minute is short
   const page = await context.newPage()
   await page.goto(base + '/ui/intake?app=shop')
   await page.evaluate(() => { const s = document.createElement('script'); s.textContent = 'window.ran = true'; document.body.append(s) })

@@ -5,9 +5,9 @@ const [executablePath, base] = process.argv.slice(2)
 const fault = (where, what) => console.log(`${where}: ${what}`)
 
 async function main() {
-  const browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--disable-dev-shm-usage'] })
+  const browser = await chromium.launch({ executablePath, timeout: 120_000, args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--disable-dev-shm-usage'] })
   const page = await (await browser.newContext({ locale: 'en-GB' })).newPage()
-  page.setDefaultTimeout(60_000)
+  page.setDefaultTimeout(120_000)
 
   // What is due is on the first page, a moment after it was recorded.
   for (let tries = 0; ; tries++) {

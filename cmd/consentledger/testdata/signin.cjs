@@ -34,6 +34,7 @@ async function signInBy(page, key) {
 
 async function walk(browser, one, key) {
   const context = await browser.newContext({ locale: one.locale, colorScheme: one.colorScheme, viewport: { width: one.width, height: 900 } })
+  context.setDefaultTimeout(120_000) // on a busy machine half a minute is short
   const page = await context.newPage()
   page.on('request', r => { if (!r.url().startsWith(base + '/') && !r.url().includes('/oidc/')) fault(page.url(), `asks ${r.url()}`) })
   page.on('console', m => { if (m.type() === 'error' && !/4(0\d|10|22)/.test(m.text())) fault(page.url(), `says ${m.text()}`) })
@@ -96,6 +97,7 @@ async function walk(browser, one, key) {
 // plain signs in at the provider and out again without JavaScript.
 async function plain(browser) {
   const context = await browser.newContext({ javaScriptEnabled: false })
+  context.setDefaultTimeout(120_000) // on a busy machine half a minute is short
   const page = await context.newPage()
   await page.goto(base + '/ui/me')
   await page.click('main a.button')
@@ -108,7 +110,7 @@ async function plain(browser) {
 }
 
 ;(async () => {
-  const browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--disable-dev-shm-usage'] })
+  const browser = await chromium.launch({ executablePath, timeout: 120_000, args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--disable-dev-shm-usage'] })
   const key = await walk(browser, { locale: 'en-GB', colorScheme: 'light', width: 1280 }, '')
   await walk(browser, { locale: 'zh-CN', colorScheme: 'dark', width: 390 }, key)
   await plain(browser)

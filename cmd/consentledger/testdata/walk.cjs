@@ -180,10 +180,11 @@ async function api(page, open, one) {
 }
 
 ;(async () => {
-  const browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--disable-dev-shm-usage'] })
+  const browser = await chromium.launch({ executablePath, timeout: 120_000, args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--disable-dev-shm-usage'] })
   for (const one of looks) {
     const { locale, colorScheme, width } = one
     const context = await browser.newContext({ locale, colorScheme, viewport: { width, height: 900 } })
+    context.setDefaultTimeout(120_000) // on a busy machine half a minute is short
     const page = await context.newPage()
     loadAfterClicks(page)
     page.on('request', r => { if (!r.url().startsWith(base + '/')) fault(page.url(), `asks ${r.url()}`) })
