@@ -217,7 +217,7 @@ func TestAnAliasIsTheSameType(t *testing.T) {
 	if err != nil || !bytes.Equal(first.Body, second.Body) || first.Command != second.Command || parse.TypeOf(second) != "subject.test" {
 		t.Errorf("%s and %s, %v", first.Body, second.Body, err)
 	}
-	if s, err := query.Selection(wire.ReplayRequest{Type: "subject.marked_test"}); err != nil || s.Type != "subject.test" {
+	if s, err := query.Selection(wire.ReplayRequest{Type: "subject.marked_test"}); err != nil || len(s.Types) != 1 || s.Types[0] != "subject.test" {
 		t.Errorf("asked for by its alias: %+v, %v", s, err)
 	}
 	for _, name := range []string{"event", "subject.test", "subject.marked_test"} {
