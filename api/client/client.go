@@ -62,7 +62,8 @@ type Config struct {
 
 	// Refused is told what the ledger refused of what Keep had kept: an error of the app,
 	// which nobody else hears of. The event is kept below the queue's directory, in
-	// "refused". Nil: it is only kept there.
+	// "refused". Nil: it is only kept there. While the key is no good, or may not record
+	// for the app, nothing is refused: all waits (see [Client.Waiting]).
 	Refused func(Event, *Refusal)
 }
 

@@ -5,12 +5,15 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -234,6 +237,57 @@ func TestWhatIsRefusedFromTheQueueIsKeptApart(t *testing.T) {
 	}
 	if err != nil || apart.Event.ID != "bad" || apart.Refusal.Code != "unknown-act" {
 		t.Errorf("%s, %v", text, err)
+	}
+}
+
+// A key that ended, or lost its role or its app, makes no event wrong: another may do it.
+func TestWhatIsRefusedOfTheSenderWaits(t *testing.T) {
+	s := serve(t)
+	for _, refusal := range []Refusal{
+		{Status: 401, Code: "unauthenticated"}, {Status: 403, Code: "forbidden"}, {Status: 403, Code: "unmapped"},
+		{Status: 404, Code: "unknown-app"},
+	} {
+		t.Run(refusal.Code, func(t *testing.T) {
+			t.Parallel()
+			var open atomic.Bool
+			asked := make(chan struct{}, 100)
+			front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if open.Load() {
+					s.handler.ServeHTTP(w, r)
+					return
+				}
+				w.WriteHeader(refusal.Status)
+				if err := json.NewEncoder(w).Encode(refusal); err != nil {
+					t.Error(err)
+				}
+				asked <- struct{}{}
+			}))
+			defer front.Close()
+			c := s.open(func(c *Config) {
+				c.Transport, c.Queue = HTTP(front.URL), t.TempDir()
+				c.Refused = func(_ Event, why *Refusal) { t.Errorf("told of %s", why.Code) }
+			})
+			defer c.Close()
+			subject := "account:" + refusal.Code
+			if err := c.Keep(withdraw(subject)); err != nil {
+				t.Fatal(err)
+			}
+			running := make(chan struct{})
+			go func() {
+				defer close(running)
+				run(t, c)
+			}()
+
+			<-asked
+			if a := c.Allowed(t.Context(), about(subject)); a.Why != "said-here" {
+				t.Errorf("while it waits: %+v", a)
+			}
+			open.Store(true)
+			<-running
+			if got := s.recorded(subject); !slices.Equal(got, []string{"consent.withdrawn"}) {
+				t.Errorf("recorded %q", got)
+			}
+		})
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -66,11 +67,26 @@ func example(t *testing.T, language, name, before, after string) (file string) {
 // fails puts before a ledger what a client on the JVM asks the test for.
 func (s *service) fails() *httptest.Server {
 	mux := http.NewServeMux()
+	var locked atomic.Pointer[string] // the code of who asks without the new key
+	var lockedOut atomic.Int64
+	mux.HandleFunc("POST /test/lock/{code}", func(_ http.ResponseWriter, r *http.Request) {
+		locked.Store(new(r.PathValue("code")))
+		lockedOut.Store(0)
+	})
+	mux.HandleFunc("POST /test/locked-out", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, lockedOut.Load()) })
 	mux.HandleFunc("POST /test/cut", func(http.ResponseWriter, *http.Request) { s.down.Store(true) })
 	mux.HandleFunc("POST /test/mend", func(http.ResponseWriter, *http.Request) { s.down.Store(false) })
 	mux.HandleFunc("POST /test/deaf", func(http.ResponseWriter, *http.Request) { s.deaf.Store(1) })
 	mux.HandleFunc("POST /test/asked", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, s.asked.Load()) })
-	mux.Handle("/", s.http.Config.Handler)
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		if code := locked.Load(); code != nil && r.Header.Get("Authorization") != "Bearer new" {
+			lockedOut.Add(1)
+			w.WriteHeader(map[string]int{"unauthenticated": 401, "unknown-app": 404}[*code])
+			fmt.Fprintf(w, `{"code":%q}`, *code)
+			return
+		}
+		s.http.Config.Handler.ServeHTTP(w, r)
+	})
 	front := httptest.NewServer(mux)
 	s.t.Cleanup(front.Close)
 	return front
@@ -98,7 +114,8 @@ final class Example {
 	}
 	for what, want := range map[string]string{
 		"refused": `"unknown-act 422"`, "check": `"throws"`, "lost": `"java-4"`, "in use": `"refused"`, "waiting": `1`, "full": `"refused"`,
-		"kept and refused": `"unknown-act"`, "answer lost": `36`, "asked once": `1`, "asked again": `3`,
+		"kept and refused": `"unknown-act"`, "key of lines": `"refused"`,
+		"locked out by unauthenticated": `"1 said-here"`, "locked out by unknown-app": `"1 said-here"`, "answer lost": `36`, "asked once": `1`, "asked again": `3`,
 	} {
 		if string(got[what]) != want {
 			t.Errorf("%s: %s, want %s", what, got[what], want)
@@ -119,7 +136,7 @@ final class Example {
 	if recorded := s.recorded("account:deaf"); !slices.Equal(recorded, []string{"consent.given"}) {
 		t.Errorf("what was answered and not heard is recorded as %q", recorded)
 	}
-	if recorded := s.recorded("account:java"); strings.Count(strings.Join(recorded, " "), "consent.withdrawn") != 1 {
+	if recorded := s.recorded("account:java"); strings.Count(strings.Join(recorded, " "), "consent.withdrawn") != 3 {
 		t.Errorf("recorded %q", recorded)
 	}
 }

@@ -286,5 +286,11 @@ func (c *Client) sendKept(ctx context.Context, batch []*kept) error {
 }
 
 // ofEvent reports whether it is the event that is refused, and not whoever sends it: a
-// key that was revoked makes no event wrong.
-func (r *Refusal) ofEvent() bool { return r.Status != 401 && r.Code != "forbidden" }
+// key that was revoked, or has lost its role or its app, makes no event wrong.
+func (r *Refusal) ofEvent() bool {
+	switch r.Code {
+	case "unauthenticated", "forbidden", "unmapped", "unknown-app":
+		return false
+	}
+	return r.Status != 401
+}

@@ -30,12 +30,14 @@ fun consentLedger(url: String, app: String, settings: Settings.() -> Unit = {}):
     val config = Ledger.at(url, app).key(s.key).queue(s.queue).queueMost(s.queueMost)
         .patience(s.patience.toJavaDuration()).remember(s.remember.toJavaDuration())
         .refused { event, refusal -> s.refused(event, refusal) }
+    s.keyFrom?.let { config.keyFrom(it) }
     return Ledger(config)
 }
 
 /** The settings of a client; what each is for stands at [Ledger.Config]. */
 class Settings {
     var key: String? = null
+    var keyFrom: (() -> String?)? = null // goes before key
     var queue: Path? = null
     var queueMost: Int = 100_000
     var patience: Duration = 5.seconds

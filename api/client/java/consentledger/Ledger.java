@@ -13,6 +13,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.function.BiConsumer;
+import java.util.function.Supplier;
 
 /**
  * The consent ledger's client for Java 11 and newer. It has no dependencies, and is safe for use by several threads.
@@ -41,7 +42,7 @@ public final class Ledger implements AutoCloseable {
     public static final class Config {
         private final String url;
         private final String app;
-        private String key = "";
+        private Supplier<String> key = () -> "";
         private Path queue;
         private int queueMost = 100_000;
         private Duration patience = Duration.ofSeconds(5);
@@ -65,8 +66,27 @@ public final class Ledger implements AutoCloseable {
 
         /** The API key; null or empty: none, for a ledger that authenticates nobody. */
         public Config key(String key) {
-            this.key = Objects.requireNonNullElse(key, "");
+            String checked = header(key);
+            this.key = () -> checked;
             return this;
+        }
+
+        /**
+         * Is asked for the key before each request, for keys that are rotated and tokens that end. What it throws counts as
+         * a ledger that does not answer: what is kept waits.
+         */
+        public Config keyFrom(Supplier<String> key) {
+            this.key = Objects.requireNonNull(key, "keyFrom: want what says the key");
+            return this;
+        }
+
+        /** Returns a key as a header takes it; a file of a secret often ends with a line break. */
+        private static String header(String key) {
+            String stripped = Objects.requireNonNullElse(key, "").strip();
+            if (!stripped.chars().allMatch(c -> c > ' ' && c < 0x7f)) {
+                throw new IllegalArgumentException("key: want one key or token alone, without spaces and line breaks");
+            }
+            return stripped;
         }
 
         /** The directory where {@link Ledger#keep} keeps events. */
@@ -98,7 +118,8 @@ public final class Ledger implements AutoCloseable {
 
         /**
          * Is told what the ledger refused of what was kept, as JSON, and why: an error of the app, which nobody else hears
-         * of. The event is kept below the queue's directory, in "refused".
+         * of. The event is kept below the queue's directory, in "refused". While the key is no good, or may not record,
+         * nothing is refused: all waits.
          */
         public Config refused(BiConsumer<String, Refusal> refused) {
             this.refused = refused;
@@ -302,15 +323,22 @@ public final class Ledger implements AutoCloseable {
                 Path file = queue.first();
                 String event = Queue.read(file);
                 String subject = optsOut(event, file);
+                Refusal refused = null;
                 try {
                     ask("/events", "application/cloudevents+json", event);
                     queue.drop();
                 } catch (Refusal refusal) {
+                    if (!refusal.ofEvent()) {
+                        throw new IOException(refusal); // another key may do it
+                    }
                     queue.refuse(event, refusal);
-                    config.refused.accept(event, refusal);
+                    refused = refusal;
                 }
                 end(subject);
                 pause = FIRST_PAUSE;
+                if (refused != null) {
+                    tell(event, refused);
+                }
             } catch (InterruptedException e) {
                 return;
             } catch (IOException e) { // nobody answers, or the disk is away
@@ -319,6 +347,16 @@ public final class Ledger implements AutoCloseable {
                 }
                 pause = longer(pause);
             }
+        }
+    }
+
+    /** Tells the app of a refusal. If the app fails at it, the thread hears of that and goes on sending. */
+    private void tell(String event, Refusal refusal) {
+        try {
+            config.refused.accept(event, refusal);
+        } catch (RuntimeException e) {
+            Thread self = Thread.currentThread();
+            self.getUncaughtExceptionHandler().uncaughtException(self, e);
         }
     }
 
@@ -345,13 +383,22 @@ public final class Ledger implements AutoCloseable {
         }
     }
 
+    private String key() throws IOException {
+        try {
+            return Config.header(config.key.get());
+        } catch (RuntimeException e) {
+            throw new IOException("the key cannot be had", e);
+        }
+    }
+
     /** Asks once. An IOException means that it is not known whether the request arrived. */
     private Map<String, Object> ask(String path, String type, String body)
             throws IOException, Refusal, InterruptedException {
         HttpRequest.Builder request = HttpRequest.newBuilder(URI.create(config.url + "/v1/apps/" + config.app + path))
                 .timeout(config.patience).header("Content-Type", type).POST(HttpRequest.BodyPublishers.ofString(body));
-        if (!config.key.isEmpty()) {
-            request.header("Authorization", "Bearer " + config.key);
+        String key = key();
+        if (!key.isEmpty()) {
+            request.header("Authorization", "Bearer " + key);
         }
         HttpResponse<String> response = http.send(request.build(), HttpResponse.BodyHandlers.ofString());
 

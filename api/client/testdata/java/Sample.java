@@ -13,6 +13,7 @@ import java.util.Map;
 import java.util.concurrent.ArrayBlockingQueue;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicReference;
 
 /** Records and asks by the Java client; prints what it got, a line of JSON each. */
 public final class Sample {
@@ -29,6 +30,13 @@ public final class Sample {
         }
         remembers();
         keeps(dir);
+        renews(dir, "unauthenticated");
+        renews(dir, "unknown-app");
+        try {
+            Ledger.at(url, "smartkey").key("one\ntwo");
+        } catch (IllegalArgumentException e) {
+            say("key of lines", "refused");
+        }
     }
 
     private static void say(String what, Object value) {
@@ -131,6 +139,29 @@ public final class Sample {
                 Thread.sleep(20);
             }
             say("opted out", ledger.allowed(QUESTION));
+        }
+    }
+
+    /** A key that is no good makes no event wrong: what is kept waits for another key. */
+    private static void renews(Path dir, String code) throws Exception {
+        AtomicReference<String> key = new AtomicReference<>("old");
+        Ledger.Config config = Ledger.at(url, "smartkey").queue(dir).keyFrom(key::get).refused((event, why) -> {
+            throw new IllegalStateException("the app fails at " + why.code);
+        });
+        test("lock/" + code);
+        try (Ledger ledger = new Ledger(config)) {
+            ledger.keep(new Event("consent.withdrawn", "account:java", Map.of("all", true)));
+            while (Long.parseLong(test("locked-out")) < 2) { // the test ends what takes too long
+                Thread.sleep(20);
+            }
+            say("locked out by " + code, ledger.waiting() + " " + ledger.allowed(QUESTION).why);
+
+            ledger.keep(grant("java-wrong-" + code, "account:java", "no-such-act"));
+            ledger.keep(grant("java-last-" + code, "account:java", "agree-popup"));
+            key.set("new\n");
+            while (ledger.waiting() > 0) {
+                Thread.sleep(20);
+            }
         }
     }
 }
