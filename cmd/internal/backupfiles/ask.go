@@ -47,7 +47,7 @@ func askBackup(
 
 	report, err := readBackup(multipart.NewReader(resp.Body, params["boundary"]), open)
 	if err != nil {
-		return nil, fmt.Errorf("the server did not finish the backup, and nothing is kept of it: %w", err)
+		return nil, fmt.Errorf("the backup was not finished, and nothing is kept of it: %w", err)
 	}
 	return report, nil
 }

@@ -1,6 +1,32 @@
 package server
 
-import "testing"
+import (
+	"bytes"
+	"net"
+	"strings"
+	"testing"
+
+	"consentledger/api/auth"
+)
+
+// Whoever listens on every address cannot know under which name browsers come.
+func TestTheLinkForTheFirstAdministratorNamesAnAddressOnlyIfItIsTheOne(t *testing.T) {
+	h := &Server{keys: new(auth.Keys)}
+	for listening, want := range map[string]string{"0.0.0.0:0": "http://LEDGER:", "127.0.0.1:0": "http://127.0.0.1:"} {
+		l, err := net.Listen("tcp4", listening)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		var out bytes.Buffer
+		h.greetAccess(&out, l, &firstIn{link: "secret"})
+
+		said := out.String()
+		if !strings.Contains(said, want) || strings.Contains(said, "for LEDGER put") != strings.Contains(want, "LEDGER") {
+			t.Errorf("%s: %s", listening, said)
+		}
+	}
+}
 
 // What is greeted with can be opened, also by who listens on every address.
 func TestAnAddressThatIsGreetedWithCanBeOpened(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"strings"
 	"sync"
@@ -279,13 +280,13 @@ func (h *Server) keepAccess(ctx context.Context) {
 }
 
 // greetAccess says who is let in.
-func (h *Server) greetAccess(out io.Writer, addr string, setup *firstIn) {
+func (h *Server) greetAccess(out io.Writer, listening net.Listener, setup *firstIn) {
 	switch {
 	case h.keys == nil:
 		fmt.Fprint(out, "\n  NOBODY IS AUTHENTICATED: whoever is on this machine may do everything here.\n"+
 			"  For anything but a trial: serve --authenticate (docs/security.md)\n")
 	case setup != nil:
-		link, place := h.setupLink(addr, setup.link), ""
+		link, place := h.setupLink(listening.Addr().String(), setup.link), ""
 		if strings.Contains(link, "//LEDGER") {
 			place = " (for LEDGER put the ledger's own name)"
 		}

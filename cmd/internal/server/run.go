@@ -71,7 +71,7 @@ func Run(ctx context.Context, c Config, out io.Writer) (err error) {
 	}
 	if w.ctx.Err() == nil {
 		h.greet(out, h.entrance.listener, on.window)
-		h.greetAccess(out, dialable(h.entrance.listener.Addr().String()), setup)
+		h.greetAccess(out, h.entrance.listener, setup)
 	}
 	if c.Demo {
 		w.must("demo", func() error { return h.demo(w.ctx) })
@@ -304,7 +304,7 @@ func (h *Server) answer(w *workers, on listeners) (ready chan struct{}) {
 	if on.measures != nil {
 		mux := http.NewServeMux()
 		mux.Handle("GET /metrics", h.Measured.page())
-		w.must("metrics", func() error { return ServeHTTP(w.ctx, on.measures, mux, nil) })
+		w.must("metrics", func() error { return ServeHTTP(w.ctx, on.measures, mux, h.Log) })
 	}
 	if on.window != nil {
 		w.must("EventStoreDB's protocol", func() error { return serveWindow(w.ctx, on.window, h.Dir.Store) })
