@@ -1,6 +1,7 @@
 package imports
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -117,6 +118,13 @@ func (f Field) instant(r row) (time.Time, *Problem) {
 	default:
 		want = "as the layout says: " + f.Layout
 		at, err = time.ParseInLocation(f.Layout, text, zone)
+		if err == nil && skipped(at, f.Layout, text) {
+			err = errSkipped
+		}
+	}
+	if errors.Is(err, errSkipped) {
+		return at, &Problem{r.number, f.Column, "time", "the clocks of zone did not show this time: they were set forward over it",
+			wantShown}
 	}
 	if err != nil || at.Year() < 1990 || at.Year() > 9999 {
 		return at, &Problem{r.number, f.Column, "time", "the time cannot be read", want}
@@ -128,10 +136,33 @@ func (f Field) instant(r row) (time.Time, *Problem) {
 func inZone(text string, zone *time.Location) (at time.Time, err error) {
 	for _, layout := range []string{"2006-01-02T15:04:05.999999999", "2006-01-02 15:04:05.999999999", time.DateOnly} {
 		if at, err = time.ParseInLocation(layout, text, zone); err == nil {
+			if skipped(at, layout, text) {
+				return at, errSkipped
+			}
 			return at, nil
 		}
 	}
 	return at, err
+}
+
+// errSkipped is of a time that clocks were set forward over. It is a sign that the times
+// are of another zone than the mapping says.
+var errSkipped = errors.New("no clock showed this time")
+
+const wantShown = "the zone that the times are of, or a time that its clocks showed"
+
+// skipped reports whether at, which was read from text, is another time on the clocks of
+// its zone than text says. A time that says its offset is the one that it says, and a day
+// begins when it begins, also where that is at one o'clock.
+func skipped(at time.Time, layout, text string) bool {
+	said, err := time.Parse(layout, text)
+	if err != nil || said.Equal(at) {
+		return false
+	}
+	if hour, minute, second := said.Clock(); hour == 0 && minute == 0 && second == 0 {
+		return false
+	}
+	return said.Format(time.DateTime) != at.Format(time.DateTime)
 }
 
 // answers returns what a row says; none for a row that says nothing.
@@ -166,11 +197,7 @@ func (m Mapping) answersOf(r row) (answers []answer, p *Problem) {
 	}
 
 	for i, a := range answers {
-		when, own := m.TimeOf[a.decision]
-		if !own {
-			when = m.Time
-		}
-		if answers[i].at, p = when.instant(r); p != nil {
+		if answers[i].at, p = m.timeOf(a).instant(r); p != nil {
 			return nil, p
 		}
 		for _, purpose := range a.purposes {
@@ -181,6 +208,14 @@ func (m Mapping) answersOf(r row) (answers []answer, p *Problem) {
 		}
 	}
 	return answers, nil
+}
+
+// timeOf returns where a row says when an answer was given.
+func (m Mapping) timeOf(a answer) Field {
+	if when, own := m.TimeOf[a.decision]; own {
+		return when
+	}
+	return m.Time
 }
 
 func (m Mapping) decided(r row, f Field, what string) (string, *Problem) {

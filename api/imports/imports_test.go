@@ -142,7 +142,8 @@ func TestAnIDIsTheSameEveryTime(t *testing.T) {
 // What is wrong is told by row and column, and never what stands there.
 func TestWhatIsWrongIsToldWithoutRepeatingIt(t *testing.T) {
 	const secret = "ann@example.org"
-	known := &imports.Known{Purposes: []string{"newsletter"}, Acts: []string{"tick"}, First: time.Date(2024, 3, 1, 0, 0, 0, 0, time.UTC)}
+	known := &imports.Known{Purposes: []string{"newsletter"}, Acts: []string{"tick"}, First: time.Date(2024, 3, 1, 0, 0, 0, 0, time.UTC),
+		Now: time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)}
 	for line, want := range map[string]string{
 		secret + ",News,yes,2024-03-02,,":              "row 1, column user: a person's id is",
 		"u1," + secret + ",yes,2024-03-02,,":           "row 1, column list: purpose has a value that the mapping does not name",
@@ -155,6 +156,12 @@ func TestWhatIsWrongIsToldWithoutRepeatingIt(t *testing.T) {
 		"u1,News,yes,2024-03-02,\"" + secret + "x\"y,": "row 1: line 2 is no row of CSV",
 		"u1,Ads,yes,2024-03-02,,":                      "row 1, column list: no version of a policy declares this purpose",
 		"u1,News,yes,2023-03-02,,":                     "row 1, column when: the consent is from before the first version",
+		"u1,News,yes,2026-03-02,,":                     "row 1, column when: the consent is from a time that is still to come",
+		"u1,News,yes,2026-03-01T00:59:00Z,,":           "",
+		"u1,News,out,2031-03-02,,":                     "",
+		"u1,News,yes,2024-03-31 02:30:00,,":            "row 1, column when: the clocks of zone did not show this time",
+		"u1,News,yes,2024-03-31T02:30:00+02:00,,":      "",
+		"u1,News,yes,2024-10-27 02:30:00,,":            "",
 		"u1,News,out,2023-03-02,,":                     "",
 		"u1,News,yes,2024-03-02,,":                     "",
 	} {
@@ -162,6 +169,27 @@ func TestWhatIsWrongIsToldWithoutRepeatingIt(t *testing.T) {
 		got := strings.Join(wrong, "; ")
 		if !strings.HasPrefix(got, want) || want == "" && got != "" || strings.Contains(got, secret) || len(events)+len(wrong) != 1 {
 			t.Errorf("%s: %q, want %q", line, got, want)
+		}
+	}
+}
+
+// A day begins, also where the clocks are set forward at midnight; a layout that has an
+// offset is exact.
+func TestADayHasABeginningEverywhere(t *testing.T) {
+	for layout, want := range map[string]string{
+		`"02.01.2006"`:             "2018-11-04T02:00:00Z",
+		`"02.01.2006 15:04"`:       "the clocks of zone did not show this time",
+		`"02.01.2006 15:04 -0700"`: "2018-11-03T23:30:00Z",
+	} {
+		text := strings.NewReplacer("02.01.2006", "04.11.2018", "15:04", "00:30", "-0700", "+0100", `"`, "").Replace(layout)
+		m := parsed(t, strings.Replace(mapping, "zone: Europe/Berlin", "zone: America/Sao_Paulo, layout: "+layout, 1))
+		_, events, wrong := looked(t, m, "user,list,state,when,form,ip\nu1,News,yes,"+text+",,\n", imports.File{})
+		got := strings.Join(wrong, "")
+		for _, e := range events {
+			got += e["time"].(string)
+		}
+		if !strings.Contains(got, want) {
+			t.Errorf("%s: %s, want %s", text, got, want)
 		}
 	}
 }

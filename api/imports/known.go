@@ -11,7 +11,11 @@ import (
 type Known struct {
 	Purposes, Acts, Versions []string
 	First                    time.Time // since when there is a version
+	Now                      time.Time // by the clock of whoever imports
 }
+
+// clocksDiffer is how far the ledger's clock may be ahead: what is nearer it looks at itself.
+const clocksDiffer = time.Hour
 
 // check returns what the ledger would refuse, or would count for nothing.
 func (k *Known) check(r row, m Mapping, a answer, data map[string]any) *Problem {
@@ -35,6 +39,11 @@ func (k *Known) check(r row, m Mapping, a answer, data map[string]any) *Problem 
 	if said && !slices.Contains(k.Versions, version) {
 		return &Problem{r.number, m.Version.Column, "unknown-version", "this version was never published for the app",
 			"one that consentledger policy list shows; publish the text that people saw then"}
+	}
+
+	if a.decision == "given" && a.at.After(k.Now.Add(clocksDiffer)) {
+		return &Problem{r.number, m.timeOf(a).Column, "time-in-future", "the consent is from a time that is still to come",
+			"a time that has been: look at the layout, as for day and month the other way round"}
 	}
 
 	if a.decision == "given" && !said && a.at.Before(k.First) {

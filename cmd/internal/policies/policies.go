@@ -78,7 +78,7 @@ func Declared(c *cobra.Command, app string) (*imports.Known, error) {
 			"see consentledger policy new"))
 	}
 
-	known := &imports.Known{First: list.Policies[0].Effective}
+	known := &imports.Known{First: list.Policies[0].Effective, Now: time.Now()}
 	for _, p := range list.Policies {
 		if p.Effective.Before(known.First) {
 			known.First = p.Effective
