@@ -91,7 +91,8 @@ func (s *server) problem(ctx context.Context, route string, err error) wire.Prob
 			"PostgreSQL, which holds the lists and reports, does not answer; ask again")
 	}
 
-	if p.Status >= 500 && p.Code != wire.DiskFull {
+	gone := errors.Is(ctx.Err(), context.Canceled) && errors.Is(err, context.Canceled) // who asked hears nothing of it
+	if p.Status >= 500 && p.Code != wire.DiskFull && !gone {
 		s.Log.ErrorContext(ctx, "request failed", "route", route, "err", err)
 	}
 	return p
