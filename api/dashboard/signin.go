@@ -99,6 +99,9 @@ func (d *dashboard) turnAway(w http.ResponseWriter, r *http.Request, err error) 
 	if why != "" {
 		query.Set("why", why)
 	}
+	if lang := r.URL.Query().Get("lang"); lang != "" { // who follows a link in their language signs in in it, too
+		query.Set("lang", lang)
+	}
 	http.Redirect(w, r, signInPath+"?"+query.Encode(), http.StatusSeeOther)
 }
 

@@ -750,6 +750,18 @@ func TestAttemptsAreLimited(t *testing.T) {
 	}
 }
 
+// Who follows a link in their language signs in in that language.
+func TestALinkLeadsToASignInInItsLanguage(t *testing.T) {
+	p := newWorld(t, new(memory.Rows)).process()
+	for lang, want := range map[string]string{"zh-CN": "zh-CN", "en": "en", "xx": "en"} {
+		b := p.browser()
+		to := b.get("/ui/deadlines?app=shop&lang=" + lang).header.Get("Location")
+		if shown := b.get(to); !strings.Contains(shown.body, `<html lang="`+want+`"`) {
+			t.Errorf("%s: %s leads to %.120q", lang, to, shown.body)
+		}
+	}
+}
+
 // Every page of signing in is as strict as the others: no script, no frame, no other
 // origin, nothing kept.
 func TestPagesOfSigningInAreStrict(t *testing.T) {
