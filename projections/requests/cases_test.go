@@ -1,13 +1,16 @@
 package requests_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
 
 	"consentledger/domain"
+	"consentledger/domain/deadline"
 	"consentledger/domain/ident"
 	"consentledger/domain/policy"
+	"consentledger/domain/request"
 	"consentledger/eventstore"
 	"consentledger/projections/projectiontest"
 	"consentledger/projections/requests"
@@ -77,5 +80,58 @@ func TestIncidentsAreFoundByTheirStates(t *testing.T) {
 				t.Errorf("%s: %d come after %d of %d: %v", tt.name, len(rest), i+1, len(list), err)
 			}
 		}
+	}
+}
+
+// A request as it was known at a moment is what was shown then, with every step and every date: what is
+// recorded a millisecond later, and that who asks is marked as a test, change nothing of it.
+func TestACaseOfThenIsWhatWasShownThen(t *testing.T) {
+	w := begin(t)
+	stream := w.Ask("ada", request.Access, request.Complaint)
+	w.Step(stream, "identity.requested elements=IDE-4")
+	then, early := w.Time(), w.Entries()
+	v := viewOf(t, early)
+	type shown struct {
+		Case   requests.Case
+		Steps  []requests.Step
+		Duties []requests.Obligation
+		Found  bool
+		AsOf   eventstore.Position
+	}
+	show := func(k requests.Known) string {
+		t.Helper()
+		var s shown
+		var err error
+		if s.Case, s.Steps, s.Duties, s.Found, s.AsOf, err = v.Case(t.Context(), stream, k, then); err != nil {
+			t.Fatal(err)
+		}
+		if k.Past && (!s.Found || len(s.Steps) != 1 || len(s.Duties) == 0) {
+			t.Errorf("then there were %+v", s)
+		}
+		text, err := json.Marshal(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
+	}
+	was := show(requests.Known{})
+
+	w.Rest(1 - deadline.Second)
+	w.Step(stream, "identity.passed elements=IDE-4 checked_by=desk")
+	w.Step(stream, "request.answered outcome=full channel=app")
+	last := w.Tell("ada", domain.Say{Event: domain.SubjectMarkedTest{Reason: "load"}})
+	if err := v.Apply(t.Context(), w.Entries()[len(early):]); err != nil {
+		t.Fatal(err)
+	}
+
+	until, err := w.KnownAt(t.Context(), then)
+	if err != nil || until >= last.Position {
+		t.Fatal(until, err)
+	}
+	if is := show(requests.Known{Past: true, At: until}); is != was {
+		t.Errorf("then it was\n%s\nand is\n%s", was, is)
+	}
+	if now := show(requests.Known{}); now == was {
+		t.Error("nothing happened since")
 	}
 }
