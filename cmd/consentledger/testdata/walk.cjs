@@ -36,6 +36,8 @@ async function look(page, name, { locale, colorScheme, width }, paper = false) {
       !e.closest('.wide') && e.getBoundingClientRect().right + scrollX > width).map(e => e.outerHTML.slice(0, 200)), width)
     fault(where, `is ${wide} wide: ${beyond.slice(-3)}`)
   }
+  const sideways = await page.evaluate(() => innerWidth > 640 ? [] : [...document.querySelectorAll('.stack')].filter(e => e.scrollWidth > e.clientWidth + 1).map(e => e.ariaLabel))
+  if (sideways.length > 0) fault(where, `scrolls sideways in ${sideways}`)
   const text = await page.innerText('body')
   // Members of the API and what it answered are no texts of ours.
   const said = !name.startsWith('operation') ? text : await page.evaluate(() => {
