@@ -41,15 +41,59 @@ func (b *batch) ask(e *codec.Entry) error {
 	return nil
 }
 
-// notAsked takes away the marks that rest on records which were a mistake. Later records that
-// asked about the same version are not known any more: who is asked once more is marked again.
-// The person's rows are not counted meanwhile.
-func (p *person) notAsked(records []ident.EventID) {
+// askAnew finds anew on which records the marks rest that rest on records which were a mistake: the
+// person may have been asked by others. Only the first that asks about a version is kept, so all of the
+// person's are read, which happens seldom. The person's rows are not counted meanwhile.
+func (b *batch) askAnew(p *person, records []ident.EventID) error {
+	rest := false
 	for i := range p.rows {
 		if r := &p.rows[i]; r.asked != 0 && slices.Contains(records, r.askedBy) {
-			r.asked, r.askedBy, r.changed = 0, ident.EventID{}, true
+			r.asked, r.askedBy, r.changed, rest = 0, ident.EventID{}, true, true
 		}
 	}
+	if !rest {
+		return nil
+	}
+
+	asks, err := b.asks(p)
+	if err != nil {
+		return err
+	}
+	for i := range asks {
+		e := &asks[i]
+		about := askedAbout(e, b.view.references.at(p.app, e.Position).Policies)
+		for j := range p.rows {
+			r := &p.rows[j]
+			if since := about[r.purpose]; since > r.asked && e.Position > r.first {
+				r.asked, r.askedBy, r.changed = since, ident.EventID(e.ID), true
+			}
+		}
+	}
+	return nil
+}
+
+// asks returns the records by which a person was asked up to the entry under way, without those that
+// were a mistake. The ledger may have more of the person than was read.
+func (b *batch) asks(p *person) (list []codec.Entry, err error) {
+	var mistakes []ident.EventID
+	for e, err := range b.view.persons.Stream(b.ctx, p.stream()) {
+		if err != nil {
+			return nil, err
+		}
+		if e.Position > b.at {
+			break
+		}
+
+		switch x := e.Event.(type) {
+		case domain.NoticePresented, domain.ConsentRequested:
+			list = append(list, e)
+		case domain.RecordVoided:
+			mistakes = append(mistakes, x.Records...)
+		}
+	}
+	return slices.DeleteFunc(list, func(e codec.Entry) bool {
+		return slices.Contains(mistakes, ident.EventID(e.ID))
+	}), nil
 }
 
 // askedAbout returns the purposes that an entry asks about, and since when the version binds whose

@@ -59,7 +59,7 @@ func newPending() pending {
 		persons: readmodel.RowsOf("INSERT INTO people", 7,
 			" ON CONFLICT (number) DO UPDATE SET test = excluded.test, linked = excluded.linked, minor = "+
 				"excluded.minor, builds = excluded.builds"),
-		standings: readmodel.RowsOf("INSERT INTO standings", 15,
+		standings: readmodel.RowsOf("INSERT INTO standings", 17,
 			" ON CONFLICT (number, purpose) DO UPDATE SET status = excluded.status, since = excluded.since, "+
 				"until = excluded.until, terms = excluded.terms, guardian = excluded.guardian, events = "+
 				"excluded.events, opposed_by = excluded.opposed_by, "+
@@ -160,7 +160,9 @@ func (b *batch) recounted(p *person, e *codec.Entry) error {
 	b.countAll(p, before, ref, -1)
 	b.add(p, e)
 	if x, is := e.Event.(domain.RecordVoided); is {
-		p.notAsked(x.Records)
+		if err := b.askAnew(p, x.Records); err != nil {
+			return err
+		}
 	}
 	if is := p.subject.IsTest(); is != p.test {
 		p.test, p.written = is, false
@@ -225,7 +227,7 @@ func (b *batch) touch(p *person, ids []policy.PurposeID, as deadline.Instant) {
 	}
 
 	for _, id := range ids {
-		r := p.row(id)
+		r := p.row(id, b.at)
 		r.moment, r.position, r.touched = as, b.at, true
 	}
 }

@@ -238,3 +238,32 @@ func BenchmarkCounts(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkWho asks for the first page of a purpose of which one person in 5,000 spoke, and of one of
+// which everybody did.
+func BenchmarkWho(b *testing.B) {
+	const people = 100_000
+	c := newCrowd(b)
+	rare := agreed.(domain.ConsentGiven)
+	rare.Items = []domain.Item{{Purpose: "profiling"}}
+	for n := range people {
+		who := c.newcomer()
+		c.tell(who, agreed)
+		if n%5_000 == 0 {
+			c.tell(who, rare)
+		}
+	}
+	c.apply()
+
+	view, at := c.view.(*consents.View), projectiontest.Start.Add(900*deadline.Day)
+	for purpose, want := range map[policy.PurposeID]int{"profiling": people / 5_000, "marketing": 100} {
+		b.Run(string(purpose), func(b *testing.B) {
+			for b.Loop() {
+				rows, _, _, err := view.Who(b.Context(), app, purpose, at, consents.Cursor{}, 100)
+				if err != nil || len(rows) != want {
+					b.Fatalf("%d people, want %d: %v", len(rows), want, err)
+				}
+			}
+		})
+	}
+}

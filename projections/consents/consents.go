@@ -23,6 +23,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 
 	"consentledger/domain"
 	"consentledger/domain/ident"
@@ -39,7 +40,8 @@ var _ projections.Projection = (*View)(nil)
 // together. The views are for whoever reads with SQL: see docs/sql.md.
 // builds: each between two ends of lines. events, opposed_by_event, asked_by: ids of 16 bytes.
 // bound: of an opt-out, since when the newest version binds that did when it was said. asked: since when the newest
-// version binds that they were asked about, 0: about none.
+// version binds that they were asked about, 0: about none. first_position: of the record with which the row came. app: the person's, by which those who spoke of a purpose
+// of it are found.
 const schema = `
 CREATE TABLE people (
 	number INTEGER PRIMARY KEY,
@@ -49,12 +51,13 @@ CREATE TABLE people (
 );
 CREATE INDEX people_tests ON people (app) WHERE test <> 0;
 CREATE TABLE standings (
-	number INTEGER NOT NULL, purpose TEXT NOT NULL,
+	number INTEGER NOT NULL, purpose TEXT NOT NULL, app TEXT NOT NULL,
 	status TEXT NOT NULL, since INTEGER NOT NULL, until INTEGER NOT NULL, terms INTEGER NOT NULL,
 	guardian INTEGER NOT NULL, events BLOB NOT NULL, opposed_by TEXT, opposed_by_event BLOB, as_of INTEGER NOT NULL, updated_position INTEGER NOT NULL,
-	bound INTEGER NOT NULL, asked INTEGER NOT NULL, asked_by BLOB,
+	bound INTEGER NOT NULL, asked INTEGER NOT NULL, asked_by BLOB, first_position INTEGER NOT NULL,
 	PRIMARY KEY (number, purpose)
 ) WITHOUT ROWID;
+CREATE INDEX standings_purpose ON standings (app, purpose, number);
 CREATE INDEX standings_opposed ON standings (number, purpose) WHERE opposed_by IS NOT NULL;
 CREATE TABLE terms (
 	number INTEGER PRIMARY KEY,
@@ -156,12 +159,14 @@ var shapes = readmodel.Shapes(inColumns...)
 
 // Persons tells what was known of persons: the ledger does. Until a position the
 // caller has read the log, and the stream at least until a revision. What it remembers
-// need not be kept by the caller.
+// need not be kept by the caller. Stream yields all records of a person, also those that
+// the caller has not read yet.
 type Persons interface {
 	SubjectUntil(
 		ctx context.Context, stream ident.StreamID, least eventstore.Revision, at eventstore.Position,
 	) (domain.Subject, error)
 	Remembers(stream ident.StreamID, at eventstore.Position) bool
+	Stream(ctx context.Context, stream ident.StreamID) iter.Seq2[codec.Entry, error]
 }
 
 // A View is the projection. Its queries may be called concurrently.

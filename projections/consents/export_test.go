@@ -9,6 +9,7 @@ import (
 	"consentledger/domain/ident"
 	"consentledger/domain/policy"
 	"consentledger/eventstore"
+	"consentledger/eventstore/codec"
 	"consentledger/projections/readmodel"
 )
 
@@ -23,6 +24,28 @@ func (v *View) Rows(ctx context.Context, app ident.AppName, at deadline.Instant)
 		})
 	})
 	return rows, err
+}
+
+// Asked returns since when the newest version binds that people were asked about with each purpose of
+// which they have a row, tests as well.
+func (v *View) Asked(ctx context.Context, app ident.AppName) (all map[[2]string]deadline.Instant, err error) {
+	all = map[[2]string]deadline.Instant{}
+	err = v.view(ctx, func(tx *readmodel.Tx, _ eventstore.Position) error {
+		return tx.Each("SELECT p.person, s.purpose, s.asked FROM standings s JOIN people p ON p.number = s.number "+
+			"WHERE p.app = ?", []any{string(app)}, func(scan func(...any) error) error {
+			var k [2]string
+			var asked deadline.Instant
+			err := scan(&k[0], &k[1], &asked)
+			all[k] = asked
+			return err
+		})
+	})
+	return all, err
+}
+
+// AskedAbout is what a record asks about, by what was published before it.
+func (v *View) AskedAbout(e *codec.Entry) map[policy.PurposeID]deadline.Instant {
+	return askedAbout(e, v.references.at(e.Stream.App, e.Position).Policies)
 }
 
 // SetMemory bounds the people kept in memory.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"reflect"
 	"slices"
 	"testing"
 
@@ -45,6 +46,7 @@ func groupsOfARandomHistory(t *testing.T, seed uint64) {
 		t.Fatal(err)
 	}
 
+	sameWho(t, whole, h.w.Time())
 	seen := map[domain.Status]bool{}
 	for i, e := range all {
 		apply(t, single, e)
@@ -148,6 +150,29 @@ func oneByOne(t *testing.T, v *consents.View, versions []domain.PolicyPublished,
 		p.progress = append(p.progress, progress)
 	}
 	return p
+}
+
+// sameWho holds who spoke of a purpose, by pages of two, to going over everybody.
+func sameWho(t *testing.T, v *consents.View, at deadline.Instant) {
+	t.Helper()
+	rows, err := v.Rows(t.Context(), app, at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range []policy.PurposeID{"location", "marketing", "nothing"} {
+		want := slices.DeleteFunc(slices.Clone(rows), func(r consents.Row) bool { return r.Purpose != id })
+		var got []consents.Row
+		for after, more := (consents.Cursor{}), true; more; {
+			page, last, _, err := v.Who(t.Context(), app, id, at, after, 2)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, after, more = append(got, page...), last, len(page) == 2
+		}
+		if !reflect.DeepEqual(got, want) && len(got)+len(want) > 0 {
+			t.Errorf("who spoke of %s: %v, want %v", id, got, want)
+		}
+	}
 }
 
 // inGroups asks the view.
@@ -307,6 +332,27 @@ func (h *randomHistory) void() {
 	if said := h.said[who]; len(said) > 0 {
 		h.execute(who, "", domain.VoidRecords{Records: said[h.dice.IntN(len(said)):][:1], Reason: "mistake",
 			Evidence: content.Hash{9}, By: [2]string{"eve", "bob"}})
+	}
+}
+
+// ask asks somebody, or says that it was a mistake, more often than anything else.
+func (h *randomHistory) ask() {
+	h.w.Rest(deadline.Hour)
+	switch n := h.dice.IntN(100); {
+	case n < 35:
+		h.tell(domain.PresentNotice{Kind: "enhanced", Version: h.known[h.dice.IntN(len(h.known))]})
+	case n < 50:
+		h.tell(domain.RequestConsent{Purposes: h.purposes(), Reason: "policy-changed"})
+	case n < 65:
+		h.tell(domain.GiveConsent{Act: "click", Purposes: h.purposes()})
+	case n < 68:
+		h.publish()
+	case n < 70:
+		h.tell(domain.Say{Event: domain.SubjectMarkedTest{Reason: "monkey"}})
+	case n < 73:
+		h.execute(h.somebody(), h.somebody(), domain.Say{Event: domain.SubjectLinked{Proof: "login"}})
+	default:
+		h.void()
 	}
 }
 

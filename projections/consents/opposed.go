@@ -91,36 +91,40 @@ func eachOpposed(tx *readmodel.Tx, app ident.AppName, after Cursor, limit int, d
 func eachRow(
 	tx *readmodel.Tx, where string, is []any, app ident.AppName, after Cursor, limit int, do func(r Row, number int64),
 ) error {
+	query, args := rowsQuery(where, is, app, after, limit)
+	return tx.Each(query, args, func(scan func(...any) error) error {
+		var r Row
+		var number int64
+		var status, version, events, opposedBy string
+		err := scan(&number, &r.Person, &r.Purpose, &status, &r.Since, &r.Until, &r.Policy, &version, &r.Act,
+			&r.Alone, &r.Rules,
+			&events, &r.Opposed.Signal, &opposedBy, &r.Updated)
+		if err != nil {
+			return err
+		}
+		if err := read(&r.Standing, status, version); err != nil {
+			return err
+		}
+		for ; len(events) >= 16; events = events[16:] {
+			r.Because = append(r.Because, ident.EventID([]byte(events[:16])))
+		}
+		if opposedBy != "" {
+			r.Opposed.Because = ident.EventID([]byte(opposedBy))
+		}
+		do(r, number)
+		return nil
+	})
+}
+
+// rowsQuery returns the query of [eachRow], and its arguments.
+func rowsQuery(where string, is []any, app ident.AppName, after Cursor, limit int) (query string, args []any) {
 	if limit < 0 {
 		limit = math.MaxInt
 	}
-
-	return tx.Each(`SELECT s.number, p.person, s.purpose, s.status, s.since, s.until, t.policy, t.version, t.act, t.alone, t.rules,
+	return `SELECT s.number, p.person, s.purpose, s.status, s.since, s.until, t.policy, t.version, t.act, t.alone, t.rules,
 			s.events, coalesce(s.opposed_by, ''), coalesce(s.opposed_by_event, ''), s.updated_position
 		FROM standings s CROSS JOIN people p ON p.number = s.number CROSS JOIN terms t ON t.number = s.terms
-		WHERE `+where+` AND p.app = ? AND p.test = 0 AND s.number >= ? AND (s.number, s.purpose) > (?, ?)
+		WHERE ` + where + ` AND p.app = ? AND p.test = 0 AND s.number >= ? AND (s.number, s.purpose) > (?, ?)
 		ORDER BY s.number, s.purpose LIMIT ?`,
-		append(is, string(app), after.Number, after.Number, string(after.Purpose),
-			int64(limit)), func(scan func(...any) error) error {
-			var r Row
-			var number int64
-			var status, version, events, opposedBy string
-			err := scan(&number, &r.Person, &r.Purpose, &status, &r.Since, &r.Until, &r.Policy, &version, &r.Act,
-				&r.Alone, &r.Rules,
-				&events, &r.Opposed.Signal, &opposedBy, &r.Updated)
-			if err != nil {
-				return err
-			}
-			if err := read(&r.Standing, status, version); err != nil {
-				return err
-			}
-			for ; len(events) >= 16; events = events[16:] {
-				r.Because = append(r.Because, ident.EventID([]byte(events[:16])))
-			}
-			if opposedBy != "" {
-				r.Opposed.Because = ident.EventID([]byte(opposedBy))
-			}
-			do(r, number)
-			return nil
-		})
+		slices.Concat(is, []any{string(app), after.Number, after.Number, string(after.Purpose), int64(limit)})
 }

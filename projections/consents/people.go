@@ -52,6 +52,7 @@ type row struct {
 	moment   deadline.Instant    // that it is as of
 	asked    deadline.Instant    // since when the newest version binds that they were asked about; zero: about none
 	askedBy  ident.EventID       // the first that asked about it
+	first    eventstore.Position // of the record with which the row came: what asked before it marks nothing
 	standing
 
 	touched bool // and not settled yet
@@ -82,13 +83,13 @@ func (p *person) purposes() []policy.PurposeID {
 	return ids
 }
 
-// row returns the person's row about a purpose, unwritten if there was none.
-// It is good until the next is asked for.
-func (p *person) row(id policy.PurposeID) *row {
+// row returns the person's row about a purpose, unwritten if there was none: then it comes
+// with the record at a position. It is good until the next is asked for.
+func (p *person) row(id policy.PurposeID, at eventstore.Position) *row {
 	i, there := slices.BinarySearchFunc(p.rows, id,
 		func(r row, id policy.PurposeID) int { return cmp.Compare(r.purpose, id) })
 	if !there {
-		p.rows = slices.Insert(p.rows, i, row{purpose: id, standing: standing{status: unwritten}})
+		p.rows = slices.Insert(p.rows, i, row{purpose: id, first: at, standing: standing{status: unwritten}})
 	}
 	return &p.rows[i]
 }
@@ -111,14 +112,14 @@ func (p *person) load(tx *readmodel.Tx) error {
 	return tx.Each(`SELECT p.number, p.test, p.linked, p.minor, p.builds,
 			coalesce(s.purpose, ''), coalesce(s.status, ''), coalesce(s.since, 0), coalesce(s.until, 0), coalesce(s.terms, 0),
 			coalesce(s.guardian, 0), coalesce(s.events, ''), coalesce(s.opposed_by, ''), coalesce(s.opposed_by_event, ''), coalesce(s.as_of, 0), coalesce(s.updated_position, 0),
-			coalesce(s.bound, 0), coalesce(s.asked, 0), coalesce(s.asked_by, '')
+			coalesce(s.bound, 0), coalesce(s.asked, 0), coalesce(s.asked_by, ''), coalesce(s.first_position, 0)
 		FROM people p LEFT JOIN standings s USING (number) WHERE p.app = ? AND p.person = ? ORDER BY s.purpose`,
 		[]any{string(p.app), p.person}, func(scan func(...any) error) error {
 			var r row
 			var status, askedBy string
 			err := scan(&p.number, &p.test, &p.linked, &p.minor, &p.builds,
 				&r.purpose, &status, &r.since, &r.until, &r.terms, &r.guardian, &r.events, &r.opposedBy,
-				&r.opposedByEvent, &r.moment, &r.position, &r.bound, &r.asked, &askedBy)
+				&r.opposedByEvent, &r.moment, &r.position, &r.bound, &r.asked, &askedBy, &r.first)
 			if p.written = true; err != nil || r.purpose == "" {
 				return err
 			}

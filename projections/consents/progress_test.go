@@ -1,6 +1,8 @@
 package consents_test
 
 import (
+	"maps"
+	"slices"
 	"testing"
 
 	"consentledger/domain"
@@ -8,6 +10,7 @@ import (
 	"consentledger/domain/deadline"
 	"consentledger/domain/ident"
 	"consentledger/domain/policy"
+	"consentledger/eventstore"
 	"consentledger/projections/consents"
 	"consentledger/projections/projectiontest"
 )
@@ -21,7 +24,7 @@ func TestHowFarPeopleHaveComeWithAVersion(t *testing.T) {
 	first := w.Publish(projectiontest.Document("one"))
 	yes := domain.GiveConsent{Act: "click", Purposes: []policy.PurposeID{"marketing"}}
 	no := domain.WithdrawConsent{Scope: policy.Scope{Purposes: []policy.PurposeID{"marketing"}}}
-	for _, who := range []string{"silent", "again", "leaves", "shown", "requested", "mistaken"} {
+	for _, who := range []string{"silent", "again", "leaves", "shown", "requested", "mistaken", "twice"} {
 		w.Tell(who, yes)
 	}
 	w.Tell("silent", domain.PresentNotice{Kind: "general"})
@@ -46,9 +49,14 @@ func TestHowFarPeopleHaveComeWithAVersion(t *testing.T) {
 	}
 	w.Tell("requested",
 		domain.RequestConsent{Purposes: []policy.PurposeID{"marketing"}, Reason: "policy-changed"})
-	shown := w.Tell("mistaken", notice)
-	w.Tell("mistaken", domain.VoidRecords{Records: []ident.EventID{ident.EventID(shown.Event)}, Reason: "mistake",
-		Evidence: content.Hash{9}, By: [2]string{"eve", "bob"}})
+	for _, who := range []string{"mistaken", "twice"} {
+		shown := w.Tell(who, notice)
+		if who == "twice" {
+			w.Tell(who, notice)
+		}
+		w.Tell(who, domain.VoidRecords{Records: []ident.EventID{ident.EventID(shown.Event)}, Reason: "mistake",
+			Evidence: content.Hash{9}, By: [2]string{"eve", "bob"}})
+	}
 	w.Tell("silent", domain.PresentNotice{Version: first, Kind: "general"})
 	w.Tell("again", yes)
 	w.Tell("leaves", no)
@@ -59,12 +67,81 @@ func TestHowFarPeopleHaveComeWithAVersion(t *testing.T) {
 		t.Fatal(err)
 	}
 	for at, want := range map[deadline.Instant]consents.Progress{
-		w.Time():     {Agreed: 2, Waiting: 5, Asked: 2, Refused: 1, RefusedBefore: 1},
-		ending.Until: {Agreed: 2, Waiting: 4, Asked: 2, Refused: 1, RefusedBefore: 1, Other: 1},
+		w.Time():     {Agreed: 2, Waiting: 6, Asked: 3, Refused: 1, RefusedBefore: 1},
+		ending.Until: {Agreed: 2, Waiting: 5, Asked: 3, Refused: 1, RefusedBefore: 1, Other: 1},
 	} {
 		got, _, err := v.Progress(t.Context(), app, newest.Version, newest.Effective, consents.Now(at))
 		if err != nil || got["marketing"] != want {
 			t.Errorf("at %s %+v, want %+v, %v", at, got["marketing"], want, err)
 		}
+	}
+}
+
+// Whether somebody was asked is what going over all records says that asked them and were no mistake,
+// whichever of several is voided, and however the log was cut into batches.
+func TestWhoIsAskedIsWhatGoingOverTheRecordsSays(t *testing.T) {
+	others := 0
+	for seed := range uint64(4) {
+		h := newRandomHistory(t, seed)
+		for range 250 {
+			h.ask()
+		}
+		all := h.w.Entries()
+		whole, single := open(t, h.w), open(t, h.w)
+		if err := whole.Apply(t.Context(), all); err != nil {
+			t.Fatal(err)
+		}
+
+		type ask struct {
+			by    eventstore.EventID
+			since deadline.Instant
+		}
+		newest := func(list []ask) (first ask) {
+			for _, a := range list {
+				if a.since > first.since {
+					first = a
+				}
+			}
+			return first
+		}
+		asks := map[[2]string][]ask{}
+		rows := map[[2]string]deadline.Instant{}
+		for i := range all {
+			e := &all[i]
+			apply(t, single, *e)
+			for id, since := range single.AskedAbout(e) {
+				k := [2]string{e.Stream.ID, string(id)}
+				if _, had := rows[k]; had {
+					asks[k] = append(asks[k], ask{e.ID, since})
+				}
+			}
+			if x, is := e.Event.(domain.RecordVoided); is {
+				for k, list := range asks {
+					was := newest(list)
+					asks[k] = slices.DeleteFunc(list, func(a ask) bool { return slices.Contains(x.Records, ident.EventID(a.by)) })
+					if now := newest(asks[k]); now != was && now.since != 0 {
+						others++
+					}
+				}
+			}
+
+			var err error
+			if rows, err = single.Asked(t.Context(), app); err != nil {
+				t.Fatal(err)
+			}
+			want := map[[2]string]deadline.Instant{}
+			for k := range rows {
+				want[k] = newest(asks[k]).since // zero of who was not asked: they have a row, too
+			}
+			if !maps.Equal(rows, want) {
+				t.Fatalf("seed %d, after %d records: asked %v, want %v", seed, i+1, rows, want)
+			}
+		}
+		if got, err := whole.Asked(t.Context(), app); err != nil || !maps.Equal(got, rows) {
+			t.Errorf("seed %d: in one batch %v, one by one %v, %v", seed, got, rows, err)
+		}
+	}
+	if others < 3 {
+		t.Errorf("%d times somebody was asked by others than the record that was voided, want some", others)
 	}
 }

@@ -52,9 +52,9 @@ func (b *batch) writeRow(p *person, r *row) {
 	if r.asked != 0 {
 		askedBy = r.askedBy[:]
 	}
-	b.standings.Add(p.number, string(r.purpose), r.status.String(), int64(r.since), int64(r.until), r.terms,
-		r.guardian, []byte(r.events), signal, event, int64(r.moment), int64(r.position),
-		int64(r.bound), int64(r.asked), askedBy)
+	b.standings.Add(p.number, string(r.purpose), string(p.app), r.status.String(), int64(r.since), int64(r.until),
+		r.terms, r.guardian, []byte(r.events), signal, event, int64(r.moment), int64(r.position),
+		int64(r.bound), int64(r.asked), askedBy, int64(r.first))
 }
 
 func (b *batch) writeCounts() error {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"iter"
 	"testing"
 
 	"consentledger/domain"
@@ -37,6 +38,13 @@ func (h Histories) SubjectUntil(
 
 // Remembers reports that what was added is in memory.
 func (h Histories) Remembers(ident.StreamID, eventstore.Position) bool { return true }
+
+// Stream fails: of a past in memory the records are not kept.
+func (h Histories) Stream(_ context.Context, s ident.StreamID) iter.Seq2[codec.Entry, error] {
+	return func(yield func(codec.Entry, error) bool) {
+		yield(codec.Entry{}, fmt.Errorf("stream %s: its records are not kept", s))
+	}
+}
 
 // BenchmarkApply applies batches of 1,000: a grant or a withdrawal, of many
 // people who take turns. Hear is given each before it is applied, outside of the

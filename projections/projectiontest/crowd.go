@@ -124,3 +124,21 @@ func Crowd(b testing.TB, apply func([]codec.Entry)) deadline.Instant {
 	c.flush()
 	return c.now
 }
+
+// CrowdedDay calls apply for the entries of [Many] obligations that are all open on one day and met on
+// the next, and returns the end of the first day and the position up to which it was known then.
+func CrowdedDay(b testing.TB, apply func([]codec.Entry)) (end deadline.Instant, known eventstore.Position) {
+	b.Helper()
+	c := &crowd{b: b, now: Start, apply: apply}
+	var waiting []answer
+	for n := range Many / 2 {
+		waiting = append(waiting, c.ask(n))
+	}
+	end, known = c.now, c.position
+	c.now = c.now.Add(deadline.Day)
+	for _, a := range waiting {
+		c.answer(a)
+	}
+	c.flush()
+	return end, known
+}

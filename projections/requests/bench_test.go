@@ -1,6 +1,7 @@
 package requests_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -81,4 +82,30 @@ func BenchmarkReport(b *testing.B) {
 			}
 		}
 	})
+}
+
+// BenchmarkPastDay reads a page of a hundred and the summary as of a day, of which every row was
+// replaced since: a hundred thousand obligations were open then, and are met now.
+func BenchmarkPastDay(b *testing.B) {
+	v, err := requests.Open(b.Context(), projectiontest.Place(b))
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { v.Close() })
+	end, known := projectiontest.CrowdedDay(b, func(list []codec.Entry) {
+		if err := v.Apply(b.Context(), list); err != nil {
+			b.Fatal(err)
+		}
+	})
+	for _, known := range []requests.Known{{}, {Past: true, At: known}} {
+		b.Run(fmt.Sprint("past ", known.Past), func(b *testing.B) {
+			q := requests.Query{App: projectiontest.App, At: end, Limit: 100, Known: known}
+			for b.Loop() {
+				list, _, sum, _, err := v.Report(b.Context(), q)
+				if err != nil || len(list) != 100 || sum.Total.Obligations != projectiontest.Many {
+					b.Fatal(len(list), sum.Total, err)
+				}
+			}
+		})
+	}
 }
