@@ -121,7 +121,7 @@ func caseList(many string, columns ...string) *cobra.Command {
 }
 
 // caseShow shows one request or incident: as a table on one screen, itself in lines,
-// then its steps, what is owed, and which steps are possible now.
+// then its steps, what is owed, and which steps are possible now, unless a moment that is past is shown.
 func caseShow(many, short string) *cobra.Command {
 	var app string
 	times := url.Values{}
@@ -137,7 +137,8 @@ func caseShow(many, short string) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if err := reports.PrintCase(c, answer); err != nil || output.Form(c) != "table" {
+			past := times.Has("known_at") // on which nothing can be done
+			if err := reports.PrintCase(c, answer); err != nil || output.Form(c) != "table" || past {
 				return err
 			}
 			return printNext(c, app, catalog.Case(strings.TrimSuffix(many, "s")), args[0])
