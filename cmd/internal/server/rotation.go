@@ -151,7 +151,7 @@ func (r *rotation) goOn(ctx context.Context) (err error) {
 	n, err := r.vault.RewrapTelling(ctx, r.told)
 	if err == nil {
 		r.finish(wraps)
-		r.log.Info("keys were wrapped under the newest epoch", "keys", n, "took", time.Since(began))
+		r.log.Info("keys were wrapped under the newest epoch", "keys", n, "took", time.Since(began).String())
 	}
 	return err
 }
