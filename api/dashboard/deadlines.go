@@ -114,6 +114,11 @@ func readDeadlines(a *ask) (any, error) {
 	if a.App == "" {
 		return d, nil
 	}
+	if _, err := time.Parse(time.RFC3339, d.Query.Get(asOfDay)); err != nil { // else it is an instant
+		if _, _, err := a.pastDay(); err != nil {
+			return nil, err
+		}
+	}
 	query := asKnown(d.Query, a.now)
 	query.Set("limit", pageRows)
 	return &d, a.get(a.of("/reports/deadlines"), query, &d.report)
@@ -150,7 +155,7 @@ func (a *ask) dayAsked() (day, end string) { return a.dayIn(asOfDay) }
 // dayIn is dayAsked by a parameter of the address.
 func (a *ask) dayIn(name string) (day, end string) {
 	day = a.URL.Query().Get(name)
-	if _, err := time.Parse(time.DateOnly, day); err != nil {
+	if _, err := time.Parse(time.DateOnly, day); err != nil || day > a.now.UTC().Format(time.DateOnly) {
 		return "", ""
 	}
 	if end = endOfDay(url.Values{"as_of": {day}}, a.now).Get("as_of"); end == "" {

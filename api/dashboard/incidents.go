@@ -56,7 +56,10 @@ func readIncidents(a *ask) (any, error) {
 	case slices.Contains(states, state):
 		states = []string{state}
 	}
-	_, known := a.dayAsked()
+	_, known, err := a.pastDay()
+	if err != nil {
+		return nil, err
+	}
 
 	for _, state := range states {
 		query := knownAt(known)

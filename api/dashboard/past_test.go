@@ -46,6 +46,28 @@ func TestWhatWasOwedIsAskedForByWhatWasKnownAtTheEndOfTheDay(t *testing.T) {
 	}
 }
 
+// What is no day, and a day that has not come, is refused and never shown as if it were now.
+func TestNoPageTakesADayThatIsNone(t *testing.T) {
+	api := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/v1/apps" {
+			t.Errorf("asked for %s", r.URL)
+		}
+		fmt.Fprint(w, `{"apps":[{"app":"shop"}]}`)
+	})
+	now := func() time.Time { return time.Date(2026, 3, 3, 12, 0, 0, 0, time.UTC) }
+	h := Handler(Config{API: api, Version: "test", Now: now})
+	for _, page := range []string{"deadlines", "retention", "incidents", "policies", ""} {
+		for _, day := range []string{"2026-02-30", "2026-03-04", "yesterday"} {
+			w := httptest.NewRecorder()
+			h.ServeHTTP(w, httptest.NewRequest("GET", "/ui/"+page+"?app=shop&as_of="+day, nil))
+			body := w.Body.String()
+			if w.Code != http.StatusBadRequest || !strings.Contains(body, "as_of: is a day as in") || strings.Contains(body, `class="past"`) {
+				t.Errorf("%s as of %s: %d %s", page, day, w.Code, body)
+			}
+		}
+	}
+}
+
 // Today as of a day that is past asks for what was known at its end, and counts the hours of clocks from
 // there. What is known of now alone is left out, is not asked for, and the page says so.
 func TestTodayOnADayThatIsPast(t *testing.T) {

@@ -66,12 +66,15 @@ func readRetention(a *ask) (any, error) {
 		return r, nil
 	}
 	query := url.Values{"kind": {"delete"}, "state": {stillOpen}, "sort": {"due"}, "limit": {pageRows}}
-	day, end := a.dayAsked()
+	day, end, err := a.pastDay()
+	if err != nil {
+		return nil, err
+	}
 	if r.Now = end == ""; !r.Now {
 		query.Set("as_of", end)
 		query.Set("known_at", end)
 	}
-	err := a.get(a.of("/reports/deadlines"), query, &r.report)
+	err = a.get(a.of("/reports/deadlines"), query, &r.report)
 	if p, is := err.(*problem); is && p.Code == "malformed" {
 		err = nil // no policy of the app makes anything owed of that kind
 	}
