@@ -133,12 +133,15 @@ func (v *Vault) makeAppKey(ctx context.Context, app string) error {
 		return fmt.Errorf("vault: key of app %q: %w", app, err)
 	}
 
-	err = v.rows.Write(ctx, eventstore.Change{
+	c := eventstore.Change{
 		Present: present,
 		Absent:  [][]byte{row},
 		Put: []eventstore.Row{{Key: row, Value: versioned(wrapped)},
 			{Key: erasedKey(app), Value: millis(time.Time{})}},
-	})
+	}
+	ended := v.tally.adds(c)
+	err = v.rows.Write(ctx, c)
+	ended(err)
 	if err != nil {
 		return fmt.Errorf("vault: key of app %q: %w", app, err)
 	}

@@ -77,3 +77,23 @@ func BenchmarkPut(b *testing.B) {
 		ok(b, v.Put(b.Context(), p, part))
 	}
 }
+
+// BenchmarkWrapped says by which epochs the keys of 100,000 persons are wrapped: counted, and as it is
+// kept while others come.
+func BenchmarkWrapped(b *testing.B) {
+	v := open(b, new(memory.Rows), NewMemoryKeys())
+	for i := range 100_000 {
+		enrol(b, v, Lookup{"smartkey", "device", strconv.Itoa(i)})
+	}
+	b.Run("counted", func(b *testing.B) {
+		for b.Loop() {
+			must[map[uint32]int64](b)(v.Epochs(b.Context()))
+		}
+	})
+	b.Run("kept", func(b *testing.B) {
+		must[map[uint32]int64](b)(v.Wrapped(b.Context()))
+		for b.Loop() {
+			must[map[uint32]int64](b)(v.Wrapped(b.Context()))
+		}
+	})
+}

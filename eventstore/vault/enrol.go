@@ -3,6 +3,7 @@ package vault
 import (
 	"context"
 	"crypto/rand"
+	"encoding/binary"
 	"errors"
 	"fmt"
 
@@ -92,7 +93,7 @@ func (v *Vault) Link(ctx context.Context, p *Person, l Lookup) error {
 		if taken && name != p.Pseudonym {
 			return ErrTaken
 		}
-		lookups, err := v.lookups(ctx, p)
+		lookups, _, err := v.lookups(ctx, p)
 		if err != nil || taken {
 			return err
 		}
@@ -119,33 +120,33 @@ func linking(p *Person, m, near mac, n int) eventstore.Change {
 }
 
 // lookups returns the lookups of p, first that of the entry, then the links in
-// their order; or ErrErased.
-func (v *Vault) lookups(ctx context.Context, p *Person) ([]mac, error) {
+// their order, and the epoch that wraps the key of the entry; or ErrErased.
+func (v *Vault) lookups(ctx context.Context, p *Person) (macs []mac, epoch uint32, err error) {
 	value, ok, err := v.rows.Get(ctx, entryKey(p.App, p.Pseudonym))
 	if err != nil {
-		return nil, fmt.Errorf("vault: entry %s: %w", p.Pseudonym, err)
+		return nil, 0, fmt.Errorf("vault: entry %s: %w", p.Pseudonym, err)
 	}
 
 	if !ok {
 		v.people.forget(p)
-		return nil, ErrErased
+		return nil, 0, ErrErased
 	}
 
-	b, err := body("entry "+p.Pseudonym.String(), value, len(mac{}))
+	b, err := body("entry "+p.Pseudonym.String(), value, len(mac{})+4)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 
-	macs := []mac{mac(b[:len(mac{})])}
+	macs, epoch = []mac{mac(b[:len(mac{})])}, binary.BigEndian.Uint32(b[len(mac{}):])
 	for row, err := range v.rows.Scan(ctx, linkKeys(p.App, p.Pseudonym)) {
 		if err != nil {
-			return nil, fmt.Errorf("vault: links of %s: %w", p.Pseudonym, err)
+			return nil, 0, fmt.Errorf("vault: links of %s: %w", p.Pseudonym, err)
 		}
 		b, err := body("link of "+p.Pseudonym.String(), row.Value, len(mac{}))
 		if err != nil {
-			return nil, err
+			return nil, 0, err
 		}
 		macs = append(macs, mac(b[:len(mac{})]))
 	}
-	return macs, nil
+	return macs, epoch, nil
 }

@@ -71,7 +71,11 @@ func (v *Vault) erase(ctx context.Context, p *Person, at, until time.Time, proof
 		return err
 	}
 
-	macs, err := v.lookups(ctx, p)
+	// A key that is on its way to its row is not to be left behind by a new epoch, and what is deleted
+	// is wrapped as it was read while the keys are counted.
+	v.wrapping.RLock()
+	defer v.wrapping.RUnlock()
+	macs, epoch, err := v.lookups(ctx, p)
 	if err != nil {
 		return err
 	}
@@ -113,20 +117,20 @@ func (v *Vault) erase(ctx context.Context, p *Person, at, until time.Time, proof
 	}
 
 	c.Delete = slices.Concat(c.Delete, parts, folds)
-	if proof.IsZero() {
-		return v.rows.Write(ctx, c)
+	if !proof.IsZero() {
+		kept, present, err := v.proofRowsOf(ctx, p, app, macs, proof)
+		if err != nil {
+			return err
+		}
+		c.Present = append(c.Present, present...)
+		c.Put = append(c.Put, kept...)
 	}
 
-	// A key that is on its way to its row is not to be left behind by a new epoch.
-	v.wrapping.RLock()
-	defer v.wrapping.RUnlock()
-	kept, present, err := v.proofRowsOf(ctx, p, app, macs, proof)
-	if err != nil {
-		return err
-	}
-	c.Present = append(c.Present, present...)
-	c.Put = append(c.Put, kept...)
-	return v.rows.Write(ctx, c)
+	ended := v.tally.adds(c)
+	err = v.rows.Write(ctx, c)
+	ended(err)
+	v.tally.removed(epoch, err)
+	return err
 }
 
 // partRows returns the keys of all parts of p.

@@ -226,6 +226,7 @@ func (v *Vault) destroyProof(ctx context.Context, o Order) error {
 			c.Delete = append(c.Delete, finderKey(o.App, f, o.Pseudonym))
 		}
 	}
+	defer v.tally.lose() // somebody else may destroy it at once
 	return v.rows.Write(ctx, c)
 }
 

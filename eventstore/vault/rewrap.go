@@ -162,5 +162,6 @@ func (v *Vault) rewrapRows(ctx context.Context, rows []eventstore.Row, at int, c
 		c.Present = append(c.Present, row.Key)
 		c.Put = append(c.Put, eventstore.Row{Key: row.Key, Value: append(row.Value[:at:at], wrapped...)})
 	}
+	defer v.tally.lose() // somebody else may wrap them at once
 	return v.rows.Write(ctx, c)
 }

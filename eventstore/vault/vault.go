@@ -105,10 +105,12 @@ type Vault struct {
 	keys Keys
 
 	// wrapping is read-locked from wrapping a key until its row is written, so
-	// that Rewrap can wait for the keys that are on their way.
+	// that Rewrap can wait for the keys that are on their way, and whoever counts them.
 	wrapping sync.RWMutex
 
 	wraps atomic.Uint32 // the epoch that wraps; zero: the newest of the keys
+
+	tally tally // of what is wrapped
 
 	apps   sync.Map // app name to *AppKey
 	people cache

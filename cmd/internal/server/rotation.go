@@ -136,7 +136,7 @@ func (r *rotation) goOn(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	wraps, old, err := r.older(ctx)
+	wraps, old, err := r.older(ctx, r.wrapped)
 	if err != nil {
 		return err
 	}
@@ -183,8 +183,18 @@ func (r *rotation) finish(wraps uint32) {
 	r.finished = wraps
 }
 
-// older returns which epoch wraps, and how many keys another one wraps.
-func (r *rotation) older(ctx context.Context) (wraps uint32, n int64, err error) {
+// wrapped says how many keys each epoch wraps. Of a vault that others write, too, they are counted.
+func (r *rotation) wrapped(ctx context.Context) (map[uint32]int64, error) {
+	if r.alone() {
+		return r.vault.Wrapped(ctx)
+	}
+	return r.vault.Epochs(ctx)
+}
+
+// older returns which epoch wraps, and how many keys another one wraps, as count says.
+func (r *rotation) older(
+	ctx context.Context, count func(context.Context) (map[uint32]int64, error),
+) (wraps uint32, n int64, err error) {
 	wraps, err = r.vault.Wraps(ctx)
 	if err != nil {
 		return 0, 0, err
@@ -192,10 +202,10 @@ func (r *rotation) older(ctx context.Context) (wraps uint32, n int64, err error)
 	if epochs := r.keys.Epochs(); wraps == 0 {
 		wraps = epochs[len(epochs)-1]
 	}
-	by, err := r.vault.Epochs(ctx)
-	for number, count := range by {
+	by, err := count(ctx)
+	for number, keys := range by {
 		if number != wraps {
-			n += count
+			n += keys
 		}
 	}
 	return wraps, n, err
@@ -275,7 +285,8 @@ func (r *rotation) retire(ctx context.Context, sum string) error {
 			"keep it where the backups are not"))
 	}
 
-	wraps, old, err := r.older(ctx)
+	// What is destroyed does not come back: they are counted for it.
+	wraps, old, err := r.older(ctx, r.vault.Epochs)
 	if err != nil {
 		return err
 	}
@@ -299,7 +310,7 @@ func (r *rotation) retire(ctx context.Context, sum string) error {
 
 // report says how far it is.
 func (r *rotation) report(ctx context.Context) (KeysReport, error) {
-	by, err := r.vault.Epochs(ctx)
+	by, err := r.wrapped(ctx)
 	if err != nil {
 		return KeysReport{}, err
 	}
