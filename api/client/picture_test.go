@@ -48,8 +48,8 @@ func TestAPictureIsKeptOnceASurfaceNamesIt(t *testing.T) {
 	if again, err := overNATS.KeepPicture(t.Context(), shot.Bytes()); err != nil || again.Hash != hash || again.Width != 3 {
 		t.Errorf("over NATS: %+v, %v", again, err)
 	}
-	_, err = overNATS.KeepPicture(t.Context(), make([]byte, 1<<20))
-	if want := "send it over HTTP: it has 1048576 bytes, and a message of this NATS server 1048576"; err == nil || !strings.Contains(err.Error(), want) {
+	_, err = overNATS.KeepPicture(t.Context(), make([]byte, 1<<20+1))
+	if want := "send it over HTTP: it has 1048577 bytes, and a message of this NATS server 1048576"; err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("one that is too large for a message: %v", err)
 	}
 	large := agree("account:large")

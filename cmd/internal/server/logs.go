@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"iter"
@@ -38,22 +39,45 @@ func CosignedDir(data string) string { return filepath.Join(data, "log", "witnes
 // StampDir is where a data directory has what time-stamping authorities signed.
 func StampDir(data string) string { return filepath.Join(data, "log", "timestamp") }
 
-// openWitnesses reads whom the logs are shown to. Without a policy it is nobody.
-func (h *Server) openWitnesses() error {
-	if h.Config.Witnesses == "" {
-		return nil
-	}
+// checkAudit refuses files that do not say who signs and stamps checkpoints.
+func (c Config) checkAudit() error {
+	_, witnesses := c.witnessPolicy()
+	_, roots := c.stampRoots()
+	return errors.Join(witnesses, roots)
+}
 
-	policy, err := PolicyOf(h.Config.Witnesses, files.ReadOwnFile)
-	if err != nil {
-		return exit.Usage(fmt.Errorf("--witnesses: %w", err))
+// witnessPolicy reads whom the logs are shown to. Without a file it is nobody.
+func (c Config) witnessPolicy() (policy witness.Policy, err error) {
+	if c.Witnesses == "" {
+		return policy, nil
 	}
-
+	if policy, err = PolicyOf(c.Witnesses, files.ReadOwnFile); err != nil {
+		return policy, exit.Usage(fmt.Errorf("--witnesses: %w", err))
+	}
 	if !slices.ContainsFunc(policy.Witnesses, func(w witness.Witness) bool { return w.URL != "" }) {
-		return exit.Usage(fmt.Errorf("--witnesses: %s names no witness with an address, as in: witness north KEY "+
-			"https://north.example.org/", h.Config.Witnesses))
+		return policy, exit.Usage(fmt.Errorf("--witnesses: %s names no witness with an address, as in: witness north "+
+			"KEY https://north.example.org/", c.Witnesses))
 	}
+	return policy, nil
+}
 
+// stampRoots reads the certificates of who stamps checkpoints, if anybody does.
+func (c Config) stampRoots() (*x509.CertPool, error) {
+	if c.Authority == "" {
+		return nil, nil
+	}
+	roots, err := RootsOf(c.AuthorityRoots, files.ReadOwnFile)
+	if err != nil {
+		return nil, exit.Usage(fmt.Errorf("--timestamp-roots: %w", err))
+	}
+	return roots, nil
+}
+
+func (h *Server) openWitnesses() error {
+	policy, err := h.Config.witnessPolicy()
+	if err != nil || h.Config.Witnesses == "" {
+		return err
+	}
 	h.witnesses = &witness.Witnesses{
 		Client: h.auditClient(),
 		Logs:   h.Logs,
@@ -66,26 +90,19 @@ func (h *Server) openWitnesses() error {
 	return nil
 }
 
-// openStamps reads who stamps checkpoints, if anybody does.
 func (h *Server) openStamps() error {
-	if h.Config.Authority == "" {
-		return nil
+	roots, err := h.Config.stampRoots()
+	if err != nil || h.Config.Authority == "" {
+		return err
 	}
-
-	roots, err := RootsOf(h.Config.AuthorityRoots, files.ReadOwnFile)
-	if err != nil {
-		return exit.Usage(fmt.Errorf("--timestamp-roots: %w", err))
-	}
-
 	h.stamps = &witness.Stamps{
 		Client: h.auditClient(),
-
-		Logs:  h.Logs,
-		URL:   h.Config.Authority,
-		Roots: roots,
-		Shelf: h.shelf(StampDir(h.Config.Data)),
-		Every: h.Config.StampEvery,
-		Log:   h.Log,
+		Logs:   h.Logs,
+		URL:    h.Config.Authority,
+		Roots:  roots,
+		Shelf:  h.shelf(StampDir(h.Config.Data)),
+		Every:  h.Config.StampEvery,
+		Log:    h.Log,
 	}
 	return nil
 }

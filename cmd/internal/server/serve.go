@@ -98,7 +98,7 @@ type Config struct {
 
 // Check refuses a configuration that cannot be, before anything is opened.
 func (c Config) Check() error {
-	return errors.Join(c.NATS.Check(), c.checkMany(), c.CheckAccess(), c.checkCallout(), c.Limits.Check())
+	return errors.Join(c.NATS.Check(), c.checkMany(), c.CheckAccess(), c.checkCallout(), c.checkAudit(), c.Limits.Check())
 }
 
 // A Server is a running ledger.
