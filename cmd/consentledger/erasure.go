@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 
@@ -201,8 +200,7 @@ Whoever has the log's key verifies it offline: consentledger verify erasure FILE
 			}
 			defer r.Close()
 			if file == "" {
-				_, err = io.Copy(c.OutOrStdout(), r)
-				return err
+				return erasures.CopyWhole(c.OutOrStdout(), r)
 			}
 			return erasures.WriteNew(file, r)
 		},
