@@ -2,6 +2,8 @@ package dashboard
 
 import (
 	"net/http/httptest"
+	"os"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -22,6 +24,25 @@ func TestOperationsAreSummedUpInTheLanguageOfThePage(t *testing.T) {
 		for _, text := range want {
 			if !strings.Contains(w.Body.String(), text) {
 				t.Errorf("%s: no %s in %s", lang, text, w.Body)
+			}
+		}
+	}
+}
+
+// Whatever the sample policy makes owed has a name in both languages, and not a code alone.
+func TestWhatIsOwedHasAName(t *testing.T) {
+	policy, err := os.ReadFile("../../cmd/consentledger/smartkey/policy.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	kinds := regexp.MustCompile(`, kind: ([a-z-]+), (?:each|rules|target)`).FindAllSubmatch(policy, -1)
+	if len(kinds) < 20 {
+		t.Fatalf("%d kinds", len(kinds))
+	}
+	for lang, words := range readWords(files) {
+		for _, kind := range kinds {
+			if words["kind."+string(kind[1])] == "" {
+				t.Errorf("%s has no word for what is owed of the kind %s", lang, kind[1])
 			}
 		}
 	}
