@@ -213,13 +213,13 @@ func scriptExits(ts *testscript.TestScript, neg bool, args []string) {
 func scriptUntil(ts *testscript.TestScript, neg bool, args []string) {
 	want, err := regexp.Compile(args[0])
 	ts.Check(err)
-	for {
+	for late := time.Now().Add(5 * time.Minute); time.Now().Before(late); time.Sleep(50 * time.Millisecond) {
 		err = ts.Exec(args[1], args[2:]...)
 		if err == nil && want.MatchString(ts.ReadFile("stdout")) {
 			return
 		}
-		time.Sleep(50 * time.Millisecond)
 	}
+	ts.Fatalf("it does not print what matches %s (%v)", want, err)
 }
 
 // scriptMoment sets a variable to the moment that is so far from now, as in

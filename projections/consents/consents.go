@@ -40,8 +40,8 @@ var _ projections.Projection = (*View)(nil)
 // together. The views are for whoever reads with SQL: see docs/sql.md.
 // builds: each between two ends of lines. events, opposed_by_event, asked_by: ids of 16 bytes.
 // bound: of an opt-out, since when the newest version binds that did when it was said. asked: since when the newest
-// version binds that they were asked about, 0: about none. first_position: of the record with which the row came. app: the person's, by which those who spoke of a purpose
-// of it are found.
+// version binds that they were asked about, 0: about none. first_position: of the record with which the row came.
+// app: the person's, by which those who spoke of a purpose of it are found.
 const schema = `
 CREATE TABLE people (
 	number INTEGER PRIMARY KEY,
