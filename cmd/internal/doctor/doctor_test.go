@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"consentledger/cmd/internal/server"
+	"consentledger/eventstore/postgres/pgserver/pgservertest"
 )
 
 // diagnosed returns what a doctor said last of a thing.
@@ -137,4 +138,31 @@ func certificateFor127(t *testing.T) (cert, key string) {
 		}
 	}
 	return filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
+}
+
+// Statements that the vault's server logs with their values hold sealed texts and wrapped keys, also
+// after an erasure.
+func TestDoctorSaysWhatTheVaultsServerLogs(t *testing.T) {
+	pg := pgservertest.Serve(t, "log_min_duration_statement = 0")
+	said := func(check string) string {
+		d := &Doctor{}
+		d.postgres(t.Context(), part{check: check, place: server.VaultPlace, schema: "consentledger_vault"}, pg.Address("postgres"))
+		got := diagnosed(d, check)
+		if got.State != "ok" {
+			t.Errorf("%+v", got)
+		}
+		return got.Found
+	}
+	const sealed = "its own log shows sealed texts"
+	if !strings.Contains(said("vault"), sealed) || strings.Contains(said("store"), sealed) {
+		t.Errorf("%q, and of the records %q", said("vault"), said("store"))
+	}
+
+	_, fix, _ := strings.Cut(said("vault"), "as its administrator, ")
+	if _, err := pg.SQL(t.Context(), "postgres", fix); err != nil {
+		t.Fatal(err)
+	}
+	if got := said("vault"); strings.Contains(got, "own log") {
+		t.Error(got)
+	}
 }

@@ -96,12 +96,35 @@ func (d *Doctor) postgres(ctx context.Context, p part, address string) (there bo
 			at),
 			fmt.Sprintf(`run, as the owner of the database: GRANT CREATE ON DATABASE "%s" TO "%s"`, database, user))
 	case there:
-		d.say(p.check, "ok", fmt.Sprintf("PostgreSQL at %s has it in the database %s", at, database), "")
+		d.say(p.check, "ok", fmt.Sprintf("PostgreSQL at %s has it in the database %s", at, database)+logged(ctx, p, c), "")
 	default:
 		d.say(p.check, "ok", fmt.Sprintf("PostgreSQL at %s can be written: serve makes what it needs in the "+
-			"database %s", at, database), "")
+			"database %s", at, database)+logged(ctx, p, c), "")
 	}
 	return there && err == nil
+}
+
+// logged returns what is to be said of a server whose own log keeps sealed texts and wrapped keys, beyond
+// the erasure of whose they are. It is nothing that keeps a ledger from working.
+func logged(ctx context.Context, p part, c *pgx.Conn) string {
+	if p.check != "vault" {
+		return ""
+	}
+	var database string
+	var shows bool
+	err := c.QueryRow(ctx, `SELECT current_database(),
+		coalesce(current_setting('log_parameter_max_length', true), '-1') <> '0' AND
+		(current_setting('log_statement') IN ('mod', 'all') OR current_setting('log_min_duration_statement') <> '-1'
+			OR coalesce(current_setting('log_min_duration_sample', true), '-1') <> '-1'
+			OR coalesce(current_setting('log_transaction_sample_rate', true), '0') <> '0')`).Scan(&database, &shows)
+	switch {
+	case err != nil:
+		return "; what its own log shows cannot be said: " + err.Error()
+	case shows:
+		return fmt.Sprintf(`; its own log shows sealed texts and wrapped keys, which an erasure leaves there: run, as its `+
+			`administrator, ALTER DATABASE "%s" SET log_parameter_max_length = 0`, database)
+	}
+	return ""
 }
 
 // whyNotPostgres says in words why there is no connection, and what to look at. The text of
