@@ -47,13 +47,19 @@ func newCall() *cobra.Command {
 				kind = ""
 			}
 
-			answer, err := remote.Open(c.Context(), c, method, path, kind, body, given...)
+			answer, err := remote.Answer(c.Context(), c, method, path, kind, body, given...)
 			if err != nil {
 				return err
 			}
-			defer answer.Close()
-			_, err = io.Copy(c.OutOrStdout(), answer)
-			return err
+			defer answer.Body.Close()
+			if answer.Header.Get("Content-Type") != "application/x-ndjson" {
+				_, err = io.Copy(c.OutOrStdout(), answer.Body)
+				return err
+			}
+			return remote.Lines(answer.Body, "the answer", func(line []byte) error {
+				_, err := c.OutOrStdout().Write(line)
+				return err
+			})
 		}}
 	c.Flags().StringArrayVar(&headers, "header", nil,
 		"a header of the request, as in 'Consent-Reason: audit'; may stand several times")

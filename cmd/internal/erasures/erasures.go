@@ -4,7 +4,6 @@ package erasures
 
 import (
 	"bufio"
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -17,7 +16,6 @@ import (
 	"time"
 
 	"consentledger/api/rest"
-	"consentledger/api/wire"
 	"consentledger/cmd/internal/exit"
 	"consentledger/cmd/internal/files"
 	"consentledger/cmd/internal/output"
@@ -219,32 +217,10 @@ func WriteNew(file string, r io.Reader) error {
 // CopyWhole copies a certificate as it comes. The line that it ends with if the server cannot go
 // on is an error, and no part of it.
 func CopyWhole(to io.Writer, r io.Reader) error {
-	lines := bufio.NewReader(r)
-	for {
-		line, err := lines.ReadBytes('\n')
-		switch {
-		case err == io.EOF && len(line) == 0:
-			return nil
-		case err == io.EOF:
-			return io.ErrUnexpectedEOF
-		case err != nil:
-			return err
-		case bytes.HasPrefix(line, []byte(`{"error":`)):
-			return brokeOff(line)
-		}
-		if _, err := to.Write(line); err != nil {
-			return err
-		}
-	}
-}
-
-func brokeOff(line []byte) error {
-	var last struct{ Error wire.Problem }
-	if err := json.Unmarshal(line, &last); err != nil {
+	return remote.Lines(r, "the certificate", func(line []byte) error {
+		_, err := to.Write(line)
 		return err
-	}
-	return &exit.ProblemError{Status: last.Error.Status, Code: last.Error.Code,
-		Detail: "the certificate broke off: " + last.Error.Detail}
+	})
 }
 
 // TellApprover says what a job waits for, and by which digest it is approved.

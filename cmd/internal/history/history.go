@@ -3,13 +3,10 @@
 package history
 
 import (
-	"bufio"
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 
 	"consentledger/api/query"
@@ -46,32 +43,11 @@ func replayServer(c *cobra.Command, r wire.ReplayRequest, do func(json.RawMessag
 	}
 	defer answer.Close()
 	AskWhy(c, "", r.Accessor)
-	lines := bufio.NewReader(answer)
-	for {
-		line, err := lines.ReadBytes('\n')
-		switch {
-		case err == io.EOF && len(line) == 0:
-			return nil
-		case err != nil:
-			return fmt.Errorf("%w any more, the history broke off: %w; ask again with --after and the last position",
-				exit.ErrUnreachable, err)
-		case bytes.HasPrefix(line, []byte(`{"error":`)):
-			return brokeOff(line)
-		}
-		if err := do(line); err != nil {
-			return err
-		}
+	err = remote.Lines(answer, "the history", func(line []byte) error { return do(line) })
+	if errors.Is(err, exit.ErrUnreachable) {
+		return fmt.Errorf("%w; ask again with --after and the last position", err)
 	}
-}
-
-// brokeOff reads the line that a replay ends with when it cannot go on.
-func brokeOff(line []byte) error {
-	var last struct{ Error wire.Problem }
-	if err := json.Unmarshal(line, &last); err != nil {
-		return err
-	}
-	return &exit.ProblemError{Status: last.Error.Status, Code: last.Error.Code,
-		Detail: "the history broke off: " + last.Error.Detail}
+	return err
 }
 
 // unrecorded says that a directory is read without a trace: whoever has it can read
