@@ -67,16 +67,19 @@ func newProposalList() *cobra.Command {
 }
 
 func newProposalShow() *cobra.Command {
-	var app string
+	var app, known string
 	c := &cobra.Command{
 		Use: "show ID", Short: "Show one proposal with the exact command; that somebody looked is recorded",
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			return remote.ShowOne(c, proposalsPath(app)+"/"+url.PathEscape(args[0]),
+			query := url.Values{}
+			commandline.SetIf(query, "known_at", known)
+			return remote.ShowOne(c, proposalsPath(app)+"/"+url.PathEscape(args[0])+"?"+query.Encode(),
 				append([]string{"proposed"}, recording.ProposalColumns...)...)
 		},
 	}
 	commandline.AppFlag(c, &app)
+	c.Flags().StringVar(&known, "known-at", "", "as it stood at this moment (RFC 3339), by what was known then")
 	output.Flag(c)
 	return c
 }

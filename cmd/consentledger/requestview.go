@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"consentledger/api/rest"
-	"consentledger/api/wire"
 	"consentledger/cmd/internal/commandline"
 	"consentledger/cmd/internal/exit"
 	"consentledger/cmd/internal/history"
@@ -43,7 +42,7 @@ consentledger request reveal ID`
 // requestRevealCommand shows who asks in a request, and what they wrote.
 func requestRevealCommand() *cobra.Command {
 	var app string
-	var why wire.Accessor
+	var q rest.RevealQuery
 	c := &cobra.Command{
 		Use: "reveal ID", Short: "Read who asks, by the app's own id, and what they wrote", Args: cobra.ExactArgs(1),
 		Long: `Read who asks, by the id that the app has for them, and what was written in the records of a
@@ -53,7 +52,7 @@ there is nothing.`,
 		Example: `  consentledger request reveal 0123456789abcdef0123 --app smartkey --reason subject-request \
     --why 'to answer it' --by ann`,
 		RunE: func(c *cobra.Command, args []string) error {
-			answer, err := remote.Post(c, remote.App(app)+"/requests/"+url.PathEscape(args[0])+"/reveal", why)
+			answer, err := remote.Post(c, remote.App(app)+"/requests/"+url.PathEscape(args[0])+"/reveal", q)
 			if err != nil {
 				return err
 			}
@@ -73,8 +72,9 @@ there is nothing.`,
 		},
 	}
 	commandline.AppFlag(c, &app)
-	history.AccessorFlags(c, &why)
+	history.AccessorFlags(c, &q.Accessor)
 	commandline.Require(c, "reason", "why", "by")
+	c.Flags().StringVar(&q.KnownAt, "known-at", "", "what was written by then, RFC 3339 (default: now)")
 	output.ShowFlag(c)
 	return c
 }
