@@ -179,6 +179,7 @@ type visitor struct {
 	seen     map[string]bool // addresses without the ids in them
 	left     []visit
 	figures  []PageFigure
+	recorded bool // by the page before that somebody looked
 }
 
 // A visit is a page to be looked at; one that has a form is posted.
@@ -186,6 +187,9 @@ type visit struct {
 	to   string
 	form url.Values
 }
+
+// records reports whether it is recorded that somebody looked: at a person, or at a command that waits.
+func (v visit) records() bool { return v.form != nil || strings.Contains(v.to, "show=") }
 
 // everything visits all pages.
 func (v *visitor) everything(ctx context.Context) error {
@@ -229,8 +233,11 @@ func (v *visitor) visit(ctx context.Context, one visit) error {
 		}
 	}
 
-	if err := v.p.settle(ctx); err != nil {
-		return err
+	// What a page records, as who looked at whom, is followed by others of the program for a while.
+	if v.recorded = v.recorded || one.records(); v.recorded {
+		if err := v.p.settle(ctx); err != nil {
+			return err
+		}
 	}
 	before, err := v.p.CPU()
 	if err != nil {
@@ -249,6 +256,7 @@ func (v *visitor) visit(ctx context.Context, one visit) error {
 		return err
 	}
 
+	v.recorded = one.records()
 	slices.Sort(took)
 	f.Visits, f.CPU, f.Wall = len(took), ms(after-before)/float64(len(took)), ms(took[len(took)/2])
 	v.figures = append(v.figures, f)

@@ -16,8 +16,8 @@ func (v visit) String() string {
 	if err != nil {
 		return v.to
 	}
-	parts := strings.Split(strings.Trim(strings.TrimPrefix(u.Path, "/ui/"), "/"), "/")
-	if len(parts) == 2 && slices.Contains([]string{"requests", "incidents", "policies"}, parts[0]) {
+	parts := partsOf(u.Path)
+	if len(parts) == 2 && (isCase(u.Path) || parts[0] == "policies") {
 		parts[1] = "ID"
 	}
 
@@ -41,6 +41,17 @@ func (v visit) String() string {
 		name += ", sent"
 	}
 	return name
+}
+
+func partsOf(path string) []string {
+	return strings.Split(strings.Trim(strings.TrimPrefix(path, "/ui/"), "/"), "/")
+}
+
+// isCase reports whether a path is of one request or incident. All of them came today: on a day
+// before, their page says that they are not known.
+func isCase(path string) bool {
+	parts := partsOf(path)
+	return len(parts) == 2 && (parts[0] == "requests" || parts[0] == "incidents")
 }
 
 // questions are the forms that only ask: whoever sends them reads, and changes nothing.
@@ -99,7 +110,7 @@ func choices(form *html.Node, to string) (all []visit) {
 		return nil
 	}
 
-	values, offered := fields(form)
+	values, offered := fields(form, path)
 	send := func(values url.Values) {
 		if post {
 			all = append(all, visit{to, values})
@@ -119,9 +130,9 @@ func choices(form *html.Node, to string) (all []visit) {
 	return all
 }
 
-// fields returns what a form says as it stands, and what else may be chosen in it: pairs of a name
-// and a value.
-func fields(form *html.Node) (values url.Values, offered [][2]string) {
+// fields returns what a form of a path says as it stands, and what else may be chosen in it: pairs of
+// a name and a value.
+func fields(form *html.Node, path string) (values url.Values, offered [][2]string) {
 	values = url.Values{}
 	for n := range form.Descendants() {
 		name := attribute(n, "name")
@@ -141,7 +152,11 @@ func fields(form *html.Node) (values url.Values, offered [][2]string) {
 				}
 			}
 		case attribute(n, "type") == "date":
-			for _, day := range daysFor(name) {
+			days := daysFor(name)
+			if isCase(path) {
+				days = days[:1]
+			}
+			for _, day := range days {
 				offered = append(offered, [2]string{name, day})
 			}
 		case attribute(n, "type") == "range":
