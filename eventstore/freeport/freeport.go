@@ -11,14 +11,35 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net"
+	"os"
+	"sync"
 	"testing"
 )
 
-// First is the least port that is given, and End the one behind the last: from there on systems
-// give ports to who asks for any.
+// The ports that are given, unless the system's own begin lower: from there on systems give ports
+// to who asks for any.
 const (
-	First = 10_000
-	End   = 32_768
+	first = 10_000
+	end   = 32_768
+)
+
+// bounds returns the port behind the last that is given, and whether the system gives none of them to
+// who asks for any.
+var bounds = sync.OnceValues(func() (behind int, apart bool) {
+	text, err := os.ReadFile("/proc/sys/net/ipv4/ip_local_port_range")
+	if err != nil {
+		return end, true // another system, whose ports begin at 32,768 or above
+	}
+	var least int
+	if _, err := fmt.Sscan(string(text), &least); err != nil || least <= first+1000 {
+		return end, false // they begin so low that few are left
+	}
+	return min(least, end), true
+})
+
+var (
+	mu    sync.Mutex
+	given = map[int]bool{} // by this process: two tests do not get the same
 )
 
 // Address returns an address of this machine at which nobody listens.
@@ -30,9 +51,15 @@ func Address(t testing.TB) string {
 // Port is the port of [Address].
 func Port(t testing.TB) int {
 	t.Helper()
+	behind, _ := bounds()
+	mu.Lock()
+	defer mu.Unlock()
 	var err error
 	for range 1000 {
-		port := First + rand.IntN(End-First)
+		port := first + rand.IntN(behind-first)
+		if given[port] {
+			continue
+		}
 		var l net.Listener
 		if l, err = net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port)); err != nil {
 			continue // somebody does
@@ -40,8 +67,9 @@ func Port(t testing.TB) int {
 		if err := l.Close(); err != nil {
 			t.Fatal(err)
 		}
+		given[port] = true
 		return port
 	}
-	t.Fatalf("no port of %d to %d is free: %v", First, End-1, err)
+	t.Fatalf("no port of %d to %d is free: %v", first, behind-1, err)
 	return 0
 }
