@@ -139,9 +139,7 @@ func (v *Vault) makeAppKey(ctx context.Context, app string) error {
 		Put: []eventstore.Row{{Key: row, Value: versioned(wrapped)},
 			{Key: erasedKey(app), Value: millis(time.Time{})}},
 	}
-	ended := v.tally.adds(c)
-	err = v.rows.Write(ctx, c)
-	ended(err)
+	err = v.tally.write(c, func(c eventstore.Change) error { return v.rows.Write(ctx, c) })
 	if err != nil {
 		return fmt.Errorf("vault: key of app %q: %w", app, err)
 	}

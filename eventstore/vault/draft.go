@@ -83,12 +83,11 @@ func (v *Vault) write(ctx context.Context, d *Draft, do func(eventstore.Change) 
 		return err
 	}
 
-	ended := func(error) {}
 	if d.joining != nil {
-		ended = v.tally.adds(c)
+		err = v.tally.write(c, do)
+	} else {
+		err = do(c)
 	}
-	err = do(c)
-	ended(err)
 	switch {
 	case errors.Is(err, eventstore.ErrCondition):
 		for _, p := range d.people {

@@ -126,9 +126,7 @@ func (v *Vault) erase(ctx context.Context, p *Person, at, until time.Time, proof
 		c.Put = append(c.Put, kept...)
 	}
 
-	ended := v.tally.adds(c)
-	err = v.rows.Write(ctx, c)
-	ended(err)
+	err = v.tally.write(c, func(c eventstore.Change) error { return v.rows.Write(ctx, c) })
 	v.tally.removed(epoch, err)
 	return err
 }

@@ -88,10 +88,20 @@ func (t *tally) end(all map[uint32]int64) map[uint32]int64 {
 	return all
 }
 
-// adds takes note of the wrapped keys that a change brings, before it is written, and returns what is
-// to be told how that ended. The caller holds the lock of what is being wrapped meanwhile.
-func (t *tally) adds(c eventstore.Change) (ended func(error)) {
-	var epochs []uint32
+// write makes a change that may bring wrapped keys, and takes note of them and of how that ended. The
+// caller holds the lock of what is being wrapped meanwhile.
+func (t *tally) write(c eventstore.Change, do func(eventstore.Change) error) error {
+	epochs := t.come(c)
+	err := do(c)
+	for _, epoch := range epochs {
+		t.change(epoch, 1, err)
+	}
+	return err
+}
+
+// come returns the epochs that wrap the keys which a change brings, each as often as it does. A count
+// that is under way leaves these keys out.
+func (t *tally) come(c eventstore.Change) (epochs []uint32) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for _, row := range c.Put {
@@ -104,11 +114,7 @@ func (t *tally) adds(c eventstore.Change) (ended func(error)) {
 			t.written[string(row.Key)] = true
 		}
 	}
-	return func(err error) {
-		for _, epoch := range epochs {
-			t.change(epoch, 1, err)
-		}
-	}
+	return epochs
 }
 
 // removed takes note that a key which an epoch wrapped was deleted, or of the error of that.
