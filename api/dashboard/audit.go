@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"consentledger/api/audit/upload"
+	"consentledger/api/wire"
 )
 
 // What an auditor asks of the ledger itself: is this file ours, who looked at whom, and what
@@ -320,7 +321,7 @@ func (l *lines) Write(b []byte) (int, error) {
 		if !whole {
 			break
 		}
-		if bytes.HasPrefix(line, []byte(`{"error":`)) {
+		if wire.BreaksOff(line) {
 			l.err = errBrokeOff
 			break
 		}

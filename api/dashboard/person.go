@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+
+	"consentledger/api/wire"
 )
 
 // person is what is known of one person, once the form was sent.
@@ -99,7 +101,7 @@ func (p *person) records(a *ask) error {
 
 	for line := range bytes.Lines(history.body.Bytes()) {
 		// The newest records are what is missing then, and a withdrawal may be among them.
-		if bytes.HasPrefix(line, []byte(`{"error":`)) {
+		if wire.BreaksOff(line) {
 			return errBrokeOff
 		}
 		var e entry

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"bytes"
 	"errors"
 
 	"consentledger/domain/refusal"
@@ -106,3 +107,7 @@ func IsRefusal(err error) bool {
 	_, ok := errors.AsType[refusal.Refusal](err)
 	return ok
 }
+
+// BreaksOff reports whether a line is the one that an answer of lines ends with if the server cannot go on:
+// an object whose member error is a [Problem].
+func BreaksOff(line []byte) bool { return bytes.HasPrefix(line, []byte(`{"error":`)) }

@@ -56,10 +56,7 @@ func newCall() *cobra.Command {
 				_, err = io.Copy(c.OutOrStdout(), answer.Body)
 				return err
 			}
-			return remote.Lines(answer.Body, "the answer", func(line []byte) error {
-				_, err := c.OutOrStdout().Write(line)
-				return err
-			})
+			return remote.CopyLines(c.OutOrStdout(), answer.Body, "the answer")
 		}}
 	c.Flags().StringArrayVar(&headers, "header", nil,
 		"a header of the request, as in 'Consent-Reason: audit'; may stand several times")

@@ -217,10 +217,7 @@ func WriteNew(file string, r io.Reader) error {
 // CopyWhole copies a certificate as it comes. The line that it ends with if the server cannot go
 // on is an error, and no part of it.
 func CopyWhole(to io.Writer, r io.Reader) error {
-	return remote.Lines(r, "the certificate", func(line []byte) error {
-		_, err := to.Write(line)
-		return err
-	})
+	return remote.CopyLines(to, r, "the certificate")
 }
 
 // TellApprover says what a job waits for, and by which digest it is approved.

@@ -2,7 +2,6 @@ package remote
 
 import (
 	"bufio"
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -19,21 +18,31 @@ func Lines(answer io.Reader, what string, do func(line []byte) error) error {
 	lines := bufio.NewReader(answer)
 	for {
 		line, err := lines.ReadBytes('\n')
-		switch {
-		case err == io.EOF && len(line) == 0:
+		if err == io.EOF && len(line) == 0 {
 			return nil
-		case err == io.EOF:
+		}
+		if err == io.EOF {
 			err = io.ErrUnexpectedEOF
-			fallthrough
-		case err != nil:
+		}
+		if err != nil {
 			return fmt.Errorf("%w any more, %s broke off: %w", exit.ErrUnreachable, what, err)
-		case bytes.HasPrefix(line, []byte(`{"error":`)):
+		}
+
+		if wire.BreaksOff(line) {
 			return brokeOff(line, what)
 		}
 		if err := do(line); err != nil {
 			return err
 		}
 	}
+}
+
+// CopyLines copies an answer that comes line by line, as [Lines] reads it.
+func CopyLines(to io.Writer, answer io.Reader, what string) error {
+	return Lines(answer, what, func(line []byte) error {
+		_, err := to.Write(line)
+		return err
+	})
 }
 
 func brokeOff(line []byte, what string) error {
