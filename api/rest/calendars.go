@@ -109,11 +109,8 @@ func (s *server) listCalendars(ctx context.Context, in *calendarsIn) (*out[Calen
 
 	calendars := ref.Calendars
 	if in.KnownAt != "" {
-		at, err := s.past("known_at", in.KnownAt)
-		if err != nil {
-			return nil, err
-		}
-		if head, err = s.Ledger.KnownAt(ctx, at); err != nil {
+		var at deadline.Instant
+		if at, head, err = s.knownAt(ctx, in.KnownAt); err != nil {
 			return nil, err
 		}
 		calendars = calendars.KnownAt(at)

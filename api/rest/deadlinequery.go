@@ -238,11 +238,8 @@ func (s *server) pseudonym(ctx context.Context, app ident.AppName, subject, pers
 func (s *server) moments(ctx context.Context, knownAt, asOf string) (k requests.Known, at deadline.Instant, err error) {
 	at = s.Ledger.Now()
 	if knownAt != "" {
-		if at, err = s.past("known_at", knownAt); err != nil {
-			return k, 0, err
-		}
 		k.Past = true
-		if k.At, err = s.Ledger.KnownAt(ctx, at); err != nil {
+		if at, k.At, err = s.knownAt(ctx, knownAt); err != nil {
 			return k, 0, err
 		}
 		if k.At > 0 && s.Wait != nil {

@@ -156,6 +156,16 @@ func (s *server) past(member, text string) (deadline.Instant, error) {
 	return query.HasCome(member, at, s.Ledger.Now())
 }
 
+// knownAt reads a moment that is past, and returns up to which position the ledger knew anything then.
+func (s *server) knownAt(
+	ctx context.Context, text string,
+) (at deadline.Instant, until eventstore.Position, err error) {
+	if at, err = s.past("known_at", text); err == nil {
+		until, err = s.Ledger.KnownAt(ctx, at)
+	}
+	return at, until, err
+}
+
 // reach waits until projections answer for all that was known at a moment.
 func (s *server) reach(ctx context.Context, at deadline.Instant) error {
 	var p eventstore.Position

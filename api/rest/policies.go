@@ -121,14 +121,11 @@ func (s *server) referenceAt(
 		return ref, until, s.Ledger.Now(), err
 	}
 
-	if at, err = s.past("known_at", knownAt); err != nil {
+	if at, until, err = s.knownAt(ctx, knownAt); err != nil {
 		return ref, 0, 0, err
 	}
 	past, err := s.Ledger.Past(ctx, app)
 	if err != nil {
-		return ref, 0, 0, err
-	}
-	if until, err = s.Ledger.KnownAt(ctx, at); err != nil {
 		return ref, 0, 0, err
 	}
 	ref, err = past.Reference(ctx, until)

@@ -14,6 +14,7 @@ import (
 	"consentledger/domain/ident"
 	"consentledger/domain/proposal"
 	"consentledger/domain/refusal"
+	"consentledger/eventstore"
 	"consentledger/eventstore/ledger"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -140,9 +141,9 @@ func (s *server) listProposals(ctx context.Context, in *proposalsIn) (*out[Propo
 			return nil, bad("state is open, approved, done, declined, withdrawn, lapsed or expired")
 		}
 	}
-	at := s.Ledger.Now()
+	at, until := s.Ledger.Now(), eventstore.Position(0)
 	if in.KnownAt != "" {
-		if at, err = s.past("known_at", in.KnownAt); err != nil {
+		if at, until, err = s.knownAt(ctx, in.KnownAt); err != nil {
 			return nil, err
 		}
 	}
@@ -153,7 +154,7 @@ func (s *server) listProposals(ctx context.Context, in *proposalsIn) (*out[Propo
 
 	var list []proposal.Proposal
 	if in.KnownAt != "" {
-		list, err = s.proposalsAt(ctx, app, at)
+		list, err = s.Approvals.Ledger.ProposalsAt(ctx, app, until)
 	} else {
 		list, err = s.Approvals.Ledger.Proposals(ctx, app)
 	}
@@ -171,17 +172,6 @@ func (s *server) listProposals(ctx context.Context, in *proposalsIn) (*out[Propo
 		}
 	}
 	return ok(a)
-}
-
-// proposalsAt returns the proposals of an app as they were known at a moment.
-func (s *server) proposalsAt(
-	ctx context.Context, app ident.AppName, at deadline.Instant,
-) ([]proposal.Proposal, error) {
-	until, err := s.Ledger.KnownAt(ctx, at)
-	if err != nil {
-		return nil, err
-	}
-	return s.Approvals.Ledger.ProposalsAt(ctx, app, until)
 }
 
 // proposalAt returns how a proposal stands at a moment. Of one that is past, nobody may do anything
@@ -265,11 +255,11 @@ func (s *server) proposed(
 		return p, s.proposalAnswer(ctx, app, p, s.Ledger.Now()), nil
 	}
 
-	at, err := s.past("known_at", in.KnownAt)
+	at, until, err := s.knownAt(ctx, in.KnownAt)
 	if err != nil {
 		return p, a, err
 	}
-	list, err := s.proposalsAt(ctx, app, at)
+	list, err := s.Approvals.Ledger.ProposalsAt(ctx, app, until)
 	if err != nil {
 		return p, a, err
 	}

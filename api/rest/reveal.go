@@ -67,11 +67,7 @@ func (s *server) revealRequest(ctx context.Context, in *revealIn) (*out[Revealed
 	}
 	var until eventstore.Position
 	if q.KnownAt != "" {
-		at, err := s.past("known_at", q.KnownAt)
-		if err != nil {
-			return nil, err
-		}
-		if until, err = s.Ledger.KnownAt(ctx, at); err != nil {
+		if _, until, err = s.knownAt(ctx, q.KnownAt); err != nil {
 			return nil, err
 		}
 	}
