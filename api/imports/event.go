@@ -117,10 +117,7 @@ func (f Field) instant(r row) (time.Time, *Problem) {
 		}
 	default:
 		want = "as the layout says: " + f.Layout
-		at, err = time.ParseInLocation(f.Layout, text, zone)
-		if err == nil && skipped(at, f.Layout, text) {
-			err = errSkipped
-		}
+		at, err = shownIn(f.Layout, text, zone)
 	}
 	if errors.Is(err, errSkipped) {
 		return at, &Problem{r.number, f.Column, "time", "the clocks of zone did not show this time: they were set forward over it",
@@ -135,12 +132,18 @@ func (f Field) instant(r row) (time.Time, *Problem) {
 // inZone reads a time that names no zone.
 func inZone(text string, zone *time.Location) (at time.Time, err error) {
 	for _, layout := range []string{"2006-01-02T15:04:05.999999999", "2006-01-02 15:04:05.999999999", time.DateOnly} {
-		if at, err = time.ParseInLocation(layout, text, zone); err == nil {
-			if skipped(at, layout, text) {
-				return at, errSkipped
-			}
-			return at, nil
+		if at, err = shownIn(layout, text, zone); err == nil || errors.Is(err, errSkipped) {
+			return at, err
 		}
+	}
+	return at, err
+}
+
+// shownIn reads a time that the clocks of a zone showed.
+func shownIn(layout, text string, zone *time.Location) (at time.Time, err error) {
+	at, err = time.ParseInLocation(layout, text, zone)
+	if err == nil && skipped(at, layout, text) {
+		err = errSkipped
 	}
 	return at, err
 }

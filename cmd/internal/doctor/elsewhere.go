@@ -95,28 +95,28 @@ func (d *Doctor) postgres(ctx context.Context, p part, address string) (there bo
 		d.say(p.check, "broken", fmt.Sprintf("the user %s may make no schema in the database %s at %s", user, database,
 			at),
 			fmt.Sprintf(`run, as the owner of the database: GRANT CREATE ON DATABASE "%s" TO "%s"`, database, user))
-	case there:
-		d.say(p.check, "ok", fmt.Sprintf("PostgreSQL at %s has it in the database %s", at, database)+logged(ctx, p, c), "")
 	default:
-		d.say(p.check, "ok", fmt.Sprintf("PostgreSQL at %s can be written: serve makes what it needs in the "+
-			"database %s", at, database)+logged(ctx, p, c), "")
+		has := "can be written: serve makes what it needs in the database "
+		if there {
+			has = "has it in the database "
+		}
+		found := fmt.Sprintf("PostgreSQL at %s %s%s", at, has, database)
+		if p.check == "vault" {
+			found += logged(ctx, c, database)
+		}
+		d.say(p.check, "ok", found, "")
 	}
 	return there && err == nil
 }
 
-// logged returns what is to be said of a server whose own log keeps sealed texts and wrapped keys, beyond
-// the erasure of whose they are. It is nothing that keeps a ledger from working.
-func logged(ctx context.Context, p part, c *pgx.Conn) string {
-	if p.check != "vault" {
-		return ""
-	}
-	var database string
+// logged returns what is to be said of a vault's server whose own log keeps sealed texts and wrapped keys,
+// beyond the erasure of whose they are. It is nothing that keeps a ledger from working.
+func logged(ctx context.Context, c *pgx.Conn, database string) string {
 	var shows bool
-	err := c.QueryRow(ctx, `SELECT current_database(),
-		coalesce(current_setting('log_parameter_max_length', true), '-1') <> '0' AND
+	err := c.QueryRow(ctx, `SELECT coalesce(current_setting('log_parameter_max_length', true), '-1') <> '0' AND
 		(current_setting('log_statement') IN ('mod', 'all') OR current_setting('log_min_duration_statement') <> '-1'
 			OR coalesce(current_setting('log_min_duration_sample', true), '-1') <> '-1'
-			OR coalesce(current_setting('log_transaction_sample_rate', true), '0') <> '0')`).Scan(&database, &shows)
+			OR coalesce(current_setting('log_transaction_sample_rate', true), '0') <> '0')`).Scan(&shows)
 	switch {
 	case err != nil:
 		return "; what its own log shows cannot be said: " + err.Error()
