@@ -126,14 +126,7 @@ func TestPoliciesOnADayThatIsPast(t *testing.T) {
 		"as_of=2026-01-01&lang=zh-CN": {"200", "当时尚未发布政策。"},
 		"as_of=2026-03-03":            {"400"},
 	} {
-		w := httptest.NewRecorder()
-		h.ServeHTTP(w, httptest.NewRequest("GET", "/ui/policies?app=shop&"+query, nil))
-		body := fmt.Sprint(w.Code, " ", w.Body)
-		for _, text := range want {
-			if !strings.Contains(body, text) {
-				t.Errorf("%s: no %s in %s", query, text, body)
-			}
-		}
+		hasAll(t, h, "/ui/policies?app=shop&"+query, want)
 	}
 }
 
@@ -250,16 +243,23 @@ func TestWhatWaitedToBeApprovedOnADayThatIsPast(t *testing.T) {
 		"as_of=2026-03-03":            {"200", "Nothing waited to be approved."},
 		"as_of=2026-03-12":            {"400"},
 	} {
-		w := httptest.NewRecorder()
-		h.ServeHTTP(w, httptest.NewRequest("GET", "/ui/approvals?app=shop&"+query, nil))
-		body := fmt.Sprint(w.Code, " ", w.Body)
-		for _, text := range want {
-			if !strings.Contains(body, text) {
-				t.Errorf("%s: no %s in %s", query, text, body)
-			}
-		}
+		body := hasAll(t, h, "/ui/approvals?app=shop&"+query, want)
 		if strings.Contains(body, `method="post"`) {
 			t.Errorf("%s offers a decision: %s", query, body)
 		}
 	}
+}
+
+// hasAll returns a page, after its status, and fails for each text that is not on it.
+func hasAll(t *testing.T, h http.Handler, address string, want []string) (body string) {
+	t.Helper()
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, httptest.NewRequest("GET", address, nil))
+	body = fmt.Sprint(w.Code, " ", w.Body)
+	for _, text := range want {
+		if !strings.Contains(body, text) {
+			t.Errorf("%s: no %s in %s", address, text, body)
+		}
+	}
+	return body
 }

@@ -60,8 +60,8 @@ type timelineLine struct {
 // timelineKinds are all that may be drawn, in the order of the legend.
 var timelineKinds = []string{"received", "step", "waiting", "running", "paused", "late", "was-due", "due", "now"}
 
-// Timeline returns the life of the case up to the moment that the page shows. A case that is closed ends with the last
-// that is to be seen of it.
+// Timeline returns the life of the case up to the moment that the page shows. A case that is closed ends
+// with the last that is to be seen of it.
 func (c *oneCase) Timeline(p *page) *timeline {
 	t := &timeline{}
 	now := p.At.UTC().Format(time.RFC3339Nano) // a step of this second is before now

@@ -75,7 +75,7 @@ func TestTheDemoShowsNothingOfPersonsWhereNobodyLooksForIt(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	metrics := scrape(t, &r.running) + scrapeOpen(t, &r.running)
+	metrics := scrape(t, &r.running) + scrapeAs(t, &r.running, "application/openmetrics-text; version=1.0.0")
 	eventually(t, "told told", func() string { return heard.toldOf(mark+"-subject") + " " + hooked.toldOf(mark+"-subject") })
 	r.stop(t)
 
@@ -256,26 +256,6 @@ func (r *child) administerStopped(t *testing.T, dir string) string {
 		t.Fatal(out, err)
 	}
 	return out
-}
-
-// scrapeOpen returns the metrics in the form that has exemplars.
-func scrapeOpen(t *testing.T, r *running) string {
-	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), "GET", r.http+"/metrics", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	req.Header.Set("Accept", "application/openmetrics-text; version=1.0.0")
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	text, err := io.ReadAll(resp.Body)
-	if err != nil || resp.StatusCode != http.StatusOK {
-		t.Fatalf("%s %s, %v", resp.Status, text, err)
-	}
-	return string(text)
 }
 
 // namesBelow returns the names of all files below a directory.

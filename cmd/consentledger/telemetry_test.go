@@ -372,7 +372,18 @@ func post(t *testing.T, r *running, path, traceparent string, body []byte) {
 
 func scrape(t *testing.T, r *running) string {
 	t.Helper()
-	resp, err := http.Get(r.http + "/metrics")
+	return scrapeAs(t, r, "*/*")
+}
+
+// scrapeAs returns the metrics in a form that is accepted.
+func scrapeAs(t *testing.T, r *running, form string) string {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, r.http+"/metrics", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Accept", form)
+	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
 		t.Fatal(err)
 	}
